@@ -1,0 +1,3 @@
+from ganzoo.cli.main import main
+
+main()

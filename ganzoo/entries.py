@@ -1,0 +1,178 @@
+"""What a plugin registers: plain metadata, a dataclass of parameters, and an import string.
+
+Nothing here imports torch, so that listing and explaining the zoo stays fast. The classes an entry
+points to (``"module:Name"``) follow the abstract ones in :mod:`ganzoo.interfaces`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class PictureSpec:
+    """What one picture is: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
+
+    channels: int
+    size: int
+    classes: int = 0
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a loss or a penalty needs of the discriminator it is used with.
+
+    per_sample: the logit of a picture depends on that picture alone. Batch norm and minibatch standard
+        deviation break this, and with it every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
+    """
+
+    per_sample: bool = False
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(per_sample=self.per_sample or other.per_sample)
+
+
+@dataclass
+class NoParams:
+    """For an entry without parameters."""
+
+
+def param(default: Any, help: str) -> Any:
+    """A dataclass field with its help text, shown by ``ganzoo info``."""
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata={"help": help})
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass
+class PenaltyParams:
+    """Every penalty's parameters start with these two."""
+
+    weight: float = param(1.0, "factor of the penalty in the loss of the network it regularises")
+    interval: int = param(1, "apply every so many steps, weight scaled to match (lazy regularisation)")
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"weight is {self.weight}, must be 0 or more")
+        if self.interval < 1:
+            raise ValueError(f"interval is {self.interval}, must be 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What all entries share.
+
+    name: how a recipe or a configuration names it: lower case, digits, ``-``.
+    summary: one sentence.
+    paper: authors, year, title and where to find it, or "".
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    summary: str
+    paper: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureEntry(Entry):
+    """A named pair of generator and discriminator.
+
+    generator, discriminator: import strings of the two classes.
+    generator_params, discriminator_params: dataclasses of their parameters.
+    check_picture: raises ValueError with the reason where a picture spec cannot be made.
+    defaults: configuration this architecture wants instead of the core's, as dotted keys.
+    tuned: further defaults for the combination with one loss, by the loss's name.
+    """
+
+    kind: ClassVar[str] = "architecture"
+    generator: str
+    discriminator: str
+    generator_params: type = NoParams
+    discriminator_params: type = NoParams
+    check_picture: Callable[[PictureSpec], None] = lambda picture: None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossEntry(Entry):
+    """A loss: its class and the facts the loop needs about it.
+
+    discriminator_steps: discriminator steps per generator step.
+    zero_is_border: a logit of 0 separates real from fake, so that accuracy means something; not so for a critic.
+    probability: sigmoid(logit) is the discriminator's probability of "real".
+    generator_needs_real: the generator's side reads ``d_real`` too (relativistic losses).
+    penalties: names of the penalties the loss brings along.
+    formula: both sides, in plain text.
+    """
+
+    kind: ClassVar[str] = "loss"
+    target: str
+    params: type = NoParams
+    formula: str = ""
+    discriminator_steps: int = 1
+    zero_is_border: bool = True
+    probability: bool = False
+    generator_needs_real: bool = False
+    penalties: tuple[str, ...] = ()
+    needs: Needs = Needs()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltyEntry(Entry):
+    """A penalty on one of the two networks. ``params`` extends :class:`PenaltyParams`."""
+
+    kind: ClassVar[str] = "penalty"
+    target: str
+    params: type[PenaltyParams] = PenaltyParams
+    formula: str = ""
+    network: Literal["discriminator", "generator"] = "discriminator"
+    needs: Needs = Needs()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry(Entry):
+    """A source of pictures.
+
+    takes_location: written ``name:PATH`` (a folder, a zip).
+    picture: the native spec where it is fixed; None where the pictures must be looked at.
+    reference: the split a score is measured against.
+    demonstration: scores against it are for show (its reference is its own training set).
+    licence: of the pictures.
+    defaults: configuration this data set wants instead of the core's, as dotted keys.
+    statistics: shipped reference statistics, ``"package:file"``, used where its fingerprint and network match.
+    """
+
+    kind: ClassVar[str] = "dataset"
+    target: str
+    takes_location: bool = False
+    picture: PictureSpec | None = None
+    class_names: tuple[str, ...] = ()
+    reference: Literal["train", "test"] = "train"
+    demonstration: bool = False
+    licence: str = ""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    statistics: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricEntry(Entry):
+    """A score of generated pictures.
+
+    features: the features it reads ("2048" for Inception's pool, "logits_unbiased" for the Inception Score).
+    reads: "statistics" (mean and covariance suffice) or "features" (all of them).
+    lower_is_better: direction of its first value.
+    """
+
+    kind: ClassVar[str] = "metric"
+    target: str
+    features: str = "2048"
+    reads: Literal["statistics", "features"] = "features"
+    lower_is_better: bool = True
+
+
+KINDS: tuple[type[Entry], ...] = (ArchitectureEntry, LossEntry, PenaltyEntry, DatasetEntry, MetricEntry)

@@ -1,0 +1,182 @@
+"""The abstract parts of a GAN. Everything that trains here is one of these.
+
+Conventions: pictures are float tensors ``(N, C, H, W)`` in [-1, 1]; labels are int64 ``(N,)`` or None;
+logits are ``(N,)``, higher meaning more real. Randomness comes from an explicit ``torch.Generator``;
+nothing here touches the global random state.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganzoo.entries import Needs, PictureSpec
+
+
+def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor) -> Tensor:
+    """Standard normal numbers on ``like``'s device and in its dtype, drawn on the generator's own device.
+
+    Scoring draws on the CPU, so that a score does not depend on the device. With ``rng`` None: zeros,
+    the mean, so that a network can be run without noise.
+    """
+    if rng is None:
+        return torch.zeros(shape, device=like.device, dtype=like.dtype)
+    return torch.randn(shape, generator=rng, device=rng.device).to(device=like.device, dtype=like.dtype)
+
+
+class Generator(nn.Module, ABC):
+    """Latents to pictures.
+
+    Constructed as ``cls(picture, params)`` with a :class:`PictureSpec` and the entry's parameter dataclass.
+    ``conditional``: uses the labels. ``has_truncation``: understands ``truncation`` below 1.
+    """
+
+    conditional: bool = False
+    has_truncation: bool = False
+    latent_dim: int
+    picture: PictureSpec
+
+    @abstractmethod
+    def forward(
+        self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """Latents ``(N, Z)``, standard normal, and labels ``(N,)`` to pictures ``(N, C, H, W)`` in [-1, 1].
+
+        ``rng`` draws noise and style mixing; None means no noise. ``truncation`` in [0, 1] pulls samples
+        towards the mean; networks that lack it get only 1.0.
+        """
+
+    def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor:
+        """Latents ``(count, Z)`` from the prior, drawn on the generator's device, returned on ``device``."""
+        return torch.randn(count, self.latent_dim, generator=rng, device=rng.device).to(device)
+
+
+class Discriminator(nn.Module, ABC):
+    """Pictures to logits.
+
+    Constructed as ``cls(picture, params, needs)``; where it cannot meet ``needs`` it raises ValueError.
+    ``mixes_samples``: a logit depends on the other pictures of the batch (batch norm, minibatch standard
+    deviation); real and fake pictures are then given in separate calls.
+    """
+
+    conditional: bool = False
+    mixes_samples: bool = False
+    picture: PictureSpec
+
+    @abstractmethod
+    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        """Pictures ``(N, C, H, W)`` in [-1, 1] and labels ``(N,)`` to logits ``(N,)``, higher meaning more real."""
+
+
+class Loss(ABC):
+    """Two sides of a game, each a scalar to be minimised. Constructed as ``cls(params)``."""
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    @abstractmethod
+    def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
+        """Scalar loss of the discriminator from logits ``(N,)`` of real and of fake pictures, float32."""
+
+    @abstractmethod
+    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
+        """Scalar loss of the generator. ``d_real`` is None unless the entry says ``generator_needs_real``."""
+
+
+@dataclass(frozen=True)
+class PenaltyInputs:
+    """What a penalty sees: both networks (eager, trainable as they stand), detached pictures, and latents."""
+
+    generator: Generator
+    discriminator: Discriminator
+    real: Tensor
+    fake: Tensor
+    latents: Tensor
+    labels: Tensor | None = None
+    rng: torch.Generator | None = None
+
+
+class Penalty(ABC):
+    """A regulariser with its own axis in a recipe. Constructed as ``cls(params)``."""
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    @abstractmethod
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        """The unweighted penalty of each sample, ``(N,)``, float32, differentiable."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as a source delivers it: a name for messages, uint8 ``(H, W, C)``, and a label or None."""
+
+    name: str
+    pixels: np.ndarray
+    label: int | None = None
+
+
+class DataSource(ABC):
+    """Pictures before resizing. Constructed as ``cls(location, root, split)``.
+
+    location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
+    split: "train" or "test". ``skip_bad`` sources list what they left out in ``skipped``.
+    """
+
+    def __init__(self, location: str | None, root: Path, split: str) -> None:
+        self.location, self.root, self.split = location, root, split
+
+    @abstractmethod
+    def content_key(self) -> str:
+        """A hash of the pictures' content: same key, same pictures. GanzooError where there are none."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many pictures there are, unreadable ones included."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Picture | BadPicture]:
+        """The pictures in a fixed order; an unreadable one as :class:`BadPicture`, never an exception."""
+
+    def peek(self) -> PictureSpec:
+        """The spec of the set, from its first readable picture; size 0 where it is not square."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class BadPicture:
+    """A picture that could not be read: its name and why."""
+
+    name: str
+    reason: str
+
+
+class Metric(ABC):
+    """A score of generated against real pictures. Stateless; constructed as ``cls()``."""
+
+    @abstractmethod
+    def __call__(self, *, real: Any, fake: Any, seed: int) -> Mapping[str, float]:
+        """Named values from :class:`ganzoo.metrics.features.Features` of both sides."""
+
+
+__all__ = [
+    "BadPicture",
+    "DataSource",
+    "Discriminator",
+    "Generator",
+    "Loss",
+    "Metric",
+    "Needs",
+    "Penalty",
+    "PenaltyInputs",
+    "Picture",
+    "PictureSpec",
+    "draw_normal",
+]

@@ -1,0 +1,1 @@
+"""Registers the fully connected pair of Goodfellow et al. 2014."""

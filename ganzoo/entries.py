@@ -142,6 +142,7 @@ class DatasetEntry(Entry):
     picture: the native spec where it is fixed; None where the pictures must be looked at.
     reference: the split a score is measured against.
     demonstration: scores against it are for show (its reference is its own training set).
+    default: the set a run uses where none is named.
     licence: of the pictures.
     defaults: configuration this data set wants instead of the core's, as dotted keys.
     statistics: shipped reference statistics, ``"package:file"``, used where its fingerprint and network match.
@@ -154,6 +155,7 @@ class DatasetEntry(Entry):
     class_names: tuple[str, ...] = ()
     reference: Literal["train", "test"] = "train"
     demonstration: bool = False
+    default: bool = False
     licence: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     statistics: str = ""

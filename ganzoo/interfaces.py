@@ -45,7 +45,12 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None, truncation: float = 1.0
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
     ) -> Tensor:
         """Latents ``(N, Z)``, standard normal, and labels ``(N,)`` to pictures ``(N, C, H, W)`` in [-1, 1].
 

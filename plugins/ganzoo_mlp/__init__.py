@@ -1,1 +1,49 @@
-"""Registers the fully connected pair of Goodfellow et al. 2014."""
+"""Registers `mlp`, the fully connected pair in the spirit of Goodfellow et al. 2014."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.entries import param
+
+
+@dataclass
+class GeneratorParams:
+    latent_dim: int = param(64, "numbers in one latent vector")
+    width: int = param(512, "units of a hidden layer")
+    layers: int = param(3, "hidden layers")
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "latent_dim", "width", "layers")
+
+
+@dataclass
+class DiscriminatorParams:
+    width: int = param(512, "units of a hidden layer")
+    layers: int = param(3, "hidden layers")
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "width", "layers")
+
+
+def _check_positive(params: object, *names: str) -> None:
+    for name in names:
+        if getattr(params, name) < 1:
+            raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
+
+
+@hookimpl
+def register_architectures(register: Callable[[ArchitectureEntry], None]) -> None:
+    register(
+        ArchitectureEntry(
+            name="mlp",
+            summary="Fully connected generator and discriminator: the smallest GAN that works",
+            paper="Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661",
+            generator="ganzoo_mlp.networks:MLPGenerator",
+            discriminator="ganzoo_mlp.networks:MLPDiscriminator",
+            generator_params=GeneratorParams,
+            discriminator_params=DiscriminatorParams,
+        )
+    )

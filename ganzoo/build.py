@@ -1,0 +1,111 @@
+"""From a checked configuration to networks, loss and penalties, and the checks only a built network allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ganzoo.config import Config
+from ganzoo.entries import PictureSpec
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Discriminator, Generator, Loss
+from ganzoo.registry import load_target
+from ganzoo.step import ScheduledPenalty
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything of a combination that holds weights or computes a loss."""
+
+    generator: Generator
+    discriminator: Discriminator
+    loss: Loss
+    penalties: tuple[ScheduledPenalty, ...]
+
+
+def build_model(config: Config, picture: PictureSpec) -> Model:
+    """Build on the CPU from the configured seed, leaving the global random state as it was.
+
+    Raises GanzooError where an architecture cannot make the picture or meet what loss and penalties need.
+    """
+    recipe, values = config.recipe, config.values
+    check_picture(config, picture)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(values.seed)
+        generator = load_target(recipe.generator.generator)(picture, values.generator)
+        try:
+            discriminator = load_target(recipe.discriminator.discriminator)(picture, values.discriminator, recipe.needs)
+        except ValueError as error:
+            raise GanzooError(f"{recipe}: {error}") from error
+    _check_shapes(config, generator, discriminator, picture)
+    if recipe.needs.per_sample:
+        _check_per_sample(config, discriminator, picture)
+    penalties = []
+    for entry in recipe.penalties:
+        params = getattr(values.penalties, entry.name.replace("-", "_"))
+        penalty = load_target(entry.target)(params)
+        penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
+    return Model(generator, discriminator, load_target(recipe.loss.target)(values.loss), tuple(penalties))
+
+
+def check_picture(config: Config, picture: PictureSpec) -> None:
+    """Whether both architectures can make this picture; costs nothing. Raises GanzooError that names the key."""
+    for entry in {config.recipe.generator.name: config.recipe.generator,
+                  config.recipe.discriminator.name: config.recipe.discriminator}.values():  # fmt: skip
+        try:
+            entry.check_picture(picture)
+        except ValueError as error:
+            raise GanzooError(
+                f"data.size: {entry.name} cannot make {picture.size}x{picture.size} pictures: {error}; set data.size=N"
+            ) from error
+
+
+def parameter_count(network: nn.Module) -> int:
+    """How many numbers training changes."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+@torch.no_grad()
+def _check_shapes(config: Config, generator: Generator, discriminator: Discriminator, picture: PictureSpec) -> None:
+    """Shapes as the interfaces promise, seen on a batch of two, so that a plugin's mistake is named at once."""
+    pictures = torch.zeros(2, picture.channels, picture.size, picture.size)
+    labels = torch.zeros(2, dtype=torch.int64) if picture.classes else None
+    made = _evaluated(generator, torch.zeros(2, generator.latent_dim), labels).shape
+    if made != pictures.shape:
+        raise GanzooError(
+            f"{config.recipe.generator.name}: the generator makes {tuple(made)}, expected {tuple(pictures.shape)}"
+        )
+    logits = _evaluated(discriminator, pictures, labels).shape
+    if logits != (2,):
+        raise GanzooError(
+            f"{config.recipe.discriminator.name}: the discriminator gives {tuple(logits)}, expected one logit each, (2,)"
+        )
+
+
+@torch.no_grad()
+def _check_per_sample(config: Config, discriminator: Discriminator, picture: PictureSpec) -> None:
+    """Change the other pictures of a batch and see that the first one's logit stays. No plugin is taken at its word."""
+    rng = torch.Generator().manual_seed(0)
+    pictures = torch.randn(4, picture.channels, picture.size, picture.size, generator=rng)
+    labels = torch.zeros(4, dtype=torch.int64) if picture.classes else None
+    others = torch.cat([pictures[:1], torch.randn(pictures[1:].shape, generator=rng)])
+    state = {name: value.clone() for name, value in discriminator.state_dict().items()}
+    first = discriminator(pictures, labels, rng=torch.Generator().manual_seed(0))[0]
+    discriminator.load_state_dict(state)
+    second = discriminator(others, labels, rng=torch.Generator().manual_seed(0))[0]
+    discriminator.load_state_dict(state)
+    if not torch.allclose(first, second, rtol=1e-3, atol=1e-5):
+        asking = [part.name for part in (config.recipe.loss, *config.recipe.penalties) if part.needs.per_sample]
+        raise GanzooError(
+            f"{config.recipe}: the discriminator of {config.recipe.discriminator.name} mixes the samples of a batch, "
+            f"which {' and '.join(asking)} forbid{'s' if len(asking) == 1 else ''}; turn batch statistics off or choose another loss"
+        )
+
+
+def _evaluated(network: nn.Module, *inputs: torch.Tensor | None) -> torch.Tensor:
+    network.eval()
+    output = network(*inputs)
+    network.train()
+    return output

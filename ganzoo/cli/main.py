@@ -1,0 +1,78 @@
+"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `list`, `info`, `plugins`.
+
+Nothing here imports torch at the top, so that help and listings answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from ganzoo.cli import training, zoo
+from ganzoo.errors import GanzooError
+
+app = typer.Typer(
+    name="ganzoo",
+    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored with FID.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("run")(training.run)
+app.command("resume")(training.resume)
+app.command("eval")(training.evaluate)
+app.command("sample")(training.sample)
+app.command("list")(zoo.list_zoo)
+app.command("info")(zoo.info)
+app.command("plugins")(zoo.plugins)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (anywhere on the line).")] = False,
+) -> None:
+    if version:
+        from ganzoo import __version__
+
+        typer.echo(f"ganzoo {__version__}")
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 unexpected, 2 bad input, 130 stopped by Ctrl-C."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments or bool(os.environ.get("GANZOO_DEBUG"))
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = app(arguments, prog_name="ganzoo", standalone_mode=False)
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_report(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Any) -> int:
+    """Print an error as one line on stderr; what to exit with."""
+    if isinstance(error, GanzooError):
+        return _complain(str(error), 2)
+    if isinstance(error, BrokenPipeError):
+        return 1
+    if type(error).__name__ == "Abort":
+        return 130
+    if hasattr(error, "format_message"):  # the command line itself was wrong
+        return _complain(f"{error.format_message()} See `ganzoo --help`.", 2)
+    message = " ".join(str(error).split()) or "no message"
+    return _complain(f"unexpected {type(error).__name__}: {message} (run again with --debug for the traceback)", 1)
+
+
+def _complain(message: str, code: int) -> int:
+    typer.echo(f"ganzoo: {message}", err=True)
+    return code

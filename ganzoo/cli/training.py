@@ -1,0 +1,180 @@
+"""`ganzoo run`, `resume`, `eval`, `sample`."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganzoo.errors import GanzooError
+
+if TYPE_CHECKING:
+    from ganzoo.run import Outcome
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
+CheckpointOption = Annotated[str, typer.Option(help="latest, best (by FID) or a checkpoint's name.")]
+
+
+def run(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RECIPE", help="ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...], e.g. dcgan+wgan-gp.", show_default=False
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Settings, e.g. loop.kimg=50 data.name=cifar10.", show_default=False
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder. [default: runs/RECIPE-NUMBER]", show_default=False)
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(help="Start from the weights of another run.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and stop.")] = False,
+) -> None:
+    """Train and score a combination."""
+    from ganzoo.registry import Registry
+    from ganzoo.resolve import resolve
+
+    registry = Registry.load()
+    settings = list(settings or [])
+    if recipe is not None and "=" in recipe:
+        recipe, settings = None, [recipe, *settings]
+    if recipe is None and config is None:
+        raise GanzooError("name a recipe, for example `ganzoo run dcgan+wgan-gp`; `ganzoo list` shows what there is")
+    resolved = resolve(registry, recipe, config, settings)
+    if dry_run:
+        from ganzoo.dry_run import print_dry_run
+
+        print_dry_run(registry, resolved)
+        return
+    from ganzoo.display import make_display
+    from ganzoo.run import start
+
+    _close(start(registry, resolved, make_display(), out=out, init_from=init_from))
+
+
+def resume(run: RunArgument) -> None:
+    """Go on with a run exactly where its newest checkpoint stands."""
+    from ganzoo.display import make_display
+    from ganzoo.registry import Registry
+    from ganzoo.run import resume
+
+    _close(resume(Registry.load(), run, make_display()))
+
+
+def evaluate(
+    run: RunArgument,
+    metrics: Annotated[
+        str | None, typer.Option(help="Comma-separated, e.g. fid,kid,prc. [default: the run's]", show_default=False)
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Generated pictures to score. [default: the run's]", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of latents and noise. [default: the run's]", show_default=False)
+    ] = None,
+    truncation: Annotated[float, typer.Option(help="Below 1: nearer the mean, less variety.")] = 1.0,
+    checkpoint: CheckpointOption = "latest",
+    inception: Annotated[Path | None, typer.Option(help="File with the FID network.", show_default=False)] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="exact, or reference: torch-fidelity's network as it is.", show_default=False)
+    ] = None,
+) -> None:
+    """Score a run anew, with its protocol beside the figures."""
+    from ganzoo.display import make_display
+    from ganzoo.registry import Registry
+    from ganzoo.run import evaluate
+
+    options: dict[str, Any] = {
+        "names": f"[{metrics}]" if metrics is not None else None,
+        "fakes": samples,
+        "seed": seed,
+        "inception": json.dumps(str(inception)) if inception else None,
+        "mode": mode,
+    }
+    settings = tuple(f"metrics.{name}={value}" for name, value in options.items() if value is not None)
+    result = evaluate(
+        Registry.load(), run, make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
+    )
+    typer.echo(json.dumps(result, indent=2))
+
+
+def sample(
+    run: RunArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .png for a grid, else a folder of single PNGs. [default: RUN/sample.png]", show_default=False
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", help="How many pictures.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of latents and noise.")] = 0,
+    label: Annotated[int | None, typer.Option("--class", help="Only this class.", show_default=False)] = None,
+    truncation: Annotated[float, typer.Option(help="Below 1: nearer the mean, less variety.")] = 1.0,
+    checkpoint: CheckpointOption = "latest",
+) -> None:
+    """Make pictures with a run's generator."""
+    if count < 1:
+        raise GanzooError(f"--count is {count}, must be 1 or more")
+    import torch
+
+    from ganzoo.device import pick_device
+    from ganzoo.registry import Registry
+    from ganzoo.run import load_generator
+    from ganzoo.sampling import grid, save_picture
+    from ganzoo.sampling import sample as draw
+
+    generator = load_generator(Registry.load(), run, checkpoint, pick_device("auto"))
+    chunks = draw(generator, count, seed, label=label, truncation=truncation)
+    out = out or run / "sample.png"
+    if out.suffix.lower() == ".png":
+        pictures = torch.cat(list(chunks))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(grid(pictures, math.ceil(math.sqrt(count))), out)
+        typer.echo(f"{count} pictures in a grid: {out}")
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise GanzooError(f"{out} already holds something; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for chunk in chunks:
+        for picture in chunk:
+            save_picture(
+                grid(picture[None], 1).crop((2, 2, 2 + picture.shape[2], 2 + picture.shape[1])),
+                out / f"{number:06d}.png",
+            )
+            number += 1
+    typer.echo(f"{count} pictures: {out}")
+
+
+def _close(outcome: Outcome) -> None:
+    """The last lines of a run: where it is, what it scored, how to go on."""
+    path = outcome.folder.path
+    if not outcome.finished:
+        typer.echo(f"stopped; go on with: ganzoo resume {path}")
+        raise typer.Exit(130)
+    for line in _score_lines(outcome.score):
+        typer.echo(line)
+    grids = sorted(outcome.folder.samples.glob("*.png"))
+    if grids:
+        typer.echo(f"samples: {grids[-1]}")
+    typer.echo(f"run: {path}")
+
+
+def _score_lines(score: Any) -> list[str]:
+    if not score:
+        return ["score: none"]
+    protocol = score["protocol"]
+    values = ", ".join(f"{name} {value:.4g}" for name, value in score["values"].items())
+    against = f"{protocol['fakes']} generated against {protocol['real']} {protocol['split']} pictures of {protocol['reference']}"
+    note = " (a demonstration: scored against its own training pictures)" if protocol.get("demonstration") else ""
+    return [f"score: {values}: {against}{note}"]

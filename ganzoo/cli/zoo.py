@@ -1,0 +1,149 @@
+"""`ganzoo list`, `info`, `plugins`: what is installed. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, fields
+from typing import Annotated, Any
+
+import typer
+
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, PenaltyEntry
+from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry
+
+PLURALS = {"loss": "losses", "penalty": "penalties"}
+
+
+def list_zoo() -> None:
+    """List architectures, losses, penalties, data sets and metrics."""
+    registry = Registry.load()
+    width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
+    for kind, entries in registry.entries.items():
+        typer.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
+        for name in sorted(entries):
+            typer.echo(f"  {name:<{width}}  {entries[name].summary}")
+    _mention_failures(registry)
+
+
+def plugins() -> None:
+    """List plugins: distribution, version, what each registered, and any failure."""
+    registry = Registry.load()
+    for plugin in registry.plugins:
+        typer.secho(f"{plugin.distribution} {plugin.version}  {plugin.name}", bold=True)
+        for kind, name in plugin.registered:
+            typer.echo(f"  {kind} {name}")
+        if plugin.error:
+            typer.secho(f"  failed: {plugin.error}", fg="red")
+        elif not plugin.registered:
+            typer.echo("  life-cycle hooks only")
+
+
+def info(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. dcgan, wgan-gp, gp, cifar10.", show_default=False)],
+) -> None:
+    """Explain one part of the zoo: what it is, its paper, its parameters."""
+    registry = Registry.load()
+    found = [entries[name] for entries in registry.entries.values() if name in entries]
+    if not found:
+        names = sorted({known for entries in registry.entries.values() for known in entries})
+        raise GanzooError(f"nothing named {name!r}{_did_you_mean(name, names)} (installed: {', '.join(names)})")
+    for entry in found:
+        _explain(registry, entry)
+    _mention_failures(registry)
+
+
+def _explain(registry: Registry, entry: Entry) -> None:
+    owner = registry.owner(entry)
+    typer.secho(f"{entry.name}", bold=True, nl=False)
+    typer.echo(f"  {entry.kind}, from {owner.distribution} {owner.version}")
+    typer.echo(entry.summary)
+    for line in _facts(entry):
+        typer.echo(line)
+    for title, params in _params(entry):
+        typer.secho(title, bold=True)
+        for item in fields(params):
+            typer.echo(f"  {item.name}: {_type(item)} = {_default(item)}  {item.metadata.get('help', '')}")
+    defaults = {**getattr(entry, "defaults", {})}
+    if defaults:
+        typer.secho("other settings it changes", bold=True)
+        for key, value in defaults.items():
+            typer.echo(f"  {key}={value}")
+    typer.secho("example", bold=True)
+    typer.echo(f"  {_example(registry, entry)}")
+
+
+def _facts(entry: Entry) -> list[str]:
+    facts = [f"paper: {entry.paper}"] if entry.paper else []
+    if isinstance(entry, (LossEntry, PenaltyEntry)):
+        facts.append(f"formula: {entry.formula}")
+        if entry.needs.per_sample:
+            facts.append("needs a discriminator that judges each picture by itself (no batch norm)")
+    if isinstance(entry, LossEntry):
+        facts.append(f"discriminator steps per generator step: {entry.discriminator_steps}")
+        if entry.penalties:
+            facts.append(f"brings: {', '.join(entry.penalties)}")
+    if isinstance(entry, PenaltyEntry):
+        facts.append(f"regularises the {entry.network}")
+    if isinstance(entry, DatasetEntry):
+        if entry.picture:
+            picture = entry.picture
+            facts.append(
+                f"pictures: {picture.size}x{picture.size}, channels: {picture.channels}, classes: {picture.classes}"
+            )
+        facts.append(
+            f"scored against its {entry.reference} pictures{' (a demonstration)' if entry.demonstration else ''}"
+        )
+        if entry.licence:
+            facts.append(f"licence: {entry.licence}")
+    return facts
+
+
+def _params(entry: Entry) -> list[tuple[str, type]]:
+    if isinstance(entry, ArchitectureEntry):
+        found = [("generator", entry.generator_params), ("discriminator", entry.discriminator_params)]
+    elif isinstance(entry, LossEntry):
+        found = [("loss", entry.params)]
+    elif isinstance(entry, PenaltyEntry):
+        found = [(f"penalties.{entry.name.replace('-', '_')}", entry.params)]
+    else:
+        found = []
+    return [(title, params) for title, params in found if fields(params)]
+
+
+def _type(item: Field[Any]) -> str:
+    return item.type if isinstance(item.type, str) else getattr(item.type, "__name__", str(item.type))
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def _example(registry: Registry, entry: Entry) -> str:
+    def any_of(kind: str) -> str:
+        return next(iter(registry.entries[kind]), kind.upper())
+
+    if isinstance(entry, ArchitectureEntry):
+        return f"ganzoo run {entry.name}+{any_of('loss')}"
+    if isinstance(entry, LossEntry):
+        return f"ganzoo run {any_of('architecture')}+{entry.name}"
+    if isinstance(entry, PenaltyEntry):
+        return f"ganzoo run {any_of('architecture')}+{any_of('loss')}+{entry.name}"
+    if isinstance(entry, DatasetEntry):
+        location = ":PATH" if entry.takes_location else ""
+        return f"ganzoo run {any_of('architecture')}+{any_of('loss')} data.name={entry.name}{location}"
+    return f"ganzoo eval RUN --metrics {entry.name}"
+
+
+def _did_you_mean(name: str, names: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _mention_failures(registry: Registry) -> None:
+    failed = [plugin for plugin in registry.plugins if plugin.error]
+    for plugin in failed:
+        typer.secho(
+            f"not loaded: {plugin.name} of {plugin.distribution} {plugin.version}: {plugin.error}", fg="red", err=True
+        )

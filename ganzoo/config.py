@@ -1,0 +1,152 @@
+"""The configuration of a run: dataclasses with types, defaults and bounds."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+
+from ganzoo.entries import DatasetEntry, param
+from ganzoo.recipe import Recipe
+
+
+def _at_least(config: object, bound: float, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not value >= bound:
+            raise ValueError(f"{name} is {value}, must be {bound:g} or more")
+
+
+def _above_zero(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} is {value}, must be above 0")
+
+
+def _one_of(config: object, name: str, *choices: str) -> None:
+    if getattr(config, name) not in choices:
+        raise ValueError(f"{name} is {getattr(config, name)!r}, must be one of {', '.join(choices)}")
+
+
+@dataclass
+class DataConfig:
+    name: str = param("", "a data set, folder:PATH or zip:PATH; default: the one that comes with the zoo")
+    split: str = param("train", "which split to train on")
+    size: int | None = param(None, "resize to this height and width; null: native")
+    root: str | None = param(None, "where data sets are kept; null: GANZOO_DATA or ~/.cache/ganzoo/data")
+    mirror: bool = param(False, "flip half of the pictures left to right")
+    skip_bad: bool = param(False, "leave unreadable pictures out instead of stopping")
+
+    def __post_init__(self) -> None:
+        _at_least(self, 4, "size")
+        _one_of(self, "split", "train", "test")
+
+
+@dataclass
+class OptimizerConfig:
+    name: str = param("adam", "an optimizer of timm")
+    lr: float = param(2e-4, "learning rate")
+    betas: list[float] = param([0.5, 0.999], "Adam's moment decays")
+    weight_decay: float = param(0.0, "weight decay")
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "lr")
+        _at_least(self, 0, "weight_decay")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas is {list(self.betas)}, must be two numbers from 0 to below 1")
+
+
+@dataclass
+class OptimizersConfig:
+    generator: OptimizerConfig = field(default_factory=OptimizerConfig)
+    discriminator: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+@dataclass
+class EMAConfig:
+    half_life_kimg: float = param(5.0, "half-life of the generator's moving average, in kimg")
+    ramp_up: float = param(0.1, "half-life at most this share of what has been shown so far")
+
+    def __post_init__(self) -> None:
+        _at_least(self, 0, "half_life_kimg")
+        _above_zero(self, "ramp_up")
+
+
+@dataclass
+class LoopConfig:
+    kimg: float = param(100.0, "budget: thousands of real pictures shown to the discriminator")
+    batch: int = param(64, "pictures in one step")
+    discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
+    schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
+    clip_grad: float | None = param(None, "clip the norm of each network's gradient")
+    precision: str = param("auto", "auto, float32 or bf16; auto: bf16 where the device gains from it")
+    device: str = param("auto", "auto, cpu, cuda or cuda:N")
+    log_kimg: float = param(1.0, "write a line of the log every so many kimg")
+    snapshot_kimg: float | None = param(None, "checkpoint and sample grid every so many kimg; null: a tenth of the run")
+    keep: int = param(2, "newest checkpoints kept, beside the best by FID")
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
+        _at_least(self, 1, "batch", "discriminator_steps", "keep")
+        _one_of(self, "schedule", "constant", "cosine", "linear")
+        _one_of(self, "precision", "auto", "float32", "bf16")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device is {self.device!r}, must be auto, cpu, cuda or cuda:N")
+
+
+@dataclass
+class MetricsConfig:
+    names: list[str] = param(["fid"], "scores at the end of the run; [] for none")
+    fakes: int = param(10000, "generated pictures per score")
+    every_kimg: float | None = param(None, "also score at snapshots this far apart; null: only at the end")
+    inception: str | None = param(
+        None, "file with the FID network; null: GANZOO_INCEPTION, the offline extra, download"
+    )
+    mode: str = param("exact", "exact, or reference: torch-fidelity's extractor with nothing folded")
+    seed: int = param(0, "seed of the latents and noise that are scored")
+
+    def __post_init__(self) -> None:
+        _at_least(self, 2, "fakes")
+        _above_zero(self, "every_kimg")
+        _one_of(self, "mode", "exact", "reference")
+
+
+@dataclass
+class CoreConfig:
+    recipe: str
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizersConfig = field(default_factory=OptimizersConfig)
+    ema: EMAConfig = field(default_factory=EMAConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked configuration: ``values`` holds dataclasses, ``recipe`` the entries, ``dataset`` the data's entry."""
+
+    values: Any
+    recipe: Recipe
+    dataset: DatasetEntry
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain containers, fit for YAML and JSON."""
+        container = OmegaConf.to_container(OmegaConf.structured(self.values), resolve=True)
+        assert isinstance(container, dict)
+        return {str(key): value for key, value in container.items()}
+
+    def to_yaml(self) -> str:
+        """The resolved configuration: all that is needed to repeat the run."""
+        return yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True)
+
+
+def data_root(setting: str | None) -> Path:
+    """Where data sets and caches are kept."""
+    return Path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data").expanduser()

@@ -1,0 +1,29 @@
+"""`ganzoo run --dry-run`: the resolved configuration, and what would be built."""
+
+from __future__ import annotations
+
+import torch
+import typer
+
+from ganzoo.build import build_model, parameter_count
+from ganzoo.config import Config, data_root
+from ganzoo.data.open import peek_spec
+from ganzoo.device import pick_device
+from ganzoo.registry import Registry
+
+
+def print_dry_run(registry: Registry, config: Config) -> None:
+    """Print it all, train nothing, write nothing. Raises whatever a run would refuse."""
+    device = pick_device(config.values.loop.device)
+    data = config.values.data
+    picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
+    model = build_model(config, picture)
+    batch = config.values.loop.batch
+    with torch.no_grad():
+        pictures = model.generator.eval()(torch.zeros(2, model.generator.latent_dim))
+    shape = (batch, *pictures.shape[1:])
+    typer.echo(config.to_yaml())
+    typer.echo(f"# generator      {parameter_count(model.generator):>11,} parameters, "
+               f"({batch}, {model.generator.latent_dim}) -> {shape}")  # fmt: skip
+    typer.echo(f"# discriminator  {parameter_count(model.discriminator):>11,} parameters, {shape} -> ({batch},)")
+    typer.echo(f"# device         {device}")

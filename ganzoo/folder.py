@@ -1,0 +1,126 @@
+"""The run folder: what a run leaves behind, and all that is needed to go on with it.
+
+config.yaml       the resolved configuration
+provenance.json   versions, commit, device, seed, fingerprint of the data
+log.jsonl         one record per log interval
+scores.jsonl      one record per scored checkpoint
+score.json        the last score
+samples/          grids from fixed latents
+checkpoints/      see ganzoo.checkpoint
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganzoo.checkpoint import Checkpoint, list_checkpoints
+from ganzoo.errors import GanzooError
+
+
+class RunFolder:
+    """Paths and small files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.yaml"
+        self.log_file = path / "log.jsonl"
+        self.scores_file = path / "scores.jsonl"
+        self.score_file = path / "score.json"
+        self.provenance_file = path / "provenance.json"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+
+    @classmethod
+    def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:
+        """Make a new folder, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds something."""
+        path = path or _next_free(Path("runs"), recipe.replace("/", ","))
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise GanzooError(f"{path} already exists; choose another --out, or go on with `ganzoo resume {path}`")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GanzooError(f"cannot make the run folder {path}: {error.strerror}; choose another --out") from error
+        folder = cls(path)
+        folder.samples.mkdir()
+        folder.checkpoints.mkdir()
+        write_text(folder.config_file, config_yaml)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises GanzooError where the folder is not one."""
+        if not (path / "config.yaml").is_file():
+            raise GanzooError(f"{path} is not a run folder (no config.yaml in it); see `ganzoo run --help`")
+        return cls(path)
+
+    def latest(self) -> Checkpoint | None:
+        """The newest complete checkpoint."""
+        found = list_checkpoints(self.checkpoints)
+        return found[-1] if found else None
+
+    def checkpoint(self, which: str) -> Checkpoint:
+        """``"latest"``, ``"best"`` (by FID) or a checkpoint's folder name. Raises GanzooError where there is none."""
+        found = {checkpoint.path.name: checkpoint for checkpoint in list_checkpoints(self.checkpoints)}
+        if not found:
+            raise GanzooError(f"{self.path} holds no checkpoint yet; start it with `ganzoo resume {self.path}`")
+        name = self.best() if which == "best" else which
+        if which == "latest" or name is None:
+            return list(found.values())[-1]
+        if name not in found:
+            raise GanzooError(f"{self.path} has no checkpoint {name!r}; there are: {', '.join(found)}")
+        return found[name]
+
+    def best(self) -> str | None:
+        """Name of the checkpoint with the lowest FID among the scored ones."""
+        scored = [r for r in read_jsonl(self.scores_file) if "fid" in r.get("values", {})]
+        return min(scored, key=lambda record: record["values"]["fid"])["checkpoint"] if scored else None
+
+    def rewind(self, shown: int) -> None:
+        """Drop what was logged after a checkpoint, since the resumed run will log it again."""
+        for file in (self.log_file, self.scores_file):
+            if file.exists():
+                kept = [record for record in read_jsonl(file) if record["shown"] <= shown]
+                write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
+
+    def append(self, file: Path, record: Mapping[str, Any]) -> None:
+        """Add one line to a jsonl file."""
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record) + "\n")
+
+    def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
+        """Write a small JSON file, whole or not at all."""
+        write_text(file, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write, flush, rename: the file is old or new, never half."""
+    partial = file.with_name(f".{file.name}.part")
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)
+
+
+def read_jsonl(file: Path) -> list[dict[str, Any]]:
+    """All whole records; a last line that a kill cut short is left out."""
+    if not file.exists():
+        return []
+    records = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+def _next_free(parent: Path, stem: str) -> Path:
+    number = 1
+    while (parent / f"{stem}-{number:03d}").exists():
+        number += 1
+    return parent / f"{stem}-{number:03d}"

@@ -1,0 +1,298 @@
+"""The training loop.
+
+Progress is counted in real pictures shown to the discriminator. Whatever a picture's place in the run
+decides (data order, learning rate, EMA decay, due penalties) is a function of the counters, so that a
+checkpoint needs to hold only weights, optimizers, counters and one random state.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+from timm.optim import create_optimizer_v2
+from timm.scheduler import CosineLRScheduler, PolyLRScheduler
+from timm.scheduler.scheduler import Scheduler
+from timm.utils import ModelEmaV3
+from torch import Tensor
+
+from ganzoo.build import Model
+from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
+from ganzoo.config import Config, OptimizerConfig
+from ganzoo.data.feed import Feed
+from ganzoo.device import wants_bf16
+from ganzoo.errors import GanzooError
+from ganzoo.folder import RunFolder
+from ganzoo.interfaces import Generator
+from ganzoo.sampling import grid, sample, save_picture
+from ganzoo.statistics import Statistics
+from ganzoo.step import TrainingStep
+
+GRID = 8
+
+
+class TrainingFailed(GanzooError):
+    """A loss or a gradient that is not finite: the run stopped, its checkpoints are good."""
+
+
+@dataclass
+class Counters:
+    """How far a run has come: pictures shown, steps of each network, seconds of training."""
+
+    shown: int = 0
+    steps_d: int = 0
+    steps_g: int = 0
+    seconds: float = 0.0
+
+
+class Observer(Protocol):
+    """Who watches a run: the terminal's display."""
+
+    def record(self, record: dict[str, Any]) -> None: ...
+
+    def samples(self, image: Image.Image) -> None: ...
+
+    def progress(self, shown: int) -> None: ...
+
+
+class Loop:
+    """Trains one model into one run folder.
+
+    ``notify(hook, **arguments)`` calls the life-cycle hooks; ``score(generator, kimg)`` returns named values.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: Model,
+        feed: Feed,
+        folder: RunFolder,
+        device: torch.device,
+        observer: Observer,
+        notify: Callable[..., None],
+        score: Callable[[Generator], dict[str, Any]],
+    ) -> None:
+        values = config.values
+        self.config, self.settings, self.model = config, values.loop, model
+        self.feed, self.folder, self.device = feed, folder, device
+        self.observer, self.notify, self.score = observer, notify, score
+        self.steps_per_generator_step = self.settings.discriminator_steps or config.recipe.loss.discriminator_steps
+        self.counters = Counters()
+        self.stop_requested = False
+        self.rng = torch.Generator(device).manual_seed(values.seed)
+        for network in (model.generator, model.discriminator):
+            network.to(device=device, memory_format=torch.channels_last)
+            network.train()
+        self.ema = ModelEmaV3(model.generator)
+        self.optimizer_g = _optimizer(model.generator, values.optimizer.generator)
+        self.optimizer_d = _optimizer(model.discriminator, values.optimizer.discriminator)
+        self.schedulers = [
+            scheduler
+            for optimizer, per in ((self.optimizer_d, 1), (self.optimizer_g, self.steps_per_generator_step))
+            if (scheduler := self._scheduler(optimizer, per)) is not None
+        ]
+        self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
+        self.step = TrainingStep(
+            generator=model.generator,
+            discriminator=model.discriminator,
+            loss=model.loss,
+            generator_needs_real=config.recipe.loss.generator_needs_real,
+            optimizer_g=self.optimizer_g,
+            optimizer_d=self.optimizer_d,
+            rng=self.rng,
+            statistics=self.statistics,
+            bf16=wants_bf16(self.settings.precision, device),
+            clip_grad=self.settings.clip_grad,
+        )
+
+    @property
+    def budget(self) -> int:
+        """Pictures to show in all."""
+        return math.ceil(self.settings.kimg * 1000)
+
+    @property
+    def generator(self) -> Generator:
+        """The averaged generator, in evaluation mode: what is sampled and scored."""
+        generator = self.ema.module
+        assert isinstance(generator, Generator)
+        return generator.eval()
+
+    def train(self) -> None:
+        """Train to the budget or until ``stop_requested``, then leave a checkpoint.
+
+        Raises TrainingFailed where a loss or gradient is not finite.
+        """
+        if self.counters.shown == 0:
+            self._snapshot()
+        counters, settings = self.counters, self.settings
+        logged = _Marks(settings.log_kimg, counters.shown)
+        snapshots = _Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
+        scores = _Marks(self.config.values.metrics.every_kimg or math.inf, counters.shown)
+        since, since_shown = time.perf_counter(), counters.shown
+        while counters.shown < self.budget and not self.stop_requested:
+            self._iteration()
+            self.observer.progress(counters.shown)
+            snapshot = snapshots.passed(counters.shown)
+            if logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or self.stop_requested:
+                spent = time.perf_counter() - since
+                counters.seconds += spent
+                self._log((counters.shown - since_shown) / spent)
+                if snapshot and counters.shown < self.budget:
+                    checkpoint = self._snapshot()
+                    if scores.passed(counters.shown):
+                        self._score(checkpoint)
+                since, since_shown = time.perf_counter(), counters.shown
+        if self.folder_is_behind:
+            self._snapshot()
+
+    @property
+    def folder_is_behind(self) -> bool:
+        """Whether there is progress that no checkpoint holds."""
+        latest = self.folder.latest()
+        return latest is None or latest.meta["shown"] < self.counters.shown
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of this very configuration. Raises GanzooError where it does not fit."""
+        self.load_weights(checkpoint)
+        state = checkpoint.load_state()
+        self.optimizer_g.load_state_dict(state["optimizer_g"])
+        self.optimizer_d.load_state_dict(state["optimizer_d"])
+        self.rng.set_state(state["rng"])
+        self.counters = Counters(**state["counters"])
+        self.statistics.step.fill_(self.counters.steps_d)
+        self.folder.rewind(self.counters.shown)
+
+    def load_weights(self, checkpoint: Checkpoint) -> None:
+        """Take the networks' weights alone."""
+        for name, network in self._networks().items():
+            checkpoint.load_weights(name, network)
+
+    def _iteration(self) -> None:
+        """Some steps of the discriminator, then one of the generator and of its average."""
+        counters, penalties = self.counters, self.model.penalties
+        real: Tensor
+        for _ in range(self.steps_per_generator_step):
+            real, labels = self.feed.batch(counters.shown)
+            due = [p for p in penalties if p.network == "discriminator" and p.due(counters.steps_d)]
+            self.step.update_discriminator(real, labels, due)
+            counters.shown += len(real)
+            counters.steps_d += 1
+            self.statistics.step += 1
+        due = [p for p in penalties if p.network == "generator" and p.due(counters.steps_g)]
+        self.step.update_generator(real, labels, due)
+        counters.steps_g += 1
+        self.ema.decay = self._ema_decay()
+        self.ema.update(self.model.generator)
+        for scheduler in self.schedulers:
+            scheduler.step_update(counters.steps_d)
+
+    def _ema_decay(self) -> float:
+        """Decay per generator step from a half-life in pictures, shorter at the start (Karras et al. 2020)."""
+        ema, shown = self.config.values.ema, self.counters.shown
+        half_life = min(ema.half_life_kimg * 1000, ema.ramp_up * shown)
+        per_step = self.settings.batch * self.steps_per_generator_step
+        return 0.5 ** (per_step / half_life) if half_life > 0 else 0.0
+
+    def _scheduler(self, optimizer: torch.optim.Optimizer, per: int) -> Scheduler | None:
+        steps = math.ceil(self.budget / self.settings.batch)
+        if self.settings.schedule == "cosine":
+            return CosineLRScheduler(optimizer, t_initial=steps, lr_min=0, t_in_epochs=False)
+        if self.settings.schedule == "linear":
+            return PolyLRScheduler(optimizer, t_initial=steps, power=1.0, lr_min=0, t_in_epochs=False)
+        return None
+
+    def _log(self, speed: float) -> None:
+        means, not_finite = self.statistics.read()
+        counters = self.counters
+        if not_finite:
+            part, step = min(not_finite.items(), key=lambda item: item[1])
+            latest = self.folder.latest()
+            raise TrainingFailed(
+                f"{part.replace('_', ' ')} is not finite at discriminator step {step} of {self.config.recipe}; "
+                f"last good checkpoint: {latest.path if latest else 'none'}; "
+                "try a lower optimizer.*.lr, loop.clip_grad=1 or loop.precision=float32"
+            )
+        record = {
+            "kimg": counters.shown / 1000,
+            **asdict(counters),
+            "pictures_per_second": speed,
+            "lr_discriminator": self.optimizer_d.param_groups[0]["lr"],
+            "lr_generator": self.optimizer_g.param_groups[0]["lr"],
+            **means,
+        }
+        self.folder.append(self.folder.log_file, record)
+        self.observer.record(record)
+        self.notify("interval_logged", run=self.folder.path, record=record)
+
+    def _snapshot(self) -> Checkpoint:
+        """A checkpoint and a grid from latents that stay the same for the whole run."""
+        meta = {"recipe": str(self.config.recipe), "kimg": self.counters.shown / 1000, **asdict(self.counters)}
+        state = {
+            "optimizer_g": self.optimizer_g.state_dict(),
+            "optimizer_d": self.optimizer_d.state_dict(),
+            "rng": self.rng.get_state(),
+            "counters": asdict(self.counters),
+        }
+        checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._networks(), state)
+        pictures = torch.cat(list(sample(self.generator, GRID**2, seed=self.config.values.seed)))
+        image = grid(pictures, GRID)
+        save_picture(image, self.folder.samples / f"{checkpoint.path.name}.png")
+        prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
+        self.observer.samples(image)
+        self.notify("checkpoint_written", run=self.folder.path, checkpoint=checkpoint.path, kimg=checkpoint.kimg)
+        return checkpoint
+
+    def finish(self) -> dict[str, Any]:
+        """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
+        latest = self.folder.latest()
+        assert latest is not None
+        return self._score(latest)
+
+    def _score(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        result = self.score(self.generator)
+        if result:
+            record = {
+                "shown": self.counters.shown,
+                "kimg": checkpoint.kimg,
+                "checkpoint": checkpoint.path.name,
+                **result,
+            }
+            self.folder.append(self.folder.scores_file, record)
+        self.folder.write_json(self.folder.score_file, result)
+        return result
+
+    def _networks(self) -> dict[str, torch.nn.Module]:
+        return {"generator": self.model.generator, "discriminator": self.model.discriminator, "ema": self.ema.module}
+
+
+class _Marks:
+    """Multiples of an interval in kimg, each reported once."""
+
+    def __init__(self, kimg: float, shown: int) -> None:
+        self.interval = kimg * 1000
+        self.next = (shown // self.interval + 1) * self.interval if kimg != math.inf else math.inf
+
+    def passed(self, shown: int) -> bool:
+        if shown < self.next:
+            return False
+        self.next = (shown // self.interval + 1) * self.interval
+        return True
+
+
+def _optimizer(network: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """timm's optimizer of that name; the fused kind where it has one."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    options: dict[str, Any] = {"betas": tuple(config.betas)} if "adam" in config.name else {}
+    if config.name in ("adam", "adamw"):
+        options["fused"] = True
+    try:
+        return create_optimizer_v2(
+            parameters, opt=config.name, lr=config.lr, weight_decay=config.weight_decay, **options
+        )
+    except (ValueError, RuntimeError, TypeError, AssertionError) as error:
+        raise GanzooError(f"optimizer name {config.name!r}: {error}") from error

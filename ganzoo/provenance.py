@@ -1,0 +1,74 @@
+"""Where a run comes from: software, machine, data."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import ganzoo
+from ganzoo.config import Config
+from ganzoo.registry import Registry
+
+PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")
+
+
+def provenance(config: Config, registry: Registry, device: torch.device, fingerprint: str) -> dict[str, Any]:
+    """What ``provenance.json`` holds."""
+    recipe = config.recipe
+    owners = [registry.owner(entry) for entry in (recipe.generator, recipe.discriminator, recipe.loss,
+                                                  *recipe.penalties, config.dataset)]  # fmt: skip
+    return {
+        "recipe": str(recipe),
+        "seed": config.values.seed,
+        "data": {"name": config.values.data.name, "split": config.values.data.split, "fingerprint": fingerprint},
+        "device": describe_device(device),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "versions": {name: _version(name) for name in PACKAGES},
+        "plugins": {owner.distribution: owner.version for owner in owners},
+        "git_commit": _git_commit(),
+    }
+
+
+def describe_device(device: torch.device) -> str:
+    """A device by its maker's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
+    except OSError:
+        pass
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git_commit() -> str | None:
+    """The commit of ganzoo's own source tree, with ``+`` where it has uncommitted changes; None for a wheel."""
+    tree = Path(ganzoo.__file__).resolve().parents[1]
+    if not (tree / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(tree), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,227 @@
+"""Settings to a checked configuration, merged from four places.
+
+Core defaults < the plugins' defaults for this combination < ``--config FILE`` < ``key=value``.
+A configuration is data: it can refer to its own keys, but resolvers (``${oc.env:...}``) are off.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganzoo.config import Config, CoreConfig
+from ganzoo.entries import DatasetEntry
+from ganzoo.errors import GanzooError
+from ganzoo.recipe import Recipe, parse_recipe
+from ganzoo.registry import Registry
+
+RESOLVER = re.compile(r"\$\{[^}]*:")
+
+
+def resolve(
+    registry: Registry, recipe_text: str | None, file: Path | None = None, settings: Iterable[str] = ()
+) -> Config:
+    """Merge, check types and bounds. Raises GanzooError that names the key, before anything is allocated.
+
+    The recipe comes from the command line, or from ``recipe:`` in the file.
+    """
+    layers = [] if file is None else [(str(file), _read_file(file))]
+    layers.append(("the command line", _read_settings(settings)))
+    for _, layer in layers:
+        recipe_text = recipe_text or layer.get("recipe")
+    if not isinstance(recipe_text, str) or not recipe_text:
+        raise GanzooError(f"no recipe given in {file}; add `recipe: dcgan+wgan-gp` or name it on the command line")
+    recipe = parse_recipe(recipe_text, registry)
+    dataset = _dataset_entry(registry, layers)
+    config = _schema(recipe, recipe_text)
+    for source, layer in layers:
+        _refuse_resolvers(layer, source)
+    for source, layer in [*_plugin_defaults(recipe, dataset), *layers]:
+        config = _merge(config, {**layer, "recipe": str(recipe)}, source)
+    try:
+        values = OmegaConf.to_object(config)
+    except OmegaConfBaseException as error:
+        raise GanzooError(f"config: {_first_line(error)}") from error
+    except ValueError as error:  # a bound, from a dataclass's __post_init__
+        raise GanzooError(f"config: {_locate(config, error)}") from error
+    return Config(values, recipe, dataset)
+
+
+def _schema(recipe: Recipe, text: str) -> DictConfig:
+    """The core's dataclass with the chosen components' parameters in their places."""
+    penalties = make_dataclass(
+        "PenaltiesConfig",
+        [(_key(p.name), p.params, field(default_factory=p.params)) for p in recipe.penalties],
+    )
+    parts = {
+        "generator": recipe.generator.generator_params,
+        "discriminator": recipe.discriminator.discriminator_params,
+        "loss": recipe.loss.params,
+        "penalties": penalties,
+    }
+    fields = [(name, cls, field(default_factory=cls)) for name, cls in parts.items()]
+    return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=text))
+
+
+def _key(name: str) -> str:
+    """A dataclass field for a name with hyphens."""
+    return name.replace("-", "_")
+
+
+def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
+    """The data set's, then each architecture's for its own network, the loss's and penalties', then the tuned pairs'."""
+
+    def is_discriminators(key: str) -> bool:
+        return key.startswith(("discriminator.", "optimizer.discriminator."))
+
+    named = {"data.name": dataset.name}
+    layers: list[tuple[str, Mapping[str, Any]]] = [(dataset.name, {**named, **dataset.defaults})]
+    own, other = recipe.generator, recipe.discriminator
+    for defaults in (lambda entry: entry.defaults, lambda entry: entry.tuned.get(recipe.loss.name, {})):
+        layers.append((own.name, {k: v for k, v in defaults(own).items() if not is_discriminators(k)}))
+        layers.append((other.name, {k: v for k, v in defaults(other).items() if is_discriminators(k)}))
+        if defaults(own) is own.defaults:
+            layers += [(part.name, part.defaults) for part in (recipe.loss, *recipe.penalties)]
+    return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *path, last = dotted.split(".")
+        node = nested
+        for key in path:
+            node = node.setdefault(key, {})
+        node[last] = value
+    return nested
+
+
+def _merge(config: DictConfig, layer: Mapping[str, Any], source: str) -> DictConfig:
+    try:
+        merged = OmegaConf.merge(config, layer)
+    except OmegaConfBaseException as error:
+        key = error.full_key or ""
+        if "not in" in str(error) and (near := _near(config, key)):
+            raise GanzooError(f"{source}: unknown key {key!r}; did you mean {near!r}?") from error
+        if "not in" in str(error):
+            raise GanzooError(
+                f"{source}: unknown key {key!r}; see `ganzoo run RECIPE --dry-run` for all keys"
+            ) from error
+        raise GanzooError(f"{source}: {key}: {_first_line(error)}") from error
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def _near(config: DictConfig, key: str) -> str | None:
+    keys = list(_leaves(OmegaConf.to_container(config)))
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+    ends = [known for known in keys if known.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    return (near or ends or [None])[0]
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterable[str]:
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{prefix}{key}.")
+    else:
+        yield prefix[:-1]
+
+
+def _locate(config: DictConfig, error: ValueError) -> str:
+    """Find which part of the configuration a bound's message belongs to, by building each part alone."""
+
+    def search(node: DictConfig, path: str) -> str | None:
+        for key, child in node.items():
+            if isinstance(child, DictConfig):
+                if deeper := search(child, f"{path}{key}."):
+                    return deeper
+                try:
+                    OmegaConf.to_object(child)
+                except ValueError as inner:
+                    return f"{path}{key}.{inner}"
+        return None
+
+    return search(config, "") or str(error)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GanzooError(f"cannot read the config {file}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise GanzooError(f"{file} is not valid YAML: {_first_line(error)}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise GanzooError(f"{file} must hold keys and values, as `ganzoo run RECIPE --dry-run` prints them")
+    return loaded
+
+
+def _read_settings(settings: Iterable[str]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not all(part.strip() for part in key.split(".")):
+            raise GanzooError(f"{setting!r} is not key=value, for example loop.kimg=50")
+        try:
+            value = yaml.load(text, Loader=_NumberLoader)
+        except yaml.YAMLError as error:
+            raise GanzooError(f"{key}: {text!r} is not a valid value: {_first_line(error)}") from error
+        node = result
+        *path, last = key.strip().split(".")
+        for part in path:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise GanzooError(f"{key}: {part!r} is already set to a value")
+        node[last] = value
+    return result
+
+
+class _NumberLoader(yaml.SafeLoader):
+    """Safe YAML that reads 1e-4 as a number, which YAML 1.1 does not."""
+
+
+_NumberLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def _dataset_entry(registry: Registry, layers: Iterable[tuple[str, dict[str, Any]]]) -> DatasetEntry:
+    """The data set the settings name, or the installed one that is marked as the default."""
+    name: Any = None
+    for _, layer in layers:
+        data = layer.get("data")
+        if isinstance(data, dict):
+            name = data.get("name", name)
+    if name is None:
+        for entry in registry.entries[DatasetEntry.kind].values():
+            if isinstance(entry, DatasetEntry) and entry.default:
+                return entry
+        raise GanzooError("no data set is named; add data.name=NAME (`ganzoo list` shows what is installed)")
+    if not isinstance(name, str):
+        raise GanzooError(f"data.name is {name!r}, must be the name of a data set")
+    return registry.get(DatasetEntry, name.partition(":")[0])
+
+
+def _refuse_resolvers(node: Any, source: str, path: str = "") -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            _refuse_resolvers(value, source, f"{path}{key}.")
+    elif isinstance(node, list):
+        for value in node:
+            _refuse_resolvers(value, source, path)
+    elif isinstance(node, str) and RESOLVER.search(node):
+        raise GanzooError(f"{source}: {path[:-1]} uses a resolver ({node}), which are off; write the value itself")
+
+
+def _first_line(error: BaseException) -> str:
+    return " ".join(str(error).split("\n    ")[0].split())

@@ -1,0 +1,226 @@
+"""From a configuration to a finished run: the one place where data, model, loop and score meet."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from ganzoo.build import build_model, check_picture
+from ganzoo.config import Config, data_root
+from ganzoo.data.feed import Feed
+from ganzoo.data.open import open_pictures, peek_spec, reference_split
+from ganzoo.data.pictures import Pictures
+from ganzoo.device import pick_device
+from ganzoo.display import Display
+from ganzoo.errors import GanzooError
+from ganzoo.folder import RunFolder
+from ganzoo.interfaces import Generator
+from ganzoo.loop import Loop
+from ganzoo.metrics.network import NetworkMissing
+from ganzoo.metrics.score import score
+from ganzoo.provenance import provenance
+from ganzoo.registry import Registry, load_target
+from ganzoo.resolve import resolve
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: its folder, whether it reached its budget, its score (empty where there is none)."""
+
+    folder: RunFolder
+    finished: bool
+    score: Mapping[str, Any]
+
+
+def start(
+    registry: Registry, config: Config, display: Display, *, out: Path | None = None, init_from: Path | None = None
+) -> Outcome:
+    """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend."""
+    source = RunFolder.open(init_from).checkpoint("latest") if init_from else None
+    device, pictures = _prepare(registry, config, display)
+    model = build_model(config, pictures.spec)
+    folder = RunFolder.create(out, str(config.recipe), config.to_yaml())
+    loop = _loop(registry, config, display, folder, device, pictures, model)
+    if source is not None:
+        loop.load_weights(source)
+    folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
+    return _train(registry, config, display, folder, loop)
+
+
+def resume(registry: Registry, path: Path, display: Display) -> Outcome:
+    """Go on exactly where the newest checkpoint stands; a run that is finished is only scored again."""
+    folder = RunFolder.open(path)
+    config = load_config(registry, folder)
+    device, pictures = _prepare(registry, config, display)
+    known = _known_fingerprint(folder)
+    if known and known != pictures.fingerprint:
+        raise GanzooError(
+            f"{config.values.data.name} holds other pictures than {path} was trained on; "
+            "restore them, or start anew with `ganzoo run --init-from`"
+        )
+    loop = _loop(registry, config, display, folder, device, pictures, build_model(config, pictures.spec))
+    latest = folder.latest()
+    if latest is not None:
+        loop.restore(latest)
+    folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
+    return _train(registry, config, display, folder, loop)
+
+
+def evaluate(
+    registry: Registry,
+    path: Path,
+    display: Display,
+    *,
+    checkpoint: str = "latest",
+    settings: tuple[str, ...] = (),
+    truncation: float = 1.0,
+) -> dict[str, Any]:
+    """Score a run's checkpoint anew, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing."""
+    folder = RunFolder.open(path)
+    config = resolve(registry, None, folder.config_file, settings)
+    device = pick_device(config.values.loop.device)
+    generator = load_generator(registry, path, checkpoint, device)
+    return _score(registry, config, device, display, generator, truncation)
+
+
+def load_config(registry: Registry, folder: RunFolder) -> Config:
+    """The configuration a run was started with."""
+    return resolve(registry, None, folder.config_file)
+
+
+def load_generator(registry: Registry, path: Path, checkpoint: str, device: torch.device) -> Generator:
+    """A run's averaged generator, in evaluation mode on the device."""
+    folder = RunFolder.open(path)
+    config = load_config(registry, folder)
+    found = folder.checkpoint(checkpoint)
+    spec = _spec(registry, config)
+    generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
+    found.load_weights("ema", generator)
+    return generator.to(device, memory_format=torch.channels_last).eval()
+
+
+def _spec(registry: Registry, config: Config) -> Any:
+    data = config.values.data
+    return peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
+
+
+def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
+    """Whatever can be refused is refused here, the cheapest first."""
+    device, data = pick_device(config.values.loop.device), config.values.data
+    check_picture(config, _spec(registry, config))
+    return device, _open(registry, config, data.split, display)
+
+
+def _open(registry: Registry, config: Config, split: str, display: Display) -> Pictures:
+    data = config.values.data
+    return open_pictures(
+        registry,
+        data.name,
+        split=split,
+        size=data.size,
+        root=data_root(data.root),
+        skip_bad=data.skip_bad,
+        warn=display.warn,
+    )
+
+
+def _loop(
+    registry: Registry,
+    config: Config,
+    display: Display,
+    folder: RunFolder,
+    device: torch.device,
+    pictures: Pictures,
+    model: Any,
+) -> Loop:
+    values = config.values
+    feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
+    scoring = partial(_score_or_say_why, registry, config, device, display)
+    notify: Callable[..., None] = partial(registry.notify, warn=display.warn)
+    return Loop(config, model, feed, folder, device, display, notify, scoring)
+
+
+def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop) -> Outcome:
+    registry.notify("run_started", display.warn, run=folder.path, config=config.as_dict())
+    with display.running(folder, config, loop.budget), _stopping_politely(loop):
+        loop.train()
+        if loop.stop_requested and loop.counters.shown < loop.budget:
+            return Outcome(folder, False, {})
+        result = loop.finish()
+    registry.notify("run_finished", display.warn, run=folder.path, score=result)
+    return Outcome(folder, True, result)
+
+
+def _score_or_say_why(
+    registry: Registry, config: Config, device: torch.device, display: Display, generator: Generator
+) -> dict[str, Any]:
+    try:
+        return _score(registry, config, device, display, generator)
+    except NetworkMissing as error:
+        display.warn(f"not scored: {error}")
+        return {}
+
+
+def _score(
+    registry: Registry,
+    config: Config,
+    device: torch.device,
+    display: Display,
+    generator: Generator,
+    truncation: float = 1.0,
+) -> dict[str, Any]:
+    metrics = config.values.metrics
+    if not metrics.names:
+        return {}
+    reference = _open(registry, config, reference_split(registry, config.values.data.name), display)
+    return score(
+        registry=registry,
+        names=metrics.names,
+        generator=generator,
+        real=reference,
+        fakes=metrics.fakes,
+        seed=metrics.seed,
+        root=data_root(config.values.data.root),
+        inception=metrics.inception,
+        mode=metrics.mode,
+        device=device,
+        truncation=truncation,
+        progress=display.scoring,
+    ).to_dict()
+
+
+def _known_fingerprint(folder: RunFolder) -> str | None:
+    import json
+
+    try:
+        return json.loads(folder.provenance_file.read_text())["data"]["fingerprint"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+@contextmanager
+def _stopping_politely(loop: Loop) -> Iterator[None]:
+    """The first Ctrl-C ends the current iteration and leaves a checkpoint; the second ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def request(signum: int, frame: FrameType | None) -> None:
+        if loop.stop_requested:
+            raise KeyboardInterrupt
+        loop.stop_requested = True
+
+    before = signal.signal(signal.SIGINT, request)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

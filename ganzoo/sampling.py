@@ -1,0 +1,69 @@
+"""Pictures from a generator, and grids of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+
+CHUNK = 100
+
+
+def to_uint8(pictures: Tensor) -> Tensor:
+    """Pictures in [-1, 1] to uint8, rounded as a PNG would store them."""
+    return pictures.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+@torch.no_grad()
+def sample(
+    generator: Generator, count: int, seed: int, *, label: int | None = None, truncation: float = 1.0
+) -> Iterator[Tensor]:
+    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the CPU.
+
+    Latents and noise are drawn on the CPU, chunk by chunk of fixed size, so that picture k depends on the
+    seed alone, not on the device. Raises GanzooError for a label or truncation the generator does not know.
+    """
+    check_sampling(generator, label, truncation)
+    device = next(generator.parameters()).device
+    rng = torch.Generator().manual_seed(seed)
+    classes = generator.picture.classes
+    for start in range(0, count, CHUNK):
+        latents = generator.sample_latents(CHUNK, rng, device)
+        labels = None
+        if classes:
+            drawn = torch.randint(classes, (CHUNK,), generator=rng)
+            labels = (drawn if label is None else torch.full_like(drawn, label)).to(device)
+        pictures = generator(latents, labels, rng=rng, truncation=truncation)
+        yield to_uint8(pictures[: count - start]).cpu()
+
+
+def check_sampling(generator: Generator, label: int | None, truncation: float) -> None:
+    """Raises GanzooError for what this generator cannot do."""
+    if label is not None and not generator.conditional:
+        raise GanzooError("--class: this generator is not class-conditional; leave --class out")
+    if label is not None and not 0 <= label < generator.picture.classes:
+        raise GanzooError(f"--class is {label}, must be 0 to {generator.picture.classes - 1}")
+    if not 0 <= truncation <= 1:
+        raise GanzooError(f"--truncation is {truncation}, must be from 0 to 1")
+    if truncation != 1 and not generator.has_truncation:
+        raise GanzooError("--truncation: this generator has none; leave --truncation out")
+
+
+def grid(pictures: Tensor, columns: int) -> Image.Image:
+    """A grid of uint8 pictures ``(N, C, H, W)``, two pixels apart."""
+    array = make_grid(pictures, nrow=columns, padding=2, pad_value=255).permute(1, 2, 0).numpy()
+    return Image.fromarray(array)
+
+
+def save_picture(image: Image.Image, path: Path) -> None:
+    """Write a PNG under a temporary name and rename it, so that nobody reads half a picture."""
+    partial = path.with_name(f".{path.name}.part")
+    image.save(partial, "png")
+    partial.replace(path)

@@ -1,0 +1,56 @@
+"""Sums of what happened in the steps of one log interval, kept on the device and read once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+NEVER = 2**62
+
+
+class Statistics:
+    """Named means over a log interval.
+
+    Everything that is added is also watched for values that are not finite: the step of the first one
+    is remembered on the device, so that nothing is read back while training.
+    """
+
+    def __init__(self, device: torch.device | str, zero_is_border: bool) -> None:
+        self.device, self.zero_is_border = torch.device(device), zero_is_border
+        self.step = torch.zeros((), dtype=torch.int64, device=self.device)
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._bad: dict[str, Tensor] = {}
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Add one step's scalar."""
+        value = value.detach().float()
+        if name not in self._sums:
+            self._sums[name] = torch.zeros((), dtype=torch.float64, device=self.device)
+            self._bad[name] = torch.full((), NEVER, dtype=torch.int64, device=self.device)
+            self._counts[name] = 0
+        self._sums[name] += value
+        self._counts[name] += 1
+        now = torch.where(torch.isfinite(value), NEVER, self.step)
+        torch.minimum(self._bad[name], now, out=self._bad[name])
+
+    def add_logits(self, d_real: Tensor, d_fake: Tensor) -> None:
+        """How well the discriminator tells them apart: ``auc``, the share of real/fake pairs ranked rightly
+        (ties count half), and, where 0 is the border, the accuracy on each side. Logits ``(N,)``."""
+        d_real, d_fake = d_real.detach(), d_fake.detach()
+        pairs = d_real[:, None] - d_fake[None, :]
+        self.add("auc", (pairs.sign().mean() + 1) / 2)
+        if self.zero_is_border:
+            self.add("accuracy_real", (d_real > 0).float().mean())
+            self.add("accuracy_fake", (d_fake < 0).float().mean())
+
+    def read(self) -> tuple[dict[str, float], dict[str, int]]:
+        """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
+        names = list(self._sums)
+        if not names:
+            return {}, {}
+        sums = torch.stack([self._sums[name] for name in names]).tolist()
+        bad = torch.stack([self._bad[name] for name in names]).tolist()
+        means = {name: total / self._counts[name] for name, total in zip(names, sums, strict=True)}
+        self._sums, self._counts, firsts = {}, {}, dict(zip(names, bad, strict=True))
+        return means, {name: step for name, step in firsts.items() if step != NEVER}

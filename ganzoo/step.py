@@ -1,0 +1,125 @@
+"""One update of the discriminator, one of the generator.
+
+Written so that it can be captured whole as a CUDA graph: static shapes, no Python branch on a tensor's
+value, nothing read back to the host. What a run wants to know is summed in :class:`Statistics` on the
+device and read once per log interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty, PenaltyInputs
+from ganzoo.statistics import Statistics
+
+
+class ScheduledPenalty:
+    """A penalty with its name, side, weight and interval, as the loop schedules it."""
+
+    def __init__(self, name: str, network: str, penalty: Penalty, weight: float, interval: int) -> None:
+        self.name, self.network, self.penalty = name, network, penalty
+        self.interval = interval
+        # A lazy penalty shares the step of the main loss, so its weight makes up for the steps without it;
+        # learning rate and betas need no correction, which StyleGAN2's separate lazy steps do.
+        self.weight = weight * interval
+
+    def due(self, step: int) -> bool:
+        """Whether it applies at this step of its network, counted from 0."""
+        return step % self.interval == 0
+
+
+class TrainingStep:
+    """Both updates, given networks, optimizers, a loss and penalties; ``rng`` is the step's only randomness."""
+
+    def __init__(
+        self,
+        *,
+        generator: Generator,
+        discriminator: Discriminator,
+        loss: Loss,
+        generator_needs_real: bool,
+        optimizer_g: torch.optim.Optimizer,
+        optimizer_d: torch.optim.Optimizer,
+        rng: torch.Generator,
+        statistics: Statistics,
+        bf16: bool = False,
+        clip_grad: float | None = None,
+    ) -> None:
+        self.generator, self.discriminator, self.loss = generator, discriminator, loss
+        self.generator_needs_real = generator_needs_real
+        self.optimizer_g, self.optimizer_d = optimizer_g, optimizer_d
+        self.rng, self.statistics = rng, statistics
+        self.bf16, self.clip_grad = bf16, clip_grad
+
+    def update_discriminator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
+        """One optimizer step of the discriminator on pictures ``(N, C, H, W)`` in [-1, 1]."""
+        self.discriminator.requires_grad_(True)
+        with self._autocast():
+            latents = self.generator.sample_latents(len(real), self.rng, real.device)
+            with torch.no_grad():
+                fake = self.generator(latents, labels, rng=self.rng).float()
+            d_real, d_fake = self._logits(real, fake, labels)
+            value = self.loss.discriminator(d_real=d_real, d_fake=d_fake)
+            total = value + self._penalty(penalties, real, fake, latents, labels)
+        self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
+        self.statistics.add("loss_discriminator", value)
+        self.statistics.add_logits(d_real, d_fake)
+
+    def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
+        """One optimizer step of the generator; the gradient flows through the discriminator, which stays as it is."""
+        self.discriminator.requires_grad_(False)
+        with self._autocast():
+            latents = self.generator.sample_latents(len(real), self.rng, real.device)
+            fake = self.generator(latents, labels, rng=self.rng).float()
+            if self.generator_needs_real:
+                d_real, d_fake = self._logits(real, fake, labels)
+                value = self.loss.generator(d_real=d_real, d_fake=d_fake)
+            else:
+                d_fake = self.discriminator(fake, labels, rng=self.rng).float()
+                value = self.loss.generator(d_real=None, d_fake=d_fake)
+            total = value + self._penalty(penalties, real, fake, latents, labels)
+        self._apply(total, self.optimizer_g, self.generator, "generator")
+        self.statistics.add("loss_generator", value)
+
+    def _logits(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Logits ``(N,)`` of both, float32: in one call, unless the batch's statistics would mix real with fake."""
+        if self.discriminator.mixes_samples:
+            d_real = self.discriminator(real, labels, rng=self.rng)
+            d_fake = self.discriminator(fake, labels, rng=self.rng)
+        else:
+            both = None if labels is None else torch.cat([labels, labels])
+            d_real, d_fake = self.discriminator(torch.cat([real, fake]), both, rng=self.rng).chunk(2)
+        return d_real.float(), d_fake.float()
+
+    def _penalty(
+        self, penalties: Sequence[ScheduledPenalty], real: Tensor, fake: Tensor, latents: Tensor, labels: Tensor | None
+    ) -> Tensor | float:
+        inputs = PenaltyInputs(
+            self.generator, self.discriminator, real.detach(), fake.detach(), latents, labels, self.rng
+        )
+        total: Tensor | float = 0.0
+        for scheduled in penalties:
+            value = scheduled.penalty(inputs).float().mean()
+            self.statistics.add(f"penalty_{scheduled.name}", value)
+            total = total + scheduled.weight * value
+        return total
+
+    def _apply(self, total: Tensor, optimizer: torch.optim.Optimizer, network: nn.Module, name: str) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if self.clip_grad is not None:
+            nn.utils.clip_grads_with_norm_(network.parameters(), self.clip_grad, norm)
+        optimizer.step()
+        self.statistics.add(f"gradient_{name}", norm)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if not self.bf16:
+            return nullcontext()
+        device = next(self.generator.parameters()).device.type
+        return torch.autocast(device, dtype=torch.bfloat16)

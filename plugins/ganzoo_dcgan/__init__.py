@@ -1,0 +1,64 @@
+"""Registers `dcgan`, the strided-convolution pair of Radford et al. 2016."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
+from ganzoo.entries import param
+
+NORMS = ("auto", "batch", "layer", "spectral", "none")
+
+
+@dataclass
+class GeneratorParams:
+    latent_dim: int = param(64, "numbers in one latent vector")
+    width: int = param(64, "channels at half the picture's size; doubles with each halving")
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be 1 or more")
+
+
+@dataclass
+class DiscriminatorParams:
+    width: int = param(64, "channels at half the picture's size; doubles with each halving")
+    norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError(f"width is {self.width}, must be 1 or more")
+        if self.norm not in NORMS:
+            raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
+
+
+def split_size(size: int) -> tuple[int, int]:
+    """``size = base * 2**halvings`` with base 4 to 7. ValueError where it cannot be."""
+    halvings = 0
+    while size % 2 == 0 and size >= 8:
+        size, halvings = size // 2, halvings + 1
+    if halvings < 1 or not 4 <= size < 8:
+        raise ValueError("the size must be 4, 5, 6 or 7 times a power of two (8, 28, 32, 48, 64, ...)")
+    return size, halvings
+
+
+def check_picture(picture: PictureSpec) -> None:
+    split_size(picture.size)
+
+
+@hookimpl
+def register_architectures(register: Callable[[ArchitectureEntry], None]) -> None:
+    register(
+        ArchitectureEntry(
+            name="dcgan",
+            summary="Strided convolutions at any size 4 to 7 times a power of two",
+            paper="Radford, Metz, Chintala 2016, Unsupervised Representation Learning with DCGAN, arXiv:1511.06434",
+            generator="ganzoo_dcgan.networks:DCGANGenerator",
+            discriminator="ganzoo_dcgan.networks:DCGANDiscriminator",
+            generator_params=GeneratorParams,
+            discriminator_params=DiscriminatorParams,
+            check_picture=check_picture,
+        )
+    )

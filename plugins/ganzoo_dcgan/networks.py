@@ -1,0 +1,96 @@
+"""The DCGAN pair: kernels of 4, strides of 2, so that every layer doubles or halves without padding out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ganzoo.entries import Needs, PictureSpec
+from ganzoo.interfaces import Discriminator, Generator
+from ganzoo_dcgan import DiscriminatorParams, GeneratorParams, split_size
+
+
+def _init(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), norms' gains from N(1, 0.02) (Radford et al. 2016, sec. 4)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        nn.init.normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, mean=1.0, std=0.02)
+
+
+class DCGANGenerator(Generator):
+    """Latents ``(N, latent_dim)`` projected to ``base x base``, then doubled up to the picture, batch norm between."""
+
+    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+        super().__init__()
+        self.picture, self.latent_dim = picture, params.latent_dim
+        base, halvings = split_size(picture.size)
+        channels = params.width * 2 ** (halvings - 1)
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(params.latent_dim, channels, base, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        ]
+        for _ in range(halvings - 1):
+            layers += [
+                nn.ConvTranspose2d(channels, channels // 2, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(channels // 2),
+                nn.ReLU(),
+            ]
+            channels //= 2
+        layers += [nn.ConvTranspose2d(channels, picture.channels, 4, stride=2, padding=1), nn.Tanh()]
+        self.body = nn.Sequential(*layers)
+        self.apply(_init)
+
+    def forward(
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        return self.body(latents[:, :, None, None])
+
+
+class DCGANDiscriminator(Discriminator):
+    """Halves the picture down to ``base x base``, then one logit."""
+
+    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+        super().__init__()
+        self.picture = picture
+        norm = params.norm if params.norm != "auto" else ("none" if needs.per_sample else "batch")
+        if norm == "batch" and needs.per_sample:
+            raise ValueError(
+                "discriminator.norm=batch mixes the samples of a batch, which this loss or penalty forbids; "
+                "use discriminator.norm=layer, spectral, none or auto"
+            )
+        self.mixes_samples = norm == "batch"
+        base, halvings = split_size(picture.size)
+        wrap = spectral_norm if norm == "spectral" else nn.Identity()
+        channels, size = params.width, picture.size // 2
+        layers: list[nn.Module] = [wrap(_conv(picture.channels, channels)), nn.LeakyReLU(0.2)]
+        for _ in range(halvings - 1):
+            layers.append(wrap(_conv(channels, channels * 2, bias=norm not in ("batch", "layer"))))
+            channels, size = channels * 2, size // 2
+            if norm == "batch":
+                layers.append(nn.BatchNorm2d(channels))
+            elif norm == "layer":
+                layers.append(nn.GroupNorm(1, channels))
+            layers.append(nn.LeakyReLU(0.2))
+        last = nn.Linear(channels * base**2, 1)
+        _init(last)
+        self.body = nn.Sequential(*layers, nn.Flatten(), wrap(last))
+
+    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.body(pictures).squeeze(1)
+
+
+def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
+    """A halving convolution, initialised at once: spectral norm replaces the weight it wraps."""
+    layer = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+    _init(layer)
+    return layer

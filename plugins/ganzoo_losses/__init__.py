@@ -1,0 +1,102 @@
+"""Registers the classic losses (`minimax`, `non-saturating`, `wgan-gp`) and gradient penalties (`gp`, `r1`, `r2`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import LossEntry, Needs, PenaltyEntry, PenaltyParams, hookimpl
+from ganzoo.entries import param
+
+GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661"
+GULRAJANI = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs, arXiv:1704.00028"
+MESCHEDER = "Mescheder, Geiger, Nowozin 2018, Which Training Methods for GANs do actually Converge?, arXiv:1801.04406"
+
+
+@dataclass
+class GPParams(PenaltyParams):
+    weight: float = param(10.0, "lambda, 10 throughout the paper")
+
+
+@dataclass
+class R1R2Params(PenaltyParams):
+    # The paper's 10 is for pictures of 128 pixels and more. Moving every pixel by the same amount is a step whose
+    # squared length grows with the number of pixels, so the small pictures of this zoo want a smaller gamma.
+    weight: float = param(1.0, "gamma; the paper takes 10 at 128 pixels and more, small pictures want less")
+
+
+@hookimpl
+def register_losses(register: Callable[[LossEntry], None]) -> None:
+    register(
+        LossEntry(
+            name="minimax",
+            summary="The original zero-sum game, whose generator side saturates where the discriminator wins",
+            paper=GOODFELLOW,
+            target="ganzoo_losses.losses:Minimax",
+            formula="D: -E[log s(d_real)] - E[log(1 - s(d_fake))]; G: E[log(1 - s(d_fake))]; s is the sigmoid",
+            probability=True,
+        )
+    )
+    register(
+        LossEntry(
+            name="non-saturating",
+            summary="The original discriminator with a generator that maximises the probability of real",
+            paper=GOODFELLOW,
+            target="ganzoo_losses.losses:NonSaturating",
+            formula="D: -E[log s(d_real)] - E[log(1 - s(d_fake))]; G: -E[log s(d_fake)]; s is the sigmoid",
+            probability=True,
+        )
+    )
+    register(
+        LossEntry(
+            name="wgan-gp",
+            summary="Wasserstein distance estimated by a critic, kept near Lipschitz 1 by the gradient penalty",
+            paper=GULRAJANI,
+            target="ganzoo_losses.losses:Wasserstein",
+            formula="D: E[d_fake] - E[d_real]; G: -E[d_fake]",
+            discriminator_steps=5,
+            zero_is_border=False,
+            penalties=("gp",),
+            needs=Needs(per_sample=True),
+            # Momentum carries a critic's last step into the next, other slope (Gulrajani et al. 2017, algorithm 1).
+            defaults={"optimizer.generator.betas": [0.0, 0.9], "optimizer.discriminator.betas": [0.0, 0.9]},
+        )
+    )
+
+
+@hookimpl
+def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
+    per_sample = Needs(per_sample=True)
+    register(
+        PenaltyEntry(
+            name="gp",
+            summary="Pulls the gradient's norm to 1 on lines between real and fake pictures",
+            paper=GULRAJANI,
+            target="ganzoo_losses.penalties:GradientPenalty",
+            params=GPParams,
+            formula="weight * E[(|grad D(x)| - 1)^2], x = e real + (1 - e) fake, e uniform in [0, 1]",
+            needs=per_sample,
+        )
+    )
+    register(
+        PenaltyEntry(
+            name="r1",
+            summary="Flattens the discriminator at real pictures",
+            paper=MESCHEDER,
+            target="ganzoo_losses.penalties:R1",
+            params=R1R2Params,
+            formula="weight / 2 * E[|grad D(real)|^2]",
+            needs=per_sample,
+        )
+    )
+    register(
+        PenaltyEntry(
+            name="r2",
+            summary="Flattens the discriminator at generated pictures",
+            paper=MESCHEDER,
+            target="ganzoo_losses.penalties:R2",
+            params=R1R2Params,
+            formula="weight / 2 * E[|grad D(fake)|^2]",
+            needs=per_sample,
+        )
+    )

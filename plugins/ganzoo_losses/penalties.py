@@ -1,0 +1,50 @@
+"""Penalties on the discriminator's gradient with respect to its pictures, one value ``(N,)`` per sample."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganzoo.interfaces import Penalty, PenaltyInputs
+
+# Under the root, so that its slope stays finite where the gradient vanishes. 1e-12 shifts a norm near 1 by half of
+# that, far below float32's resolution.
+EPSILON = 1e-12
+
+
+def squared_gradient_norm(pictures: Tensor, inputs: PenaltyInputs) -> Tensor:
+    """``|grad D(x)|^2`` at each of the pictures ``(N, C, H, W)``: ``(N,)``, float32, differentiable.
+
+    The gradient of the summed logits holds each sample's own gradient only where no logit depends on another sample.
+    """
+    at = pictures.detach().requires_grad_(True)
+    logits = inputs.discriminator(at, inputs.labels, rng=inputs.rng)
+    (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
+    return gradient.float().square().flatten(1).sum(1)
+
+
+class GradientPenalty(Penalty):
+    """``(|grad D(x)| - 1)^2`` on lines from fake to real (Gulrajani et al. 2017, eq. 3). Without rng: at midpoints."""
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        real, fake, rng = inputs.real.detach(), inputs.fake.detach(), inputs.rng
+        if rng is None:
+            share = real.new_full((len(real), 1, 1, 1), 0.5)
+        else:
+            share = torch.rand(len(real), 1, 1, 1, generator=rng, device=rng.device).to(real)
+        norm = (squared_gradient_norm(fake.lerp(real, share), inputs) + EPSILON).sqrt()
+        return (norm - 1).square()
+
+
+class R1(Penalty):
+    """``|grad D(x)|^2 / 2`` at real pictures (Mescheder et al. 2018, eq. 9)."""
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        return squared_gradient_norm(inputs.real, inputs) / 2
+
+
+class R2(Penalty):
+    """``|grad D(x)|^2 / 2`` at generated pictures (Mescheder et al. 2018, eq. 10)."""
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        return squared_gradient_norm(inputs.fake, inputs) / 2

@@ -1,0 +1,64 @@
+"""Fully connected networks: a picture is a vector of pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.entries import Needs, PictureSpec
+from ganzoo.interfaces import Discriminator, Generator
+from ganzoo_mlp import DiscriminatorParams, GeneratorParams
+
+
+def _init(module: nn.Module) -> None:
+    """He et al. 2015 for leaky ReLU of slope 0.2, zero bias."""
+    if isinstance(module, nn.Linear):
+        nn.init.kaiming_normal_(module.weight, a=0.2)
+        nn.init.zeros_(module.bias)
+
+
+class MLPGenerator(Generator):
+    """Latents ``(N, latent_dim)`` through hidden layers, each normalised over its units, to tanh pixels."""
+
+    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+        super().__init__()
+        self.picture, self.latent_dim = picture, params.latent_dim
+        layers: list[nn.Module] = []
+        features = params.latent_dim
+        for _ in range(params.layers):
+            layers += [nn.Linear(features, params.width), nn.LayerNorm(params.width), nn.LeakyReLU(0.2)]
+            features = params.width
+        self.hidden = nn.Sequential(*layers)
+        self.to_pixels = nn.Linear(features, picture.channels * picture.size**2)
+        self.apply(_init)
+        # Start near mid-grey rather than at saturated noise, where tanh passes no gradient.
+        nn.init.normal_(self.to_pixels.weight, std=0.02)
+
+    def forward(
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        pixels = torch.tanh(self.to_pixels(self.hidden(latents)))
+        return pixels.view(-1, self.picture.channels, self.picture.size, self.picture.size)
+
+
+class MLPDiscriminator(Discriminator):
+    """Pixels through hidden layers to one logit, each picture by itself."""
+
+    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+        super().__init__()
+        self.picture = picture
+        layers: list[nn.Module] = [nn.Flatten()]
+        features = picture.channels * picture.size**2
+        for _ in range(params.layers):
+            layers += [nn.Linear(features, params.width), nn.LeakyReLU(0.2)]
+            features = params.width
+        self.body = nn.Sequential(*layers, nn.Linear(features, 1))
+        self.apply(_init)
+
+    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.body(pictures).squeeze(1)

@@ -1,0 +1,79 @@
+"""Registers `stylegan-lite`, StyleGAN2's networks in plain PyTorch at widths for small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
+from ganzoo.entries import param
+
+
+@dataclass
+class GeneratorParams:
+    latent_dim: int = param(64, "numbers in one latent vector z")
+    w_dim: int = param(128, "numbers in one intermediate latent vector w")
+    mapping_layers: int = param(2, "fully connected layers from z to w")
+    width: int = param(24, "channels at the picture's size; doubles with each halving")
+    width_max: int = param(128, "channels at most")
+    mixing: float = param(0.5, "share of training samples made from two latents (style mixing)")
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "latent_dim", "w_dim", "mapping_layers", "width", "width_max")
+        if not 0 <= self.mixing <= 1:
+            raise ValueError(f"mixing is {self.mixing}, must be from 0 to 1")
+
+
+@dataclass
+class DiscriminatorParams:
+    width: int = param(24, "channels at the picture's size; doubles with each halving")
+    width_max: int = param(128, "channels at most")
+    minibatch_std: bool | None = param(
+        None, "show the discriminator how much a batch varies; null: unless logits must not mix samples"
+    )
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "width", "width_max")
+
+
+def _check_positive(params: object, *names: str) -> None:
+    for name in names:
+        if getattr(params, name) < 1:
+            raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
+
+
+def split_size(size: int) -> tuple[int, int]:
+    """``size = base * 2**doublings`` with base 4 to 7, doublings 1 or more. ValueError where it cannot be."""
+    base, doublings = size, 0
+    while base >= 8 and base % 2 == 0:
+        base, doublings = base // 2, doublings + 1
+    if doublings < 1 or not 4 <= base <= 7:
+        raise ValueError(f"size {size} is not 4, 5, 6 or 7 doubled once or more (8, 28, 32, 48, 64, ...)")
+    return base, doublings
+
+
+def check_picture(picture: PictureSpec) -> None:
+    split_size(picture.size)
+
+
+@hookimpl
+def register_architectures(register: Callable[[ArchitectureEntry], None]) -> None:
+    register(
+        ArchitectureEntry(
+            name="stylegan-lite",
+            summary="StyleGAN2 made small: styles from a mapping network, noise, skip generator, residual discriminator",
+            paper="Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN, arXiv:1912.04958",
+            generator="ganzoo_stylegan_lite.networks:StyleGANGenerator",
+            discriminator="ganzoo_stylegan_lite.networks:StyleGANDiscriminator",
+            generator_params=GeneratorParams,
+            discriminator_params=DiscriminatorParams,
+            check_picture=check_picture,
+            # The paper's (Karras et al. 2020, app. B); equalised learning rates want 10 times what plain layers do.
+            defaults={
+                "optimizer.generator.lr": 0.002,
+                "optimizer.generator.betas": [0.0, 0.99],
+                "optimizer.discriminator.lr": 0.002,
+                "optimizer.discriminator.betas": [0.0, 0.99],
+            },
+        )
+    )

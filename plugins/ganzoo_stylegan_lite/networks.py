@@ -1,0 +1,301 @@
+"""The StyleGAN2 pair (Karras et al. 2019, arXiv:1812.04948, and 2020, arXiv:1912.04958) without compiled extensions.
+
+Leaky ReLU is followed by a gain of sqrt(2) in the papers, to keep the variance. It scales with its input, so the gain
+sits in the weights before it instead, where it costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo.entries import Needs, PictureSpec
+from ganzoo.interfaces import Discriminator, Generator, draw_normal
+from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams, split_size
+
+SLOPE = 0.2
+MEAN_DECAY = 0.995  # of w's running mean (Karras et al. 2019, app. B)
+
+
+def _widths(width: int, width_max: int, doublings: int) -> list[int]:
+    """Channels at each size, smallest size first."""
+    return [min(width * 2**k, width_max) for k in range(doublings, -1, -1)]
+
+
+def _per_channel(values: Tensor, like: Tensor) -> Tensor:
+    """``(N, C)`` or ``(C,)`` made to broadcast over ``like``, ``(N, C, H, W)``, in its dtype."""
+    return values.to(like.dtype)[..., None, None]
+
+
+class EqualLinear(nn.Module):
+    """A fully connected layer with equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1).
+
+    Weights start from N(0, 1) and are scaled when used, so that Adam moves all layers at one relative speed;
+    ``lr_multiplier`` slows a layer down by that factor.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, bias: float = 0.0, gain: float = 1.0, lr_multiplier: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
+        self.scale, self.lr_multiplier = gain * lr_multiplier / math.sqrt(inputs), lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.scale, self.bias * self.lr_multiplier)
+
+
+class Blur(nn.Module):
+    """The low-pass filter [1, 3, 3, 1] on each of ``channels``, along both axes (Zhang 2019, arXiv:1904.11486).
+
+    ``gain`` makes up for zeros put between pixels: 4 when doubling the size.
+    """
+
+    def __init__(self, channels: int, gain: float = 1.0) -> None:
+        super().__init__()
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        self.register_buffer("kernel", (gain * torch.outer(taps, taps)).repeat(channels, 1, 1, 1), persistent=False)
+        self.kernel: Tensor
+        self.channels = channels
+
+    def forward(self, x: Tensor, padding: int, stride: int = 1) -> Tensor:
+        return F.conv2d(x, self.kernel, padding=padding, stride=stride, groups=self.channels)
+
+
+class Upsample(nn.Module):
+    """Doubles the size of pictures ``(N, C, size, size)`` by the same filter."""
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.blur = Blur(channels, gain=4.0)
+        # At the border a quarter of the filter's weight falls outside the picture; dividing by what remains
+        # repeats the edge instead of fading it to grey.
+        inside = torch.ones(2 * size)
+        inside[[0, -1]] = 0.75
+        self.register_buffer("share", 1 / torch.outer(inside, inside), persistent=False)
+        self.share: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        doubled = F.conv_transpose2d(x, self.blur.kernel, stride=2, padding=1, groups=self.blur.channels)
+        return doubled * self.share.to(doubled.dtype)
+
+
+class StyledConv(nn.Module):
+    """Modulated and demodulated 3x3 convolution, noise, bias, leaky ReLU; ``up`` doubles the size.
+
+    ``(N, inputs, H, W)`` and ``w`` ``(N, w_dim)`` to ``(N, outputs, H, W)``. The paper modulates the weights of each
+    sample (Karras et al. 2020, eq. 1 and 3). Scaling the inputs by the styles and the outputs by the demodulation is the
+    same sum, with one weight for the batch.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, *, up: bool = False) -> None:
+        super().__init__()
+        self.style = EqualLinear(w_dim, inputs, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.scale = 1 / math.sqrt(inputs * 9)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.blur = Blur(outputs, gain=4.0) if up else None
+
+    def convolve(self, x: Tensor, w: Tensor) -> Tensor:
+        """The modulated and demodulated convolution, times sqrt(2), plus the bias."""
+        style, weight = self.style(w), self.weight * self.scale
+        energy = F.linear(style.square(), weight.square().sum((2, 3)))
+        demodulation = math.sqrt(2) * (energy + 1e-8).rsqrt()
+        x = x * _per_channel(style, x)
+        if self.blur is None:
+            x = F.conv2d(x, weight, padding=1)
+        else:
+            x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1)
+        return torch.addcmul(_per_channel(self.bias, x), x, _per_channel(demodulation, x))
+
+    def forward(self, x: Tensor, w: Tensor, rng: torch.Generator | None) -> Tensor:
+        x = self.convolve(x, w)
+        if rng is not None:
+            noise = draw_normal((len(x), 1, *x.shape[2:]), rng, like=x)
+            x = torch.addcmul(x, noise, self.noise_strength.to(x.dtype))
+        return F.leaky_relu(x, SLOPE)
+
+
+class ToPicture(nn.Module):
+    """Modulated 1x1 convolution ``(N, inputs, H, W)`` to pixels, without demodulation (Karras et al. 2020, sec. 4.1)."""
+
+    def __init__(self, inputs: int, channels: int, w_dim: int) -> None:
+        super().__init__()
+        self.style = EqualLinear(w_dim, inputs, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(channels, inputs, 1, 1))
+        self.scale = 1 / math.sqrt(inputs)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return F.conv2d(x * _per_channel(self.style(w), x), self.weight * self.scale, self.bias)
+
+
+class SynthesisBlock(nn.Module):
+    """Doubles the features, refines them, and adds their pixels to the doubled picture so far (skip generator)."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, channels: int, w_dim: int) -> None:
+        super().__init__()
+        self.enlarge = StyledConv(inputs, outputs, w_dim, up=True)
+        self.refine = StyledConv(outputs, outputs, w_dim)
+        self.to_picture = ToPicture(outputs, channels, w_dim)
+        self.upsample = Upsample(channels, size)
+
+    def forward(
+        self, x: Tensor, picture: Tensor, w: tuple[Tensor, Tensor], rng: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        x = self.refine(self.enlarge(x, w[0], rng), w[1], rng)
+        return x, self.upsample(picture) + self.to_picture(x, w[1])
+
+
+class StyleGANGenerator(Generator):
+    """Latents ``(N, latent_dim)`` mapped to ``w``, which styles every layer from a learned ``base x base`` start.
+
+    In training mode pictures are not clamped to [-1, 1], as clamping would pass no gradient from outside.
+    """
+
+    has_truncation = True
+
+    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+        super().__init__()
+        self.picture, self.latent_dim, self.mixing = picture, params.latent_dim, params.mixing
+        base, doublings = split_size(picture.size)
+        widths, w_dim = _widths(params.width, params.width_max, doublings), params.w_dim
+        features = [params.latent_dim] + [w_dim] * params.mapping_layers
+        self.mapping = nn.ModuleList(
+            EqualLinear(features[i], features[i + 1], gain=math.sqrt(2), lr_multiplier=0.01)
+            for i in range(params.mapping_layers)
+        )
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+        self.w_avg: Tensor
+        self.start = nn.Parameter(torch.randn(1, widths[0], base, base))
+        self.first = StyledConv(widths[0], widths[0], w_dim)
+        self.first_picture = ToPicture(widths[0], picture.channels, w_dim)
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(widths[i], widths[i + 1], base * 2**i, picture.channels, w_dim) for i in range(doublings)
+        )
+        self.num_styles = 1 + 2 * doublings
+
+    def map(self, latents: Tensor) -> Tensor:
+        """Latents ``(N, latent_dim)``, each scaled to mean square 1, to ``w`` ``(N, w_dim)``, in float32."""
+        with torch.autocast(latents.device.type, enabled=False):
+            w = latents.float()
+            w = w * (w.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+            for layer in self.mapping:
+                w = F.leaky_relu(layer(w), SLOPE)
+        return w
+
+    def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator) -> list[Tensor]:
+        """Style mixing: from a random layer on, some samples follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
+        other = self.map(draw_normal(tuple(latents.shape), rng, like=latents))
+        mixed, place = torch.rand(2, len(w), 1, generator=rng, device=rng.device).to(w.device)
+        crossover = torch.where(mixed < self.mixing, 1 + place * (self.num_styles - 1), self.num_styles)
+        return [torch.where(i + 1 <= crossover, w, other) for i in range(self.num_styles)]
+
+    def forward(
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        w = self.map(latents)
+        if self.training:
+            with torch.no_grad():
+                self.w_avg.lerp_(w.detach().mean(0), 1 - MEAN_DECAY)
+        if truncation != 1:
+            w = self.w_avg.lerp(w, truncation)
+        styles = [w] * self.num_styles
+        if self.training and self.mixing > 0 and rng is not None:
+            styles = self._mix(w, latents, rng)
+        x = self.first(self.start.expand(len(w), -1, -1, -1), styles[0], rng)
+        picture = self.first_picture(x, styles[0])
+        for i, block in enumerate(self.blocks):
+            x, picture = block(x, picture, (styles[2 * i + 1], styles[2 * i + 2]), rng)
+        return picture if self.training else picture.clamp(-1, 1)
+
+
+class EqualConv(nn.Module):
+    """A convolution with equalised learning rate; ``down`` blurs and halves the size. ``gain`` as in EqualLinear."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, gain: float = 1.0, bias: bool = True, down: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self.scale = gain / math.sqrt(inputs * kernel**2)
+        self.kernel = kernel
+        self.blur = Blur(inputs) if down else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight * self.scale
+        if self.blur is None:
+            return F.conv2d(x, weight, self.bias, padding=self.kernel // 2)
+        if self.kernel == 1:  # of the blurred pixels, only those it reads are made
+            return F.conv2d(self.blur(x, padding=1, stride=2), weight, self.bias)
+        return F.conv2d(self.blur(x, padding=2), weight, self.bias, stride=2)
+
+
+class ResidualBlock(nn.Module):
+    """``(N, inputs, H, W)`` to ``(N, outputs, H/2, W/2)``; both branches carry 1/sqrt(2), so that variance is kept."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.refine = EqualConv(inputs, inputs, 3, gain=math.sqrt(2))
+        self.halve = EqualConv(inputs, outputs, 3, down=True)  # sqrt(2) of the ReLU times 1/sqrt(2)
+        self.skip = EqualConv(inputs, outputs, 1, gain=math.sqrt(0.5), bias=False, down=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        residual = F.leaky_relu(self.halve(F.leaky_relu(self.refine(x), SLOPE)), SLOPE)
+        return residual + self.skip(x)
+
+
+def minibatch_std(x: Tensor, group: int = 4) -> Tensor:
+    """One more channel on ``(N, C, H, W)``: how much its group varies, averaged (Karras et al. 2018, sec. 3).
+
+    Groups have ``group`` samples, or the most below that which divide N.
+    """
+    group = max(size for size in range(1, group + 1) if len(x) % size == 0)
+    members = x.float().unflatten(0, (group, -1))
+    # Not Tensor.var, which is ten times slower on the CPU across the outermost dimension.
+    variance = (members - members.mean(0)).square().mean(0)
+    deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))
+    return torch.cat([x, _per_channel(deviation.repeat(group)[:, None], x).expand(-1, 1, *x.shape[2:])], dim=1)
+
+
+class StyleGANDiscriminator(Discriminator):
+    """Residual blocks halve the picture down to ``base x base``, then a convolution and two full layers."""
+
+    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+        super().__init__()
+        if params.minibatch_std and needs.per_sample:
+            raise ValueError(
+                "discriminator.minibatch_std=true mixes the samples of a batch, which this loss or penalty forbids; "
+                "use discriminator.minibatch_std=false or null"
+            )
+        self.picture = picture
+        self.mixes_samples = not needs.per_sample if params.minibatch_std is None else params.minibatch_std
+        base, doublings = split_size(picture.size)
+        widths = _widths(params.width, params.width_max, doublings)[::-1]
+        self.from_picture = EqualLinear(picture.channels, widths[0], gain=math.sqrt(2))
+        self.blocks = nn.Sequential(*(ResidualBlock(widths[i], widths[i + 1]) for i in range(doublings)))
+        last = widths[-1]
+        self.mix = EqualConv(last + self.mixes_samples, last, 3, gain=math.sqrt(2))
+        self.full = EqualLinear(last * base**2, last, gain=math.sqrt(2))
+        self.to_logit = EqualLinear(last, 1)
+
+    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        # A 1x1 convolution, written so that its result lies channels last, the layout fast for what follows: with one
+        # channel a picture's own layout could be either.
+        x = self.from_picture(pictures.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = self.blocks(F.leaky_relu(x, SLOPE))
+        if self.mixes_samples:
+            x = minibatch_std(x)
+        x = F.leaky_relu(self.mix(x), SLOPE)
+        return self.to_logit(F.leaky_relu(self.full(x.flatten(1)), SLOPE)).squeeze(1)

@@ -1,0 +1,96 @@
+"""Losses against values worked out by hand and against binary cross-entropy."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ganzoo.entries import LossEntry
+from ganzoo.interfaces import Loss
+from ganzoo.registry import Registry, load_target
+
+REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0, 1.0])
+
+
+def entry_of(name: str) -> LossEntry:
+    return Registry.load().get(LossEntry, name)
+
+
+def make(name: str) -> Loss:
+    entry = entry_of(name)
+    return load_target(entry.target)(entry.params())
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating"])
+def test_original_discriminator_by_hand(name: str) -> None:
+    real = -(math.log(sigmoid(2)) + math.log(sigmoid(-1))) / 2
+    fake = -(math.log(1 - sigmoid(0.5)) + math.log(1 - sigmoid(-3)) + math.log(1 - sigmoid(1))) / 3
+    assert make(name).discriminator(d_real=REAL, d_fake=FAKE).item() == pytest.approx(real + fake, rel=1e-6)
+
+
+def test_minimax_generator_by_hand() -> None:
+    expected = (math.log(1 - sigmoid(0.5)) + math.log(1 - sigmoid(-3)) + math.log(1 - sigmoid(1))) / 3
+    assert make("minimax").generator(d_real=None, d_fake=FAKE).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_non_saturating_generator_is_cross_entropy_with_label_real() -> None:
+    expected = binary_cross_entropy_with_logits(FAKE, torch.ones(3))
+    assert make("non-saturating").generator(d_real=None, d_fake=FAKE).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_wasserstein_by_hand() -> None:
+    loss = make("wgan-gp")
+    assert loss.discriminator(d_real=REAL, d_fake=FAKE).item() == pytest.approx(-0.5 - 0.5)
+    assert loss.generator(d_real=None, d_fake=FAKE).item() == pytest.approx(0.5)
+
+
+def test_minimax_saturates_and_non_saturating_does_not() -> None:
+    """Where the discriminator is sure of a fake, one passes no gradient and the other a full one."""
+    gradients = {}
+    for name in ("minimax", "non-saturating"):
+        d_fake = torch.tensor([-20.0], requires_grad=True)
+        make(name).generator(d_real=None, d_fake=d_fake).backward()
+        assert d_fake.grad is not None
+        gradients[name] = d_fake.grad.item()
+    assert gradients["minimax"] == pytest.approx(-sigmoid(-20), rel=1e-5)
+    assert gradients["non-saturating"] == pytest.approx(-1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating", "wgan-gp"])
+def test_finite_at_extreme_logits(name: str) -> None:
+    """A sigmoid followed by a logarithm would give infinities here."""
+    real = torch.tensor([1e4, -1e4], requires_grad=True)
+    fake = torch.tensor([-1e4, 1e4], requires_grad=True)
+    loss = make(name)
+    total = loss.discriminator(d_real=real, d_fake=fake) + loss.generator(d_real=None, d_fake=fake)
+    total.backward()
+    assert total.isfinite()
+    assert real.grad is not None and fake.grad is not None
+    assert real.grad.isfinite().all() and fake.grad.isfinite().all()
+    assert real.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["minimax", "non-saturating", "wgan-gp"])
+def test_higher_means_more_real(name: str) -> None:
+    """The discriminator gains by raising real and lowering fake logits, the generator by raising fake ones."""
+    loss, step = make(name), 0.1
+    before = loss.discriminator(d_real=REAL, d_fake=FAKE)
+    assert loss.discriminator(d_real=REAL + step, d_fake=FAKE) < before
+    assert loss.discriminator(d_real=REAL, d_fake=FAKE - step) < before
+    assert loss.generator(d_real=None, d_fake=FAKE + step) < loss.generator(d_real=None, d_fake=FAKE)
+
+
+def test_metadata() -> None:
+    for name in ("minimax", "non-saturating"):
+        entry = entry_of(name)
+        assert entry.probability and entry.zero_is_border and entry.penalties == () and not entry.needs.per_sample
+    critic = entry_of("wgan-gp")
+    assert critic.penalties == ("gp",) and critic.discriminator_steps == 5 and critic.needs.per_sample
+    assert not critic.zero_is_border and not critic.probability

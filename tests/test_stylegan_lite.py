@@ -1,0 +1,269 @@
+"""The parts of stylegan-lite against explicit, slower forms of the same sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams, check_picture, split_size
+from ganzoo_stylegan_lite.networks import (
+    EqualConv,
+    StyledConv,
+    StyleGANDiscriminator,
+    StyleGANGenerator,
+    ToPicture,
+    Upsample,
+    minibatch_std,
+)
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganzoo.entries import Needs, PictureSpec
+
+TINY: dict[str, Any] = {"width": 4, "width_max": 8}
+
+
+def generator(size: int = 8, channels: int = 1, **params: Any) -> StyleGANGenerator:
+    torch.manual_seed(0)
+    return StyleGANGenerator(PictureSpec(channels, size), GeneratorParams(latent_dim=6, w_dim=10, **TINY, **params))
+
+
+def discriminator(size: int = 8, channels: int = 1, needs: Needs | None = None, **params: Any) -> StyleGANDiscriminator:
+    torch.manual_seed(1)
+    return StyleGANDiscriminator(PictureSpec(channels, size), DiscriminatorParams(**TINY, **params), needs or Needs())
+
+
+def with_noise(network: StyleGANGenerator) -> StyleGANGenerator:
+    for module in network.modules():
+        if isinstance(module, StyledConv):
+            torch.nn.init.constant_(module.noise_strength, 0.5)
+    return network
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=seeded(seed))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [8, 28, 32, 40, 64])
+def test_shapes(size: int, channels: int) -> None:
+    pictures = generator(size, channels)(normal(4, 6), rng=seeded())
+    assert pictures.shape == (4, channels, size, size)
+    assert discriminator(size, channels)(pictures).shape == (4,)
+
+
+def test_sizes() -> None:
+    assert [split_size(size) for size in (8, 28, 32, 40, 48, 64)] == [(4, 1), (7, 2), (4, 3), (5, 3), (6, 3), (4, 4)]
+    for size in (4, 7, 9, 30, 36, 0):
+        with pytest.raises(ValueError, match=f"size {size} is not 4, 5, 6 or 7 doubled"):
+            check_picture(PictureSpec(3, size))
+
+
+def per_sample_convolution(layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
+    """Karras et al. 2020, eq. 1 and 3, as printed: a weight per sample, as groups of one convolution."""
+    n, inputs, height, _ = x.shape
+    outputs = len(layer.weight)
+    modulated = layer.weight[None] * layer.scale * layer.style(w)[:, None, :, None, None]
+    modulated = modulated / (modulated.square().sum((2, 3, 4), keepdim=True) + 1e-8).sqrt()
+    stacked = x.reshape(1, n * inputs, height, height)
+    if layer.blur is None:
+        y = F.conv2d(stacked, modulated.flatten(0, 1), padding=1, groups=n)
+    else:
+        weight = modulated.transpose(1, 2).flatten(0, 1)
+        y = F.conv_transpose2d(stacked, weight, stride=2, groups=n)
+    y = y.view(n, outputs, *y.shape[2:])
+    return math.sqrt(2) * (y if layer.blur is None else layer.blur(y, padding=1))
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_scaling_activations_equals_modulating_weights(up: bool) -> None:
+    torch.manual_seed(0)
+    layer = StyledConv(5, 7, 10, up=up)
+    x, w = normal(3, 5, 6, 6), normal(3, 10, seed=1)
+    torch.testing.assert_close(layer.convolve(x, w), per_sample_convolution(layer, x, w), rtol=1e-4, atol=1e-5)
+
+
+def test_demodulation_keeps_the_deviation_whatever_the_style() -> None:
+    """Unit inputs leave with deviation sqrt(2), the gain meant for the ReLU, even with styles a thousand times larger."""
+    torch.manual_seed(0)
+    layer = StyledConv(32, 32, 10)
+    x, w = normal(8, 32, 16, 16), normal(8, 10, seed=1)
+    for scale in (1.0, 1000.0):
+        inner = layer.convolve(x, w * scale)[..., 1:-1, 1:-1]
+        assert inner.std().item() == pytest.approx(math.sqrt(2), rel=0.05)
+
+
+def test_upsampling_keeps_constants_up_to_the_border() -> None:
+    picture = torch.tensor([-1.0, 0.25, 1.0]).view(1, 3, 1, 1).expand(2, 3, 7, 7)
+    torch.testing.assert_close(Upsample(3, 7)(picture), picture[..., :1, :1].expand(2, 3, 14, 14))
+
+
+def test_upsampling_is_linear_interpolation() -> None:
+    """The filter [1, 3, 3, 1] on doubled pictures is bilinear interpolation, edges repeated."""
+    picture = normal(2, 3, 5, 5)
+    expected = F.interpolate(picture, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(Upsample(3, 5)(picture), expected)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_downsampling_keeps_constants_and_removes_stripes(kernel: int) -> None:
+    layer = EqualConv(1, 1, kernel, bias=False, down=True)
+    torch.nn.init.ones_(layer.weight)
+    inner = slice(1, -1)
+    constant = layer(torch.ones(1, 1, 8, 8))[..., inner, inner]
+    torch.testing.assert_close(constant, torch.full_like(constant, kernel**2 * layer.scale))
+    stripes = torch.tensor([1.0, -1.0]).repeat(4).expand(1, 1, 8, 8)
+    assert layer(stripes)[..., inner, inner].abs().max() < 1e-6
+
+
+def test_minibatch_std_by_hand() -> None:
+    """Groups of 4 of 8 samples: one group of equal samples, one of +1, -1, +1, -1."""
+    x = torch.zeros(8, 2, 3, 3)
+    x[1::2] = torch.tensor([1.0, -1.0, 1.0, -1.0]).view(4, 1, 1, 1)
+    channel = minibatch_std(x)[:, 2]
+    torch.testing.assert_close(channel[1::2], torch.ones(4, 3, 3))
+    torch.testing.assert_close(channel[::2], torch.full((4, 3, 3), 1e-4))
+    assert minibatch_std(x[:7]).shape == (7, 3, 3, 3) and minibatch_std(x[:1]).shape == (1, 3, 3, 3)
+
+
+def test_style_mixing_only_in_training_mode() -> None:
+    network, latents = generator(mixing=1.0), normal(16, 6)
+    network.train()
+    assert not torch.allclose(network(latents, rng=seeded(0)), network(latents, rng=seeded(1)))
+    network.eval()  # the noise has strength 0 at first, so that nothing else differs
+    torch.testing.assert_close(network(latents, rng=seeded(0)), network(latents, rng=seeded(1)), rtol=0, atol=0)
+
+
+def test_style_mixing_keeps_the_first_layer_and_swaps_the_last() -> None:
+    network, latents = generator(size=32, mixing=1.0), normal(64, 6)
+    w = network.map(latents)
+    styles = network._mix(w, latents, seeded())
+    swapped = torch.stack([(style != w).any(1) for style in styles])
+    assert len(styles) == 7 and not swapped[0].any() and swapped[-1].all()
+    assert (swapped[1:] >= swapped[:-1]).all(), "a sample that crossed over does not cross back"
+    assert {int(count) for count in swapped.sum(0)} == {1, 2, 3, 4, 5, 6}
+
+
+def test_mixing_share() -> None:
+    network, latents = generator(mixing=0.25), normal(2000, 6)
+    w = network.map(latents)
+    share = (network._mix(w, latents, seeded())[-1] != w).any(1).float().mean().item()
+    assert share == pytest.approx(0.25, abs=0.05)
+
+
+def test_noise_follows_rng_and_is_absent_without() -> None:
+    network, latents = with_noise(generator()).eval(), normal(4, 6)
+    first = network(latents, rng=seeded(0))
+    assert torch.equal(first, network(latents, rng=seeded(0)))
+    assert not torch.allclose(first, network(latents, rng=seeded(1)))
+    assert torch.equal(network(latents), network(latents))
+    assert torch.equal(network(latents), generator().eval()(latents)), "strength without noise changes nothing"
+
+
+def test_truncation_pulls_to_the_mean() -> None:
+    network, latents = generator().eval(), normal(4, 6)
+    network.w_avg.normal_(generator=seeded(3))
+    full, half, none = (network(latents, truncation=t) for t in (1.0, 0.5, 0.0))
+    assert torch.equal(none, none[:1].expand_as(none))
+    assert torch.equal(full, network(latents))
+    assert (half - none).norm() < (full - none).norm()
+
+
+def test_mean_of_w_moves_in_training_mode_only() -> None:
+    network, latents = generator(), normal(8, 6)
+    network.eval()(latents)
+    assert not network.w_avg.any()
+    network.train()(latents)
+    torch.testing.assert_close(network.w_avg, 0.005 * network.map(latents).mean(0))
+    assert not network.w_avg.requires_grad
+
+
+def test_evaluated_pictures_are_in_range_and_training_is_not_cut_off() -> None:
+    network, latents = generator(), normal(8, 6)
+    torch.nn.init.constant_(network.first_picture.bias, 3.0)
+    assert network.train()(latents).max() > 1
+    assert network.eval()(latents).max() == 1
+
+
+def test_per_sample_decides_on_minibatch_std() -> None:
+    assert discriminator().mixes_samples and not discriminator(needs=Needs(per_sample=True)).mixes_samples
+    assert not discriminator(minibatch_std=False).mixes_samples
+    with pytest.raises(ValueError, match=r"discriminator\.minibatch_std=true mixes"):
+        discriminator(needs=Needs(per_sample=True), minibatch_std=True)
+
+
+@pytest.mark.parametrize("per_sample", [True, False])
+def test_a_logit_depends_on_other_samples_only_with_minibatch_std(per_sample: bool) -> None:
+    network = discriminator(needs=Needs(per_sample=per_sample))
+    pictures = normal(4, 1, 8, 8)
+    others = torch.cat([pictures[:1], normal(3, 1, 8, 8, seed=9) * 3])
+    assert torch.allclose(network(pictures)[0], network(others)[0], atol=1e-6) is per_sample
+
+
+def test_double_backward_through_minibatch_std() -> None:
+    network = discriminator()
+    pictures = normal(4, 1, 8, 8).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(network(pictures).sum(), pictures, create_graph=True)
+    gradient.square().sum().backward()
+    assert network.from_picture.weight.grad is not None
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_channels_last_gives_the_same_pictures_and_logits() -> None:
+    latents = normal(4, 6)
+    pictures = generator(channels=3)(latents)
+    torch.testing.assert_close(generator(channels=3).to(memory_format=torch.channels_last)(latents), pictures)
+    moved = discriminator(channels=3).to(memory_format=torch.channels_last)
+    logits = moved(pictures.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(logits, discriminator(channels=3)(pictures))
+
+
+def test_bf16_autocast_stays_close_to_float32() -> None:
+    network, latents = generator().eval(), normal(4, 6)
+    critic = discriminator()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        pictures = network(latents, rng=seeded())
+        logits = critic(network(latents))
+        assert network.map(latents).dtype == torch.float32
+    torch.testing.assert_close(pictures.float(), network(latents, rng=seeded()), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(logits.float(), critic(network(latents)), rtol=0.1, atol=0.1)
+
+
+def test_activations_keep_their_scale_at_the_start() -> None:
+    """With the default parameters, neither network's signal explodes or dies before training."""
+    torch.manual_seed(0)
+    pictures = StyleGANGenerator(PictureSpec(3, 64), GeneratorParams())(normal(16, 64))
+    assert 0.3 < pictures.std().item() < 4
+    critic = StyleGANDiscriminator(PictureSpec(3, 64), DiscriminatorParams(), Needs())
+    assert 0.05 < critic(normal(16, 3, 64, 64)).std().item() < 4
+
+
+def test_to_picture_by_hand() -> None:
+    torch.manual_seed(0)
+    layer = ToPicture(2, 1, 3)
+    x, w = normal(1, 2, 1, 1), normal(1, 3, seed=1)
+    style = layer.style(w)[0]
+    expected = (layer.weight.flatten() * style * x.flatten()).sum() / math.sqrt(2)
+    torch.testing.assert_close(layer(x, w).squeeze(), expected)
+
+
+@pytest.mark.parametrize(
+    ("params", "bad"),
+    [
+        (GeneratorParams, {"width": 0}),
+        (GeneratorParams, {"latent_dim": 0}),
+        (GeneratorParams, {"mapping_layers": 0}),
+        (GeneratorParams, {"mixing": 1.5}),
+        (DiscriminatorParams, {"width_max": 0}),
+    ],
+)
+def test_bounds_of_the_parameters(params: type, bad: dict[str, float]) -> None:
+    ((name, value),) = bad.items()
+    with pytest.raises(ValueError, match=f"{name} is {value}, must be"):
+        params(**bad)

@@ -80,7 +80,8 @@ def _check_shapes(config: Config, generator: Generator, discriminator: Discrimin
     logits = _evaluated(discriminator, pictures, labels).shape
     if logits != (2,):
         raise GanzooError(
-            f"{config.recipe.discriminator.name}: the discriminator gives {tuple(logits)}, expected one logit each, (2,)"
+            f"{config.recipe.discriminator.name}: the discriminator gives {tuple(logits)}, "
+            "expected one logit each, (2,)"
         )
 
 
@@ -100,7 +101,8 @@ def _check_per_sample(config: Config, discriminator: Discriminator, picture: Pic
         asking = [part.name for part in (config.recipe.loss, *config.recipe.penalties) if part.needs.per_sample]
         raise GanzooError(
             f"{config.recipe}: the discriminator of {config.recipe.discriminator.name} mixes the samples of a batch, "
-            f"which {' and '.join(asking)} forbid{'s' if len(asking) == 1 else ''}; turn batch statistics off or choose another loss"
+            f"which {' and '.join(asking)} forbid{'s' if len(asking) == 1 else ''}; "
+            "turn batch statistics off or choose another loss"
         )
 
 

@@ -142,9 +142,10 @@ def _line(record: dict[str, Any], budget: int) -> str:
         if "accuracy_real" in record
         else ""
     )
+    speed = f"{record['pictures_per_second']:6.0f} pictures/s  {math.ceil(left):4d} s left"
     return (
-        f"{record['kimg']:8.1f} kimg  D {record['loss_discriminator']:8.3f}  G {record['loss_generator']:8.3f}  {accuracy}"
-        f"auc {record['auc']:.3f}  {record['pictures_per_second']:6.0f} pictures/s  {math.ceil(left):4d} s left"
+        f"{record['kimg']:8.1f} kimg  D {record['loss_discriminator']:8.3f}  G {record['loss_generator']:8.3f}  "
+        f"{accuracy}auc {record['auc']:.3f}  {speed}"
     )
 
 

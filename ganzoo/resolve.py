@@ -77,7 +77,7 @@ def _key(name: str) -> str:
 
 
 def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
-    """The data set's, then each architecture's for its own network, the loss's and penalties', then the tuned pairs'."""
+    """The data set's, each architecture's for its own network, the loss's and penalties', the tuned pairs'."""
 
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))

@@ -31,7 +31,12 @@ class NoGenerator(Generator):
     latent_dim = 1
 
     def forward(
-        self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None, truncation: float = 1.0
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
     ) -> Tensor:
         raise AssertionError("no penalty here runs the generator")
 

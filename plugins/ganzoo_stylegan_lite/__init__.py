@@ -61,7 +61,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
     register(
         ArchitectureEntry(
             name="stylegan-lite",
-            summary="StyleGAN2 made small: styles from a mapping network, noise, skip generator, residual discriminator",
+            summary="StyleGAN2 made small: mapping network, styles and noise, skip generator, residual discriminator",
             paper="Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN, arXiv:1912.04958",
             generator="ganzoo_stylegan_lite.networks:StyleGANGenerator",
             discriminator="ganzoo_stylegan_lite.networks:StyleGANDiscriminator",

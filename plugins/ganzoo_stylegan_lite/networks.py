@@ -88,8 +88,8 @@ class StyledConv(nn.Module):
     """Modulated and demodulated 3x3 convolution, noise, bias, leaky ReLU; ``up`` doubles the size.
 
     ``(N, inputs, H, W)`` and ``w`` ``(N, w_dim)`` to ``(N, outputs, H, W)``. The paper modulates the weights of each
-    sample (Karras et al. 2020, eq. 1 and 3). Scaling the inputs by the styles and the outputs by the demodulation is the
-    same sum, with one weight for the batch.
+    sample (Karras et al. 2020, eq. 1 and 3). Scaling the inputs by the styles and the outputs by the demodulation is
+    the same sum, with one weight for the batch.
     """
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, *, up: bool = False) -> None:
@@ -122,7 +122,7 @@ class StyledConv(nn.Module):
 
 
 class ToPicture(nn.Module):
-    """Modulated 1x1 convolution ``(N, inputs, H, W)`` to pixels, without demodulation (Karras et al. 2020, sec. 4.1)."""
+    """Modulated 1x1 convolution ``(N, inputs, H, W)`` to pixels, not demodulated (Karras et al. 2020, sec. 4.1)."""
 
     def __init__(self, inputs: int, channels: int, w_dim: int) -> None:
         super().__init__()

@@ -1,0 +1,103 @@
+"""Pictures to Inception features, with torch-fidelity's own network class."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.network import Network, load_state
+
+Mode = Literal["exact", "reference"]
+LAYERS = ("2048", "logits_unbiased")
+BATCH = 50
+LOGITS_REMEDY = "set metrics.inception=PATH to torch-fidelity's weights-inception-2015-12-05-6726825d.pth"
+
+
+class Extractor:
+    """uint8 pictures ``(N, 1 or 3, H, W)`` to float32 features on the CPU, one matrix ``(N, D)`` per layer.
+
+    Grey pictures are tiled to three channels; the network itself resizes to 299 as TensorFlow 1.x did.
+    """
+
+    def __init__(self, network: nn.Module, mode: Mode, device: torch.device, layers: tuple[str, ...]) -> None:
+        self.network, self.mode, self.device, self.layers = network, mode, device, layers
+
+    def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
+        with torch.inference_mode(), _precision(self.mode):
+            found = self.network(pictures.expand(-1, 3, -1, -1).to(self.device))
+        return dict(zip(self.layers, (matrix.cpu() for matrix in found), strict=True))
+
+
+def load_extractor(
+    network: Network, mode: str = "exact", device: torch.device | str = "cpu", layers: Sequence[str] = ("2048",)
+) -> Extractor:
+    """The network, ready to be called.
+
+    ``reference`` is torch-fidelity's class as it is. ``exact`` is the same arithmetic in another order: batch norm
+    folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), channels last in memory, no TF32.
+    Raises GanzooError as :func:`check_extraction` does.
+    """
+    checked = check_extraction(network, mode, layers)
+    model = _build(load_state(network.path), layers)
+    if checked == "exact":
+        _fold(model)
+        model = model.to(memory_format=torch.channels_last)
+    return Extractor(model.to(device), checked, torch.device(device), tuple(layers))
+
+
+def check_extraction(network: Network, mode: str, layers: Sequence[str]) -> Mode:
+    """The mode, checked. Raises GanzooError for another one, for an unknown layer, and for the logits of a network
+    that lacks them."""
+    if mode not in get_args(Mode):
+        raise GanzooError(f"extractor mode {mode!r}: must be one of {', '.join(get_args(Mode))}")
+    for layer in layers:
+        if layer not in LAYERS:
+            raise GanzooError(f"unknown Inception layer {layer!r}; there are {', '.join(LAYERS)}")
+    if "logits_unbiased" in layers and not network.has_logits:
+        raise GanzooError(f"the network from {network.source} has no class logits; {LOGITS_REMEDY}")
+    return cast(Mode, mode)
+
+
+def _build(state: dict[str, Tensor], layers: Sequence[str]) -> nn.Module:
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    # Its constructor unpickles whatever it is given, so it is given what was just read without pickle.
+    clean = io.BytesIO()
+    torch.save(state, clean)
+    clean.seek(0)
+    with torch.random.fork_rng(devices=[]):
+        return FeatureExtractorInceptionV3("inception-v3-compat", list(layers), feature_extractor_weights_path=clean)
+
+
+def _fold(model: nn.Module) -> None:
+    for block in model.modules():
+        conv, norm = getattr(block, "conv", None), getattr(block, "bn", None)
+        if not isinstance(conv, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
+            continue
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        shift = norm.bias.double() - norm.running_mean.double() * scale
+        conv.weight = nn.Parameter((conv.weight.double() * scale.view(-1, 1, 1, 1)).float(), requires_grad=False)
+        conv.bias = nn.Parameter(shift.float(), requires_grad=False)
+        cast(Any, block).bn = nn.Identity()
+
+
+@contextmanager
+def _precision(mode: Mode) -> Iterator[None]:
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cublas.allow_tf32
+    if mode == "exact":
+        cudnn.allow_tf32 = cublas.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cublas.allow_tf32 = before
+
+
+__all__ = ["BATCH", "Extractor", "Mode", "check_extraction", "load_extractor"]

@@ -1,0 +1,52 @@
+"""A generator's pictures, handed over in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.sampling import CHUNK, check_sampling, to_uint8
+
+QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds it"
+
+
+def fake_pictures(
+    generator: Generator, count: int, seed: int, labels: NDArray[Any] | None, truncation: float = 1.0
+) -> Iterator[Tensor]:
+    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the CPU.
+
+    All is drawn on the CPU in chunks of fixed size, so that picture k depends on the seed alone. A conditional
+    generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution.
+    Raises GanzooError for a generator in training mode, for missing labels, and for pictures that are not numbers.
+    """
+    if generator.training:
+        raise GanzooError("the generator to be scored is in training mode; call its eval() first")
+    if generator.conditional and labels is None:
+        raise GanzooError(
+            "this generator is class-conditional, but the real set to draw its classes from has no labels"
+        )
+    check_sampling(generator, None, truncation)
+    pool = torch.from_numpy(np.asarray(labels, dtype=np.int64)) if generator.conditional else None
+    device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    rng = torch.Generator().manual_seed(seed)
+    for start in range(0, count, CHUNK):
+        latents = generator.sample_latents(CHUNK, rng, device)
+        drawn = None if pool is None else pool[torch.randint(len(pool), (CHUNK,), generator=rng)].to(device)
+        with torch.no_grad():
+            pictures = generator(latents, drawn, rng=rng, truncation=truncation)[: count - start]
+        if not pictures.isfinite().all():
+            raise GanzooError(
+                f"the generator makes pictures that are not numbers (NaN or infinite, from picture {start} on); "
+                "score an earlier checkpoint"
+            )
+        yield to_uint8(pictures).cpu()
+
+
+__all__ = ["QUANTISATION", "fake_pictures"]

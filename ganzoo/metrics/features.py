@@ -1,0 +1,63 @@
+"""What a metric reads: the Inception features of a set of pictures, or their mean and covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.extractor import Mode
+
+Statistics: TypeAlias = Mapping[str, NDArray[Any]]
+"""``mu`` ``(D,)`` and ``sigma`` ``(D, D)``, as torch-fidelity names them."""
+
+
+class Features:
+    """Features of ``count`` pictures. Real pictures may come with their statistics alone, or with nothing at all
+    where no metric reads them."""
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        matrix: Tensor | None = None,
+        logits: Tensor | None = None,
+        statistics: Statistics | None = None,
+        mode: Mode = "exact",
+    ) -> None:
+        self.count, self.mode = count, mode
+        self._matrix, self._logits, self._statistics = matrix, logits, statistics
+
+    @property
+    def matrix(self) -> Tensor:
+        """Float32 ``(N, 2048)``. GanzooError where the metric's entry did not ask for it."""
+        return _present(self._matrix, "2048")
+
+    @property
+    def logits(self) -> Tensor:
+        """Float32 ``(N, 1008)``, without the bias. GanzooError where the metric's entry did not ask for it."""
+        return _present(self._logits, "logits_unbiased")
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Mean and covariance, float64; in ``reference`` mode the mean is float32, as in torch-fidelity."""
+        if self._statistics is not None:
+            return self._statistics
+        from torch_fidelity.metric_fid import fid_features_to_statistics
+
+        found = fid_features_to_statistics(self.matrix if self.mode == "reference" else self.matrix.double())
+        return {"mu": np.asarray(found["mu"]), "sigma": np.asarray(found["sigma"])}
+
+
+def _present(matrix: Tensor | None, layer: str) -> Tensor:
+    if matrix is None:
+        raise GanzooError(f"a metric reads {layer!r} features that its entry did not ask for; mend its plugin")
+    return matrix
+
+
+__all__ = ["Features", "Statistics"]

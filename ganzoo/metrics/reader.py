@@ -1,0 +1,66 @@
+"""Streams of pictures to matrices of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.metrics.extractor import BATCH, Extractor, check_extraction, load_extractor
+from ganzoo.metrics.network import Network
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being read, how many pictures are done, and of how many."""
+
+
+class Reader:
+    """One way of reading pictures: a network, an extraction mode, a device. The network is loaded when first used."""
+
+    def __init__(
+        self,
+        network: Network,
+        mode: str,
+        device: torch.device | str,
+        layers: Sequence[str],
+        batch: int = BATCH,
+        progress: Progress | None = None,
+    ) -> None:
+        self.mode = check_extraction(network, mode, layers)
+        self.network, self.device, self.layers, self.batch = network, torch.device(device), tuple(layers), batch
+        self._progress = progress or (lambda stage, done, total: None)
+
+    @property
+    def name(self) -> str:
+        """What two readings must share for their features to be the same, short enough for a file name."""
+        return f"{self.network.sha256[:16]}-{self.mode}-{self.device.type}"
+
+    def read(self, chunks: Iterable[Tensor], count: int, stage: str) -> dict[str, Tensor]:
+        """Features of ``count`` uint8 pictures that come in chunks ``(n, C, H, W)``: float32 ``(N, D)`` per layer."""
+        found: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
+        done = 0
+        self._progress(stage, done, count)
+        for chunk in chunks:
+            for part in chunk.split(self.batch):
+                for layer, matrix in self._extractor(part).items():
+                    found[layer].append(matrix)
+                done += len(part)
+                self._progress(stage, done, count)
+        return {layer: torch.cat(parts) for layer, parts in found.items()}
+
+    @cached_property
+    def _extractor(self) -> Extractor:
+        return load_extractor(self.network, self.mode, self.device, self.layers)
+
+
+def array_chunks(array: NDArray[Any], size: int = 1000) -> Iterator[Tensor]:
+    """Pictures ``(N, C, H, W)``, memory-mapped perhaps, as uint8 tensors of ``size`` at a time."""
+    for start in range(0, len(array), size):
+        yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))
+
+
+__all__ = ["Progress", "Reader", "array_chunks"]

@@ -1,0 +1,74 @@
+"""The real side of a score: read once, then kept.
+
+Under ``<root>/statistics`` lies, for each set of pictures and way of reading them: ``KEY.npz`` with the mean and
+covariance, and ``KEY.npy`` with all the features where a metric wanted them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.files import read_arrays, write_arrays, write_whole
+from ganzoo.metrics.reader import Reader, array_chunks
+from ganzoo.metrics.shipped import load_shipped
+
+if TYPE_CHECKING:
+    from ganzoo.data.pictures import Pictures
+
+STAGE = "real pictures"
+
+
+def real_features(
+    pictures: Pictures, reader: Reader, root: Path, *, whole: bool, shipped: str = ""
+) -> tuple[Features, str]:
+    """Features of the real set, and where they are from: "cached", "shipped" or "extracted".
+
+    ``whole``: all the features are wanted, not their statistics alone. ``shipped``: the statistics that the data set
+    carries, as ``"package:file"``, or "". Raises GanzooError where nothing can be written under ``root``.
+    """
+    count, name = len(pictures.array), cache_name(pictures, reader)
+    statistics_file, matrix_file = (root / "statistics" / f"{name}{suffix}" for suffix in (".npz", ".npy"))
+    statistics = read_arrays(statistics_file)
+    if not whole:
+        if statistics is not None:
+            return Features(count, statistics=statistics, mode=reader.mode), "cached"
+        # Shipped statistics are those of the exact extractor.
+        if shipped and reader.mode == "exact":
+            found = load_shipped(shipped, pictures.array, reader.network.sha256)
+            if found is not None:
+                return Features(count, statistics=found, mode=reader.mode), "shipped"
+    matrix, origin = _read_matrix(matrix_file, count), "cached"
+    if matrix is None:
+        origin = "extracted"
+        matrix = reader.read(array_chunks(pictures.array), count, STAGE)["2048"]
+        if whole:
+            array = matrix.numpy()
+            write_whole(matrix_file, lambda stream: np.save(stream, array, allow_pickle=False))
+    features = Features(count, matrix=matrix, statistics=statistics, mode=reader.mode)
+    if statistics is None:
+        write_arrays(statistics_file, features.statistics)
+    return features, origin
+
+
+def cache_name(pictures: Pictures, reader: Reader) -> str:
+    """The data's fingerprint, its split and shape, and the way of reading."""
+    shape = "x".join(str(size) for size in pictures.array.shape)
+    fingerprint = re.sub(r"[^A-Za-z0-9]", "", pictures.fingerprint)[:32]
+    return f"{fingerprint}-{pictures.split}-{shape}-{reader.name}"
+
+
+def _read_matrix(file: Path, count: int) -> Any:
+    try:
+        matrix = torch.from_numpy(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, EOFError):
+        return None
+    return matrix if len(matrix) == count else None
+
+
+__all__ = ["cache_name", "real_features"]

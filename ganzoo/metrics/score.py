@@ -1,0 +1,214 @@
+"""Scores, each with the protocol it was taken under."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.entries import DatasetEntry, MetricEntry
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator, Metric
+from ganzoo.metrics.extractor import BATCH
+from ganzoo.metrics.fakes import QUANTISATION, fake_pictures
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.network import find_network
+from ganzoo.metrics.reader import Progress, Reader, array_chunks
+from ganzoo.metrics.reference import real_features
+from ganzoo.registry import Registry, load_target
+
+if TYPE_CHECKING:
+    from ganzoo.data.pictures import Pictures
+
+
+@dataclass(frozen=True)
+class Score:
+    """``values`` by name (``fid``, ``kid_mean``, ``precision``, ...), how they came about, and how long it took."""
+
+    values: dict[str, float]
+    protocol: dict[str, Any]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"values": self.values, "protocol": self.protocol, "seconds": round(self.seconds, 3)}
+
+
+def score(
+    *,
+    registry: Registry,
+    names: Sequence[str],
+    generator: Generator,
+    real: Pictures,
+    fakes: int,
+    seed: int,
+    root: Path,
+    inception: str | None = None,
+    mode: str = "exact",
+    device: torch.device | str = "cpu",
+    truncation: float = 1.0,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+) -> Score:
+    """Score ``fakes`` pictures of an eval-mode generator against a real set.
+
+    names: of metrics. root: the cache folder. inception: a file with the network, or None to look for one.
+    mode: "exact" or "reference", see :func:`ganzoo.metrics.extractor.load_extractor`. device: of the Inception
+    network; the generator stays where it is. batch: pictures at a time through Inception.
+
+    Raises NetworkMissing where there is no Inception network, GanzooError for an unknown metric, too few pictures,
+    a metric this network cannot serve, and a generator whose pictures do not fit or are not numbers.
+    """
+    begun = time.perf_counter()
+    _check_count("generated", fakes)
+    _check_count("real", len(real.array))
+    made, wanted = (generator.picture.channels, generator.picture.size), (real.spec.channels, real.spec.size)
+    if made != wanted:
+        raise GanzooError(f"the generator makes pictures of (channels, size) {made}, the real set has {wanted}")
+    entries, reader = _prepare(registry, names, root, inception, mode, device, batch, progress)
+    chunks = fake_pictures(generator, fakes, seed, real.labels, truncation)
+    fake = _features(reader, chunks, fakes, "generated pictures")
+    origin = ""
+    real_side = Features(len(real.array), mode=reader.mode)
+    if _reads_real(entries):
+        known = registry.entries[DatasetEntry.kind].get(real.name.partition(":")[0])
+        real_side, origin = real_features(
+            real,
+            Reader(reader.network, mode, device, ("2048",), batch, progress),
+            root,
+            whole=any(entry.features == "2048" and entry.reads == "features" for entry in entries),
+            shipped=known.statistics if isinstance(known, DatasetEntry) else "",
+        )
+    protocol: dict[str, Any] = {
+        "reference": real.name,
+        "split": real.split,
+        "fingerprint": real.fingerprint,
+        "resize": real.resize,
+        **({"demonstration": True} if real.demonstration else {}),
+        "truncation": truncation,
+        "quantisation": QUANTISATION,
+        "classes": "drawn from the real set's labels" if generator.conditional else "none",
+        "real_statistics": origin or "not needed",
+        **_protocol(reader, entries, real.array.shape, fakes, seed),
+    }
+    return Score(_measure(entries, real_side, fake, seed), protocol, time.perf_counter() - begun)
+
+
+def score_arrays(
+    *,
+    registry: Registry,
+    names: Sequence[str],
+    real: NDArray[Any],
+    fake: NDArray[Any],
+    seed: int,
+    root: Path,
+    real_name: str = "pictures",
+    fake_name: str = "pictures",
+    inception: str | None = None,
+    mode: str = "exact",
+    device: torch.device | str = "cpu",
+    batch: int = BATCH,
+    progress: Progress | None = None,
+) -> Score:
+    """Score pictures against pictures, both uint8 ``(N, C, H, W)``, as :func:`score` does; nothing is cached but the
+    network."""
+    begun = time.perf_counter()
+    for what, array in (("real", real), ("generated", fake)):
+        _check_count(what, len(array))
+        if array.ndim != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
+            raise GanzooError(f"the {what} pictures are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
+    entries, reader = _prepare(registry, names, root, inception, mode, device, batch, progress)
+    fake_side = _features(reader, array_chunks(fake), len(fake), "generated pictures")
+    real_side = Features(len(real), mode=reader.mode)
+    if _reads_real(entries):
+        real_side = _features(reader, array_chunks(real), len(real), "real pictures")
+    protocol = {
+        "reference": real_name,
+        "pictures": fake_name,
+        **_protocol(reader, entries, real.shape, len(fake), seed),
+    }
+    return Score(_measure(entries, real_side, fake_side, seed), protocol, time.perf_counter() - begun)
+
+
+def _prepare(
+    registry: Registry,
+    names: Sequence[str],
+    root: Path,
+    inception: str | None,
+    mode: str,
+    device: torch.device | str,
+    batch: int,
+    progress: Progress | None,
+) -> tuple[list[MetricEntry], Reader]:
+    """All that can be refused is refused here, before the first picture."""
+    entries = [registry.get(MetricEntry, name) for name in dict.fromkeys(names)]
+    if not entries:
+        raise GanzooError(f"no metric given; there are {', '.join(sorted(registry.entries[MetricEntry.kind]))}")
+    network = find_network(inception, root)
+    layers = tuple(dict.fromkeys(entry.features for entry in entries))
+    for entry in entries:
+        try:
+            Reader(network, mode, device, (entry.features,))
+        except GanzooError as error:
+            raise GanzooError(f"{entry.name}: {error}") from error
+    return entries, Reader(network, mode, device, layers, batch, progress)
+
+
+def _features(reader: Reader, chunks: Iterable[Tensor], count: int, stage: str) -> Features:
+    found = reader.read(chunks, count, stage)
+    return Features(count, matrix=found.get("2048"), logits=found.get("logits_unbiased"), mode=reader.mode)
+
+
+def _reads_real(entries: Sequence[MetricEntry]) -> bool:
+    # The Inception Score, which reads the logits, looks at the generated pictures alone.
+    return any(entry.features == "2048" for entry in entries)
+
+
+def _measure(entries: Sequence[MetricEntry], real: Features, fake: Features, seed: int) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for entry in entries:
+        metric: Metric = load_target(entry.target)()
+        found: Mapping[str, float] = metric(real=real, fake=fake, seed=seed)
+        for name, value in found.items():
+            if not math.isfinite(value):
+                raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of a side are degenerate")
+            values[name] = float(value)
+    return values
+
+
+def _protocol(
+    reader: Reader, entries: Sequence[MetricEntry], shape: tuple[int, ...], fakes: int, seed: int
+) -> dict[str, Any]:
+    import torch_fidelity
+
+    count, channels, height, width = shape
+    return {
+        "real_pictures": count,
+        "fake_pictures": fakes,
+        "picture": f"{channels} x {height} x {width}",
+        **({"grey": "tiled to three channels"} if channels == 1 else {}),
+        "inception_resize": "to 299 x 299 by the network, bilinear as in TensorFlow 1.x",
+        "network": reader.network.sha256,
+        "network_file": reader.network.file_sha256,
+        "network_source": reader.network.source,
+        "extractor": reader.mode,
+        "extractor_device": reader.device.type,
+        "seed": seed,
+        "torch_fidelity": torch_fidelity.__version__,
+        "metrics": {entry.name: f"{entry.summary}; Inception {entry.features}" for entry in entries},
+    }
+
+
+def _check_count(what: str, count: int) -> None:
+    if count < 2:
+        raise GanzooError(f"{count} {what} pictures cannot be scored, there must be 2 or more")
+
+
+__all__ = ["Score", "score", "score_arrays"]

@@ -1,0 +1,68 @@
+"""Reference statistics that a data set carries, so that nobody waits for its real pictures to be read.
+
+The file holds ``mean`` float64 ``(2048,)``, ``triangle``, the covariance's upper triangle as float32 row by row,
+``count``, and the two checksums that say what it is of: ``network`` and ``pictures``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.features import Statistics
+from ganzoo.metrics.files import write_arrays
+
+
+def pictures_sha256(pictures: NDArray[Any]) -> str:
+    """Checksum of uint8 pictures ``(N, C, H, W)``."""
+    return hashlib.sha256(np.ascontiguousarray(pictures).tobytes()).hexdigest()
+
+
+def load_shipped(resource: str, pictures: NDArray[Any], network: str) -> Statistics | None:
+    """The statistics in ``"package:file"``, or None where they are of other pictures or another network.
+
+    Raises GanzooError where the file itself is not there or damaged: its package is to blame.
+    """
+    package, _, name = resource.partition(":")
+    try:
+        content = files(package).joinpath(name).read_bytes()
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            stored = {key: archive[key] for key in ("mean", "triangle", "count", "network", "pictures")}
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise GanzooError(f"cannot read the statistics {resource!r}; reinstall {package}") from error
+    if str(stored["network"]) != network or int(stored["count"]) != len(pictures):
+        return None
+    if str(stored["pictures"]) != pictures_sha256(pictures):
+        return None
+    return {"mu": stored["mean"], "sigma": unpack(stored["triangle"], len(stored["mean"]))}
+
+
+def save_shipped(path: Path, statistics: Statistics, pictures: NDArray[Any], network: str) -> None:
+    """Write the file that :func:`load_shipped` reads."""
+    write_arrays(
+        path,
+        {
+            "mean": statistics["mu"].astype(np.float64),
+            "triangle": statistics["sigma"][np.triu_indices(len(statistics["mu"]))].astype(np.float32),
+            "count": np.int64(len(pictures)),
+            "network": np.str_(network),
+            "pictures": np.str_(pictures_sha256(pictures)),
+        },
+    )
+
+
+def unpack(triangle: NDArray[np.float32], size: int) -> NDArray[np.float64]:
+    """The symmetric matrix ``(size, size)`` whose upper triangle that is."""
+    upper = np.zeros((size, size))
+    upper[np.triu_indices(size)] = triangle
+    return upper + np.triu(upper, 1).T
+
+
+__all__ = ["load_shipped", "pictures_sha256", "save_shipped", "unpack"]

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ganzoo.registry import Registry
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The installed zoo; a plugin that fails to load fails the suite."""
+    return Registry.load(strict=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """One cache for the whole suite, never the user's."""
+    before = os.environ.get("GANZOO_DATA")
+    os.environ["GANZOO_DATA"] = str(tmp_path_factory.mktemp("ganzoo-data"))
+    yield
+    if before is None:
+        del os.environ["GANZOO_DATA"]
+    else:
+        os.environ["GANZOO_DATA"] = before
+
+
+TINY = {
+    "mlp": ["generator.width=32", "discriminator.width=32", "generator.layers=1", "discriminator.layers=1"],
+    "dcgan": ["generator.width=8", "discriminator.width=8"],
+    "stylegan-lite": ["generator.width=8", "discriminator.width=8"],
+}
+
+
+@pytest.fixture
+def tiny():
+    """Settings that make a combination small and fast, scored with nothing."""
+
+    def settings(architecture: str, **loop: object) -> list[str]:
+        values = {"kimg": 0.512, "batch": 16, "log_kimg": 0.128, "snapshot_kimg": 0.256, "device": "cpu", **loop}
+        return [*TINY[architecture], "metrics.names=[]", *(f"loop.{key}={value}" for key, value in values.items())]
+
+    return settings

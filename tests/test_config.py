@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+
+from ganzoo.errors import GanzooError
+from ganzoo.resolve import resolve
+
+
+def test_layers_override_in_order(registry, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("recipe: dcgan+wgan-gp\nloop: {kimg: 7, batch: 8}\n")
+    values = resolve(registry, None, file, ["loop.batch=9"]).values
+    assert (values.loop.kimg, values.loop.batch) == (7, 9)
+    assert values.data.name == "fashion-10k"
+
+
+def test_the_resolved_config_repeats_itself(registry, tmp_path):
+    first = resolve(registry, "stylegan-lite/dcgan+non-saturating+r1", None, ["penalties.r1.weight=0.25", "seed=3"])
+    file = tmp_path / "config.yaml"
+    file.write_text(first.to_yaml())
+    assert resolve(registry, None, file).as_dict() == first.as_dict()
+
+
+def test_small_numbers_need_no_dot(registry):
+    assert resolve(registry, "mlp+minimax", None, ["optimizer.generator.lr=1e-5"]).values.optimizer.generator.lr == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("loop.bacth=3", "unknown key 'loop.bacth'; did you mean 'loop.batch'"),
+        ("generator.wdth=3", "did you mean 'generator.width'"),
+        ("penalties.r1.weight=3", "unknown key 'penalties.r1'"),
+        ("loop.batch=many", "loop.batch"),
+        ("loop.batch=0", "loop.batch is 0, must be 1 or more"),
+        ("loop.kimg=-1", "loop.kimg is -1.0, must be above 0"),
+        ("loop.kimg=.nan", "loop.kimg is nan, must be above 0"),
+        ("optimizer.generator.betas=[1,2]", "optimizer.generator.betas"),
+        ("penalties.gp.weight=-1", "penalties.gp.weight is -1.0"),
+        ("loop.schedule=sometimes", "must be one of constant, cosine, linear"),
+        ("loop.device=tpu", "loop.device is 'tpu'"),
+        ("generator.width=0", "generator.width is 0"),
+        ("loop.batch", "not key=value"),
+        ("loop=3", "loop"),
+        ("data.name=cifra10", "did you mean cifar10"),
+        ("data.root=${oc.env:HOME}", "data.root uses a resolver"),
+    ],
+)
+def test_bad_settings_name_the_key(registry, setting, says):
+    with pytest.raises(GanzooError) as caught:
+        resolve(registry, "dcgan+wgan-gp", None, [setting])
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("recipe: [", "not valid YAML"),
+        ("- 1\n- 2\n", "must hold keys and values"),
+        ("recipe: dcgan+wgan-gp\ndata: {root: '${oc.env:SECRET}'}\n", "data.root uses a resolver"),
+        ("loop: {kimg: 3}\n", "no recipe"),
+        ("recipe: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("recipe: 3\n", "no recipe"),
+    ],
+)
+def test_bad_files_name_the_file(registry, tmp_path, text, says):
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(GanzooError) as caught:
+        resolve(registry, None, file)
+    assert says in str(caught.value) and "bad.yaml" in str(caught.value)
+
+
+def test_references_to_own_keys_work(registry, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("recipe: mlp+minimax\nseed: 5\nmetrics: {seed: '${seed}'}\n")
+    assert resolve(registry, None, file).values.metrics.seed == 5
+
+
+def test_a_missing_file(registry, tmp_path):
+    with pytest.raises(GanzooError, match="cannot read the config"):
+        resolve(registry, None, tmp_path / "absent.yaml")
+
+
+def test_the_discriminators_settings_come_from_its_own_architecture(registry):
+    own = resolve(registry, "stylegan-lite+minimax").values
+    mixed = resolve(registry, "stylegan-lite/mlp+minimax").values
+    plain = resolve(registry, "mlp+minimax").values
+    assert mixed.optimizer.generator == own.optimizer.generator
+    assert mixed.optimizer.discriminator == plain.optimizer.discriminator

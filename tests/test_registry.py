@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from ganzoo import LossEntry, PenaltyEntry, hookimpl
+from ganzoo.entries import ArchitectureEntry
+from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry, load_target
+
+
+def plugin(**functions) -> ModuleType:
+    module = ModuleType("stranger")
+    for name, function in functions.items():
+        setattr(module, name, hookimpl(function))
+    return module
+
+
+def loss(name: str) -> LossEntry:
+    return LossEntry(name=name, summary="a loss", target="somewhere:Loss")
+
+
+@pytest.fixture
+def fresh() -> Registry:
+    registry = Registry(strict=False)
+
+    def register_losses(register):
+        register(loss("good"))
+
+    registry.add(lambda: plugin(register_losses=register_losses), "good", "good-dist", "1.0")
+    return registry
+
+
+def broken_import():
+    raise ImportError("no module named nothing")
+
+
+def misspelt(register):
+    register(loss("never"))
+
+
+def taken(register):
+    register(loss("half"))
+    register(loss("good"))
+
+
+def wrong_type(register):
+    register(PenaltyEntry(name="p", summary="", target="x:y"))
+
+
+def wrong_signature(registry):
+    registry(loss("never"))
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        (broken_import, "ImportError: no module named nothing"),
+        (lambda: plugin(register_loses=misspelt), "register_loses"),
+        (lambda: plugin(register_losses=taken), "'good' is already taken by good-dist 1.0"),
+        (lambda: plugin(register_losses=wrong_type), "takes LossEntry, was given PenaltyEntry"),
+        (lambda: plugin(register_losses=wrong_signature), "registry"),
+        (lambda: sys.exit(3), "SystemExit"),
+    ],
+)
+def test_a_broken_plugin_is_reported_and_the_rest_works(fresh, load, reason):
+    report = fresh.add(load, "bad", "bad-dist", "2.0")
+    assert reason in report.error
+    assert (report.distribution, report.version, report.registered) == ("bad-dist", "2.0", [])
+    assert list(fresh.entries["loss"]) == ["good"]  # nothing of a half registration stays
+    assert fresh.get(LossEntry, "good").name == "good"
+
+
+def test_strict_turns_a_failure_into_an_error():
+    with pytest.raises(GanzooError, match="bad-dist 2.0"):
+        Registry(strict=True).add(broken_import, "bad", "bad-dist", "2.0")
+
+
+def test_an_unknown_name_mentions_plugins_that_failed(fresh):
+    fresh.add(broken_import, "bad", "bad-dist", "2.0")
+    with pytest.raises(GanzooError, match="failed to load: bad-dist"):
+        fresh.get(LossEntry, "absent")
+
+
+def test_life_cycle_hooks_are_isolated(fresh):
+    seen, warnings = [], []
+
+    def failing(run):
+        raise RuntimeError("disk on fire")
+
+    def watching(run, score):
+        seen.append((run, score))
+
+    fresh.add(lambda: plugin(run_finished=watching), "first", "d", "1")
+    fresh.add(lambda: plugin(run_finished=failing), "failing", "d", "1")
+    fresh.add(lambda: plugin(run_finished=watching), "last", "d", "1")
+    fresh.notify("run_finished", warnings.append, run="R", score={})
+    assert seen == [("R", {})] * 2
+    assert len(warnings) == 1 and "disk on fire" in warnings[0] and "d:failing" in warnings[0]
+
+
+def test_the_first_party_zoo_registers_through_entry_points(registry):
+    owners = {registry.owner(registry.get(ArchitectureEntry, name)).name for name in ("mlp", "dcgan", "stylegan-lite")}
+    assert owners == {"mlp", "dcgan", "stylegan-lite"}
+    assert all(plugin.distribution and plugin.version for plugin in registry.plugins)
+
+
+def test_the_core_names_no_plugin_and_works_without_any():
+    assert Registry.load(points=[]).entries["architecture"] == {}
+
+
+def test_a_missing_target_is_one_line():
+    with pytest.raises(GanzooError, match="cannot load 'nowhere:Thing'"):
+        load_target("nowhere:Thing")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["info", "dcgan"], ["plugins"], ["run", "--help"]])
+def test_listing_never_imports_torch(arguments):
+    code = (
+        "import sys\n"
+        "from ganzoo.cli.main import main\n"
+        f"try:\n    main({arguments!r})\n"
+        "except SystemExit as stop:\n    assert stop.code == 0, stop.code\n"
+        "assert 'torch' not in sys.modules and 'omegaconf' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,224 @@
+"""Runs from beginning to end: what they leave behind, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from ganzoo import LossEntry, hookimpl, run
+from ganzoo.display import Display
+from ganzoo.errors import GanzooError
+from ganzoo.folder import read_jsonl
+from ganzoo.interfaces import Loss
+from ganzoo.loop import TrainingFailed
+from ganzoo.registry import Registry
+from ganzoo.resolve import resolve
+
+
+@pytest.fixture
+def quiet() -> Display:
+    return Display(Console(quiet=True))
+
+
+def final_weights(folder: Path) -> dict[str, torch.Tensor]:
+    newest = sorted((folder / "checkpoints").iterdir())[-1]
+    return {f"{file.stem}.{k}": v for file in newest.glob("*.safetensors") for k, v in load_file(file).items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture
+def trained(registry, quiet, tiny, tmp_path):
+    def train(recipe="dcgan+wgan-gp", name="run", settings=(), **options):
+        config = resolve(registry, recipe, None, [*tiny(recipe.split("+")[0].split("/")[0]), *settings])
+        run.start(registry, config, quiet, out=tmp_path / name, **options)
+        return tmp_path / name
+
+    return train
+
+
+def test_a_run_folder_holds_all_it_promises(trained):
+    folder = trained()
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml",
+        "provenance.json",
+        "log.jsonl",
+        "score.json",
+        "samples",
+        "checkpoints",
+    }
+    origin = json.loads((folder / "provenance.json").read_text())
+    assert origin["plugins"] == {"ganzoo": origin["versions"]["ganzoo"]}
+    assert len(origin["data"]["fingerprint"]) == 64
+    log = read_jsonl(folder / "log.jsonl")
+    assert [record["shown"] for record in log] == sorted({record["shown"] for record in log})
+    assert log[-1]["kimg"] >= 0.512
+    assert {"loss_discriminator", "loss_generator", "auc", "penalty_gp", "gradient_generator"} <= log[-1].keys()
+    assert "accuracy_real" not in log[-1]  # a critic has no border at 0
+    assert len(list((folder / "samples").glob("*.png"))) >= 3
+    assert len(list((folder / "checkpoints").iterdir())) == 2  # loop.keep
+
+
+def test_accuracy_is_logged_where_the_loss_has_a_border(trained):
+    assert {"accuracy_real", "accuracy_fake"} <= read_jsonl(trained("mlp+minimax") / "log.jsonl")[-1].keys()
+
+
+def test_one_seed_gives_one_result(trained):
+    first = final_weights(trained(name="first"))
+    assert same(first, final_weights(trained(name="second")))
+    assert not same(first, final_weights(trained(name="third", settings=["seed=1"])))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        ("dcgan+wgan-gp", []),
+        ("stylegan-lite+non-saturating+r1", ["penalties.r1.interval=4", "loop.schedule=cosine"]),
+        ("dcgan+minimax", ["discriminator.norm=spectral", "data.mirror=true"]),
+    ],
+)
+def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkeypatch, recipe, settings):
+    undisturbed = trained(recipe, "undisturbed", settings)
+    from ganzoo.loop import Loop
+
+    whole = Loop._iteration
+
+    def stopping(self):
+        whole(self)
+        self.stop_requested = self.counters.shown > 200
+
+    monkeypatch.setattr(Loop, "_iteration", stopping)
+    stopped = trained(recipe, "stopped", settings)
+    assert not (stopped / "score.json").exists()
+    monkeypatch.setattr(Loop, "_iteration", whole)
+    assert run.resume(registry, stopped, quiet).finished
+    assert same(final_weights(undisturbed), final_weights(stopped))
+    strip = ("seconds", "pictures_per_second")
+    kept = [
+        [{k: v for k, v in r.items() if k not in strip} for r in read_jsonl(f / "log.jsonl")][-1]
+        for f in (undisturbed, stopped)
+    ]
+    assert kept[0] == kept[1]
+
+
+def test_killed_and_resumed_equals_undisturbed(trained, registry, quiet, tiny, tmp_path):
+    """A real SIGKILL, somewhere after the first checkpoints, then a resume in another process."""
+    settings = ["loop.kimg=8", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
+    undisturbed = trained("mlp+non-saturating", "undisturbed", settings)
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "ganzoo"]
+    process = subprocess.Popen(
+        [*command, "run", "mlp+non-saturating", *tiny("mlp"), *settings, "--out", str(killed)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while len(list((killed / "checkpoints").glob("kimg*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        assert process.poll() is None, process.stderr.read().decode()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    reached = len(read_jsonl(killed / "log.jsonl"))
+    assert 0 < reached < len(read_jsonl(undisturbed / "log.jsonl")), "the kill came too late to prove anything"
+    subprocess.run([*command, "resume", str(killed)], check=True, stdout=subprocess.DEVNULL)
+    assert same(final_weights(undisturbed), final_weights(killed))
+    shown = [record["shown"] for record in read_jsonl(killed / "log.jsonl")]
+    assert shown == [record["shown"] for record in read_jsonl(undisturbed / "log.jsonl")]
+
+
+def test_a_run_killed_before_anything_was_written_resumes_from_the_start(trained, registry, quiet):
+    import shutil
+
+    folder = trained()
+    expected = final_weights(folder)
+    shutil.rmtree(folder / "checkpoints")
+    run.resume(registry, folder, quiet)
+    assert same(expected, final_weights(folder))
+
+
+def test_a_folder_is_never_overwritten(trained):
+    trained()
+    with pytest.raises(GanzooError, match="already exists"):
+        trained()
+
+
+def test_init_from_takes_the_weights_alone(trained):
+    first = trained(name="first")
+    second = trained(name="second", init_from=first, settings=["loop.kimg=0.016", "optimizer.generator.lr=1e-12",
+                                                               "optimizer.discriminator.lr=1e-12"])  # fmt: skip
+    before, after = final_weights(first), final_weights(second)
+    name = "generator.body.0.weight"
+    assert torch.allclose(before[name], after[name], atol=1e-6)
+    assert read_jsonl(second / "log.jsonl")[0]["steps_g"] == 1
+
+
+def test_init_from_another_shape_is_refused_by_name(trained):
+    first = trained(name="first")
+    with pytest.raises(GanzooError, match="does not fit"):
+        trained(name="second", init_from=first, settings=["generator.width=4"])
+
+
+def test_resuming_with_other_pictures_is_refused(trained, registry, quiet):
+    folder = trained()
+    file = folder / "provenance.json"
+    file.write_text(file.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
+    with pytest.raises(GanzooError, match="other pictures"):
+        run.resume(registry, folder, quiet)
+
+
+class Breaking(Loss):
+    """Turns into NaN on the discriminator's side at the tenth step."""
+
+    calls = 0
+
+    def discriminator(self, *, d_real, d_fake):
+        Breaking.calls += 1
+        return d_fake.mean() * (float("nan") if Breaking.calls >= 10 else 1.0)
+
+    def generator(self, *, d_real, d_fake):
+        assert d_real is not None  # asked for by generator_needs_real
+        return (d_real - d_fake).mean()
+
+
+def test_nan_stops_the_run_with_step_part_and_last_good_checkpoint(quiet, tiny, tmp_path):
+    registry = Registry.load(strict=True)
+    registry.entries["loss"]["breaking"] = LossEntry(
+        name="breaking", summary="", target=f"{__name__}:Breaking", generator_needs_real=True
+    )
+    registry.owners["loss", "breaking"] = registry.plugins[0]
+    Breaking.calls = 0
+    settings = [*tiny("mlp", log_kimg=0.064, snapshot_kimg=0.064), "loop.kimg=1"]
+    with pytest.raises(TrainingFailed) as caught:
+        run.start(registry, resolve(registry, "mlp+breaking", None, settings), quiet, out=tmp_path / "run")
+    message = str(caught.value)
+    assert "loss discriminator is not finite at discriminator step 9" in message
+    assert "kimg000000.128" in message  # pictures 129 to 144 of 16 each hold the tenth step
+    assert (tmp_path / "run/checkpoints/kimg000000.128").exists()
+
+
+def test_life_cycle_hooks_see_the_run(quiet, tiny, tmp_path):
+    from types import SimpleNamespace
+
+    seen: list[str] = []
+    watcher = SimpleNamespace(
+        run_started=hookimpl(lambda run, config: seen.append(f"started {config['recipe']}")),
+        interval_logged=hookimpl(lambda record: seen.append("logged")),
+        checkpoint_written=hookimpl(lambda checkpoint: seen.append(f"checkpoint {checkpoint.exists()}")),
+        run_finished=hookimpl(lambda score: seen.append("finished")),
+    )
+    registry = Registry.load(strict=True)
+    assert not registry.add(lambda: watcher, "watcher", "stranger", "1").error
+    run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run")
+    assert seen[0] == "started mlp+minimax" and seen[-1] == "finished"
+    assert seen.count("checkpoint True") == 3 and "logged" in seen

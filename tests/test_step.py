@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ganzoo import PictureSpec
+from ganzoo.build import build_model
+from ganzoo.interfaces import Penalty
+from ganzoo.resolve import resolve
+from ganzoo.statistics import Statistics
+from ganzoo.step import ScheduledPenalty, TrainingStep
+
+PICTURE = PictureSpec(1, 8)
+NINE = [f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")]
+
+
+def make(registry, recipe, settings=(), **options):
+    config = resolve(registry, recipe, None, settings)
+    model = build_model(config, PICTURE)
+    step = TrainingStep(
+        generator=model.generator,
+        discriminator=model.discriminator,
+        loss=model.loss,
+        generator_needs_real=config.recipe.loss.generator_needs_real,
+        optimizer_g=torch.optim.SGD(model.generator.parameters(), lr=0.1),
+        optimizer_d=torch.optim.SGD(model.discriminator.parameters(), lr=0.1),
+        rng=torch.Generator().manual_seed(0),
+        statistics=Statistics("cpu", config.recipe.loss.zero_is_border),
+        **options,
+    )
+    return step, model
+
+
+def weights(network: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
+
+
+def real() -> torch.Tensor:
+    return torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+@pytest.mark.parametrize("recipe", NINE)
+def test_each_update_changes_its_own_network_alone(registry, tiny, recipe):
+    step, model = make(registry, recipe, tiny(recipe.split("+")[0]))
+    for update, changed, other in (
+        (step.update_discriminator, model.discriminator, model.generator),
+        (step.update_generator, model.generator, model.discriminator),
+    ):
+        before, kept = weights(changed), weights(other)
+        update(real(), None, model.penalties if changed is model.discriminator else ())
+        assert not torch.equal(before, weights(changed))
+        assert torch.equal(kept, weights(other))
+
+
+@pytest.mark.parametrize("recipe", NINE)
+def test_no_global_random_state_and_no_host_read_in_the_step(registry, tiny, recipe):
+    step, model = make(registry, recipe, tiny(recipe.split("+")[0]))
+    step.update_discriminator(real(), None, model.penalties)  # fills buffers that are made once
+    step.update_generator(real(), None, ())
+    state = torch.get_rng_state()
+
+    class NoHostRead(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            assert function is not torch.ops.aten._local_scalar_dense.default, "a value was read back to the host"
+            return function(*args, **(kwargs or {}))
+
+    with NoHostRead():
+        step.update_discriminator(real(), None, model.penalties)
+        step.update_generator(real(), None, ())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_same_seed_gives_the_same_weights(registry):
+    def trained():
+        step, model = make(registry, "stylegan-lite+wgan-gp", ["generator.width=8", "discriminator.width=8"])
+        for _ in range(3):
+            step.update_discriminator(real(), None, model.penalties)
+            step.update_generator(real(), None, ())
+        return weights(model.generator)
+
+    assert torch.equal(trained(), trained())
+
+
+class Half(Penalty):
+    """Worth half the first logit's weight sum: a known gradient."""
+
+    def __call__(self, inputs):
+        return 0.5 * sum(p.sum() for p in inputs.discriminator.parameters()) * torch.ones(len(inputs.real))
+
+
+def test_a_lazy_penalty_has_its_weight_times_its_interval():
+    scheduled = ScheduledPenalty("half", "discriminator", Half(None), weight=2.0, interval=4)
+    assert scheduled.weight == 8.0
+    assert [scheduled.due(step) for step in range(5)] == [True, False, False, False, True]
+
+
+def test_a_penalty_adds_its_weighted_mean(registry):
+    settings = ["discriminator.width=4", "generator.width=4"]
+    plain, model = make(registry, "mlp+minimax", settings)
+    plain.update_discriminator(real(), None, ())
+    without = weights(model.discriminator)
+    step, model = make(registry, "mlp+minimax", settings)
+    step.update_discriminator(real(), None, [ScheduledPenalty("half", "discriminator", Half(None), 2.0, 1)])
+    # the penalty's gradient is 0.5 everywhere, its weight 2, the learning rate 0.1
+    assert torch.allclose(without - weights(model.discriminator), torch.full_like(without, 0.1), atol=1e-6)
+
+
+def test_clipping_bounds_the_step(registry):
+    step, model = make(registry, "mlp+wgan-gp", clip_grad=1e-3)
+    before = weights(model.discriminator)
+    step.update_discriminator(real(), None, model.penalties)
+    assert (weights(model.discriminator) - before).norm() == pytest.approx(0.1 * 1e-3, rel=1e-2)
+
+
+def test_bf16_stays_near_float32(registry):
+    values = {}
+    for bf16 in (False, True):
+        step, model = make(registry, "dcgan+wgan-gp", ["generator.width=8", "discriminator.width=8"], bf16=bf16)
+        step.update_discriminator(real(), None, model.penalties)
+        values[bf16] = step.statistics.read()[0]["penalty_gp"]
+    assert values[True] == pytest.approx(values[False], rel=0.05)

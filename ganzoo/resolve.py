@@ -105,6 +105,7 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merge(config: DictConfig, layer: Mapping[str, Any], source: str) -> DictConfig:
+    _refuse_values_for_groups(config, layer, source)
     try:
         merged = OmegaConf.merge(config, layer)
     except OmegaConfBaseException as error:
@@ -118,6 +119,17 @@ def _merge(config: DictConfig, layer: Mapping[str, Any], source: str) -> DictCon
         raise GanzooError(f"{source}: {key}: {_first_line(error)}") from error
     assert isinstance(merged, DictConfig)
     return merged
+
+
+def _refuse_values_for_groups(config: DictConfig, layer: Mapping[str, Any], source: str, path: str = "") -> None:
+    """OmegaConf's own message for `loop=3` names no key."""
+    for key, value in layer.items():
+        group = config.get(key) if key in config else None
+        if not isinstance(group, DictConfig):
+            continue
+        if not isinstance(value, Mapping):
+            raise GanzooError(f"{source}: {path}{key} is a group of settings, was given {value!r}; set {path}{key}.KEY")
+        _refuse_values_for_groups(group, value, source, f"{path}{key}.")
 
 
 def _near(config: DictConfig, key: str) -> str | None:

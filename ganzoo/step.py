@@ -65,8 +65,8 @@ class TrainingStep:
             d_real, d_fake = self._logits(real, fake, labels)
             value = self.loss.discriminator(d_real=d_real, d_fake=d_fake)
             total = value + self._penalty(penalties, real, fake, latents, labels)
-        self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
         self.statistics.add("loss_discriminator", value)
+        self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
         self.statistics.add_logits(d_real, d_fake)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
@@ -82,8 +82,8 @@ class TrainingStep:
                 d_fake = self.discriminator(fake, labels, rng=self.rng).float()
                 value = self.loss.generator(d_real=None, d_fake=d_fake)
             total = value + self._penalty(penalties, real, fake, latents, labels)
-        self._apply(total, self.optimizer_g, self.generator, "generator")
         self.statistics.add("loss_generator", value)
+        self._apply(total, self.optimizer_g, self.generator, "generator")
 
     def _logits(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Logits ``(N,)`` of both, float32: in one call, unless the batch's statistics would mix real with fake."""

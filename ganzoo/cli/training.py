@@ -28,7 +28,7 @@ def run(
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...", help="Settings, e.g. loop.kimg=50 data.name=cifar10.", show_default=False
+            metavar="KEY=VALUE", help="Settings, e.g. loop.kimg=50 data.name=cifar10.", show_default=False
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.", show_default=False)] = None,

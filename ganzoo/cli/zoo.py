@@ -26,7 +26,7 @@ def list_zoo() -> None:
 
 
 def plugins() -> None:
-    """List plugins: distribution, version, what each registered, and any failure."""
+    """List plugins, what each registered, and any failure."""
     registry = Registry.load()
     for plugin in registry.plugins:
         typer.secho(f"{plugin.distribution} {plugin.version}  {plugin.name}", bold=True)
@@ -41,7 +41,7 @@ def plugins() -> None:
 def info(
     name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. dcgan, wgan-gp, gp, cifar10.", show_default=False)],
 ) -> None:
-    """Explain one part of the zoo: what it is, its paper, its parameters."""
+    """Explain one part: what it is, paper, parameters."""
     registry = Registry.load()
     found = [entries[name] for entries in registry.entries.values() if name in entries]
     if not found:

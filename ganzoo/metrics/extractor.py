@@ -15,7 +15,6 @@ from ganzoo.metrics.network import Network, load_state
 
 Mode = Literal["exact", "reference"]
 LAYERS = ("2048", "logits_unbiased")
-BATCH = 50
 LOGITS_REMEDY = "set metrics.inception=PATH to torch-fidelity's weights-inception-2015-12-05-6726825d.pth"
 
 
@@ -55,7 +54,7 @@ def check_extraction(network: Network, mode: str, layers: Sequence[str]) -> Mode
     """The mode, checked. Raises GanzooError for another one, for an unknown layer, and for the logits of a network
     that lacks them."""
     if mode not in get_args(Mode):
-        raise GanzooError(f"extractor mode {mode!r}: must be one of {', '.join(get_args(Mode))}")
+        raise GanzooError(f"metrics.mode={mode}: must be one of {', '.join(get_args(Mode))}")
     for layer in layers:
         if layer not in LAYERS:
             raise GanzooError(f"unknown Inception layer {layer!r}; there are {', '.join(LAYERS)}")
@@ -100,4 +99,4 @@ def _precision(mode: Mode) -> Iterator[None]:
         cudnn.allow_tf32, cublas.allow_tf32 = before
 
 
-__all__ = ["BATCH", "Extractor", "Mode", "check_extraction", "load_extractor"]
+__all__ = ["Extractor", "Mode", "check_extraction", "load_extractor"]

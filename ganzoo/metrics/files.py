@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from ganzoo.errors import GanzooError
+
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+"""What NumPy raises for a file that is missing, cut short or of another kind."""
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
@@ -38,7 +42,7 @@ def read_arrays(path: Path) -> dict[str, Any] | None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError):
+    except UNREADABLE:
         return None
 
 
@@ -51,4 +55,4 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["read_arrays", "sha256_of", "write_arrays", "write_whole"]
+__all__ = ["UNREADABLE", "read_arrays", "sha256_of", "write_arrays", "write_whole"]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.metrics.extractor import BATCH, Extractor, check_extraction, load_extractor
+from ganzoo.metrics.extractor import Extractor, check_extraction, load_extractor
 from ganzoo.metrics.network import Network
 
 Progress = Callable[[str, int, int], None]
@@ -27,11 +27,13 @@ class Reader:
         mode: str,
         device: torch.device | str,
         layers: Sequence[str],
-        batch: int = BATCH,
+        batch: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.mode = check_extraction(network, mode, layers)
-        self.network, self.device, self.layers, self.batch = network, torch.device(device), tuple(layers), batch
+        self.network, self.device, self.layers = network, torch.device(device), tuple(layers)
+        # On a CPU the activations of few pictures stay in its cache.
+        self.batch = batch or (20 if self.device.type == "cpu" else 100)
         self._progress = progress or (lambda stage, done, total: None)
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.files import read_arrays, write_arrays, write_whole
+from ganzoo.metrics.files import UNREADABLE, read_arrays, write_arrays, write_whole
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import load_shipped
 
@@ -66,7 +66,7 @@ def cache_name(pictures: Pictures, reader: Reader) -> str:
 def _read_matrix(file: Path, count: int) -> Any:
     try:
         matrix = torch.from_numpy(np.load(file, allow_pickle=False))
-    except (OSError, ValueError, EOFError):
+    except UNREADABLE:
         return None
     return matrix if len(matrix) == count else None
 

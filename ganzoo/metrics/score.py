@@ -16,7 +16,6 @@ from torch import Tensor
 from ganzoo.entries import DatasetEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
-from ganzoo.metrics.extractor import BATCH
 from ganzoo.metrics.fakes import QUANTISATION, fake_pictures
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network
@@ -54,14 +53,14 @@ def score(
     mode: str = "exact",
     device: torch.device | str = "cpu",
     truncation: float = 1.0,
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
     """Score ``fakes`` pictures of an eval-mode generator against a real set.
 
     names: of metrics. root: the cache folder. inception: a file with the network, or None to look for one.
     mode: "exact" or "reference", see :func:`ganzoo.metrics.extractor.load_extractor`. device: of the Inception
-    network; the generator stays where it is. batch: pictures at a time through Inception.
+    network; the generator stays where it is. batch: pictures at a time through Inception, None to choose by the device.
 
     Raises NetworkMissing where there is no Inception network, GanzooError for an unknown metric, too few pictures,
     a metric this network cannot serve, and a generator whose pictures do not fit or are not numbers.
@@ -114,7 +113,7 @@ def score_arrays(
     inception: str | None = None,
     mode: str = "exact",
     device: torch.device | str = "cpu",
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
     """Score pictures against pictures, both uint8 ``(N, C, H, W)``, as :func:`score` does; nothing is cached but the
@@ -144,7 +143,7 @@ def _prepare(
     inception: str | None,
     mode: str,
     device: torch.device | str,
-    batch: int,
+    batch: int | None,
     progress: Progress | None,
 ) -> tuple[list[MetricEntry], Reader]:
     """All that can be refused is refused here, before the first picture."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.features import Statistics
-from ganzoo.metrics.files import write_arrays
+from ganzoo.metrics.files import UNREADABLE, write_arrays
 
 
 def pictures_sha256(pictures: NDArray[Any]) -> str:
@@ -35,7 +35,7 @@ def load_shipped(resource: str, pictures: NDArray[Any], network: str) -> Statist
         content = files(package).joinpath(name).read_bytes()
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             stored = {key: archive[key] for key in ("mean", "triangle", "count", "network", "pictures")}
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (*UNREADABLE, ImportError) as error:
         raise GanzooError(f"cannot read the statistics {resource!r}; reinstall {package}") from error
     if str(stored["network"]) != network or int(stored["count"]) != len(pictures):
         return None

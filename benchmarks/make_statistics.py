@@ -1,0 +1,47 @@
+"""Make the reference statistics that a data set ships: ``python benchmarks/make_statistics.py NAME FILE.npz``.
+
+Reads every picture of the data set's reference split with the exact extractor: on two cores a quarter of an hour
+for 10,000 pictures. Then says what storing the covariance as float32 costs in FID, against half of the same pictures.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import torch
+
+from ganzoo.data.open import data_root, open_pictures, reference_split
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.frechet import frechet_distance
+from ganzoo.metrics.network import find_network
+from ganzoo.metrics.reader import Reader, array_chunks
+from ganzoo.metrics.shipped import save_shipped, unpack
+from ganzoo.registry import Registry
+
+
+def main(name: str, out: Path) -> None:
+    """Extract, write, and measure the loss of precision."""
+    registry = Registry.load(points=entry_points(group="ganzoo"))
+    root = data_root(None)
+    pictures = open_pictures(registry, name, split=reference_split(registry, name), root=root)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    show = lambda stage, done, total: print(f"\r{stage} {done}/{total}", end="", flush=True)  # noqa: E731
+    reader = Reader(find_network(None, root), "exact", device, ("2048",), progress=show)
+    count = len(pictures.array)
+    whole = Features(count, matrix=reader.read(array_chunks(pictures.array), count, name)["2048"])
+    save_shipped(out, whole.statistics, pictures.array, reader.network.sha256)
+
+    half = Features(count // 2, matrix=whole.matrix[: count // 2]).statistics
+    sigma = whole.statistics["sigma"]
+    rows, columns = torch.triu_indices(*sigma.shape).numpy()
+    stored = {"mu": whole.statistics["mu"], "sigma": unpack(sigma[rows, columns].astype("float32"), len(sigma))}
+    exact = frechet_distance(whole.statistics, half)
+    print(f"\n{out}: FID against half of them {exact:.6f}, as stored {frechet_distance(stored, half) - exact:+.1e}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: make_statistics.py NAME FILE.npz")
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,77 @@
+"""From a data set's name to its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ganzoo.data.cache import cached, list_skipped
+from ganzoo.data.pictures import Pictures
+from ganzoo.entries import DatasetEntry, PictureSpec
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import DataSource
+from ganzoo.registry import Registry, load_target
+
+
+def open_pictures(
+    registry: Registry,
+    name: str,
+    *,
+    split: str = "train",
+    size: int | None = None,
+    root: Path,
+    skip_bad: bool = False,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Pictures:
+    """Decode, or find what was decoded before. ``name`` is ``mnist`` or ``folder:PATH``.
+
+    Raises GanzooError for an unknown or missing set and for the first picture that cannot be used.
+    """
+    entry, source = _source(registry, name, root, split)
+    native = entry.picture is not None and size == entry.picture.size
+    folder, meta = cached(source, name, size=None if native else size, skip_bad=skip_bad, root=root)
+    array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
+    labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
+    if meta["skipped"]:
+        warn(f"{name}: {list_skipped(meta['skipped'])}")
+    classes = 0
+    if labels is not None and len(labels):
+        classes = entry.picture.classes if entry.picture else int(labels.max()) + 1
+    return Pictures(
+        array=array,
+        labels=labels,
+        spec=PictureSpec(array.shape[1], array.shape[2], classes),
+        name=name,
+        split="all" if entry.takes_location else split,
+        fingerprint=meta["key"],
+        class_names=entry.class_names,
+        demonstration=entry.demonstration,
+        resize=meta["resize"],
+        skipped=tuple(meta["skipped"]),
+    )
+
+
+def peek_spec(registry: Registry, name: str, *, split: str = "train", size: int | None = None, root: Path) -> PictureSpec:
+    """The spec that :func:`open_pictures` will have, without decoding the set."""
+    entry, source = _source(registry, name, root, split)
+    native = entry.picture or source.peek()
+    if size is None and native.size == 0:
+        raise GanzooError(f"{name}: its pictures are not square; set data.size=N to crop and resize them")
+    return PictureSpec(native.channels, size or native.size, native.classes)
+
+
+def reference_split(registry: Registry, name: str) -> str:
+    """The split a score of this set is measured against."""
+    return registry.get(DatasetEntry, name.partition(":")[0]).reference
+
+
+def _source(registry: Registry, name: str, root: Path, split: str) -> tuple[DatasetEntry, DataSource]:
+    kind, colon, location = name.partition(":")
+    entry = registry.get(DatasetEntry, kind)
+    if entry.takes_location and not location:
+        raise GanzooError(f"data.name={name}: write where the pictures are, {kind}:PATH")
+    if colon and not entry.takes_location:
+        raise GanzooError(f"data.name={name}: {kind} takes no location; write data.name={kind}")
+    return entry, load_target(entry.target)(location or None, root, split)

@@ -1,0 +1,35 @@
+"""A data set as training sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ganzoo.entries import PictureSpec
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures: ``array`` is memory-mapped uint8 ``(N, C, H, W)``, ``labels`` int64 ``(N,)`` or None.
+
+    fingerprint: SHA-256 of content and processing; same fingerprint, same array.
+    resize: how the pictures were resized, empty where they were not.
+    skipped: names of unreadable pictures that were left out.
+    """
+
+    array: np.ndarray
+    labels: np.ndarray | None
+    spec: PictureSpec
+    name: str
+    split: str
+    fingerprint: str
+    class_names: tuple[str, ...] = ()
+    demonstration: bool = False
+    resize: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.array)

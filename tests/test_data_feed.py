@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo import PictureSpec
+from ganzoo.data.feed import Feed
+from ganzoo.data.pictures import Pictures
+
+
+def numbered(count: int) -> Pictures:
+    """Pictures whose pixels and label are their number, bright on the left."""
+    array = np.zeros((count, 1, 4, 4), np.uint8)
+    array[..., :2] = np.arange(count)[:, None, None, None]
+    return Pictures(array, np.arange(count), PictureSpec(1, 4, count), "numbers", "train", "f" * 64)
+
+
+def labels(feed: Feed, shown: int) -> list[int]:
+    return feed.batch(shown)[1].tolist()
+
+
+def test_pictures_are_scaled_and_labelled():
+    real, label = Feed(numbered(200), 8, 0, "cpu").batch(0)
+    assert real.dtype == torch.float32 and real.shape == (8, 1, 4, 4)
+    assert torch.allclose(real[:, 0, 0, 0], label / 127.5 - 1)
+    assert (real[..., 2:] == -1).all()
+
+
+@pytest.mark.parametrize(("count", "batch"), [(10, 4), (7, 3), (3, 8)])
+def test_every_epoch_shows_each_picture_once(count, batch):
+    feed = Feed(numbered(count), batch, 0, "cpu")
+    seen = [number for shown in range(0, count * batch, batch) for number in labels(feed, shown)]
+    for epoch in range(batch):
+        assert sorted(seen[epoch * count : (epoch + 1) * count]) == list(range(count))
+    assert seen[:count] != seen[count : 2 * count]
+
+
+def test_the_order_depends_on_seed_and_count_alone():
+    feed = Feed(numbered(50), 8, 1, "cpu")
+    forwards = [labels(feed, shown) for shown in range(0, 400, 8)]
+    fresh = Feed(numbered(50), 8, 1, "cpu")
+    assert [labels(fresh, shown) for shown in reversed(range(0, 400, 8))] == forwards[::-1]
+    assert labels(Feed(numbered(50), 8, 2, "cpu"), 0) != forwards[0]
+
+
+def test_streaming_equals_resident():
+    one, other = (Feed(numbered(50), 8, 1, "cpu", mirror=True, resident=resident) for resident in (True, False))
+    for shown in range(0, 200, 8):
+        for a, b in zip(one.batch(shown), other.batch(shown), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_mirror_flips_about_half_the_same_way_each_time():
+    feed = Feed(numbered(100), 100, 0, "cpu", mirror=True)
+    real, label = feed.batch(0)
+    flipped = (real[:, 0, 0, 0] == -1) & (label > 0)
+    assert 25 < flipped.sum() < 75
+    assert torch.equal(real, feed.batch(0)[0])
+    assert torch.equal(real[flipped, 0, 0, 3], label[flipped] / 127.5 - 1)

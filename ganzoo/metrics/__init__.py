@@ -1,0 +1,1 @@
+"""Scoring: FID, KID, precision and recall of generated pictures."""

@@ -7,12 +7,12 @@ for 10,000 pictures. Then says what storing the covariance as float32 costs in F
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import torch
 
-from ganzoo.data.open import data_root, open_pictures, reference_split
+from ganzoo.config import data_root
+from ganzoo.data.open import open_pictures, reference_split
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.network import find_network
@@ -23,7 +23,7 @@ from ganzoo.registry import Registry
 
 def main(name: str, out: Path) -> None:
     """Extract, write, and measure the loss of precision."""
-    registry = Registry.load(points=entry_points(group="ganzoo"))
+    registry = Registry.load()
     root = data_root(None)
     pictures = open_pictures(registry, name, split=reference_split(registry, name), root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -175,7 +175,7 @@ def _score_lines(score: Any) -> list[str]:
         return ["score: none"]
     protocol = score["protocol"]
     values = ", ".join(f"{name} {value:.4g}" for name, value in score["values"].items())
-    reference = f"{protocol['real']} {protocol['split']} pictures of {protocol['reference']}"
-    against = f"{protocol['fakes']} generated against {reference}"
+    reference = f"{protocol['real_pictures']} {protocol['split']} pictures of {protocol['reference']}"
+    against = f"{protocol['fake_pictures']} generated against {reference}"
     note = " (a demonstration: scored against its own training pictures)" if protocol.get("demonstration") else ""
     return [f"score: {values}: {against}{note}"]

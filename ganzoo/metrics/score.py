@@ -89,7 +89,7 @@ def score(
         "reference": real.name,
         "split": real.split,
         "fingerprint": real.fingerprint,
-        "resize": real.resize,
+        "resize": dict(real.resize),
         **({"demonstration": True} if real.demonstration else {}),
         "truncation": truncation,
         "quantisation": QUANTISATION,

@@ -10,6 +10,8 @@ GARMENTS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt"
 DIGITS = tuple("0123456789")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 XIAO = "Xiao, Rasul, Vollgraf 2017, Fashion-MNIST, arXiv:1708.07747"
+# Of the same 10,000 pictures, the training set of the one and the test set of the other.
+STATISTICS = "ganzoo_datasets:statistics/fashion-10k.npz"
 GREY28 = PictureSpec(channels=1, size=28, classes=10)
 
 
@@ -29,7 +31,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             licence="MIT",
             # A demonstration is scored in about a minute on two cores.
             defaults={"metrics.fakes": 1000},
-            statistics="ganzoo_datasets:statistics/fashion-10k.npz",
+            statistics=STATISTICS,
         )
     )
     register(
@@ -42,6 +44,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             class_names=GARMENTS,
             reference="test",
             licence="MIT",
+            statistics=STATISTICS,
         )
     )
     register(

@@ -1,0 +1,45 @@
+"""The whole, briefly: every first-party combination learns pictures far better than where it began."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ganzoo import run
+from ganzoo.checkpoint import list_checkpoints
+from ganzoo.display import Display
+from ganzoo.folder import RunFolder
+from ganzoo.metrics.network import NetworkMissing, find_network
+from ganzoo.resolve import resolve
+
+FAKES = 48
+SMALL = {
+    "mlp": ["generator.width=128", "discriminator.width=128", "loop.kimg=24"],
+    "dcgan": ["generator.width=16", "discriminator.width=16", "loop.kimg=12"],
+    "stylegan-lite": ["generator.width=8", "discriminator.width=8", "loop.kimg=8"],
+}
+
+
+@pytest.fixture(scope="module")
+def inception(tmp_path_factory) -> Path:
+    try:
+        return find_network(None, tmp_path_factory.mktemp("network")).path
+    except NetworkMissing as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("loss", ["minimax", "non-saturating", "wgan-gp"])
+@pytest.mark.parametrize("architecture", list(SMALL))
+def test_every_combination_beats_its_untrained_generator_by_far(registry, tmp_path, inception, architecture, loss):
+    settings = [*SMALL[architecture], "loop.batch=32", "loop.device=cpu", "loop.discriminator_steps=1", "loop.keep=20",
+                f"metrics.fakes={FAKES}", "ema.half_life_kimg=1"]  # fmt: skip
+    config = resolve(registry, f"{architecture}+{loss}", None, settings)
+    outcome = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run")
+    first = list_checkpoints(RunFolder(tmp_path / "run").checkpoints)[0]
+    trained = outcome.score["values"]["fid"]
+    untrained = run.evaluate(
+        registry, tmp_path / "run", Display(Console(quiet=True)), checkpoint=first.path.name
+    )["values"]["fid"]
+    assert trained < 0.6 * untrained, f"{trained:.0f} after training, {untrained:.0f} before"

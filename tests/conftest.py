@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 
+if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subprocesses too; before torch is imported
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 
 from ganzoo.registry import Registry

@@ -98,7 +98,7 @@ def _check_per_sample(config: Config, discriminator: Discriminator, picture: Pic
     second = discriminator(others, labels, rng=torch.Generator().manual_seed(0))[0]
     discriminator.load_state_dict(state)
     if not torch.allclose(first, second, rtol=1e-3, atol=1e-5):
-        asking = [part.name for part in (config.recipe.loss, *config.recipe.penalties) if part.needs.per_sample]
+        asking = [part.name for part in config.recipe.rules if part.needs.per_sample]
         raise GanzooError(
             f"{config.recipe}: the discriminator of {config.recipe.discriminator.name} mixes the samples of a batch, "
             f"which {' and '.join(asking)} forbid{'s' if len(asking) == 1 else ''}; "

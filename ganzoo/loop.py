@@ -86,7 +86,7 @@ class Loop:
         self.stop_requested = False
         self.rng = torch.Generator(device).manual_seed(values.seed)
         for network in (model.generator, model.discriminator):
-            network.to(device=device, memory_format=torch.channels_last)
+            network.to(device).to(memory_format=torch.channels_last)
             network.train()
         self.ema = ModelEmaV3(model.generator)
         self.optimizer_g = _optimizer(model.generator, values.optimizer.generator)

@@ -24,11 +24,16 @@ class Recipe:
     penalties: tuple[PenaltyEntry, ...]
 
     @property
+    def rules(self) -> tuple[LossEntry | PenaltyEntry, ...]:
+        """The loss and the penalties: all that decides what the networks are trained towards."""
+        return (self.loss, *self.penalties)
+
+    @property
     def needs(self) -> Needs:
         """What loss and penalties together need of the discriminator."""
-        needs = self.loss.needs
-        for penalty in self.penalties:
-            needs |= penalty.needs
+        needs = Needs()
+        for rule in self.rules:
+            needs |= rule.needs
         return needs
 
     def __str__(self) -> str:

@@ -82,14 +82,19 @@ def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, d
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))
 
-    named = {"data.name": dataset.name}
-    layers: list[tuple[str, Mapping[str, Any]]] = [(dataset.name, {**named, **dataset.defaults})]
-    own, other = recipe.generator, recipe.discriminator
-    for defaults in (lambda entry: entry.defaults, lambda entry: entry.tuned.get(recipe.loss.name, {})):
-        layers.append((own.name, {k: v for k, v in defaults(own).items() if not is_discriminators(k)}))
-        layers.append((other.name, {k: v for k, v in defaults(other).items() if is_discriminators(k)}))
-        if defaults(own) is own.defaults:
-            layers += [(part.name, part.defaults) for part in (recipe.loss, *recipe.penalties)]
+    def by_network(own: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+        return [
+            (recipe.generator.name, {k: v for k, v in own.items() if not is_discriminators(k)}),
+            (recipe.discriminator.name, {k: v for k, v in other.items() if is_discriminators(k)}),
+        ]
+
+    loss = recipe.loss.name
+    layers = [
+        (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
+        *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
+        *((part.name, part.defaults) for part in recipe.rules),
+        *by_network(recipe.generator.tuned.get(loss, {}), recipe.discriminator.tuned.get(loss, {})),
+    ]
     return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]
 
 
@@ -136,7 +141,7 @@ def _near(config: DictConfig, key: str) -> str | None:
     keys = list(_leaves(OmegaConf.to_container(config)))
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
     ends = [known for known in keys if known.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
-    return (near or ends or [None])[0]
+    return next(iter(near + ends), None)
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterable[str]:
@@ -151,7 +156,7 @@ def _locate(config: DictConfig, error: ValueError) -> str:
     """Find which part of the configuration a bound's message belongs to, by building each part alone."""
 
     def search(node: DictConfig, path: str) -> str | None:
-        for key, child in node.items():
+        for key, child in ((str(key), child) for key, child in node.items()):
             if isinstance(child, DictConfig):
                 if deeper := search(child, f"{path}{key}."):
                     return deeper

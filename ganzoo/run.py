@@ -105,7 +105,7 @@ def load_generator(registry: Registry, path: Path, checkpoint: str, device: torc
     spec = _spec(registry, config)
     generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
     found.load_weights("ema", generator)
-    return generator.to(device, memory_format=torch.channels_last).eval()
+    return generator.to(device).to(memory_format=torch.channels_last).eval()
 
 
 def _spec(registry: Registry, config: Config) -> Any:

@@ -93,7 +93,7 @@ def test_a_dry_run_writes_nothing(ganzoo, tmp_path):
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(ganzoo, tmp_path, arguments, says):
-    code, out, err = ganzoo(*arguments)
+    code, _, err = ganzoo(*arguments)
     assert code == 2
     assert says in err and err.count("\n") == 1 and "Traceback" not in err
     assert list(tmp_path.iterdir()) == []  # nothing was made on the way to the refusal

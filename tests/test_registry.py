@@ -75,7 +75,7 @@ def test_a_broken_plugin_is_reported_and_the_rest_works(fresh, load, reason):
 
 
 def test_strict_turns_a_failure_into_an_error():
-    with pytest.raises(GanzooError, match="bad-dist 2.0"):
+    with pytest.raises(GanzooError, match=r"bad-dist 2\.0"):
         Registry(strict=True).add(broken_import, "bad", "bad-dist", "2.0")
 
 

@@ -27,9 +27,7 @@ def run(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="KEY=VALUE", help="Settings, e.g. loop.kimg=50 data.name=cifar10.", show_default=False
-        ),
+        typer.Argument(metavar="KEY=VALUE", help="Settings, e.g. loop.kimg=50 data.name=cifar10.", show_default=False),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.", show_default=False)] = None,
     out: Annotated[
@@ -47,7 +45,8 @@ def run(
     registry = Registry.load()
     settings = list(settings or [])
     if recipe is not None and "=" in recipe:
-        recipe, settings = None, [recipe, *settings]
+        settings.insert(0, recipe)
+        recipe = None
     if recipe is None and config is None:
         raise GanzooError("name a recipe, for example `ganzoo run dcgan+wgan-gp`; `ganzoo list` shows what there is")
     resolved = resolve(registry, recipe, config, settings)

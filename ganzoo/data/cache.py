@@ -24,7 +24,9 @@ FORMAT = 1
 SHOWN = 3
 
 
-def cached(source: DataSource, name: str, *, size: int | None, skip_bad: bool, root: Path) -> tuple[Path, dict[str, Any]]:
+def cached(
+    source: DataSource, name: str, *, size: int | None, skip_bad: bool, root: Path
+) -> tuple[Path, dict[str, Any]]:
     """The cache folder of a source and its ``meta.json``, made where it is not there.
 
     ``pictures.npy`` is uint8 ``(N, C, H, W)``, ``labels.npy`` int64 ``(N,)`` where there are labels. Raises
@@ -60,7 +62,9 @@ def _write(source: DataSource, name: str, folder: Path, key: str, size: int | No
             if not (folder / "meta.json").exists():
                 raise
     except OSError as error:
-        raise GanzooError(f"cannot write the cache {folder}: {error.strerror}; free some space or set data.root") from error
+        raise GanzooError(
+            f"cannot write the cache {folder}: {error.strerror}; free some space or set data.root"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -80,7 +84,9 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
                 _check_like_first(pixels, first)
             except Unreadable as error:
                 if not skip_bad:
-                    raise GanzooError(f"{name}: {item.name}: {error}, or leave it out with data.skip_bad=true") from error
+                    raise GanzooError(
+                        f"{name}: {item.name}: {error}, or leave it out with data.skip_bad=true"
+                    ) from error
                 skipped.append(item.name)
                 continue
             stream.write(np.ascontiguousarray(pixels).tobytes())
@@ -97,7 +103,12 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
     labelled = [label for label in labels if label is not None]
     if len(labelled) == len(labels):
         np.save(folder / "labels.npy", np.asarray(labelled, dtype=np.int64), allow_pickle=False)
-    return {"shape": shape, "labelled": len(labelled) == len(labels), "skipped": skipped, "resize": RESIZE if size else {}}
+    return {
+        "shape": shape,
+        "labelled": len(labelled) == len(labels),
+        "skipped": skipped,
+        "resize": RESIZE if size else {},
+    }
 
 
 def _prepare(item: Picture | BadPicture, size: int | None) -> np.ndarray:

@@ -34,7 +34,9 @@ def decode(data: bytes) -> np.ndarray:
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise Unreadable("it is too large to be decoded safely; make it smaller") from error
         except Exception as error:  # Pillow raises nearly anything on damaged files
-            raise Unreadable(f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})") from error
+            raise Unreadable(
+                f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+            ) from error
 
 
 def _to_array(image: Image.Image) -> np.ndarray:

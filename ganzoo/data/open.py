@@ -53,7 +53,9 @@ def open_pictures(
     )
 
 
-def peek_spec(registry: Registry, name: str, *, split: str = "train", size: int | None = None, root: Path) -> PictureSpec:
+def peek_spec(
+    registry: Registry, name: str, *, split: str = "train", size: int | None = None, root: Path
+) -> PictureSpec:
     """The spec that :func:`open_pictures` will have, without decoding the set."""
     entry, source = _source(registry, name, root, split)
     native = entry.picture or source.peek()

@@ -26,8 +26,8 @@ class ArraySource(DataSource):
     def content_key(self) -> str:
         pictures, labels = self._loaded
         digest = hashlib.sha256(repr(pictures.shape).encode())
-        digest.update(np.ascontiguousarray(pictures))
-        digest.update(np.ascontiguousarray(labels))
+        digest.update(pictures.tobytes())
+        digest.update(labels.tobytes())
         return digest.hexdigest()
 
     def __len__(self) -> int:

@@ -52,7 +52,9 @@ class _Files(DataSource):
         try:
             pairs = json.loads(text)["labels"]
         except (ValueError, KeyError, TypeError) as error:
-            raise GanzooError(f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it') from error
+            raise GanzooError(
+                f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it'
+            ) from error
         if pairs is None:
             return None
         labels = {}

@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from ganzoo.display import Display
@@ -35,7 +36,7 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 def speed(registry: Registry, recipe: str, settings: list[str]) -> float:
     """Pictures per second of real training: the median log interval of a short run."""
-    short = [*settings, "loop.kimg=12", "loop.log_kimg=1", "loop.snapshot_kimg=12", "metrics.names=[]"]
+    short = [*settings, "loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]"]
     with tempfile.TemporaryDirectory() as scratch:
         outcome = start(registry, resolve(registry, recipe, None, short), _quiet(), out=Path(scratch) / "run")
         speeds = sorted(r["pictures_per_second"] for r in read_jsonl(outcome.folder.log_file))
@@ -76,13 +77,13 @@ def write_table() -> None:
     records = [json.loads(file.read_text()) for file in RESULTS.glob("*.json")]
     records.sort(key=lambda r: (r["minutes"], r["score"]["values"]["fid"]))
     rows = [
-        "| combination | minutes | FID | kimg | pictures/s | generator steps | samples |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| combination | minutes | cores | FID | kimg | pictures/s | generator steps | samples |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in records:
         name = f"{r['recipe'].replace('/', ',')}-{r['minutes']:g}min"
         rows.append(
-            f"| `{r['recipe']}` | {r['seconds'] / 60:.1f} | {r['score']['values']['fid']:.2f} | {r['kimg']:.0f} "
+            f"| `{r['recipe']}` | {r['seconds'] / 60:.1f} | {r['provenance']['threads']} | {r['score']['values']['fid']:.2f} | {r['kimg']:.0f} "
             f"| {r['pictures_per_second']:.0f} | {r['steps_generator']:,} | [grid](results/{name}.png) |"
         )
     readme = HERE / "README.md"
@@ -101,8 +102,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="of training, without scoring")
     parser.add_argument("--runs", type=Path, default=Path("runs/grid"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--threads", type=int, help="CPU threads; 1 lets two of these run side by side")
     parser.add_argument("--table", action="store_true", help="only write the table")
     arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     if not arguments.table:
         registry = Registry.load(strict=True)
         settings: list[Any] = ["data.name=fashion-mnist", "metrics.fakes=2000", "loop.device=cpu", *arguments.set]

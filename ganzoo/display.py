@@ -18,8 +18,9 @@ from rich_pixels import Pixels
 
 from ganzoo.config import Config
 from ganzoo.folder import RunFolder
+from ganzoo.sampling import GRID
 
-PICTURE_COLUMNS = 76
+CELL = 32  # characters that one picture may be wide
 
 
 class Display:
@@ -101,12 +102,13 @@ class LiveDisplay(Display):
         self._table = table
 
     def samples(self, image: Image.Image) -> None:
-        # A character cell is one pixel wide and two high.
-        width = min(PICTURE_COLUMNS, self.console.width - 2)
-        scaled = image.resize((width, round(width * image.height / image.width)), Image.Resampling.BOX)
-        self._picture = Pixels.from_image(
-            scaled.crop((0, 0, width, min(scaled.height, 2 * (self.console.height - 14))))
-        )
+        # A character is one pixel wide and two high: rather few pictures that can be seen than all of them.
+        scale = min(1.0, GRID * CELL / image.width)
+        scaled = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
+        cell = scaled.width / GRID
+        columns = max(1, int((self.console.width - 6) / cell))
+        rows = max(1, int(2 * (self.console.height - 12) / cell))
+        self._picture = Pixels.from_image(scaled.crop((0, 0, int(columns * cell), int(min(rows, 3) * cell))))
 
     def scoring(self, what: str, done: int, total: int) -> None:
         self._progress.update(

@@ -29,11 +29,9 @@ from ganzoo.device import wants_bf16
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
-from ganzoo.sampling import grid, sample, save_picture
+from ganzoo.sampling import GRID, grid, sample, save_picture
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep
-
-GRID = 8
 
 
 class TrainingFailed(GanzooError):

@@ -14,6 +14,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 
 CHUNK = 100
+GRID = 8  # pictures along each side of a run's grids
 
 
 def to_uint8(pictures: Tensor) -> Tensor:

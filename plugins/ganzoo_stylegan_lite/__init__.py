@@ -14,7 +14,7 @@ class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector z")
     w_dim: int = param(128, "numbers in one intermediate latent vector w")
     mapping_layers: int = param(2, "fully connected layers from z to w")
-    width: int = param(24, "channels at the picture's size; doubles with each halving")
+    width: int = param(16, "channels at the picture's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
     mixing: float = param(0.5, "share of training samples made from two latents (style mixing)")
 
@@ -26,7 +26,7 @@ class GeneratorParams:
 
 @dataclass
 class DiscriminatorParams:
-    width: int = param(24, "channels at the picture's size; doubles with each halving")
+    width: int = param(16, "channels at the picture's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
     minibatch_std: bool | None = param(
         None, "show the discriminator how much a batch varies; null: unless logits must not mix samples"
@@ -70,10 +70,13 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             check_picture=check_picture,
             # The paper's (Karras et al. 2020, app. B); equalised learning rates want 10 times what plain layers do.
             defaults={
-                "optimizer.generator.lr": 0.002,
+                "loop.batch": 16,
+                "optimizer.generator.lr": 0.004,
                 "optimizer.generator.betas": [0.0, 0.99],
                 "optimizer.discriminator.lr": 0.002,
                 "optimizer.discriminator.betas": [0.0, 0.99],
             },
+            # One critic step instead of five: at small budgets more generator steps are worth more.
+            tuned={"wgan-gp": {"loop.discriminator_steps": 1}},
         )
     )

@@ -82,10 +82,17 @@ def write_table() -> None:
     ]
     for r in records:
         name = f"{r['recipe'].replace('/', ',')}-{r['minutes']:g}min"
-        rows.append(
-            f"| `{r['recipe']}` | {r['seconds'] / 60:.1f} | {r['provenance']['threads']} | {r['score']['values']['fid']:.2f} | {r['kimg']:.0f} "
-            f"| {r['pictures_per_second']:.0f} | {r['steps_generator']:,} | [grid](results/{name}.png) |"
-        )
+        cells = [
+            f"`{r['recipe']}`",
+            f"{r['seconds'] / 60:.1f}",
+            f"{r['provenance']['threads']}",
+            f"{r['score']['values']['fid']:.2f}",
+            f"{r['kimg']:.0f}",
+            f"{r['pictures_per_second']:.0f}",
+            f"{r['steps_generator']:,}",
+            f"[grid](results/{name}.png)",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
     readme = HERE / "README.md"
     text = readme.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]

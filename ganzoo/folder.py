@@ -79,6 +79,13 @@ class RunFolder:
         scored = [r for r in read_jsonl(self.scores_file) if "fid" in r.get("values", {})]
         return min(scored, key=lambda record: record["values"]["fid"])["checkpoint"] if scored else None
 
+    def score_of(self, checkpoint: str) -> dict[str, Any]:
+        """What a checkpoint scored; empty where it was not scored."""
+        for record in read_jsonl(self.scores_file):
+            if record["checkpoint"] == checkpoint:
+                return {name: record[name] for name in ("values", "protocol", "seconds")}
+        return {}
+
     def rewind(self, shown: int) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again."""
         for file in (self.log_file, self.scores_file):

@@ -252,8 +252,10 @@ class Loop:
         return self._score(latest)
 
     def _score(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        result = self.score(self.generator)
-        if result:
+        """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
+        known = self.folder.score_of(checkpoint.path.name)
+        result = known or self.score(self.generator)
+        if result and not known:
             record = {
                 "shown": self.counters.shown,
                 "kimg": checkpoint.kimg,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,16 @@ def test_the_order_depends_on_seed_and_count_alone():
     fresh = Feed(numbered(50), 8, 1, "cpu")
     assert [labels(fresh, shown) for shown in reversed(range(0, 400, 8))] == forwards[::-1]
     assert labels(Feed(numbered(50), 8, 2, "cpu"), 0) != forwards[0]
+
+
+def test_the_global_random_state_is_left_alone():
+    before = torch.get_rng_state()
+    Feed(numbered(50), 8, 1, "cpu", mirror=True).batch(0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_set_without_labels_gives_none():
+    assert Feed(replace(numbered(50), labels=None), 8, 1, "cpu").batch(0)[1] is None
 
 
 def test_streaming_equals_resident():

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
-import os
-import signal
 import zipfile
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo.data import cache
+from ganzoo import PictureSpec
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
 from ganzoo.errors import GanzooError
 
@@ -96,14 +93,85 @@ def test_resizing_is_recorded_and_crops_to_the_centre(registry, root, tmp_path):
     assert pictures.resize["antialias"] is True
 
 
-def test_content_decides_what_is_cached(registry, root, folder, tmp_path, monkeypatch):
-    first = open_pictures(registry, f"folder:{folder}", root=root)
-    folder.rename(tmp_path / "moved")
-    monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("decoded again"))
-    assert open_pictures(registry, f"folder:{tmp_path / 'moved'}", root=root).fingerprint == first.fingerprint
-    monkeypatch.undo()
-    picture(mode="L", seed=99).save(tmp_path / "moved/0.png")
-    assert open_pictures(registry, f"folder:{tmp_path / 'moved'}", root=root).fingerprint != first.fingerprint
+@pytest.mark.parametrize(
+    ("mode", "suffix", "channels"), [("L", "png", 1), ("1", "png", 1), ("P", "png", 3), ("CMYK", "jpeg", 3)]
+)
+def test_colour_modes_become_one_or_three_channels(registry, root, tmp_path, mode, suffix, channels):
+    (tmp_path / "modes").mkdir()
+    Image.new("RGB", (8, 8), "white").convert(mode).save(tmp_path / f"modes/a.{suffix}")
+    array = open_pictures(registry, f"folder:{tmp_path / 'modes'}", root=root).array
+    assert array.shape == (1, channels, 8, 8) and (array == 255).all()
+
+
+def test_labels_of_a_folder(registry, root, folder):
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.png")]
+    labels = {"labels": [[name, int(name[-5])] for name in names]}
+    (folder / "dataset.json").write_text(json.dumps(labels))
+    pictures = open_pictures(registry, f"folder:{folder}", root=root)
+    assert pictures.labels.tolist() == [0, 2, 4, 1, 3, 5]  # deep/ comes after the digits
+    (folder / "deep/5.png").write_bytes(b"bad")
+    fewer = open_pictures(registry, f"folder:{folder}", root=root, skip_bad=True)
+    assert fewer.labels.tolist() == [0, 2, 4, 1, 3] and fewer.spec == pictures.spec
+
+
+def test_a_further_picture_in_a_phones_jpeg_is_no_animation(registry, root, tmp_path):
+    (tmp_path / "phone").mkdir()
+    red = Image.new("RGB", (8, 8), "red")
+    red.save(tmp_path / "phone/a.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    array = open_pictures(registry, f"folder:{tmp_path / 'phone'}", root=root).array
+    assert array.shape == (1, 3, 8, 8) and array[0, 0].min() > 200
+
+
+def test_what_is_not_square_is_named_before_anything_is_decoded(registry, root, tmp_path):
+    (tmp_path / "wide").mkdir()
+    picture(16, 8).save(tmp_path / "wide/a.png")
+    with pytest.raises(GanzooError, match=r"a\.png is not square; set data\.size=N"):
+        peek_spec(registry, f"folder:{tmp_path / 'wide'}", root=root)
+    assert peek_spec(registry, f"folder:{tmp_path / 'wide'}", size=4, root=root) == PictureSpec(3, 4)
+    assert not (root / "cache").exists()
+
+
+def test_a_name_that_is_no_text(registry, root, folder):
+    (folder / "a\nb.png").write_bytes(b"bad")
+    with pytest.raises(GanzooError, match=r"a\\nb\.png: it cannot be decoded") as caught:
+        open_pictures(registry, f"folder:{folder}", root=root)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_picture_of_gigabytes_is_not_read(registry, root, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo_datasets.files.MOST_BYTES", 1000)
+    with zipfile.ZipFile(make_zip(tmp_path / "a.zip", None), "a", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("huge.png", bytes(1001))
+    with pytest.raises(GanzooError, match=r"huge\.png: it takes .* more than a picture can"):
+        open_pictures(registry, f"zip:{tmp_path / 'a.zip'}", root=root)
+
+
+def idx(path: Path, *shape: int, whole: bool = True) -> None:
+    """A file in MNIST's format, zeros in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = bytes([0, 0, 8, len(shape)]) + b"".join(length.to_bytes(4, "big") for length in shape)
+    path.write_bytes(header + bytes(int(np.prod(shape)) - (not whole)))
+
+
+def test_mnist_from_torchvisions_files(registry, root):
+    raw = root / "MNIST/raw"
+    for part, count in (("train", 4), ("t10k", 3)):
+        idx(raw / f"{part}-images-idx3-ubyte", count, 28, 28)
+        idx(raw / f"{part}-labels-idx1-ubyte", count)
+    assert [len(open_pictures(registry, "mnist", split=split, root=root)) for split in ("train", "test")] == [4, 3]
+    idx(raw / "t10k-images-idx3-ubyte", 3, 28, 28, whole=False)
+    with pytest.raises(GanzooError, match=f"mnist: the files in {raw} are damaged"):
+        open_pictures(registry, "mnist", split="test", root=root)
+    idx(raw / "t10k-images-idx3-ubyte", 2, 28, 28)
+    with pytest.raises(GanzooError, match="2 pictures, 3 labels"):
+        open_pictures(registry, "mnist", split="test", root=root)
+
+
+def test_cifar10_from_a_zip_in_the_root(registry, root):
+    root.mkdir()
+    make_zip(root / "cifar10-32x32-train.zip")
+    pictures = open_pictures(registry, "cifar10", root=root)
+    assert pictures.labels.tolist() == [0, 1, 2, 0] and pictures.spec.classes == 10
 
 
 def upright_jpeg() -> bytes:
@@ -154,8 +222,6 @@ BAD = {
 def test_a_bad_picture_is_named_or_skipped(registry, root, folder, name):
     content, says = BAD[name]
     (folder / name).write_bytes(content)
-    (folder / "0.png").rename(folder / "00.png")
-    (folder / "00.png").rename(folder / "0.png")
     with pytest.raises(GanzooError) as caught:
         open_pictures(registry, f"folder:{folder}", root=root)
     message = str(caught.value)
@@ -169,7 +235,7 @@ def test_a_bad_picture_is_named_or_skipped(registry, root, folder, name):
 def test_nothing_readable_at_all(registry, root, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/a.png").write_bytes(b"no")
-    with pytest.raises(GanzooError, match="none of its 1 pictures can be read"):
+    with pytest.raises(GanzooError, match=r"none of its 1 pictures can be used; the first, a\.png: it cannot"):
         open_pictures(registry, f"folder:{tmp_path / 'bad'}", root=root, skip_bad=True)
 
 
@@ -207,6 +273,12 @@ def test_a_missing_download_says_where_to_put_it(registry, root, monkeypatch):
         ('{"labels": [["00000/img00000000.png", 1]]}', "no label for 00000/img00000001.png"),
         ('{"labels": [["00000/img00000000.png", "cat"]]}', "not a name and a class number"),
         ('{"labels": [["00000/img00000000.png", -1]]}', "not a name and a class number"),
+        ('{"labels": [["00000/img00000000.png", 1.0]]}', "not a name and a class number"),
+        ('{"labels": [["00000/img00000000.png", true]]}', "not a name and a class number"),
+        ('{"labels": [["00000/img00000000.png", 1e400]]}', "not a name and a class number"),
+        (f'{{"labels": [["00000/img00000000.png", {10**30}]]}}', "not a name and a class number"),
+        ('{"labels": [["00000/img00000000.png", 1], ["00000/img00000000.png", 2]]}', "two labels for 00000/img0"),
+        (json.dumps({"labels": [[f"00000/img{k:08d}.png", 0] for k in range(5)]}), r"img00000004\.png, which is not"),
         ('{"labels": 3}', "not a name and a class number"),
     ],
 )
@@ -225,36 +297,7 @@ def test_a_damaged_member_of_a_zip_is_named(registry, root, tmp_path):
         open_pictures(registry, f"zip:{path}", root=root)
 
 
-def test_an_error_while_caching_leaves_nothing(registry, root, folder):
-    (folder / "z.png").write_bytes(b"bad")
-    with pytest.raises(GanzooError):
-        open_pictures(registry, f"folder:{folder}", root=root)
-    assert list((root / "cache").iterdir()) == []
-
-
-def _kill_while_caching(folder: str, root: str) -> None:
-    from ganzoo.registry import Registry
-
-    def die(pixels, first):
-        if first[0] != "0.png" or pixels.sum() != first_sum:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    first_sum = int(np.asarray(Image.open(Path(folder) / "0.png")).sum())
-    cache._check_like_first = die
-    open_pictures(Registry.load(), f"folder:{folder}", root=Path(root))
-
-
-def test_a_kill_while_caching_leaves_no_half_cache(registry, root, folder):
-    process = multiprocessing.get_context("spawn").Process(target=_kill_while_caching, args=(str(folder), str(root)))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    assert [path.name[0] for path in (root / "cache").iterdir()] == ["."]  # begun, never named
-    assert len(open_pictures(registry, f"folder:{folder}", root=root)) == 6
-    assert [path.name[0] == "." for path in (root / "cache").iterdir()] == [False]
-
-
 def test_reference_splits(registry):
-    assert reference_split(registry, "fashion-mnist") == "test"
+    assert reference_split(registry, "fashion-mnist") == reference_split(registry, "mnist") == "test"
     assert reference_split(registry, "cifar10") == "train"
     assert reference_split(registry, "folder:x") == "train"

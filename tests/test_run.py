@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -86,6 +87,7 @@ def test_one_seed_gives_one_result(trained):
         ("dcgan+wgan-gp", []),
         ("stylegan-lite+non-saturating+r1", ["penalties.r1.interval=4", "loop.schedule=cosine"]),
         ("dcgan+minimax", ["discriminator.norm=spectral", "data.mirror=true"]),
+        ("stylegan-lite/dcgan+minimax", ["discriminator.norm=batch", "loop.clip_grad=1"]),
     ],
 )
 def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkeypatch, recipe, settings):
@@ -112,23 +114,28 @@ def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkey
     assert kept[0] == kept[1]
 
 
-def test_killed_and_resumed_equals_undisturbed(trained, registry, quiet, tiny, tmp_path):
-    """A real SIGKILL, somewhere after the first checkpoints, then a resume in another process."""
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
+def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
+    """A real signal, somewhere after the first checkpoints, then a resume in another process."""
     settings = ["loop.kimg=8", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
     undisturbed = trained("mlp+non-saturating", "undisturbed", settings)
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "ganzoo"]
     process = subprocess.Popen(
         [*command, "run", "mlp+non-saturating", *tiny("mlp"), *settings, "--out", str(killed)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     deadline = time.monotonic() + 120
     while len(list((killed / "checkpoints").glob("kimg*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-        assert process.poll() is None, process.stderr.read().decode()
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+        assert process.poll() is None, process.stdout.read()
+    process.send_signal(kill)
+    printed, _ = process.communicate()
+    if kill == signal.SIGINT:
+        assert process.returncode == 130
+        assert printed.splitlines()[-1] == f"stopped; go on with: ganzoo resume {killed}"
     reached = len(read_jsonl(killed / "log.jsonl"))
     assert 0 < reached < len(read_jsonl(undisturbed / "log.jsonl")), "the kill came too late to prove anything"
     subprocess.run([*command, "resume", str(killed)], check=True, stdout=subprocess.DEVNULL)
@@ -222,3 +229,37 @@ def test_life_cycle_hooks_see_the_run(quiet, tiny, tmp_path):
     run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run")
     assert seen[0] == "started mlp+minimax" and seen[-1] == "finished"
     assert seen.count("checkpoint True") == 3 and "logged" in seen
+
+
+def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_path, monkeypatch):
+    from ganzoo.metrics.network import NetworkMissing
+
+    def missing(**options):
+        raise NetworkMissing("no network: pip install 'ganzoo[offline]'")
+
+    monkeypatch.setattr(run, "score", missing)
+    console = Console(record=True, file=io.StringIO(), width=200)
+    config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[fid]"])
+    outcome = run.start(registry, config, Display(console), out=tmp_path / "run")
+    assert outcome.finished and outcome.score == {}
+    assert console.export_text().count("not scored: no network: pip install 'ganzoo[offline]'") == 1
+
+
+def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(registry, quiet, tiny, tmp_path, monkeypatch):
+    """Scores get worse from snapshot to snapshot, so the first one scored is the best."""
+    from ganzoo.metrics.score import Score
+
+    given: list[float] = []
+
+    def worse(**options):
+        given.append(len(given) + 1.0)
+        return Score({"fid": given[-1]}, {}, 0.0)
+
+    monkeypatch.setattr(run, "score", worse)
+    settings = [*tiny("mlp", snapshot_kimg=0.064, keep=1), "metrics.names=[fid]", "metrics.every_kimg=0.128"]
+    outcome = run.start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
+    assert [path.name for path in sorted(outcome.folder.checkpoints.iterdir())] == ["kimg000000.128", "kimg000000.512"]
+    assert outcome.folder.checkpoint("best").kimg == 0.128
+    assert outcome.score["values"]["fid"] == len(given) == 4
+    assert run.resume(registry, tmp_path / "run", quiet).score == outcome.score
+    assert len(given) == 4

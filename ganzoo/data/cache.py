@@ -1,22 +1,17 @@
-"""Pictures are decoded once, into memory-mapped arrays keyed by their content.
-
-A cache folder is written under a temporary name and renamed, so it is there whole or not at all. Two
-processes may write the same one at once; the first to finish wins, the other uses it.
-"""
+"""Pictures are decoded once, into memory-mapped arrays keyed by their content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ganzoo.data.decode import RESIZE, Unreadable, resize
+from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 
@@ -26,18 +21,25 @@ SHOWN = 3
 
 def cached(
     source: DataSource, name: str, *, size: int | None, skip_bad: bool, root: Path
-) -> tuple[Path, dict[str, Any]]:
-    """The cache folder of a source and its ``meta.json``, made where it is not there.
+) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    """Pictures, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
 
-    ``pictures.npy`` is uint8 ``(N, C, H, W)``, ``labels.npy`` int64 ``(N,)`` where there are labels. Raises
-    GanzooError that names the picture and what to do, unless ``skip_bad`` leaves it out.
+    Made where they are not there. Raises GanzooError that names the picture and what to do, unless ``skip_bad``
+    leaves it out.
     """
     key = _key(source.content_key(), size, skip_bad)
     folder = root / "cache" / key[:32]
-    if not (folder / "meta.json").exists():
+    if not folder.exists():
         _write(source, name, folder, key, size, skip_bad)
-    meta = json.loads((folder / "meta.json").read_text())
-    return folder, meta
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
+        if meta["key"] != key or list(array.shape) != meta["shape"]:
+            raise ValueError("its parts do not belong together")
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise GanzooError(f"the cache {folder} is damaged; delete that folder and it is made anew") from error
+    return array, labels, meta
 
 
 def _key(content: str, size: int | None, skip_bad: bool) -> str:
@@ -46,60 +48,44 @@ def _key(content: str, size: int | None, skip_bad: bool) -> str:
 
 
 def _write(source: DataSource, name: str, folder: Path, key: str, size: int | None, skip_bad: bool) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder.parent)
-    partial = folder.parent / f".{folder.name}.{os.getpid()}.part"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
-        meta = _fill(source, name, partial, size, skip_bad)
-        meta["key"] = key
-        (partial / "meta.json").write_text(json.dumps(meta))
-        _flush(partial)
-        try:
-            partial.rename(folder)
-        except OSError:
-            if not (folder / "meta.json").exists():
-                raise
+        with whole_folder(folder) as partial:
+            meta = _fill(source, name, partial, size, skip_bad)
+            (partial / "meta.json").write_text(json.dumps({**meta, "key": key}))
     except OSError as error:
         raise GanzooError(
-            f"cannot write the cache {folder}: {error.strerror}; free some space or set data.root"
+            f"cannot write the cache {folder}: {error.strerror or error}; free some space or set data.root"
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_bad: bool) -> dict[str, Any]:
-    """Decode into a raw file as long as it turns out, then put NumPy's header before it."""
     skipped: list[str] = []
+    reason = ""
     labels: list[int | None] = []
     first: tuple[str, tuple[int, ...]] | None = None
-    raw = folder / "pictures.raw"
-    with raw.open("wb") as stream:
+    with (folder / "pictures.npy").open("wb") as stream:
         for item in source:
+            title = _printable(item.name)
             try:
                 pixels = _prepare(item, size)
                 if first is None:
-                    first = (item.name, pixels.shape)
+                    first = (title, pixels.shape)
+                    _write_header(stream, (0, *pixels.shape))
                 _check_like_first(pixels, first)
             except Unreadable as error:
                 if not skip_bad:
-                    raise GanzooError(
-                        f"{name}: {item.name}: {error}, or leave it out with data.skip_bad=true"
-                    ) from error
-                skipped.append(item.name)
+                    raise GanzooError(f"{name}: {title}: {error}, or leave it out with data.skip_bad=true") from error
+                reason = reason or f"{title}: {error}"
+                skipped.append(title)
                 continue
             stream.write(np.ascontiguousarray(pixels).tobytes())
             assert isinstance(item, Picture)
             labels.append(item.label)
-    if first is None:
-        raise GanzooError(f"{name}: none of its {len(skipped)} pictures can be read; check the files")
-    shape = (len(labels), *first[1])
-    pictures = np.lib.format.open_memmap(folder / "pictures.npy", mode="w+", dtype=np.uint8, shape=shape)
-    pictures[:] = np.memmap(raw, dtype=np.uint8, mode="r", shape=shape)
-    pictures.flush()
-    del pictures
-    raw.unlink()
+        if first is None:
+            raise GanzooError(f"{name}: none of its {len(skipped)} pictures can be used; the first, {reason}")
+        shape = (len(labels), *first[1])
+        stream.seek(0)
+        _write_header(stream, shape)  # now that the count is known
     labelled = [label for label in labels if label is not None]
     if len(labelled) == len(labels):
         np.save(folder / "labels.npy", np.asarray(labelled, dtype=np.int64), allow_pickle=False)
@@ -109,6 +95,11 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
         "skipped": skipped,
         "resize": RESIZE if size else {},
     }
+
+
+def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
+    """NumPy's, which leaves room for a first axis of any length: it can be written again with another one."""
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def _prepare(item: Picture | BadPicture, size: int | None) -> np.ndarray:
@@ -127,29 +118,9 @@ def _check_like_first(pixels: np.ndarray, first: tuple[str, tuple[int, ...]]) ->
         )
 
 
-def _remove_leftovers(parent: Path) -> None:
-    """What processes that no longer live had begun."""
-    for partial in parent.glob(".*.part"):
-        pid = partial.name.split(".")[-2]
-        if pid.isdigit() and int(pid) != os.getpid() and not _alive(int(pid)):
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
-
-
-def _flush(folder: Path) -> None:
-    for path in [*folder.iterdir(), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+def _printable(name: str) -> str:
+    """A file's name may hold line breaks and bytes that are no text; a message may not."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def list_skipped(skipped: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
@@ -33,6 +33,8 @@ def decode(data: bytes) -> np.ndarray:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise Unreadable("it is too large to be decoded safely; make it smaller") from error
+        except UnidentifiedImageError as error:  # whose own text is an address in memory
+            raise Unreadable("it cannot be decoded (not a PNG, JPEG or WebP file)") from error
         except Exception as error:  # Pillow raises nearly anything on damaged files
             raise Unreadable(
                 f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
@@ -40,7 +42,8 @@ def decode(data: bytes) -> np.ndarray:
 
 
 def _to_array(image: Image.Image) -> np.ndarray:
-    if getattr(image, "n_frames", 1) > 1:
+    # A JPEG of a phone may carry further pictures (MPO); the first is the photograph.
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise Unreadable("it is animated; save one frame")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         raise Unreadable("it has an alpha channel; flatten it onto a background")

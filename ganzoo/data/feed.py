@@ -15,7 +15,8 @@ class Feed:
     """Pictures as float32 ``(batch, C, H, W)`` in [-1, 1] on the device, with int64 labels ``(batch,)`` or None.
 
     The set lives on the device as uint8 where it takes less than half of the free memory, else it is read from
-    the memory map batch by batch. ``mirror`` flips half of the pictures, decided anew each epoch.
+    the memory map batch by batch. ``mirror`` flips half of the pictures, decided anew each epoch. ``resident`` says
+    where the set lives, whatever fits.
     """
 
     def __init__(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+from ganzoo.config import data_root
 from ganzoo.data.cache import cached, list_skipped
 from ganzoo.data.pictures import Pictures
 from ganzoo.entries import DatasetEntry, PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import DataSource
+from ganzoo.interfaces import DataSource, Picture
 from ganzoo.registry import Registry, load_target
 
 
@@ -21,24 +20,24 @@ def open_pictures(
     *,
     split: str = "train",
     size: int | None = None,
-    root: Path,
+    root: Path | None = None,
     skip_bad: bool = False,
     warn: Callable[[str], None] = lambda message: None,
 ) -> Pictures:
     """Decode, or find what was decoded before. ``name`` is ``mnist`` or ``folder:PATH``.
 
+    root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
+    warn: told of the pictures that ``skip_bad`` left out.
     Raises GanzooError for an unknown or missing set and for the first picture that cannot be used.
     """
+    root = root or data_root(None)
     entry, source = _source(registry, name, root, split)
     native = entry.picture is not None and size == entry.picture.size
-    folder, meta = cached(source, name, size=None if native else size, skip_bad=skip_bad, root=root)
-    array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
-    labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
+    array, labels, meta = cached(source, name, size=None if native else size, skip_bad=skip_bad, root=root)
     if meta["skipped"]:
         warn(f"{name}: {list_skipped(meta['skipped'])}")
-    classes = 0
-    if labels is not None and len(labels):
-        classes = entry.picture.classes if entry.picture else int(labels.max()) + 1
+    # As peek_spec counts them, so that leaving pictures out changes no network.
+    classes = 0 if labels is None else (entry.picture or source.peek()).classes
     return Pictures(
         array=array,
         labels=labels,
@@ -54,13 +53,14 @@ def open_pictures(
 
 
 def peek_spec(
-    registry: Registry, name: str, *, split: str = "train", size: int | None = None, root: Path
+    registry: Registry, name: str, *, split: str = "train", size: int | None = None, root: Path | None = None
 ) -> PictureSpec:
     """The spec that :func:`open_pictures` will have, without decoding the set."""
-    entry, source = _source(registry, name, root, split)
+    entry, source = _source(registry, name, root or data_root(None), split)
     native = entry.picture or source.peek()
     if size is None and native.size == 0:
-        raise GanzooError(f"{name}: its pictures are not square; set data.size=N to crop and resize them")
+        first = next(item.name for item in source if isinstance(item, Picture))
+        raise GanzooError(f"{name}: {first} is not square; set data.size=N to crop and resize all")
     return PictureSpec(native.channels, size or native.size, native.classes)
 
 

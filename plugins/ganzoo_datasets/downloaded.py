@@ -6,6 +6,7 @@ import contextlib
 import io
 from abc import abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,24 +23,33 @@ class _Torchvision(ArraySource):
 
     @abstractmethod
     def make(self, download: bool) -> Any:
-        """torchvision's data set; RuntimeError where it is not there."""
+        """torchvision's data set; RuntimeError "not found" where it is not there."""
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
+        found = self._find()
+        pictures, labels = np.asarray(found.data), np.asarray(found.targets, dtype=np.int64)
+        if len(pictures) != len(labels):
+            raise self._damaged(f"{len(pictures)} pictures, {len(labels)} labels")
+        return pictures[..., None] if pictures.ndim == 3 else pictures, labels
+
+    def _find(self) -> Any:
         try:
-            found = self.make(download=False)
-        except RuntimeError:
-            try:
-                with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                    found = self.make(download=True)
-            except (RuntimeError, OSError) as error:
-                raise GanzooError(
-                    f"{self.name} is not under {self.root} and cannot be downloaded ({_short(error)}); "
-                    "put torchvision's files there, or set data.root or GANZOO_DATA to where they are"
-                ) from error
-        pictures = np.asarray(found.data)
-        if pictures.ndim == 3:
-            pictures = pictures[..., None]
-        return pictures, np.asarray(found.targets, dtype=np.int64)
+            return self.make(download=False)
+        except Exception as error:  # torchvision raises many things on damaged files
+            if "not found" not in str(error):
+                raise self._damaged(_short(error)) from error
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                return self.make(download=True)
+        except Exception as error:
+            raise GanzooError(
+                f"{self.name} is not under {self.root} and cannot be downloaded ({_short(error)}); "
+                "put torchvision's files there, or set data.root or GANZOO_DATA to where they are"
+            ) from error
+
+    def _damaged(self, how: str) -> GanzooError:
+        folder = self.root / type(self).__name__ / "raw"
+        return GanzooError(f"{self.name}: the files in {folder} are damaged ({how}); remove them and start again")
 
 
 class FashionMNIST(_Torchvision):
@@ -57,11 +67,14 @@ class MNIST(_Torchvision):
 
 
 class CIFAR10(_Torchvision):
-    """Also read from ``cifar10-32x32-train.zip`` and ``-test.zip`` (StyleGAN's format) where they lie in the root."""
+    """Read from ``cifar10-32x32-train.zip`` and ``-test.zip`` (StyleGAN's format) where they lie in the root.
+
+    Else from torchvision's pickles, which it opens only after checking their MD5 sums.
+    """
 
     name = "cifar10"
 
-    @property
+    @cached_property
     def _zip(self) -> Zip | None:
         file = self.root / f"cifar10-32x32-{self.split}.zip"
         return Zip(str(file), self.root, self.split) if file.exists() else None
@@ -70,13 +83,13 @@ class CIFAR10(_Torchvision):
         return datasets.CIFAR10(self.root, train=self.split == "train", download=download)
 
     def content_key(self) -> str:
-        return self._zip.content_key() if self._zip else super().content_key()
+        return self._zip.content_key() if self._zip is not None else super().content_key()
 
     def __len__(self) -> int:
-        return len(self._zip) if self._zip else super().__len__()
+        return len(self._zip) if self._zip is not None else super().__len__()
 
     def __iter__(self) -> Iterator[Picture | BadPicture]:
-        return iter(self._zip) if self._zip else super().__iter__()
+        return iter(self._zip) if self._zip is not None else super().__iter__()
 
 
 def _short(error: BaseException) -> str:

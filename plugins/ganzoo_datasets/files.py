@@ -11,12 +11,16 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ganzoo.data.decode import Unreadable, decode
+from ganzoo.data.remember import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 LABELS = "dataset.json"
+# No picture and no list of labels is larger; what claims to be would fill the memory.
+MOST_BYTES = 2**30
+MOST_CLASSES = 2**20
 
 
 class _Files(DataSource):
@@ -25,9 +29,13 @@ class _Files(DataSource):
     @cached_property
     def path(self) -> Path:
         path = Path(self.location or "").expanduser()
-        if not path.exists():
-            raise GanzooError(f"{path} does not exist; check data.name")
-        return path
+        try:
+            path.stat()
+        except FileNotFoundError as error:
+            raise GanzooError(f"{path} does not exist; check data.name") from error
+        except (OSError, ValueError) as error:
+            raise GanzooError(f"{path} cannot be opened ({_short(error)}); check data.name") from error
+        return path.resolve()
 
     @cached_property
     @abstractmethod
@@ -37,6 +45,10 @@ class _Files(DataSource):
     @abstractmethod
     def read(self, name: str) -> bytes:
         """A file's bytes. Raises Unreadable."""
+
+    @abstractmethod
+    def files(self) -> Iterator[Path]:
+        """Every file whose bytes matter."""
 
     @abstractmethod
     def label_text(self) -> bytes | None:
@@ -61,21 +73,30 @@ class _Files(DataSource):
         for pair in pairs if isinstance(pairs, list) else [pairs]:
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and _is_class(pair[1])):
                 raise GanzooError(f"{where}: {str(pair)[:60]} is not a name and a class number from 0; mend it")
+            if pair[0] in labels:
+                raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")
             labels[pair[0]] = pair[1]
+        if surplus := set(labels) - set(self.names):
+            raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its pictures; remove it")
         if missing := set(self.names) - set(labels):
             raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {LABELS}")
         return labels
 
     def content_key(self) -> str:
-        digest = hashlib.sha256()
+        return remembered(self.root, self.files(), self._hash)
+
+    def _hash(self) -> tuple[str, bool]:
+        """The key, and whether every file could be read: one that could not may be readable next time."""
+        digest, whole = hashlib.sha256(), True
         for name in self.names:
             try:
                 content = self.read(name)
             except Unreadable as error:
                 content = str(error).encode()
-            digest.update(hashlib.sha256(content).digest() + name.encode() + b"\0")
+                whole = False
+            digest.update(hashlib.sha256(content).digest() + name.encode(errors="surrogateescape") + b"\0")
         digest.update(json.dumps(dict(self.labels) if self.labels else None, sort_keys=True).encode())
-        return digest.hexdigest()
+        return digest.hexdigest(), whole
 
     def __len__(self) -> int:
         return len(self.names)
@@ -88,12 +109,14 @@ class _Files(DataSource):
                 yield BadPicture(name, str(error))
 
     def peek(self) -> PictureSpec:
+        reason = ""
         for item in self:
             if isinstance(item, Picture):
                 height, width, channels = item.pixels.shape
                 classes = max(self.labels.values()) + 1 if self.labels else 0
                 return PictureSpec(channels, height if height == width else 0, classes)
-        raise GanzooError(f"{self.path}: none of its {len(self)} pictures can be read; check the files")
+            reason = reason or f"{item.name}: {item.reason}"
+        raise GanzooError(f"{self.path}: none of its {len(self)} pictures can be used; the first, {reason}")
 
 
 class Folder(_Files):
@@ -113,14 +136,25 @@ class Folder(_Files):
         return found
 
     def read(self, name: str) -> bytes:
+        file = self.path / name
         try:
-            return (self.path / name).read_bytes()
+            _refuse_huge(file.stat().st_size)
+            return file.read_bytes()
         except OSError as error:
-            raise Unreadable(f"it cannot be read ({error.strerror})") from error
+            raise Unreadable(f"it cannot be read ({_short(error)})") from error
+
+    def files(self) -> Iterator[Path]:
+        yield from (self.path / name for name in self.names)
+        if (self.path / LABELS).is_file():
+            yield self.path / LABELS
 
     def label_text(self) -> bytes | None:
-        file = self.path / LABELS
-        return file.read_bytes() if file.is_file() else None
+        if not (self.path / LABELS).is_file():
+            return None
+        try:
+            return self.read(LABELS)
+        except Unreadable as error:
+            raise GanzooError(f"{self.path / LABELS}: {error}; mend or remove it") from error
 
 
 class Zip(_Files):
@@ -135,25 +169,39 @@ class Zip(_Files):
 
     @cached_property
     def names(self) -> list[str]:
-        found = sorted(name for name in self.archive.namelist() if PurePosixPath(name).suffix.lower() in SUFFIXES)
+        names = {name for name in self.archive.namelist() if not name.endswith("/")}
+        found = sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES)
         if not found:
             raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files; check data.name")
         return found
 
     def read(self, name: str) -> bytes:
+        _refuse_huge(self.archive.getinfo(name).file_size)
         try:
             return self.archive.read(name)
         except Exception as error:  # zipfile raises many things on damaged members
-            raise Unreadable(f"it is damaged in the zip ({error})") from error
+            raise Unreadable(f"it is damaged in the zip ({_short(error)})") from error
+
+    def files(self) -> Iterator[Path]:
+        yield self.path
 
     def label_text(self) -> bytes | None:
-        try:
-            return self.archive.read(LABELS)
-        except KeyError:
+        if LABELS not in self.archive.namelist():
             return None
-        except Exception as error:
-            raise GanzooError(f"{self.path}: {LABELS} is damaged ({error}); make the zip again") from error
+        try:
+            return self.read(LABELS)
+        except Unreadable as error:
+            raise GanzooError(f"{self.path}: {LABELS}: {error}; make the zip again") from error
 
 
 def _is_class(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_CLASSES
+
+
+def _refuse_huge(size: int) -> None:
+    if size > MOST_BYTES:
+        raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, more than a picture can; check what it is")
+
+
+def _short(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,214 @@
+"""Decoded once, keyed by content, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganzoo.data import cache, remember
+from ganzoo.data.open import open_pictures
+from ganzoo.data.whole import whole_folder
+from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    return tmp_path / "root"
+
+
+def save(path: Path, seed: int) -> None:
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8), dtype=np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        save(folder / f"{number}.png", number)
+    return folder
+
+
+def opened(registry: Registry, folder: Path, root: Path, **how):
+    return open_pictures(registry, f"folder:{folder}", root=root, **how)
+
+
+def in_cache(root: Path) -> list[str]:
+    return [path.name for path in (root / "cache").iterdir()]
+
+
+def test_content_decides_what_is_cached(registry, root, folder, tmp_path, monkeypatch):
+    first = opened(registry, folder, root)
+    folder.rename(tmp_path / "moved")
+    monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("decoded again"))
+    assert opened(registry, tmp_path / "moved", root).fingerprint == first.fingerprint
+    monkeypatch.undo()
+    save(tmp_path / "moved/0.png", 99)
+    assert opened(registry, tmp_path / "moved", root).fingerprint != first.fingerprint
+
+
+def test_labels_and_size_are_part_of_the_key(registry, root, folder):
+    keys = {opened(registry, folder, root).fingerprint, opened(registry, folder, root, size=4).fingerprint}
+    (folder / "dataset.json").write_text(json.dumps({"labels": [[f"{k}.png", k] for k in range(4)]}))
+    keys.add(opened(registry, folder, root).fingerprint)
+    assert len(keys) == len(in_cache(root)) == 3
+
+
+def test_where_the_data_lies_by_default(registry, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "elsewhere"))
+    open_pictures(registry, f"folder:{folder}")
+    assert len(in_cache(tmp_path / "elsewhere")) == 1
+
+
+def test_the_users_folder_is_left_as_it_was(registry, root, folder):
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
+    opened(registry, folder, root)
+    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
+
+
+def test_files_that_did_not_change_are_not_read_again(registry, root, folder, monkeypatch):
+    monkeypatch.setattr(remember, "SETTLED_NS", 0)
+    first = opened(registry, folder, root)
+    with monkeypatch.context() as patched:
+        patched.setattr("ganzoo_datasets.files.Folder.read", lambda *_: pytest.fail("read again"))
+        patched.setattr("ganzoo.data.open.DataSource.peek", lambda _: None)
+        assert opened(registry, folder, root).fingerprint == first.fingerprint
+    save(folder / "3.png", 99)
+    assert opened(registry, folder, root).fingerprint != first.fingerprint
+
+
+def test_fresh_files_and_damaged_notes_are_not_trusted(registry, root, folder, monkeypatch):
+    first = opened(registry, folder, root)
+    assert not (root / "keys").exists()  # written a moment ago
+    monkeypatch.setattr(remember, "SETTLED_NS", 0)
+    opened(registry, folder, root)
+    (note,) = (root / "keys").iterdir()
+    note.write_text("cut")
+    assert opened(registry, folder, root).fingerprint == first.fingerprint
+
+
+def test_an_error_while_caching_leaves_nothing(registry, root, folder):
+    (folder / "z.png").write_bytes(b"bad")
+    with pytest.raises(GanzooError):
+        opened(registry, folder, root)
+    assert in_cache(root) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_stop_while_caching_leaves_nothing(registry, root, folder, monkeypatch, error):
+    seen = []
+
+    def stop(pixels, first):
+        seen.append(in_cache(root))
+        if len(seen) == 3:
+            raise error
+
+    monkeypatch.setattr(cache, "_check_like_first", stop)
+    with pytest.raises(error):
+        opened(registry, folder, root)
+    assert len(seen[-1]) == 1 and in_cache(root) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(registry, root, folder):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))  # the header fits, the pictures do not
+    try:
+        with pytest.raises(GanzooError, match=r"cannot write the cache .*File too large; free some space"):
+            opened(registry, folder, root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert in_cache(root) == []
+
+
+def test_a_root_that_is_a_file(registry, folder, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(GanzooError, match=r"cannot write the cache .*set data\.root"):
+        opened(registry, folder, tmp_path / "file")
+
+
+@pytest.mark.parametrize("part", ["meta.json", "pictures.npy"])
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: os.truncate(path, 130)])
+def test_a_damaged_cache_is_named(registry, root, folder, part, damage):
+    opened(registry, folder, root)
+    (made,) = (root / "cache").iterdir()
+    damage(made / part)
+    with pytest.raises(GanzooError, match=f"the cache {made} is damaged; delete"):
+        opened(registry, folder, root)
+
+
+def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, folder):
+    (folder / "z.png").write_bytes(b"bad")
+    assert len(opened(registry, folder, root, skip_bad=True)) == 4
+    with pytest.raises(GanzooError, match=r"z\.png"):
+        opened(registry, folder, root)
+
+
+def test_leftovers_of_the_dead_are_removed_those_of_the_living_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.data.whole._alive", lambda pid: pid == os.getpid())
+    with whole_folder(tmp_path / "a") as living:
+        dead = tmp_path / living.name.replace(f".{os.getpid()}.", ".1.")
+        elsewhere, old = (tmp_path / f".a.another-host.{pid}.abcd.part" for pid in (1, 2))
+        for folder in (dead, elsewhere, old):
+            folder.mkdir()
+        os.utime(old, (0, 0))
+        with whole_folder(tmp_path / "b"):
+            assert living.exists() and elsewhere.exists() and not dead.exists() and not old.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([elsewhere.name, "a", "b"])
+
+
+# Forked, not spawned: a fresh process would spend seconds importing torch, and these use none of its threads.
+FORK = multiprocessing.get_context("fork")
+
+
+def _kill_while_caching(registry: Registry, folder: Path, root: Path) -> None:
+    calls = []
+
+    def die(pixels, first):
+        calls.append(first)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    cache._check_like_first = die
+    opened(registry, folder, root)
+
+
+def test_a_kill_while_caching_leaves_no_half_cache(registry, root, folder):
+    process = FORK.Process(target=_kill_while_caching, args=(registry, folder, root))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert [name[0] for name in in_cache(root)] == ["."]  # begun, never named
+    assert len(opened(registry, folder, root)) == 4
+    assert [name[0] == "." for name in in_cache(root)] == [False]
+
+
+def _meet_while_caching(registry: Registry, folder: Path, root: Path, barrier) -> None:
+    met = []
+
+    def meet(pixels, first):
+        if not met:
+            met.append(barrier.wait(60))
+
+    cache._check_like_first = meet
+    assert len(opened(registry, folder, root)) == 4 and met
+
+
+def test_two_processes_may_cache_at_once(registry, root, folder):
+    barrier = FORK.Barrier(2)
+    both = [FORK.Process(target=_meet_while_caching, args=(registry, folder, root, barrier)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert [name[0] == "." for name in in_cache(root)] == [False]
+    assert len(opened(registry, folder, root)) == 4

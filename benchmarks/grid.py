@@ -115,6 +115,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if not arguments.table:
+        RESULTS.mkdir(exist_ok=True)
         registry = Registry.load(strict=True)
         settings: list[Any] = ["data.name=fashion-mnist", "metrics.fakes=2000", "loop.device=cpu", *arguments.set]
         for recipe in arguments.recipes:

@@ -1,0 +1,1 @@
+"""The benchmark: a grid of combinations trained, scored, recorded and shown."""

@@ -1,0 +1,180 @@
+"""One row of the leaderboard: a small JSON file that says how a score came about, guarded by a digest.
+
+The schema is these dataclasses, checked by OmegaConf at writing and at reading. The digest is over the whole
+record: it shows that nothing was changed since, not who wrote it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganzoo.errors import GanzooError
+from ganzoo.folder import write_text
+
+SCHEMA = 1
+DIGEST = "digest"
+
+
+@dataclass
+class Budget:
+    """``kimg`` is what was trained; ``minutes`` and the speed it was calibrated from, where the budget was a time."""
+
+    kimg: float
+    minutes: float | None = None
+    calibrated_pictures_per_second: float | None = None
+
+
+@dataclass
+class Hardware:
+    """The machine. ``kind`` is what rows are filtered by: "cpu" or the accelerator's name.
+
+    side_by_side: combinations trained on this device at the same time; 1: alone. Times of rows that differ in it
+    are not compared. memory_mib: of the device, or of the machine for "cpu".
+    """
+
+    kind: str
+    device: str
+    cores: int
+    threads: int
+    memory_mib: int
+    side_by_side: int = 1
+
+
+@dataclass
+class Cost:
+    """Seconds of training and of scoring, pictures per second of training, peak memory in MiB."""
+
+    training_seconds: float
+    evaluation_seconds: float
+    pictures_per_second: float
+    peak_memory_mib: float
+
+
+@dataclass
+class Weights:
+    """The averaged generator that was scored: its checksum, size and place (relative to the record, or None)."""
+
+    sha256: str
+    bytes: int
+    file: str | None = None
+
+
+@dataclass
+class CurvePoint:
+    """A score on the way: kimg shown, seconds of training, FID of so many generated pictures."""
+
+    kimg: float
+    seconds: float
+    fid: float
+    fakes: int
+
+
+@dataclass
+class Record:
+    """A combination that was trained and scored, or that failed (then ``reason`` says why and there are no scores).
+
+    recipe: its shortest form. scores: by name (``fid``, ``kid_mean``, ``precision``, ``recall``, ...).
+    protocol: all that decides a score beside the weights. parameters: of generator and discriminator.
+    plugins: distribution to version. marks: what a reader must know, such as "demonstration".
+    samples: PNG with a grid beside the record.
+    """
+
+    schema: int
+    grid: str
+    recipe: str
+    architecture: str
+    discriminator: str
+    loss: str
+    penalties: list[str]
+    augmentation: str
+    data: str
+    seed: int
+    status: str
+    reason: str
+    budget: Budget
+    shown: int
+    steps_discriminator: int
+    steps_generator: int
+    scores: dict[str, float]
+    protocol: dict[str, Any]
+    cost: Cost | None
+    parameters: dict[str, int]
+    hardware: Hardware
+    versions: dict[str, str]
+    plugins: dict[str, str]
+    git_commit: str | None
+    weights: Weights | None
+    curve: list[CurvePoint]
+    samples: str | None
+    marks: list[str]
+    command: str
+    config: dict[str, Any]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fid(self) -> float:
+        """NaN where there is none, so that it sorts and prints."""
+        return self.scores.get("fid", math.nan)
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """SHA-256 over the record without its digest, in JSON with sorted keys and no blanks."""
+    bare = {key: value for key, value in content.items() if key != DIGEST}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_record(file: Path, record: Record) -> None:
+    """Write a record whole or not at all. Raises GanzooError where it does not follow its own schema."""
+    content = json.loads(json.dumps(asdict(record), allow_nan=False))
+    _check(content, str(file))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, json.dumps({**content, DIGEST: digest_of(content)}, indent=1) + "\n")
+
+
+def read_record(file: Path) -> Record:
+    """Read and check a record. Raises GanzooError where it is not one, or was changed after it was written."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GanzooError(f"cannot read {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise GanzooError(f"{file} is not a record: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or DIGEST not in content:
+        raise GanzooError(f"{file} is not a record: it has no digest")
+    if content["schema"] != SCHEMA if "schema" in content else True:
+        raise GanzooError(f"{file} has schema {content.get('schema')}, this version reads {SCHEMA}; update ganzoo")
+    try:
+        found = digest_of(content)
+    except ValueError as error:
+        raise GanzooError(f"{file} holds a number that is not finite") from error
+    if found != content[DIGEST]:
+        raise GanzooError(f"{file} was changed after it was written: its digest does not fit; restore it")
+    return _check({key: value for key, value in content.items() if key != DIGEST}, str(file))
+
+
+def read_records(folder: Path) -> list[Record]:
+    """Every record under a folder, in the order of their names."""
+    return [read_record(file) for file in sorted(folder.rglob("*.json")) if file.name != "grid.json"]
+
+
+def _check(content: dict[str, Any], where: str) -> Record:
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Record), content)
+        record = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise GanzooError(f"{where} does not follow the schema: {str(error).splitlines()[0]}") from error
+    assert isinstance(record, Record)
+    if record.status not in ("done", "failed"):
+        raise GanzooError(f"{where}: status is {record.status!r}, must be done or failed")
+    if record.status == "done" and record.weights is None:
+        raise GanzooError(f"{where}: a finished record names its weights")
+    return record

@@ -84,6 +84,7 @@ class LoopConfig:
     batch: int = param(64, "pictures in one step")
     discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
+    hold: float = param(0.0, "share of the run in which the schedule leaves the learning rate as it is")
     clip_grad: float | None = param(None, "clip the norm of each network's gradient")
     precision: str = param("auto", "auto, float32 or bf16; auto: bf16 where the device gains from it")
     device: str = param("auto", "auto, cpu, cuda or cuda:N")
@@ -94,6 +95,8 @@ class LoopConfig:
     def __post_init__(self) -> None:
         _above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
         _at_least(self, 1, "batch", "discriminator_steps", "keep")
+        if not 0 <= self.hold < 1:
+            raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
         _one_of(self, "precision", "auto", "float32", "bf16")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):

@@ -89,11 +89,8 @@ class Loop:
         self.ema = ModelEmaV3(model.generator)
         self.optimizer_g = _optimizer(model.generator, values.optimizer.generator)
         self.optimizer_d = _optimizer(model.discriminator, values.optimizer.discriminator)
-        self.schedulers = [
-            scheduler
-            for optimizer, per in ((self.optimizer_d, 1), (self.optimizer_g, self.steps_per_generator_step))
-            if (scheduler := self._scheduler(optimizer, per)) is not None
-        ]
+        schedulers = [self._scheduler(optimizer) for optimizer in (self.optimizer_d, self.optimizer_g)]
+        self.schedulers = [scheduler for scheduler in schedulers if scheduler is not None]
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,
@@ -196,12 +193,17 @@ class Loop:
         per_step = self.settings.batch * self.steps_per_generator_step
         return 0.5 ** (per_step / half_life) if half_life > 0 else 0.0
 
-    def _scheduler(self, optimizer: torch.optim.Optimizer, per: int) -> Scheduler | None:
+    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Scheduler | None:
+        """timm's, in steps of the discriminator; what it calls warm-up, from the full rate to the full rate, holds."""
         steps = math.ceil(self.budget / self.settings.batch)
+        hold = round(self.settings.hold * steps)
+        options: dict[str, Any] = {"t_initial": max(1, steps - hold), "lr_min": 0, "t_in_epochs": False}
+        if hold:
+            options |= {"warmup_t": hold, "warmup_lr_init": optimizer.param_groups[0]["lr"], "warmup_prefix": True}
         if self.settings.schedule == "cosine":
-            return CosineLRScheduler(optimizer, t_initial=steps, lr_min=0, t_in_epochs=False)
+            return CosineLRScheduler(optimizer, **options)
         if self.settings.schedule == "linear":
-            return PolyLRScheduler(optimizer, t_initial=steps, power=1.0, lr_min=0, t_in_epochs=False)
+            return PolyLRScheduler(optimizer, power=1.0, **options)
         return None
 
     def _log(self, speed: float) -> None:

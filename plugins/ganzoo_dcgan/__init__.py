@@ -63,20 +63,18 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "loop.batch": 32,
-                "optimizer.generator.lr": 1e-3,
+                "loop.schedule": "linear",
+                "loop.hold": 0.5,
+                "optimizer.generator.lr": 2e-3,
                 "optimizer.generator.betas": [0.0, 0.9],
-                "optimizer.discriminator.lr": 1e-3,
+                "optimizer.discriminator.lr": 2e-3,
                 "optimizer.discriminator.betas": [0.0, 0.9],
             },
             tuned={
                 "minimax": {"discriminator.norm": "spectral"},
                 "non-saturating": {"discriminator.norm": "spectral"},
                 # One critic step instead of five: at this budget more generator steps are worth more.
-                "wgan-gp": {
-                    "loop.discriminator_steps": 1,
-                    "optimizer.generator.lr": 2e-3,
-                    "optimizer.discriminator.lr": 2e-3,
-                },
+                "wgan-gp": {"loop.discriminator_steps": 1},
             },
         )
     )

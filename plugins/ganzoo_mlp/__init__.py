@@ -47,6 +47,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator_params=DiscriminatorParams,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
+                "loop.schedule": "linear",
+                "loop.hold": 0.5,
                 "optimizer.generator.lr": 5e-4,
                 "optimizer.generator.betas": [0.0, 0.9],
                 "optimizer.discriminator.lr": 5e-4,

@@ -71,6 +71,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             # The paper's (Karras et al. 2020, app. B); equalised learning rates want 10 times what plain layers do.
             defaults={
                 "loop.batch": 16,
+                "loop.schedule": "linear",
+                "loop.hold": 0.5,
                 "optimizer.generator.lr": 0.004,
                 "optimizer.generator.betas": [0.0, 0.99],
                 "optimizer.discriminator.lr": 0.002,

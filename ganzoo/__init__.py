@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ganzoo.entries import (
     ArchitectureEntry,
     DatasetEntry,
+    LauncherEntry,
     LossEntry,
     MetricEntry,
     Needs,
@@ -27,6 +28,7 @@ __all__ = [
     "ArchitectureEntry",
     "DatasetEntry",
     "GanzooError",
+    "LauncherEntry",
     "LossEntry",
     "MetricEntry",
     "Needs",

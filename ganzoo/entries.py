@@ -177,4 +177,20 @@ class MetricEntry(Entry):
     lower_is_better: bool = True
 
 
-KINDS: tuple[type[Entry], ...] = (ArchitectureEntry, LossEntry, PenaltyEntry, DatasetEntry, MetricEntry)
+@dataclass(frozen=True, kw_only=True)
+class LauncherEntry(Entry):
+    """Where the jobs of a benchmark run: this machine, a cluster. The class follows ganzoo.bench.launcher.Launcher."""
+
+    kind: ClassVar[str] = "launcher"
+    target: str
+    params: type = NoParams
+
+
+KINDS: tuple[type[Entry], ...] = (
+    ArchitectureEntry,
+    LossEntry,
+    PenaltyEntry,
+    DatasetEntry,
+    MetricEntry,
+    LauncherEntry,
+)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pluggy
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LauncherEntry, LossEntry, MetricEntry, PenaltyEntry
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
@@ -42,6 +42,11 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
 @hookspec
 def register_metrics(register: Callable[[MetricEntry], None]) -> None:
     """Register scores."""
+
+
+@hookspec
+def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
+    """Register places where benchmark jobs run."""
 
 
 @hookspec

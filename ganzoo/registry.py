@@ -27,6 +27,7 @@ REGISTRATION = {
     "register_penalties": "penalty",
     "register_datasets": "dataset",
     "register_metrics": "metric",
+    "register_launchers": "launcher",
 }
 E = TypeVar("E", bound=Entry)
 

@@ -34,7 +34,7 @@ def resolve(
     The recipe comes from the command line, or from ``recipe:`` in the file.
     """
     layers = [] if file is None else [(str(file), _read_file(file))]
-    layers.append(("the command line", _read_settings(settings)))
+    layers.append(("the command line", read_settings(settings)))
     for _, layer in layers:
         recipe_text = recipe_text or layer.get("recipe")
     if not isinstance(recipe_text, str) or not recipe_text:
@@ -183,7 +183,8 @@ def _read_file(file: Path) -> dict[str, Any]:
     return loaded
 
 
-def _read_settings(settings: Iterable[str]) -> dict[str, Any]:
+def read_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """``KEY.KEY=VALUE`` lines as nested containers, values read as safe YAML. Raises GanzooError."""
     result: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")

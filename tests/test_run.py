@@ -263,3 +263,11 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(registry, 
     assert outcome.score["values"]["fid"] == len(given) == 4
     assert run.resume(registry, tmp_path / "run", quiet).score == outcome.score
     assert len(given) == 4
+
+
+def test_a_held_schedule_leaves_the_first_share_alone(trained):
+    settings = ["loop.schedule=linear", "loop.hold=0.5", "optimizer.generator.lr=0.001", "loop.log_kimg=0.016"]
+    rates = [line["lr_generator"] for line in read_jsonl(trained("mlp+minimax", settings=settings) / "log.jsonl")]
+    held, falling = rates[:16], rates[16:]
+    assert set(held) == {0.001}
+    assert all(rate == pytest.approx(0.001 * (1 - step / 16)) for step, rate in enumerate(falling, 1))

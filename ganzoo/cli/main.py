@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ganzoo.cli import training, zoo
+from ganzoo.cli import bench, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("sample")(training.sample)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
 app.command("plugins")(zoo.plugins)
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

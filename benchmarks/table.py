@@ -1,0 +1,42 @@
+"""Write the table in benchmarks/README.md from the records: ``python benchmarks/table.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganzoo.bench.record import Record, read_record
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+HEAD = "| combination | minutes | FID | kimg | pictures/s | generator steps | threads | samples |"
+
+
+def row(file: Path, record: Record) -> str:
+    """One line; a failed combination gives its reason instead of figures."""
+    if record.status == "failed" or record.cost is None:
+        return f"| `{record.recipe}` | failed: {record.reason} | | | | | | |"
+    cells = [
+        f"`{record.recipe}`",
+        f"{record.cost.training_seconds / 60:.1f}",
+        f"{record.fid:.2f}",
+        f"{record.shown / 1000:.0f}",
+        f"{record.cost.pictures_per_second:.0f}",
+        f"{record.steps_generator:,}",
+        f"{record.hardware.threads}",
+        f"[grid]({file.with_name(record.samples or '').relative_to(HERE).as_posix()})",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    files = [file for file in HERE.glob("results/*/*.json") if file.name != "grid.json"]
+    records = sorted(((file, read_record(file)) for file in files), key=lambda pair: (pair[1].grid, pair[1].fid))
+    rows = [HEAD, "| --- " * (HEAD.count("|") - 1) + "|", *(row(*pair) for pair in records)]
+    readme = HERE / "README.md"
+    text = readme.read_text()
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

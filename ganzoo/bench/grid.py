@@ -1,0 +1,124 @@
+"""Which combinations a benchmark trains: architectures x losses (x penalties) x data x seeds, for one budget."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
+from ganzoo.errors import GanzooError
+from ganzoo.recipe import parse_recipe
+from ganzoo.registry import Registry
+
+ALL = "all"
+
+
+@dataclass
+class Grid:
+    """What a file in ``configs/bench`` holds. Exactly one of ``kimg`` and ``minutes`` is the budget."""
+
+    name: str = param("", "of the grid; its records go into a folder of that name")
+    architectures: list[str] = param([], "ARCH or ARCH/DISCRIMINATOR, or all that are installed")
+    losses: list[str] = param([], "losses, or all that are installed")
+    extras: list[str] = param([""], "what is added to each: a penalty, several joined with +, or nothing")
+    recipes: list[str] = param([], "whole recipes, beside the product of the lists above")
+    data: list[str] = param([], "data sets; none: the one that comes with the zoo")
+    seeds: list[int] = param([0], "seeds; each is a row of its own")
+    kimg: float | None = param(None, "budget of each: thousands of real pictures shown")
+    minutes: float | None = param(None, "or minutes of training; each combination's speed is measured first")
+    settings: list[str] = param([], "further settings, KEY=VALUE")
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ValueError(f"name is {self.name!r}, must be letters, digits, '.', '_' and '-'")
+        if (self.kimg is None) == (self.minutes is None):
+            raise ValueError("the budget must be either kimg or minutes")
+        for name in ("kimg", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}, must be above 0")
+        if not self.recipes and not (self.architectures and self.losses):
+            raise ValueError("there is nothing to train: give architectures and losses, or recipes")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row to be: a combination on a data set with a seed."""
+
+    recipe: str
+    data: str
+    seed: int
+
+    @property
+    def combination(self) -> str:
+        """A file name for what all seeds share."""
+        return re.sub(r"[^A-Za-z0-9._+,-]", "_", f"{self.data}--{self.recipe.replace('/', ',')}")
+
+    @property
+    def name(self) -> str:
+        """A file name of its own."""
+        return f"{self.combination}--s{self.seed}"
+
+
+def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
+    """A grid from a file and what the command line changes. Raises GanzooError that names the key."""
+    where = str(file) if file else "the command line"
+    layer: Any = {}
+    if file is not None:
+        try:
+            layer = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise GanzooError(f"cannot read the grid {file}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise GanzooError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(layer, dict):
+            raise GanzooError(f"{file} must hold keys and values, such as `losses: [wgan-gp]`")
+        layer.setdefault("name", file.stem)
+    changed = {key: value for key, value in changes.items() if value not in (None, [])}
+    for one, other in (("kimg", "minutes"), ("minutes", "kimg")):
+        if one in changed and other not in changed:
+            layer.pop(other, None)
+    try:
+        grid = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Grid), {"name": "bench", **layer, **changed}))
+    except OmegaConfBaseException as error:
+        raise GanzooError(f"{where}: {' '.join(str(error).splitlines()[0].split())}") from error
+    except ValueError as error:
+        raise GanzooError(f"{where}: {error}") from error
+    assert isinstance(grid, Grid)
+    return grid
+
+
+def cells(grid: Grid, registry: Registry) -> list[Cell]:
+    """Every row of a grid, each once, seeds innermost. Raises GanzooError for a name that is not installed."""
+    architectures = _expand(grid.architectures, ArchitectureEntry, registry)
+    losses = _expand(grid.losses, LossEntry, registry)
+    products = ["+".join(filter(None, parts)) for parts in itertools.product(architectures, losses, grid.extras)]
+    recipes = dict.fromkeys(str(parse_recipe(text, registry)) for text in [*products, *grid.recipes])
+    data = grid.data or [_default_data(registry)]
+    for name in data:
+        registry.get(DatasetEntry, name.partition(":")[0])
+    return [Cell(*parts) for parts in itertools.product(recipes, data, dict.fromkeys(grid.seeds))]
+
+
+def _expand(names: list[str], kind: type[Entry], registry: Registry) -> list[str]:
+    return sorted(registry.entries[kind.kind]) if ALL in names else names
+
+
+def _default_data(registry: Registry) -> str:
+    for entry in registry.entries[DatasetEntry.kind].values():
+        if isinstance(entry, DatasetEntry) and entry.default:
+            return entry.name
+    raise GanzooError("the grid names no data set and none is the default; add --data NAME")
+
+
+def describe(grid: Grid) -> dict[str, Any]:
+    """Plain containers, for JSON."""
+    return asdict(grid)

@@ -1,0 +1,132 @@
+"""A grid from beginning to end: calibrate, train what has no record yet, publish each record as it comes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganzoo.bench.grid import Cell, Grid, cells
+from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
+from ganzoo.bench.launcher import Launcher
+from ganzoo.bench.record import Record, read_record, write_record
+from ganzoo.entries import LauncherEntry
+from ganzoo.errors import GanzooError
+from ganzoo.folder import write_text
+from ganzoo.recipe import parse_recipe
+from ganzoo.registry import Registry, load_target
+from ganzoo.resolve import read_settings
+
+Say = Callable[[str], None]
+
+
+class Harness:
+    """``results`` gets what is kept, a folder per grid; ``work`` holds the runs while they are made."""
+
+    def __init__(
+        self, grid: Grid, registry: Registry, launcher: Launcher, results: Path, work: Path, say: Say = print
+    ) -> None:
+        self.grid, self.registry, self.launcher, self.say = grid, registry, launcher, say
+        self.results, self.work = results / grid.name, work / grid.name
+        self.cells = cells(grid, registry)
+
+    def run(self, *, keep: int = 3, retry: bool = False) -> list[Record]:
+        """Every record of the grid; those that were there stay as they are, failed ones too unless ``retry``.
+
+        keep: of how many of the best rows the weights stay.
+        """
+        missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
+        self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
+        self.results.mkdir(parents=True, exist_ok=True)
+        budgets = self._budgets(missing)
+        jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]
+        for job, reason in self.launcher.run(jobs):
+            if reason:
+                self._fail(job, reason)
+            self._publish(job)
+        records = [read_record(self._file(cell)) for cell in self.cells if self._file(cell).exists()]
+        self._prune_weights(records, keep)
+        return records
+
+    def _file(self, cell: Cell) -> Path:
+        return self.results / f"{cell.name}.json"
+
+    def _forget(self, cell: Cell) -> bool:
+        """Whether the row is a failed one, whose run is then cleared away: it would only fail again."""
+        failed = read_record(self._file(cell)).status == "failed"
+        if failed:
+            shutil.rmtree(self.work / cell.name, ignore_errors=True)
+        return failed
+
+    def _job(self, cell: Cell, budget: dict[str, float | None]) -> Job:
+        return Job("train", self.grid.name, cell, self.work / cell.name, tuple(self.grid.settings), budget)
+
+    def _budgets(self, missing: list[Cell]) -> dict[str, dict[str, float | None]]:
+        """kimg of each combination. A measured one is written down at once and never measured again, so that a grid
+        that was interrupted gives what an undisturbed one gives."""
+        if self.grid.kimg is not None:
+            return {cell.combination: {"kimg": self.grid.kimg} for cell in missing}
+        assert self.grid.minutes is not None
+        file = self.results / "grid.json"
+        known: dict[str, Any] = json.loads(file.read_text())["budgets"] if file.exists() else {}
+        unknown = {cell.combination: cell for cell in missing if cell.combination not in known}
+        jobs = [
+            Job("calibrate", self.grid.name, cell, self.work / f"{name}--speed", tuple(self.grid.settings))
+            for name, cell in unknown.items()
+        ]
+        for job, reason in self.launcher.run(jobs, alone=True):
+            if reason:
+                for cell in (c for c in missing if c.combination == job.cell.combination):
+                    train = self._job(cell, {"minutes": self.grid.minutes})
+                    self._fail(train, f"its speed could not be measured: {reason}")
+                    self._publish(train)
+                continue
+            speed = json.loads(job.result.read_text())["pictures_per_second"]
+            known[job.cell.combination] = {
+                "kimg": round(speed * self.grid.minutes * 60 / 1000, 1),
+                "minutes": self.grid.minutes,
+                "calibrated_pictures_per_second": round(speed, 1),
+            }
+            write_text(file, json.dumps({"grid": asdict(self.grid), "budgets": known}, indent=1) + "\n")
+            self.say(f"{job.cell.combination}: {speed:.0f} pictures/s")
+        return known
+
+    def _fail(self, job: Job, reason: str) -> None:
+        from ganzoo.bench.work import failed_record  # imports torch, which the parent of the jobs else never needs
+
+        recipe = parse_recipe(job.cell.recipe, self.registry)
+        write_record(job.folder / RECORD, failed_record(job, self.registry, recipe, reason))
+
+    def _publish(self, job: Job) -> None:
+        """What is kept of a job, the record last: where it stands, the rest is there."""
+        record, name = read_record(job.folder / RECORD), job.cell.name
+        if record.status == "done":
+            (self.results / "weights").mkdir(exist_ok=True)
+            shutil.copyfile(job.folder / SAMPLES, self.results / f"{name}.png")
+            shutil.copyfile(job.folder / WEIGHTS, self.results / "weights" / f"{name}.safetensors")
+        write_record(self._file(job.cell), record)
+        self.say(f"{name}: {f'FID {record.fid:.2f}' if record.status == 'done' else 'failed: ' + record.reason}")
+
+    def _prune_weights(self, records: list[Record], keep: int) -> None:
+        best = sorted((r for r in records if "fid" in r.scores and r.weights), key=lambda r: r.fid)[:keep]
+        kept = {self.results / str(r.weights.file) for r in best if r.weights}
+        for file in (self.results / "weights").glob("*.safetensors"):
+            if file not in kept:
+                file.unlink()
+
+
+def make_launcher(registry: Registry, name: str, settings: list[str]) -> Launcher:
+    """The installed launcher of that name, its parameters set by KEY=VALUE. Raises GanzooError for a wrong one."""
+    entry = registry.get(LauncherEntry, name)
+    try:
+        params = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(entry.params), read_settings(settings)))
+    except (OmegaConfBaseException, ValueError) as error:
+        raise GanzooError(f"launcher {name}: {' '.join(str(error).splitlines()[0].split())}") from error
+    launcher: Launcher = load_target(entry.target)(params)
+    return launcher

@@ -1,0 +1,62 @@
+"""A piece of work for a launcher: train and score one cell, or measure its speed. Plain data, fit to be sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ganzoo.bench.grid import Cell
+from ganzoo.folder import write_text
+
+RECORD, SAMPLES, WEIGHTS, SPEED, NEIGHBOURS = (
+    "record.json", "samples.png", "weights.safetensors", "speed.json", "neighbours",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """``purpose`` "train" leaves a record, samples and weights in ``folder``; "calibrate" leaves the speed.
+
+    budget: what the record says of it. settings: the configuration beside recipe, data, seed and kimg.
+    """
+
+    purpose: Literal["train", "calibrate"]
+    grid: str
+    cell: Cell
+    folder: Path
+    settings: tuple[str, ...] = ()
+    budget: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def result(self) -> Path:
+        """The file that says the job is done."""
+        return self.folder / (RECORD if self.purpose == "train" else SPEED)
+
+    @property
+    def all_settings(self) -> list[str]:
+        """KEY=VALUE for the resolver."""
+        own = [f"data.name={json.dumps(self.cell.data)}", f"seed={self.cell.seed}"]
+        return [*self.settings, *own, *([f"loop.kimg={self.budget['kimg']}"] if "kimg" in self.budget else [])]
+
+    def write(self) -> Path:
+        """Write the job into its folder; the file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{self.purpose}.job.json"
+        write_text(file, json.dumps({**asdict(self), "folder": str(self.folder)}, indent=1) + "\n")
+        return file
+
+    @classmethod
+    def read(cls, file: Path) -> Job:
+        """A job that was written."""
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            **{
+                **content,
+                "cell": Cell(**content["cell"]),
+                "folder": Path(content["folder"]),
+                "settings": tuple(content["settings"]),
+            }
+        )

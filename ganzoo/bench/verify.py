@@ -1,0 +1,121 @@
+"""Whether a record can be believed: its digest, and where the weights are still there, its score."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ganzoo.bench.record import Record, read_record
+from ganzoo.config import data_root
+from ganzoo.data.open import open_pictures, peek_spec, reference_split
+from ganzoo.device import pick_device
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.metrics.reader import Progress
+from ganzoo.metrics.score import score
+from ganzoo.registry import Registry, load_target
+from ganzoo.resolve import resolve
+
+# Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
+# some pixels by one step of 255 and an FID by some thousandths; bf16 or TF32 in the generator would show as more.
+SAME_DEVICE, OTHER_DEVICE = 1e-4, 1e-2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``holds`` is None where the weights are gone: only the digest was checked. ``text`` is one line for people."""
+
+    holds: bool | None
+    text: str
+
+
+def verify(
+    file: Path,
+    registry: Registry,
+    *,
+    device: str = "auto",
+    root: Path | None = None,
+    inception: str | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Check a record, and score its weights again as its protocol says.
+
+    A value holds when it differs by no more than the tolerance, relative to the value and at least absolute: 1e-4 on
+    the kind of device it was scored on, 1e-2 on another. Raises GanzooError where the record itself is not sound, or
+    the data or the network to score with are not the recorded ones.
+    """
+    record = read_record(file)
+    if record.status != "done" or record.weights is None:
+        return Verdict(None, f"{file}: digest right; a failed row, with nothing to score: {record.reason}")
+    weights = file.parent / record.weights.file if record.weights.file else None
+    if weights is None or not weights.is_file():
+        return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != record.weights.sha256:
+        raise GanzooError(f"{weights} is not what {file} was scored with: its checksum differs; restore it")
+    found, tolerance = _score_again(record, weights, registry, device, root, inception, progress)
+    off = {
+        name: (value, found.get(name, float("nan")))
+        for name, value in record.scores.items()
+        if not abs(found.get(name, float("nan")) - value) <= tolerance * max(1.0, abs(value))
+    }
+    if off:
+        name, (value, now) = next(iter(off.items()))
+        return Verdict(False, f"{file}: does not hold: {name} {value:.6g} is {now:.6g} (tolerance {tolerance:g})")
+    compared = ", ".join(f"{name} {found[name]:.6g}" for name in record.scores)
+    return Verdict(True, f"{file}: holds: {compared} (tolerance {tolerance:g})")
+
+
+def _score_again(
+    record: Record,
+    weights: Path,
+    registry: Registry,
+    device: str,
+    root: Path | None,
+    inception: str | None,
+    progress: Progress | None,
+) -> tuple[dict[str, float], float]:
+    protocol, place = record.protocol, pick_device(device)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "config.yaml"
+        file.write_text(yaml.safe_dump(record.config))
+        config = resolve(registry, None, file)
+    data = config.values.data
+    options: dict[str, Any] = {"size": data.size, "root": root or data_root(None)}
+    split = reference_split(registry, data.name)
+    real = open_pictures(registry, data.name, split=split, skip_bad=data.skip_bad, **options)
+    if real.fingerprint != protocol["fingerprint"]:
+        raise GanzooError(f"{data.name}'s {split} pictures are not those of the record; get the same set")
+    generator: Generator = load_target(config.recipe.generator.generator)(
+        peek_spec(registry, data.name, split=data.split, **options), config.values.generator
+    )
+    try:
+        generator.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise GanzooError(f"{weights} does not fit {record.recipe}: {' '.join(str(error).split())[:200]}") from error
+    generator = generator.to(place).to(memory_format=torch.channels_last).eval()
+    again = score(
+        registry=registry,
+        names=config.values.metrics.names,
+        generator=generator,
+        real=real,
+        fakes=protocol["fake_pictures"],
+        seed=protocol["seed"],
+        root=options["root"],
+        inception=inception,
+        mode=protocol["extractor"],
+        device=place,
+        truncation=protocol["truncation"],
+        progress=progress,
+    )
+    if again.protocol["network"] != protocol["network"]:
+        raise GanzooError("the FID network here is not the recorded one; name it with --inception")
+    same = protocol.get("extractor_device") == place.type
+    return again.values, SAME_DEVICE if same else OTHER_DEVICE

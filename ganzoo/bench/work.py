@@ -1,0 +1,243 @@
+"""Do one job in this process: ``python -m ganzoo.bench.work JOB.json``.
+
+A job may be stopped at any moment and done again: what it finds in its folder it goes on from.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import resource
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, WEIGHTS, Job
+from ganzoo.bench.process import STOPPED, heed_parent
+from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
+from ganzoo.bench.record import Weights as WeightsOf
+from ganzoo.build import build_model, parameter_count
+from ganzoo.config import Config, data_root
+from ganzoo.data.open import peek_spec
+from ganzoo.device import pick_device
+from ganzoo.display import Display
+from ganzoo.errors import GanzooError
+from ganzoo.folder import RunFolder, read_jsonl, write_text
+from ganzoo.provenance import describe_device
+from ganzoo.recipe import Recipe, parse_recipe
+from ganzoo.registry import Registry
+from ganzoo.resolve import resolve
+from ganzoo.run import Outcome, resume, start
+
+CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]")
+
+
+def perform(job: Job, registry: Registry, display: Display) -> bool:
+    """Do it; False where it was stopped before its end. What goes wrong inside it becomes a record with a reason."""
+    if job.purpose == "calibrate":
+        speed = calibrate(job, registry)
+        write_text(job.result, json.dumps({"pictures_per_second": speed}) + "\n")
+        return True
+    recipe = parse_recipe(job.cell.recipe, registry)
+    config: Config | None = None
+    try:
+        config = resolve(registry, job.cell.recipe, None, job.all_settings)
+        outcome = _train(job, registry, config, display)
+        if not outcome.finished:
+            return False
+        if config.values.metrics.names and not outcome.score:
+            raise GanzooError("it was trained but not scored, for want of the FID network; see `ganzoo eval --help`")
+        record = _record(job, registry, config, outcome)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if isinstance(error, GanzooError):
+            reason = str(error)
+        record = failed_record(job, registry, recipe, reason, config)
+    write_record(job.folder / RECORD, record)
+    return True
+
+
+def calibrate(job: Job, registry: Registry) -> float:
+    """Pictures per second of real training: the median log interval of a short run."""
+    settings = [*job.all_settings, *CALIBRATION]
+    with tempfile.TemporaryDirectory() as scratch:
+        config = resolve(registry, job.cell.recipe, None, settings)
+        outcome = start(registry, config, Display(Console(quiet=True)), out=Path(scratch) / "run")
+        speeds = sorted(line["pictures_per_second"] for line in read_jsonl(outcome.folder.log_file))
+    return speeds[len(speeds) // 2]
+
+
+def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
+    run = job.folder / "run"
+    config_file = run / "config.yaml"
+    if config_file.is_file() and config_file.read_text() == config.to_yaml():
+        return resume(registry, run, display)
+    shutil.rmtree(run, ignore_errors=True)
+    return start(registry, config, display, out=run)
+
+
+def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> Record:
+    folder, score = outcome.folder, outcome.score
+    last = read_jsonl(folder.log_file)[-1]
+    checkpoint = folder.checkpoint("latest")
+    weights = checkpoint.path / "ema.safetensors"
+    shutil.copyfile(weights, job.folder / WEIGHTS)
+    shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
+    origin = json.loads(folder.provenance_file.read_text())
+    data = config.values.data
+    picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
+    model = build_model(config, picture)
+    protocol = dict(score.get("protocol", {}))
+    return _described(
+        job,
+        config.recipe,
+        config,
+        status="done",
+        reason="",
+        shown=last["shown"],
+        steps_discriminator=last["steps_d"],
+        steps_generator=last["steps_g"],
+        scores=dict(score.get("values", {})),
+        protocol=protocol,
+        cost=Cost(
+            training_seconds=last["seconds"],
+            evaluation_seconds=score.get("seconds", 0.0),
+            pictures_per_second=last["shown"] / last["seconds"],
+            peak_memory_mib=_peak_memory(pick_device(config.values.loop.device)),
+        ),
+        parameters={
+            "generator": parameter_count(model.generator),
+            "discriminator": parameter_count(model.discriminator),
+        },
+        versions={**origin["versions"], "python": origin["python"], "platform": origin["platform"]},
+        plugins=origin["plugins"],
+        git_commit=origin["git_commit"],
+        weights=WeightsOf(
+            sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+            bytes=weights.stat().st_size,
+            file=f"weights/{job.cell.name}.safetensors",
+        ),
+        curve=_curve(folder),
+        samples=f"{job.cell.name}.png",
+        marks=["demonstration"] if protocol.get("demonstration") else [],
+    )
+
+
+def failed_record(job: Job, registry: Registry, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
+    """A row that says why there is nothing to show."""
+    parts = (recipe.generator, recipe.discriminator, recipe.loss, *recipe.penalties)
+    owners = [registry.owner(entry) for entry in parts]
+    log = read_jsonl(job.folder / "run" / "log.jsonl")
+    last = log[-1] if log else {}
+    return _described(
+        job,
+        recipe,
+        config,
+        status="failed",
+        reason=reason,
+        shown=last.get("shown", 0),
+        steps_discriminator=last.get("steps_d", 0),
+        steps_generator=last.get("steps_g", 0),
+        scores={},
+        protocol={},
+        cost=None,
+        parameters={},
+        versions={"ganzoo": version("ganzoo"), "torch": torch.__version__},
+        plugins={owner.distribution: owner.version for owner in owners},
+        git_commit=None,
+        weights=None,
+        curve=[],
+        samples=None,
+        marks=[],
+    )
+
+
+def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> Record:
+    """What a good and a failed row have in common."""
+    content = config.as_dict() if config else {}
+    if content:
+        content["data"]["root"] = content["metrics"]["inception"] = None  # places on one machine
+    settings = " ".join(setting for setting in job.all_settings if not setting.startswith("data.root="))
+    return Record(
+        schema=SCHEMA,
+        grid=job.grid,
+        recipe=str(recipe),
+        architecture=recipe.generator.name,
+        discriminator=recipe.discriminator.name,
+        loss=recipe.loss.name,
+        penalties=[entry.name for entry in recipe.penalties],
+        augmentation="",
+        data=job.cell.data,
+        seed=job.cell.seed,
+        budget=Budget(**{**job.budget, "kimg": job.budget.get("kimg") or 0.0}),
+        hardware=hardware(config, job.folder),
+        command=f"ganzoo run {recipe} {settings}",
+        config=content,
+        **rest,
+    )
+
+
+def hardware(config: Config | None, folder: Path) -> Hardware:
+    """This machine, as the rows are told apart by it."""
+    try:
+        device = pick_device(config.values.loop.device if config else "auto")
+    except GanzooError:
+        device = torch.device("cpu")
+    name = describe_device(device)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+    neighbours = 1
+    with suppress(OSError, ValueError):
+        neighbours = int((folder / NEIGHBOURS).read_text())
+    return Hardware(
+        kind="cpu" if device.type == "cpu" else name,
+        device=name,
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        memory_mib=memory // 2**20,
+        side_by_side=neighbours,
+    )
+
+
+def _peak_memory(device: torch.device) -> float:
+    """MiB: of the device's allocator, or of this process where it computes on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def _curve(folder: RunFolder) -> list[CurvePoint]:
+    seconds = {line["shown"]: line["seconds"] for line in read_jsonl(folder.log_file)}
+    return [
+        CurvePoint(
+            kimg=line["kimg"],
+            seconds=seconds.get(line["shown"], 0.0),
+            fid=line["values"]["fid"],
+            fakes=line["protocol"]["fake_pictures"],
+        )
+        for line in read_jsonl(folder.scores_file)
+        if "fid" in line["values"]
+    ]
+
+
+def main(file: str) -> int:
+    """What to exit with: 0 done, 130 stopped."""
+    job = Job.read(Path(file))
+    with (job.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a lost worker's process may still be writing its last checkpoint
+        return 0 if perform(job, Registry.load(), Display(Console())) else STOPPED
+
+
+if __name__ == "__main__":
+    heed_parent()
+    sys.exit(main(sys.argv[1]))

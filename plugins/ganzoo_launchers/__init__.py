@@ -1,0 +1,52 @@
+"""Registers `local`, this machine, and `ray`, a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import LauncherEntry, hookimpl
+from ganzoo.entries import param
+
+
+@dataclass
+class LocalParams:
+    slots: int | None = param(None, "jobs side by side; null: one on a CPU, on a GPU as many as pay")
+    gain: float = param(0.1, "on a GPU: one more only while the last one added this share to all pictures per second")
+
+    def __post_init__(self) -> None:
+        if self.slots is not None and self.slots < 1:
+            raise ValueError(f"slots is {self.slots}, must be 1 or more")
+
+
+@dataclass
+class RayParams:
+    address: str | None = param(None, "of a cluster: auto, HOST:PORT or ray://HOST:PORT; null: one started here")
+    cpus: float = param(1, "CPUs that a job asks for")
+    gpus: float = param(0, "GPUs that a job asks for; a share lets several have one")
+    retries: int = param(3, "how often a job is begun again after its worker was lost")
+
+    def __post_init__(self) -> None:
+        for name in ("cpus", "gpus", "retries"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be 0 or more")
+
+
+@hookimpl
+def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
+    register(
+        LauncherEntry(
+            name="local",
+            summary="This machine: one job at a time on a CPU, on a GPU as many side by side as pay",
+            target="ganzoo_launchers.local:LocalLauncher",
+            params=LocalParams,
+        )
+    )
+    register(
+        LauncherEntry(
+            name="ray",
+            summary="A Ray cluster: one task per job, begun again from its checkpoint where a worker is lost",
+            target="ganzoo_launchers.ray:RayLauncher",
+            params=RayParams,
+        )
+    )

@@ -1,0 +1,74 @@
+"""Jobs as tasks of a Ray cluster (`pip install "ganzoo[ray]"`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganzoo.bench.job import RECORD, SAMPLES, SPEED, WEIGHTS, Job
+from ganzoo.bench.launcher import Launcher
+from ganzoo.bench.process import JobProcess
+from ganzoo.errors import GanzooError
+from ganzoo_launchers import RayParams
+
+POLL = 0.5
+RESULTS = (RECORD, SAMPLES, WEIGHTS, SPEED)
+
+
+def work(job: Job) -> tuple[str, dict[str, bytes]]:
+    """On a worker: the job in a process of its own. What became of it, and its small results.
+
+    The process ends with its worker. Where the workers share the folder, the next try goes on from the checkpoint.
+    """
+    process = JobProcess(job)
+    while (outcome := process.outcome()) is None:
+        time.sleep(POLL)
+    return outcome, {name: (job.folder / name).read_bytes() for name in RESULTS if (job.folder / name).is_file()}
+
+
+class RayLauncher(Launcher):
+    """One task per job. The folder of the jobs should be one that all workers share; else a lost job begins anew."""
+
+    params: RayParams
+
+    def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
+        ray = _import_ray()
+        if not ray.is_initialized():
+            ray.init(address=self.params.address, log_to_driver=False, ignore_reinit_error=True)
+        task = ray.remote(work).options(
+            num_cpus=self.params.cpus,
+            num_gpus=self.params.gpus,
+            max_retries=self.params.retries,
+            retry_exceptions=False,
+        )
+        jobs = [dataclasses.replace(job, folder=job.folder.resolve()) for job in jobs]
+        for batch in [[job] for job in jobs] if alone else [jobs]:
+            waiting = {task.remote(job): job for job in batch}
+            while waiting:
+                (done,), _ = ray.wait(list(waiting), num_returns=1)
+                job = waiting.pop(done)
+                yield job, _collect(ray, done, job)
+
+
+def _collect(ray: Any, done: Any, job: Job) -> str:
+    try:
+        outcome, files = ray.get(done)
+    except ray.exceptions.RayError as error:
+        return f"its worker was lost: {str(error).strip().splitlines()[0]}"
+    job.folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        file: Path = job.folder / name
+        if not file.exists():  # a worker that does not share the folder
+            file.write_bytes(content)
+    return str(outcome)
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise GanzooError('the launcher ray needs Ray; install it with `pip install "ganzoo[ray]"`') from error
+    return ray

@@ -1,0 +1,282 @@
+"""The benchmark's harness: grids, records, interruption, failures, verification."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.bench.grid import Cell, Grid, cells, load_grid
+from ganzoo.bench.harness import Harness, make_launcher
+from ganzoo.bench.job import Job
+from ganzoo.bench.launcher import Launcher
+from ganzoo.bench.record import read_record, write_record
+from ganzoo.bench.verify import verify
+from ganzoo.bench.work import perform
+from ganzoo.display import Display
+from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry
+
+SMALL = ["loop.batch=16", "loop.device=cpu", "loop.log_kimg=0.064", "metrics.names=[]"]
+TINY_MLP = ["generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1"]
+
+
+class InProcess(Launcher):
+    """Does its jobs here, and remembers them."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(None)
+        self.registry, self.done = registry, list[Job]()
+
+    def run(self, jobs, *, alone=False):
+        for job in jobs:
+            job.write()
+            self.done.append(job)
+            perform(Job.read(job.write()), self.registry, Display(Console(quiet=True)))
+            yield job, ""
+
+
+@pytest.fixture
+def grid():
+    return Grid(name="small", architectures=["mlp"], losses=["minimax", "wgan-gp"], kimg=0.128,
+                settings=[*SMALL, *TINY_MLP])  # fmt: skip
+
+
+@pytest.fixture
+def harness(registry, tmp_path):
+    def make(grid, launcher=None):
+        launcher = launcher or InProcess(registry)
+        return Harness(grid, registry, launcher, tmp_path / "results", tmp_path / "work", lambda line: None)
+
+    return make
+
+
+def test_a_grid_is_a_product_and_names_each_row_once(registry):
+    grid = Grid(name="a", architectures=["mlp", "dcgan"], losses=["minimax"], extras=["", "r1"],
+                recipes=["mlp+minimax", "mlp/dcgan+wgan-gp"], data=["mnist"], seeds=[1, 2], kimg=1)  # fmt: skip
+    found = cells(grid, registry)
+    assert [cell.recipe for cell in found[::2]] == [
+        "mlp+minimax", "mlp+minimax+r1", "dcgan+minimax", "dcgan+minimax+r1", "mlp/dcgan+wgan-gp",
+    ]  # fmt: skip
+    assert [cell.seed for cell in found] == [1, 2] * 5
+    assert found[-1].name == "mnist--mlp,dcgan+wgan-gp--s2"
+
+
+def test_all_takes_in_whatever_is_installed(registry):
+    class Plugin:
+        @hookimpl
+        def register_architectures(self, register):
+            register(ArchitectureEntry(name="strange", summary="", generator="a:B", discriminator="a:C"))
+
+    with_stranger = Registry.load(strict=True)
+    with_stranger.add(Plugin, "stranger")
+    grid = Grid(name="a", architectures=["all"], losses=["all"], kimg=1)
+    assert {cell.recipe.split("+")[0] for cell in cells(grid, with_stranger)} == {
+        *registry.entries["architecture"],
+        "strange",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"losses": ["minimax"], "architectures": ["mlp"]}, "either kimg or minutes"),
+        ({"losses": ["minimax"], "kimg": 1}, "nothing to train"),
+        ({"recipes": ["mlp+minimax"], "kimg": 0}, "kimg is 0"),
+        ({"recipes": ["mlp+minimax"], "kimg": 1, "name": "../up"}, "name is '../up'"),
+        ({"recipes": ["mlp+minimax"], "kimg": 1, "sedes": [1]}, "sedes"),
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_refused(changes, says):
+    with pytest.raises(GanzooError, match=says):
+        load_grid(None, changes)
+
+
+def test_the_command_line_changes_a_file(tmp_path):
+    (tmp_path / "fast.yaml").write_text("losses: [minimax]\narchitectures: [mlp]\nminutes: 5\n")
+    grid = load_grid(tmp_path / "fast.yaml", {"kimg": 2.0, "losses": None, "seeds": [3]})
+    assert (grid.name, grid.losses, grid.minutes, grid.kimg, grid.seeds) == ("fast", ["minimax"], None, 2.0, [3])
+    (tmp_path / "bad.yaml").write_text("[1, 2]")
+    with pytest.raises(GanzooError, match=r"bad\.yaml must hold keys"):
+        load_grid(tmp_path / "bad.yaml", {})
+
+
+def test_rows_are_made_once_and_kept(harness, grid):
+    first = harness(grid)
+    records = first.run()
+    assert [record.recipe for record in records] == ["mlp+minimax", "mlp+wgan-gp"]
+    assert {record.status for record in records} == {"done"} and {record.shown for record in records} == {128}
+    again = harness(grid)
+    assert again.run() == records and again.launcher.done == []
+
+
+def test_a_row_says_what_repeats_it(harness, grid, registry):
+    (record, _) = harness(grid).run()
+    assert record.config["seed"] == 0 and record.config["data"]["root"] is None
+    assert record.command.startswith("ganzoo run mlp+minimax loop.batch=16")
+    assert record.parameters["generator"] > 0 and record.weights.bytes > 0 and record.cost.peak_memory_mib > 10
+    assert record.plugins.keys() == {"ganzoo"} and record.hardware.kind == "cpu"
+
+
+def test_a_row_that_fails_is_a_row(harness, grid):
+    grid.settings += ["loop.clip_grad=1", "optimizer.generator.lr=1e30"]
+    grid.losses = ["minimax"]
+    (record,) = harness(grid).run()
+    assert record.status == "failed" and "not finite" in record.reason
+    assert harness(grid).run() == [record]
+    grid.settings.remove("optimizer.generator.lr=1e30")
+    (mended,) = harness(grid).run(retry=True)
+    # The run itself is what failed, and its folder says so; a new attempt begins from its start.
+    assert mended.status == "done"
+
+
+def test_a_launcher_that_loses_a_job_leaves_a_row(harness, grid):
+    class Loses(Launcher):
+        def run(self, jobs, *, alone=False):
+            for job in jobs:
+                yield job, "its worker was lost"
+
+    records = harness(grid, Loses(None)).run()
+    assert [(record.status, record.reason) for record in records] == [("failed", "its worker was lost")] * 2
+
+
+def test_a_speed_is_measured_once(harness, grid):
+    grid.kimg, grid.minutes, grid.losses = None, 0.002, ["minimax"]
+    first = harness(grid)
+    first.run()
+    assert [job.purpose for job in first.launcher.done] == ["calibrate", "train"]
+    grid.seeds = [0, 1]
+    second = harness(grid)
+    one, other = second.run()
+    assert [job.purpose for job in second.launcher.done] == ["train"]
+    assert one.budget == other.budget and one.budget.kimg == pytest.approx(one.shown / 1000, abs=0.016)
+
+
+def test_only_the_best_rows_keep_their_weights(harness, grid, tmp_path):
+    maker = harness(grid)
+    records = maker.run()
+    assert list(tmp_path.rglob("results/**/*.safetensors")) == []  # none of them is scored
+    for number, record in enumerate(records):
+        record.scores["fid"] = 10.0 - number
+        (tmp_path / "results/small" / record.weights.file).touch()
+    maker._prune_weights(records, 1)
+    assert [file.name for file in tmp_path.rglob("results/**/*.safetensors")] == [
+        "fashion-10k--mlp+wgan-gp--s0.safetensors"
+    ]
+
+
+@pytest.fixture
+def row(harness, grid, tmp_path):
+    grid.losses = ["minimax"]
+    harness(grid).run()
+    return tmp_path / "results/small/fashion-10k--mlp+minimax--s0.json"
+
+
+def test_a_changed_digit_is_refused(row):
+    text = row.read_text()
+    row.write_text(text.replace('"shown": 128', '"shown": 129'))
+    with pytest.raises(GanzooError, match="was changed after it was written"):
+        read_record(row)
+    content = json.loads(text)
+    del content["digest"]
+    row.write_text(json.dumps(content))
+    with pytest.raises(GanzooError, match="no digest"):
+        read_record(row)
+
+
+def test_a_record_that_breaks_the_schema_is_not_written(row):
+    record = read_record(row)
+    record.shown = "many"
+    with pytest.raises(GanzooError, match="does not follow the schema"):
+        write_record(row, record)
+    assert read_record(row).shown == 128
+
+
+def test_verify_says_when_only_the_digest_was_checked(row, registry):
+    (row.parent / "weights" / f"{row.stem}.safetensors").unlink(missing_ok=True)
+    verdict = verify(row, registry)
+    assert verdict.holds is None and "only the digest was checked" in verdict.text
+
+
+def test_verify_refuses_other_weights(row, registry):
+    weights = row.parent / "weights" / f"{row.stem}.safetensors"
+    weights.parent.mkdir(exist_ok=True)
+    weights.write_bytes(b"other")
+    with pytest.raises(GanzooError, match="its checksum differs"):
+        verify(row, registry)
+
+
+def test_a_launchers_settings_are_checked(registry):
+    assert make_launcher(registry, "local", ["slots=2"]).params.slots == 2
+    for settings, says in ((["slots=0"], "slots is 0"), (["slot=1"], "slot")):
+        with pytest.raises(GanzooError, match=says):
+            make_launcher(registry, "local", settings)
+    with pytest.raises(GanzooError, match="unknown launcher 'slrum'"):
+        make_launcher(registry, "slrum", [])
+
+
+def bench(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ganzoo", "bench", "--results", "results", "--work", "work", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_grid_stopped_and_called_again_gives_the_same_weights(tmp_path, registry, how):
+    settings = [*SMALL, *TINY_MLP, "loop.kimg=1.6", "loop.snapshot_kimg=0.064"]
+    recipes = ["mlp+minimax", "mlp+wgan-gp"]
+    arguments = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={one}" for one in settings), "--kimg=1.6"]
+    for name in ("calm", "stopped"):
+        (tmp_path / name).mkdir()
+    assert bench(tmp_path / "calm", *arguments).wait() == 0
+    first = bench(tmp_path / "stopped", *arguments)
+    log = tmp_path / f"stopped/work/bench/{Cell(recipes[0], 'fashion-10k', 0).name}/run/log.jsonl"
+    while not (log.exists() and log.read_text().count("\n") > 3):
+        assert first.poll() is None, first.stdout.read()
+        time.sleep(0.02)
+    first.send_signal(how)
+    first.wait()
+    second = bench(tmp_path / "stopped", *arguments)
+    output, _ = second.communicate()
+    assert second.returncode == 0, output
+
+    def weights(name: str) -> list[str]:
+        found = [read_record(file) for file in sorted((tmp_path / name / "results/bench").glob("*.json"))]
+        return [record.weights.sha256 for record in found]
+
+    assert len(weights("calm")) == 2 and weights("calm") == weights("stopped")
+
+
+def test_a_job_whose_process_dies_is_reported(tmp_path, registry):
+    launcher = make_launcher(registry, "local", [])
+    job = Job("train", "small", Cell("mlp+minimax", "fashion-10k", 0), tmp_path / "job",
+              (*SMALL, *TINY_MLP, "loop.snapshot_kimg=0.064"), {"kimg": 100.0})  # fmt: skip
+    running = launcher.run([job])
+    killer = subprocess.Popen(
+        [sys.executable, "-c", _KILL, str(tmp_path / "job/run/log.jsonl"), str(os.getpid())],
+    )
+    ((_, reason),) = list(running)
+    killer.wait()
+    assert reason == "its process was ended by SIGKILL"
+
+
+_KILL = """
+import os, pathlib, signal, sys, time
+log, parent = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+while not log.exists():
+    time.sleep(0.02)
+for entry in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        words = (entry / "cmdline").read_text().split("\\0")
+    except OSError:
+        continue
+    if "ganzoo.bench.work" in words and str(log.parents[1]) in "".join(words):
+        os.kill(int(entry.name), signal.SIGKILL)
+"""

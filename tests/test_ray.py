@@ -1,0 +1,73 @@
+"""A grid on a Ray cluster of two workers, one of which is killed while it trains."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ganzoo.bench.grid import Grid
+from ganzoo.bench.harness import Harness, make_launcher
+from ganzoo.bench.record import read_record
+from ganzoo.errors import GanzooError
+from ganzoo.folder import read_jsonl
+
+SETTINGS = [
+    "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1", "loop.batch=16",
+    "loop.device=cpu", "loop.log_kimg=0.064", "loop.snapshot_kimg=0.064", "metrics.names=[]",
+]  # fmt: skip
+
+
+def test_without_ray_one_line_says_how_to_get_it(registry, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(GanzooError, match=r'pip install "ganzoo\[ray\]"'):
+        list(make_launcher(registry, "ray", []).run([]))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(registry, tmp_path):
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    def grid(name: str) -> Grid:
+        return Grid(name=name, recipes=["mlp+minimax", "mlp+wgan-gp"], kimg=6.4, settings=SETTINGS)
+
+    def weights(name: str) -> list[str]:
+        return [read_record(file).weights.sha256 for file in sorted((tmp_path / "results" / name).glob("*.json"))]
+
+    local = make_launcher(registry, "local", [])
+    Harness(grid("calm"), registry, local, tmp_path / "results", tmp_path / "work", print).run()
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    launcher = make_launcher(registry, "ray", [f"address={cluster.address}"])
+    try:
+        begun = _run_in_background(
+            Harness(grid("killed"), registry, launcher, tmp_path / "results", tmp_path / "work", print)
+        )
+        logs = tmp_path / "work" / "killed"
+        while sum(len(read_jsonl(log)) > 5 for log in logs.glob("*/run/log.jsonl")) < 2:
+            assert begun.is_alive()
+            time.sleep(0.05)
+        cluster.remove_node(nodes[0], allow_graceful=False)
+        begun.join()
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert weights("calm") == weights("killed") and len(weights("killed")) == 2
+    assert _begun_twice(logs) == 1
+
+
+def _run_in_background(harness: Harness):
+    import threading
+
+    thread = threading.Thread(target=harness.run)
+    thread.start()
+    return thread
+
+
+def _begun_twice(logs: Path) -> int:
+    """How many jobs were resumed: their last process says so by beginning behind the start of the run."""
+    firsts = [float(log.read_text().split("kimg  D")[0].split()[-1]) for log in logs.glob("*/log.txt")]
+    return sum(first > 0.1 for first in firsts)

@@ -11,25 +11,32 @@ from ganzoo.entries import param
 NORMS = ("auto", "batch", "layer", "spectral", "none")
 
 
+def _at_least(params: object, bound: int, *names: str) -> None:
+    for name in names:
+        if getattr(params, name) < bound:
+            raise ValueError(f"{name} is {getattr(params, name)}, must be {bound} or more")
+
+
 @dataclass
 class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector")
     width: int = param(32, "channels at half the picture's size; doubles with each halving")
+    refine: int = param(16, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, must be 1 or more")
+        _at_least(self, 1, "latent_dim", "width")
+        _at_least(self, 0, "refine")
 
 
 @dataclass
 class DiscriminatorParams:
     width: int = param(32, "channels at half the picture's size; doubles with each halving")
+    refine: int = param(16, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
     norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise ValueError(f"width is {self.width}, must be 1 or more")
+        _at_least(self, 1, "width")
+        _at_least(self, 0, "refine")
         if self.norm not in NORMS:
             raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
 

@@ -1,4 +1,8 @@
-"""The DCGAN pair: kernels of 4, strides of 2, so that every layer doubles or halves without padding out."""
+"""The DCGAN pair: kernels of 4, strides of 2, so that every layer doubles or halves without padding out.
+
+One convolution at the picture's own size is added on either side: strided kernels alone draw fine texture badly, which
+costs several points of FID at equal training time. ``refine=0`` leaves the published pair.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,16 @@ class DCGANGenerator(Generator):
                 nn.ReLU(),
             ]
             channels //= 2
-        layers += [nn.ConvTranspose2d(channels, picture.channels, 4, stride=2, padding=1), nn.Tanh()]
+        if params.refine:
+            layers += [
+                nn.ConvTranspose2d(channels, params.refine, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(params.refine),
+                nn.ReLU(),
+                nn.Conv2d(params.refine, picture.channels, 3, padding=1),
+            ]
+        else:
+            layers.append(nn.ConvTranspose2d(channels, picture.channels, 4, stride=2, padding=1))
+        layers.append(nn.Tanh())
         self.body = nn.Sequential(*layers)
         self.apply(_init)
 
@@ -72,7 +85,12 @@ class DCGANDiscriminator(Discriminator):
         base, halvings = split_size(picture.size)
         wrap = spectral_norm if norm == "spectral" else nn.Identity()
         channels, size = params.width, picture.size // 2
-        layers: list[nn.Module] = [wrap(_conv(picture.channels, channels)), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = []
+        if params.refine:
+            first = nn.Conv2d(picture.channels, params.refine, 3, padding=1)
+            _init(first)
+            layers += [wrap(first), nn.LeakyReLU(0.2)]
+        layers += [wrap(_conv(params.refine or picture.channels, channels)), nn.LeakyReLU(0.2)]
         for _ in range(halvings - 1):
             layers.append(wrap(_conv(channels, channels * 2, bias=norm not in ("batch", "layer"))))
             channels, size = channels * 2, size // 2

@@ -64,7 +64,9 @@ def heed_parent() -> None:
     """In the job's process: take the closing of standard input for a Ctrl-C."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin, whose lock the interpreter wants at its end.
+        while os.read(0, 1024):
+            pass
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.bench.record import Record, read_record
+from ganzoo.bench.record import GRID_FILE, Record, read_record
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -29,7 +29,7 @@ def row(file: Path, record: Record) -> str:
 
 
 def main() -> None:
-    files = [file for file in HERE.glob("results/*/*.json") if file.name != "grid.json"]
+    files = [file for file in HERE.glob("results/*/*.json") if file.name != GRID_FILE]
     records = sorted(((file, read_record(file)) for file in files), key=lambda pair: (pair[1].grid, pair[1].fid))
     rows = [HEAD, "| --- " * (HEAD.count("|") - 1) + "|", *(row(*pair) for pair in records)]
     readme = HERE / "README.md"

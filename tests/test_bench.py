@@ -18,7 +18,7 @@ from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
 from ganzoo.bench.job import Job
 from ganzoo.bench.launcher import Launcher
-from ganzoo.bench.record import read_record, write_record
+from ganzoo.bench.record import read_record, read_records, write_record
 from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform
 from ganzoo.display import Display
@@ -127,7 +127,8 @@ def test_a_row_says_what_repeats_it(harness, grid, registry):
 
 
 def test_a_row_that_fails_is_a_row(harness, grid):
-    grid.settings += ["loop.clip_grad=1", "optimizer.generator.lr=1e30"]
+    settings = list(grid.settings)
+    grid.settings += ["optimizer.generator.lr=1e30"]
     grid.losses = ["minimax"]
     (record,) = harness(grid).run()
     assert record.status == "failed" and "not finite" in record.reason
@@ -158,6 +159,15 @@ def test_a_speed_is_measured_once(harness, grid):
     one, other = second.run()
     assert [job.purpose for job in second.launcher.done] == ["train"]
     assert one.budget == other.budget and one.budget.kimg == pytest.approx(one.shown / 1000, abs=0.016)
+
+
+def test_rows_of_another_budget_are_not_mixed_in(harness, grid):
+    harness(grid).run()
+    grid.seeds = [0, 1]
+    assert len(harness(grid).run()) == 4
+    grid.kimg = 0.256
+    with pytest.raises(GanzooError, match="was made with kimg 0.128, not 0.256; give this grid another --name"):
+        harness(grid).run()
 
 
 def test_only_the_best_rows_keep_their_weights(harness, grid, tmp_path):
@@ -248,7 +258,7 @@ def test_a_grid_stopped_and_called_again_gives_the_same_weights(tmp_path, regist
     assert second.returncode == 0, output
 
     def weights(name: str) -> list[str]:
-        found = [read_record(file) for file in sorted((tmp_path / name / "results/bench").glob("*.json"))]
+        found = read_records(tmp_path / name / "results/bench")
         return [record.weights.sha256 for record in found]
 
     assert len(weights("calm")) == 2 and weights("calm") == weights("stopped")

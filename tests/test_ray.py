@@ -9,7 +9,7 @@ import pytest
 
 from ganzoo.bench.grid import Grid
 from ganzoo.bench.harness import Harness, make_launcher
-from ganzoo.bench.record import read_record
+from ganzoo.bench.record import read_records
 from ganzoo.errors import GanzooError
 from ganzoo.folder import read_jsonl
 
@@ -34,7 +34,7 @@ def test_a_killed_worker_loses_nothing(registry, tmp_path):
         return Grid(name=name, recipes=["mlp+minimax", "mlp+wgan-gp"], kimg=6.4, settings=SETTINGS)
 
     def weights(name: str) -> list[str]:
-        return [read_record(file).weights.sha256 for file in sorted((tmp_path / "results" / name).glob("*.json"))]
+        return [record.weights.sha256 for record in read_records(tmp_path / "results" / name)]
 
     local = make_launcher(registry, "local", [])
     Harness(grid("calm"), registry, local, tmp_path / "results", tmp_path / "work", print).run()

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
-from ganzoo.bench.record import Record, read_record, write_record
+from ganzoo.bench.record import GRID_FILE, Record, read_record, write_record
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import GanzooError
 from ganzoo.folder import write_text
@@ -43,7 +43,7 @@ class Harness:
         """
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
         self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
-        self.results.mkdir(parents=True, exist_ok=True)
+        self._claim_folder()
         budgets = self._budgets(missing)
         jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]
         for job, reason in self.launcher.run(jobs):
@@ -53,6 +53,27 @@ class Harness:
         records = [read_record(self._file(cell)) for cell in self.cells if self._file(cell).exists()]
         self._prune_weights(records, keep)
         return records
+
+    @property
+    def _notes(self) -> Path:
+        """The grid and each combination's budget; beside the records, but none."""
+        return self.results / GRID_FILE
+
+    def _note(self, budgets: dict[str, Any]) -> None:
+        write_text(self._notes, json.dumps({"grid": asdict(self.grid), "budgets": budgets}, indent=1) + "\n")
+
+    def _claim_folder(self) -> None:
+        """Rows and seeds may be added to a grid, but all its rows are made alike."""
+        self.results.mkdir(parents=True, exist_ok=True)
+        if not self._notes.exists():
+            self._note({})
+            return
+        before, now = json.loads(self._notes.read_text())["grid"], asdict(self.grid)
+        for key in ("kimg", "minutes", "settings"):
+            if before[key] != now[key]:
+                raise GanzooError(
+                    f"{self.results} was made with {key} {before[key]}, not {now[key]}; give this grid another --name"
+                )
 
     def _file(self, cell: Cell) -> Path:
         return self.results / f"{cell.name}.json"
@@ -73,8 +94,7 @@ class Harness:
         if self.grid.kimg is not None:
             return {cell.combination: {"kimg": self.grid.kimg} for cell in missing}
         assert self.grid.minutes is not None
-        file = self.results / "grid.json"
-        known: dict[str, Any] = json.loads(file.read_text())["budgets"] if file.exists() else {}
+        known: dict[str, Any] = json.loads(self._notes.read_text())["budgets"]
         unknown = {cell.combination: cell for cell in missing if cell.combination not in known}
         jobs = [
             Job("calibrate", self.grid.name, cell, self.work / f"{name}--speed", tuple(self.grid.settings))
@@ -93,7 +113,7 @@ class Harness:
                 "minutes": self.grid.minutes,
                 "calibrated_pictures_per_second": round(speed, 1),
             }
-            write_text(file, json.dumps({"grid": asdict(self.grid), "budgets": known}, indent=1) + "\n")
+            self._note(known)
             self.say(f"{job.cell.combination}: {speed:.0f} pictures/s")
         return known
 

@@ -21,6 +21,7 @@ from ganzoo.folder import write_text
 
 SCHEMA = 1
 DIGEST = "digest"
+GRID_FILE = "grid.json"
 
 
 @dataclass
@@ -163,7 +164,7 @@ def read_record(file: Path) -> Record:
 
 def read_records(folder: Path) -> list[Record]:
     """Every record under a folder, in the order of their names."""
-    return [read_record(file) for file in sorted(folder.rglob("*.json")) if file.name != "grid.json"]
+    return [read_record(file) for file in sorted(folder.rglob("*.json")) if file.name != GRID_FILE]
 
 
 def _check(content: dict[str, Any], where: str) -> Record:

@@ -41,9 +41,9 @@ class Harness:
 
         keep: of how many of the best rows the weights stay.
         """
+        self._claim_folder()
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
         self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
-        self._claim_folder()
         budgets = self._budgets(missing)
         jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]
         for job, reason in self.launcher.run(jobs):

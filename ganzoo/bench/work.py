@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import resource
+import shlex
 import shutil
 import sys
 import tempfile
@@ -166,7 +167,7 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
     content = config.as_dict() if config else {}
     if content:
         content["data"]["root"] = content["metrics"]["inception"] = None  # places on one machine
-    settings = " ".join(setting for setting in job.all_settings if not setting.startswith("data.root="))
+    settings = [setting for setting in job.all_settings if not setting.startswith("data.root=")]
     return Record(
         schema=SCHEMA,
         grid=job.grid,
@@ -180,7 +181,7 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
         seed=job.cell.seed,
         budget=Budget(**{**job.budget, "kimg": job.budget.get("kimg") or 0.0}),
         hardware=hardware(config, job.folder),
-        command=f"ganzoo run {recipe} {settings}",
+        command=shlex.join(["ganzoo", "run", str(recipe), *settings]),
         config=content,
         **rest,
     )

@@ -104,6 +104,8 @@ def test_the_command_line_changes_a_file(tmp_path):
     (tmp_path / "fast.yaml").write_text("losses: [minimax]\narchitectures: [mlp]\nminutes: 5\n")
     grid = load_grid(tmp_path / "fast.yaml", {"kimg": 2.0, "losses": None, "seeds": [3]})
     assert (grid.name, grid.losses, grid.minutes, grid.kimg, grid.seeds) == ("fast", ["minimax"], None, 2.0, [3])
+    one = load_grid(tmp_path / "fast.yaml", {"recipes": ["dcgan+wgan-gp"]})
+    assert (one.recipes, one.architectures, one.losses) == (["dcgan+wgan-gp"], [], [])
     (tmp_path / "bad.yaml").write_text("[1, 2]")
     with pytest.raises(GanzooError, match=r"bad\.yaml must hold keys"):
         load_grid(tmp_path / "bad.yaml", {})

@@ -83,6 +83,9 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
             raise GanzooError(f"{file} must hold keys and values, such as `losses: [wgan-gp]`")
         layer.setdefault("name", file.stem)
     changed = {key: value for key, value in changes.items() if value not in (None, [])}
+    if "recipes" in changed and not {"architectures", "losses"} & changed.keys():
+        layer.pop("architectures", None)  # recipes on the command line are all that is asked for
+        layer.pop("losses", None)
     for one, other in (("kimg", "minutes"), ("minutes", "kimg")):
         if one in changed and other not in changed:
             layer.pop(other, None)

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from ganzoo.bench.report import Group, Report
+from ganzoo.bench.leaderboard import Group, Report
 from ganzoo.bench.rows import Row
 from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
 
@@ -30,7 +30,7 @@ def to_markdown(report: Report, place: Path) -> str:
                 lines.append(_line([f"*{text_cell(text)}*" for text in texts]))
         lines.append("")
     if report.omitted:
-        lines += ["## Left out", "", *(f"- {text_cell(line)}" for line in report.omitted), ""]
+        lines += ["## Warnings", "", *(f"- {text_cell(line)}" for line in report.omitted), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -49,7 +49,7 @@ def _group(group: Group, place: Path) -> list[str]:
     scores = score_columns(group)
     names = ["#", "recipe", "FID", "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
              "budget", "hardware", "marks", "samples"]  # fmt: skip
-    lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group)).capitalize()}.", ""]
+    lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
     lines += [_line(names), _line(["---"] * len(names))]
     front = group.front
     for row in group.rows:
@@ -65,10 +65,11 @@ def _group(group: Group, place: Path) -> list[str]:
     blank = [""] * (len(names) - 5)
     for published in group.published:
         for figure in published.figures:
-            source = f"*{text_cell(f'{published.origin}. {published.note}')}*"
+            source = f"*{text_cell('. '.join(filter(None, (published.origin, figure.note))))}*"
             fid = _published_fid(figure.fid, figure.deviation)
             lines.append(_line(["*published*", f"*{text_cell(figure.system)}*", f"*{fid}*", *blank, source, ""]))
-    lines += ["", "<details><summary>Commands</summary>", ""]
+    told = [f"*{text_cell(p.origin)}*: {text_cell(p.note)}." for p in group.published if p.note]
+    lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", ""]
     lines += [f"    {one_line(row.first.command)}" for row in group.rows]
     return [*lines, "", "</details>", ""]
 

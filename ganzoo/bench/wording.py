@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.bench.report import Group, Report
+from ganzoo.bench.leaderboard import Group, Report
 from ganzoo.bench.rows import BESIDE, Row, Spread
 
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
@@ -44,32 +44,58 @@ def shortened(count: float) -> str:
     return f"{count:g}"
 
 
-def _score(name: str, label: str, digits: int, factor: float, title: str) -> Column:
+def _column(
+    name: str,
+    get: Callable[[Row], Spread | None],
+    title: str,
+    *,
+    digits: int = 0,
+    factor: float = 1.0,
+    unit: str = "",
+    deviation: bool = True,
+) -> Column:
     def value(row: Row) -> float | None:
-        return _mean(row.score(name))
+        found = get(row)
+        return found.mean if found else None
 
-    return Column(label, value, lambda row: measured(row.score(name), digits, factor), title)
+    def text(row: Row) -> str:
+        found = get(row)
+        if found is None:
+            return NONE
+        words = measured(found, digits, factor) if deviation else f"{found.mean * factor:,.{digits}f}"
+        return f"{words}{unit}"
 
-
-def _mean(found: Spread | None) -> float | None:
-    return found.mean if found else None
+    return Column(name, value, text, title)
 
 
 SCORES = {
-    "kid_mean": _score("kid_mean", "KID × 10³", 2, 1e3, "kernel inception distance, mean over its subsets"),
-    "precision": _score("precision", "Precision", 3, 1, "share of generated pictures among the real ones"),
-    "recall": _score("recall", "Recall", 3, 1, "share of real pictures among the generated ones"),
+    "kid_mean": _column(
+        "KID × 10³",
+        lambda row: row.score("kid_mean"),
+        "kernel inception distance, the mean over its subsets",
+        digits=2,
+        factor=1e3,
+    ),
+    "precision": _column(
+        "Precision",
+        lambda row: row.score("precision"),
+        "share of generated pictures that fall among the real ones",
+        digits=3,
+    ),
+    "recall": _column(
+        "Recall", lambda row: row.score("recall"), "share of real pictures that fall among the generated ones", digits=3
+    ),
 }
 COSTS = (
-    Column("kimg", lambda row: row.first.budget.kimg, lambda row: f"{row.first.budget.kimg:,.4g}",
+    Column("kimg", lambda row: row.first.budget.kimg, lambda row: f"{row.first.budget.kimg:,.5g}",
            "thousands of real pictures shown in training"),
-    Column("Minutes", lambda row: _mean(row.minutes), lambda row: measured(row.minutes, 1), "of training alone"),
-    Column("Pictures/s", lambda row: _mean(row.cost("pictures_per_second")),
-           lambda row: measured(row.cost("pictures_per_second"), 0), "real pictures a second of training"),
-    Column("Peak memory", lambda row: _mean(row.cost("peak_memory_mib")),
-           lambda row: NONE if row.cost("peak_memory_mib") is None else f"{measured(row.cost('peak_memory_mib'), 0)} MiB",
-           "of the device, or of the process on a CPU"),
-    Column("Parameters", lambda row: _total(row), lambda row: _parameters(row), "generator + discriminator"),
+    _column("Minutes", lambda row: row.minutes, "of training alone", digits=1, deviation=False),
+    _column("Pictures/s", lambda row: row.cost("pictures_per_second"), "real pictures a second of training",
+            deviation=False),
+    _column("Memory", lambda row: row.cost("peak_memory_mib"),
+            "at its peak, of the device or of the process on a CPU", unit=" MiB", deviation=False),
+    Column("Parameters", lambda row: sum(_parameters(row).values()) or None,
+           lambda row: " + ".join(map(shortened, _parameters(row).values())) or NONE, "generator + discriminator"),
 )  # fmt: skip
 
 
@@ -124,8 +150,8 @@ def notes(report: Report) -> list[str]:
     ]
     if report.demonstrations:
         found.append(
-            f"{report.demonstrations} demonstration record{'s are' if report.demonstrations > 1 else ' is'} kept off: "
-            "their data is scored against its own training pictures."
+            f"Kept off: {report.demonstrations} demonstration record{'s' if report.demonstrations > 1 else ''}, "
+            "scored against the data that was trained on."
         )
     if crowded:
         found.append(
@@ -153,11 +179,5 @@ def _count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else "?"
 
 
-def _total(row: Row) -> float | None:
-    found = next((record.parameters for record in row.done if record.parameters), None)
-    return sum(found.values()) if found else None
-
-
-def _parameters(row: Row) -> str:
-    found = next((record.parameters for record in row.done if record.parameters), {})
-    return " + ".join(shortened(count) for count in found.values()) or NONE
+def _parameters(row: Row) -> Mapping[str, int]:
+    return next((record.parameters for record in row.done if record.parameters), {})

@@ -86,3 +86,19 @@ def verify(
         typer.echo(verdict.text)
     if refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Option(help="Where the records are.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="Gets LEADERBOARD.md and leaderboard.html.")] = Path("benchmarks"),
+    published: Annotated[Path, typer.Option(help="Others' figures.")] = Path("benchmarks/published.json"),
+) -> None:
+    """Make the leaderboard of every record that is there."""
+    from ganzoo.bench.report import write_report
+
+    def warn(line: str) -> None:
+        typer.echo(line, err=True)
+
+    for file in write_report(results, out / "LEADERBOARD.md", out / "leaderboard.html", published, warn):
+        typer.echo(file)

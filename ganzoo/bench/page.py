@@ -74,7 +74,10 @@ def _filters(groups: Sequence[Group], labels: Sequence[str]) -> Iterable[str]:
     }  # fmt: skip
     for name, values in choices.items():
         options = "".join(f'<option value="{text(value)}">{text(value)}</option>' for value in dict.fromkeys(values))
-        yield f'<label>{name.capitalize()}<select name="{name}"><option value="">all</option>{options}</select></label>'
+        yield (
+            f'<div><label for="filter-{name}">{name.capitalize()}</label>'
+            f'<select id="filter-{name}" name="{name}"><option value="">all</option>{options}</select></div>'
+        )
 
 
 def _group(group: Group, label: str, rows: list[dict[str, Any]]) -> str:

@@ -12,13 +12,13 @@ checkpoints/      see ganzoo.checkpoint
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ganzoo.checkpoint import Checkpoint, list_checkpoints
 from ganzoo.errors import GanzooError
+from ganzoo.textfiles import read_jsonl, write_text
 
 
 class RunFolder:
@@ -101,29 +101,6 @@ class RunFolder:
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""
         write_text(file, json.dumps(content, indent=2) + "\n")
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write, flush, rename: the file is old or new, never half."""
-    partial = file.with_name(f".{file.name}.part")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)
-
-
-def read_jsonl(file: Path) -> list[dict[str, Any]]:
-    """All whole records; a last line that a kill cut short is left out."""
-    if not file.exists():
-        return []
-    records = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
 
 
 def _next_free(parent: Path, stem: str) -> Path:

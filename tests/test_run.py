@@ -18,11 +18,11 @@ from safetensors.torch import load_file
 from ganzoo import LossEntry, hookimpl, run
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
-from ganzoo.folder import read_jsonl
 from ganzoo.interfaces import Loss
 from ganzoo.loop import TrainingFailed
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
+from ganzoo.textfiles import read_jsonl
 
 
 @pytest.fixture

@@ -90,7 +90,8 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
         if one in changed and other not in changed:
             layer.pop(other, None)
     try:
-        grid = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Grid), {"name": "bench", **layer, **changed}))
+        merged = OmegaConf.merge(OmegaConf.structured(Grid), OmegaConf.create({"name": "bench", **layer, **changed}))
+        grid = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise GanzooError(f"{where}: {' '.join(str(error).splitlines()[0].split())}") from error
     except ValueError as error:

@@ -18,10 +18,10 @@ from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.record import GRID_FILE, Record, read_record, write_record
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import GanzooError
-from ganzoo.folder import write_text
 from ganzoo.recipe import parse_recipe
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import read_settings
+from ganzoo.textfiles import write_text
 
 Say = Callable[[str], None]
 

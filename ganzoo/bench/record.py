@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.errors import GanzooError
-from ganzoo.folder import write_text
+from ganzoo.textfiles import write_text
 
 SCHEMA = 1
 DIGEST = "digest"
@@ -162,9 +162,14 @@ def read_record(file: Path) -> Record:
     return _check({key: value for key, value in content.items() if key != DIGEST}, str(file))
 
 
+def record_files(folder: Path) -> list[Path]:
+    """Where the records under a folder lie, in the order of their names."""
+    return [file for file in sorted(folder.rglob("*.json")) if file.name != GRID_FILE]
+
+
 def read_records(folder: Path) -> list[Record]:
     """Every record under a folder, in the order of their names."""
-    return [read_record(file) for file in sorted(folder.rglob("*.json")) if file.name != GRID_FILE]
+    return [read_record(file) for file in record_files(folder)]
 
 
 def _check(content: dict[str, Any], where: str) -> Record:

@@ -32,12 +32,13 @@ from ganzoo.data.open import peek_spec
 from ganzoo.device import pick_device
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder, read_jsonl, write_text
+from ganzoo.folder import RunFolder
 from ganzoo.provenance import describe_device
 from ganzoo.recipe import Recipe, parse_recipe
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.run import Outcome, resume, start
+from ganzoo.textfiles import read_jsonl, write_text
 
 CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]")
 
@@ -179,7 +180,11 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
         augmentation="",
         data=job.cell.data,
         seed=job.cell.seed,
-        budget=Budget(**{**job.budget, "kimg": job.budget.get("kimg") or 0.0}),
+        budget=Budget(
+            kimg=job.budget.get("kimg") or 0.0,
+            minutes=job.budget.get("minutes"),
+            calibrated_pictures_per_second=job.budget.get("calibrated_pictures_per_second"),
+        ),
         hardware=hardware(config, job.folder),
         command=shlex.join(["ganzoo", "run", str(recipe), *settings]),
         config=content,

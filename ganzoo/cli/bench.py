@@ -59,16 +59,16 @@ def bench(
 
 @app.command()
 def verify(
-    records: Annotated[list[Path], typer.Argument(metavar="RECORD...", show_default=False)],
+    records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Or folders of them.", show_default=False)],
     device: Annotated[str, typer.Option(help="Where to score again.")] = "auto",
     inception: Annotated[str | None, typer.Option(help="File with the FID network.", show_default=False)] = None,
     digest_only: Annotated[bool, typer.Option("--digest-only", help="Do not score again.")] = False,
 ) -> None:
     """Check records, and score their weights again where they are still there."""
-    from ganzoo.bench.record import read_record
+    from ganzoo.bench.record import read_record, record_files
 
     refused = False
-    for file in records:
+    for file in (file for path in records for file in (record_files(path) if path.is_dir() else [path])):
         try:
             if digest_only:
                 read_record(file)
@@ -86,3 +86,19 @@ def verify(
         typer.echo(verdict.text)
     if refused:
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Option(help="Where the records are.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="Gets LEADERBOARD.md and leaderboard.html.")] = Path("benchmarks"),
+    published: Annotated[Path, typer.Option(help="Others' figures.")] = Path("benchmarks/published.json"),
+) -> None:
+    """Make the leaderboard of every record that is there."""
+    from ganzoo.bench.report import write_report
+
+    def warn(line: str) -> None:
+        typer.echo(line, err=True)
+
+    for file in write_report(results, out / "LEADERBOARD.md", out / "leaderboard.html", published, warn):
+        typer.echo(file)

@@ -1,0 +1,118 @@
+"""The charts of a group, as Vega-Lite specifications over data that the page fills in: what its filters leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganzoo.errors import GanzooError
+
+MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
+
+# Colours that the page defines, since they differ between light and dark.
+QUIET, BAD = {"expr": "quiet"}, {"expr": "bad"}
+
+
+def specifications() -> dict[str, dict[str, Any]]:
+    """Charts by name. Their data is named ``rows``, or ``curve`` for those of FID on the way.
+
+    Raises GanzooError where Altair is not installed.
+    """
+    try:
+        import altair
+    except ImportError as error:
+        raise GanzooError(MISSING) from error
+    charts = {
+        "time": _time(altair),
+        "matrix": _matrix(altair),
+        "curve-kimg": _curve(altair, "kimg", "thousands of real pictures shown (kimg)"),
+        "curve-minutes": _curve(altair, "minutes", "minutes of training"),
+    }
+    return {name: chart.to_dict() for name, chart in charts.items()}
+
+
+def libraries() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script that needs no network. Raises GanzooError where it is missing."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise GanzooError(MISSING) from error
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle
+
+
+def _time(alt: Any) -> Any:
+    """FID against training time, deviations as bars; the Pareto front, one of each class of hardware, as steps."""
+    scale = alt.Scale(zero=False, nice=True, padding=16)
+    x, y = alt.X("minutes:Q", title="minutes of training", scale=scale), alt.Y("fid:Q", title="FID", scale=scale)
+    base = alt.Chart(alt.NamedData("rows")).transform_filter("isValid(datum.minutes) && isValid(datum.fid)")
+    bars = (
+        base.transform_calculate(low="datum.fid - (datum.deviation || 0)", high="datum.fid + (datum.deviation || 0)")
+        .mark_rule(color=QUIET)
+        .encode(x=x, y=alt.Y("low:Q", title="FID"), y2="high:Q")
+    )
+    front = (
+        base.transform_filter("datum.front")
+        .mark_line(interpolate="step-after", strokeDash=[5, 4], color=QUIET)
+        .encode(x=x, y=y, detail="hardware:N", order="minutes:Q")
+    )
+    legend = {"orient": "bottom", "columns": 3, "labelLimit": 220}
+    points = base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=x,
+        y=y,
+        color=alt.Color("architecture:N", title="architecture", legend=alt.Legend(**legend)),
+        shape=alt.Shape("loss:N", title="loss", legend=alt.Legend(**legend)),
+        tooltip=_tooltip(alt, "recipe:N", "fid:Q", "seeds:Q", "minutes:Q", "budget:N", "hardware:N"),
+    )
+    return alt.layer(front, bars, points).properties(width="container", height=300)
+
+
+def _matrix(alt: Any) -> Any:
+    """Architecture x loss: the best mean FID of a cell. A cell with nothing but failures says so."""
+    base = (
+        alt.Chart(alt.NamedData("rows"))
+        .transform_aggregate(best="min(fid)", scored="valid(fid)", groupby=["architecture", "loss"])
+        .transform_calculate(label="datum.scored ? format(datum.best, '.1f') : 'failed'")
+        .encode(
+            x=alt.X("loss:N", title="loss", axis=alt.Axis(labelAngle=-30, orient="top")),
+            y=alt.Y("architecture:N", title="architecture"),
+            tooltip=[alt.Tooltip("architecture:N"), alt.Tooltip("loss:N"), alt.Tooltip("label:N", title="FID")],
+        )
+    )
+    colour = alt.Color("best:Q", title="FID", scale=alt.Scale(scheme="viridis", reverse=True, type="log"), legend=None)
+    cells = base.transform_filter("datum.scored > 0").mark_rect().encode(color=colour)
+    failed = base.transform_filter("datum.scored == 0").mark_rect(color="transparent", stroke=BAD, strokeDash=[4, 3])
+    contrast = alt.ExprRef("luminance(scale('color', datum.best)) > 0.35 ? 'black' : 'white'")
+    figures = base.transform_filter("datum.scored > 0").mark_text(fontSize=13, color=contrast).encode(text="label:N")
+    words = base.transform_filter("datum.scored == 0").mark_text(fontSize=13, color=BAD).encode(text="label:N")
+    return alt.layer(cells, failed, figures, words).properties(width=alt.Step(62), height=alt.Step(44))
+
+
+def _curve(alt: Any, field: str, title: str) -> Any:
+    """FID on the way, a line for each seed; a click in the legend shows one recipe alone."""
+    chosen = alt.selection_point(fields=["recipe"], bind="legend")
+    return (
+        alt.Chart(alt.NamedData("curve"))
+        .transform_filter(f"isValid(datum.{field})")
+        .mark_line(point=alt.OverlayMarkDef(size=25))
+        .encode(
+            x=alt.X(f"{field}:Q", title=title),
+            y=alt.Y("fid:Q", title="FID", scale=alt.Scale(type="log", nice=True)),
+            color=alt.Color("recipe:N", legend=alt.Legend(orient="bottom", columns=3, labelLimit=220, symbolLimit=40)),
+            detail=["id:N", "seed:N", "fakes:N"],
+            opacity=alt.condition(chosen, alt.value(1), alt.value(0.12)),
+            tooltip=_tooltip(alt, "recipe:N", "seed:N", "fid:Q", f"{field}:Q", "fakes:Q", "hardware:N"),
+        )
+        .add_params(chosen)
+        .properties(width="container", height=300)
+    )
+
+
+def _tooltip(alt: Any, *fields: str) -> list[Any]:
+    titles = {"fid": "FID", "fakes": "generated pictures"}
+    formats = {"fid": ".2f", "minutes": ".1f", "kimg": ".1f"}
+    found = []
+    for field in fields:
+        name = field.partition(":")[0]
+        form = {"format": formats[name]} if name in formats else {}
+        found.append(alt.Tooltip(field, title=titles.get(name, name), **form))
+    return found

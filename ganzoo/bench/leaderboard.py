@@ -1,0 +1,152 @@
+"""Records become a leaderboard: rows over seeds, in groups that may be compared, published figures beside them.
+
+Only what shares data and protocol is ranked together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganzoo.bench.published import Published, read_published
+from ganzoo.bench.record import Record, read_record, record_files
+from ganzoo.bench.rows import Row, make_rows, protocol_key
+from ganzoo.bench.samples import check_samples
+from ganzoo.errors import GanzooError
+
+
+@dataclass
+class Group:
+    """Rows that may be ranked together: one data set, one protocol. The best first, unscored rows last."""
+
+    data: str
+    protocol: dict[str, Any]
+    rows: list[Row]
+    published: list[Published] = field(default_factory=list)
+
+    @property
+    def fakes(self) -> int:
+        """Generated pictures that were scored; 0 where nothing was."""
+        found = self.protocol.get("fake_pictures")
+        return found if isinstance(found, int) else 0
+
+    def rank(self, row: Row) -> int | None:
+        """From 1; None for a row without an FID."""
+        return self.rows.index(row) + 1 if row.fid else None
+
+    @property
+    def front(self) -> list[Row]:
+        """Rows that no row on the same class of hardware beats in both FID and training time."""
+        found = []
+        for hardware in dict.fromkeys(row.hardware for row in self.rows):
+            timed = [(row.minutes.mean, row.fid.mean, row) for row in self.rows
+                     if row.hardware == hardware and row.alone and row.minutes and row.fid]  # fmt: skip
+            found += [timed[index][2] for index in pareto_front([point[:2] for point in timed])]
+        return found
+
+
+@dataclass
+class Report:
+    """``elsewhere``: published figures that no group's protocol fits. ``omitted``: a line for all that is missing."""
+
+    groups: list[Group]
+    elsewhere: list[Published]
+    demonstrations: int
+    omitted: list[str]
+
+
+def read_report(results: Path, published: Path) -> Report:
+    """Read every record under a folder, and the published figures where there is such a file.
+
+    A record that cannot be believed is left out and named in ``omitted``. Raises GanzooError where there is no
+    record at all, or the published figures are not readable.
+    """
+    found: list[tuple[Path, Record]] = []
+    omitted: list[str] = []
+    for file in record_files(results):
+        try:
+            record = read_record(file)
+        except GanzooError as error:
+            omitted.append(f"left out: {error}")
+            continue
+        try:
+            check_samples(file, record, results)
+        except GanzooError as error:
+            omitted.append(f"without samples: {error}")
+            record.samples = None
+        found.append((file, record))
+    if not found:
+        raise GanzooError(
+            f"no record under {results}{f' ({omitted[0]})' if omitted else ''}; train with `ganzoo bench`"
+        )
+    figures = []
+    if published.is_file():
+        figures = read_published(published)
+    else:
+        omitted.append(f"no published figures: there is no {published}")
+    return make_report(found, figures, omitted)
+
+
+def make_report(
+    found: Sequence[tuple[Path, Record]], figures: Sequence[Published] = (), omitted: Sequence[str] = ()
+) -> Report:
+    """Rows and groups of records that were read."""
+    shown = {record.data for _, record in found if _demonstration(record)}
+    # A failed run has no protocol to say so, but on such data it would have been a demonstration too.
+    kept = [(file, record) for file, record in found
+            if not _demonstration(record) and not (record.status == "failed" and record.data in shown)]  # fmt: skip
+    rows, repeated = make_rows(kept)
+    groups = _groups(rows)
+    for group in groups:
+        group.published = [figure for figure in figures if figure.matches(group.protocol)]
+    placed = [figure for group in groups for figure in group.published]
+    elsewhere = [figure for figure in figures if figure not in placed]
+    return Report(groups, elsewhere, len(found) - len(kept), [*omitted, *repeated])
+
+
+def pareto_front(points: Sequence[tuple[float, ...]]) -> list[int]:
+    """Indices of the (time, FID) points that no other beats in both, by time; of equal points the first."""
+    front: list[int] = []
+    for index in sorted(range(len(points)), key=lambda index: points[index]):
+        if not front or points[index][1] < points[front[-1]][1]:
+            front.append(index)
+    return front
+
+
+def _demonstration(record: Record) -> bool:
+    return "demonstration" in record.marks or bool(record.protocol.get("demonstration"))
+
+
+def _groups(rows: Sequence[Row]) -> list[Group]:
+    groups: dict[tuple[str, str], Group] = {}
+    unscored = []
+    for row in rows:
+        if not row.protocol:
+            unscored.append(row)
+            continue
+        first = row.first
+        groups.setdefault((first.data, protocol_key(row.protocol)), Group(first.data, row.protocol, [])).rows.append(
+            row
+        )
+    for row in unscored:
+        _home(row, groups).rows.append(row)
+    for group in groups.values():
+        group.rows.sort(key=lambda row: (row.fid is None, row.fid.mean if row.fid else 0.0, row.first.recipe))
+    return sorted(groups.values(), key=lambda group: (group.data, -group.fakes))
+
+
+def _home(row: Row, groups: dict[tuple[str, str], Group]) -> Group:
+    """Where a row without a protocol is shown: beside those of its data and number of fakes, its own grid first."""
+    near = [group for group in groups.values() if group.data == row.first.data
+            and _asked_fakes(row.first) in (None, group.fakes)]  # fmt: skip
+    for group in near:
+        if any(other.first.grid == row.first.grid for other in group.rows):
+            return group
+    return near[0] if near else groups.setdefault((row.first.data, ""), Group(row.first.data, {}, []))
+
+
+def _asked_fakes(record: Record) -> Any:
+    metrics = record.config.get("metrics")
+    return metrics.get("fakes") if isinstance(metrics, dict) else None

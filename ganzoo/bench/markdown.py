@@ -1,0 +1,94 @@
+"""The leaderboard as Markdown. Records are foreign input: nothing of theirs is read as markup."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from pathlib import Path
+
+from ganzoo.bench.leaderboard import Group, Report
+from ganzoo.bench.rows import Row
+from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
+
+PLAIN = re.compile(r"[\w+/.,:=@ -]+")
+
+
+def to_markdown(report: Report, place: Path) -> str:
+    """The whole file; links to sample grids are relative to the folder ``place``."""
+    lines = ["# Leaderboard", "", *(f"{line}\n" for line in notes(report))]
+    for group in report.groups:
+        lines += _group(group, place)
+    if report.elsewhere:
+        lines += ["## Published under other protocols", "", "Not comparable with any row above.", ""]
+        lines += ["| *system* | *FID* | *protocol* | *source* |", "| --- | --- | --- | --- |"]
+        for published in report.elsewhere:
+            for figure in published.figures:
+                note = "; ".join(filter(None, (published.note, figure.note)))
+                texts = (figure.system, _published_fid(figure.fid, figure.deviation), published.protocol,
+                         f"{published.origin}{f'. {note}' if note else ''}")  # fmt: skip
+                lines.append(_line([f"*{text_cell(text)}*" for text in texts]))
+        lines.append("")
+    if report.omitted:
+        lines += ["## Warnings", "", *(f"- {text_cell(line)}" for line in report.omitted), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def text_cell(text: str) -> str:
+    """Any text on one line of a table, with nothing in it that Markdown or HTML would read."""
+    flat = html.escape(one_line(text))
+    return re.sub(r"[|`*_\[\]\\~#]", lambda found: f"&#{ord(found[0])};", flat)
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def _group(group: Group, place: Path) -> list[str]:
+    scores = score_columns(group)
+    names = ["#", "recipe", "FID", "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
+             "budget", "hardware", "marks", "samples"]  # fmt: skip
+    lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
+    lines += [_line(names), _line(["---"] * len(names))]
+    front = group.front
+    for row in group.rows:
+        rank = group.rank(row)
+        marks = [*row.marks, *(["on the Pareto front"] if row in front else [])]
+        if not row.done:
+            marks.insert(0, f"failed: {row.reason}")
+        lines.append(_line([
+            str(rank or NONE), _code(row.first.recipe), measured(row.fid), seeds(row.fid).split(" ")[0],
+            *(column.text(row) for column in (*scores, *COSTS)),
+            text_cell(row.budget), text_cell(row.hardware), "; ".join(map(text_cell, marks)), _samples(row, place),
+        ]))  # fmt: skip
+    blank = [""] * (len(names) - 5)
+    for published in group.published:
+        for figure in published.figures:
+            source = f"*{text_cell('. '.join(filter(None, (published.origin, figure.note))))}*"
+            fid = _published_fid(figure.fid, figure.deviation)
+            lines.append(_line(["*published*", f"*{text_cell(figure.system)}*", f"*{fid}*", *blank, source, ""]))
+    told = [f"*{text_cell(p.origin)}*: {text_cell(p.note)}." for p in group.published if p.note]
+    lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", ""]
+    lines += [f"    {one_line(row.first.command)}" for row in group.rows]
+    return [*lines, "", "</details>", ""]
+
+
+def _published_fid(fid: float, deviation: float | None) -> str:
+    return f"{fid:g}" if deviation is None else f"{fid:g} ± {deviation:g}"
+
+
+def _samples(row: Row, place: Path) -> str:
+    if row.samples is None:
+        return ""
+    file, record = row.samples
+    link = Path(os.path.relpath(file.parent / str(record.samples), place)).as_posix()
+    return f"[grid]({link.replace(' ', '%20')})" if PLAIN.fullmatch(link) else ""
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if PLAIN.fullmatch(text) else text_cell(text)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

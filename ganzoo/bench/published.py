@@ -1,0 +1,96 @@
+"""What others published, each figure with the protocol it was taken under."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganzoo.errors import GanzooError
+
+
+@dataclass
+class Figure:
+    """One system's FID; ``deviation`` where it is known, ``note`` what else is said of it."""
+
+    system: str
+    fid: float
+    deviation: float | None = None
+    note: str = ""
+
+
+@dataclass
+class Published:
+    """Figures of one source under one protocol. None stands for what the source leaves unsaid.
+
+    quoted_in: where the figures were read, where that is not the source itself. split, real_pictures: of the
+    reference set. conditional: whether the generator is told the class.
+    """
+
+    source: str
+    data: str
+    figures: list[Figure]
+    quoted_in: str | None = None
+    split: str | None = None
+    real_pictures: int | None = None
+    fake_pictures: int | None = None
+    conditional: bool | None = None
+    resize: str | None = None
+    network: str | None = None
+    note: str = ""
+
+    def matches(self, protocol: Mapping[str, Any]) -> bool:
+        """Whether data set, reference split, counts and conditioning are those of ``protocol``.
+
+        A source that leaves one of them unsaid matches nothing. Ours must be of the pictures' own size, untruncated.
+        """
+        pairs = (
+            (self.data, protocol.get("reference")),
+            (self.split, protocol.get("split")),
+            (self.real_pictures, protocol.get("real_pictures")),
+            (self.fake_pictures, protocol.get("fake_pictures")),
+            (self.conditional, protocol.get("classes", "none") != "none"),
+        )
+        own_size = not protocol.get("resize") and protocol.get("truncation", 1.0) == 1.0
+        return own_size and all(said is not None and said == ours for said, ours in pairs)
+
+    @property
+    def origin(self) -> str:
+        """Source, and where it was quoted."""
+        return f"{self.source} (as quoted in {self.quoted_in})" if self.quoted_in else self.source
+
+    @property
+    def protocol(self) -> str:
+        """One line, with what is unsaid named as such."""
+        fakes = f"{self.fake_pictures:,}" if self.fake_pictures else "an unstated number of"
+        count = f"{self.real_pictures:,}" if self.real_pictures else "an unstated number of"
+        split = self.split or "(split not stated)"
+        conditioned = {True: "class-conditional", False: "unconditional", None: "conditioning not stated"}
+        return (
+            f"{fakes} generated pictures against {count} {split} pictures of {self.data}, "
+            f"{conditioned[self.conditional]}, {self.resize or 'resize not stated'}, "
+            f"{self.network or 'network not stated'}"
+        )
+
+
+@dataclass
+class _File:
+    published: list[Published]
+
+
+def read_published(file: Path) -> list[Published]:
+    """Every group of figures in a file. Raises GanzooError where it cannot be read or is not of this form."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(_File), {"published": content}))
+    except OSError as error:
+        raise GanzooError(f"cannot read {file}: {error.strerror}") from error
+    except (ValueError, OmegaConfBaseException) as error:
+        raise GanzooError(f"{file} is not a list of published figures: {' '.join(str(error).split())}") from error
+    assert isinstance(found, _File)
+    return found.published

@@ -1,0 +1,38 @@
+"""From a folder of records to the two files people look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ganzoo.bench.leaderboard import read_report
+from ganzoo.bench.markdown import to_markdown
+from ganzoo.bench.page import to_page
+from ganzoo.errors import GanzooError
+from ganzoo.textfiles import write_text
+
+Say = Callable[[str], None]
+
+
+def write_report(
+    results: Path, markdown: Path, page: Path, published: Path, say: Say = lambda line: None
+) -> list[Path]:
+    """Write the leaderboard as Markdown and as a page; what was written.
+
+    say: is told what is left out, a line each. Raises GanzooError where there is no record; and, once the Markdown is
+    written, where the page's charts need a package that is not installed.
+    """
+    report = read_report(results, published)
+    for line in report.omitted:
+        say(line)
+    for file in (markdown, page):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GanzooError(f"cannot make {file.parent}: {error.strerror}; choose another --out") from error
+    write_text(markdown, to_markdown(report, markdown.parent))
+    try:
+        write_text(page, to_page(report))
+    except GanzooError as error:
+        raise GanzooError(f"{markdown} is written, {page} is not: {error}") from error
+    return [markdown, page]

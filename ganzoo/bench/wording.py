@@ -1,0 +1,183 @@
+"""Figures and protocols in words, the same in the Markdown and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.bench.leaderboard import Group, Report
+from ganzoo.bench.rows import BESIDE, Row, Spread
+
+NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """``value``: what is sorted by, None where a row has none. ``text``: what is shown."""
+
+    name: str
+    value: Callable[[Row], float | None]
+    text: Callable[[Row], str]
+    title: str = ""
+
+
+def measured(found: Spread | None, digits: int = 2, factor: float = 1.0) -> str:
+    """Mean ± sample deviation, thousands separated."""
+    if found is None:
+        return NONE
+    text = f"{found.mean * factor:,.{digits}f}"
+    return text if found.deviation is None else f"{text} ± {found.deviation * factor:,.{digits}f}"
+
+
+def seeds(found: Spread | None) -> str:
+    """How many the mean is over."""
+    return "" if found is None else f"{found.count} seed{'s' if found.count > 1 else ''}"
+
+
+def shortened(count: float) -> str:
+    """1,234,567 as 1.23 M."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return f"{count:g}"
+
+
+def _column(
+    name: str,
+    get: Callable[[Row], Spread | None],
+    title: str,
+    *,
+    digits: int = 0,
+    factor: float = 1.0,
+    unit: str = "",
+    deviation: bool = True,
+) -> Column:
+    def value(row: Row) -> float | None:
+        found = get(row)
+        return found.mean if found else None
+
+    def text(row: Row) -> str:
+        found = get(row)
+        if found is None:
+            return NONE
+        words = measured(found, digits, factor) if deviation else f"{found.mean * factor:,.{digits}f}"
+        return f"{words}{unit}"
+
+    return Column(name, value, text, title)
+
+
+SCORES = {
+    "kid_mean": _column(
+        "KID × 10³",
+        lambda row: row.score("kid_mean"),
+        "kernel inception distance, the mean over its subsets",
+        digits=2,
+        factor=1e3,
+    ),
+    "precision": _column(
+        "Precision",
+        lambda row: row.score("precision"),
+        "share of generated pictures that fall among the real ones",
+        digits=3,
+    ),
+    "recall": _column(
+        "Recall", lambda row: row.score("recall"), "share of real pictures that fall among the generated ones", digits=3
+    ),
+}
+COSTS = (
+    Column("kimg", lambda row: row.first.budget.kimg, lambda row: f"{row.first.budget.kimg:,.5g}",
+           "thousands of real pictures shown in training"),
+    _column("Minutes", lambda row: row.minutes, "of training alone", digits=1, deviation=False),
+    _column("Pictures/s", lambda row: row.cost("pictures_per_second"), "real pictures a second of training",
+            deviation=False),
+    _column("Memory", lambda row: row.cost("peak_memory_mib"),
+            "at its peak, of the device or of the process on a CPU", unit=" MiB", deviation=False),
+    Column("Parameters", lambda row: sum(_parameters(row).values()) or None,
+           lambda row: " + ".join(map(shortened, _parameters(row).values())) or NONE, "generator + discriminator"),
+)  # fmt: skip
+
+
+def score_columns(group: Group) -> list[Column]:
+    """Those beside the FID that a row of the group has."""
+    return [column for name, column in SCORES.items() if any(row.score(name) for row in group.rows)]
+
+
+def protocol_in_words(group: Group) -> str:
+    """What decides an FID, in one line."""
+    protocol = group.protocol
+    if not protocol:
+        return "not scored, so that no protocol is known"
+    extractor = protocol.get("extractor", "exact")
+    parts = [
+        f"{_count(protocol.get('fake_pictures'))} generated pictures against {_count(protocol.get('real_pictures'))} "
+        f"{protocol.get('split', '')} pictures of {protocol.get('reference', group.data)}",
+        str(protocol.get("picture", "")),
+        f"grey {protocol['grey']}" if "grey" in protocol else "",
+        "" if protocol.get("classes", "none") == "none" else f"classes {protocol['classes']}",
+        _network(str(protocol.get("network", ""))),
+        "" if extractor == "exact" else f"extractor {extractor}",
+        "" if protocol.get("truncation", 1.0) == 1.0 else f"truncation {protocol['truncation']}",
+        f"resized: {protocol['resize']}" if protocol.get("resize") else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def protocol_labels(groups: Sequence[Group]) -> list[str]:
+    """A short name for each group's protocol; where two of the same data would share one, with what differs."""
+    short = [
+        f"{_count(g.protocol.get('fake_pictures'))} against {_count(g.protocol.get('real_pictures'))} "
+        f"{g.protocol.get('split', '')}".strip()
+        if g.protocol
+        else "not scored"
+        for g in groups
+    ]
+    labels = []
+    for label, group in zip(short, groups, strict=True):
+        twins = [g.protocol for g, other in zip(groups, short, strict=True) if (g.data, other) == (group.data, label)]
+        labels.append(", ".join([label, *_differing(group.protocol, twins)]))
+    return labels
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader of any form of the leaderboard must know, one line each."""
+    rows = [row for group in report.groups for row in group.rows]
+    crowded = sum(not row.alone for row in rows)
+    found = [
+        "An FID is comparable only under the same protocol: rows are ranked within a group, never across groups. "
+        "± is the sample deviation over seeds; one seed has none."
+    ]
+    if report.demonstrations:
+        found.append(
+            f"Kept off: {report.demonstrations} demonstration record{'s' if report.demonstrations > 1 else ''}, "
+            "scored against the data that was trained on."
+        )
+    if crowded:
+        found.append(
+            f"{crowded} row{'s were' if crowded > 1 else ' was'} trained beside others on the same machine: the times "
+            "stand in the table and are left out of every comparison of times."
+        )
+    return found
+
+
+def _differing(own: Mapping[str, Any], twins: Sequence[Mapping[str, Any]]) -> list[str]:
+    keys = sorted({key for twin in twins for key in twin} - BESIDE)
+    return [
+        f"{key} {str(own.get(key, 'none'))[:16]}"
+        for key in keys
+        if any(twin.get(key) != own.get(key) for twin in twins)
+    ]
+
+
+def _network(checksum: str) -> str:
+    name = NETWORKS.get(checksum, "an Inception of unknown origin")
+    return f"{name} (sha256 {checksum[:12]}…)" if checksum else ""
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def _parameters(row: Row) -> Mapping[str, int]:
+    return next((record.parameters for record in row.done if record.parameters), {})

@@ -179,11 +179,15 @@ class MetricEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class LauncherEntry(Entry):
-    """Where the jobs of a benchmark run: this machine, a cluster. The class follows ganzoo.bench.launcher.Launcher."""
+    """Where the jobs of a benchmark run: this machine, a cluster. The class follows ganzoo.bench.launcher.Launcher.
+
+    default: the launcher a benchmark uses where none is named.
+    """
 
     kind: ClassVar[str] = "launcher"
     target: str
     params: type = NoParams
+    default: bool = False
 
 
 KINDS: tuple[type[Entry], ...] = (

@@ -228,6 +228,7 @@ def test_verify_refuses_other_weights(row, registry):
 
 def test_a_launchers_settings_are_checked(registry):
     assert make_launcher(registry, "local", ["slots=2"]).params.slots == 2
+    assert type(make_launcher(registry, None, [])).__name__ == "LocalLauncher"
     for settings, says in ((["slots=0"], "slots is 0"), (["slot=1"], "slot")):
         with pytest.raises(GanzooError, match=says):
             make_launcher(registry, "local", settings)

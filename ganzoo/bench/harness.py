@@ -141,8 +141,12 @@ class Harness:
                 file.unlink()
 
 
-def make_launcher(registry: Registry, name: str, settings: list[str]) -> Launcher:
-    """The installed launcher of that name, its parameters set by KEY=VALUE. Raises GanzooError for a wrong one."""
+def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> Launcher:
+    """The installed launcher of that name, or the default one, its parameters set by KEY=VALUE. Raises GanzooError."""
+    entries = [entry for entry in registry.entries[LauncherEntry.kind].values() if isinstance(entry, LauncherEntry)]
+    name = name or next((entry.name for entry in entries if entry.default), None)
+    if name is None:
+        raise GanzooError("no launcher is the default here; name one with --launcher (`ganzoo list` shows them)")
     entry = registry.get(LauncherEntry, name)
     try:
         params = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(entry.params), read_settings(settings)))

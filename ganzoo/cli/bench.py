@@ -29,7 +29,9 @@ def bench(
     kimg: Annotated[float | None, typer.Option(help="Budget of each in kimg.", show_default=False)] = None,
     minutes: Annotated[float | None, typer.Option(help="Or in minutes of training.", show_default=False)] = None,
     settings: Annotated[ListOption, typer.Option("--set", metavar="KEY=VALUE", show_default=False)] = None,
-    launcher: Annotated[str, typer.Option(help="local, ray or a plugin's.")] = "local",
+    launcher: Annotated[
+        str | None, typer.Option(help="Where it runs. [default: this machine]", show_default=False)
+    ] = None,
     launcher_set: Annotated[ListOption, typer.Option(metavar="KEY=VALUE", show_default=False)] = None,
     results: Annotated[Path, typer.Option(help="Where records go.")] = RESULTS,
     work: Annotated[Path, typer.Option(help="Where runs are made.")] = Path("runs/bench"),

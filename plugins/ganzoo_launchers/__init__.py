@@ -40,6 +40,7 @@ def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
             summary="This machine: one job at a time on a CPU, on a GPU as many side by side as pay",
             target="ganzoo_launchers.local:LocalLauncher",
             params=LocalParams,
+            default=True,
         )
     )
     register(

@@ -94,6 +94,9 @@ class Loss(ABC):
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
         """Scalar loss of the generator. ``d_real`` is None unless the entry says ``generator_needs_real``."""
 
+    def constrain(self, discriminator: Discriminator) -> None:  # noqa: B027  most losses leave the weights alone
+        """Called without gradients after each step of the discriminator: where a loss bounds its weights."""
+
 
 @dataclass(frozen=True)
 class PenaltyInputs:

@@ -67,6 +67,8 @@ class TrainingStep:
             total = value + self._penalty(penalties, real, fake, latents, labels)
         self.statistics.add("loss_discriminator", value)
         self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
+        with torch.no_grad():
+            self.loss.constrain(self.discriminator)
         self.statistics.add_logits(d_real, d_fake)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:

@@ -13,7 +13,7 @@ from ganzoo.interfaces import Discriminator, Generator, PenaltyInputs
 from ganzoo.registry import Registry, load_target
 
 SHAPE = (5, 2, 3, 3)
-NAMES = ("gp", "r1", "r2")
+NAMES = ("gp", "dragan", "r1", "r2")
 
 
 class Formula(Discriminator):
@@ -73,7 +73,7 @@ def test_linear_closed_forms() -> None:
     w = torch.linspace(-1, 1, 18)
     norm = w.norm()
     real, fake = pictures(0)
-    expected = {"gp": (norm - 1) ** 2, "r1": norm**2 / 2, "r2": norm**2 / 2}
+    expected = {"gp": (norm - 1) ** 2, "dragan": (norm - 1) ** 2, "r1": norm**2 / 2, "r2": norm**2 / 2}
     for name, value in expected.items():
         torch.testing.assert_close(penalty(name, Formula(linear, w), real, fake), value.expand(5))
 
@@ -99,6 +99,13 @@ def test_gp_without_rng_is_at_the_midpoint() -> None:
     real, fake = pictures(3)
     expected = (((real + fake) / 2).flatten(1).norm(dim=1) - 1).square()
     torch.testing.assert_close(penalty("gp", Formula(quadratic, torch.ones(18)), real, fake, seed=None), expected)
+
+
+def test_dragan_draws_noise_around_real_pictures() -> None:
+    real, fake = pictures(8)
+    noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(7))
+    expected = ((real + 0.5 * real.std() * noise).flatten(1).norm(dim=1) - 1).square()
+    torch.testing.assert_close(penalty("dragan", Formula(quadratic, torch.ones(18)), real, fake, seed=7), expected)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,7 +136,7 @@ def test_finite_gradient_where_the_gradient_vanishes(name: str) -> None:
     discriminator = Formula(quadratic, torch.zeros(18))
     value = penalty(name, discriminator, real, fake)
     value.mean().backward()
-    torch.testing.assert_close(value, torch.full((5,), 1.0 if name == "gp" else 0.0))
+    torch.testing.assert_close(value, torch.full((5,), 1.0 if name in ("gp", "dragan") else 0.0))
     assert discriminator.weight.grad is not None and discriminator.weight.grad.isfinite().all()
 
 

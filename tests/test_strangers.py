@@ -55,20 +55,20 @@ def test_a_broken_distribution_does_not_hurt(ganzoo, tmp_path):
 
 def test_contributings_example_works_to_the_letter(ganzoo, tmp_path):
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    files = dict(re.findall(r"`(ganzoo_hinge/\w+\.py)`[^\n]*\n```python\n(.*?)```", text, re.DOTALL))
-    assert set(files) == {"ganzoo_hinge/__init__.py", "ganzoo_hinge/loss.py"}
+    files = dict(re.findall(r"`(ganzoo_absolute/\w+\.py)`[^\n]*\n```python\n(.*?)```", text, re.DOTALL))
+    assert set(files) == {"ganzoo_absolute/__init__.py", "ganzoo_absolute/loss.py"}
     for name, content in files.items():
         (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "site" / name).write_text(content)
     entry_point = re.search(r'\[project\.entry-points\.ganzoo\]\n(\w+) = "(\w+)"', text)
     assert entry_point
-    install(tmp_path / "site", "ganzoo-hinge", f"{entry_point[1]} = {entry_point[2]}")
-    described = ganzoo("info", "hinge")
-    assert "from ganzoo-hinge 1.0" in described.stdout and "1705.02894" in described.stdout
+    install(tmp_path / "site", "ganzoo-absolute", f"{entry_point[1]} = {entry_point[2]}")
+    described = ganzoo("info", "absolute")
+    assert "from ganzoo-absolute 1.0" in described.stdout and "1611.04076" in described.stdout
     small = ["generator.width=16", "discriminator.width=16", "loop.kimg=0.256", "metrics.names=[]"]
-    result = ganzoo("run", "mlp+hinge", *small, "--out", "run")
+    result = ganzoo("run", "mlp+absolute", *small, "--out", "run")
     assert result.returncode == 0, result.stderr
-    assert '"ganzoo-hinge": "1.0"' in (tmp_path / "run/provenance.json").read_text()
+    assert '"ganzoo-absolute": "1.0"' in (tmp_path / "run/provenance.json").read_text()
 
 
 def test_every_hook_is_documented():

@@ -1,4 +1,5 @@
-"""Registers the classic losses (`minimax`, `non-saturating`, `wgan-gp`) and gradient penalties (`gp`, `r1`, `r2`)."""
+"""Registers losses (`minimax`, `non-saturating`, `wgan-gp`, `wgan`, `lsgan`, `hinge`, `relativistic`) and gradient
+penalties (`gp`, `dragan`, `r1`, `r2`)."""
 
 from __future__ import annotations
 
@@ -12,10 +13,31 @@ GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.26
 GULRAJANI = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs, arXiv:1704.00028"
 MESCHEDER = "Mescheder, Geiger, Nowozin 2018, Which Training Methods for GANs do actually Converge?, arXiv:1801.04406"
 
+ARJOVSKY = "Arjovsky, Chintala, Bottou 2017, Wasserstein GAN, arXiv:1701.07875"
+MAO = "Mao et al. 2017, Least Squares Generative Adversarial Networks, arXiv:1611.04076"
+LIM = "Lim, Ye 2017, Geometric GAN, arXiv:1705.02894"
+JOLICOEUR = "Jolicoeur-Martineau 2019, The relativistic discriminator, arXiv:1807.00734"
+KODALI = "Kodali et al. 2017, On Convergence and Stability of GANs, arXiv:1705.07215"
+
+
+@dataclass
+class WGANParams:
+    clip: float = param(0.01, "every weight of the critic is kept in [-clip, clip]")
+
+    def __post_init__(self) -> None:
+        if not self.clip > 0:
+            raise ValueError(f"clip is {self.clip}, must be above 0")
+
 
 @dataclass
 class GPParams(PenaltyParams):
     weight: float = param(10.0, "lambda, 10 throughout the paper")
+
+
+@dataclass
+class DRAGANParams(PenaltyParams):
+    weight: float = param(10.0, "lambda, 10 in the paper")
+    noise: float = param(0.5, "deviation of the noise around real pictures, as a share of the pictures' own")
 
 
 @dataclass
@@ -62,6 +84,54 @@ def register_losses(register: Callable[[LossEntry], None]) -> None:
             defaults={"optimizer.generator.betas": [0.0, 0.9], "optimizer.discriminator.betas": [0.0, 0.9]},
         )
     )
+    register(
+        LossEntry(
+            name="wgan",
+            summary="Wasserstein distance estimated by a critic, kept near Lipschitz by clipping its weights",
+            paper=ARJOVSKY,
+            target="ganzoo_losses.losses:ClippedWasserstein",
+            params=WGANParams,
+            formula="D: E[d_fake] - E[d_real], then weights clipped to [-clip, clip]; G: -E[d_fake]",
+            discriminator_steps=5,
+            zero_is_border=False,
+            # The paper warns of momentum and takes RMSProp at 5e-5, which is Adam without its first moment.
+            defaults={
+                "optimizer.generator.betas": [0.0, 0.99],
+                "optimizer.generator.lr": 5e-5,
+                "optimizer.discriminator.betas": [0.0, 0.99],
+                "optimizer.discriminator.lr": 5e-5,
+            },
+        )
+    )
+    register(
+        LossEntry(
+            name="lsgan",
+            summary="Least squares: fakes to -1, real pictures to 1, the generator to the border between",
+            paper=MAO,
+            target="ganzoo_losses.losses:LeastSquares",
+            formula="D: E[(d_real - 1)^2] / 2 + E[(d_fake + 1)^2] / 2; G: E[d_fake^2] / 2",
+        )
+    )
+    register(
+        LossEntry(
+            name="hinge",
+            summary="Margins of 1 on both sides: what is told apart well enough teaches no more",
+            paper=LIM,
+            target="ganzoo_losses.losses:Hinge",
+            formula="D: E[max(0, 1 - d_real)] + E[max(0, 1 + d_fake)]; G: -E[d_fake]",
+        )
+    )
+    register(
+        LossEntry(
+            name="relativistic",
+            summary="The logistic loss of pairs: is this real picture more real than that fake?",
+            paper=JOLICOEUR,
+            target="ganzoo_losses.losses:Relativistic",
+            formula="D: E[log(1 + exp(d_fake - d_real))]; G: E[log(1 + exp(d_real - d_fake))]",
+            zero_is_border=False,
+            generator_needs_real=True,
+        )
+    )
 
 
 @hookimpl
@@ -75,6 +145,17 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
             target="ganzoo_losses.penalties:GradientPenalty",
             params=GPParams,
             formula="weight * E[(|grad D(x)| - 1)^2], x = e real + (1 - e) fake, e uniform in [0, 1]",
+            needs=per_sample,
+        )
+    )
+    register(
+        PenaltyEntry(
+            name="dragan",
+            summary="Pulls the gradient's norm to 1 around real pictures",
+            paper=KODALI,
+            target="ganzoo_losses.penalties:DRAGAN",
+            params=DRAGANParams,
+            formula="weight * E[(|grad D(x)| - 1)^2], x = real + normal noise",
             needs=per_sample,
         )
     )

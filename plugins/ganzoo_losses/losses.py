@@ -3,10 +3,12 @@ which neither over- nor underflow."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
-from ganzoo.interfaces import Loss
+from ganzoo.interfaces import Discriminator, Loss
+from ganzoo_losses import WGANParams
 
 
 class Minimax(Loss):
@@ -35,3 +37,49 @@ class Wasserstein(Loss):
 
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
         return -d_fake.mean()
+
+
+class ClippedWasserstein(Wasserstein):
+    """The same distance, the critic kept Lipschitz by clipping its weights (Arjovsky et al. 2017, algorithm 1)."""
+
+    params: WGANParams
+
+    def constrain(self, discriminator: Discriminator) -> None:
+        """Every weight into [-clip, clip]."""
+        torch._foreach_clamp_min_(list(discriminator.parameters()), -self.params.clip)
+        torch._foreach_clamp_max_(list(discriminator.parameters()), self.params.clip)
+
+
+class LeastSquares(Loss):
+    """Mao et al. 2017, eq. 2 with (a, b, c) = (-1, 1, 0): fake -1, real 1, and the generator aims at the border.
+
+    Of the paper's two codings this is the one that minimises Pearson's chi-squared divergence, and the one whose
+    border is a logit of 0; with (0, 1, 1) it would be 0.5.
+    """
+
+    def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
+        return ((d_real - 1).square().mean() + (d_fake + 1).square().mean()) / 2
+
+    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
+        return d_fake.square().mean() / 2
+
+
+class Hinge(Loss):
+    """Margins of 1 on both sides (Lim, Ye 2017, eq. 7 and 8; Miyato et al. 2018, eq. 16 and 17)."""
+
+    def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
+        return relu(1 - d_real).mean() + relu(1 + d_fake).mean()
+
+    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
+        return -d_fake.mean()
+
+
+class Relativistic(Loss):
+    """Each fake is judged against a real picture (Jolicoeur-Martineau 2019; RpGAN in Huang et al. 2024, eq. 2)."""
+
+    def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
+        return softplus(d_fake - d_real).mean()
+
+    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
+        assert d_real is not None  # the entry says generator_needs_real
+        return softplus(d_real - d_fake).mean()

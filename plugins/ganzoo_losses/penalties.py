@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Penalty, PenaltyInputs
+from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal
+from ganzoo_losses import DRAGANParams
 
 # Under the root, so that its slope stays finite where the gradient vanishes. 1e-12 shifts a norm near 1 by half of
 # that, far below float32's resolution.
@@ -23,6 +24,11 @@ def squared_gradient_norm(pictures: Tensor, inputs: PenaltyInputs) -> Tensor:
     return gradient.float().square().flatten(1).sum(1)
 
 
+def distance_from_one(squared_norm: Tensor) -> Tensor:
+    """``(norm - 1)^2`` of each squared norm ``(N,)``."""
+    return ((squared_norm + EPSILON).sqrt() - 1).square()
+
+
 class GradientPenalty(Penalty):
     """``(|grad D(x)| - 1)^2`` on lines from fake to real (Gulrajani et al. 2017, eq. 3). Without rng: at midpoints."""
 
@@ -32,8 +38,21 @@ class GradientPenalty(Penalty):
             share = real.new_full((len(real), 1, 1, 1), 0.5)
         else:
             share = torch.rand(len(real), 1, 1, 1, generator=rng, device=rng.device).to(real)
-        norm = (squared_gradient_norm(fake.lerp(real, share), inputs) + EPSILON).sqrt()
-        return (norm - 1).square()
+        return distance_from_one(squared_gradient_norm(fake.lerp(real, share), inputs))
+
+
+class DRAGAN(Penalty):
+    """``(|grad D(x)| - 1)^2`` around real pictures (Kodali et al. 2017, sec. 2.3). Without rng: at them.
+
+    The noise is normal; its deviation is a share of that of all pixels of the batch.
+    """
+
+    params: DRAGANParams
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        real = inputs.real.detach()
+        noise = draw_normal(tuple(real.shape), inputs.rng, real)
+        return distance_from_one(squared_gradient_norm(real + self.params.noise * real.std() * noise, inputs))
 
 
 class R1(Penalty):

@@ -40,7 +40,7 @@ def test_malformed_recipes_state_the_grammar(registry, text):
     ("text", "says"),
     [
         ("dcgna+minimax", "did you mean dcgan"),
-        ("dcgan+wgan", "did you mean wgan-gp"),
+        ("dcgan+wgan-pg", "did you mean wgan-gp"),
         ("dcgan+gp", "'gp' is a penalty, expected a loss"),
         ("minimax+dcgan", "'minimax' is a loss, expected an architecture"),
         ("dcgan+minimax+wgan-gp", "'wgan-gp' is a loss, expected a penalty"),

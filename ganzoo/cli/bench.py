@@ -9,7 +9,11 @@ import typer
 
 from ganzoo.errors import GanzooError
 
-app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    short_help="Train and score a grid; verify records; write the leaderboard.",
+)
 RESULTS = Path("benchmarks/results")
 
 ListOption = list[str] | None

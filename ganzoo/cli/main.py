@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
+from ganzoo import __version__
 from ganzoo.cli import bench, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
     name="ganzoo",
     help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored with FID.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog="--version prints the version; --debug, anywhere on the line, shows tracebacks.",
 )
 app.command("run")(training.run)
 app.command("resume")(training.resume)
@@ -32,16 +33,9 @@ app.command("plugins")(zoo.plugins)
 app.add_typer(bench.app, name="bench")
 
 
-@app.callback(invoke_without_command=True)
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (anywhere on the line).")] = False,
-) -> None:
-    if version:
-        from ganzoo import __version__
-
-        typer.echo(f"ganzoo {__version__}")
-        raise typer.Exit
+@app.callback()
+def options() -> None:
+    """Without options of its own: typer reads any value through pydantic, whose import `ganzoo list` can spare."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -49,8 +43,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments or bool(os.environ.get("GANZOO_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
+    if arguments[:1] == ["--version"]:
+        typer.echo(f"ganzoo {__version__}")
+        sys.exit(0)
     try:
-        code = app(arguments, prog_name="ganzoo", standalone_mode=False)
+        code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
         if debug:
             raise

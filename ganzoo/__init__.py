@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ganzoo.entries import (
     ArchitectureEntry,
+    AugmentationEntry,
     DatasetEntry,
     LauncherEntry,
     LossEntry,
@@ -26,6 +27,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 
 __all__ = [
     "ArchitectureEntry",
+    "AugmentationEntry",
     "DatasetEntry",
     "GanzooError",
     "LauncherEntry",

@@ -10,7 +10,7 @@ from torch import nn
 from ganzoo.config import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import Discriminator, Generator, Loss
+from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
 from ganzoo.registry import load_target
 from ganzoo.step import ScheduledPenalty
 
@@ -23,6 +23,7 @@ class Model:
     discriminator: Discriminator
     loss: Loss
     penalties: tuple[ScheduledPenalty, ...]
+    augmentation: Augmentation | None = None
 
 
 def build_model(config: Config, picture: PictureSpec) -> Model:
@@ -47,7 +48,10 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
         params = getattr(values.penalties, entry.name.replace("-", "_"))
         penalty = load_target(entry.target)(params)
         penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
-    return Model(generator, discriminator, load_target(recipe.loss.target)(values.loss), tuple(penalties))
+    augmentation = None
+    if recipe.augmentation:
+        augmentation = load_target(recipe.augmentation.target)(picture, values.augmentation)
+    return Model(generator, discriminator, load_target(recipe.loss.target)(values.loss), tuple(penalties), augmentation)
 
 
 def check_picture(config: Config, picture: PictureSpec) -> None:

@@ -135,6 +135,20 @@ class PenaltyEntry(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AugmentationEntry(Entry):
+    """Changes what the discriminator is shown, real and generated pictures alike; named in a recipe like a penalty.
+
+    reads_border: adapts to the side of 0 on which logits fall, so the loss must put the border there.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+    target: str
+    params: type = NoParams
+    reads_border: bool = False
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetEntry(Entry):
     """A source of pictures.
 
@@ -194,6 +208,7 @@ KINDS: tuple[type[Entry], ...] = (
     ArchitectureEntry,
     LossEntry,
     PenaltyEntry,
+    AugmentationEntry,
     DatasetEntry,
     MetricEntry,
     LauncherEntry,

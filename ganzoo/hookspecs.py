@@ -13,7 +13,15 @@ from typing import Any
 
 import pluggy
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, LauncherEntry, LossEntry, MetricEntry, PenaltyEntry
+from ganzoo.entries import (
+    ArchitectureEntry,
+    AugmentationEntry,
+    DatasetEntry,
+    LauncherEntry,
+    LossEntry,
+    MetricEntry,
+    PenaltyEntry,
+)
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
@@ -32,6 +40,11 @@ def register_losses(register: Callable[[LossEntry], None]) -> None:
 @hookspec
 def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
     """Register penalties on the discriminator or the generator."""
+
+
+@hookspec
+def register_augmentations(register: Callable[[AugmentationEntry], None]) -> None:
+    """Register changes to the pictures that the discriminator is shown."""
 
 
 @hookspec

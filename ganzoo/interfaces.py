@@ -31,6 +31,11 @@ def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tenso
     return torch.randn(shape, generator=rng, device=rng.device).to(device=like.device, dtype=like.dtype)
 
 
+def draw_uniform(shape: tuple[int, ...], rng: torch.Generator, like: Tensor) -> Tensor:
+    """Uniform numbers in [0, 1) on ``like``'s device and in its dtype, drawn on the generator's own device."""
+    return torch.rand(shape, generator=rng, device=rng.device).to(device=like.device, dtype=like.dtype)
+
+
 class Generator(nn.Module, ABC):
     """Latents to pictures.
 
@@ -122,6 +127,30 @@ class Penalty(ABC):
         """The unweighted penalty of each sample, ``(N,)``, float32, differentiable."""
 
 
+class Augmentation(nn.Module, ABC):
+    """What the discriminator sees instead of the pictures, real and generated. Constructed as ``cls(picture, params)``.
+
+    ``strength`` is a scalar buffer in [0, 1], logged and kept in checkpoints with all other buffers.
+    """
+
+    strength: Tensor
+
+    def __init__(self, picture: PictureSpec, params: Any) -> None:
+        super().__init__()
+        self.picture, self.params = picture, params
+        self.register_buffer("strength", torch.ones(()))
+
+    @abstractmethod
+    def forward(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
+        """Pictures ``(N, C, H, W)``, float32, to pictures of the same shape, each changed by draws of its own.
+
+        Differentiable twice with respect to the pictures, so that gradient penalties work through it.
+        """
+
+    def adapt(self, d_real: Tensor) -> None:
+        """Called without gradients after each step of the discriminator, with its logits ``(N,)`` of real pictures."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """One picture as a source delivers it: a name for messages, uint8 ``(H, W, C)``, and a label or None."""
@@ -175,6 +204,7 @@ class Metric(ABC):
 
 
 __all__ = [
+    "Augmentation",
     "BadPicture",
     "DataSource",
     "Discriminator",
@@ -187,4 +217,5 @@ __all__ = [
     "Picture",
     "PictureSpec",
     "draw_normal",
+    "draw_uniform",
 ]

@@ -86,6 +86,8 @@ class Loop:
         for network in (model.generator, model.discriminator):
             network.to(device).to(memory_format=torch.channels_last)
             network.train()
+        if model.augmentation is not None:
+            model.augmentation.to(device)
         self.ema = ModelEmaV3(model.generator)
         self.optimizer_g = _optimizer(model.generator, values.optimizer.generator)
         self.optimizer_d = _optimizer(model.discriminator, values.optimizer.discriminator)
@@ -103,6 +105,7 @@ class Loop:
             statistics=self.statistics,
             bf16=wants_bf16(self.settings.precision, device),
             clip_grad=self.settings.clip_grad,
+            augmentation=model.augmentation,
         )
 
     @property
@@ -154,6 +157,8 @@ class Loop:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of this very configuration. Raises GanzooError where it does not fit."""
         self.load_weights(checkpoint)
+        if self.model.augmentation is not None:
+            checkpoint.load_weights("augmentation", self.model.augmentation)
         state = checkpoint.load_state()
         self.optimizer_g.load_state_dict(state["optimizer_g"])
         self.optimizer_d.load_state_dict(state["optimizer_d"])
@@ -163,7 +168,7 @@ class Loop:
         self.folder.rewind(self.counters.shown)
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
-        """Take the networks' weights alone."""
+        """Take the two networks' weights and the average, nothing else."""
         for name, network in self._networks().items():
             checkpoint.load_weights(name, network)
 
@@ -238,7 +243,10 @@ class Loop:
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
         }
-        checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._networks(), state)
+        modules: dict[str, torch.nn.Module] = {**self._networks()}
+        if self.model.augmentation is not None:
+            modules["augmentation"] = self.model.augmentation
+        checkpoint = write_checkpoint(self.folder.checkpoints, meta, modules, state)
         pictures = torch.cat(list(sample(self.generator, GRID**2, seed=self.config.values.seed)))
         image = grid(pictures, GRID)
         save_picture(image, self.folder.samples / f"{checkpoint.path.name}.png")

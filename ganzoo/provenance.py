@@ -21,8 +21,7 @@ PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safeten
 def provenance(config: Config, registry: Registry, device: torch.device, fingerprint: str) -> dict[str, Any]:
     """What ``provenance.json`` holds."""
     recipe = config.recipe
-    owners = [registry.owner(entry) for entry in (recipe.generator, recipe.discriminator, recipe.loss,
-                                                  *recipe.penalties, config.dataset)]  # fmt: skip
+    owners = [registry.owner(entry) for entry in (*recipe.parts, config.dataset)]
     return {
         "recipe": str(recipe),
         "seed": config.values.seed,

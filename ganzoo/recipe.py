@@ -1,19 +1,19 @@
-"""The grammar of a combination: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...]``."""
+"""The grammar of a combination: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION]``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganzoo.entries import ArchitectureEntry, LossEntry, Needs, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, AugmentationEntry, Entry, LossEntry, Needs, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 
-GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...], for example dcgan+wgan-gp"
+GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION], for example dcgan+wgan-gp"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A combination, looked up: whose generator, whose discriminator, which loss and penalties.
+    """A combination, looked up: whose generator, whose discriminator, which loss, penalties and augmentation.
 
     ``penalties`` holds those the loss brings first, then those of the recipe.
     """
@@ -22,6 +22,13 @@ class Recipe:
     discriminator: ArchitectureEntry
     loss: LossEntry
     penalties: tuple[PenaltyEntry, ...]
+    augmentation: AugmentationEntry | None = None
+
+    @property
+    def parts(self) -> tuple[Entry, ...]:
+        """Every entry of the combination."""
+        extra = (self.augmentation,) if self.augmentation else ()
+        return (self.generator, self.discriminator, *self.rules, *extra)
 
     @property
     def rules(self) -> tuple[LossEntry | PenaltyEntry, ...]:
@@ -42,7 +49,8 @@ class Recipe:
         if self.discriminator is not self.generator:
             name += f"/{self.discriminator.name}"
         own = [p.name for p in self.penalties if p.name not in self.loss.penalties]
-        return "+".join([name, self.loss.name, *own])
+        augmentation = [self.augmentation.name] if self.augmentation else []
+        return "+".join([name, self.loss.name, *own, *augmentation])
 
 
 def parse_recipe(text: str, registry: Registry) -> Recipe:
@@ -58,7 +66,18 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
     generator = registry.get(ArchitectureEntry, names[0])
     discriminator = registry.get(ArchitectureEntry, names[-1])
     loss = registry.get(LossEntry, rest[0])
-    penalties = tuple(dict.fromkeys([*loss.penalties, *rest[1:]]))
     if len(set(rest[1:])) < len(rest[1:]):
-        raise GanzooError(f"recipe {text!r} names a penalty twice")
-    return Recipe(generator, discriminator, loss, tuple(registry.get(PenaltyEntry, name) for name in penalties))
+        raise GanzooError(f"recipe {text!r} names a part twice")
+    extras = [registry.get_one_of((PenaltyEntry, AugmentationEntry), name) for name in rest[1:]]
+    brought = [registry.get(PenaltyEntry, name) for name in loss.penalties]
+    penalties = {entry.name: entry for entry in [*brought, *extras] if isinstance(entry, PenaltyEntry)}
+    augmentations = [entry for entry in extras if isinstance(entry, AugmentationEntry)]
+    if len(augmentations) > 1:
+        raise GanzooError(f"recipe {text!r} names {len(augmentations)} augmentations; one is as many as there can be")
+    augmentation = augmentations[0] if augmentations else None
+    if augmentation and augmentation.reads_border and not loss.zero_is_border:
+        raise GanzooError(
+            f"recipe {text!r}: {augmentation.name} adapts to which logits are above 0, where {loss.name} puts no "
+            "border; choose another loss or augmentation"
+        )
+    return Recipe(generator, discriminator, loss, tuple(penalties.values()), augmentation)

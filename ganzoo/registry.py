@@ -25,6 +25,7 @@ REGISTRATION = {
     "register_architectures": "architecture",
     "register_losses": "loss",
     "register_penalties": "penalty",
+    "register_augmentations": "augmentation",
     "register_datasets": "dataset",
     "register_metrics": "metric",
     "register_launchers": "launcher",
@@ -122,19 +123,25 @@ class Registry:
 
     def get(self, cls: type[E], name: str) -> E:
         """The entry of that kind and name. Raises GanzooError with the nearest names and what is installed."""
-        found = self.entries[cls.kind].get(name)
-        if found is not None:
-            return cast(E, found)
-        article = "an" if cls.kind[0] in "aeiou" else "a"
+        return cast(E, self.get_one_of((cls,), name))
+
+    def get_one_of(self, kinds: tuple[type[Entry], ...], name: str) -> Entry:
+        """The entry of that name in the only one of these kinds that has it. Raises GanzooError as :meth:`get` does."""
+        known = {cls.kind: self.entries[cls.kind] for cls in kinds}
+        found = [kind for kind, entries in known.items() if name in entries]
+        if len(found) == 1:
+            return known[found[0]][name]
         elsewhere = [kind for kind, entries in self.entries.items() if name in entries]
-        if elsewhere:
-            problem = f"{name!r} is a {elsewhere[0]}, expected {article} {cls.kind}"
+        if found:
+            problem = f"{name!r} is {' and '.join(map(_one, found))}"
+        elif elsewhere:
+            problem = f"{name!r} is {_one(elsewhere[0])}, expected {' or '.join(map(_one, known))}"
         else:
-            problem = f"unknown {cls.kind} {name!r}"
-            near = difflib.get_close_matches(name, self.entries[cls.kind], n=2, cutoff=0.5)
+            problem = f"unknown {' or '.join(known)} {name!r}"
+            near = difflib.get_close_matches(name, [n for entries in known.values() for n in entries], n=2, cutoff=0.5)
             if near:
                 problem += f"; did you mean {' or '.join(near)}?"
-        installed = ", ".join(sorted(self.entries[cls.kind])) or "none"
+        installed = ", ".join(sorted(n for entries in known.values() for n in entries)) or "none"
         failed = [p.distribution for p in self.plugins if p.error]
         hint = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
         raise GanzooError(f"{problem} (installed: {installed}){hint}")
@@ -162,6 +169,10 @@ def load_target(target: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise GanzooError(f"cannot load {target!r}: {_reason(error)}; reinstall the plugin it belongs to") from error
+
+
+def _one(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

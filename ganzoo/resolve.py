@@ -67,6 +67,8 @@ def _schema(recipe: Recipe, text: str) -> DictConfig:
         "loss": recipe.loss.params,
         "penalties": penalties,
     }
+    if recipe.augmentation:
+        parts["augmentation"] = recipe.augmentation.params
     fields = [(name, cls, field(default_factory=cls)) for name, cls in parts.items()]
     return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=text))
 
@@ -93,6 +95,7 @@ def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, d
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),
+        *((part.name, part.defaults) for part in [recipe.augmentation] if part),
         *by_network(recipe.generator.tuned.get(loss, {}), recipe.discriminator.tuned.get(loss, {})),
     ]
     return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty, PenaltyInputs
+from ganzoo.augmented import Augmented
+from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
 from ganzoo.statistics import Statistics
 
 
@@ -48,8 +49,10 @@ class TrainingStep:
         statistics: Statistics,
         bf16: bool = False,
         clip_grad: float | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        self.generator, self.discriminator, self.loss = generator, discriminator, loss
+        self.generator, self.loss, self.augmentation = generator, loss, augmentation
+        self.discriminator = Augmented(discriminator, augmentation) if augmentation else discriminator
         self.generator_needs_real = generator_needs_real
         self.optimizer_g, self.optimizer_d = optimizer_g, optimizer_d
         self.rng, self.statistics = rng, statistics
@@ -69,6 +72,9 @@ class TrainingStep:
         self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
         with torch.no_grad():
             self.loss.constrain(self.discriminator)
+            if self.augmentation is not None:
+                self.augmentation.adapt(d_real.detach())
+                self.statistics.add("augmentation", self.augmentation.strength)
         self.statistics.add_logits(d_real, d_fake)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:

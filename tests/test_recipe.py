@@ -43,9 +43,9 @@ def test_malformed_recipes_state_the_grammar(registry, text):
         ("dcgan+wgan-pg", "did you mean wgan-gp"),
         ("dcgan+gp", "'gp' is a penalty, expected a loss"),
         ("minimax+dcgan", "'minimax' is a loss, expected an architecture"),
-        ("dcgan+minimax+wgan-gp", "'wgan-gp' is a loss, expected a penalty"),
+        ("dcgan+minimax+wgan-gp", "'wgan-gp' is a loss, expected a penalty or an augmentation"),
         ("dcgan+minimax+r1+r1", "twice"),
-        ("zzz+minimax", "installed: dcgan, mlp, stylegan-lite"),
+        ("zzz+minimax", "installed: dcgan, mlp, sngan, stylegan-lite"),
     ],
 )
 def test_unknown_parts_are_explained(registry, text, says):

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams, check_picture, split_size
+from ganzoo.sizes import split_size
+from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams, check_picture
 from ganzoo_stylegan_lite.networks import (
     EqualConv,
     StyledConv,

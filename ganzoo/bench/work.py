@@ -136,8 +136,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
 
 def failed_record(job: Job, registry: Registry, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
     """A row that says why there is nothing to show."""
-    parts = (recipe.generator, recipe.discriminator, recipe.loss, *recipe.penalties)
-    owners = [registry.owner(entry) for entry in parts]
+    owners = [registry.owner(entry) for entry in recipe.parts]
     log = read_jsonl(job.folder / "run" / "log.jsonl")
     last = log[-1] if log else {}
     return _described(
@@ -177,7 +176,7 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
         discriminator=recipe.discriminator.name,
         loss=recipe.loss.name,
         penalties=[entry.name for entry in recipe.penalties],
-        augmentation="",
+        augmentation=recipe.augmentation.name if recipe.augmentation else "",
         data=job.cell.data,
         seed=job.cell.seed,
         budget=Budget(

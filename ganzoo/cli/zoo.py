@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, AugmentationEntry, DatasetEntry, Entry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 
@@ -15,7 +15,7 @@ PLURALS = {"loss": "losses", "penalty": "penalties"}
 
 
 def list_zoo() -> None:
-    """List architectures, losses, penalties, data sets and metrics."""
+    """List architectures, losses, penalties, augmentations, data sets and metrics."""
     registry = Registry.load()
     width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
     for kind, entries in registry.entries.items():
@@ -84,6 +84,8 @@ def _facts(entry: Entry) -> list[str]:
             facts.append(f"brings: {', '.join(entry.penalties)}")
     if isinstance(entry, PenaltyEntry):
         facts.append(f"regularises the {entry.network}")
+    if isinstance(entry, AugmentationEntry) and entry.reads_border:
+        facts.append("needs a loss that puts the border between real and fake at 0")
     if isinstance(entry, DatasetEntry):
         if entry.picture:
             picture = entry.picture
@@ -105,6 +107,8 @@ def _params(entry: Entry) -> list[tuple[str, type]]:
         found = [("loss", entry.params)]
     elif isinstance(entry, PenaltyEntry):
         found = [(f"penalties.{entry.name.replace('-', '_')}", entry.params)]
+    elif isinstance(entry, AugmentationEntry):
+        found = [("augmentation", entry.params)]
     else:
         found = []
     return [(title, params) for title, params in found if fields(params)]
@@ -126,7 +130,7 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo run {entry.name}+{any_of('loss')}"
     if isinstance(entry, LossEntry):
         return f"ganzoo run {any_of('architecture')}+{entry.name}"
-    if isinstance(entry, PenaltyEntry):
+    if isinstance(entry, (PenaltyEntry, AugmentationEntry)):
         return f"ganzoo run {any_of('architecture')}+{any_of('loss')}+{entry.name}"
     if isinstance(entry, DatasetEntry):
         location = ":PATH" if entry.takes_location else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
 from ganzoo.entries import param
+from ganzoo.sizes import split_size
 
 NORMS = ("auto", "batch", "layer", "spectral", "none")
 
@@ -39,16 +40,6 @@ class DiscriminatorParams:
         _at_least(self, 0, "refine")
         if self.norm not in NORMS:
             raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
-
-
-def split_size(size: int) -> tuple[int, int]:
-    """``size = base * 2**halvings`` with base 4 to 7. ValueError where it cannot be."""
-    halvings = 0
-    while size % 2 == 0 and size >= 8:
-        size, halvings = size // 2, halvings + 1
-    if halvings < 1 or not 4 <= size < 8:
-        raise ValueError("the size must be 4, 5, 6 or 7 times a power of two (8, 28, 32, 48, 64, ...)")
-    return size, halvings
 
 
 def check_picture(picture: PictureSpec) -> None:

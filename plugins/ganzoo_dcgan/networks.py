@@ -12,7 +12,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo_dcgan import DiscriminatorParams, GeneratorParams, split_size
+from ganzoo.sizes import split_size
+from ganzoo_dcgan import DiscriminatorParams, GeneratorParams
 
 
 def _init(module: nn.Module) -> None:

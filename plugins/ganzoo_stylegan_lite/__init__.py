@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
 from ganzoo.entries import param
+from ganzoo.sizes import split_size
 
 
 @dataclass
@@ -40,16 +41,6 @@ def _check_positive(params: object, *names: str) -> None:
     for name in names:
         if getattr(params, name) < 1:
             raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
-
-
-def split_size(size: int) -> tuple[int, int]:
-    """``size = base * 2**doublings`` with base 4 to 7, doublings 1 or more. ValueError where it cannot be."""
-    base, doublings = size, 0
-    while base >= 8 and base % 2 == 0:
-        base, doublings = base // 2, doublings + 1
-    if doublings < 1 or not 4 <= base <= 7:
-        raise ValueError(f"size {size} is not 4, 5, 6 or 7 doubled once or more (8, 28, 32, 48, 64, ...)")
-    return base, doublings
 
 
 def check_picture(picture: PictureSpec) -> None:

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator, draw_normal
-from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams, split_size
+from ganzoo.sizes import split_size
+from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 
 SLOPE = 0.2
 MEAN_DECAY = 0.995  # of w's running mean (Karras et al. 2019, app. B)

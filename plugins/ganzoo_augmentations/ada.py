@@ -1,0 +1,183 @@
+"""Adaptive augmentation (Karras et al. 2020, arXiv:2006.06676, sec. 3 and app. B): blit, geometry and colour.
+
+Lighter than the paper in one thing: pictures are resampled bilinearly, without its wavelet filters. The sampling is
+written with ``gather``, which can be differentiated twice; ``grid_sample`` cannot.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ganzoo.entries import PictureSpec
+from ganzoo.interfaces import Augmentation, draw_normal, draw_uniform
+from ganzoo_augmentations import ADAParams
+
+# Strengths of each transformation (app. B, table in its algorithm).
+SHIFT = 0.125  # of the size, at most, and the deviation of the fractional shift
+SCALE = 0.2 * math.log(2)  # deviation of the logarithm
+BRIGHTNESS = 0.2
+CONTRAST = 0.5 * math.log(2)
+SATURATION = 1.0 * math.log(2)
+HORIZON = 4  # steps over which the overfitting heuristic is smoothed
+
+
+class ADA(Augmentation):
+    """Each transformation is applied to each picture with probability ``strength``, which :meth:`adapt` steers."""
+
+    params: ADAParams
+    sign: Tensor
+
+    def __init__(self, picture: PictureSpec, params: ADAParams) -> None:
+        super().__init__(picture, params)
+        self.strength.fill_(params.start)
+        self.register_buffer("sign", torch.tensor(params.target))
+
+    def adapt(self, d_real: Tensor) -> None:
+        """One step of the strength, by the mean sign of the real logits (eq. 1, r_t)."""
+        self.sign.lerp_(d_real.sign().mean(), 1 / HORIZON)
+        step = len(d_real) / (self.params.kimg * 1000)
+        self.strength.add_((self.sign - self.params.target).sign(), alpha=step).clamp_(0, 1)
+
+    def forward(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
+        chance = Chance(pictures, self.strength, rng)
+        if self.params.blit or self.params.geometry:
+            matrix = identity(pictures)
+            if self.params.blit:
+                matrix = blit(chance, pictures.shape[-1]) @ matrix
+            if self.params.geometry:
+                matrix = geometry(chance, pictures.shape[-1]) @ matrix
+            pictures = warp(pictures, matrix)
+        if self.params.colour:
+            pictures = colour(pictures, chance)
+        return pictures
+
+
+class Chance:
+    """Draws ``(N,)`` for one batch that, but for a share of the pictures, are the value that changes nothing."""
+
+    def __init__(self, pictures: Tensor, strength: Tensor, rng: torch.Generator) -> None:
+        self.like, self.strength, self.rng = pictures, strength, rng
+
+    def uniform(self, low: float, high: float, nothing: float = 0.0, strength: Tensor | None = None) -> Tensor:
+        draw = draw_uniform((len(self.like), 2), self.rng, self.like)
+        return self._pick(draw[:, 0], low + (high - low) * draw[:, 1], nothing, strength)
+
+    def normal(self, deviation: float) -> Tensor:
+        draw = draw_uniform((len(self.like),), self.rng, self.like)
+        return self._pick(draw, deviation * draw_normal((len(self.like),), self.rng, self.like), 0.0, None)
+
+    def lognormal(self, deviation: float) -> Tensor:
+        return self.normal(deviation).exp()
+
+    def choice(self, count: int) -> Tensor:
+        """0 to count - 1; 0 changes nothing."""
+        return self.uniform(0, count).floor().clamp(max=count - 1)
+
+    def _pick(self, draw: Tensor, value: Tensor, nothing: float, strength: Tensor | None) -> Tensor:
+        return torch.where(draw < (self.strength if strength is None else strength), value, nothing)
+
+
+def blit(chance: Chance, size: int) -> Tensor:
+    """Flips, quarter turns and whole-pixel shifts ``(N, 3, 3)``."""
+    flip = 1 - 2 * chance.choice(2)
+    turn = rotation(chance.choice(4) * (math.pi / 2))
+    shift = translation(*((chance.uniform(-SHIFT, SHIFT) * size).round() for _ in range(2)))
+    return shift @ turn @ scaling(flip, torch.ones_like(flip))
+
+
+def geometry(chance: Chance, size: int) -> Tensor:
+    """Scaling, rotation, stretching, rotation, shift ``(N, 3, 3)``; the two rotations together have the strength."""
+    half = 1 - (1 - chance.strength).sqrt()
+    scale = chance.lognormal(SCALE)
+    before = rotation(chance.uniform(-math.pi, math.pi, strength=half))
+    stretch = chance.lognormal(SCALE)
+    after = rotation(chance.uniform(-math.pi, math.pi, strength=half))
+    shift = translation(*(chance.normal(SHIFT) * size for _ in range(2)))
+    return shift @ after @ scaling(stretch, 1 / stretch) @ before @ scaling(scale, scale)
+
+
+def warp(pictures: Tensor, matrix: Tensor) -> Tensor:
+    """Pictures ``(N, C, H, W)`` moved by matrices ``(N, 3, 3)`` about their centres, mirrored beyond their borders."""
+    count, channels, height, width = pictures.shape
+    ys = torch.arange(height, device=pictures.device, dtype=pictures.dtype) - (height - 1) / 2
+    xs = torch.arange(width, device=pictures.device, dtype=pictures.dtype) - (width - 1) / 2
+    grid = torch.stack([xs.repeat(height), ys.repeat_interleave(width), torch.ones_like(xs).repeat(height)])
+    source = inverse(matrix) @ grid  # where each pixel comes from
+    x0, x1, right = _between(source[:, 0] + (width - 1) / 2, width)
+    y0, y1, down = _between(source[:, 1] + (height - 1) / 2, height)
+    flat = pictures.flatten(2)
+
+    def at(y: Tensor, x: Tensor) -> Tensor:
+        return flat.gather(2, (y * width + x)[:, None].expand(-1, channels, -1))
+
+    right, down = right[:, None], down[:, None]
+    upper, lower = at(y0, x0).lerp(at(y0, x1), right), at(y1, x0).lerp(at(y1, x1), right)
+    return upper.lerp(lower, down).view(count, channels, height, width)
+
+
+def colour(pictures: Tensor, chance: Chance) -> Tensor:
+    """Brightness, contrast, inversion; of colour pictures also hue and saturation."""
+    brightness, contrast = chance.normal(BRIGHTNESS), chance.lognormal(CONTRAST)
+    sign = 1 - 2 * chance.choice(2)
+    if pictures.shape[1] != 3:
+        gain, offset = (sign * contrast)[:, None, None, None], (sign * contrast * brightness)[:, None, None, None]
+        return pictures * gain + offset
+    hue, saturation = chance.uniform(-math.pi, math.pi), chance.lognormal(SATURATION)
+    # About the grey axis: what lies along it, what lies across it, and that turned by a right angle.
+    axis = pictures.new_full((3,), 1 / math.sqrt(3))
+    along = torch.outer(axis, axis)
+    across = torch.eye(3, device=pictures.device, dtype=pictures.dtype) - along
+    turned = torch.linalg.cross(axis.expand(3, 3), torch.eye(3, device=pictures.device, dtype=pictures.dtype)).mT
+    gain, hue, saturation = (value[:, None, None] for value in (contrast, hue, saturation))
+    matrix = gain * (sign[:, None, None] * along + saturation * (hue.cos() * across + hue.sin() * turned))
+    moved = pictures.flatten(2) + brightness[:, None, None]
+    return (matrix @ moved).view_as(pictures)
+
+
+def identity(like: Tensor) -> Tensor:
+    """``(N, 3, 3)``."""
+    return torch.eye(3, device=like.device, dtype=like.dtype).expand(len(like), 3, 3)
+
+
+def scaling(x: Tensor, y: Tensor) -> Tensor:
+    """Factors ``(N,)`` as matrices ``(N, 3, 3)``."""
+    return torch.diag_embed(torch.stack([x, y, torch.ones_like(x)], 1))
+
+
+def rotation(angle: Tensor) -> Tensor:
+    """Radians ``(N,)`` as matrices ``(N, 3, 3)``."""
+    zero, one, cos, sin = torch.zeros_like(angle), torch.ones_like(angle), angle.cos(), angle.sin()
+    return torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).view(-1, 3, 3)
+
+
+def translation(x: Tensor, y: Tensor) -> Tensor:
+    """Pixels ``(N,)`` as matrices ``(N, 3, 3)``."""
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    return torch.stack([one, zero, x, zero, one, y, zero, zero, one], 1).view(-1, 3, 3)
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """Of ``(N, 3, 3)`` whose last row is 0 0 1: in closed form, since a solver would stop to check for errors."""
+    a, b, x = matrix[:, 0].unbind(1)
+    c, d, y = matrix[:, 1].unbind(1)
+    determinant = a * d - b * c
+    zero, one = torch.zeros_like(a), torch.ones_like(a)
+    rows = [d, -b, b * y - d * x, -c, a, c * x - a * y]
+    return torch.stack([*(row / determinant for row in rows), zero, zero, one], 1).view(-1, 3, 3)
+
+
+def _between(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Both neighbouring pixels of a place, mirrored into 0 to size - 1, and how far it is towards the second."""
+    low = place.floor()
+    first, second = (_mirror(neighbour.long(), size) for neighbour in (low, low + 1))
+    return first, second, place - low
+
+
+def _mirror(index: Tensor, size: int) -> Tensor:
+    """Mirrored at the borders, the outermost pixels not repeated: -1 is 1."""
+    period = 2 * (size - 1)
+    index = index.remainder(period)
+    return torch.minimum(index, period - index)

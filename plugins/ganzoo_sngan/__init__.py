@@ -1,0 +1,65 @@
+"""Registers `sngan`, the residual pair of Miyato et al. 2018."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
+from ganzoo.entries import param
+from ganzoo.sizes import split_size
+
+
+def _check_positive(params: object, *names: str) -> None:
+    for name in names:
+        if getattr(params, name) < 1:
+            raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
+
+
+@dataclass
+class GeneratorParams:
+    latent_dim: int = param(128, "numbers in one latent vector")
+    width: int = param(64, "channels of every block; 256 as published")
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "latent_dim", "width")
+
+
+@dataclass
+class DiscriminatorParams:
+    width: int = param(64, "channels of every block; 128 as published")
+    spectral: bool = param(True, "divide each layer's weight by its largest singular value")
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "width")
+
+
+def check_picture(picture: PictureSpec) -> None:
+    split_size(picture.size)
+
+
+@hookimpl
+def register_architectures(register: Callable[[ArchitectureEntry], None]) -> None:
+    register(
+        ArchitectureEntry(
+            name="sngan",
+            summary="Residual blocks, every layer of the discriminator spectrally normalised",
+            paper="Miyato et al. 2018, Spectral Normalization for Generative Adversarial Networks, arXiv:1802.05957",
+            generator="ganzoo_sngan.networks:SNGANGenerator",
+            discriminator="ganzoo_sngan.networks:SNGANDiscriminator",
+            generator_params=GeneratorParams,
+            discriminator_params=DiscriminatorParams,
+            check_picture=check_picture,
+            # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
+            defaults={
+                "loop.batch": 32,
+                "loop.schedule": "linear",
+                "loop.hold": 0.5,
+                "optimizer.generator.lr": 1e-3,
+                "optimizer.generator.betas": [0.0, 0.9],
+                "optimizer.discriminator.lr": 1e-3,
+                "optimizer.discriminator.betas": [0.0, 0.9],
+            },
+            tuned={"wgan-gp": {"loop.discriminator_steps": 1, "discriminator.spectral": False}},
+        )
+    )

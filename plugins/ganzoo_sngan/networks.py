@@ -1,0 +1,116 @@
+"""The residual pair for small pictures (Miyato et al. 2018, app. B.4, tables 3 and 4), at any size that doubles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ganzoo.entries import Needs, PictureSpec
+from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.sizes import split_size
+from ganzoo_sngan import DiscriminatorParams, GeneratorParams
+
+Wrap = Callable[[nn.Module], nn.Module]
+FLAT_BLOCKS = 2  # of the discriminator, after those that halve
+
+
+def _conv(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
+    """A convolution that keeps the size, initialised after Glorot and Bengio 2010, zero bias."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    nn.init.xavier_uniform_(layer.weight, gain)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class UpBlock(nn.Module):
+    """Normalise, ReLU, double, convolve; normalise, ReLU, convolve; plus the doubled input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+        self.conv1 = _conv(channels, channels, 3, math.sqrt(2))
+        self.conv2 = _conv(channels, channels, 3, math.sqrt(2))
+        self.shortcut = _conv(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv1(_double(F.relu(self.norm1(x))))
+        # A kernel of 1 and doubling commute; convolving first is four times cheaper.
+        return self.conv2(F.relu(self.norm2(y))) + _double(self.shortcut(x))
+
+
+class DownBlock(nn.Module):
+    """(ReLU,) convolve, ReLU, convolve(, halve); plus the input treated alike. ``first``: the input is a picture."""
+
+    def __init__(self, inputs: int, outputs: int, wrap: Wrap, *, first: bool = False, halve: bool = False) -> None:
+        super().__init__()
+        self.first, self.halve = first, halve
+        self.conv1 = wrap(_conv(inputs, outputs, 3, math.sqrt(2)))
+        self.conv2 = wrap(_conv(outputs, outputs, 3, math.sqrt(2)))
+        self.shortcut = wrap(_conv(inputs, outputs, 1)) if halve or inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
+        if not self.halve:
+            return y + self.shortcut(x)
+        # A kernel of 1 and the mean commute; halving first is four times cheaper.
+        return F.avg_pool2d(y, 2) + self.shortcut(F.avg_pool2d(x, 2))
+
+
+class SNGANGenerator(Generator):
+    """Latents ``(N, latent_dim)`` to ``base x base`` features, doubled block by block, tanh pixels."""
+
+    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+        super().__init__()
+        self.picture, self.latent_dim = picture, params.latent_dim
+        self.base, doublings = split_size(picture.size)
+        self.project = _linear(params.latent_dim, params.width * self.base**2)
+        self.blocks = nn.Sequential(*(UpBlock(params.width) for _ in range(doublings)))
+        self.norm = nn.BatchNorm2d(params.width)
+        self.to_pixels = _conv(params.width, picture.channels, 3)
+
+    def forward(
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        x = self.project(latents).unflatten(1, (-1, self.base, self.base))
+        return torch.tanh(self.to_pixels(F.relu(self.norm(self.blocks(x)))))
+
+
+class SNGANDiscriminator(Discriminator):
+    """Halving blocks, two that keep the size, the sum over all places, one logit. No sample sees another."""
+
+    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+        super().__init__()
+        self.picture = picture
+        wrap: Wrap = spectral_norm if params.spectral else nn.Identity()
+        _, halvings = split_size(picture.size)
+        blocks = [DownBlock(picture.channels, params.width, wrap, first=True, halve=True)]
+        # One halving less than the generator doubles, as published: 32 pixels come down to 8.
+        blocks += [DownBlock(params.width, params.width, wrap, halve=True) for _ in range(max(0, halvings - 2))]
+        blocks += [DownBlock(params.width, params.width, wrap) for _ in range(FLAT_BLOCKS)]
+        self.blocks = nn.Sequential(*blocks)
+        self.logit = wrap(_linear(params.width, 1))
+
+    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.logit(F.relu(self.blocks(pictures)).sum((2, 3))).squeeze(1)
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -1,0 +1,43 @@
+"""The lowest FID there is to reach: so many training pictures, instead of generated ones, against the reference.
+
+    python benchmarks/floor.py NAME COUNT [COUNT...]
+
+No generator gets below it but by chance or by copying; read results as their distance from it. On two CPU cores 10,000
+pictures take a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import torch
+
+from ganzoo.config import data_root
+from ganzoo.data.open import open_pictures, reference_split
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.frechet import frechet_distance
+from ganzoo.metrics.network import find_network
+from ganzoo.metrics.reader import Reader, array_chunks
+from ganzoo.metrics.reference import real_features
+from ganzoo.registry import Registry
+
+
+def main(name: str, counts: list[int]) -> None:
+    registry, root = Registry.load(), data_root(None)
+    train = open_pictures(registry, name, split="train", root=root).array
+    reference = open_pictures(registry, name, split=reference_split(registry, name), root=root)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    reader = Reader(find_network(None, root), "exact", device, ("2048",))
+    real, _ = real_features(reference, reader, root, whole=False)
+    drawn = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: max(counts)].sort().values
+    matrix = reader.read(array_chunks(train[drawn.numpy()]), len(drawn), "training pictures")["2048"]
+    shuffled = matrix[torch.randperm(len(matrix), generator=torch.Generator().manual_seed(1))]
+    for count in counts:
+        fid = frechet_distance(real.statistics, Features(count, matrix=shuffled[:count]).statistics)
+        print(f"{name}: {count} training pictures against {len(reference.array)}: FID {fid:.3f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: floor.py NAME COUNT [COUNT...]")
+    main(sys.argv[1], [int(count) for count in sys.argv[2:]])

@@ -27,8 +27,8 @@ SMALL = {
         "discriminator.width_max": 32,
         "optimizer.generator.lr": 4e-3,
         "optimizer.discriminator.lr": 4e-3,
-        "loop.batch": 16,
-        "loop.kimg": 16,
+        "loop.batch": 8,
+        "loop.kimg": 14,
     },
 }
 ALL = {

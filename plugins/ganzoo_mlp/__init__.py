@@ -23,6 +23,7 @@ class GeneratorParams:
 class DiscriminatorParams:
     width: int = param(256, "units of a hidden layer")
     layers: int = param(3, "hidden layers")
+    spectral: bool = param(False, "divide each layer's weight by its largest singular value (Miyato et al. 2018)")
 
     def __post_init__(self) -> None:
         _check_positive(self, "width", "layers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
@@ -59,6 +60,10 @@ class MLPDiscriminator(Discriminator):
             features = params.width
         self.body = nn.Sequential(*layers, nn.Linear(features, 1))
         self.apply(_init)
+        if params.spectral:
+            for layer in self.body:
+                if isinstance(layer, nn.Linear):
+                    spectral_norm(layer)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         return self.body(pictures).squeeze(1)

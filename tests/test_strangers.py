@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo import hookspecs
+from ganzoo.bench.record import read_record
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,21 +55,30 @@ def test_a_broken_distribution_does_not_hurt(ganzoo, tmp_path):
 
 
 def test_contributings_example_works_to_the_letter(ganzoo, tmp_path):
+    """Written out, built as a wheel, installed, explained, run, and a row of a grid: the core knows nothing of it."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    files = dict(re.findall(r"`(ganzoo_absolute/\w+\.py)`[^\n]*\n```python\n(.*?)```", text, re.DOTALL))
-    assert set(files) == {"ganzoo_absolute/__init__.py", "ganzoo_absolute/loss.py"}
+    files = dict(re.findall(r"`(pyproject\.toml|ganzoo_absolute/\w+\.py)`[^\n]*\n```\w+\n(.*?)```", text, re.DOTALL))
+    assert set(files) == {"pyproject.toml", "ganzoo_absolute/__init__.py", "ganzoo_absolute/loss.py"}
     for name, content in files.items():
-        (tmp_path / "site" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "site" / name).write_text(content)
-    entry_point = re.search(r'\[project\.entry-points\.ganzoo\]\n(\w+) = "(\w+)"', text)
-    assert entry_point
-    install(tmp_path / "site", "ganzoo-absolute", f"{entry_point[1]} = {entry_point[2]}")
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).write_text(content)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, tmp_path / "source"]
+    subprocess.run(wheel, check=True)
+    (built,) = tmp_path.glob("ganzoo_absolute-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", tmp_path / "site", built], check=True)
     described = ganzoo("info", "absolute")
-    assert "from ganzoo-absolute 1.0" in described.stdout and "1611.04076" in described.stdout
+    assert "from ganzoo-absolute 0.1.0" in described.stdout and "1611.04076" in described.stdout
     small = ["generator.width=16", "discriminator.width=16", "loop.kimg=0.256", "metrics.names=[]"]
     result = ganzoo("run", "mlp+absolute", *small, "--out", "run")
     assert result.returncode == 0, result.stderr
-    assert '"ganzoo-absolute": "1.0"' in (tmp_path / "run/provenance.json").read_text()
+    assert '"ganzoo-absolute": "0.1.0"' in (tmp_path / "run/provenance.json").read_text()
+    settings = [part for setting in [*small[:2], small[3]] for part in ("--set", setting)]
+    grid = ganzoo("bench", "--arch", "mlp", "--loss", "absolute", "--kimg", "0.256", *settings, "--results", "results")
+    assert grid.returncode == 0, grid.stderr
+    (file,) = (tmp_path / "results/bench").glob("*absolute*.json")
+    record = read_record(file)
+    assert record.status == "done" and record.plugins["ganzoo-absolute"] == "0.1.0"
 
 
 def test_every_hook_is_documented():

@@ -11,15 +11,8 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from ganzoo.entries import DatasetEntry, param
+from ganzoo.entries import DatasetEntry, at_least, param
 from ganzoo.recipe import Recipe
-
-
-def _at_least(config: object, bound: float, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not value >= bound:
-            raise ValueError(f"{name} is {value}, must be {bound:g} or more")
 
 
 def _above_zero(config: object, *names: str) -> None:
@@ -44,7 +37,7 @@ class DataConfig:
     skip_bad: bool = param(False, "leave unreadable pictures out instead of stopping")
 
     def __post_init__(self) -> None:
-        _at_least(self, 4, "size")
+        at_least(self, 4, "size")
         _one_of(self, "split", "train", "test")
 
 
@@ -57,7 +50,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         _above_zero(self, "lr")
-        _at_least(self, 0, "weight_decay")
+        at_least(self, 0, "weight_decay")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas is {list(self.betas)}, must be two numbers from 0 to below 1")
 
@@ -74,7 +67,7 @@ class EMAConfig:
     ramp_up: float = param(0.1, "half-life at most this share of what has been shown so far")
 
     def __post_init__(self) -> None:
-        _at_least(self, 0, "half_life_kimg")
+        at_least(self, 0, "half_life_kimg")
         _above_zero(self, "ramp_up")
 
 
@@ -94,7 +87,7 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         _above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
-        _at_least(self, 1, "batch", "discriminator_steps", "keep")
+        at_least(self, 1, "batch", "discriminator_steps", "keep")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
@@ -115,7 +108,7 @@ class MetricsConfig:
     seed: int = param(0, "seed of the latents and noise that are scored")
 
     def __post_init__(self) -> None:
-        _at_least(self, 2, "fakes")
+        at_least(self, 2, "fakes")
         _above_zero(self, "every_kimg")
         _one_of(self, "mode", "exact", "reference")
 

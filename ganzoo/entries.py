@@ -46,6 +46,14 @@ def param(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
 
 
+def at_least(params: object, bound: float, *names: str) -> None:
+    """For a dataclass's ``__post_init__``: ValueError where one of these fields is below the bound; None is let be."""
+    for name in names:
+        value = getattr(params, name)
+        if value is not None and not value >= bound:
+            raise ValueError(f"{name} is {value}, must be {bound:g} or more")
+
+
 @dataclass
 class PenaltyParams:
     """Every penalty's parameters start with these two."""
@@ -54,10 +62,8 @@ class PenaltyParams:
     interval: int = param(1, "apply every so many steps, weight scaled to match (lazy regularisation)")
 
     def __post_init__(self) -> None:
-        if self.weight < 0:
-            raise ValueError(f"weight is {self.weight}, must be 0 or more")
-        if self.interval < 1:
-            raise ValueError(f"interval is {self.interval}, must be 1 or more")
+        at_least(self, 0, "weight")
+        at_least(self, 1, "interval")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ganzoo.entries import PictureSpec
+
 
 def split_size(size: int) -> tuple[int, int]:
     """``size = base * 2**doublings`` with base 4 to 7 and one doubling or more: 28 is (7, 2), 32 is (4, 3).
@@ -14,3 +16,8 @@ def split_size(size: int) -> tuple[int, int]:
     if doublings < 1 or not 4 <= base <= 7:
         raise ValueError(f"size {size} is not 4, 5, 6 or 7 doubled once or more (8, 28, 32, 48, 64, ...)")
     return base, doublings
+
+
+def check_doubling(picture: PictureSpec) -> None:
+    """For an entry's ``check_picture``: ValueError where the size is not reached by doubling."""
+    split_size(picture.size)

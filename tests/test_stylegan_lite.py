@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.sizes import split_size
-from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams, check_picture
+from ganzoo.sizes import check_doubling, split_size
+from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 from ganzoo_stylegan_lite.networks import (
     EqualConv,
     StyledConv,
@@ -63,7 +63,7 @@ def test_sizes() -> None:
     assert [split_size(size) for size in (8, 28, 32, 40, 48, 64)] == [(4, 1), (7, 2), (4, 3), (5, 3), (6, 3), (4, 4)]
     for size in (4, 7, 9, 30, 36, 0):
         with pytest.raises(ValueError, match=f"size {size} is not 4, 5, 6 or 7 doubled"):
-            check_picture(PictureSpec(3, size))
+            check_doubling(PictureSpec(3, size))
 
 
 def per_sample_convolution(layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
-from ganzoo.entries import param
-from ganzoo.sizes import split_size
+from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.entries import at_least, param
+from ganzoo.sizes import check_doubling
 
 NORMS = ("auto", "batch", "layer", "spectral", "none")
-
-
-def _at_least(params: object, bound: int, *names: str) -> None:
-    for name in names:
-        if getattr(params, name) < bound:
-            raise ValueError(f"{name} is {getattr(params, name)}, must be {bound} or more")
 
 
 @dataclass
@@ -25,8 +19,8 @@ class GeneratorParams:
     refine: int = param(16, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "latent_dim", "width")
-        _at_least(self, 0, "refine")
+        at_least(self, 1, "latent_dim", "width")
+        at_least(self, 0, "refine")
 
 
 @dataclass
@@ -36,14 +30,10 @@ class DiscriminatorParams:
     norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "width")
-        _at_least(self, 0, "refine")
+        at_least(self, 1, "width")
+        at_least(self, 0, "refine")
         if self.norm not in NORMS:
             raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
-
-
-def check_picture(picture: PictureSpec) -> None:
-    split_size(picture.size)
 
 
 @hookimpl
@@ -57,7 +47,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_dcgan.networks:DCGANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_picture,
+            check_picture=check_doubling,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "loop.batch": 32,

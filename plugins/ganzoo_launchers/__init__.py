@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganzoo import LauncherEntry, hookimpl
-from ganzoo.entries import param
+from ganzoo.entries import at_least, param
 
 
 @dataclass
@@ -15,8 +15,7 @@ class LocalParams:
     gain: float = param(0.1, "on a GPU: one more only while the last one added this share to all pictures per second")
 
     def __post_init__(self) -> None:
-        if self.slots is not None and self.slots < 1:
-            raise ValueError(f"slots is {self.slots}, must be 1 or more")
+        at_least(self, 1, "slots")
 
 
 @dataclass
@@ -27,9 +26,7 @@ class RayParams:
     retries: int = param(3, "how often a job is begun again after its worker was lost")
 
     def __post_init__(self) -> None:
-        for name in ("cpus", "gpus", "retries"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, must be 0 or more")
+        at_least(self, 0, "cpus", "gpus", "retries")
 
 
 @hookimpl

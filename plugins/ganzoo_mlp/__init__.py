@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganzoo import ArchitectureEntry, hookimpl
-from ganzoo.entries import param
+from ganzoo.entries import at_least, param
 
 
 @dataclass
@@ -16,7 +16,7 @@ class GeneratorParams:
     layers: int = param(3, "hidden layers")
 
     def __post_init__(self) -> None:
-        _check_positive(self, "latent_dim", "width", "layers")
+        at_least(self, 1, "latent_dim", "width", "layers")
 
 
 @dataclass
@@ -26,13 +26,7 @@ class DiscriminatorParams:
     spectral: bool = param(False, "divide each layer's weight by its largest singular value (Miyato et al. 2018)")
 
     def __post_init__(self) -> None:
-        _check_positive(self, "width", "layers")
-
-
-def _check_positive(params: object, *names: str) -> None:
-    for name in names:
-        if getattr(params, name) < 1:
-            raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
+        at_least(self, 1, "width", "layers")
 
 
 @hookimpl

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
-from ganzoo.entries import param
-from ganzoo.sizes import split_size
-
-
-def _check_positive(params: object, *names: str) -> None:
-    for name in names:
-        if getattr(params, name) < 1:
-            raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
+from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.entries import at_least, param
+from ganzoo.sizes import check_doubling
 
 
 @dataclass
@@ -22,7 +16,7 @@ class GeneratorParams:
     width: int = param(64, "channels of every block; 256 as published")
 
     def __post_init__(self) -> None:
-        _check_positive(self, "latent_dim", "width")
+        at_least(self, 1, "latent_dim", "width")
 
 
 @dataclass
@@ -31,11 +25,7 @@ class DiscriminatorParams:
     spectral: bool = param(True, "divide each layer's weight by its largest singular value")
 
     def __post_init__(self) -> None:
-        _check_positive(self, "width")
-
-
-def check_picture(picture: PictureSpec) -> None:
-    split_size(picture.size)
+        at_least(self, 1, "width")
 
 
 @hookimpl
@@ -49,7 +39,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_sngan.networks:SNGANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_picture,
+            check_picture=check_doubling,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "loop.batch": 32,

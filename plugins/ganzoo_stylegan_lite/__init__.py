@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganzoo import ArchitectureEntry, PictureSpec, hookimpl
-from ganzoo.entries import param
-from ganzoo.sizes import split_size
+from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.entries import at_least, param
+from ganzoo.sizes import check_doubling
 
 
 @dataclass
@@ -20,7 +20,7 @@ class GeneratorParams:
     mixing: float = param(0.5, "share of training samples made from two latents (style mixing)")
 
     def __post_init__(self) -> None:
-        _check_positive(self, "latent_dim", "w_dim", "mapping_layers", "width", "width_max")
+        at_least(self, 1, "latent_dim", "w_dim", "mapping_layers", "width", "width_max")
         if not 0 <= self.mixing <= 1:
             raise ValueError(f"mixing is {self.mixing}, must be from 0 to 1")
 
@@ -34,17 +34,7 @@ class DiscriminatorParams:
     )
 
     def __post_init__(self) -> None:
-        _check_positive(self, "width", "width_max")
-
-
-def _check_positive(params: object, *names: str) -> None:
-    for name in names:
-        if getattr(params, name) < 1:
-            raise ValueError(f"{name} is {getattr(params, name)}, must be 1 or more")
-
-
-def check_picture(picture: PictureSpec) -> None:
-    split_size(picture.size)
+        at_least(self, 1, "width", "width_max")
 
 
 @hookimpl
@@ -58,7 +48,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_stylegan_lite.networks:StyleGANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_picture,
+            check_picture=check_doubling,
             # The paper's (Karras et al. 2020, app. B); equalised learning rates want 10 times what plain layers do.
             defaults={
                 "loop.batch": 16,

@@ -100,7 +100,8 @@ class LoopConfig:
 class MetricsConfig:
     names: list[str] = param(["fid"], "scores at the end of the run; [] for none")
     fakes: int = param(10000, "generated pictures per score")
-    every_kimg: float | None = param(None, "also score at snapshots this far apart; null: only at the end")
+    times: int = param(1, "how often to score: so many times evenly over the run, the last at its end")
+    every_kimg: float | None = param(None, "or at snapshots this far apart, and at the end")
     inception: str | None = param(
         None, "file with the FID network; null: GANZOO_INCEPTION, the offline extra, download"
     )
@@ -109,6 +110,7 @@ class MetricsConfig:
 
     def __post_init__(self) -> None:
         at_least(self, 2, "fakes")
+        at_least(self, 1, "times")
         _above_zero(self, "every_kimg")
         _one_of(self, "mode", "exact", "reference")
 

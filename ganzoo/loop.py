@@ -130,7 +130,9 @@ class Loop:
         counters, settings = self.counters, self.settings
         logged = _Marks(settings.log_kimg, counters.shown)
         snapshots = _Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
-        scores = _Marks(self.config.values.metrics.every_kimg or math.inf, counters.shown)
+        metrics = self.config.values.metrics
+        between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
+        scores = _Marks(between, counters.shown)
         since, since_shown = time.perf_counter(), counters.shown
         while counters.shown < self.budget and not self.stop_requested:
             self._iteration()

@@ -128,6 +128,13 @@ def test_a_row_says_what_repeats_it(harness, grid, registry):
     assert record.plugins.keys() == {"ganzoo"} and record.hardware.kind == "cpu"
 
 
+def test_a_row_names_its_penalties_and_its_augmentation(harness, grid):
+    grid.losses, grid.extras = ["minimax"], ["r1+diffaug"]
+    (record,) = harness(grid).run()
+    assert record.recipe == "mlp+minimax+r1+diffaug"
+    assert (record.penalties, record.augmentation) == (["r1"], "diffaug")
+
+
 def test_a_row_that_fails_is_a_row(harness, grid):
     settings, grid.losses = grid.settings, ["minimax"]
     grid.settings = [*settings, "optimizer.generator.lr=1e30"]

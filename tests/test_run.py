@@ -245,7 +245,10 @@ def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_pat
     assert console.export_text().count("not scored: no network: pip install 'ganzoo[offline]'") == 1
 
 
-def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(registry, quiet, tiny, tmp_path, monkeypatch):
+@pytest.mark.parametrize("often", ["metrics.every_kimg=0.128", "metrics.times=4"])
+def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
+    registry, quiet, tiny, tmp_path, monkeypatch, often
+):
     """Scores get worse from snapshot to snapshot, so the first one scored is the best."""
     from ganzoo.metrics.score import Score
 
@@ -256,7 +259,7 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(registry, 
         return Score({"fid": given[-1]}, {}, 0.0)
 
     monkeypatch.setattr(run, "score", worse)
-    settings = [*tiny("mlp", snapshot_kimg=0.064, keep=1), "metrics.names=[fid]", "metrics.every_kimg=0.128"]
+    settings = [*tiny("mlp", snapshot_kimg=0.064, keep=1), "metrics.names=[fid]", often]
     outcome = run.start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
     assert [path.name for path in sorted(outcome.folder.checkpoints.iterdir())] == ["kimg000000.128", "kimg000000.512"]
     assert outcome.folder.checkpoint("best").kimg == 0.128

@@ -24,7 +24,8 @@ class LocalLauncher(Launcher):
 
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
         waiting, running = list(jobs), list[JobProcess]()
-        slots = _Slots(1 if alone else self.params.slots, self.params.gain)
+        on_cpu = any("loop.device=cpu" in job.settings for job in jobs)
+        slots = _Slots(1 if alone or (on_cpu and self.params.slots is None) else self.params.slots, self.params.gain)
         try:
             while waiting or running:
                 if waiting and slots.free(running):

@@ -19,7 +19,7 @@ LOGITS_REMEDY = "set metrics.inception=PATH to torch-fidelity's weights-inceptio
 
 
 class Extractor:
-    """uint8 pictures ``(N, 1 or 3, H, W)`` to float32 features on the CPU, one matrix ``(N, D)`` per layer.
+    """uint8 pictures ``(N, 1 or 3, H, W)`` to float32 features on the device, one matrix ``(N, D)`` per layer.
 
     Grey pictures are tiled to three channels; the network itself resizes to 299 as TensorFlow 1.x did.
     """
@@ -30,7 +30,7 @@ class Extractor:
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
         with torch.inference_mode(), _precision(self.mode):
             found = self.network(pictures.expand(-1, 3, -1, -1).to(self.device))
-        return dict(zip(self.layers, (matrix.cpu() for matrix in found), strict=True))
+        return dict(zip(self.layers, found, strict=True))
 
 
 def load_extractor(

@@ -20,10 +20,10 @@ QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds 
 def fake_pictures(
     generator: Generator, count: int, seed: int, labels: NDArray[Any] | None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the CPU.
+    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the generator's device.
 
-    All is drawn on the CPU in chunks of fixed size, so that picture k depends on the seed alone. A conditional
-    generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution.
+    Whatever is drawn is drawn on the CPU, in chunks of fixed size, so that picture k depends on the seed alone. A
+    conditional generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution.
     Raises GanzooError for a generator in training mode, for missing labels, and for pictures that are not numbers.
     """
     if generator.training:
@@ -46,7 +46,7 @@ def fake_pictures(
                 f"the generator makes pictures that are not numbers (NaN or infinite, from picture {start} on); "
                 "score an earlier checkpoint"
             )
-        yield to_uint8(pictures).cpu()
+        yield to_uint8(pictures)
 
 
 __all__ = ["QUANTISATION", "fake_pictures"]

@@ -1,4 +1,4 @@
-"""Streams of pictures to matrices of features."""
+"""Streams of pictures to features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.metrics.extractor import Extractor, check_extraction, load_extractor
+from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.network import Network
+from ganzoo.metrics.running import RunningStatistics
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, how many pictures are done, and of how many."""
@@ -42,17 +44,29 @@ class Reader:
         return f"{self.network.sha256[:16]}-{self.mode}-{self.device.type}"
 
     def read(self, chunks: Iterable[Tensor], count: int, stage: str) -> dict[str, Tensor]:
-        """Features of ``count`` uint8 pictures that come in chunks ``(n, C, H, W)``: float32 ``(N, D)`` per layer."""
+        """Features of ``count`` uint8 pictures that come in chunks ``(n, C, H, W)``: float32 ``(N, D)`` per layer, on
+        the CPU."""
         found: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
+        for part in self._parts(chunks, count, stage):
+            for layer, matrix in part.items():
+                found[layer].append(matrix.cpu())
+        return {layer: torch.cat(parts) for layer, parts in found.items()}
+
+    def statistics(self, chunks: Iterable[Tensor], count: int, stage: str) -> Statistics:
+        """Mean and covariance of the pool features, summed up on the device; no feature is kept."""
+        running = RunningStatistics()
+        for part in self._parts(chunks, count, stage):
+            running.add(part["2048"])
+        return running.result()
+
+    def _parts(self, chunks: Iterable[Tensor], count: int, stage: str) -> Iterator[dict[str, Tensor]]:
         done = 0
         self._progress(stage, done, count)
         for chunk in chunks:
             for part in chunk.split(self.batch):
-                for layer, matrix in self._extractor(part).items():
-                    found[layer].append(matrix)
+                yield self._extractor(part)
                 done += len(part)
                 self._progress(stage, done, count)
-        return {layer: torch.cat(parts) for layer, parts in found.items()}
 
     @cached_property
     def _extractor(self) -> Extractor:

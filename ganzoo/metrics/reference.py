@@ -44,6 +44,10 @@ def real_features(
             if found is not None:
                 return Features(count, statistics=found, mode=reader.mode), "shipped"
     matrix, origin = _read_matrix(matrix_file, count), "cached"
+    if matrix is None and not whole and reader.mode == "exact":
+        summed = reader.statistics(array_chunks(pictures.array), count, STAGE)
+        write_arrays(statistics_file, summed)
+        return Features(count, statistics=summed, mode=reader.mode), "extracted"
     if matrix is None:
         origin = "extracted"
         matrix = reader.read(array_chunks(pictures.array), count, STAGE)["2048"]

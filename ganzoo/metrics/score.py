@@ -73,7 +73,7 @@ def score(
         raise GanzooError(f"the generator makes pictures of (channels, size) {made}, the real set has {wanted}")
     entries, reader = _prepare(registry, names, root, inception, mode, device, batch, progress)
     chunks = fake_pictures(generator, fakes, seed, real.labels, truncation)
-    fake = _features(reader, chunks, fakes, "generated pictures")
+    fake = _features(reader, entries, chunks, fakes, "generated pictures")
     origin = ""
     real_side = Features(len(real.array), mode=reader.mode)
     if _reads_real(entries):
@@ -82,7 +82,7 @@ def score(
             real,
             Reader(reader.network, mode, device, ("2048",), batch, progress),
             root,
-            whole=any(entry.features == "2048" and entry.reads == "features" for entry in entries),
+            whole=_reads_whole(entries),
             shipped=known.statistics if isinstance(known, DatasetEntry) else "",
         )
     protocol: dict[str, Any] = {
@@ -124,10 +124,10 @@ def score_arrays(
         if array.ndim != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
             raise GanzooError(f"the {what} pictures are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
     entries, reader = _prepare(registry, names, root, inception, mode, device, batch, progress)
-    fake_side = _features(reader, array_chunks(fake), len(fake), "generated pictures")
+    fake_side = _features(reader, entries, array_chunks(fake), len(fake), "generated pictures")
     real_side = Features(len(real), mode=reader.mode)
     if _reads_real(entries):
-        real_side = _features(reader, array_chunks(real), len(real), "real pictures")
+        real_side = _features(reader, entries, array_chunks(real), len(real), "real pictures")
     protocol = {
         "reference": real_name,
         "pictures": fake_name,
@@ -160,9 +160,18 @@ def _prepare(
     return entries, Reader(network, mode, device, layers, batch, progress)
 
 
-def _features(reader: Reader, chunks: Iterable[Tensor], count: int, stage: str) -> Features:
+def _features(
+    reader: Reader, entries: Sequence[MetricEntry], chunks: Iterable[Tensor], count: int, stage: str
+) -> Features:
+    """All features where a metric reads them; else, but in reference mode, sums as they come by."""
+    if reader.layers == ("2048",) and reader.mode == "exact" and not _reads_whole(entries):
+        return Features(count, statistics=reader.statistics(chunks, count, stage), mode=reader.mode)
     found = reader.read(chunks, count, stage)
     return Features(count, matrix=found.get("2048"), logits=found.get("logits_unbiased"), mode=reader.mode)
+
+
+def _reads_whole(entries: Sequence[MetricEntry]) -> bool:
+    return any(entry.features == "2048" and entry.reads == "features" for entry in entries)
 
 
 def _reads_real(entries: Sequence[MetricEntry]) -> bool:

@@ -31,6 +31,7 @@ def _own_cache(tmp_path_factory):
 TINY = {
     "mlp": ["generator.width=32", "discriminator.width=32", "generator.layers=1", "discriminator.layers=1"],
     "dcgan": ["generator.width=8", "discriminator.width=8"],
+    "sngan": ["generator.width=8", "discriminator.width=8"],
     "stylegan-lite": ["generator.width=8", "discriminator.width=8"],
 }
 

@@ -14,6 +14,14 @@ from ganzoo.step import ScheduledPenalty, TrainingStep
 
 PICTURE = PictureSpec(1, 8)
 NINE = [f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")]
+OTHERS = [
+    "sngan+hinge",
+    "sngan+lsgan+diffaug",
+    "dcgan+minimax+r1+ada",
+    "dcgan+relativistic+r1+r2",
+    "mlp+wgan",
+    "mlp+hinge+dragan",
+]
 
 
 def make(registry, recipe, settings=(), **options):
@@ -28,6 +36,7 @@ def make(registry, recipe, settings=(), **options):
         optimizer_d=torch.optim.SGD(model.discriminator.parameters(), lr=0.1),
         rng=torch.Generator().manual_seed(0),
         statistics=Statistics("cpu", config.recipe.loss.zero_is_border),
+        augmentation=model.augmentation,
         **options,
     )
     return step, model
@@ -41,7 +50,7 @@ def real() -> torch.Tensor:
     return torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-@pytest.mark.parametrize("recipe", NINE)
+@pytest.mark.parametrize("recipe", [*NINE, *OTHERS])
 def test_each_update_changes_its_own_network_alone(registry, tiny, recipe):
     step, model = make(registry, recipe, tiny(recipe.split("+")[0]))
     for update, changed, other in (
@@ -54,7 +63,7 @@ def test_each_update_changes_its_own_network_alone(registry, tiny, recipe):
         assert torch.equal(kept, weights(other))
 
 
-@pytest.mark.parametrize("recipe", NINE)
+@pytest.mark.parametrize("recipe", [*NINE, *OTHERS])
 def test_no_global_random_state_and_no_host_read_in_the_step(registry, tiny, recipe):
     step, model = make(registry, recipe, tiny(recipe.split("+")[0]))
     step.update_discriminator(real(), None, model.penalties)  # fills buffers that are made once

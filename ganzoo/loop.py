@@ -15,20 +15,18 @@ from typing import Any, Protocol
 
 import torch
 from PIL import Image
-from timm.optim import create_optimizer_v2
-from timm.scheduler import CosineLRScheduler, PolyLRScheduler
-from timm.scheduler.scheduler import Scheduler
 from timm.utils import ModelEmaV3
 from torch import Tensor
 
 from ganzoo.build import Model
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
-from ganzoo.config import Config, OptimizerConfig
+from ganzoo.config import Config
 from ganzoo.data.feed import Feed
 from ganzoo.device import wants_bf16
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
+from ganzoo.optimizers import make_optimizer, make_scheduler
 from ganzoo.sampling import GRID, grid, sample, save_picture
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep
@@ -89,10 +87,10 @@ class Loop:
         if model.augmentation is not None:
             model.augmentation.to(device)
         self.ema = ModelEmaV3(model.generator)
-        self.optimizer_g = _optimizer(model.generator, values.optimizer.generator)
-        self.optimizer_d = _optimizer(model.discriminator, values.optimizer.discriminator)
-        schedulers = [self._scheduler(optimizer) for optimizer in (self.optimizer_d, self.optimizer_g)]
-        self.schedulers = [scheduler for scheduler in schedulers if scheduler is not None]
+        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator)
+        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator)
+        optimizers = (self.optimizer_d, self.optimizer_g)
+        self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, self.settings))]
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,
@@ -200,19 +198,6 @@ class Loop:
         per_step = self.settings.batch * self.steps_per_generator_step
         return 0.5 ** (per_step / half_life) if half_life > 0 else 0.0
 
-    def _scheduler(self, optimizer: torch.optim.Optimizer) -> Scheduler | None:
-        """timm's, in steps of the discriminator; what it calls warm-up, from the full rate to the full rate, holds."""
-        steps = math.ceil(self.budget / self.settings.batch)
-        hold = round(self.settings.hold * steps)
-        options: dict[str, Any] = {"t_initial": max(1, steps - hold), "lr_min": 0, "t_in_epochs": False}
-        if hold:
-            options |= {"warmup_t": hold, "warmup_lr_init": optimizer.param_groups[0]["lr"], "warmup_prefix": True}
-        if self.settings.schedule == "cosine":
-            return CosineLRScheduler(optimizer, **options)
-        if self.settings.schedule == "linear":
-            return PolyLRScheduler(optimizer, power=1.0, **options)
-        return None
-
     def _log(self, speed: float) -> None:
         means, not_finite = self.statistics.read()
         counters = self.counters
@@ -294,17 +279,3 @@ class _Marks:
             return False
         self.next = (shown // self.interval + 1) * self.interval
         return True
-
-
-def _optimizer(network: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """timm's optimizer of that name; the fused kind where it has one."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    options: dict[str, Any] = {"betas": tuple(config.betas)} if "adam" in config.name else {}
-    if config.name in ("adam", "adamw"):
-        options["fused"] = True
-    try:
-        return create_optimizer_v2(
-            parameters, opt=config.name, lr=config.lr, weight_decay=config.weight_decay, **options
-        )
-    except (ValueError, RuntimeError, TypeError, AssertionError) as error:
-        raise GanzooError(f"optimizer name {config.name!r}: {error}") from error

@@ -13,7 +13,7 @@ from ganzoo.sizes import check_doubling
 @dataclass
 class GeneratorParams:
     latent_dim: int = param(128, "numbers in one latent vector")
-    width: int = param(64, "channels of every block; 256 as published")
+    width: int = param(32, "channels of every block; 256 as published")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "latent_dim", "width")
@@ -21,7 +21,7 @@ class GeneratorParams:
 
 @dataclass
 class DiscriminatorParams:
-    width: int = param(64, "channels of every block; 128 as published")
+    width: int = param(32, "channels of every block; 128 as published")
     spectral: bool = param(True, "divide each layer's weight by its largest singular value")
 
     def __post_init__(self) -> None:
@@ -45,9 +45,9 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 "loop.batch": 32,
                 "loop.schedule": "linear",
                 "loop.hold": 0.5,
-                "optimizer.generator.lr": 1e-3,
+                "optimizer.generator.lr": 2e-3,
                 "optimizer.generator.betas": [0.0, 0.9],
-                "optimizer.discriminator.lr": 1e-3,
+                "optimizer.discriminator.lr": 2e-3,
                 "optimizer.discriminator.betas": [0.0, 0.9],
             },
             tuned={"wgan-gp": {"loop.discriminator_steps": 1, "discriminator.spectral": False}},

@@ -11,15 +11,8 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from ganzoo.entries import DatasetEntry, at_least, param
+from ganzoo.entries import DatasetEntry, above_zero, at_least, param
 from ganzoo.recipe import Recipe
-
-
-def _above_zero(config: object, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} is {value}, must be above 0")
 
 
 def _one_of(config: object, name: str, *choices: str) -> None:
@@ -49,7 +42,7 @@ class OptimizerConfig:
     weight_decay: float = param(0.0, "weight decay")
 
     def __post_init__(self) -> None:
-        _above_zero(self, "lr")
+        above_zero(self, "lr")
         at_least(self, 0, "weight_decay")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas is {list(self.betas)}, must be two numbers from 0 to below 1")
@@ -68,7 +61,7 @@ class EMAConfig:
 
     def __post_init__(self) -> None:
         at_least(self, 0, "half_life_kimg")
-        _above_zero(self, "ramp_up")
+        above_zero(self, "ramp_up")
 
 
 @dataclass
@@ -86,7 +79,7 @@ class LoopConfig:
     keep: int = param(2, "newest checkpoints kept, beside the best by FID")
 
     def __post_init__(self) -> None:
-        _above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
+        above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
         at_least(self, 1, "batch", "discriminator_steps", "keep")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
@@ -111,7 +104,7 @@ class MetricsConfig:
     def __post_init__(self) -> None:
         at_least(self, 2, "fakes")
         at_least(self, 1, "times")
-        _above_zero(self, "every_kimg")
+        above_zero(self, "every_kimg")
         _one_of(self, "mode", "exact", "reference")
 
 

@@ -54,6 +54,14 @@ def at_least(params: object, bound: float, *names: str) -> None:
             raise ValueError(f"{name} is {value}, must be {bound:g} or more")
 
 
+def above_zero(params: object, *names: str) -> None:
+    """As :func:`at_least`, for fields that must not be 0 either."""
+    for name in names:
+        value = getattr(params, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} is {value}, must be above 0")
+
+
 @dataclass
 class PenaltyParams:
     """Every penalty's parameters start with these two."""

@@ -156,9 +156,8 @@ class Loop:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of this very configuration. Raises GanzooError where it does not fit."""
-        self.load_weights(checkpoint)
-        if self.model.augmentation is not None:
-            checkpoint.load_weights("augmentation", self.model.augmentation)
+        for name, module in self._modules().items():
+            checkpoint.load_weights(name, module)
         state = checkpoint.load_state()
         self.optimizer_g.load_state_dict(state["optimizer_g"])
         self.optimizer_d.load_state_dict(state["optimizer_d"])
@@ -230,10 +229,7 @@ class Loop:
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
         }
-        modules: dict[str, torch.nn.Module] = {**self._networks()}
-        if self.model.augmentation is not None:
-            modules["augmentation"] = self.model.augmentation
-        checkpoint = write_checkpoint(self.folder.checkpoints, meta, modules, state)
+        checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._modules(), state)
         pictures = torch.cat(list(sample(self.generator, GRID**2, seed=self.config.values.seed)))
         image = grid(pictures, GRID)
         save_picture(image, self.folder.samples / f"{checkpoint.path.name}.png")
@@ -262,6 +258,11 @@ class Loop:
             self.folder.append(self.folder.scores_file, record)
         self.folder.write_json(self.folder.score_file, result)
         return result
+
+    def _modules(self) -> dict[str, torch.nn.Module]:
+        """All that a checkpoint holds the weights or buffers of."""
+        augmentation = self.model.augmentation
+        return {**self._networks(), **({"augmentation": augmentation} if augmentation is not None else {})}
 
     def _networks(self) -> dict[str, torch.nn.Module]:
         return {"generator": self.model.generator, "discriminator": self.model.discriminator, "ema": self.ema.module}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganzoo import AugmentationEntry, hookimpl
-from ganzoo.entries import param
+from ganzoo.entries import above_zero, param
 
 OPERATIONS = ("colour", "translation", "cutout")
 
@@ -33,8 +33,7 @@ class ADAParams:
     def __post_init__(self) -> None:
         if not -1 <= self.target <= 1:
             raise ValueError(f"target is {self.target}, must be from -1 to 1")
-        if not self.kimg > 0:
-            raise ValueError(f"kimg is {self.kimg}, must be above 0")
+        above_zero(self, "kimg")
         if not 0 <= self.start <= 1:
             raise ValueError(f"start is {self.start}, must be from 0 to 1")
         if not (self.blit or self.geometry or self.colour):

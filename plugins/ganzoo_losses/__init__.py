@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganzoo import LossEntry, Needs, PenaltyEntry, PenaltyParams, hookimpl
-from ganzoo.entries import param
+from ganzoo.entries import above_zero, param
 
 GOODFELLOW = "Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661"
 GULRAJANI = "Gulrajani et al. 2017, Improved Training of Wasserstein GANs, arXiv:1704.00028"
@@ -25,8 +25,7 @@ class WGANParams:
     clip: float = param(0.01, "every weight of the critic is kept in [-clip, clip]")
 
     def __post_init__(self) -> None:
-        if not self.clip > 0:
-            raise ValueError(f"clip is {self.clip}, must be above 0")
+        above_zero(self, "clip")
 
 
 @dataclass

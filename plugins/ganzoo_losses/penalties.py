@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal
+from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal, draw_uniform
 from ganzoo_losses import DRAGANParams
 
 # Under the root, so that its slope stays finite where the gradient vanishes. 1e-12 shifts a norm near 1 by half of
@@ -37,7 +37,7 @@ class GradientPenalty(Penalty):
         if rng is None:
             share = real.new_full((len(real), 1, 1, 1), 0.5)
         else:
-            share = torch.rand(len(real), 1, 1, 1, generator=rng, device=rng.device).to(real)
+            share = draw_uniform((len(real), 1, 1, 1), rng, real)
         return distance_from_one(squared_gradient_norm(fake.lerp(real, share), inputs))
 
 

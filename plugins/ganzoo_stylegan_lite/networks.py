@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.interfaces import Discriminator, Generator, draw_normal
+from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform
 from ganzoo.sizes import split_size
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 
@@ -193,7 +193,7 @@ class StyleGANGenerator(Generator):
     def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator) -> list[Tensor]:
         """Style mixing: from a random layer on, some samples follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
         other = self.map(draw_normal(tuple(latents.shape), rng, like=latents))
-        mixed, place = torch.rand(2, len(w), 1, generator=rng, device=rng.device).to(w.device)
+        mixed, place = draw_uniform((2, len(w), 1), rng, like=w)
         crossover = torch.where(mixed < self.mixing, 1 + place * (self.num_styles - 1), self.num_styles)
         return [torch.where(i + 1 <= crossover, w, other) for i in range(self.num_styles)]
 

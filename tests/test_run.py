@@ -274,3 +274,11 @@ def test_a_held_schedule_leaves_the_first_share_alone(trained):
     held, falling = rates[:16], rates[16:]
     assert set(held) == {0.001}
     assert all(rate == pytest.approx(0.001 * (1 - step / 16)) for step, rate in enumerate(falling, 1))
+
+
+def test_training_counts_denormal_numbers_as_zero(trained):
+    torch.set_flush_denormal(False)
+    tiny = torch.tensor([1e-30])
+    assert (tiny * 1e-10).item() > 0
+    trained("mlp+minimax")
+    assert (tiny * 1e-10).item() == 0

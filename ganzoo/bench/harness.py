@@ -51,7 +51,7 @@ class Harness:
                 self._fail(job, reason)
             self._publish(job)
         records = [read_record(self._file(cell)) for cell in self.cells if self._file(cell).exists()]
-        self._prune_weights(records, keep)
+        self._prune_weights(keep)
         return records
 
     @property
@@ -133,7 +133,10 @@ class Harness:
         write_record(self._file(job.cell), record)
         self.say(f"{name}: {f'FID {record.fid:.2f}' if record.status == 'done' else 'failed: ' + record.reason}")
 
-    def _prune_weights(self, records: list[Record], keep: int) -> None:
+    def _prune_weights(self, keep: int) -> None:
+        """Only the best rows' stay: of all the folder's rows, as this call may have named a few of them."""
+        files = (file for file in self.results.glob("*.json") if file != self._notes)
+        records = [read_record(file) for file in files]
         best = sorted((r for r in records if "fid" in r.scores and r.weights), key=lambda r: r.fid)[:keep]
         kept = {self.results / str(r.weights.file) for r in best if r.weights}
         for file in (self.results / "weights").glob("*.safetensors"):

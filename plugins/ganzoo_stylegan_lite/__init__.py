@@ -60,7 +60,11 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 "optimizer.discriminator.lr": 0.016,
                 "optimizer.discriminator.betas": [0.0, 0.99],
             },
-            # One critic step instead of five: at small budgets more generator steps are worth more.
-            tuned={"wgan-gp": {"loop.discriminator_steps": 1}},
+            tuned={
+                # One critic step instead of five: at small budgets more generator steps are worth more.
+                "wgan-gp": {"loop.discriminator_steps": 1},
+                # A discriminator that learns as fast wins at once, and the saturated loss then teaches nothing.
+                "minimax": {"optimizer.discriminator.lr": 0.004},
+            },
         )
     )

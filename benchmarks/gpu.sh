@@ -3,7 +3,7 @@
 #
 #     benchmarks/gpu.sh MINUTES [RESULTS]
 #
-# Self-test of the FID, the tests marked gpu, then the grids. Called again with the same RESULTS it goes on from what
+# The tests marked gpu, self-test of the FID, tables of speed, then the grids. Called again with the same RESULTS it goes on from what
 # it wrote. Wants GANZOO_DATA with Fashion-MNIST and CIFAR-10, and the FID network (GANZOO_INCEPTION or the extra).
 set -u
 minutes=${1:?usage: benchmarks/gpu.sh MINUTES [RESULTS]}
@@ -33,6 +33,9 @@ bench() {
 
 once gpu-tests python -m pytest -q -m gpu
 once self-test python benchmarks/self_test.py
+once training-speed python benchmarks/speed/training.py --device cuda dcgan+non-saturating dcgan+wgan-gp \
+    stylegan-lite+non-saturating+r1
+once evaluation-speed python benchmarks/speed/evaluation.py --device cuda
 for recipe in dcgan+wgan-gp dcgan+non-saturating stylegan-lite+non-saturating+r1; do
     bench fashion-gpu-2min --recipe "$recipe"
 done

@@ -74,6 +74,7 @@ class LoopConfig:
     clip_grad: float | None = param(None, "clip the norm of each network's gradient")
     precision: str = param("auto", "auto, float32 or bf16; auto: bf16 where the device gains from it")
     device: str = param("auto", "auto, cpu, cuda or cuda:N")
+    capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "write a line of the log every so many kimg")
     snapshot_kimg: float | None = param(None, "checkpoint and sample grid every so many kimg; null: a tenth of the run")
     keep: int = param(2, "newest checkpoints kept, beside the best by FID")
@@ -98,14 +99,16 @@ class MetricsConfig:
     inception: str | None = param(
         None, "file with the FID network; null: GANZOO_INCEPTION, the offline extra, download"
     )
-    mode: str = param("exact", "exact, or reference: torch-fidelity's extractor with nothing folded")
+    mode: str = param("exact", "exact, fast (bf16), or reference: torch-fidelity's extractor with nothing folded")
+    mode_between: str = param("fast", "the same for the scores before the last, for curves")
     seed: int = param(0, "seed of the latents and noise that are scored")
 
     def __post_init__(self) -> None:
         at_least(self, 2, "fakes")
         at_least(self, 1, "times")
         above_zero(self, "every_kimg")
-        _one_of(self, "mode", "exact", "reference")
+        for name in ("mode", "mode_between"):
+            _one_of(self, name, "exact", "fast", "reference")
 
 
 @dataclass

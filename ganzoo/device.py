@@ -29,8 +29,19 @@ def wants_bf16(setting: str, device: torch.device) -> bool:
         return setting == "bf16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(amx and amx())
+    return _cpu_has("_is_amx_tile_supported")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether large convolutions gain from bf16 there."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
+
+
+def _cpu_has(name: str) -> bool:
+    asked = getattr(torch.cpu, name, None)  # not in every version of torch
+    return bool(asked and asked())
 
 
 def flush_denormals() -> None:

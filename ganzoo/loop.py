@@ -11,14 +11,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from PIL import Image
-from timm.utils import ModelEmaV3
-from torch import Tensor
 
+from ganzoo.average import Average
 from ganzoo.build import Model
+from ganzoo.capture import CudaCapture, Steps
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
 from ganzoo.config import Config
 from ganzoo.data.feed import Feed
@@ -26,10 +27,11 @@ from ganzoo.device import wants_bf16
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
-from ganzoo.optimizers import make_optimizer, make_scheduler
+from ganzoo.marks import Marks
+from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_scheduler, state_of
 from ganzoo.sampling import GRID, grid, sample, save_picture
 from ganzoo.statistics import Statistics
-from ganzoo.step import TrainingStep
+from ganzoo.step import ScheduledPenalty, TrainingStep
 
 
 class TrainingFailed(GanzooError):
@@ -59,7 +61,8 @@ class Observer(Protocol):
 class Loop:
     """Trains one model into one run folder.
 
-    ``notify(hook, **arguments)`` calls the life-cycle hooks; ``score(generator, kimg)`` returns named values.
+    ``notify(hook, **arguments)`` calls the life-cycle hooks; ``score(generator, mode)`` returns named values; ``warn``
+    gets one line where steps cannot be captured.
     """
 
     def __init__(
@@ -71,7 +74,8 @@ class Loop:
         device: torch.device,
         observer: Observer,
         notify: Callable[..., None],
-        score: Callable[[Generator], dict[str, Any]],
+        score: Callable[[Generator, str], dict[str, Any]],
+        warn: Callable[[str], None] = lambda message: None,
     ) -> None:
         values = config.values
         self.config, self.settings, self.model = config, values.loop, model
@@ -86,11 +90,16 @@ class Loop:
             network.train()
         if model.augmentation is not None:
             model.augmentation.to(device)
-        self.ema = ModelEmaV3(model.generator)
-        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator)
-        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator)
+        for penalty in model.penalties:
+            penalty.to(device)
+        self.ema = Average(model.generator)
+        cuda = device.type == "cuda"
+        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator, capturable=cuda)
+        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator, capturable=cuda)
         optimizers = (self.optimizer_d, self.optimizer_g)
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, self.settings))]
+        self.rates = [Rate(optimizer, device) for optimizer in optimizers] if cuda else []
+        self.steps = Steps(CudaCapture(device, self.rng) if cuda and self._can_capture(warn) else None, warn)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,
@@ -126,14 +135,14 @@ class Loop:
         if self.counters.shown == 0:
             self._snapshot()
         counters, settings = self.counters, self.settings
-        logged = _Marks(settings.log_kimg, counters.shown)
-        snapshots = _Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
+        logged = Marks(settings.log_kimg, counters.shown)
+        snapshots = Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
         metrics = self.config.values.metrics
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
-        scores = _Marks(between, counters.shown)
+        scores = Marks(between, counters.shown)
         since, since_shown = time.perf_counter(), counters.shown
         while counters.shown < self.budget and not self.stop_requested:
-            self._iteration()
+            self.iteration()
             self.observer.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
             if logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or self.stop_requested:
@@ -143,7 +152,7 @@ class Loop:
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
                     if scores.passed(counters.shown):
-                        self._score(checkpoint)
+                        self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
         if self.folder_is_behind:
             self._snapshot()
@@ -159,8 +168,10 @@ class Loop:
         for name, module in self._modules().items():
             checkpoint.load_weights(name, module)
         state = checkpoint.load_state()
-        self.optimizer_g.load_state_dict(state["optimizer_g"])
-        self.optimizer_d.load_state_dict(state["optimizer_d"])
+        load_state(self.optimizer_g, state["optimizer_g"])
+        load_state(self.optimizer_d, state["optimizer_d"])
+        for rate in self.rates:
+            rate.hold()
         self.rng.set_state(state["rng"])
         self.counters = Counters(**state["counters"])
         self.statistics.step.fill_(self.counters.steps_d)
@@ -171,24 +182,41 @@ class Loop:
         for name, network in self._networks().items():
             checkpoint.load_weights(name, network)
 
-    def _iteration(self) -> None:
+    def iteration(self) -> None:
         """Some steps of the discriminator, then one of the generator and of its average."""
-        counters, penalties = self.counters, self.model.penalties
-        real: Tensor
+        counters = self.counters
         for _ in range(self.steps_per_generator_step):
-            real, labels = self.feed.batch(counters.shown)
-            due = [p for p in penalties if p.network == "discriminator" and p.due(counters.steps_d)]
-            self.step.update_discriminator(real, labels, due)
-            counters.shown += len(real)
+            self.feed.seek(counters.shown)
+            due = self._due("discriminator", counters.steps_d)
+            self.steps.run(_kind("discriminator", due), partial(self._discriminator_step, due))
+            counters.shown += self.settings.batch
             counters.steps_d += 1
-            self.statistics.step += 1
-        due = [p for p in penalties if p.network == "generator" and p.due(counters.steps_g)]
-        self.step.update_generator(real, labels, due)
+        self.ema.set_decay(self._ema_decay())
+        due = self._due("generator", counters.steps_g)
+        self.steps.run(_kind("generator", due), partial(self._generator_step, due))
         counters.steps_g += 1
-        self.ema.decay = self._ema_decay()
-        self.ema.update(self.model.generator)
         for scheduler in self.schedulers:
             scheduler.step_update(counters.steps_d)
+        for rate in self.rates:
+            rate.hold()
+
+    def _discriminator_step(self, due: list[ScheduledPenalty]) -> None:
+        self.step.update_discriminator(*self.feed.read(), due)
+        self.statistics.step += 1
+
+    def _generator_step(self, due: list[ScheduledPenalty]) -> None:
+        self.step.update_generator(*self.feed.read(), due)
+        self.ema.update(self.model.generator)
+
+    def _due(self, network: str, step: int) -> list[ScheduledPenalty]:
+        return [p for p in self.model.penalties if p.network == network and p.due(step)]
+
+    def _can_capture(self, warn: Callable[[str], None]) -> bool:
+        optimizer = self.config.values.optimizer
+        others = {optimizer.generator.name, optimizer.discriminator.name} - set(FUSED)
+        if self.settings.capture and others:
+            warn(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
+        return self.settings.capture and not others
 
     def _ema_decay(self) -> float:
         """Decay per generator step from a half-life in pictures, shorter at the start (Karras et al. 2020)."""
@@ -212,8 +240,8 @@ class Loop:
             "kimg": counters.shown / 1000,
             **asdict(counters),
             "pictures_per_second": speed,
-            "lr_discriminator": self.optimizer_d.param_groups[0]["lr"],
-            "lr_generator": self.optimizer_g.param_groups[0]["lr"],
+            "lr_discriminator": float(self.optimizer_d.param_groups[0]["lr"]),
+            "lr_generator": float(self.optimizer_g.param_groups[0]["lr"]),
             **means,
         }
         self.folder.append(self.folder.log_file, record)
@@ -224,8 +252,8 @@ class Loop:
         """A checkpoint and a grid from latents that stay the same for the whole run."""
         meta = {"recipe": str(self.config.recipe), "kimg": self.counters.shown / 1000, **asdict(self.counters)}
         state = {
-            "optimizer_g": self.optimizer_g.state_dict(),
-            "optimizer_d": self.optimizer_d.state_dict(),
+            "optimizer_g": state_of(self.optimizer_g),
+            "optimizer_d": state_of(self.optimizer_d),
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
         }
@@ -242,12 +270,12 @@ class Loop:
         """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
         latest = self.folder.latest()
         assert latest is not None
-        return self._score(latest)
+        return self._score(latest, self.config.values.metrics.mode)
 
-    def _score(self, checkpoint: Checkpoint) -> dict[str, Any]:
+    def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
         """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
         known = self.folder.score_of(checkpoint.path.name)
-        result = known or self.score(self.generator)
+        result = known or self.score(self.generator, mode)
         if result and not known:
             record = {
                 "shown": self.counters.shown,
@@ -268,15 +296,5 @@ class Loop:
         return {"generator": self.model.generator, "discriminator": self.model.discriminator, "ema": self.ema.module}
 
 
-class _Marks:
-    """Multiples of an interval in kimg, each reported once."""
-
-    def __init__(self, kimg: float, shown: int) -> None:
-        self.interval = kimg * 1000
-        self.next = (shown // self.interval + 1) * self.interval if kimg != math.inf else math.inf
-
-    def passed(self, shown: int) -> bool:
-        if shown < self.next:
-            return False
-        self.next = (shown // self.interval + 1) * self.interval
-        return True
+def _kind(network: str, due: list[ScheduledPenalty]) -> str:
+    return " with ".join([f"the {network}'s step", *(penalty.name for penalty in due)])

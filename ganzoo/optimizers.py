@@ -13,19 +13,54 @@ from timm.scheduler.scheduler import Scheduler
 from ganzoo.config import LoopConfig, OptimizerConfig
 from ganzoo.errors import GanzooError
 
+FUSED = ("adam", "adamw")  # and those that a captured step can hold
 
-def make_optimizer(network: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """timm's optimizer of that name; the fused kind where it has one."""
+
+def make_optimizer(
+    network: torch.nn.Module, config: OptimizerConfig, *, capturable: bool = False
+) -> torch.optim.Optimizer:
+    """timm's optimizer of that name; the fused kind where it has one. ``capturable``: fit for a CUDA graph, for the
+    fused ones alone."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     options: dict[str, Any] = {"betas": tuple(config.betas)} if "adam" in config.name else {}
-    if config.name in ("adam", "adamw"):
-        options["fused"] = True
+    if config.name in FUSED:
+        options |= {"fused": True, "capturable": capturable}
     try:
         return create_optimizer_v2(
             parameters, opt=config.name, lr=config.lr, weight_decay=config.weight_decay, **options
         )
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:
         raise GanzooError(f"optimizer name {config.name!r}: {error}") from error
+
+
+class Rate:
+    """An optimizer's learning rate in a tensor, since a captured step would go on with the number it was captured
+    with. A schedule still assigns a number, which ``hold`` takes over."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+        self.optimizer = optimizer
+        self.tensor = torch.zeros((), device=device)
+        self.hold()
+
+    def hold(self) -> None:
+        """Put what was assigned since into the tensor, and the tensor into its place."""
+        for group in self.optimizer.param_groups:
+            self.tensor.fill_(group["lr"])
+            group["lr"] = self.tensor
+
+
+def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What a checkpoint holds of it: the rate as a number, so that it can go on on another device."""
+    state = optimizer.state_dict()
+    return {**state, "param_groups": [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]}
+
+
+def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take it over, but for what depends on the device."""
+    kept = [{key: group[key] for key in ("capturable",) if key in group} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, kept, strict=True):
+        group.update(own)
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, settings: LoopConfig) -> Scheduler | None:

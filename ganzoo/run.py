@@ -89,7 +89,7 @@ def evaluate(
     config = resolve(registry, None, folder.config_file, settings)
     device = pick_device(config.values.loop.device)
     generator = load_generator(registry, path, checkpoint, device)
-    return _score(registry, config, device, display, generator, truncation)
+    return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
 
 
 def load_config(registry: Registry, folder: RunFolder) -> Config:
@@ -147,7 +147,7 @@ def _loop(
     feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, display)
     notify: Callable[..., None] = partial(registry.notify, warn=display.warn)
-    return Loop(config, model, feed, folder, device, display, notify, scoring)
+    return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn)
 
 
 def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop) -> Outcome:
@@ -162,10 +162,10 @@ def _train(registry: Registry, config: Config, display: Display, folder: RunFold
 
 
 def _score_or_say_why(
-    registry: Registry, config: Config, device: torch.device, display: Display, generator: Generator
+    registry: Registry, config: Config, device: torch.device, display: Display, generator: Generator, mode: str
 ) -> dict[str, Any]:
     try:
-        return _score(registry, config, device, display, generator)
+        return _score(registry, config, device, display, generator, mode)
     except NetworkMissing as error:
         display.warn(f"not scored: {error}")
         return {}
@@ -177,6 +177,7 @@ def _score(
     device: torch.device,
     display: Display,
     generator: Generator,
+    mode: str,
     truncation: float = 1.0,
 ) -> dict[str, Any]:
     metrics = config.values.metrics
@@ -192,7 +193,7 @@ def _score(
         seed=metrics.seed,
         root=data_root(config.values.data.root),
         inception=metrics.inception,
-        mode=metrics.mode,
+        mode=mode,
         device=device,
         truncation=truncation,
         progress=display.scoring,

@@ -12,25 +12,25 @@ class Statistics:
     """Named means over a log interval.
 
     Everything that is added is also watched for values that are not finite: the step of the first one
-    is remembered on the device, so that nothing is read back while training.
+    is remembered on the device, so that nothing is read back while training. Each name keeps its tensors
+    for good, as a captured step goes on writing into those it was captured with.
     """
 
     def __init__(self, device: torch.device | str, zero_is_border: bool) -> None:
         self.device, self.zero_is_border = torch.device(device), zero_is_border
         self.step = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._totals: dict[str, Tensor] = {}  # sum and count
         self._bad: dict[str, Tensor] = {}
 
     def add(self, name: str, value: Tensor) -> None:
         """Add one step's scalar."""
         value = value.detach().float()
-        if name not in self._sums:
-            self._sums[name] = torch.zeros((), dtype=torch.float64, device=self.device)
+        if name not in self._totals:
+            self._totals[name] = torch.zeros(2, dtype=torch.float64, device=self.device)
             self._bad[name] = torch.full((), NEVER, dtype=torch.int64, device=self.device)
-            self._counts[name] = 0
-        self._sums[name] += value
-        self._counts[name] += 1
+        total, count = self._totals[name].unbind()
+        total += value
+        count += 1
         now = torch.where(torch.isfinite(value), NEVER, self.step)
         torch.minimum(self._bad[name], now, out=self._bad[name])
 
@@ -46,11 +46,12 @@ class Statistics:
 
     def read(self) -> tuple[dict[str, float], dict[str, int]]:
         """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
-        names = list(self._sums)
-        if not names:
+        if not self._totals:
             return {}, {}
-        sums = torch.stack([self._sums[name] for name in names]).tolist()
-        bad = torch.stack([self._bad[name] for name in names]).tolist()
-        means = {name: total / self._counts[name] for name, total in zip(names, sums, strict=True)}
-        self._sums, self._counts, firsts = {}, {}, dict(zip(names, bad, strict=True))
-        return means, {name: step for name, step in firsts.items() if step != NEVER}
+        totals = torch.stack(list(self._totals.values())).tolist()
+        firsts = torch.stack(list(self._bad.values())).tolist()
+        for total, bad in zip(self._totals.values(), self._bad.values(), strict=True):
+            total.zero_()
+            bad.fill_(NEVER)
+        means = {name: total / count for name, (total, count) in zip(self._totals, totals, strict=True) if count}
+        return means, {name: step for name, step in zip(self._bad, firsts, strict=True) if step != NEVER}

@@ -26,7 +26,12 @@ class ScheduledPenalty:
         self.interval = interval
         # A lazy penalty shares the step of the main loss, so its weight makes up for the steps without it;
         # learning rate and betas need no correction, which StyleGAN2's separate lazy steps do.
-        self.weight = weight * interval
+        # In a tensor, as a captured step would go on with the number it was captured with.
+        self.weight = torch.tensor(weight * interval)
+
+    def to(self, device: torch.device) -> None:
+        """Move the weight to where the loss is computed."""
+        self.weight = self.weight.to(device)
 
     def due(self, step: int) -> bool:
         """Whether it applies at this step of its network, counted from 0."""

@@ -37,6 +37,13 @@ def test_the_exact_extractor_gives_the_reference_features(network: Network, pict
     assert (exact - reference).norm() < 1e-5 * reference.norm()
 
 
+def test_the_fast_extractor_stays_near_and_gives_float32(network: Network, pictures: torch.Tensor) -> None:
+    exact = load_extractor(network, "exact")(pictures)["2048"]
+    fast = load_extractor(network, "fast")(pictures)["2048"]
+    assert fast.dtype == torch.float32
+    assert (fast - exact).norm() < 5e-2 * exact.norm()
+
+
 def test_grey_is_tiled(network: Network, pictures: torch.Tensor) -> None:
     extract = load_extractor(network)
     grey = pictures[:2, :1]

@@ -207,7 +207,7 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
     refused("has no labels", real=replace(real, labels=None))
     refused("in training mode", generator=Blur().train())
     refused("truncation", truncation=0.5)
-    refused("must be one of exact, reference", mode="fast")
+    refused("must be one of exact, fast, reference", mode="quick")
     refused("makes pictures of", real=replace(real, spec=PictureSpec(3, 8)))
     refused("isc: the network from a stand-in has no class logits; set metrics.inception=PATH", "fid", "isc")
     refused("prc: 3 pictures", "prc", fakes=3)

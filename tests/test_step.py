@@ -101,7 +101,7 @@ class Half(Penalty):
 
 def test_a_lazy_penalty_has_its_weight_times_its_interval():
     scheduled = ScheduledPenalty("half", "discriminator", Half(None), weight=2.0, interval=4)
-    assert scheduled.weight == 8.0
+    assert scheduled.weight.item() == 8.0
     assert [scheduled.due(step) for step in range(5)] == [True, False, False, False, True]
 
 

@@ -35,44 +35,55 @@ class Feed:
         self.resident = fits if resident is None else resident
         self.pictures = torch.from_numpy(np.array(pictures.array)).to(self.device) if self.resident else None
         self.labels = None if pictures.labels is None else torch.from_numpy(pictures.labels).to(self.device)
-        self._orders: dict[int, tuple[Tensor, Tensor]] = {}
+        # What seek() fills and read() reads, in tensors that stay where they are.
+        epochs = 1 + -(-batch // self.count)
+        self._epoch: int | None = None
+        self._host_order = torch.empty(0, dtype=torch.int64)
+        self._order = torch.zeros(epochs * self.count, dtype=torch.int64, device=self.device)
+        self._flips = torch.zeros(epochs * self.count, dtype=torch.bool, device=self.device)
+        self._range = torch.arange(batch, device=self.device)
+        self._position = torch.zeros((), dtype=torch.int64, device=self.device)
+        self._streamed = torch.zeros((0 if self.resident else batch, *self.array.shape[1:]), dtype=torch.uint8)
+        if self.device.type == "cuda":
+            self._streamed = self._streamed.pin_memory()
+        self._raw = torch.zeros_like(self._streamed, device=self.device)
 
     def batch(self, shown: int) -> tuple[Tensor, Tensor | None]:
         """The batch that starts at the ``shown``-th picture ever shown; it may reach into the next epoch."""
-        index, flips = self._index(shown)
-        if self.pictures is not None:
-            on_device = index.to(self.device, non_blocking=True)
-            raw = self.pictures[on_device]
-        else:
-            raw = torch.from_numpy(self.array[index.numpy()])
+        self.seek(shown)
+        return self.read()
+
+    def seek(self, shown: int) -> None:
+        """Turn to the ``shown``-th picture ever shown: all that the host has to do for a batch."""
+        epoch, position = divmod(shown, self.count)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            orders = [self._shuffled(epoch + later) for later in range(len(self._order) // self.count)]
+            self._host_order = torch.cat([order for order, _ in orders])
+            self._order.copy_(self._host_order)
+            self._flips.copy_(torch.cat([flips for _, flips in orders]))
+        self._position.fill_(position)
+        if self.pictures is None:
             if self.device.type == "cuda":
-                raw = raw.pin_memory()
-            on_device, raw = index.to(self.device), raw.to(self.device, non_blocking=True)
+                torch.cuda.current_stream(self.device).synchronize()  # the last copy may still be reading
+            self._streamed.numpy()[:] = self.array[self._host_order[position : position + self.size].numpy()]
+            self._raw.copy_(self._streamed, non_blocking=True)
+
+    def read(self) -> tuple[Tensor, Tensor | None]:
+        """The batch that was sought; nothing but work on the device, so that it can be captured."""
+        place = self._position + self._range
+        index = self._order[place]
+        raw = self._raw if self.pictures is None else self.pictures[index]
         real = raw.float().mul_(1 / 127.5).sub_(1)
         if self.mirror:
-            real = torch.where(flips.to(self.device)[:, None, None, None], real.flip(3), real)
-        return real, None if self.labels is None else self.labels[on_device]
+            real = torch.where(self._flips[place][:, None, None, None], real.flip(3), real)
+        return real, None if self.labels is None else self.labels[index]
 
-    def _index(self, shown: int) -> tuple[Tensor, Tensor]:
-        parts, needed = [], self.size
-        while needed:
-            epoch, position = divmod(shown, self.count)
-            order, flips = self._order(epoch)
-            taken = slice(position, position + needed)
-            parts.append((order[taken], flips[taken]))
-            needed -= len(order[taken])
-            shown += len(order[taken])
-        return torch.cat([order for order, _ in parts]), torch.cat([flips for _, flips in parts])
-
-    def _order(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """An epoch's permutation and flips; only the last two epochs are remembered."""
-        if epoch not in self._orders:
-            rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
-            order = torch.randperm(self.count, generator=rng)
-            flips = torch.rand(self.count, generator=rng) < 0.5
-            self._orders = {old: self._orders[old] for old in self._orders if old == epoch - 1}
-            self._orders[epoch] = order, flips
-        return self._orders[epoch]
+    def _shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """An epoch's permutation and flips."""
+        rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        order = torch.randperm(self.count, generator=rng)
+        return order, torch.rand(self.count, generator=rng) < 0.5
 
 
 def _free_memory(device: torch.device) -> int:

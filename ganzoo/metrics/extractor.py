@@ -10,10 +10,11 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
+from ganzoo.device import has_bf16
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.network import Network, load_state
 
-Mode = Literal["exact", "reference"]
+Mode = Literal["exact", "fast", "reference"]
 LAYERS = ("2048", "logits_unbiased")
 LOGITS_REMEDY = "set metrics.inception=PATH to torch-fidelity's weights-inception-2015-12-05-6726825d.pth"
 
@@ -28,9 +29,10 @@ class Extractor:
         self.network, self.mode, self.device, self.layers = network, mode, device, layers
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
-        with torch.inference_mode(), _precision(self.mode):
+        fast = self.mode == "fast" and has_bf16(self.device)
+        with torch.inference_mode(), _precision(self.mode), torch.autocast(self.device.type, torch.bfloat16, fast):
             found = self.network(pictures.expand(-1, 3, -1, -1).to(self.device))
-        return dict(zip(self.layers, found, strict=True))
+        return {layer: matrix.float() for layer, matrix in zip(self.layers, found, strict=True)}
 
 
 def load_extractor(
@@ -40,13 +42,17 @@ def load_extractor(
 
     ``reference`` is torch-fidelity's class as it is. ``exact`` is the same arithmetic in another order: batch norm
     folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), channels last in memory, no TF32.
+    ``fast``, for curves, computes that in bf16 where the device has it: benchmarks/speed/evaluation.py measures what
+    that does to the FID.
     Raises GanzooError as :func:`check_extraction` does.
     """
     checked = check_extraction(network, mode, layers)
     model = _build(load_state(network.path), layers)
-    if checked == "exact":
+    if checked != "reference":
         _fold(model)
         model = model.to(memory_format=torch.channels_last)
+        # Else a mean in bf16.
+        cast(nn.Module, model.AvgPool).register_forward_pre_hook(lambda module, inputs: (inputs[0].float(),))
     return Extractor(model.to(device), checked, torch.device(device), tuple(layers))
 
 
@@ -91,8 +97,8 @@ def _fold(model: nn.Module) -> None:
 def _precision(mode: Mode) -> Iterator[None]:
     cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, cublas.allow_tf32
-    if mode == "exact":
-        cudnn.allow_tf32 = cublas.allow_tf32 = False
+    if mode != "reference":
+        cudnn.allow_tf32 = cublas.allow_tf32 = mode == "fast"
     try:
         yield
     finally:

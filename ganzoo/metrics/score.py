@@ -59,7 +59,7 @@ def score(
     """Score ``fakes`` pictures of an eval-mode generator against a real set.
 
     names: of metrics. root: the cache folder. inception: a file with the network, or None to look for one.
-    mode: "exact" or "reference", see :func:`ganzoo.metrics.extractor.load_extractor`. device: of the Inception
+    mode: "exact", "fast" or "reference", see :func:`ganzoo.metrics.extractor.load_extractor`. device: of the Inception
     network; the generator stays where it is. batch: pictures at a time through Inception, None to choose by the device.
 
     Raises NetworkMissing where there is no Inception network, GanzooError for an unknown metric, too few pictures,
@@ -80,7 +80,8 @@ def score(
         known = registry.entries[DatasetEntry.kind].get(real.name.partition(":")[0])
         real_side, origin = real_features(
             real,
-            Reader(reader.network, mode, device, ("2048",), batch, progress),
+            # Read once and kept, so that exactness costs nothing.
+            Reader(reader.network, "exact" if mode == "fast" else mode, device, ("2048",), batch, progress),
             root,
             whole=_reads_whole(entries),
             shipped=known.statistics if isinstance(known, DatasetEntry) else "",
@@ -164,7 +165,7 @@ def _features(
     reader: Reader, entries: Sequence[MetricEntry], chunks: Iterable[Tensor], count: int, stage: str
 ) -> Features:
     """All features where a metric reads them; else, but in reference mode, sums as they come by."""
-    if reader.layers == ("2048",) and reader.mode == "exact" and not _reads_whole(entries):
+    if reader.layers == ("2048",) and reader.mode != "reference" and not _reads_whole(entries):
         return Features(count, statistics=reader.statistics(chunks, count, stage), mode=reader.mode)
     found = reader.read(chunks, count, stage)
     return Features(count, matrix=found.get("2048"), logits=found.get("logits_unbiased"), mode=reader.mode)

@@ -1,0 +1,76 @@
+"""Evaluation speed against torch-fidelity's own extractor, and what the shortcuts do to the FID.
+
+    python benchmarks/speed/evaluation.py [--device cpu] [--pictures 200] [--repeats 5]
+
+The same pictures of Fashion-MNIST through each extractor, in turn, in one process. The differences are those of the
+FID of these pictures against the test pictures' statistics, the real side read exactly as in any score.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+import torch
+from pairs import machine, pair, save, speed
+
+from ganzoo.config import data_root
+from ganzoo.data.open import open_pictures
+from ganzoo.device import pick_device
+from ganzoo.metrics.extractor import load_extractor
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.frechet import frechet_distance
+from ganzoo.metrics.network import find_network
+from ganzoo.metrics.reader import Reader, array_chunks
+from ganzoo.metrics.reference import real_features
+from ganzoo.registry import Registry
+
+COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "FID", "difference")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--data", default="fashion-mnist")
+    parser.add_argument("--pictures", type=int, default=2000, help="whose FID is compared")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each side in each pair")
+    given = parser.parse_args()
+    registry, device, root = Registry.load(), pick_device(given.device), data_root(None)
+    train = open_pictures(registry, given.data, split="train", root=root).array[: given.pictures]
+    test = open_pictures(registry, given.data, split="test", root=root)
+    network = find_network(None, root)
+
+    def reader(mode: str) -> Reader:
+        return Reader(network, mode, device, ("2048",))
+
+    real, _ = real_features(test, reader("exact"), root, whole=False)
+
+    def fid(mode: str) -> float:
+        features = reader(mode).read(array_chunks(train), len(train), "")["2048"]
+        return frechet_distance(real.statistics, Features(len(train), matrix=features).statistics)
+
+    theirs, true = load_extractor(network, "reference", device), fid("reference")
+    few = torch.from_numpy(train[: reader("exact").batch].copy())
+    rows, figures = [], []
+    for mode in ("exact", "fast"):
+        ours = load_extractor(network, mode, device)
+        found = pair(
+            lambda: speed(lambda: theirs(few), len(few), given.seconds, device),
+            lambda ours=ours: speed(lambda: ours(few), len(few), given.seconds, device),
+            given.repeats,
+        )
+        value = fid(mode)
+        ratio = f"{found.ratio:.2f} ({found.lowest:.2f} to {found.highest:.2f})"
+        rows.append([mode, f"{found.theirs:.1f}", f"{found.ours:.1f}", ratio, f"{value:.4f}", f"{value - true:+.5f}"])
+        figures.append({"mode": mode, **asdict(found), "fid": value, "fid_reference": true})
+        print(*rows[-1], flush=True)
+    where = machine(device)
+    title = (
+        f"Pictures per second through Inception, {where['device']}, {len(few)} at a time; FID of {len(train)} pictures"
+    )
+    save(f"evaluation-{device.type}", title, COLUMNS, rows, {**vars(given), "machine": where, "rows": figures})
+
+
+if __name__ == "__main__":
+    main()

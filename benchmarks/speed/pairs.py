@@ -1,0 +1,90 @@
+"""Timings for a noisy machine: the two sides alternate, and the ratio is the median of the pairs' ratios."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from ganzoo.provenance import describe_device
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Median speeds of both sides in one unit, and the median, lowest and highest ratio of the pairs."""
+
+    theirs: float
+    ours: float
+    ratio: float
+    lowest: float
+    highest: float
+
+
+def pair(theirs: Callable[[], float], ours: Callable[[], float], repeats: int) -> Pair:
+    """Speeds of each, measured in turn ``repeats`` times; a speed is what a call returns."""
+    speeds = [(theirs(), ours()) if i % 2 else (ours(), theirs())[::-1] for i in range(repeats)]
+    ratios = sorted(ours / theirs for theirs, ours in speeds)
+    return Pair(
+        theirs=statistics.median(theirs for theirs, _ in speeds),
+        ours=statistics.median(ours for _, ours in speeds),
+        ratio=statistics.median(ratios),
+        lowest=ratios[0],
+        highest=ratios[-1],
+    )
+
+
+def speed(work: Callable[[], object], amount: float, seconds: float, device: torch.device) -> float:
+    """``amount`` per second of ``work``, called again and again for at least ``seconds``."""
+    calls, begun = 0, _now(device)
+    while (spent := _now(device) - begun if calls else 0.0) < seconds:
+        work()
+        calls += 1
+    return calls * amount / spent
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
+    """Floating-point operations per second of a large matrix product: what this machine can do at best."""
+    size = 8192 if device.type == "cuda" else 2048
+    one = torch.randn(size, size, device=device).to(dtype)
+    product = lambda: one @ one  # noqa: E731
+    product()
+    return max(speed(product, 2.0 * size**3, 0.5, device) for _ in range(5))
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "device": describe_device(device),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def save(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: dict[str, Any]) -> None:
+    """Print the table; write it as ``NAME.md`` and its figures as ``NAME.json``, for a later change to compare."""
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    RESULTS.mkdir(exist_ok=True)
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
+    (RESULTS / f"{name}.md").write_text(f"{title}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -1,0 +1,123 @@
+"""The yardstick: a GAN trained as PyTorch's own DCGAN example trains one, on any networks and with any of three losses.
+
+Eager, float32, the networks as they are built, pictures opened one by one by a DataLoader, Adam as torch makes it,
+a pass for the real pictures and one for the fakes, losses read back in every step. No averaged generator, no
+statistics beside the losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+LAMBDA = 10.0  # of the gradient penalty (Gulrajani et al. 2017, alg. 1)
+
+
+class Pictures(Dataset[Tensor]):
+    """Pictures ``(N, C, H, W)`` uint8, each decoded to [-1, 1] when it is asked for."""
+
+    def __init__(self, array: np.ndarray, size: int) -> None:
+        self.array = array
+        middle = [0.5] * array.shape[1]
+        self.transform = transforms.Compose(
+            [transforms.Resize(size), transforms.ToTensor(), transforms.Normalize(middle, middle)]
+        )
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index: int) -> Tensor:
+        picture = self.array[index].transpose(1, 2, 0)
+        return self.transform(Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture))
+
+
+class PlainLoop:
+    """One generator step for each discriminator step. ``loss``: minimax, non-saturating or wgan-gp; ``r1``: the weight
+    of that penalty, and every how many steps it applies."""
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        latent_dim: int,
+        loss: str,
+        array: np.ndarray,
+        *,
+        size: int,
+        batch: int,
+        device: torch.device,
+        workers: int = 2,
+        r1: tuple[float, int] | None = None,
+    ) -> None:
+        self.generator, self.discriminator = generator.to(device).train(), discriminator.to(device).train()
+        self.latent_dim, self.loss, self.device, self.batch = latent_dim, loss, device, batch
+        self.r1, self.steps = r1, 0
+        self.loader = DataLoader(
+            Pictures(array, size),
+            batch,
+            shuffle=True,
+            drop_last=True,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
+        self.optimizer_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.optimizer_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+        self.criterion = nn.BCEWithLogitsLoss()
+        self.rng = torch.Generator(device).manual_seed(0)
+        self.real = self._forever()
+
+    def iteration(self) -> tuple[float, float]:
+        """One step of each; both losses."""
+        real = next(self.real).to(self.device)
+        ones, zeros = torch.ones(len(real), device=self.device), torch.zeros(len(real), device=self.device)
+
+        self.discriminator.zero_grad()
+        d_real = self.discriminator(real, None, rng=self.rng)
+        fake = self._fake(len(real))
+        d_fake = self.discriminator(fake.detach(), None, rng=self.rng)
+        if self.loss == "wgan-gp":
+            error_d = d_fake.mean() - d_real.mean() + LAMBDA * self._gradient_penalty(real, fake.detach())
+        else:
+            error_d = self.criterion(d_real, ones) + self.criterion(d_fake, zeros)
+        if self.r1 is not None and self.steps % self.r1[1] == 0:
+            weight, interval = self.r1
+            error_d = error_d + interval * weight / 2 * self._slopes(real).square().sum(1).mean()
+        self.steps += 1
+        error_d.backward()
+        self.optimizer_d.step()
+
+        self.generator.zero_grad()
+        d_fake = self.discriminator(fake, None, rng=self.rng)
+        if self.loss == "wgan-gp":
+            error_g = -d_fake.mean()
+        elif self.loss == "minimax":
+            error_g = -self.criterion(d_fake, zeros)
+        else:
+            error_g = self.criterion(d_fake, ones)
+        error_g.backward()
+        self.optimizer_g.step()
+        return error_d.item(), error_g.item()
+
+    def _fake(self, count: int) -> Tensor:
+        return self.generator(torch.randn(count, self.latent_dim, device=self.device), None, rng=self.rng)
+
+    def _gradient_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        share = torch.rand(len(real), 1, 1, 1, device=self.device)
+        between = share * real + (1 - share) * fake
+        return ((self._slopes(between).norm(dim=1) - 1) ** 2).mean()
+
+    def _slopes(self, pictures: Tensor) -> Tensor:
+        pictures = pictures.detach().requires_grad_(True)
+        logits = self.discriminator(pictures, None, rng=self.rng)
+        (slope,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+        return slope.flatten(1)
+
+    def _forever(self) -> Iterator[Tensor]:
+        while True:
+            yield from self.loader

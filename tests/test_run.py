@@ -94,16 +94,16 @@ def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkey
     undisturbed = trained(recipe, "undisturbed", settings)
     from ganzoo.loop import Loop
 
-    whole = Loop._iteration
+    whole = Loop.iteration
 
     def stopping(self):
         whole(self)
         self.stop_requested = self.counters.shown > 200
 
-    monkeypatch.setattr(Loop, "_iteration", stopping)
+    monkeypatch.setattr(Loop, "iteration", stopping)
     stopped = trained(recipe, "stopped", settings)
     assert not (stopped / "score.json").exists()
-    monkeypatch.setattr(Loop, "_iteration", whole)
+    monkeypatch.setattr(Loop, "iteration", whole)
     assert run.resume(registry, stopped, quiet).finished
     assert same(final_weights(undisturbed), final_weights(stopped))
     strip = ("seconds", "pictures_per_second")

@@ -19,7 +19,7 @@ from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
 from ganzoo.data.pictures import Pictures
-from ganzoo.device import flush_denormals, pick_device
+from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
@@ -115,7 +115,7 @@ def _spec(registry: Registry, config: Config) -> Any:
 
 def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
     """Whatever can be refused is refused here, the cheapest first."""
-    flush_denormals()
+    prepare_process()
     device, data = pick_device(config.values.loop.device), config.values.data
     check_picture(config, _spec(registry, config))
     return device, _open(registry, config, data.split, display)

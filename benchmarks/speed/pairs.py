@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import platform
 import statistics
 import time
@@ -51,6 +52,38 @@ def speed(work: Callable[[], object], amount: float, seconds: float, device: tor
         work()
         calls += 1
     return calls * amount / spent
+
+
+class Side:
+    """One side in a process of its own: allocator, threads and treatment of denormals are a whole process's.
+
+    ``build(*arguments)`` runs there once; what it returns takes seconds and gives a speed.
+    """
+
+    def __init__(self, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, build, *arguments))
+        self.process.start()
+        theirs.close()
+        self.pipe.recv()
+
+    def __call__(self, seconds: float) -> float:
+        """Its speed, measured for that long."""
+        self.pipe.send(seconds)
+        return self.pipe.recv()
+
+    def close(self) -> None:
+        """End the process."""
+        self.pipe.send(None)
+        self.process.join()
+
+
+def _serve(pipe: Any, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
+    work = build(*arguments)
+    pipe.send("ready")
+    while (seconds := pipe.recv()) is not None:
+        pipe.send(work(seconds))
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32) -> float:

@@ -2,29 +2,33 @@
 
     python benchmarks/speed/training.py [--device cpu] [--batch 64] [--size 32] [--repeats 5] [RECIPE...]
 
-Both sides train the same freshly built networks on the same pictures, in turn, in one process. Ours is the loop that
-`ganzoo run` runs: with the averaged generator, the statistics and whatever precision and layout it picks by itself.
+Both sides train the same freshly built networks on the same pictures, in turn, each in a process of its own. Ours is
+the loop that `ganzoo run` runs: with the averaged generator, the statistics and whatever precision and layout it picks
+by itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pairs import Pair, machine, pair, peak_flops, save, speed
+import torch
+from pairs import Pair, Side, machine, pair, peak_flops, save, speed
 from plain import PlainLoop
 from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ganzoo.build import build_model
-from ganzoo.config import data_root
+from ganzoo.build import Model, build_model
+from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
-from ganzoo.device import flush_denormals, pick_device
+from ganzoo.data.pictures import Pictures
+from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
@@ -52,44 +56,86 @@ class Flops(TorchDispatchMode):
         return result
 
 
-def measure(
-    registry: Registry, recipe: str, data: str, settings: list[str], repeats: int, seconds: float, scratch: Path
-) -> tuple[Pair, float]:
-    """Pictures per second of both, and the plain loop's floating-point operations per picture."""
-    config = resolve(registry, recipe, None, [f"data.name={data}", "loop.discriminator_steps=1", *settings])
-    values = config.values
-    device, batch = pick_device(values.loop.device), values.loop.batch
-    pictures = open_pictures(registry, data, split="train", size=values.data.size, root=data_root(None))
+@dataclass(frozen=True)
+class Work:
+    """What both sides train."""
 
-    model = build_model(config, pictures.spec)
+    recipe: str
+    data: str
+    settings: tuple[str, ...]
+
+    def prepare(self) -> tuple[Config, Pictures, Model]:
+        """The configuration, the pictures and the freshly built networks."""
+        registry = Registry.load()
+        changes = [f"data.name={self.data}", "loop.discriminator_steps=1", *self.settings]
+        config = resolve(registry, self.recipe, None, changes)
+        size = config.values.data.size
+        pictures = open_pictures(registry, self.data, split="train", size=size, root=data_root(None))
+        return config, pictures, build_model(config, pictures.spec)
+
+
+def plain_loop(work: Work) -> PlainLoop:
+    """The yardstick, as anyone's script would run it."""
+    config, pictures, model = work.prepare()
     lazy = [penalty for penalty in model.penalties if penalty.name == "r1"]
-    plain = PlainLoop(
+    return PlainLoop(
         model.generator,
         model.discriminator,
         model.generator.latent_dim,
         config.recipe.loss.name,
         pictures.array,
         size=pictures.spec.size,
-        batch=batch,
-        device=device,
+        batch=config.values.loop.batch,
+        device=pick_device(config.values.loop.device),
         r1=next(((penalty.weight.item() / penalty.interval, penalty.interval) for penalty in lazy), None),
     )
-    folder = RunFolder.create(scratch / recipe, recipe, config.to_yaml())
-    feed = Feed(pictures, batch, values.seed, device)
-    quiet, nothing = Display(Console(quiet=True)), lambda *_, **__: {}
-    loop = Loop(config, build_model(config, pictures.spec), feed, folder, device, quiet, nothing, nothing)
 
+
+def our_loop(work: Work, scratch: Path) -> Loop:
+    """The loop of ``ganzoo run``."""
+    prepare_process()
+    config, pictures, model = work.prepare()
+    device, folder = pick_device(config.values.loop.device), RunFolder.create(scratch, work.recipe, config.to_yaml())
+    feed = Feed(pictures, config.values.loop.batch, config.values.seed, device)
+    quiet, nothing = Display(Console(quiet=True)), lambda *_, **__: {}
+    return Loop(config, model, feed, folder, device, quiet, nothing, nothing)
+
+
+def plain_side(work: Work) -> Callable[[float], float]:
+    """Its pictures per second, in a process of its own."""
+    loop = plain_loop(work)
+    return _warm(loop.iteration, loop.batch, loop.device)
+
+
+def our_side(work: Work, scratch: Path) -> Callable[[float], float]:
+    """Its pictures per second, in a process of its own."""
+    loop = our_loop(work, scratch)
+    return _warm(loop.iteration, loop.settings.batch, loop.device)
+
+
+def _warm(iteration: Callable[[], object], batch: int, device: torch.device) -> Callable[[float], float]:
     for _ in range(WARM_UP):
-        plain.iteration()
-        loop.iteration()
+        iteration()
+    return lambda seconds: speed(iteration, batch, seconds, device)
+
+
+def count_flops(work: Work) -> float:
+    """The plain loop's floating-point operations per picture."""
+    loop = plain_loop(work)
+    loop.iteration()
     with Flops() as counter:
-        plain.iteration()
-    result = pair(
-        lambda: speed(plain.iteration, batch, seconds, device),
-        lambda: speed(loop.iteration, batch, seconds, device),
-        repeats,
-    )
-    return result, counter.total / batch
+        loop.iteration()
+    return counter.total / loop.batch
+
+
+def measure(work: Work, repeats: int, seconds: float, scratch: Path) -> Pair:
+    """Pictures per second of both, in turn."""
+    sides = Side(plain_side, work), Side(our_side, work, scratch)
+    try:
+        return pair(lambda: sides[0](seconds), lambda: sides[1](seconds), repeats)
+    finally:
+        for side in sides:
+            side.close()
 
 
 def main() -> None:
@@ -102,14 +148,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each side in each pair")
     given = parser.parse_args()
-    registry, device = Registry.load(), pick_device(given.device)
-    flush_denormals()
+    device = pick_device(given.device)
     peak = peak_flops(device)
-    settings = [f"loop.device={given.device}", f"loop.batch={given.batch}", f"data.size={given.size}"]
+    settings = (f"loop.device={given.device}", f"loop.batch={given.batch}", f"data.size={given.size}")
     rows, figures = [], []
     with tempfile.TemporaryDirectory() as scratch:
         for recipe in given.recipes:
-            found, flops = measure(registry, recipe, given.data, settings, given.repeats, given.seconds, Path(scratch))
+            work = Work(recipe, given.data, settings)
+            flops = count_flops(work)
+            found = measure(work, given.repeats, given.seconds, Path(scratch) / recipe)
             share = found.ours * flops / peak
             rows.append(
                 [

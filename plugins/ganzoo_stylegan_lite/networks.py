@@ -7,6 +7,7 @@ sits in the weights before it instead, where it costs nothing.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,11 @@ class Blur(nn.Module):
         self.channels = channels
 
     def forward(self, x: Tensor, padding: int, stride: int = 1) -> Tensor:
-        return F.conv2d(x, self.kernel, padding=padding, stride=stride, groups=self.channels)
+        # CPUs have no fast bf16 kernel for the gradient of a depthwise convolution that skips pixels.
+        precise = stride > 1 and x.device.type == "cpu"
+        with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
+            y = F.conv2d(x.float() if precise else x, self.kernel, padding=padding, stride=stride, groups=self.channels)
+        return y.to(x.dtype)
 
 
 class Upsample(nn.Module):

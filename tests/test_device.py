@@ -1,0 +1,57 @@
+"""What is set for a whole process before it trains, and which precision ``auto`` picks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ganzoo.device import has_bf16, wants_bf16
+
+CPU = torch.device("cpu")
+
+FAULTS = """
+import resource, sys, torch
+from ganzoo.device import prepare_process
+if sys.argv[1] == "prepared":
+    prepare_process()
+def work():
+    # As in a step: much is held at once, and then nothing.
+    return [torch.empty(3 * 2**20, dtype=torch.uint8).fill_(1) for _ in range(10)]
+for _ in range(5):
+    work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    work()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(float(torch.tensor(1e-30) * torch.tensor(1e-10)))
+"""
+
+
+def observed(state: str) -> tuple[int, float]:
+    """Fresh pages that the system handed out in 50 rounds, and a number below float32's full precision."""
+    done = subprocess.run([sys.executable, "-c", FAULTS, state], capture_output=True, text=True, check=True)
+    faults, product = done.stdout.split()
+    return int(faults), float(product)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is asked")
+def test_a_prepared_process_keeps_its_memory_and_drops_denormals() -> None:
+    plain, prepared = observed("plain"), observed("prepared")
+    assert prepared[0] < 500 < plain[0] / 4
+    assert prepared[1] == 0.0 < plain[1]
+
+
+@pytest.mark.parametrize("capable", ["_is_avx512_bf16_supported", "_is_amx_tile_supported"])
+def test_auto_is_bf16_where_the_cpu_has_instructions_for_it(monkeypatch: pytest.MonkeyPatch, capable: str) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: name == capable, raising=False)
+    assert has_bf16(CPU) and wants_bf16("auto", CPU) and not wants_bf16("float32", CPU)
+
+
+def test_auto_is_float32_where_it_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    assert not wants_bf16("auto", CPU) and wants_bf16("bf16", CPU)

@@ -10,6 +10,7 @@ from torch import nn
 
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.registry import load_target
+from ganzoo.spectral import spectral
 
 PICTURE = PictureSpec(1, 28)
 
@@ -35,3 +36,34 @@ def test_the_largest_singular_value_is_one(registry, name: str, params: dict[str
     norms = torch.stack([torch.linalg.matrix_norm(layer.weight.flatten(1), 2) for layer in layers])
     assert len(layers) >= 3
     assert torch.allclose(norms, torch.ones_like(norms), atol=0.02) is wanted
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["as stored", "channels last"])
+def test_value_and_gradient_are_those_of_the_exact_norm(last: bool) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(3, 8, 4)
+    weight = layer.weight.detach().clone().requires_grad_(True)
+    spectral(layer)
+    if last:
+        layer.to(memory_format=torch.channels_last)
+    for _ in range(100):
+        _ = layer.weight
+    exact = weight / torch.linalg.matrix_norm(weight.flatten(1), 2)
+    assert torch.allclose(layer.weight, exact, atol=1e-5)
+    direction = torch.randn_like(exact)
+    (exact * direction).sum().backward()
+    (layer.weight * direction).sum().backward()
+    assert torch.allclose(layer.parametrizations.weight.original.grad, weight.grad, atol=1e-4)
+
+
+def test_only_training_improves_the_estimate_and_autocast_changes_nothing() -> None:
+    torch.manual_seed(0)
+    layer = spectral(nn.Linear(20, 10))
+    estimate = layer.parametrizations.weight[0].u
+    before = estimate.clone()
+    weight = layer.eval().weight
+    assert torch.equal(estimate, before)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer.weight, weight)
+    _ = layer.train().weight
+    assert not torch.equal(estimate, before)

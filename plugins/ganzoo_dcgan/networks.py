@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.sizes import split_size
+from ganzoo.spectral import spectral
 from ganzoo_dcgan import DiscriminatorParams, GeneratorParams
 
 
@@ -84,7 +84,7 @@ class DCGANDiscriminator(Discriminator):
             )
         self.mixes_samples = norm == "batch"
         base, halvings = split_size(picture.size)
-        wrap = spectral_norm if norm == "spectral" else nn.Identity()
+        wrap = spectral if norm == "spectral" else nn.Identity()
         channels, size = params.width, picture.size // 2
         layers: list[nn.Module] = []
         if params.refine:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.spectral import spectral
 from ganzoo_mlp import DiscriminatorParams, GeneratorParams
 
 
@@ -63,7 +63,7 @@ class MLPDiscriminator(Discriminator):
         if params.spectral:
             for layer in self.body:
                 if isinstance(layer, nn.Linear):
-                    spectral_norm(layer)
+                    spectral(layer)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         return self.body(pictures).squeeze(1)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.sizes import split_size
+from ganzoo.spectral import spectral
 from ganzoo_sngan import DiscriminatorParams, GeneratorParams
 
 Wrap = Callable[[nn.Module], nn.Module]
@@ -99,7 +99,7 @@ class SNGANDiscriminator(Discriminator):
     def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
         self.picture = picture
-        wrap: Wrap = spectral_norm if params.spectral else nn.Identity()
+        wrap: Wrap = spectral if params.spectral else nn.Identity()
         _, halvings = split_size(picture.size)
         blocks = [DownBlock(picture.channels, params.width, wrap, first=True, halve=True)]
         # One halving less than the generator doubles, as published: 32 pixels come down to 8.

@@ -8,6 +8,15 @@ import torch
 from timm.utils import ModelEmaV3
 from torch import nn
 
+from ganzoo.config import EMAConfig
+
+
+def decay_per_step(settings: EMAConfig, shown: int, pictures: int) -> float:
+    """What stays of the average at a generator step that ``pictures`` real pictures were shown for, from a half-life in
+    pictures that is shorter at the start (Karras et al. 2020, arXiv:2006.06676)."""
+    half_life = min(settings.half_life_kimg * 1000, settings.ramp_up * shown)
+    return 0.5 ** (pictures / half_life) if half_life > 0 else 0.0
+
 
 class Average(ModelEmaV3):
     """timm's average of weights and buffers, whose decay is changed by ``set_decay``.

@@ -69,6 +69,7 @@ class LoopConfig:
     kimg: float = param(100.0, "budget: thousands of real pictures shown to the discriminator")
     batch: int = param(64, "pictures in one step")
     discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
+    fresh_fakes: bool = param(False, "draw new fakes for the generator's step instead of the discriminator's last ones")
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
     hold: float = param(0.0, "share of the run in which the schedule leaves the learning rate as it is")
     clip_grad: float | None = param(None, "clip the norm of each network's gradient")

@@ -17,14 +17,14 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
-from ganzoo.average import Average
+from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
 from ganzoo.config import Config
 from ganzoo.data.feed import Feed
 from ganzoo.device import wants_bf16
-from ganzoo.errors import GanzooError
+from ganzoo.errors import TrainingFailed
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
@@ -32,10 +32,6 @@ from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_sche
 from ganzoo.sampling import GRID, grid, sample, save_picture
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
-
-
-class TrainingFailed(GanzooError):
-    """A loss or a gradient that is not finite: the run stopped, its checkpoints are good."""
 
 
 @dataclass
@@ -184,17 +180,22 @@ class Loop:
 
     def iteration(self) -> None:
         """Some steps of the discriminator, then one of the generator and of its average."""
-        counters = self.counters
-        for _ in range(self.steps_per_generator_step):
+        counters, both = self.counters, not self.settings.fresh_fakes
+        for left in reversed(range(self.steps_per_generator_step)):
             self.feed.seek(counters.shown)
             due = self._due("discriminator", counters.steps_d)
-            self.steps.run(_kind("discriminator", due), partial(self._discriminator_step, due))
             counters.shown += self.settings.batch
             counters.steps_d += 1
+            if left or not both:
+                self.steps.run(_kind("discriminator", due), partial(self._discriminator_step, due))
         self.ema.set_decay(self._ema_decay())
-        due = self._due("generator", counters.steps_g)
-        self.steps.run(_kind("generator", due), partial(self._generator_step, due))
+        due_g = self._due("generator", counters.steps_g)
         counters.steps_g += 1
+        if both:
+            kind = f"{_kind('discriminator', due)} and {_kind('generator', due_g)}"
+            self.steps.run(kind, partial(self._both_steps, due, due_g))
+        else:
+            self.steps.run(_kind("generator", due_g), partial(self._generator_step, due_g))
         for scheduler in self.schedulers:
             scheduler.step_update(counters.steps_d)
         for rate in self.rates:
@@ -208,6 +209,11 @@ class Loop:
         self.step.update_generator(*self.feed.read(), due)
         self.ema.update(self.model.generator)
 
+    def _both_steps(self, due: list[ScheduledPenalty], due_g: list[ScheduledPenalty]) -> None:
+        self.step.update_both(*self.feed.read(), due, due_g)
+        self.ema.update(self.model.generator)
+        self.statistics.step += 1
+
     def _due(self, network: str, step: int) -> list[ScheduledPenalty]:
         return [p for p in self.model.penalties if p.network == network and p.due(step)]
 
@@ -219,11 +225,8 @@ class Loop:
         return self.settings.capture and not others
 
     def _ema_decay(self) -> float:
-        """Decay per generator step from a half-life in pictures, shorter at the start (Karras et al. 2020)."""
-        ema, shown = self.config.values.ema, self.counters.shown
-        half_life = min(ema.half_life_kimg * 1000, ema.ramp_up * shown)
         per_step = self.settings.batch * self.steps_per_generator_step
-        return 0.5 ** (per_step / half_life) if half_life > 0 else 0.0
+        return decay_per_step(self.config.values.ema, self.counters.shown, per_step)
 
     def _log(self, speed: float) -> None:
         means, not_finite = self.statistics.read()
@@ -231,11 +234,7 @@ class Loop:
         if not_finite:
             part, step = min(not_finite.items(), key=lambda item: item[1])
             latest = self.folder.latest()
-            raise TrainingFailed(
-                f"{part.replace('_', ' ')} is not finite at discriminator step {step} of {self.config.recipe}; "
-                f"last good checkpoint: {latest.path if latest else 'none'}; "
-                "try a lower optimizer.*.lr, loop.clip_grad=1 or loop.precision=float32"
-            )
+            raise TrainingFailed(part, step, str(self.config.recipe), latest.path if latest else None)
         record = {
             "kimg": counters.shown / 1000,
             **asdict(counters),

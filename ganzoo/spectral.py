@@ -33,9 +33,9 @@ class Spectral(nn.Module):
         with torch.autocast(weight.device.type, enabled=False):
             matrix = weight.movedim(1, -1).flatten(1)  # no copy where channels lie last
             with torch.no_grad():
-                v = self.u @ matrix
+                v = torch.mv(matrix.t(), self.u)
                 v = v / (torch.linalg.vector_norm(v) + EPSILON)
-            product = matrix @ v
+            product = torch.mv(matrix, v)
             largest = torch.linalg.vector_norm(product) + EPSILON
             if self.training:
                 self.u.copy_(product.detach() / largest.detach())

@@ -65,11 +65,37 @@ class TrainingStep:
 
     def update_discriminator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
         """One optimizer step of the discriminator on pictures ``(N, C, H, W)`` in [-1, 1]."""
+        with torch.no_grad():
+            latents, fake = self._fakes(real, labels)
+        self._teach_discriminator(real, latents, fake, labels, penalties)
+
+    def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
+        """One optimizer step of the generator; the gradient flows through the discriminator, which stays as it is."""
+        self._teach_generator(real, *self._fakes(real, labels), labels, penalties)
+
+    def update_both(
+        self,
+        real: Tensor,
+        labels: Tensor | None,
+        of_discriminator: Sequence[ScheduledPenalty],
+        of_generator: Sequence[ScheduledPenalty],
+    ) -> None:
+        """One optimizer step of each: the discriminator learns of the fakes that the generator then learns from."""
+        latents, fake = self._fakes(real, labels)
+        self._teach_discriminator(real, latents, fake.detach(), labels, of_discriminator)
+        self._teach_generator(real, latents, fake, labels, of_generator)
+
+    def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """As many latents as there are real pictures, and what the generator makes of them, float32."""
+        latents = self.generator.sample_latents(len(real), self.rng, real.device)
+        with self._autocast():
+            return latents, self.generator(latents, labels, rng=self.rng).float()
+
+    def _teach_discriminator(
+        self, real: Tensor, latents: Tensor, fake: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]
+    ) -> None:
         self.discriminator.requires_grad_(True)
         with self._autocast():
-            latents = self.generator.sample_latents(len(real), self.rng, real.device)
-            with torch.no_grad():
-                fake = self.generator(latents, labels, rng=self.rng).float()
             d_real, d_fake = self._logits(real, fake, labels)
             value = self.loss.discriminator(d_real=d_real, d_fake=d_fake)
             total = value + self._penalty(penalties, real, fake, latents, labels)
@@ -82,12 +108,11 @@ class TrainingStep:
                 self.statistics.add("augmentation", self.augmentation.strength)
         self.statistics.add_logits(d_real, d_fake)
 
-    def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
-        """One optimizer step of the generator; the gradient flows through the discriminator, which stays as it is."""
+    def _teach_generator(
+        self, real: Tensor, latents: Tensor, fake: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]
+    ) -> None:
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            latents = self.generator.sample_latents(len(real), self.rng, real.device)
-            fake = self.generator(latents, labels, rng=self.rng).float()
             if self.generator_needs_real:
                 d_real, d_fake = self._logits(real, fake, labels)
                 value = self.loss.generator(d_real=d_real, d_fake=d_fake)

@@ -17,9 +17,8 @@ from safetensors.torch import load_file
 
 from ganzoo import LossEntry, hookimpl, run
 from ganzoo.display import Display
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
-from ganzoo.loop import TrainingFailed
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl

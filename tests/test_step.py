@@ -78,6 +78,7 @@ def test_no_global_random_state_and_no_host_read_in_the_step(registry, tiny, rec
     with NoHostRead():
         step.update_discriminator(real(), None, model.penalties)
         step.update_generator(real(), None, ())
+        step.update_both(real(), None, model.penalties, ())
     assert torch.equal(torch.get_rng_state(), state)
 
 

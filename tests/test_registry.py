@@ -117,13 +117,21 @@ def test_a_missing_target_is_one_line():
         load_target("nowhere:Thing")
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["info", "dcgan"], ["plugins"], ["run", "--help"]])
-def test_listing_never_imports_torch(arguments):
+def imports_none_of(modules: tuple[str, ...], arguments: list[str]) -> None:
     code = (
         "import sys\n"
         "from ganzoo.cli.main import main\n"
         f"try:\n    main({arguments!r})\n"
         "except SystemExit as stop:\n    assert stop.code == 0, stop.code\n"
-        "assert 'torch' not in sys.modules and 'omegaconf' not in sys.modules\n"
+        f"assert not set(sys.modules) & set({modules!r}), set(sys.modules) & set({modules!r})\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--help"], ["info", "dcgan"], ["plugins"], ["run", "--help"]])
+def test_listing_never_imports_torch(arguments):
+    imports_none_of(("torch", "omegaconf"), arguments)
+
+
+def test_a_dry_run_imports_nothing_as_slow_as_torch_beside_it():
+    imports_none_of(("torchvision", "timm", "torch_fidelity"), ["run", "dcgan+wgan-gp", "--dry-run"])

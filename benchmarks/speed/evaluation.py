@@ -12,7 +12,8 @@ import argparse
 from dataclasses import asdict
 
 import torch
-from pairs import machine, pair, save, speed
+from pairs import machine, pair, peak_flops, save, speed
+from training import Flops
 
 from ganzoo.config import data_root
 from ganzoo.data.open import open_pictures
@@ -25,7 +26,7 @@ from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
 from ganzoo.registry import Registry
 
-COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "FID", "difference")
+COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "share of peak", "FID", "difference")
 
 
 def main() -> None:
@@ -52,8 +53,12 @@ def main() -> None:
 
     theirs, true = load_extractor(network, "reference", device), fid("reference")
     few = torch.from_numpy(train[: reader("exact").batch].copy())
+    with Flops() as counter:
+        theirs(few)
+    flops = counter.total / len(few)
+    peaks = {"exact": peak_flops(device), "fast": peak_flops(device, torch.bfloat16)}
     rows, figures = [], []
-    for mode in ("exact", "fast"):
+    for mode, peak in peaks.items():
         ours = load_extractor(network, mode, device)
         found = pair(
             lambda: speed(lambda: theirs(few), len(few), given.seconds, device),
@@ -62,12 +67,16 @@ def main() -> None:
         )
         value = fid(mode)
         ratio = f"{found.ratio:.2f} ({found.lowest:.2f} to {found.highest:.2f})"
-        rows.append([mode, f"{found.theirs:.1f}", f"{found.ours:.1f}", ratio, f"{value:.4f}", f"{value - true:+.5f}"])
-        figures.append({"mode": mode, **asdict(found), "fid": value, "fid_reference": true})
+        share = found.ours * flops / peak
+        shown = [f"{found.theirs:.1f}", f"{found.ours:.1f}", ratio, f"{share:.0%}"]
+        rows.append([mode, *shown, f"{value:.4f}", f"{value - true:+.5f}"])
+        figures.append({"mode": mode, **asdict(found), "share_of_peak": share, "fid": value, "fid_reference": true})
         print(*rows[-1], flush=True)
     where = machine(device)
     title = (
-        f"Pictures per second through Inception, {where['device']}, {len(few)} at a time; FID of {len(train)} pictures"
+        f"Pictures per second through Inception ({flops / 1e9:.1f} GFLOP each), {where['device']}, {len(few)} at a "
+        f"time; the peak is that of a large matrix product, {peaks['exact'] / 1e9:.0f} GFLOP/s in float32 and "
+        f"{peaks['fast'] / 1e9:.0f} in bf16; FID of {len(train)} pictures"
     )
     save(f"evaluation-{device.type}", title, COLUMNS, rows, {**vars(given), "machine": where, "rows": figures})
 

@@ -70,7 +70,15 @@ class Side:
 
     def __call__(self, seconds: float) -> float:
         """Its speed, measured for that long."""
+        self.begin(seconds)
+        return self.end()
+
+    def begin(self, seconds: float) -> None:
+        """Have it measure, and go on meanwhile."""
         self.pipe.send(seconds)
+
+    def end(self) -> float:
+        """The speed that was begun to be measured."""
         return self.pipe.recv()
 
     def close(self) -> None:

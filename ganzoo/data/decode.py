@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional
 
 # Bicubic keeps edges sharper than bilinear; antialiased, it is what clean-fid and most papers' data sets use.
 RESIZE: dict[str, Any] = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
@@ -69,6 +67,10 @@ def resize(pixels: np.ndarray, size: int | None) -> np.ndarray:
             raise Unreadable(f"it is {width}x{height}, not square; set data.size=N to crop and resize")
         return picture.numpy()
     if (height, width) != (size, size):
+        # Here, as it takes longer to import than torch itself, and most pictures have their size already.
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms.v2 import functional
+
         picture = functional.center_crop(picture, [min(height, width)] * 2)
         picture = functional.resize(picture, [size, size], InterpolationMode.BICUBIC, antialias=True)
     return picture.numpy()

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,7 +20,7 @@ Statistics: TypeAlias = Mapping[str, NDArray[Any]]
 
 class Features:
     """Features of ``count`` pictures. Real pictures may come with their statistics alone, or with nothing at all
-    where no metric reads them."""
+    where no metric reads them. ``device``: where they were made, and where a metric may compute."""
 
     def __init__(
         self,
@@ -29,8 +30,9 @@ class Features:
         logits: Tensor | None = None,
         statistics: Statistics | None = None,
         mode: Mode = "exact",
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.count, self.mode = count, mode
+        self.count, self.mode, self.device = count, mode, device
         self._matrix, self._logits, self._statistics = matrix, logits, statistics
 
     @property

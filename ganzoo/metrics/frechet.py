@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from ganzoo.metrics.features import Statistics
 
 
-def frechet_distance(one: Statistics, two: Statistics) -> float:
-    """``|mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))``, Dowson and Landau 1982, eq. 4.
+def frechet_distance(one: Statistics, two: Statistics, device: torch.device | str = "cpu") -> float:
+    """``|mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))``, Dowson and Landau 1982, eq. 4, in float64.
 
     With S2 = A A^T the non-zero eigenvalues of S1 S2 are those of A^T S1 A, which is symmetric.
     """
-    factor = _factor(two["sigma"])
-    values = np.linalg.eigvalsh(factor.T @ one["sigma"] @ factor)
-    apart = one["mu"].astype(np.float64) - two["mu"]
-    trace = np.trace(one["sigma"]) + np.trace(two["sigma"]) - 2 * np.sqrt(values.clip(min=0)).sum()
+
+    def load(side: Statistics, name: str) -> Tensor:
+        return torch.as_tensor(side[name], dtype=torch.float64, device=device)
+
+    sigma_one, sigma_two = load(one, "sigma"), load(two, "sigma")
+    factor = _factor(sigma_two)
+    values = torch.linalg.eigvalsh(factor.T @ sigma_one @ factor)
+    apart = load(one, "mu") - load(two, "mu")
+    trace = sigma_one.trace() + sigma_two.trace() - 2 * values.clamp(min=0).sqrt().sum()
     return float(apart @ apart + trace)
 
 
-def _factor(matrix: NDArray[Any]) -> NDArray[Any]:
+def _factor(matrix: Tensor) -> Tensor:
     """A with ``matrix = A A^T``: Cholesky's, or else one column for each direction in which there is any variance."""
-    noise = len(matrix) * np.finfo(np.float64).eps
-    try:
-        factor = np.linalg.cholesky(matrix)
-        pivots = factor.diagonal() ** 2
-        if pivots.min() > noise * pivots.max():
-            return factor
-    except np.linalg.LinAlgError:
-        pass
+    noise = len(matrix) * torch.finfo(torch.float64).eps
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    pivots = factor.diagonal() ** 2
+    if not failed and pivots.min() > noise * pivots.max():
+        return factor
     # Fewer pictures than dimensions: rounding errors in the empty directions would each add their square root.
-    values, vectors = np.linalg.eigh(matrix)
+    values, vectors = torch.linalg.eigh(matrix)
     kept = values > noise * values[-1]
-    return vectors[:, kept] * np.sqrt(values[kept])
+    return vectors[:, kept] * values[kept].sqrt()
 
 
 __all__ = ["frechet_distance"]

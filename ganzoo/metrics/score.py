@@ -166,9 +166,11 @@ def _features(
 ) -> Features:
     """All features where a metric reads them; else, but in reference mode, sums as they come by."""
     if reader.layers == ("2048",) and reader.mode != "reference" and not _reads_whole(entries):
-        return Features(count, statistics=reader.statistics(chunks, count, stage), mode=reader.mode)
+        sums = reader.statistics(chunks, count, stage)
+        return Features(count, statistics=sums, mode=reader.mode, device=reader.device)
     found = reader.read(chunks, count, stage)
-    return Features(count, matrix=found.get("2048"), logits=found.get("logits_unbiased"), mode=reader.mode)
+    matrix, logits = found.get("2048"), found.get("logits_unbiased")
+    return Features(count, matrix=matrix, logits=logits, mode=reader.mode, device=reader.device)
 
 
 def _reads_whole(entries: Sequence[MetricEntry]) -> bool:

@@ -26,7 +26,7 @@ class FID(Metric):
 
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         if fake.mode != "reference":
-            return {"fid": frechet_distance(real.statistics, fake.statistics)}
+            return {"fid": frechet_distance(real.statistics, fake.statistics, fake.device)}
         return {"fid": fid_statistics_to_metric(fake.statistics, real.statistics, verbose=False)[KEY_METRIC_FID]}
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.registry import load_target
 from ganzoo.spectral import spectral
+from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 
 PICTURE = PictureSpec(1, 28)
 
@@ -21,6 +22,7 @@ PICTURE = PictureSpec(1, 28)
         ("dcgan", {"norm": "spectral", "width": 8}),
         ("sngan", {"spectral": True, "width": 8}),
         ("mlp", {"spectral": True, "width": 8}),
+        ("stylegan-lite", {"spectral": True, "width": 8}),
     ],
 )
 @pytest.mark.parametrize("wanted", [True, False])
@@ -32,7 +34,7 @@ def test_the_largest_singular_value_is_one(registry, name: str, params: dict[str
     network = load_target(entry.discriminator)(PICTURE, entry.discriminator_params(**params), Needs()).train()
     for _ in range(100):  # each pass improves the estimate by a step of the power method
         network(torch.zeros(2, 1, 28, 28))
-    layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear, EqualConv, EqualLinear))]
     norms = torch.stack([torch.linalg.matrix_norm(layer.weight.flatten(1), 2) for layer in layers])
     assert len(layers) >= 3
     assert torch.allclose(norms, torch.ones_like(norms), atol=0.02) is wanted

@@ -15,8 +15,8 @@ NORMS = ("auto", "batch", "layer", "spectral", "none")
 @dataclass
 class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector")
-    width: int = param(32, "channels at half the picture's size; doubles with each halving")
-    refine: int = param(16, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
+    width: int = param(64, "channels at half the picture's size; doubles with each halving")
+    refine: int = param(32, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "latent_dim", "width")

@@ -32,6 +32,7 @@ class DiscriminatorParams:
     minibatch_std: bool | None = param(
         None, "show the discriminator how much a batch varies; null: unless logits must not mix samples"
     )
+    spectral: bool = param(False, "divide each layer's weight by its largest singular value (Miyato et al. 2018)")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width", "width_max")

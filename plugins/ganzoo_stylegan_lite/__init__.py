@@ -65,7 +65,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 # One critic step instead of five: at small budgets more generator steps are worth more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
                 # A discriminator that learns as fast wins at once, and the saturated loss then teaches nothing.
-                "minimax": {"optimizer.discriminator.lr": 0.004},
+                "minimax": {"optimizer.discriminator.lr": 0.001},
             },
         )
     )

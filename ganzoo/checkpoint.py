@@ -7,6 +7,7 @@ state) loads with ``weights_only=True``. Written under a temporary name, flushed
 from __future__ import annotations
 
 import json
+import operator
 import os
 import shutil
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 
 PREFIX = "kimg"
@@ -26,7 +28,10 @@ PREFIX = "kimg"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A complete checkpoint on disk; ``meta`` holds ``shown`` (pictures), ``steps`` and the like."""
+    """A complete checkpoint on disk.
+
+    ``meta`` holds ``shown`` (pictures), the steps of each network, ``needs`` (plugins) and ``picture`` (its spec).
+    """
 
     path: Path
     meta: Mapping[str, Any]
@@ -34,6 +39,20 @@ class Checkpoint:
     @property
     def kimg(self) -> float:
         return self.meta["shown"] / 1000
+
+    @property
+    def picture(self) -> PictureSpec | None:
+        """What its generator makes; None where an older version did not note it. Raises GanzooError where damaged."""
+        noted = self.meta.get("picture")
+        if noted is None:
+            return None
+        try:
+            spec = PictureSpec(**{name: operator.index(value) for name, value in noted.items()})
+        except (AttributeError, TypeError) as error:
+            raise GanzooError(f"{self.path / 'meta.json'}: picture is damaged; use another checkpoint") from error
+        if spec.channels not in (1, 3) or spec.size < 1 or spec.classes < 0:
+            raise GanzooError(f"{self.path / 'meta.json'}: there are no pictures of {spec}; use another checkpoint")
+        return spec
 
     def load_weights(self, name: str, network: nn.Module) -> None:
         """Fill a network from ``name``.safetensors. Raises GanzooError where file and network do not fit."""
@@ -84,7 +103,8 @@ def list_checkpoints(folder: Path) -> list[Checkpoint]:
             meta = json.loads((path / "meta.json").read_text())
         except (OSError, ValueError):
             continue
-        found.append(Checkpoint(path, meta))
+        if isinstance(meta, dict) and isinstance(meta.get("shown"), int):
+            found.append(Checkpoint(path, meta))
     return found
 
 

@@ -1,7 +1,7 @@
 """The run folder: what a run leaves behind, and all that is needed to go on with it.
 
 config.yaml       the resolved configuration
-provenance.json   versions, commit, device, seed, fingerprint of the data
+provenance.json   versions, needed plugins, commit, device, seed, fingerprint of the data
 log.jsonl         one record per log interval
 scores.jsonl      one record per scored checkpoint
 score.json        the last score
@@ -18,6 +18,7 @@ from typing import Any
 
 from ganzoo.checkpoint import Checkpoint, list_checkpoints
 from ganzoo.errors import GanzooError
+from ganzoo.needs import Need, read_needs
 from ganzoo.textfiles import read_jsonl, write_text
 
 
@@ -85,6 +86,20 @@ class RunFolder:
             if record["checkpoint"] == checkpoint:
                 return {name: record[name] for name in ("values", "protocol", "seconds")}
         return {}
+
+    def needs(self) -> tuple[Need, ...]:
+        """The plugins it needs, as its newest checkpoint names them, or before there is one its provenance."""
+        latest = self.latest()
+        noted = latest.meta if latest else self.provenance()
+        return read_needs(noted.get("needs"), str(self.path))
+
+    def provenance(self) -> dict[str, Any]:
+        """What was noted of software, machine and data; empty where nothing whole is there."""
+        try:
+            noted = json.loads(self.provenance_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return noted if isinstance(noted, dict) else {}
 
     def rewind(self, shown: int) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again."""

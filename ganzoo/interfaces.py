@@ -60,7 +60,8 @@ class Generator(nn.Module, ABC):
         """Latents ``(N, Z)``, standard normal, and labels ``(N,)`` to pictures ``(N, C, H, W)`` in [-1, 1].
 
         ``rng`` draws noise and style mixing; None means no noise. ``truncation`` in [0, 1] pulls samples
-        towards the mean; networks that lack it get only 1.0.
+        towards the mean; networks that lack it get only 1.0. Those that have it also take a scalar tensor, and
+        then do not branch on its value: that is how ``ganzoo export`` makes it an input.
         """
 
     def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor:

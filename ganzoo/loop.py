@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from ganzoo.errors import TrainingFailed
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
+from ganzoo.needs import Need, write_needs
 from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_scheduler, state_of
 from ganzoo.sampling import GRID, grid, sample, save_picture
 from ganzoo.statistics import Statistics
@@ -58,7 +59,7 @@ class Loop:
     """Trains one model into one run folder.
 
     ``notify(hook, **arguments)`` calls the life-cycle hooks; ``score(generator, mode)`` returns named values; ``warn``
-    gets one line where steps cannot be captured.
+    gets one line where steps cannot be captured; ``needs`` are the plugins that every checkpoint names.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class Loop:
         notify: Callable[..., None],
         score: Callable[[Generator, str], dict[str, Any]],
         warn: Callable[[str], None] = lambda message: None,
+        needs: Sequence[Need] = (),
     ) -> None:
         values = config.values
         self.config, self.settings, self.model = config, values.loop, model
         self.feed, self.folder, self.device = feed, folder, device
         self.observer, self.notify, self.score = observer, notify, score
+        self.needs = needs
         self.steps_per_generator_step = self.settings.discriminator_steps or config.recipe.loss.discriminator_steps
         self.counters = Counters()
         self.stop_requested = False
@@ -249,7 +252,13 @@ class Loop:
 
     def _snapshot(self) -> Checkpoint:
         """A checkpoint and a grid from latents that stay the same for the whole run."""
-        meta = {"recipe": str(self.config.recipe), "kimg": self.counters.shown / 1000, **asdict(self.counters)}
+        meta = {
+            "recipe": str(self.config.recipe),
+            "kimg": self.counters.shown / 1000,
+            **asdict(self.counters),
+            "picture": asdict(self.model.generator.picture),
+            "needs": write_needs(self.needs),
+        }
         state = {
             "optimizer_g": state_of(self.optimizer_g),
             "optimizer_d": state_of(self.optimizer_d),

@@ -13,6 +13,7 @@ import torch
 
 import ganzoo
 from ganzoo.config import Config
+from ganzoo.needs import needs_of, write_needs
 from ganzoo.registry import Registry
 
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")
@@ -32,6 +33,7 @@ def provenance(config: Config, registry: Registry, device: torch.device, fingerp
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": {name: _version(name) for name in PACKAGES},
         "plugins": {owner.distribution: owner.version for owner in owners},
+        "needs": write_needs(needs_of(config, registry)),
         "git_commit": _git_commit(),
     }
 

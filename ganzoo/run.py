@@ -21,12 +21,14 @@ from ganzoo.data.open import open_pictures, peek_spec, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
+from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
+from ganzoo.needs import check_needs, needs_of
 from ganzoo.provenance import provenance
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import resolve
@@ -59,7 +61,7 @@ def start(
 def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     """Go on exactly where the newest checkpoint stands; a run that is finished is only scored again."""
     folder = RunFolder.open(path)
-    config = load_config(registry, folder)
+    config = load_config(registry, folder, warn=display.warn, scoring=True)
     device, pictures = _prepare(registry, config, display)
     known = _known_fingerprint(folder)
     if known and known != pictures.fingerprint:
@@ -86,23 +88,47 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a run's checkpoint anew, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing."""
     folder = RunFolder.open(path)
-    config = resolve(registry, None, folder.config_file, settings)
+    config = load_config(registry, folder, settings, warn=display.warn, scoring=True)
     device = pick_device(config.values.loop.device)
     generator = load_generator(registry, path, checkpoint, device)
     return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
 
 
-def load_config(registry: Registry, folder: RunFolder) -> Config:
-    """The configuration a run was started with."""
-    return resolve(registry, None, folder.config_file)
+def load_config(
+    registry: Registry,
+    folder: RunFolder,
+    settings: tuple[str, ...] = (),
+    *,
+    scoring: bool = False,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Config:
+    """The configuration a run was started with, changed by ``settings``.
+
+    Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics'
+    are needed for ``scoring`` alone. ``warn`` is told of plugins in other versions.
+    """
+    needs = folder.needs()
+    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, str(folder.path), warn)
+    config = resolve(registry, None, folder.config_file, settings)
+    if scoring:
+        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
+        check_needs(scored, registry, str(folder.path))
+    return config
 
 
-def load_generator(registry: Registry, path: Path, checkpoint: str, device: torch.device) -> Generator:
-    """A run's averaged generator, in evaluation mode on the device."""
+def load_generator(
+    registry: Registry,
+    path: Path,
+    checkpoint: str,
+    device: torch.device,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Generator:
+    """A run's averaged generator, in evaluation mode on the device. The data need not be there."""
     folder = RunFolder.open(path)
-    config = load_config(registry, folder)
+    config = load_config(registry, folder, warn=warn)
     found = folder.checkpoint(checkpoint)
-    spec = _spec(registry, config)
+    spec = found.picture or _spec(registry, config)
+    check_picture(config, spec)
     generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
     found.load_weights("ema", generator)
     return generator.to(device).to(memory_format=torch.channels_last).eval()
@@ -147,7 +173,8 @@ def _loop(
     feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, display)
     notify: Callable[..., None] = partial(registry.notify, warn=display.warn)
-    return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn)
+    needs = needs_of(config, registry)
+    return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn, needs)
 
 
 def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop) -> Outcome:
@@ -201,11 +228,9 @@ def _score(
 
 
 def _known_fingerprint(folder: RunFolder) -> str | None:
-    import json
-
     try:
-        return json.loads(folder.provenance_file.read_text())["data"]["fingerprint"]
-    except (OSError, ValueError, KeyError):
+        return folder.provenance()["data"]["fingerprint"]
+    except (TypeError, KeyError):
         return None
 
 

@@ -18,6 +18,11 @@ def write_text(file: Path, text: str) -> None:
     partial.replace(file)
 
 
+def one_line(text: str) -> str:
+    """Without line breaks and control characters: what comes from outside must not steer a terminal."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
 def read_jsonl(file: Path) -> list[dict[str, Any]]:
     """All whole records; a last line that a kill cut short is left out."""
     if not file.exists():

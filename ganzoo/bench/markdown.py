@@ -10,6 +10,7 @@ from pathlib import Path
 from ganzoo.bench.leaderboard import Group, Report
 from ganzoo.bench.rows import Row
 from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
+from ganzoo.textfiles import one_line
 
 PLAIN = re.compile(r"[\w+/.,:=@ -]+")
 
@@ -38,11 +39,6 @@ def text_cell(text: str) -> str:
     """Any text on one line of a table, with nothing in it that Markdown or HTML would read."""
     flat = html.escape(one_line(text))
     return re.sub(r"[|`*_\[\]\\~#]", lambda found: f"&#{ord(found[0])};", flat)
-
-
-def one_line(text: str) -> str:
-    """Without line breaks and control characters."""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def _group(group: Group, place: Path) -> list[str]:

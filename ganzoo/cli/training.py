@@ -132,7 +132,7 @@ def sample(
     from ganzoo.sampling import grid, save_picture
     from ganzoo.sampling import sample as draw
 
-    generator = load_generator(Registry.load(), run, checkpoint, pick_device("auto"))
+    generator = load_generator(Registry.load(), run, checkpoint, pick_device("auto"), _warn)
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
     out = out or run / "sample.png"
     if out.suffix.lower() == ".png":
@@ -153,6 +153,10 @@ def sample(
             )
             number += 1
     typer.echo(f"{count} pictures: {out}")
+
+
+def _warn(message: str) -> None:
+    typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
 def _close(outcome: Outcome) -> None:

@@ -151,18 +151,18 @@ class StyleGANGenerator(Generator):
         labels: Tensor | None = None,
         *,
         rng: torch.Generator | None = None,
-        truncation: float = 1.0,
+        truncation: float | Tensor = 1.0,
     ) -> Tensor:
         w = self.map(latents)
         if self.training:
             with torch.no_grad():
                 self.w_avg.lerp_(w.detach().mean(0), 1 - MEAN_DECAY)
-        if truncation != 1:
+        if isinstance(truncation, Tensor) or truncation != 1:
             w = self.w_avg.lerp(w, truncation)
         styles = [w] * self.num_styles
         if self.training and self.mixing > 0 and rng is not None:
             styles = self._mix(w, latents, rng)
-        x = self.first(self.start.expand(len(w), -1, -1, -1), styles[0], rng)
+        x = self.first(self.start.expand(w.shape[0], -1, -1, -1), styles[0], rng)
         picture = self.first_picture(x, styles[0])
         for i, block in enumerate(self.blocks):
             x, picture = block(x, picture, (styles[2 * i + 1], styles[2 * i + 2]), rng)

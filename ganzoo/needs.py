@@ -1,0 +1,105 @@
+"""Which plugin distributions a run needs, as its folder and its checkpoints name them. No torch here.
+
+The names come from files that may be anyone's. They are compared with what is installed, and printed; nothing is
+imported or installed because of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.entries import Entry, MetricEntry
+from ganzoo.errors import GanzooError
+from ganzoo.registry import PluginReport, Registry
+from ganzoo.textfiles import one_line
+
+if TYPE_CHECKING:
+    from ganzoo.config import Config
+
+DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+VERSION = re.compile(r"[0-9][A-Za-z0-9.+_-]*")
+
+
+@dataclass(frozen=True)
+class Need:
+    """One part of a run, and the distribution and version it came from."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+
+
+def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
+    """What a run of this configuration needs: each part of its recipe, its data set, its metrics."""
+    metrics = registry.entries[MetricEntry.kind]
+    entries: list[Entry] = [*config.recipe.parts, config.dataset]
+    entries += [metrics[name] for name in config.values.metrics.names if name in metrics]
+    owned = [(entry, registry.owner(entry)) for entry in entries]
+    found = (Need(entry.kind, entry.name, owner.distribution, owner.version) for entry, owner in owned)
+    return tuple(dict.fromkeys(found))
+
+
+def write_needs(needs: Iterable[Need]) -> list[dict[str, str]]:
+    """For JSON."""
+    return [asdict(need) for need in needs]
+
+
+def read_needs(content: Any, place: str) -> tuple[Need, ...]:
+    """From JSON; None, as in runs of older versions, is none. Raises GanzooError where it is anything else."""
+    try:
+        needs = tuple(Need(**item) for item in content or ())
+        if not all(isinstance(value, str) for need in needs for value in asdict(need).values()):
+            raise TypeError
+    except TypeError as error:
+        raise GanzooError(f"{place}: its list of needed plugins is damaged; use another checkpoint") from error
+    return tuple(Need(*(one_line(value) for value in asdict(need).values())) for need in needs)
+
+
+def check_needs(
+    needs: Iterable[Need], registry: Registry, place: str, warn: Callable[[str], None] = lambda message: None
+) -> None:
+    """Raises GanzooError, with what to install, where a needed part is not there; ``warn`` of other versions."""
+    missing: dict[str, list[Need]] = {}
+    others: dict[str, None] = {}
+    for need in needs:
+        here = _loaded(need.distribution, registry)
+        owner = next((plugin for plugin in here if (need.kind, need.name) in plugin.registered), None)
+        if owner is None:
+            missing.setdefault(need.distribution, []).append(need)
+        elif owner.version != need.version:
+            others[f"{place} was made with {need.distribution} {need.version}, here is {owner.version}"] = None
+    if missing:
+        raise GanzooError(f"{place} needs {'; and '.join(_problem(parts, registry) for parts in missing.values())}")
+    for line in others:
+        warn(line)
+
+
+def _problem(parts: list[Need], registry: Registry) -> str:
+    """What is needed of one distribution, what became of it here, what to do."""
+    distribution, version = parts[0].distribution, parts[0].version
+    here = _loaded(distribution, registry)
+    failed = next((plugin for plugin in here if plugin.error), None)
+    pinned = f"{distribution}=={version}" if VERSION.fullmatch(version) else distribution
+    if failed:
+        fate = f"which failed to load ({failed.error}): mend or reinstall it"
+    elif here:
+        fate = f"where {here[0].version} is installed, which has none: pip install {pinned}"
+    elif DISTRIBUTION.fullmatch(distribution):
+        fate = f"which is not installed: pip install {pinned}"
+    else:  # a file, for example
+        fate = "which was not loaded: load it as that run did"
+    named = ", ".join(f"the {need.kind} {need.name!r}" for need in parts)
+    return f"{named} of {distribution} {version}".rstrip() + f", {fate}"
+
+
+def _loaded(distribution: str, registry: Registry) -> list[PluginReport]:
+    """The plugins of a distribution, its name compared as package indexes do."""
+    return [plugin for plugin in registry.plugins if _canonical(plugin.distribution) == _canonical(distribution)]
+
+
+def _canonical(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -97,7 +97,8 @@ class ArchitectureEntry(Entry):
     generator_params, discriminator_params: dataclasses of their parameters.
     check_picture: raises ValueError with the reason where a picture spec cannot be made.
     defaults: configuration this architecture wants instead of the core's, as dotted keys.
-    tuned: further defaults for the combination with one loss, by the loss's name.
+    tuned: further defaults for the combination with one loss, by the loss's name, or with loss and penalties, by their
+        names joined with ``+``, which may then set the penalties' parameters too.
     """
 
     kind: ClassVar[str] = "architecture"

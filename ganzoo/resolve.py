@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config import Config, CoreConfig
-from ganzoo.entries import DatasetEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.recipe import Recipe, parse_recipe
 from ganzoo.registry import Registry
@@ -90,15 +90,24 @@ def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, d
             (recipe.discriminator.name, {k: v for k, v in other.items() if is_discriminators(k)}),
         ]
 
-    loss = recipe.loss.name
     layers = [
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),
         *((part.name, part.defaults) for part in [recipe.augmentation] if part),
-        *by_network(recipe.generator.tuned.get(loss, {}), recipe.discriminator.tuned.get(loss, {})),
+        *by_network(_tuned(recipe.generator, recipe), _tuned(recipe.discriminator, recipe)),
     ]
     return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]
+
+
+def _tuned(architecture: ArchitectureEntry, recipe: Recipe) -> dict[str, Any]:
+    """What an architecture wants for this loss and these penalties, the more particular the later."""
+    rules = {rule.name for rule in recipe.rules}
+    found: dict[str, Any] = {}
+    for names in sorted(architecture.tuned, key=lambda names: names.count("+")):
+        if rules.issuperset(names.split("+")):
+            found |= architecture.tuned[names]
+    return found
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from ganzoo import ArchitectureEntry, hookimpl
 from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 
 
@@ -88,3 +90,23 @@ def test_the_discriminators_settings_come_from_its_own_architecture(registry):
     plain = resolve(registry, "mlp+minimax").values
     assert mixed.optimizer.generator == own.optimizer.generator
     assert mixed.optimizer.discriminator == plain.optimizer.discriminator
+
+
+def test_an_architecture_tunes_a_loss_and_more_so_a_loss_with_penalties():
+    class Plugin:
+        @hookimpl
+        def register_architectures(self, register):
+            tuned = {
+                "lsgan+r1": {"penalties.r1.weight": 7.0, "loop.batch": 5},
+                "lsgan": {"loop.batch": 3, "optimizer.discriminator.lr": 0.5},
+            }
+            register(ArchitectureEntry(name="tuned", summary="", generator="a:B", discriminator="a:C", tuned=tuned))
+
+    registry = Registry.load(strict=True)
+    registry.add(Plugin, "tuned")
+    plain = resolve(registry, "tuned+lsgan").values
+    assert (plain.loop.batch, plain.optimizer.discriminator.lr) == (3, 0.5)
+    both = resolve(registry, "tuned+lsgan+r2+r1").values
+    assert (both.loop.batch, both.optimizer.discriminator.lr, both.penalties.r1.weight) == (5, 0.5, 7.0)
+    assert both.penalties.r2.weight == resolve(registry, "mlp+lsgan+r2").values.penalties.r2.weight
+    assert resolve(registry, "tuned+hinge+r1").values.penalties.r1.weight != 7.0

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from PIL import Image
 
 from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
@@ -29,6 +28,7 @@ from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
 from ganzoo.needs import Need, write_needs
+from ganzoo.observer import Observer
 from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_scheduler, state_of
 from ganzoo.sampling import GRID, grid, sample, save_picture
 from ganzoo.statistics import Statistics
@@ -43,16 +43,6 @@ class Counters:
     steps_d: int = 0
     steps_g: int = 0
     seconds: float = 0.0
-
-
-class Observer(Protocol):
-    """Who watches a run: the terminal's display."""
-
-    def record(self, record: dict[str, Any]) -> None: ...
-
-    def samples(self, image: Image.Image) -> None: ...
-
-    def progress(self, shown: int) -> None: ...
 
 
 class Loop:

@@ -36,6 +36,7 @@ once self-test python benchmarks/self_test.py
 once training-speed python benchmarks/speed/training.py --device cuda dcgan+non-saturating dcgan+wgan-gp \
     stylegan-lite+non-saturating+r1
 once evaluation-speed python benchmarks/speed/evaluation.py --device cuda
+once side-by-side-speed python benchmarks/speed/side_by_side.py --device cuda
 for recipe in dcgan+wgan-gp dcgan+non-saturating stylegan-lite+non-saturating+r1; do
     bench fashion-gpu-2min --recipe "$recipe"
 done

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from ganzoo.entries import DatasetEntry, above_zero, at_least, param
+from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
 from ganzoo.recipe import Recipe
 
 
@@ -136,6 +136,15 @@ class Config:
         container = OmegaConf.to_container(OmegaConf.structured(self.values), resolve=True)
         assert isinstance(container, dict)
         return {str(key): value for key, value in container.items()}
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What a reader of a score must know of its parts, each mark once."""
+        values = self.values
+        parts = [values.generator, values.discriminator, values.loss, *vars(values.penalties).values()]
+        if self.recipe.augmentation:
+            parts.append(values.augmentation)
+        return tuple(dict.fromkeys(mark for part in parts for mark in marks_of(part)))
 
     def to_yaml(self) -> str:
         """The resolved configuration: all that is needed to repeat the run."""

@@ -62,6 +62,14 @@ def above_zero(params: object, *names: str) -> None:
             raise ValueError(f"{name} is {value}, must be above 0")
 
 
+def marks_of(params: object) -> tuple[str, ...]:
+    """What a reader must know of every score made with a part that has these parameters, such as data it has seen.
+
+    A dataclass of parameters says so in ``marks``, an attribute or a property; the leaderboard shows it on the row.
+    """
+    return tuple(getattr(params, "marks", ()))
+
+
 @dataclass
 class PenaltyParams:
     """Every penalty's parameters start with these two."""

@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo import ArchitectureEntry, LossEntry, hookimpl
 from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
 from ganzoo.bench.job import Job
 from ganzoo.bench.launcher import Launcher
+from ganzoo.bench.leaderboard import make_report
+from ganzoo.bench.markdown import to_markdown
 from ganzoo.bench.record import read_record, read_records, write_record
 from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform
@@ -52,7 +55,7 @@ def grid():
 
 @pytest.fixture
 def harness(registry, tmp_path):
-    def make(grid, launcher=None):
+    def make(grid, launcher=None, registry=registry):
         launcher = launcher or InProcess(registry)
         return Harness(grid, registry, launcher, tmp_path / "results", tmp_path / "work", lambda line: None)
 
@@ -133,6 +136,31 @@ def test_a_row_names_its_penalties_and_its_augmentation(harness, grid):
     (record,) = harness(grid).run()
     assert record.recipe == "mlp+minimax+r1+diffaug"
     assert (record.penalties, record.augmentation) == (["r1"], "diffaug")
+
+
+def test_a_row_bears_the_marks_of_its_parts(harness, grid):
+    @dataclass
+    class Params:
+        pretrained: bool = True
+
+        @property
+        def marks(self):
+            return ("pretrained features",) if self.pretrained else ()
+
+    class Plugin:
+        @hookimpl
+        def register_losses(self, register):
+            register(LossEntry(name="seen", summary="", target="ganzoo_losses.losses:Minimax", params=Params))
+
+    registry = Registry.load(strict=True)
+    registry.add(Plugin, "seen", "a-stranger")
+    grid.losses = ["minimax", "seen"]
+    plain, marked = harness(grid, InProcess(registry), registry).run()
+    assert (plain.marks, marked.marks) == ([], ["pretrained features"])
+    assert "| pretrained features |" in to_markdown(make_report([(Path("a.json"), marked)]), Path())
+    grid.settings, grid.name, grid.losses = [*grid.settings, "loss.pretrained=false"], "without", ["seen"]
+    (unmarked,) = harness(grid, InProcess(registry), registry).run()
+    assert unmarked.marks == []
 
 
 def test_a_row_that_fails_is_a_row(harness, grid):

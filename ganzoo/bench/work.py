@@ -130,7 +130,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
         ),
         curve=_curve(folder),
         samples=f"{job.cell.name}.png",
-        marks=["demonstration"] if protocol.get("demonstration") else [],
+        marks=[*(["demonstration"] if protocol.get("demonstration") else []), *config.marks],
     )
 
 

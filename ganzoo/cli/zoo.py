@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ganzoo.entries import ArchitectureEntry, AugmentationEntry, DatasetEntry, Entry, LossEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, AugmentationEntry, DatasetEntry, Entry, LossEntry, PenaltyEntry, marks_of
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 
@@ -60,6 +60,8 @@ def _explain(registry: Registry, entry: Entry) -> None:
     for line in _facts(entry):
         typer.echo(line)
     for title, params in _params(entry):
+        if marks := marks_of(params()):
+            typer.echo(f"marked on the leaderboard: {', '.join(marks)}")
         typer.secho(title, bold=True)
         for item in fields(params):
             typer.echo(f"  {item.name}: {_type(item)} = {_default(item)}  {item.metadata.get('help', '')}")

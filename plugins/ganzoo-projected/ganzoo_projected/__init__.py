@@ -1,0 +1,68 @@
+"""Registers `projected`, the discriminator of Sauer et al. 2021 with the generator of Liu et al. 2021."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.entries import at_least, param
+from ganzoo.sizes import check_doubling
+
+
+@dataclass
+class GeneratorParams:
+    latent_dim: int = param(64, "numbers in one latent vector")
+    width: int = param(32, "channels at the picture's size; doubles with each halving")
+    width_max: int = param(128, "channels at most")
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "latent_dim", "width", "width_max")
+
+
+@dataclass
+class DiscriminatorParams:
+    backbone: str = param("tf_efficientnet_lite0", "the network that pictures are seen through: any of timm's")
+    pretrained: bool = param(True, "with the weights it was published with; otherwise random ones")
+    size: int | None = param(
+        None, "pictures are enlarged to this for the backbone; null: to 64 if smaller; 224 as published"
+    )
+    width: int = param(64, "channels of each of the discriminators")
+
+    def __post_init__(self) -> None:
+        at_least(self, 32, "size")
+        at_least(self, 1, "width")
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the leaderboard says of such a row."""
+        return (f"ImageNet features ({self.backbone})",) if self.pretrained else ()
+
+
+@hookimpl
+def register_architectures(register: Callable[[ArchitectureEntry], None]) -> None:
+    register(
+        ArchitectureEntry(
+            name="projected",
+            summary="Discriminators on the features of a frozen pretrained network; FastGAN's generator, made small",
+            paper="Sauer et al. 2021, Projected GANs Converge Faster, arXiv:2111.01007; generator: Liu et al. 2021, "
+            "Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis, arXiv:2101.04775",
+            generator="ganzoo_projected.generator:FastGANGenerator",
+            discriminator="ganzoo_projected.discriminator:ProjectedDiscriminator",
+            generator_params=GeneratorParams,
+            discriminator_params=DiscriminatorParams,
+            check_picture=check_doubling,
+            # The paper's betas and its rate for the discriminators, which tell real from fake at once as it is. The
+            # generator's goes with budgets of minutes.
+            defaults={
+                "loop.batch": 32,
+                "loop.schedule": "linear",
+                "loop.hold": 0.5,
+                "optimizer.generator.lr": 1e-3,
+                "optimizer.generator.betas": [0.0, 0.99],
+                "optimizer.discriminator.lr": 2e-4,
+                "optimizer.discriminator.betas": [0.0, 0.99],
+            },
+            tuned={"wgan-gp": {"loop.discriminator_steps": 1}},
+        )
+    )

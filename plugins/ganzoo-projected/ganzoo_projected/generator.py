@@ -1,0 +1,74 @@
+"""FastGAN's generator (Liu et al. 2021, arXiv:2101.04775, sec. 3.1), which Sauer et al. train with, made small."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganzoo.entries import PictureSpec
+from ganzoo.interfaces import Generator
+from ganzoo.sizes import split_size
+from ganzoo_projected import GeneratorParams
+
+
+def _init(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), as in DCGAN."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, std=0.02)
+
+
+class Up(nn.Module):
+    """Doubles the size: nearest neighbours, a 3x3 convolution, batch norm, half of the channels gating the others."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 2 * outputs, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(2 * outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.glu(self.norm(self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))), dim=1)
+
+
+class Excitation(nn.Module):
+    """Skip-layer excitation: features of the smallest size ``(N, inputs, base, base)`` weigh the channels of the
+    largest, so that a gradient has a short way back."""
+
+    def __init__(self, inputs: int, outputs: int, base: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Conv2d(inputs, outputs, base), nn.LeakyReLU(0.1), nn.Conv2d(outputs, outputs, 1), nn.Sigmoid()
+        )
+
+    def forward(self, small: Tensor, large: Tensor) -> Tensor:
+        return large * self.gate(small)
+
+
+class FastGANGenerator(Generator):
+    """Latents ``(N, latent_dim)`` to ``base x base`` features, doubled block by block, tanh pixels."""
+
+    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+        super().__init__()
+        self.picture, self.latent_dim = picture, params.latent_dim
+        base, doublings = split_size(picture.size)
+        widths = [min(params.width * 2**k, params.width_max) for k in range(doublings, -1, -1)]
+        self.start = nn.Sequential(
+            nn.ConvTranspose2d(params.latent_dim, 2 * widths[0], base, bias=False),
+            nn.BatchNorm2d(2 * widths[0]),
+            nn.GLU(dim=1),
+        )
+        self.blocks = nn.Sequential(*(Up(widths[i], widths[i + 1]) for i in range(doublings)))
+        self.excite = Excitation(widths[0], widths[-1], base)
+        self.to_pixels = nn.Conv2d(widths[-1], picture.channels, 3, padding=1)
+        self.apply(_init)
+
+    def forward(
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        small = self.start(latents[:, :, None, None])
+        return torch.tanh(self.to_pixels(self.excite(small, self.blocks(small))))

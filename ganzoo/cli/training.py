@@ -132,7 +132,7 @@ def sample(
     from ganzoo.sampling import grid, save_picture
     from ganzoo.sampling import sample as draw
 
-    generator = load_generator(Registry.load(), run, checkpoint, pick_device("auto"), _warn)
+    generator = load_generator(Registry.load(), run, checkpoint, pick_device("auto"), warn)
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
     out = out or run / "sample.png"
     if out.suffix.lower() == ".png":
@@ -155,7 +155,8 @@ def sample(
     typer.echo(f"{count} pictures: {out}")
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
+    """A line on stderr about something that stops nothing."""
     typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 

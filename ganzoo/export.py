@@ -1,0 +1,191 @@
+"""A generator as one file that other programs run: ONNX, or a program of ``torch.export``.
+
+Inputs: ``latents`` float32 ``(N, latent_dim)``; ``labels`` int64 ``(N,)`` where the generator is conditional;
+``truncation``, a float32 scalar, where it has that. Output: ``pictures`` float32 ``(N, C, H, W)`` in [-1, 1].
+N is free. Noise is not drawn but at its mean, so that a picture depends on the inputs alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+
+SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+NEEDED = ("onnx", "onnxscript", "onnxruntime")  # for ONNX alone
+OPSET = 18
+TOLERANCE = 1e-4
+
+Inputs = Mapping[str, Tensor]
+
+
+class Exported(nn.Module):
+    """A generator as a function of its inputs, by name, without any source of noise."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
+        return self.generator(latents, labels, rng=None, truncation=1.0 if truncation is None else truncation)
+
+
+def check_format(form: str) -> None:
+    """Raises GanzooError for a format there is not, or whose packages are not installed."""
+    if form not in SUFFIXES:
+        raise GanzooError(f"--format is {form!r}, must be {' or '.join(SUFFIXES)}")
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None] if form == "onnx" else []
+    if missing:
+        raise GanzooError(f"--format onnx needs {', '.join(missing)}: pip install 'ganzoo[export]'")
+
+
+def export_generator(generator: Generator, form: str, file: Path) -> float:
+    """Write an eval-mode generator on the CPU as ``form``, ``onnx`` or ``torch``; the file is whole or not there.
+
+    Returns by how much a pixel made by the file differs at most from the generator's own. Raises GanzooError where the
+    generator cannot be traced, the file cannot be written, or that difference is above ``TOLERANCE``.
+    """
+    check_format(form)
+    model = Exported(generator.to(memory_format=torch.contiguous_format))
+    if file.is_dir():
+        raise GanzooError(f"{file} is a folder; name a file, for example {file / f'generator{SUFFIXES[form]}'}")
+    partial = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with torch.no_grad():
+            (_write_onnx if form == "onnx" else _write_torch)(_trace(model), partial)
+            difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
+        if not difference <= TOLERANCE:
+            raise GanzooError(
+                f"the exported generator's pictures differ by {difference:.2g} from its own, more than {TOLERANCE:g}; "
+                "nothing was written"
+            )
+        partial.replace(file)
+    except OSError as error:
+        raise GanzooError(f"cannot write {file}: {error.strerror or error}; choose another --out") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return difference
+
+
+def example_inputs(generator: Generator, count: int, truncation: float, seed: int = 0) -> dict[str, Tensor]:
+    """Inputs for ``count`` pictures, those that this generator has."""
+    rng = torch.Generator().manual_seed(seed)
+    inputs = {"latents": generator.sample_latents(count, rng)}
+    if generator.conditional:
+        inputs["labels"] = torch.randint(generator.picture.classes, (count,), generator=rng)
+    if generator.has_truncation:
+        inputs["truncation"] = torch.tensor(truncation)
+    return inputs
+
+
+def _trace(model: Exported) -> ExportedProgram:
+    inputs = example_inputs(model.generator, 2, 0.7)
+    batch = Dim("batch", min=1)
+    shapes = {name: {0: batch} if value.ndim else None for name, value in inputs.items()}
+    problem = ""
+    # The strict way follows Python's own calls too, len() of a tensor for example, but knows less of Python.
+    for strict in (False, True):
+        try:
+            with _quietly():
+                program = torch.export.export(model, (), inputs, dynamic_shapes=shapes, strict=strict)
+            return _without_traces(program)
+        except Exception as error:
+            problem = problem or " ".join(str(error).split("\n")[0].split())
+    raise GanzooError(
+        f"{type(model.generator).__name__} cannot be exported: {problem}; its forward() must not decide by the values "
+        "of tensors, truncation among them, nor by how many pictures there are"
+    )
+
+
+def _without_traces(program: ExportedProgram) -> ExportedProgram:
+    """The same without each operation's place in this machine's files."""
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)
+    return program
+
+
+def _write_torch(program: ExportedProgram, file: Path) -> None:
+    with _quietly(), file.open("wb") as stream:
+        torch.export.save(program, stream)
+
+
+def _read_torch(file: Path) -> Callable[[Inputs], Tensor]:
+    with file.open("rb") as stream:
+        module = torch.export.load(stream).module()
+    return lambda inputs: module(**inputs)
+
+
+def _write_onnx(program: ExportedProgram, file: Path) -> None:
+    inputs = program.example_inputs[1]
+    try:
+        with _quietly():
+            made = torch.onnx.export(
+                program,
+                input_names=list(inputs),
+                output_names=["pictures"],
+                dynamic_shapes={name: {0: "N"} if value.ndim else None for name, value in inputs.items()},
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+            assert made is not None
+            for node in made.model.graph.all_nodes():  # notes for torch's authors, as long as the graph itself
+                node.metadata_props.clear()
+            made.save(file)
+    except OSError:
+        raise
+    except Exception as error:
+        raise GanzooError(f"ONNX has no words for this generator: {' '.join(str(error).split())[:300]}") from error
+
+
+def _read_onnx(file: Path) -> Callable[[Inputs], Tensor]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return lambda inputs: torch.from_numpy(session.run(["pictures"], {k: v.numpy() for k, v in inputs.items()})[0])
+
+
+def _difference(model: Exported, exported: Callable[[Inputs], Tensor]) -> float:
+    """Largest of any pixel over batches of 1 and 3, with and without truncation; NaN counts as infinite."""
+    largest = 0.0
+    for count in (1, 3):
+        for truncation in (1.0, 0.5):
+            inputs = example_inputs(model.generator, count, truncation, seed=count)
+            # With a number, not a tensor, as `ganzoo sample` calls it.
+            number = truncation if model.generator.has_truncation else 1.0
+            expected = model.generator(inputs["latents"], inputs.get("labels"), truncation=number)
+            found = exported(inputs)
+            if found.shape != expected.shape:
+                raise GanzooError(
+                    f"the exported generator makes {tuple(found.shape)}, expected {tuple(expected.shape)}"
+                )
+            difference = (found - expected).abs().max().nan_to_num(nan=float("inf")).item()
+            largest = max(largest, difference)
+    return largest
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Tracing says much that is of use to torch's authors alone, on every channel there is."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

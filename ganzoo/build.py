@@ -44,8 +44,8 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
     if recipe.needs.per_sample:
         _check_per_sample(config, discriminator, picture)
     penalties = []
-    for entry in recipe.penalties:
-        params = getattr(values.penalties, entry.name.replace("-", "_"))
+    for key, entry in recipe.penalty_keys.items():
+        params = getattr(values.penalties, key)
         penalty = load_target(entry.target)(params)
         penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
     augmentation = None

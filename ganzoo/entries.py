@@ -86,7 +86,8 @@ class PenaltyParams:
 class Entry:
     """What all entries share.
 
-    name: how a recipe or a configuration names it: lower case, digits, ``-``.
+    name: how a recipe or a configuration names it: lower case, digits, ``-``. Where two distributions register one
+        name, the registry keeps both as ``distribution:name``.
     summary: one sentence.
     paper: authors, year, title and where to find it, or "".
     """
@@ -95,6 +96,11 @@ class Entry:
     name: str
     summary: str
     paper: str = ""
+
+    @property
+    def short(self) -> str:
+        """The name without a distribution."""
+        return self.name.rpartition(":")[2]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ class RunFolder:
     @classmethod
     def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:
         """Make a new folder, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds something."""
-        path = path or _next_free(Path("runs"), recipe.replace("/", ","))
+        path = path or _next_free(Path("runs"), recipe.replace("/", ",").replace(":", "."))
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise GanzooError(f"{path} already exists; choose another --out, or go on with `ganzoo resume {path}`")
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 
-from ganzoo.entries import ArchitectureEntry, AugmentationEntry, Entry, LossEntry, Needs, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, AugmentationEntry, DatasetEntry, Entry, LossEntry, Needs, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 
@@ -43,12 +45,22 @@ class Recipe:
             needs |= rule.needs
         return needs
 
+    @property
+    def penalty_keys(self) -> dict[str, PenaltyEntry]:
+        """The penalties by their key under ``penalties`` in a configuration: what is no letter or digit becomes ``_``.
+
+        The key stays the same whatever else is installed, unless a recipe has two penalties of one short name.
+        """
+        count = Counter(entry.short for entry in self.penalties)
+        named = ((entry.short if count[entry.short] == 1 else entry.name, entry) for entry in self.penalties)
+        return {re.sub(r"\W", "_", name): entry for name, entry in named}
+
     def __str__(self) -> str:
         """The recipe in its shortest form; parsing it gives the same combination."""
         name = self.generator.name
         if self.discriminator is not self.generator:
             name += f"/{self.discriminator.name}"
-        own = [p.name for p in self.penalties if p.name not in self.loss.penalties]
+        own = [entry.name for entry in self.penalties[len(self.loss.penalties) :]]
         augmentation = [self.augmentation.name] if self.augmentation else []
         return "+".join([name, self.loss.name, *own, *augmentation])
 
@@ -69,7 +81,7 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
     if len(set(rest[1:])) < len(rest[1:]):
         raise GanzooError(f"recipe {text!r} names a part twice")
     extras = [registry.get_one_of((PenaltyEntry, AugmentationEntry), name) for name in rest[1:]]
-    brought = [registry.get(PenaltyEntry, name) for name in loss.penalties]
+    brought = [registry.get(PenaltyEntry, name, near=loss) for name in loss.penalties]
     penalties = {entry.name: entry for entry in [*brought, *extras] if isinstance(entry, PenaltyEntry)}
     augmentations = [entry for entry in extras if isinstance(entry, AugmentationEntry)]
     if len(augmentations) > 1:
@@ -81,3 +93,14 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
             "border; choose another loss or augmentation"
         )
     return Recipe(generator, discriminator, loss, tuple(penalties.values()), augmentation)
+
+
+def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]:
+    """What ``data.name`` says: ``NAME``, ``NAME:PATH``, either with ``DISTRIBUTION:`` before it.
+
+    The entry and the location, None where there is none. Raises GanzooError for an unknown set.
+    """
+    first, _, rest = text.partition(":")
+    second, _, location = rest.partition(":")
+    full = registry.lookup(DatasetEntry, f"{first}:{second}") if second else None
+    return (full, location or None) if full else (registry.get(DatasetEntry, first), rest or None)

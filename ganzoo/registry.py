@@ -1,7 +1,8 @@
-"""Finds plugins, loads them one by one, and looks their entries up by name.
+"""Loads plugins one by one and looks their entries up by name.
 
-A plugin that fails in any way is reported with its distribution, version and reason; the rest of the
-zoo works. What a failing plugin had registered before it failed is not kept.
+A plugin that fails in any way is reported with its distribution, version and reason; the rest of the zoo works. What a
+failing plugin had registered before it failed is not kept. Where two distributions register one name, both parts are
+there under their full names, ``distribution:name``, and the short one is refused.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+import re
+import warnings
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pluggy
@@ -19,8 +23,8 @@ import pluggy
 from ganzoo import hookspecs
 from ganzoo.entries import KINDS, Entry
 from ganzoo.errors import GanzooError
+from ganzoo.sources import GROUP, find_sources, normal
 
-GROUP = "ganzoo"
 REGISTRATION = {
     "register_architectures": "architecture",
     "register_losses": "loss",
@@ -30,18 +34,31 @@ REGISTRATION = {
     "register_metrics": "metric",
     "register_launchers": "launcher",
 }
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 E = TypeVar("E", bound=Entry)
 
 
 @dataclass
 class PluginReport:
-    """What became of one plugin: where it came from, what it registered, or why it failed."""
+    """What became of one plugin.
+
+    registered: kind and name of each part. hooks: those it implements. warnings: about hooks that will go.
+    error: why it failed, "" where it did not. file: where it is a single file.
+    """
 
     name: str
     distribution: str
     version: str
     registered: list[tuple[str, str]] = field(default_factory=list)
+    hooks: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     error: str = ""
+    file: Path | None = None
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution} {self.version}".strip()
 
 
 class Registry:
@@ -52,39 +69,62 @@ class Registry:
         self.entries: dict[str, dict[str, Entry]] = {cls.kind: {} for cls in KINDS}
         self.owners: dict[tuple[str, str], PluginReport] = {}
         self.plugins: list[PluginReport] = []
+        self._claims: dict[tuple[str, str], list[PluginReport]] = {}
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
 
     @classmethod
-    def load(cls, strict: bool | None = None, points: Iterable[EntryPoint] | None = None) -> Registry:
-        """A registry with every installed plugin, the core's own distribution first, then by name."""
+    def load(
+        cls,
+        strict: bool | None = None,
+        points: Iterable[EntryPoint] | None = None,
+        files: Iterable[Path] | None = None,
+    ) -> Registry:
+        """A registry with every plugin that :func:`ganzoo.sources.find_sources` finds.
+
+        Raises GanzooError where a file that was named fails.
+        """
         registry = cls(strict)
-        found = entry_points(group=GROUP) if points is None else points
-        for point in sorted(found, key=lambda p: (_distribution(p)[0] != GROUP, _distribution(p)[0].lower(), p.name)):
-            distribution, version = _distribution(point)
-            registry.add(point.load, point.name, distribution, version)
+        for source in find_sources(points, files):
+            report = registry.add(source.load, source.name, source.distribution, source.version, source.file)
+            if report.error and source.asked_for:
+                raise GanzooError(f"the plugin file {source.file} failed: {report.error}")
         return registry
 
-    def add(self, load: Callable[[], Any], name: str, distribution: str = "", version: str = "") -> PluginReport:
+    def add(
+        self,
+        load: Callable[[], Any],
+        name: str,
+        distribution: str = "",
+        version: str = "",
+        file: Path | None = None,
+    ) -> PluginReport:
         """Load one plugin and keep all it registers, or nothing and the reason why.
 
         Raises GanzooError where the plugin fails and the registry is strict.
         """
-        report = PluginReport(name, distribution, version)
+        report = PluginReport(name, distribution, version, file=file)
         self.plugins.append(report)
         plugin: Any = None
         try:
             plugin = load()
-            self._manager.register(plugin, name=f"{distribution}:{name}")
+            with warnings.catch_warnings(record=True) as caught:  # of pluggy: a hook that will go
+                warnings.simplefilter("always")
+                self._manager.register(plugin, name=f"{distribution}:{name}")
+            report.warnings = [" ".join(str(warning.message).split()) for warning in caught]
             self._manager.check_pending()
+            hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
+            if not hooks:
+                raise TypeError("it has no hook; mark its functions with @ganzoo.hookimpl")
             self._commit(self._collect(plugin), report)
+            report.hooks = hooks
         except (Exception, SystemExit) as error:
             if plugin is not None and self._manager.is_registered(plugin):
                 self._manager.unregister(plugin)
             report.error = _reason(error)
             if self.strict:
                 raise GanzooError(
-                    f"plugin {name!r} of {distribution} {version}: {report.error}; "
+                    f"plugin {name!r} of {report.origin}: {report.error}; "
                     "mend or uninstall it, or unset GANZOO_STRICT to go on without it"
                 ) from error
         return report
@@ -101,60 +141,119 @@ class Registry:
 
             for impl in getattr(self._manager.hook, hook).get_hookimpls():
                 if impl.plugin is plugin:
-                    impl.function(register)
+                    _call(impl, register=register)
         return staged
 
     def _commit(self, staged: list[Entry], report: PluginReport) -> None:
         new: set[tuple[str, str]] = set()
         for entry in staged:
             key = (entry.kind, entry.name)
-            if key in new:
-                raise ValueError(f"registers the {entry.kind} {entry.name!r} twice")
-            if key in self.owners:
-                owner = self.owners[key]
+            if not NAME.fullmatch(entry.name):
                 raise ValueError(
-                    f"the {entry.kind} name {entry.name!r} is already taken by {owner.distribution} {owner.version}"
+                    f"the {entry.kind} name {entry.name!r} must be lower-case letters and digits, joined by '-'"
                 )
+            others = self._claims.get(key, [])
+            if key in new or any(normal(other.distribution) == normal(report.distribution) for other in others):
+                raise ValueError(f"{report.distribution} registers the {entry.kind} {entry.name!r} twice")
+            if others and self.strict:
+                raise ValueError(self._ambiguous(entry.kind, entry.name, [*others, report]))
             new.add(key)
         for entry in staged:
-            self.entries[entry.kind][entry.name] = entry
-            self.owners[entry.kind, entry.name] = report
-            report.registered.append((entry.kind, entry.name))
+            self._keep(entry, report)
 
-    def get(self, cls: type[E], name: str) -> E:
-        """The entry of that kind and name. Raises GanzooError with the nearest names and what is installed."""
-        return cast(E, self.get_one_of((cls,), name))
+    def _keep(self, entry: Entry, report: PluginReport) -> None:
+        """Under its short name, or under its full one where the short one is claimed by another distribution too."""
+        key = (entry.kind, entry.name)
+        claims = self._claims.setdefault(key, [])
+        claims.append(report)
+        if len(claims) == 2:
+            first = self.owners.pop(key)
+            first.registered.remove(key)
+            self._put(replace(self.entries[entry.kind].pop(entry.name), name=_full(first, entry.name)), first)
+        self._put(entry if len(claims) == 1 else replace(entry, name=_full(report, entry.name)), report)
+
+    def _put(self, entry: Entry, report: PluginReport) -> None:
+        self.entries[entry.kind][entry.name] = entry
+        self.owners[entry.kind, entry.name] = report
+        report.registered.append((entry.kind, entry.name))
+
+    def get(self, cls: type[E], name: str, near: Entry | None = None) -> E:
+        """The entry of that kind and name. Raises GanzooError with the nearest names and what is installed.
+
+        near: the entry that refers to it; of a name that several distributions claim, it means its own one's.
+        """
+        found = self.lookup(cls, name, near)
+        return cast(E, self.get_one_of((cls,), name)) if found is None else found
+
+    def lookup(self, cls: type[E], name: str, near: Entry | None = None) -> E | None:
+        """As :meth:`get`, but None where there is no such entry, or more than one."""
+        entries = self.entries[cls.kind]
+        if name in entries:
+            return cast(E, entries[name])
+        if near is not None and ":" not in name:
+            name = f"{self.owner(near).distribution}:{name}"
+        distribution, colon, short = name.rpartition(":")
+        for entry in entries.values() if colon else ():
+            owner = self.owners.get((entry.kind, entry.name))
+            if entry.short == short and owner and normal(owner.distribution) == normal(distribution):
+                return cast(E, entry)
+        return None
 
     def get_one_of(self, kinds: tuple[type[Entry], ...], name: str) -> Entry:
         """The entry of that name in the only one of these kinds that has it. Raises GanzooError as :meth:`get` does."""
-        known = {cls.kind: self.entries[cls.kind] for cls in kinds}
-        found = [kind for kind, entries in known.items() if name in entries]
+        found = [entry for cls in kinds if (entry := self.lookup(cls, name)) is not None]
         if len(found) == 1:
-            return known[found[0]][name]
-        elsewhere = [kind for kind, entries in self.entries.items() if name in entries]
+            return found[0]
+        names = [cls.kind for cls in kinds]
+        claimed = [kind for kind in names if len(self._claims.get((kind, name), [])) > 1]
+        elsewhere = [cls.kind for cls in KINDS if self.lookup(cls, name) is not None]
+        known = sorted(known for kind in names for known in self.entries[kind])
+        if claimed:
+            raise GanzooError(self._ambiguous(claimed[0], name, self._claims[claimed[0], name]))
         if found:
-            problem = f"{name!r} is {' and '.join(map(_one, found))}"
+            problem = f"{name!r} is {' and '.join(_one(entry.kind) for entry in found)}"
         elif elsewhere:
-            problem = f"{name!r} is {_one(elsewhere[0])}, expected {' or '.join(map(_one, known))}"
+            problem = f"{name!r} is {_one(elsewhere[0])}, expected {' or '.join(map(_one, names))}"
         else:
-            problem = f"unknown {' or '.join(known)} {name!r}"
-            near = difflib.get_close_matches(name, [n for entries in known.values() for n in entries], n=2, cutoff=0.5)
-            if near:
+            problem = f"unknown {' or '.join(names)} {name!r}"
+            if near := difflib.get_close_matches(name, known, n=2, cutoff=0.5):
                 problem += f"; did you mean {' or '.join(near)}?"
-        installed = ", ".join(sorted(n for entries in known.values() for n in entries)) or "none"
         failed = [p.distribution for p in self.plugins if p.error]
         hint = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
-        raise GanzooError(f"{problem} (installed: {installed}){hint}")
+        raise GanzooError(f"{problem} (installed: {', '.join(known) or 'none'}){hint}")
+
+    def find(self, name: str) -> list[Entry]:
+        """Every entry of that short or full name, of whatever kind and distribution."""
+        entries = [entry for cls in KINDS for entry in self.entries[cls.kind].values() if entry.short == name]
+        return entries or [entry for cls in KINDS if (entry := self.lookup(cls, name)) is not None]
 
     def owner(self, entry: Entry) -> PluginReport:
         """Which plugin registered this entry."""
         return self.owners[entry.kind, entry.name]
 
-    def notify(self, hook: str, warn: Callable[[str], None], **arguments: Any) -> None:
-        """Call a life-cycle hook, each implementation by itself: one that raises is reported, the others run."""
+    @property
+    def clashes(self) -> dict[tuple[str, str], str]:
+        """Kind and short name that several distributions claim, each with a line that says what to write instead."""
+        return {key: self._ambiguous(*key, claims) for key, claims in self._claims.items() if len(claims) > 1}
+
+    def _ambiguous(self, kind: str, name: str, claims: list[PluginReport]) -> str:
+        return (
+            f"the {kind} {name!r} is registered by {' and by '.join(report.origin for report in claims)}; "
+            f"write {' or '.join(_full(report, name) for report in claims)}"
+        )
+
+    def notify(
+        self, hook: str, warn: Callable[[str], None], only: Collection[str] | None = None, **arguments: Any
+    ) -> None:
+        """Call a life-cycle hook, each implementation by itself: one that raises is reported, the others run.
+
+        only: of the plugins ``distribution:name`` in it.
+        """
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
+            if only is not None and impl.plugin_name not in only:
+                continue
             try:
-                impl.function(**{name: arguments[name] for name in impl.argnames})
+                _call(impl, **arguments)
             except Exception as error:
                 message = f"plugin {impl.plugin_name!r} failed in {hook}: {_reason(error)}"
                 if self.strict:
@@ -171,14 +270,17 @@ def load_target(target: str) -> Any:
         raise GanzooError(f"cannot load {target!r}: {_reason(error)}; reinstall the plugin it belongs to") from error
 
 
+def _call(impl: Any, **arguments: Any) -> None:
+    """With the arguments it takes, so that a hook can get new ones without breaking it."""
+    impl.function(**{name: arguments[name] for name in impl.argnames})
+
+
+def _full(report: PluginReport, name: str) -> str:
+    return f"{report.distribution}:{name}"
+
+
 def _one(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _distribution(point: EntryPoint) -> tuple[str, str]:
-    if point.dist is None:
-        return point.value.partition(":")[0], ""
-    return point.dist.name, point.dist.version
 
 
 def _reason(error: BaseException) -> str:

@@ -18,9 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config import Config, CoreConfig
-from ganzoo.entries import ArchitectureEntry, DatasetEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
-from ganzoo.recipe import Recipe, parse_recipe
+from ganzoo.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.registry import Registry
 
 RESOLVER = re.compile(r"\$\{[^}]*:")
@@ -44,7 +44,7 @@ def resolve(
     config = _schema(recipe, recipe_text)
     for source, layer in layers:
         _refuse_resolvers(layer, source)
-    for source, layer in [*_plugin_defaults(recipe, dataset), *layers]:
+    for source, layer in [*_plugin_defaults(registry, recipe, dataset), *layers]:
         config = _merge(config, {**layer, "recipe": str(recipe)}, source)
     try:
         values = OmegaConf.to_object(config)
@@ -59,7 +59,7 @@ def _schema(recipe: Recipe, text: str) -> DictConfig:
     """The core's dataclass with the chosen components' parameters in their places."""
     penalties = make_dataclass(
         "PenaltiesConfig",
-        [(_key(p.name), p.params, field(default_factory=p.params)) for p in recipe.penalties],
+        [(key, entry.params, field(default_factory=entry.params)) for key, entry in recipe.penalty_keys.items()],
     )
     parts = {
         "generator": recipe.generator.generator_params,
@@ -73,12 +73,7 @@ def _schema(recipe: Recipe, text: str) -> DictConfig:
     return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=text))
 
 
-def _key(name: str) -> str:
-    """A dataclass field for a name with hyphens."""
-    return name.replace("-", "_")
-
-
-def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
+def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
     """The data set's, each architecture's for its own network, the loss's and penalties', the tuned pairs'."""
 
     def is_discriminators(key: str) -> bool:
@@ -95,17 +90,22 @@ def _plugin_defaults(recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, d
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),
         *((part.name, part.defaults) for part in [recipe.augmentation] if part),
-        *by_network(_tuned(recipe.generator, recipe), _tuned(recipe.discriminator, recipe)),
+        *by_network(*(_tuned(registry, entry, recipe) for entry in (recipe.generator, recipe.discriminator))),
     ]
     return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]
 
 
-def _tuned(architecture: ArchitectureEntry, recipe: Recipe) -> dict[str, Any]:
-    """What an architecture wants for this loss and these penalties, the more particular the later."""
-    rules = {rule.name for rule in recipe.rules}
+def _tuned(registry: Registry, architecture: ArchitectureEntry, recipe: Recipe) -> dict[str, Any]:
+    """What an architecture wants for this very loss and these penalties, the more particular the later; another
+    distribution's of those names are not meant."""
+
+    def meant(name: str) -> bool:
+        named = (registry.lookup(cls, name, near=architecture) for cls in (LossEntry, PenaltyEntry))
+        return any(entry is rule for entry in named for rule in recipe.rules)
+
     found: dict[str, Any] = {}
     for names in sorted(architecture.tuned, key=lambda names: names.count("+")):
-        if rules.issuperset(names.split("+")):
+        if all(meant(name) for name in names.split("+")):
             found |= architecture.tuned[names]
     return found
 
@@ -239,7 +239,7 @@ def _dataset_entry(registry: Registry, layers: Iterable[tuple[str, dict[str, Any
         raise GanzooError("no data set is named; add data.name=NAME (`ganzoo list` shows what is installed)")
     if not isinstance(name, str):
         raise GanzooError(f"data.name is {name!r}, must be the name of a data set")
-    return registry.get(DatasetEntry, name.partition(":")[0])
+    return parse_data(name, registry)[0]
 
 
 def _refuse_resolvers(node: Any, source: str, path: str = "") -> None:

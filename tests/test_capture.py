@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from rich.console import Console
-from tape import Tape
 
 from ganzoo.build import build_model
 from ganzoo.capture import WARM_UP, Steps
@@ -16,6 +15,7 @@ from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.optimizers import Rate
 from ganzoo.resolve import resolve
+from ganzoo.testing.tape import Tape
 
 RECIPES = [
     f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")

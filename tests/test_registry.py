@@ -42,9 +42,26 @@ def misspelt(register):
     register(loss("never"))
 
 
-def taken(register):
+def twice(register):
     register(loss("half"))
-    register(loss("good"))
+    register(loss("half"))
+
+
+def badly_named(register):
+    register(loss("half"))
+    register(loss("a+b"))
+
+
+def losses(register):
+    register(loss("half"))
+
+
+def raising(register):
+    raise RuntimeError("no more")
+
+
+def watching(run):
+    raise AssertionError("not of a plugin that failed")
 
 
 def wrong_type(register):
@@ -60,7 +77,11 @@ def wrong_signature(registry):
     [
         (broken_import, "ImportError: no module named nothing"),
         (lambda: plugin(register_loses=misspelt), "register_loses"),
-        (lambda: plugin(register_losses=taken), "'good' is already taken by good-dist 1.0"),
+        (lambda: plugin(register_losses=twice), "bad-dist registers the loss 'half' twice"),
+        (lambda: plugin(register_losses=badly_named), "the loss name 'a+b' must be lower-case letters and digits"),
+        (lambda: plugin(register_losses=losses, register_penalties=raising), "RuntimeError: no more"),
+        (lambda: plugin(run_started=watching, register_losses=losses, run_finnished=raising), "run_finnished"),
+        (lambda: ModuleType("nothing"), "it has no hook; mark its functions with @ganzoo.hookimpl"),
         (lambda: plugin(register_losses=wrong_type), "takes LossEntry, was given PenaltyEntry"),
         (lambda: plugin(register_losses=wrong_signature), "registry"),
         (lambda: sys.exit(3), "SystemExit"),
@@ -69,8 +90,10 @@ def wrong_signature(registry):
 def test_a_broken_plugin_is_reported_and_the_rest_works(fresh, load, reason):
     report = fresh.add(load, "bad", "bad-dist", "2.0")
     assert reason in report.error
-    assert (report.distribution, report.version, report.registered) == ("bad-dist", "2.0", [])
+    assert (report.distribution, report.version, report.registered, report.hooks) == ("bad-dist", "2.0", [], [])
     assert list(fresh.entries["loss"]) == ["good"]  # nothing of a half registration stays
+    assert fresh.clashes == {}
+    fresh.notify("run_started", pytest.fail, run=None, config=None)  # nor any of its hooks
     assert fresh.get(LossEntry, "good").name == "good"
 
 

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
-from ganzoo.recipe import parse_recipe
+from ganzoo.recipe import parse_data, parse_recipe
 from ganzoo.registry import Registry
 
 ALL = "all"
@@ -108,7 +108,7 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
     recipes = dict.fromkeys(str(parse_recipe(text, registry)) for text in [*products, *grid.recipes])
     data = grid.data or [_default_data(registry)]
     for name in data:
-        registry.get(DatasetEntry, name.partition(":")[0])
+        parse_data(name, registry)
     return [Cell(*parts) for parts in itertools.product(recipes, data, dict.fromkeys(grid.seeds))]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, export, training, zoo
+from ganzoo.cli import bench, export, plugins, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ app.command("sample")(training.sample)
 app.command("export")(export.export)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
-app.command("plugins")(zoo.plugins)
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(bench.app, name="bench")
 
 

@@ -1,4 +1,4 @@
-"""`ganzoo list`, `info`, `plugins`: what is installed. No torch here."""
+"""`ganzoo list`, `info`: what is installed. No torch here."""
 
 from __future__ import annotations
 
@@ -25,25 +25,12 @@ def list_zoo() -> None:
     _mention_failures(registry)
 
 
-def plugins() -> None:
-    """List plugins, what each registered, and any failure."""
-    registry = Registry.load()
-    for plugin in registry.plugins:
-        typer.secho(f"{plugin.distribution} {plugin.version}  {plugin.name}", bold=True)
-        for kind, name in plugin.registered:
-            typer.echo(f"  {kind} {name}")
-        if plugin.error:
-            typer.secho(f"  failed: {plugin.error}", fg="red")
-        elif not plugin.registered:
-            typer.echo("  life-cycle hooks only")
-
-
 def info(
     name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. dcgan, wgan-gp, gp, cifar10.", show_default=False)],
 ) -> None:
     """Explain one part: what it is, paper, parameters."""
     registry = Registry.load()
-    found = [entries[name] for entries in registry.entries.values() if name in entries]
+    found = registry.find(name)
     if not found:
         names = sorted({known for entries in registry.entries.values() for known in entries})
         raise GanzooError(f"nothing named {name!r}{_did_you_mean(name, names)} (installed: {', '.join(names)})")
@@ -108,7 +95,7 @@ def _params(entry: Entry) -> list[tuple[str, type]]:
     elif isinstance(entry, LossEntry):
         found = [("loss", entry.params)]
     elif isinstance(entry, PenaltyEntry):
-        found = [(f"penalties.{entry.name.replace('-', '_')}", entry.params)]
+        found = [(f"penalties.{entry.short.replace('-', '_')}", entry.params)]
     elif isinstance(entry, AugmentationEntry):
         found = [("augmentation", entry.params)]
     else:
@@ -148,8 +135,8 @@ def _did_you_mean(name: str, names: list[str]) -> str:
 
 
 def _mention_failures(registry: Registry) -> None:
-    failed = [plugin for plugin in registry.plugins if plugin.error]
-    for plugin in failed:
-        typer.secho(
-            f"not loaded: {plugin.name} of {plugin.distribution} {plugin.version}: {plugin.error}", fg="red", err=True
-        )
+    for plugin in registry.plugins:
+        if plugin.error:
+            typer.secho(f"not loaded: {plugin.name} of {plugin.origin}: {plugin.error}", fg="red", err=True)
+    for clash in registry.clashes.values():
+        typer.secho(clash, fg="yellow", err=True)

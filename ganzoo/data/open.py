@@ -11,6 +11,7 @@ from ganzoo.data.pictures import Pictures
 from ganzoo.entries import DatasetEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture
+from ganzoo.recipe import parse_data
 from ganzoo.registry import Registry, load_target
 
 
@@ -66,14 +67,13 @@ def peek_spec(
 
 def reference_split(registry: Registry, name: str) -> str:
     """The split a score of this set is measured against."""
-    return registry.get(DatasetEntry, name.partition(":")[0]).reference
+    return parse_data(name, registry)[0].reference
 
 
 def _source(registry: Registry, name: str, root: Path, split: str) -> tuple[DatasetEntry, DataSource]:
-    kind, colon, location = name.partition(":")
-    entry = registry.get(DatasetEntry, kind)
+    entry, location = parse_data(name, registry)
     if entry.takes_location and not location:
-        raise GanzooError(f"data.name={name}: write where the pictures are, {kind}:PATH")
-    if colon and not entry.takes_location:
-        raise GanzooError(f"data.name={name}: {kind} takes no location; write data.name={kind}")
-    return entry, load_target(entry.target)(location or None, root, split)
+        raise GanzooError(f"data.name={name}: write where the pictures are, {entry.name}:PATH")
+    if location and not entry.takes_location:
+        raise GanzooError(f"data.name={name}: {entry.name} takes no location; write data.name={entry.name}")
+    return entry, load_target(entry.target)(location, root, split)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.entries import DatasetEntry, MetricEntry
+from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_pictures
@@ -21,6 +21,7 @@ from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Progress, Reader, array_chunks
 from ganzoo.metrics.reference import real_features
+from ganzoo.recipe import parse_data
 from ganzoo.registry import Registry, load_target
 
 if TYPE_CHECKING:
@@ -77,14 +78,13 @@ def score(
     origin = ""
     real_side = Features(len(real.array), mode=reader.mode)
     if _reads_real(entries):
-        known = registry.entries[DatasetEntry.kind].get(real.name.partition(":")[0])
         real_side, origin = real_features(
             real,
             # Read once and kept, so that exactness costs nothing.
             Reader(reader.network, "exact" if mode == "fast" else mode, device, ("2048",), batch, progress),
             root,
             whole=_reads_whole(entries),
-            shipped=known.statistics if isinstance(known, DatasetEntry) else "",
+            shipped=_shipped_statistics(registry, real.name),
         )
     protocol: dict[str, Any] = {
         "reference": real.name,
@@ -215,6 +215,13 @@ def _protocol(
         "torch_fidelity": torch_fidelity.__version__,
         "metrics": {entry.name: f"{entry.summary}; Inception {entry.features}" for entry in entries},
     }
+
+
+def _shipped_statistics(registry: Registry, data: str) -> str:
+    try:
+        return parse_data(data, registry)[0].statistics
+    except GanzooError:  # pictures of no data set that is registered
+        return ""
 
 
 def _check_count(what: str, count: int) -> None:

@@ -6,10 +6,32 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map
 
-HOST_READS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+aten = torch.ops.aten
+# Operators whose result, or its shape, the host has to wait for.
+HOST_READS = (
+    aten._local_scalar_dense.default,
+    aten.equal.default,
+    aten.nonzero.default,
+    aten.masked_select.default,
+    aten._unique2.default,
+    aten.repeat_interleave.Tensor,
+)
+# What moves a tensor to the host. On a CPU it lies there already, so that no operator shows it.
+HOST_COPIES = (torch.Tensor.cpu, torch.Tensor.numpy, torch.Tensor.tolist)
+MESSAGE = "a value was read back to the host"
+
+
+class NoHostCopies(TorchFunctionMode):
+    """Fails where a tensor is asked for on the host."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function in HOST_COPIES:
+            raise RuntimeError(MESSAGE)
+        return function(*args, **(kwargs or {}))
 
 
 class Tape(TorchDispatchMode):
@@ -21,7 +43,8 @@ class Tape(TorchDispatchMode):
 
     def __init__(self, generators: list[torch.Generator]) -> None:
         super().__init__()
-        self.generators, self.calls = generators, []
+        self.generators = generators
+        self.calls: list[tuple[Any, Any, Any, Any]] = []
         self.made: set[int] = set()
         self.before: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -29,7 +52,7 @@ class Tape(TorchDispatchMode):
         tape = Tape(self.generators)
         states = [generator.get_state() for generator in self.generators]
         try:
-            with tape:
+            with NoHostCopies(), tape:
                 work()
         finally:
             for tensor, value in tape.before.values():
@@ -40,8 +63,8 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if operator in HOST_READS:
-            raise RuntimeError("a value was read back to the host")
+        if operator in HOST_READS or _indexes_by_mask(operator, args):
+            raise RuntimeError(MESSAGE)
         # Whatever it is given, as some operators write without saying so: batch norm its running statistics.
         for tensor in tree_flatten((args, kwargs))[0]:
             if isinstance(tensor, torch.Tensor):
@@ -49,17 +72,19 @@ class Tape(TorchDispatchMode):
                 if place not in self.made and place not in self.before:
                     whole = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
                     self.before[place] = whole, whole.clone()
+        # Under a name of its own, since an operator may later change a tensor's shape where it is (squeeze_).
+        given = tree_map(_alias, (args, kwargs))
         result = operator(*args, **kwargs)
         for tensor in tree_flatten(result)[0]:
             if isinstance(tensor, torch.Tensor) and not operator._schema.is_mutable and not _is_view(operator):
                 self.made.add(tensor.untyped_storage().data_ptr())
-        self.calls.append((operator, args, kwargs, result))
+        self.calls.append((operator, *given, tree_map(_alias, result)))
         return result
 
     @torch.no_grad()
     def replay(self) -> None:
         for operator, args, kwargs, result in self.calls:
-            if _is_view(operator):
+            if _is_view(operator) or torch.Tag.inplace_view in operator.tags:
                 continue
             again = operator(*args, **kwargs)
             if operator._schema.is_mutable:
@@ -67,6 +92,18 @@ class Tape(TorchDispatchMode):
             for old, new in zip(tree_flatten(result)[0], tree_flatten(again)[0], strict=True):
                 if isinstance(old, torch.Tensor):
                     old.copy_(new)
+
+
+def _alias(value: Any) -> Any:
+    return value.detach() if isinstance(value, torch.Tensor) else value
+
+
+def _indexes_by_mask(operator: Any, args: Any) -> bool:
+    """``x[mask]``, whose result has a shape that only the values say; ``x[mask] = number`` has none."""
+    if operator not in (aten.index.Tensor, aten.index_put.default, aten.index_put_.default):
+        return False
+    masks = any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
+    return masks and (operator is aten.index.Tensor or args[2].numel() != 1)
 
 
 def _is_view(operator: Any) -> bool:

@@ -1,0 +1,196 @@
+"""From a target, a distribution or a file, to the checks of all it registers, and from those to a verdict."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from ganzoo import __version__
+from ganzoo.entries import Entry
+from ganzoo.errors import GanzooError
+from ganzoo.registry import PluginReport, Registry
+from ganzoo.sources import GROUP, file_source, normal
+from ganzoo.testing import (
+    architecture,
+    augmentation,
+    dataset,
+    distribution,
+    launcher,
+    loss,
+    metric,
+    penalty,
+    stand_ins,
+)
+from ganzoo.testing.probe import told
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.verdict import Result, Skipped, Status, Verdict
+
+Check = Callable[[Any], None]
+CHECKS: dict[str, tuple[Check, ...]] = {
+    "distribution": distribution.CHECKS,
+    "architecture": architecture.CHECKS,
+    "loss": loss.CHECKS,
+    "penalty": penalty.CHECKS,
+    "augmentation": augmentation.CHECKS,
+    "dataset": dataset.CHECKS,
+    "metric": metric.CHECKS,
+    "launcher": launcher.CHECKS,
+}
+PARTS: dict[str, Callable[..., Any]] = {
+    "architecture": architecture.Architecture,
+    "loss": loss.LossPart,
+    "penalty": penalty.PenaltyPart,
+    "augmentation": augmentation.AugmentationPart,
+    "metric": metric.MetricPart,
+    "launcher": launcher.LauncherPart,
+}
+# Where one of these finds something, the others of its kind would only find it again.
+GATES: dict[str, tuple[str, ...]] = {
+    "distribution": ("loads",),
+    "architecture": ("interface", "shapes"),
+    "loss": ("interface", "shapes", "facts"),
+    "penalty": ("interface", "shapes"),
+    "augmentation": ("interface", "shapes", "dtypes"),
+    "dataset": ("interface", "shapes"),
+    "metric": ("interface", "reads"),
+    "launcher": ("interface",),
+}
+
+
+class Subject:
+    """What is checked, made when the first check wants it, and shared by all of them."""
+
+    def __init__(self, kind: str, name: str, make: Callable[[], Any]) -> None:
+        self.kind, self.title, self._make = kind, f"{kind} {name}".strip(), make
+        self._made: list[Any] = []
+        self.closed = ""
+
+    @property
+    def part(self) -> Any:
+        """The object that the checks take."""
+        if not self._made:
+            self._made.append(self._make())
+        return self._made[0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check of one subject; calling it raises where it finds something, Skipped where it does not apply."""
+
+    subject: Subject
+    check: Check
+
+    @property
+    def name(self) -> str:
+        """Of the check."""
+        return self.check.__name__
+
+    def __str__(self) -> str:
+        return f"{self.subject.title.replace(' ', '-')}-{self.name}"
+
+    def __call__(self) -> None:
+        if self.subject.closed:
+            raise Skipped(self.subject.closed)
+        try:
+            self.check(self.subject.part)
+        except Exception as error:
+            if self.name in GATES[self.subject.kind]:
+                self.subject.closed = str(error) if isinstance(error, Skipped) else f"{self.name} failed"
+            raise
+
+    def result(self) -> Result:
+        """What it finds, in words."""
+        begun, message = time.perf_counter(), ""
+        status: Status = "passed"
+        try:
+            self()
+        except Skipped as reason:
+            status, message = "skipped", str(reason)
+        except Exception as error:
+            status, message = "failed", told(error)
+        return Result(self.subject.title, self.name, status, message, round(time.perf_counter() - begun, 3))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cases of one target."""
+
+    target: str
+    version: str
+    cases: tuple[Case, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def verdict(self, results: Iterable[Result] | None = None) -> Verdict:
+        """Of results that are there already, or of running every case."""
+        found = tuple(case.result() for case in self.cases) if results is None else tuple(results)
+        return Verdict(self.target, self.version, found, self.notes)
+
+    def results(self) -> Iterator[Result]:
+        """One by one, as they come."""
+        for case in self.cases:
+            yield case.result()
+
+
+def plan(
+    target: str,
+    *,
+    settings: Iterable[str] = (),
+    location: str | None = None,
+    registry: Registry | None = None,
+) -> Plan:
+    """The checks of all that a distribution, or a ``.py`` file, registers.
+
+    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of pictures, for a data set that wants
+    one. registry: instead of the installed zoo. Raises GanzooError where there is no such target.
+    """
+    registry = Registry.load(strict=False) if registry is None else registry
+    reports, points = _find(registry, target)
+    if all(report.distribution != stand_ins.DISTRIBUTION for report in registry.plugins):
+        registry.add(lambda: stand_ins, "stand-ins", stand_ins.DISTRIBUTION, __version__)
+    rig = Rig(registry, settings)
+    entries = tuple(e for known in registry.entries.values() for e in known.values() if registry.owner(e) in reports)
+    whole = distribution.Distribution(registry, tuple(reports), tuple(points), entries)
+    subjects = [Subject("distribution", "", lambda: whole)]
+    subjects += [Subject(entry.kind, entry.name, partial(_part, entry, rig, location)) for entry in entries]
+    cases = [Case(subject, check) for subject in subjects for check in CHECKS[subject.kind]]
+    notes = tuple(f"plugin {report.name}: {line}" for report in reports for line in report.warnings)
+    return Plan(reports[0].distribution, reports[0].version, tuple(cases), notes)
+
+
+def _part(entry: Entry, rig: Rig, location: str | None) -> Any:
+    if entry.kind == "dataset":
+        return dataset.DatasetPart(entry, rig, location)  # type: ignore[arg-type]
+    return PARTS[entry.kind](entry, rig)
+
+
+def _find(registry: Registry, target: str) -> tuple[list[PluginReport], list[EntryPoint]]:
+    """The target's plugins, and its entry points; a file is loaded here."""
+    path = Path(target)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise GanzooError(f"there is no plugin file {target}")
+        source = file_source(path.resolve())
+        known = [report for report in registry.plugins if report.file == source.file]
+        if known:
+            return known, []
+        return [registry.add(source.load, source.name, source.distribution, source.version, source.file)], []
+    reports = [report for report in registry.plugins if normal(report.distribution) == normal(target)]
+    if not reports:
+        names = sorted({report.distribution for report in registry.plugins})
+        near = difflib.get_close_matches(target, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise GanzooError(
+            f"no distribution {target!r} with a plugin is installed{hint} (there are: {', '.join(names)}); "
+            "in its own folder: pip install -e ."
+        )
+    points = [p for p in entry_points(group=GROUP) if p.dist is not None and normal(p.dist.name) == normal(target)]
+    return reports, points
+
+
+__all__ = ["CHECKS", "Case", "Plan", "plan"]

@@ -1,0 +1,136 @@
+"""What every metric must do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.entries import MetricEntry
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Metric
+from ganzoo.metrics.features import Features
+from ganzoo.registry import load_target
+from ganzoo.testing.probe import global_state_watched, seeded
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.verdict import Failure, expect
+
+COUNT = 64  # pictures a side
+WIDTHS = {"2048": 2048, "logits_unbiased": 1008}
+
+
+class MetricPart:
+    """A metric, and sides of invented features: only those that its entry asks for."""
+
+    def __init__(self, entry: MetricEntry, rig: Rig) -> None:
+        self.entry, self.rig = entry, rig
+        self._known: dict[tuple[float, int], dict[str, float]] = {}
+
+    def side(self, seed: int, shift: float = 0.0) -> Features:
+        """Of pictures that are the farther from ordinary ones the larger the shift."""
+        width = WIDTHS.get(self.entry.features, 2048)
+        matrix = torch.randn(COUNT, width, generator=seeded(seed)).abs() + shift
+        if self.entry.features == "logits_unbiased":
+            return Features(COUNT, logits=_sure(matrix, shift))
+        if self.entry.reads == "features":
+            return Features(COUNT, matrix=matrix)
+        values = matrix.double().numpy()
+        return Features(COUNT, statistics={"mu": values.mean(0), "sigma": np.cov(values, rowvar=False)})
+
+    def real(self) -> Features:
+        """As a score gives it: nothing at all to a metric of the generated pictures' logits alone."""
+        return Features(COUNT) if self.entry.features == "logits_unbiased" else self.side(seed=0)
+
+    def measure(self, shift: float = 0.0, seed: int = 0) -> Mapping[str, Any]:
+        """Its values for generated pictures of that shift."""
+        metric: Metric = load_target(self.entry.target)()
+        return metric(real=self.real(), fake=self.side(1, shift), seed=seed)
+
+    def known(self, shift: float = 0.0) -> Mapping[str, Any]:
+        """The same, measured once."""
+        if (shift, 0) not in self._known:
+            self._known[shift, 0] = dict(self.measure(shift))
+        return self._known[shift, 0]
+
+
+def _sure(matrix: Tensor, shift: float) -> Tensor:
+    """Logits of pictures that each belong to a class of their own; with a shift, to all classes alike."""
+    if shift:
+        return torch.zeros_like(matrix)
+    return 20 * torch.eye(matrix.shape[1])[: len(matrix)]
+
+
+def interface(part: MetricPart) -> None:
+    """The class follows its interface and is built without arguments."""
+    cls = load_target(part.entry.target)
+    expect(isinstance(cls, type) and issubclass(cls, Metric), f"{part.entry.target} is no ganzoo.interfaces.Metric")
+    cls()
+    known = part.entry.features in WIDTHS
+    expect(known, f"features is {part.entry.features!r}, must be one of {', '.join(WIDTHS)}")
+
+
+def reads(part: MetricPart) -> None:
+    """It reads only what its entry asks for."""
+    try:
+        part.known()
+    except GanzooError as error:
+        if "did not ask for" in str(error):
+            raise Failure(
+                f"{error.args[0].partition(';')[0]}; say features=... and reads=... in the entry as it needs them"
+            ) from error
+        raise
+
+
+def values(part: MetricPart) -> None:
+    """Named numbers, finite."""
+    found = part.known()
+    expect(isinstance(found, Mapping) and found, f"it returns {found!r}, expected named numbers")
+    for name, value in found.items():
+        number = isinstance(name, str) and isinstance(value, (int, float)) and not isinstance(value, bool)
+        expect(number, f"{name!r} is {value!r}, expected a float; call .item() on a tensor")
+        expect(math.isfinite(value), f"{name} is {value}")
+
+
+def direction(part: MetricPart) -> None:
+    """Its first value tells good pictures from bad ones as lower_is_better says."""
+    near, far = (next(iter(part.known(shift).values())) for shift in (0.0, 3.0))
+    better = near < far if part.entry.lower_is_better else near > far
+    expect(
+        better,
+        f"good pictures get {near:.4g}, bad ones {far:.4g}, but the entry says "
+        f"lower_is_better={part.entry.lower_is_better}",
+    )
+
+
+def inputs_left_alone(part: MetricPart) -> None:
+    """The features are as they were."""
+    metric: Metric = load_target(part.entry.target)()
+    real, fake = part.real(), part.side(1)
+    before = [_content(real), _content(fake)]
+    metric(real=real, fake=fake, seed=0)
+    expect([_content(real), _content(fake)] == before, "it writes into the features, which other metrics read too")
+
+
+def determinism(part: MetricPart) -> None:
+    """The same features and seed give the same values."""
+    again = dict(part.measure())
+    expect(again == part.known(), f"the same features and seed give {part.known()}, then {again}")
+
+
+def global_random_state(part: MetricPart) -> None:
+    """Nothing draws from, or seeds, a global random state."""
+    with global_state_watched("the metric"):
+        part.measure()
+
+
+def _content(features: Features) -> list[bytes]:
+    tensors = [value.numpy() for value in (features._matrix, features._logits) if value is not None]
+    arrays = [*tensors, *(features._statistics or {}).values()]
+    return [np.ascontiguousarray(array).tobytes() for array in arrays]
+
+
+CHECKS = (interface, reads, values, direction, inputs_left_alone, determinism, global_random_state)

@@ -1,0 +1,86 @@
+"""A pair of networks as the checks see it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from torch import Tensor
+
+from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.loop import Loop
+from ganzoo.registry import load_target
+from ganzoo.testing.probe import global_seed, labels_for, seeded
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.stand_in_parts import disc_pictures
+from ganzoo.testing.stand_ins import NAME
+from ganzoo.testing.verdict import Failure, Skipped
+
+SIZES = (8, 16, 28, 30, 32, 36, 48, 64)
+LARGER = (128, 256)  # looked at where none of the others is supported
+FIRST = (16, 8, 32, 28, 64, 48, 36, 30, *LARGER)  # the first of these is what most checks look at
+PER_SAMPLE = Needs(per_sample=True)
+
+
+class Architecture:
+    """A pair of networks with the parameters of an ordinary run, but for the settings the user gave."""
+
+    def __init__(self, entry: ArchitectureEntry, rig: Rig) -> None:
+        self.entry, self.rig = entry, rig
+        settings = [text for text in rig.settings if text.startswith(("generator.", "discriminator."))]
+        self.config = rig.config(f"{entry.name}+{NAME}", *settings)
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Those of :data:`SIZES` it supports, or the first larger one."""
+        found = [size for size in SIZES if self.refusal(PictureSpec(3, size)) is None]
+        return found or [size for size in LARGER if self.refusal(PictureSpec(3, size)) is None][:1]
+
+    @cached_property
+    def picture(self) -> PictureSpec:
+        """Three channels, three classes, of a size that it supports."""
+        for size in FIRST:
+            if size in self.sizes:
+                return PictureSpec(3, size, classes=3)
+        raise Failure(f"none of the sizes {', '.join(map(str, (*SIZES, *LARGER)))} is supported")
+
+    def refusal(self, picture: PictureSpec) -> str | None:
+        """Why it cannot make such a picture; None where it can."""
+        try:
+            self.entry.check_picture(picture)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def pair(
+        self, picture: PictureSpec | None = None, needs: Needs | None = None, seed: int = 0
+    ) -> tuple[Generator, Discriminator]:
+        """Both networks, in training mode. Raises ValueError where the discriminator cannot meet the needs."""
+        picture, values = picture or self.picture, self.config.values
+        with global_seed(seed):
+            generator = load_target(self.entry.generator)(picture, values.generator)
+            discriminator = load_target(self.entry.discriminator)(picture, values.discriminator, needs or Needs())
+        return generator.train(), discriminator.train()
+
+    def per_sample_discriminator(self) -> Discriminator:
+        """Skipped where it refuses to be one."""
+        try:
+            return self.pair(needs=PER_SAMPLE)[1]
+        except ValueError as error:
+            raise Skipped(f"its discriminator does not judge each picture by itself: {error}") from error
+
+    def loop(self) -> Loop:
+        """Trains on discs with the logistic loss."""
+        return self.rig.loop(self.config, disc_pictures(self.picture))
+
+
+def generate(generator: Generator, count: int = 4, seed: int = 0) -> Tensor:
+    """Pictures as the training step makes them."""
+    rng = seeded(seed)
+    latents = generator.sample_latents(count, rng)
+    return generator(latents, labels_for(generator.picture, count), rng=rng)
+
+
+def judge(discriminator: Discriminator, pictures: Tensor) -> Tensor:
+    """Logits as the training step asks for them."""
+    return discriminator(pictures.float(), labels_for(discriminator.picture, len(pictures)), rng=seeded())

@@ -1,0 +1,60 @@
+"""The pytest plugin: ``@pytest.mark.ganzoo(TARGET)`` on a test that takes ``ganzoo_check``.
+
+The mark takes the keywords of :func:`ganzoo.testing.check` too. Loaded in every pytest of an environment that has
+ganzoo, so it imports next to nothing until a test wants it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ganzoo.testing.conformance import Case
+
+FIXTURE, MARK = "ganzoo_check", "ganzoo"
+HOW = f'mark the test with @pytest.mark.{MARK}("DISTRIBUTION"), or with the path of a .py file'
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line("markers", f"{MARK}(target, settings=(), location=None): what {FIXTURE} checks")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each check."""
+    if FIXTURE not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker(MARK)
+    if mark is None or not mark.args:
+        raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid} takes {FIXTURE}: {HOW}")
+    from ganzoo.errors import GanzooError
+    from ganzoo.testing.conformance import plan
+
+    try:
+        cases = plan(*mark.args, **mark.kwargs).cases
+    except GanzooError as error:
+        raise pytest.Collector.CollectError(f"{metafunc.definition.nodeid}: {error}") from error
+    metafunc.parametrize(FIXTURE, cases, ids=str, indirect=True)
+
+
+class Checker:
+    """A case as a test calls it: what it finds fails the test in one line."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def __call__(self) -> None:
+        __tracebackhide__ = True
+        result = self.case.result()
+        if result.status == "skipped":
+            pytest.skip(result.message)
+        if result.status == "failed":
+            pytest.fail(f"{result.subject}: {result.check}: {result.message}", pytrace=False)
+
+
+@pytest.fixture
+def ganzoo_check(request: pytest.FixtureRequest) -> Checker:
+    """Calling it runs one check of what the test's ``ganzoo`` mark names."""
+    return Checker(request.param)

@@ -1,0 +1,64 @@
+"""A training loop around the part that is checked: the real one, on discs, with stand-ins for all other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from ganzoo.build import build_model
+from ganzoo.config import Config
+from ganzoo.data.feed import Feed
+from ganzoo.data.pictures import Pictures
+from ganzoo.display import Display
+from ganzoo.folder import RunFolder
+from ganzoo.loop import Loop
+from ganzoo.registry import Registry
+from ganzoo.resolve import resolve
+from ganzoo.testing.stand_ins import NAME
+
+BATCH = 8
+# float32, so that what the processor can do decides nothing.
+SETTINGS = (f"data.name={NAME}", "loop.device=cpu", "loop.precision=float32", f"loop.batch={BATCH}", "metrics.names=[]")
+
+
+class Rig:
+    """``settings``: KEY=VALUE of the user's, which make an architecture smaller for its checks."""
+
+    def __init__(self, registry: Registry, settings: Iterable[str] = ()) -> None:
+        self.registry, self.settings = registry, tuple(settings)
+
+    def config(self, recipe: str, *settings: str) -> Config:
+        """As a run would have it. Raises GanzooError."""
+        return resolve(self.registry, recipe, None, [*SETTINGS, *settings])
+
+    def loop(
+        self,
+        config: Config,
+        pictures: Pictures,
+        folder: RunFolder | None = None,
+        notify: Callable[..., None] | None = None,
+    ) -> Loop:
+        """Ready to train. Until something is logged or saved, no folder is needed."""
+        return Loop(
+            config,
+            build_model(config, pictures.spec),
+            Feed(pictures, config.values.loop.batch, 0, "cpu"),
+            folder or RunFolder(Path("unused")),
+            torch.device("cpu"),
+            Display(Console(quiet=True)),
+            notify or _nobody,
+            _unscored,
+        )
+
+
+def _nobody(*hook: str, **arguments: Any) -> None:
+    """Nobody watches."""
+
+
+def _unscored(*what: Any) -> dict[str, Any]:
+    """Nothing is scored."""
+    return {}

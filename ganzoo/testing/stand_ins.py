@@ -1,0 +1,44 @@
+"""Registers what the kit puts beside the part it checks: a smallest pair of networks, the logistic loss, discs.
+
+Only the kit loads this module. It lets a loss be checked without an architecture, and the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ganzoo import ArchitectureEntry, DatasetEntry, LossEntry, PictureSpec, hookimpl
+
+DISTRIBUTION = "ganzoo-testing"
+SHORT = "stand-in"
+NAME = f"{DISTRIBUTION}:{SHORT}"  # whatever else is called so
+PARTS = "ganzoo.testing.stand_in_parts"
+
+
+@hookimpl
+def register_architectures(register: Callable[[ArchitectureEntry], None]) -> None:
+    register(
+        ArchitectureEntry(
+            name=SHORT,
+            summary="Two layers each way",
+            generator=f"{PARTS}:StandInGenerator",
+            discriminator=f"{PARTS}:StandInDiscriminator",
+        )
+    )
+
+
+@hookimpl
+def register_losses(register: Callable[[LossEntry], None]) -> None:
+    register(LossEntry(name=SHORT, summary="The logistic loss", target=f"{PARTS}:StandInLoss"))
+
+
+@hookimpl
+def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
+    register(
+        DatasetEntry(
+            name=SHORT,
+            summary="Discs on a dark ground",
+            target=f"{PARTS}:StandInSource",
+            picture=PictureSpec(channels=1, size=8),
+        )
+    )

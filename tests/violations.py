@@ -1,0 +1,626 @@
+"""For each check of the conformance kit a part that violates it, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import softplus
+
+from ganzoo import (
+    ArchitectureEntry,
+    AugmentationEntry,
+    DatasetEntry,
+    LauncherEntry,
+    LossEntry,
+    MetricEntry,
+    PenaltyEntry,
+    PictureSpec,
+    hookimpl,
+)
+from ganzoo.entries import KINDS, Entry
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Augmentation, Metric, Penalty, Picture
+from ganzoo.registry import REGISTRATION
+from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, StandInLoss, StandInSource
+
+LATE = 30  # calls after which something goes wrong that is not seen before
+
+
+class OnceDifferentiable(torch.autograd.Function):
+    """The identity, whose gradient has no gradient."""
+
+    @staticmethod
+    def forward(context: Any, value: torch.Tensor) -> torch.Tensor:
+        return value.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient
+
+
+def late(calls: torch.Tensor) -> torch.Tensor:
+    """1, and after a while not a number."""
+    return torch.where(calls > LATE, float("nan"), 1.0)
+
+
+class NoDiscriminator(nn.Module):
+    def __init__(self, picture, params, needs):
+        super().__init__()
+
+
+class TwoDimensional(StandInDiscriminator):
+    def forward(self, *given, **named):
+        return super().forward(*given, **named)[:, None]
+
+
+class Double(StandInGenerator):
+    def forward(self, *given, **named):
+        return super().forward(*given, **named).double()
+
+
+class Bright(StandInGenerator):
+    def forward(self, *given, **named):
+        return 3 * super().forward(*given, **named) + 1
+
+
+class Squeezes(StandInDiscriminator):
+    def forward(self, pictures, labels=None, *, rng=None):
+        return self.body(pictures).squeeze()
+
+
+class OnlyFours(StandInGenerator):
+    def __init__(self, picture, params):
+        if picture.size % 4:
+            raise RuntimeError("shapes do not match")
+        super().__init__(picture, params)
+
+
+class ReadsLabels(StandInGenerator):
+    def forward(self, latents, labels=None, **named):
+        pictures = super().forward(latents, labels, **named)
+        return pictures if labels is None else pictures * (labels == 0)[:, None, None, None]
+
+
+class ClaimsTruncation(StandInGenerator):
+    has_truncation = True
+
+
+class Idle(StandInGenerator):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.idle = nn.Parameter(torch.ones(3))
+
+
+class OneBackward(StandInDiscriminator):
+    def forward(self, pictures, labels=None, *, rng=None):
+        return super().forward(OnceDifferentiable.apply(pictures), labels, rng=rng)
+
+
+class Mixes(StandInDiscriminator):
+    def forward(self, pictures, labels=None, *, rng=None):
+        return super().forward(pictures, labels, rng=rng) + pictures.mean()
+
+
+class NoAutocast(StandInDiscriminator):
+    def forward(self, *given, **named):
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("mat1 and mat2 must have the same dtype")
+        return super().forward(*given, **named)
+
+
+class Forgets(StandInGenerator):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.scale = torch.rand(())
+
+    def forward(self, *given, **named):
+        return super().forward(*given, **named) * self.scale
+
+
+class SetsSeed(StandInGenerator):
+    def __init__(self, *given):
+        torch.manual_seed(0)
+        super().__init__(*given)
+
+
+class SeededDiscriminator(StandInDiscriminator):
+    def __init__(self, *given):
+        torch.manual_seed(0)
+        super().__init__(*given)
+
+
+class DrawsGlobally(StandInGenerator):
+    def forward(self, *given, **named):
+        return super().forward(*given, **named) + 0 * torch.randn(())
+
+
+class ReadsBack(StandInDiscriminator):
+    def forward(self, *given, **named):
+        logits = super().forward(*given, **named)
+        return logits * 2 if logits.mean().item() > 1e9 else logits
+
+
+class BreaksLate(StandInGenerator):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, *given, **named):
+        self.calls += 1
+        return super().forward(*given, **named) * late(self.calls)
+
+
+class NoLoss:
+    def __init__(self, params):
+        pass
+
+
+class Unreduced(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return softplus(-d_real) + softplus(d_fake)
+
+
+class WantsReal(StandInLoss):
+    def generator(self, *, d_real, d_fake):
+        return softplus(d_real - d_fake).mean()
+
+
+class DoubleLoss(StandInLoss):
+    def generator(self, *, d_real, d_fake):
+        return super().generator(d_real=d_real, d_fake=d_fake).double()
+
+
+class Deviates(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return super().discriminator(d_real=d_real, d_fake=d_fake) + 0 * d_real.std()
+
+
+class Logarithm(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return -torch.sigmoid(d_real).log().mean() - (1 - torch.sigmoid(d_fake)).log().mean()
+
+
+class Backwards(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return super().discriminator(d_real=-d_real, d_fake=-d_fake)
+
+
+class Counts(StandInLoss):
+    calls = 0
+
+    def generator(self, *, d_real, d_fake):
+        self.calls += 1
+        return super().generator(d_real=d_real, d_fake=d_fake) + self.calls
+
+
+class RandomLoss(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return super().discriminator(d_real=d_real, d_fake=d_fake) + 0 * random.random()
+
+
+class BranchesOnValue(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        value = super().discriminator(d_real=d_real, d_fake=d_fake)
+        return value * 2 if value > 1e9 else value
+
+
+class LateLoss(Counts):
+    def generator(self, *, d_real, d_fake):
+        value = super().generator(d_real=d_real, d_fake=d_fake) - self.calls
+        return value * float("nan") if self.calls > LATE else value
+
+
+class GoodPenalty(Penalty):
+    def slope(self, inputs):
+        at = inputs.real.detach().requires_grad_(True)
+        logits = inputs.discriminator(at, inputs.labels, rng=inputs.rng)
+        (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
+        return gradient.float().square().flatten(1).sum(1)
+
+    def __call__(self, inputs):
+        return self.slope(inputs)
+
+
+class NoPenalty:
+    def __init__(self, params):
+        pass
+
+
+class Reduced(GoodPenalty):
+    def __call__(self, inputs):
+        return self.slope(inputs).mean()
+
+
+class DoublePenalty(GoodPenalty):
+    def __call__(self, inputs):
+        return self.slope(inputs).double()
+
+
+class LeavesOneOut(GoodPenalty):
+    def __call__(self, inputs):
+        return self.slope(inputs) * (len(inputs.real) / (len(inputs.real) - 1))
+
+
+class Root(GoodPenalty):
+    def __call__(self, inputs):
+        return self.slope(inputs).sqrt()
+
+
+class Detaches(GoodPenalty):
+    def __call__(self, inputs):
+        at = inputs.real.detach().requires_grad_(True)
+        return self.slope(inputs).detach() + 0 * at.flatten(1).sum(1)
+
+
+class Overwrites(GoodPenalty):
+    def __call__(self, inputs):
+        inputs.real.clamp_(-0.5, 0.5)
+        return self.slope(inputs)
+
+
+class CountingPenalty(GoodPenalty):
+    calls = 0
+
+    def __call__(self, inputs):
+        type(self).calls += 1
+        return self.slope(inputs) + self.calls
+
+
+class RandomPenalty(GoodPenalty):
+    def __call__(self, inputs):
+        return self.slope(inputs) + 0 * torch.rand(())
+
+
+class ReadingPenalty(GoodPenalty):
+    def __call__(self, inputs):
+        value = self.slope(inputs)
+        return value * 2 if value.detach().numpy().max() > 1e9 else value
+
+
+class LatePenalty(GoodPenalty):
+    calls = 0
+
+    def __call__(self, inputs):
+        self.calls += 1
+        return self.slope(inputs) * (float("nan") if self.calls > LATE else 1.0)
+
+
+class GoodAugmentation(Augmentation):
+    def forward(self, pictures, rng):
+        return pictures + self.strength * (torch.rand(len(pictures), 1, 1, 1, generator=rng) - 0.5)
+
+
+class NoAugmentation(nn.Module):
+    def __init__(self, picture, params):
+        super().__init__()
+
+
+class Crops(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return super().forward(pictures, rng)[..., 1:]
+
+
+class DoubleAugmentation(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return super().forward(pictures, rng).double()
+
+
+class Unbounded(GoodAugmentation):
+    def adapt(self, d_real):
+        self.strength += 0.01 * d_real.sign().mean()
+
+
+class NormalisesBatch(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return super().forward(pictures, rng) + 0 * pictures.std(0)
+
+
+class ColourOnly(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return super().forward(pictures, rng) + 0 * pictures[:, 2:3].mean()
+
+
+class OneDraw(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return pictures + self.strength * (torch.rand(1, 1, 1, 1, generator=rng) - 0.5)
+
+
+class OnceAugmentation(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return super().forward(OnceDifferentiable.apply(pictures), rng)
+
+
+class ForgetfulAugmentation(GoodAugmentation):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.shift = torch.rand(())
+
+    def forward(self, pictures, rng):
+        return super().forward(pictures, rng) + self.shift
+
+
+class OwnNoise(GoodAugmentation):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.register_buffer("noise", torch.linspace(-0.5, 0.5, 64)[:, None, None, None])
+
+    def forward(self, pictures, rng):
+        return pictures + self.strength * self.noise[: len(pictures)]
+
+
+class RandomAugmentation(GoodAugmentation):
+    def forward(self, pictures, rng):
+        return super().forward(pictures, rng) + 0 * np.random.rand()  # noqa: NPY002
+
+
+class ListingAugmentation(GoodAugmentation):
+    def forward(self, pictures, rng):
+        bright = max(pictures.flatten().tolist()) > 1e9
+        return super().forward(pictures, rng) * (2 if bright else 1)
+
+
+class LateAugmentation(GoodAugmentation):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, pictures, rng):
+        self.calls += 1
+        return super().forward(pictures, rng) * late(self.calls)
+
+
+class GoodSource(StandInSource):
+    def content_key(self):
+        return type(self).__name__  # not that of another one with other pictures
+
+
+class NoSource:
+    def __init__(self, *given):
+        pass
+
+
+class Coloured(GoodSource):
+    def __iter__(self):
+        return (Picture(p.name, p.pixels.repeat(3, 2)) for p in super().__iter__())
+
+
+class Signed(GoodSource):
+    def __iter__(self):
+        return (Picture(p.name, p.pixels.astype(np.int8)) for p in super().__iter__())
+
+
+class Labelled(GoodSource):
+    def __iter__(self):
+        return (Picture(p.name, p.pixels, 5) for p in super().__iter__())
+
+
+class Shuffled(GoodSource):
+    turns = 0
+
+    def __iter__(self):
+        type(self).turns += 1
+        return iter(list(super().__iter__())[:: 1 if self.turns % 2 else -1])
+
+
+class OneKey(GoodSource):
+    def __iter__(self):
+        step = 1 if self.split == "train" else -1
+        return iter(list(super().__iter__())[::step])
+
+
+class NoTest(GoodSource):
+    def content_key(self):
+        if self.split == "test":
+            raise GanzooError("there are no test pictures")
+        return super().content_key()
+
+    def __iter__(self):
+        self.content_key()
+        return super().__iter__()
+
+
+class Misjudges(GoodSource):
+    def peek(self):
+        return PictureSpec(3, 8)
+
+
+class RandomSource(GoodSource):
+    def __iter__(self):
+        random.random()
+        return super().__iter__()
+
+
+class GoodMetric(Metric):
+    def distance(self, real, fake):
+        return float(np.square(real.statistics["mu"] - fake.statistics["mu"]).sum())
+
+    def __call__(self, *, real, fake, seed):
+        return {"distance": self.distance(real, fake)}
+
+
+class NoMetric:
+    pass
+
+
+class ReadsFeatures(GoodMetric):
+    def __call__(self, *, real, fake, seed):
+        return {"distance": (real.matrix - fake.matrix).square().sum().item()}
+
+
+class NoNumber(GoodMetric):
+    def __call__(self, *, real, fake, seed):
+        return {"distance": self.distance(real, fake), "note": "good"}
+
+
+class WritesFeatures(GoodMetric):
+    def __call__(self, *, real, fake, seed):
+        found = {"distance": self.distance(real, fake)}
+        fake.statistics["mu"] += 1
+        return found
+
+
+class CountingMetric(GoodMetric):
+    calls = 0
+
+    def __call__(self, *, real, fake, seed):
+        type(self).calls += 1
+        return {"distance": self.distance(real, fake) + 1e-3 * self.calls}
+
+
+class RandomMetric(GoodMetric):
+    def __call__(self, *, real, fake, seed):
+        return {"distance": self.distance(real, fake) + 0 * np.random.rand()}  # noqa: NPY002
+
+
+class NoLauncher:
+    pass
+
+
+def _target(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__name__}"
+
+
+def architecture(generator: type = StandInGenerator, discriminator: type = StandInDiscriminator, **facts: Any) -> Entry:
+    return ArchitectureEntry(
+        name="bad-architecture",
+        summary="a pair",
+        generator=_target(generator),
+        discriminator=_target(discriminator),
+        **facts,
+    )
+
+
+def loss(cls: type = StandInLoss, **facts: Any) -> Entry:
+    return LossEntry(**{"name": "bad-loss", "summary": "a loss", "formula": "x", "target": _target(cls), **facts})
+
+
+def penalty(cls: type = GoodPenalty, **facts: Any) -> Entry:
+    return PenaltyEntry(name="bad-penalty", summary="a penalty", formula="x", target=_target(cls), **facts)
+
+
+def augmentation(cls: type = GoodAugmentation, **facts: Any) -> Entry:
+    return AugmentationEntry(name="bad-augmentation", summary="an augmentation", target=_target(cls), **facts)
+
+
+def dataset(cls: type = GoodSource, **facts: Any) -> Entry:
+    known = {"picture": PictureSpec(1, 8), **facts}
+    return DatasetEntry(name="bad-dataset", summary="a data set", target=_target(cls), **known)
+
+
+def metric(cls: type = GoodMetric, **facts: Any) -> Entry:
+    return MetricEntry(name="bad-metric", summary="a metric", target=_target(cls), **{"reads": "statistics", **facts})
+
+
+GOOD: tuple[Entry, ...] = (architecture(), loss(), penalty(), augmentation(), dataset(), metric())
+
+BAD: dict[str, dict[str, Entry]] = {
+    "architecture": {
+        "interface": architecture(discriminator=NoDiscriminator),
+        "shapes": architecture(discriminator=TwoDimensional),
+        "dtypes": architecture(Double),
+        "value_range": architecture(Bright),
+        "batch_of_one": architecture(discriminator=Squeezes),
+        "resolutions": architecture(OnlyFours),
+        "labels": architecture(ReadsLabels),
+        "truncation": architecture(ClaimsTruncation),
+        "finite_gradients": architecture(Idle),
+        "double_backward": architecture(discriminator=OneBackward),
+        "mixing": architecture(discriminator=Mixes),
+        "bf16": architecture(discriminator=NoAutocast),
+        "save_and_load": architecture(Forgets),
+        "determinism": architecture(SetsSeed, SeededDiscriminator),
+        "global_random_state": architecture(DrawsGlobally),
+        "capture_safe": architecture(discriminator=ReadsBack),
+        "trains": architecture(BreaksLate),
+    },
+    "loss": {
+        "interface": loss(NoLoss),
+        "shapes": loss(Unreduced),
+        "facts": loss(WantsReal),
+        "dtypes": loss(DoubleLoss),
+        "batch_of_one": loss(Deviates),
+        "finite_gradients": loss(Logarithm),
+        "direction": loss(Backwards),
+        "determinism": loss(Counts),
+        "global_random_state": loss(RandomLoss),
+        "capture_safe": loss(BranchesOnValue),
+        "trains": loss(LateLoss),
+    },
+    "penalty": {
+        "interface": penalty(NoPenalty),
+        "shapes": penalty(Reduced),
+        "dtypes": penalty(DoublePenalty),
+        "batch_of_one": penalty(LeavesOneOut),
+        "finite_gradients": penalty(Root),
+        "double_backward": penalty(Detaches),
+        "inputs_left_alone": penalty(Overwrites),
+        "determinism": penalty(CountingPenalty),
+        "global_random_state": penalty(RandomPenalty),
+        "capture_safe": penalty(ReadingPenalty),
+        "trains": penalty(LatePenalty),
+    },
+    "augmentation": {
+        "interface": augmentation(NoAugmentation),
+        "shapes": augmentation(Crops),
+        "dtypes": augmentation(DoubleAugmentation),
+        "strength": augmentation(Unbounded),
+        "batch_of_one": augmentation(NormalisesBatch),
+        "resolutions": augmentation(ColourOnly),
+        "own_draws": augmentation(OneDraw),
+        "double_backward": augmentation(OnceAugmentation),
+        "save_and_load": augmentation(ForgetfulAugmentation),
+        "determinism": augmentation(OwnNoise),
+        "global_random_state": augmentation(RandomAugmentation),
+        "capture_safe": augmentation(ListingAugmentation),
+        "trains": augmentation(LateAugmentation),
+    },
+    "dataset": {
+        "interface": dataset(NoSource),
+        "shapes": dataset(Coloured),
+        "dtypes": dataset(Signed),
+        "labels": dataset(Labelled, picture=PictureSpec(1, 8, classes=2)),
+        "order": dataset(Shuffled),
+        "content_key": dataset(OneKey),
+        "splits": dataset(NoTest, reference="test"),
+        "opens": dataset(Misjudges, picture=None),
+        "global_random_state": dataset(RandomSource),
+    },
+    "metric": {
+        "interface": metric(NoMetric),
+        "reads": metric(ReadsFeatures),
+        "values": metric(NoNumber),
+        "direction": metric(lower_is_better=False),
+        "inputs_left_alone": metric(WritesFeatures),
+        "determinism": metric(CountingMetric),
+        "global_random_state": metric(RandomMetric),
+    },
+    "launcher": {
+        "interface": LauncherEntry(name="bad-launcher", summary="a launcher", target=_target(NoLauncher)),
+    },
+    "distribution": {
+        "described": loss(summary=""),
+    },
+}
+
+
+def plugin_of(*entries: Entry) -> ModuleType:
+    """A module that registers them."""
+    module = ModuleType("violating")
+    for hook, kind in REGISTRATION.items():
+        assert any(cls.kind == kind for cls in KINDS)
+        own = [entry for entry in entries if entry.kind == kind]
+
+        def register_all(register: Any, own: list[Entry] = own) -> None:
+            for entry in own:
+                register(entry)
+
+        if own:
+            setattr(module, hook, hookimpl(register_all))
+    return module

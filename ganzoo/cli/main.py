@@ -1,4 +1,4 @@
-"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `list`, `info`, `plugins`.
+"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `list`, `info`, `explain`, `plugins`.
 
 Nothing here imports torch at the top, so that help and listings answer at once.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, training, zoo
+from ganzoo.cli import bench, explain, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("eval")(training.evaluate)
 app.command("sample")(training.sample)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
+app.command("explain")(explain.explain)
 app.command("plugins")(zoo.plugins)
 app.add_typer(bench.app, name="bench")
 

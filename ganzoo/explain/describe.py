@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ganzoo.config import Config
 from ganzoo.explain.diagram import arrows_of, formula_of, parts_of
 from ganzoo.explain.facts import Facts, gather
-from ganzoo.explain.system import LEARNERS, Learner, Setting, System, Update
+from ganzoo.explain.probe import LOGITS
+from ganzoo.explain.system import LEARNERS, Curve, Learner, Setting, System, Tone, Update
 from ganzoo.explain.words import round_of, sections_of, settings_of, update_of
 from ganzoo.registry import Registry
 
@@ -47,7 +48,17 @@ def _update(facts: Facts, learner: Learner) -> Update:
     else:
         through = ("Augmentation",) if facts.model.augmentation else ()
         path = ("Generator loss", "d_fake", "Discriminator (frozen)", *through, "generated pictures", "Generator (learns)")  # fmt: skip
-    return Update(learner, TITLES[learner], formula_of(facts, learner), path, update_of(facts, learner))
+    return Update(
+        learner, TITLES[learner], formula_of(facts, learner), _curves(facts, learner), path, update_of(facts, learner)
+    )
+
+
+def _curves(facts: Facts, learner: Learner) -> tuple[Curve, ...]:
+    real, fake, game = facts.curves.d_real, facts.curves.d_fake, facts.curves.g_fake
+    sides: list[tuple[str, Tone, tuple[float, ...]]] = (
+        [("d_real", "real", real), ("d_fake", "fake", fake)] if learner == "discriminator" else [("d_fake", "fake", game)]
+    )
+    return tuple(Curve(name, tone, tuple(zip(LOGITS, values, strict=True))) for name, tone, values in sides if values)
 
 
 def _settings(facts: Facts) -> tuple[Setting, ...]:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from ganzoo.explain.system import Arrow, Line, Part, Side, System
 
-ASIDE = 0.28  # of a lane's extent: how far from its middle an arrow to the other lane leaves
+LEAVES, ENTERS = 0.34, 0.42  # of a box's extent: how far from its middle an arrow to or from the other lane stands
+
+TITLE = 1.25  # widths of a character of the text that one of a title takes
+BEND = 4  # characters of a label that fit where an arrow changes lanes, at the least
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,18 @@ def place_across(system: System, measures: Measures) -> Drawing:
     boxes: list[Box] = []
     x = 0.0
     for i, layer in enumerate(layers):
-        longest = max(len(line.text) for part in layer for line in (*wrapped[part.key], Line(part.title)))
-        width = longest * measures.char + 2 * measures.pad[0]
+        longest = max(len(line.text) for part in layer for line in wrapped[part.key])
+        titles = TITLE * max(len(part.title) for part in layer)
+        width = max(longest, titles) * measures.char + 2 * measures.pad[0]
         for part in layer:
             y, extent = _span(part.side, lanes)
             own = extent if part.side == "both" else heights[part.key]
             boxes.append(Box(part, wrapped[part.key], x, y + (extent - own) / 2, width, own))
         keys = {part.key for part in layer}
         labels = [len(arrow.label) for arrow in system.arrows if arrow.source in keys]
-        x += width + (measures.layer_gap + measures.label * max(labels) if i < len(layers) - 1 and labels else 0)
+        x += width
+        if i < len(layers) - 1:
+            x += measures.layer_gap + measures.label * max([BEND, *labels])
     return _joined(system, boxes, lanes, x, _span("both", lanes)[1], down=False)
 
 
@@ -135,7 +141,8 @@ def _joined(
         source, target = by_key[arrow.source], by_key[arrow.target]
         sides = (source.part.side, target.part.side)
         crosses = set(sides) == {"fake", "real"}
-        here, there = _port(sides, lanes, crosses), _port(sides[::-1], lanes, crosses)
+        here = _port(source, target.part.side, lanes, LEAVES, down)
+        there = _port(target, source.part.side, lanes, ENTERS, down)
         start = (here, source.y + source.height) if down else (source.x + source.width, here)
         end = (there, target.y) if down else (target.x, there)
         carried = sides[0] if sides[0] != "both" else sides[1]
@@ -143,13 +150,15 @@ def _joined(
     return Drawing(width, height, tuple(boxes), tuple(wires))
 
 
-def _port(sides: tuple[Side, Side], lanes: list[tuple[float, float]], crosses: bool) -> float:
-    """Where an arrow between parts of these sides meets the first: in the middle of the lane that they share, or
-    aside from it where it goes to the other lane."""
-    own, other = sides
+def _port(box: Box, other: Side, lanes: list[tuple[float, float]], aside: float, down: bool) -> float:
+    """Where an arrow to or from a part of another side meets a box: in the middle of the lane that both share, or
+    aside from it where the two lie in different lanes."""
+    own = box.part.side
+    if {own, other} == {"fake", "real"}:
+        begin, extent = (box.x, box.width) if down else (box.y, box.height)
+        return begin + extent * (0.5 + (aside if own == "fake" else -aside))
     begin, extent = _span(own if own != "both" else other, lanes)
-    towards = (1 if own == "fake" else -1) * ASIDE if crosses else 0.0
-    return begin + extent * (0.5 + towards)
+    return begin + extent / 2
 
 
 def _span(side: Side, lanes: list[tuple[float, float]]) -> tuple[float, float]:

@@ -44,12 +44,22 @@ class Arrow:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A loss over one verdict, ``(verdict, loss)`` each, while the other verdict rests at 0."""
+
+    verdict: str
+    tone: Tone
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class Update:
     """One step of one network: what it minimises, what it changes, and along which titles its gradient flows."""
 
     learner: Learner
     title: str
     formula: tuple[Line, ...]
+    curves: tuple[Curve, ...]
     path: tuple[str, ...]
     sentences: tuple[str, ...]
 

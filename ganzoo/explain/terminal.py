@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -62,6 +63,8 @@ def diagram(system: System, width: int) -> Text:
     wrap = max(20, (width - gap) // 2 - 4)
     measures = Measures(char=1, line=1, title=0, pad=(2, 1), layer_gap=3, lane_gap=gap, wrap=min(wrap, 52))
     drawing = place_down(system, measures)
+    rows = max((track for track, _ in _tracks(drawing)), default=0)
+    drawing = place_down(system, replace(measures, layer_gap=2 + max(1, rows)))
     canvas = Canvas(round(drawing.width), round(drawing.height))
     for placed in drawing.boxes:
         _draw_box(canvas, placed)
@@ -83,7 +86,7 @@ def _draw_box(canvas: Canvas, placed: Box) -> None:
 def _tracks(drawing: Drawing) -> list[tuple[int, Wire]]:
     """Each wire with the row, counted from its start, in which it changes lanes: a row of its own."""
     crossing = [wire for wire in drawing.wires if wire.crosses]
-    return [(crossing.index(wire) % 2 + 1 if wire.crosses else 0, wire) for wire in drawing.wires]
+    return [(crossing.index(wire) + 1 if wire.crosses else 0, wire) for wire in drawing.wires]
 
 
 def _draw_wire(canvas: Canvas, wire: Wire, track: int) -> None:
@@ -111,7 +114,7 @@ def _legend() -> Text:
         ("│▼", "green"), " real  ", ("│▼", "red"), " generated  ",
         ("▲", LEARNER["discriminator"]), " gradient of the discriminator's update  ",
         ("▲", LEARNER["generator"]), " of the generator's update\n",
-        ("32×1×28×28", "dim"), " is a shape: pictures × channels × height × width", 
+        ("n×c×h×w", "dim"), " is a shape: pictures × channels × height × width",
     )  # fmt: skip
 
 

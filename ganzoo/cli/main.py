@@ -1,4 +1,4 @@
-"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `export`, `list`, `info`, `plugins`.
+"""The command line: what each of its words calls.
 
 Nothing here imports torch at the top, so that help and listings answer at once.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, export, plugins, training, zoo
+from ganzoo.cli import bench, explain, export, plugins, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("export")(export.export)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
 app.add_typer(plugins.app, name="plugins")
+app.command("explain")(explain.explain)
 app.add_typer(bench.app, name="bench")
 
 

@@ -1,0 +1,67 @@
+"""`ganzoo explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganzoo.errors import GanzooError
+
+
+def explain(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="COMBO", help="ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...], e.g. dcgan+wgan-gp.", show_default=False
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Settings, as of `ganzoo run`.", show_default=False),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page instead of printing.", show_default=False)
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the diagram alone.", show_default=False)
+    ] = None,
+) -> None:
+    """Draw and explain a whole combination: networks, losses, who learns from whom."""
+    for file in (html, svg):
+        if file is not None and file.is_dir():
+            raise GanzooError(f"{file} is a folder; name a file to write")
+    if html is not None and html == svg:
+        raise GanzooError(f"--html and --svg both name {html}; name a file for each")
+    from ganzoo.explain.describe import describe
+    from ganzoo.registry import Registry
+    from ganzoo.resolve import resolve
+
+    registry, settings = Registry.load(), list(settings or [])
+    system = describe(registry, resolve(registry, recipe, None, settings), settings)
+    if html is None and svg is None:
+        from rich.console import Console
+
+        from ganzoo.explain.terminal import print_system
+
+        print_system(system, Console())
+    if html is not None:
+        from ganzoo.explain.page import to_page
+
+        _write(html, to_page(system))
+    if svg is not None:
+        from ganzoo.explain.svg import to_svg
+
+        _write(svg, to_svg(system))
+
+
+def _write(file: Path, content: str) -> None:
+    from ganzoo.textfiles import write_text
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, content)
+    except OSError as error:
+        raise GanzooError(f"cannot write {file}: {error.strerror}") from error
+    typer.echo(file)

@@ -1,0 +1,67 @@
+"""A system as one page that needs no network and no script. All text is foreign: escaped, never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from string import Template
+
+from ganzoo.explain.curve import chart
+from ganzoo.explain.svg import diagram, style, text
+from ganzoo.explain.system import Line, Section, Setting, System, Update
+
+
+def to_page(system: System) -> str:
+    """The whole file: the diagram for wide and for narrow windows, both updates, and every part in words."""
+    assets = files("ganzoo.explain") / "assets"
+    page = Template((assets / "page.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        style=style() + (assets / "page.css").read_text(encoding="utf-8"),
+        recipe=text(system.recipe),
+        summary=text(system.summary),
+        across=diagram(system, across=True),
+        down=diagram(system, across=False),
+        round="\n".join(f"<li>{text(line)}</li>" for line in system.round),
+        updates="\n".join(_update(update) for update in system.updates),
+        sections="\n".join(_section(section) for section in system.sections),
+        settings=_settings(system.settings),
+        command=text(system.command),
+    )
+
+
+def _update(update: Update) -> str:
+    drawn = chart(update.curves, f"{update.title}: the loss over the verdict")
+    words = "" if not drawn else (
+        f"<figure>{drawn}<figcaption>The loss without penalties, over "
+        f"{'each verdict' if len(update.curves) > 1 else 'the verdict'}{' with the other at 0' if len(update.curves) > 1 else ''}: "
+        "the update moves downhill.</figcaption></figure>"
+    )  # fmt: skip
+    path = " <b>→</b> ".join(f"<span>{text(step)}</span>" for step in update.path)
+    return (
+        f'<section class="update {update.learner}"><h2>{text(update.title)}</h2><div class="formula">'
+        f"{''.join(_line(line) for line in update.formula)}</div>"
+        f'<p class="path"><em>Its gradient:</em> {path}</p>{_paragraphs(update.sentences)}{words}</section>'
+    )
+
+
+def _line(line: Line) -> str:
+    return f"<code>{text(line.text)}</code>" if line.tone == "formula" else f"<small>{text(line.text)}</small>"
+
+
+def _section(section: Section) -> str:
+    name = f" <small>{text(section.name)}</small>" if section.name else ""
+    paper = f'<p class="paper">{text(section.paper)}</p>' if section.paper else ""
+    more = f"<details><summary>Settings</summary>{_settings(section.settings)}</details>" if section.settings else ""
+    return f"<section><h3>{text(section.title)}{name}</h3>{_paragraphs(section.sentences)}{paper}{more}</section>"
+
+
+def _paragraphs(sentences: Iterable[str]) -> str:
+    return "".join(f"<p>{text(sentence)}</p>" for sentence in sentences)
+
+
+def _settings(settings: Iterable[Setting]) -> str:
+    rows = "".join(
+        f"<div><dt><code>{text(one.key)}={text(one.value)}</code></dt><dd>{text(one.help)}</dd></div>"
+        for one in settings
+    )
+    return f"<dl>{rows}</dl>"

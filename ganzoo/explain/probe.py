@@ -1,0 +1,89 @@
+"""What built networks and a loss say of themselves when they are run on next to nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.interfaces import Loss
+
+REACH = 4.0
+LOGITS = tuple(REACH * i / 20 for i in range(-20, 21))
+
+
+@torch.no_grad()
+def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
+    """The output, and on the way there the size of what one picture has become, as ``channels×height×width``.
+
+    One entry for each resolution, with the most channels it is held in; for fully connected networks one for each
+    width. The network is left in training mode, as it was built.
+    """
+    seen: list[tuple[int, ...]] = []
+
+    def note(module: nn.Module, arguments: Any, output: Any) -> None:
+        if module is not network and isinstance(output, Tensor) and output.ndim in (2, 4):
+            seen.append(tuple(output.shape[1:]))
+
+    handles = [module.register_forward_hook(note) for module in network.modules()]
+    network.eval()
+    try:
+        output: Tensor = network(*inputs)
+    finally:
+        network.train()
+        for handle in handles:
+            handle.remove()
+    return output, _stages(seen)
+
+
+def _stages(seen: list[tuple[int, ...]]) -> tuple[str, ...]:
+    widest: dict[tuple[int, ...], int] = {}
+    for channels, *size in (shape for shape in seen if len(shape) == 3):
+        widest[tuple(size)] = max(channels, widest.get(tuple(size), 0))
+    if widest:
+        return tuple("×".join(map(str, (channels, *size))) for size, channels in widest.items())
+    widths = [shape[0] for shape in seen]
+    return tuple(str(width) for i, width in enumerate(widths) if width != widths[i - 1] or i == 0)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A loss over ``LOGITS``, one side's logits moving while the other's rest at 0.
+
+    d_real, d_fake: of the discriminator's loss; g_fake: of the generator's. Empty where a value is not finite.
+    """
+
+    d_real: tuple[float, ...]
+    d_fake: tuple[float, ...]
+    g_fake: tuple[float, ...]
+
+
+@torch.no_grad()
+def curves(loss: Loss, generator_needs_real: bool) -> Curves:
+    """Ask the loss itself, so that nobody's has to be known."""
+    rest = torch.zeros(4)
+
+    def over(evaluate: Any) -> tuple[float, ...]:
+        values = torch.stack([torch.as_tensor(evaluate(torch.full((4,), x))).float() for x in LOGITS])
+        return tuple(values.tolist()) if bool(values.isfinite().all()) else ()
+
+    return Curves(
+        over(lambda x: loss.discriminator(d_real=x, d_fake=rest)),
+        over(lambda x: loss.discriminator(d_real=rest, d_fake=x)),
+        over(lambda x: loss.generator(d_real=rest if generator_needs_real else None, d_fake=x)),
+    )
+
+
+def goal(curve: tuple[float, ...]) -> str:
+    """Where minimising a curve drives the logit: "up", "down", "to X", or "" where it does not say."""
+    if not curve or max(curve) - min(curve) < 1e-6:
+        return ""
+    low = min(curve)
+    lowest = [x for x, value in zip(LOGITS, curve, strict=True) if value - low < 1e-6]
+    if lowest[-1] == REACH:
+        return "up" if lowest[0] == REACH else f"up to {lowest[0]:g}"
+    if lowest[0] == -REACH:
+        return "down" if lowest[-1] == -REACH else f"down to {lowest[-1]:g}"
+    return f"to {sum(lowest) / len(lowest):g}"

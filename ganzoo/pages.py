@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
+import os
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
+from ganzoo.config import data_root
 from ganzoo.errors import GanzooError
+from ganzoo.textfiles import write_text
 
 MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
 
@@ -28,10 +33,23 @@ def asset(package: str, name: str) -> str:
 
 
 def libraries() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script that needs no network. Raises GanzooError where it is missing."""
+    """Vega, Vega-Lite and Vega-Embed in one script that needs no network. Raises GanzooError where it is missing.
+
+    Bundling takes seconds, so the script is kept beside the data sets' caches.
+    """
     try:
         import vl_convert
     except ImportError as error:
         raise GanzooError(MISSING) from error
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle.replace("</script", "<\\/script")
+    kept = data_root(None) / "pages" / f"vega-{version('vl-convert-python')}.js"
+    try:
+        return kept.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+        script = bundle.replace("</script", "<\\/script")
+    own = kept.with_suffix(f".{os.getpid()}.js")
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_text(own, script)
+        own.replace(kept)
+    return script

@@ -1,4 +1,4 @@
-"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `list`, `info`, `plugins`.
+"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `report`, `list`, `info`, `plugins`.
 
 Nothing here imports torch at the top, so that help and listings answer at once.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, training, zoo
+from ganzoo.cli import bench, report, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("run")(training.run)
 app.command("resume")(training.resume)
 app.command("eval")(training.evaluate)
 app.command("sample")(training.sample)
+app.command("report")(report.report)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
 app.command("plugins")(zoo.plugins)

@@ -6,6 +6,8 @@ log.jsonl         one record per log interval
 scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
+verdicts/         what the discriminator said of them, see ganzoo.snapshot
+report.html       see ganzoo.report
 checkpoints/      see ganzoo.checkpoint
 """
 
@@ -33,6 +35,8 @@ class RunFolder:
         self.score_file = path / "score.json"
         self.provenance_file = path / "provenance.json"
         self.samples = path / "samples"
+        self.verdicts = path / "verdicts"
+        self.report_file = path / "report.html"
         self.checkpoints = path / "checkpoints"
 
     @classmethod

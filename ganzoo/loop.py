@@ -30,7 +30,7 @@ from ganzoo.marks import Marks
 from ganzoo.needs import Need, write_needs
 from ganzoo.observer import Observer
 from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_scheduler, state_of
-from ganzoo.sampling import GRID, grid, sample, save_picture
+from ganzoo.snapshot import take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
 
@@ -256,9 +256,8 @@ class Loop:
             "counters": asdict(self.counters),
         }
         checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._modules(), state)
-        pictures = torch.cat(list(sample(self.generator, GRID**2, seed=self.config.values.seed)))
-        image = grid(pictures, GRID)
-        save_picture(image, self.folder.samples / f"{checkpoint.path.name}.png")
+        networks = self.generator, self.model.discriminator
+        image = take_pictures(self.folder, checkpoint, *networks, self.feed, self.config)
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
         self.observer.samples(image)
         self.notify("checkpoint_written", run=self.folder.path, checkpoint=checkpoint.path, kimg=checkpoint.kimg)

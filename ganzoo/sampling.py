@@ -34,15 +34,31 @@ def sample(
     check_sampling(generator, label, truncation)
     device = next(generator.parameters()).device
     rng = torch.Generator().manual_seed(seed)
-    classes = generator.picture.classes
     for start in range(0, count, CHUNK):
-        latents = generator.sample_latents(CHUNK, rng, device)
+        latents, drawn = _draw(generator, rng, device)
         labels = None
-        if classes:
-            drawn = torch.randint(classes, (CHUNK,), generator=rng)
+        if drawn is not None:
             labels = (drawn if label is None else torch.full_like(drawn, label)).to(device)
         pictures = generator(latents, labels, rng=rng, truncation=truncation)
         yield to_uint8(pictures[: count - start]).cpu()
+
+
+def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
+    """The labels ``(count,)``, at most a chunk, that :func:`sample` draws for its first pictures; None without classes.
+
+    Raises ValueError for more than a chunk.
+    """
+    if count > CHUNK:
+        raise ValueError(f"count is {count}, must be {CHUNK} or less")
+    labels = _draw(generator, torch.Generator().manual_seed(seed), "cpu")[1]
+    return None if labels is None else labels[:count]
+
+
+def _draw(generator: Generator, rng: torch.Generator, device: torch.device | str) -> tuple[Tensor, Tensor | None]:
+    """A chunk's latents on the device, and its labels on the CPU where there are classes."""
+    latents = generator.sample_latents(CHUNK, rng, device)
+    classes = generator.picture.classes
+    return latents, torch.randint(classes, (CHUNK,), generator=rng) if classes else None
 
 
 def check_sampling(generator: Generator, label: int | None, truncation: float) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ganzoo.errors import GanzooError
-
-MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
+from ganzoo.pages import MISSING
 
 # Colours that the page defines, since they differ between light and dark.
 QUIET, BAD = {"expr": "quiet"}, {"expr": "bad"}
@@ -28,16 +27,6 @@ def specifications() -> dict[str, dict[str, Any]]:
         "curve-minutes": _curve(altair, "minutes", "minutes of training"),
     }
     return {name: chart.to_dict() for name, chart in charts.items()}
-
-
-def libraries() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script that needs no network. Raises GanzooError where it is missing."""
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise GanzooError(MISSING) from error
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return bundle
 
 
 def _time(alt: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
+from functools import partial
 from string import Template
 from typing import Any
 
-from ganzoo.bench.charts import libraries, specifications
+from ganzoo.bench.charts import specifications
 from ganzoo.bench.leaderboard import Group, Report
 from ganzoo.bench.published import Figure, Published
 from ganzoo.bench.rows import Row
@@ -25,6 +23,7 @@ from ganzoo.bench.wording import (
     score_columns,
     seeds,
 )
+from ganzoo.pages import as_json, asset, libraries, text
 
 FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget, hardware, command
 
@@ -34,33 +33,19 @@ def to_page(report: Report) -> str:
     labels = protocol_labels(report.groups)
     rows: list[dict[str, Any]] = []
     sections = [_group(group, label, rows) for group, label in zip(report.groups, labels, strict=True)]
-    assets = files("ganzoo.bench") / "assets"
-
-    def asset(name: str) -> str:
-        return (assets / name).read_text(encoding="utf-8")
-
-    return Template(asset("page.html")).substitute(
-        style=asset("page.css"),
-        script=asset("page.js"),
+    own = partial(asset, "ganzoo.bench")
+    return Template(own("page.html")).substitute(
+        style=own("page.css"),
+        script=own("page.js"),
         notes="\n".join(f"<p>{text(line)}</p>" for line in notes(report)),
         filters="\n".join(_filters(report.groups, labels)),
         groups="\n".join(sections),
         elsewhere=_elsewhere(report.elsewhere),
         omitted=_omitted(report.omitted),
-        charts=_json(specifications()),
-        rows=_json(rows),
-        libraries=libraries().replace("</script", "<\\/script"),
+        charts=as_json(specifications()),
+        rows=as_json(rows),
+        libraries=libraries(),
     )
-
-
-def text(content: object) -> str:
-    """Anything, as text and never as markup, in an element or between quotes."""
-    return html.escape(" ".join(str(content).split()))
-
-
-def _json(content: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _filters(groups: Sequence[Group], labels: Sequence[str]) -> Iterable[str]:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, explain, export, plugins, training, zoo
+from ganzoo.cli import bench, explain, export, plugins, report, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("resume")(training.resume)
 app.command("eval")(training.evaluate)
 app.command("sample")(training.sample)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
 app.add_typer(plugins.app, name="plugins")

@@ -56,7 +56,9 @@ def _update(facts: Facts, learner: Learner) -> Update:
 def _curves(facts: Facts, learner: Learner) -> tuple[Curve, ...]:
     real, fake, game = facts.curves.d_real, facts.curves.d_fake, facts.curves.g_fake
     sides: list[tuple[str, Tone, tuple[float, ...]]] = (
-        [("d_real", "real", real), ("d_fake", "fake", fake)] if learner == "discriminator" else [("d_fake", "fake", game)]
+        [("d_real", "real", real), ("d_fake", "fake", fake)]
+        if learner == "discriminator"
+        else [("d_fake", "fake", game)]
     )
     return tuple(Curve(name, tone, tuple(zip(LOGITS, values, strict=True))) for name, tone, values in sides if values)
 

@@ -110,7 +110,9 @@ def place_across(system: System, measures: Measures) -> Drawing:
     layers = layers_of(system)
     wrapped = {part.key: _wrap(part, measures.wrap) for part in system.parts}
     heights = {part.key: _height(wrapped[part.key], measures) for part in system.parts}
-    one = [max((heights[part.key] for part in system.parts if part.side == side), default=0.0) for side in ("fake", "real")]
+    one = [
+        max((heights[part.key] for part in system.parts if part.side == side), default=0.0) for side in ("fake", "real")
+    ]
     lacking = max((heights[part.key] for part in system.parts if part.side == "both"), default=0.0) - sum(one)
     room = max(0.0, lacking - measures.lane_gap) / 2
     lanes = [(0.0, one[0] + room), (one[0] + room + measures.lane_gap, one[1] + room)]

@@ -14,7 +14,6 @@ from ganzoo.step import ScheduledPenalty
 from ganzoo.textfiles import one_line
 
 
-
 def sections_of(facts: Facts) -> tuple[Section, ...]:
     """The parts in the order of the diagram, then the penalties and what is kept of it all."""
     recipe = facts.config.recipe

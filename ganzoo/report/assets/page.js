@@ -1,0 +1,172 @@
+"use strict";
+const data = JSON.parse(document.getElementById("snapshots").textContent);
+const charts = JSON.parse(document.getElementById("charts").textContent);
+const find = (id) => document.getElementById(id);
+const slider = find("time");
+const COLUMNS = 4;
+
+// The story: a moment is a place of the slider.
+function words([real, value]) {
+  return `${real ? "real" : "fake"} ${data.probability ? `${Math.round(100 * value)}%` : `#${value}`}`;
+}
+
+async function fill(list, sheet, judged, whose) {
+  list.parentElement.hidden = sheet === null;
+  if (sheet === null) return;
+  if (list.sheet !== sheet) {
+    list.sheet = sheet;
+    const image = new Image();
+    image.src = sheet;
+    await image.decode();
+    if (list.sheet !== sheet) return;
+  }
+  const rows = Math.ceil(list.children.length / COLUMNS);
+  [...list.children].forEach((item, place) => {
+    const picture = item.firstElementChild;
+    const one = judged[place];
+    item.className = one ? (one[0] ? "real" : "fake") : "";
+    item.lastElementChild.textContent = one ? words(one) : "";
+    picture.style.backgroundImage = `url("${sheet}")`;
+    picture.style.backgroundPosition =
+      `${(100 * (place % COLUMNS)) / (COLUMNS - 1)}% ${(100 * Math.floor(place / COLUMNS)) / Math.max(1, rows - 1)}%`;
+  });
+}
+
+function say({ fake, fooled, right }) {
+  if (fooled === null) return "No verdicts were kept of this moment.";
+  const half = data.count / 2;
+  const passed = fooled === 0 ? "none of the generated pictures passes" :
+    `${fooled} of ${half} generated pictures ${fooled === 1 ? "passes" : "pass"}`;
+  const skill = right > 0.9 ? "is nearly always right" : right > 0.65 ? "is mostly right" :
+    right > 0.45 ? "can hardly tell them apart" : "is mostly wrong";
+  return `The discriminator ${skill}: ${Math.round(100 * right)}% of ${data.count} pictures told rightly, ${passed} for real.`;
+}
+
+// From surely fake at the bottom to surely real at the top; generated pictures left, real ones right.
+function scale({ fake, real }) {
+  const svg = find("scale");
+  const [width, height, top, left] = [220, 330, 18, 44];
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const y = (share) => top + (1 - share) * (height - 2 * top);
+  const parts = [];
+  const name = (share) => data.probability ? `${100 * share}%` : `#${Math.max(1, Math.round((1 - share) * data.count))}`;
+  for (const share of [0, 0.5, 1]) {
+    parts.push(`<line x1="${left}" x2="${width}" y1="${y(share)}" y2="${y(share)}" class="${share === 0.5 ? "border" : ""}"/>`,
+      `<text x="${left - 6}" y="${y(share) + 4}" text-anchor="end">${name(share)}</text>`);
+  }
+  parts.push(`<text x="${left}" y="${y(1) - 6}">real</text><text x="${left}" y="${y(0) + 15}">fake</text>`);
+  const spread = (place) => ((place * 7) % 16) * 3.6 - 27; // beside each other where they stand at one height
+  fake.forEach(([says, , share], place) => parts.push(
+    `<circle class="mark ${says ? "real" : "fake"}" cx="${90 + spread(place)}" cy="${y(share)}" r="5"/>`));
+  real.forEach(([says, , share], place) => parts.push(
+    `<path class="mark ${says ? "real" : "fake"}" d="M${178 + spread(place)} ${y(share) - 6.5}l6 6.5-6 6.5-6-6.5z"/>`));
+  svg.innerHTML = parts.join(""); // numbers and our own words alone
+}
+
+function show() {
+  const step = data.steps[slider.value];
+  find("moment").textContent = `${step.kimg.toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
+  slider.setAttribute("aria-valuetext", find("moment").textContent);
+  find("verdict").textContent = say(step);
+  fill(find("fake"), step.sheet, step.fake);
+  fill(find("real"), data.real, step.real);
+  scale(step);
+  remember();
+}
+
+function jump(place) {
+  slider.value = place;
+  show();
+}
+
+let playing = 0;
+function play(on) {
+  clearInterval(playing);
+  playing = 0;
+  if (on) {
+    if (+slider.value === +slider.max) jump(0);
+    const pause = Math.max(120, Math.min(900, 12000 / data.steps.length));
+    playing = setInterval(() => {
+      jump(+slider.value + 1);
+      if (+slider.value === +slider.max) play(false);
+    }, pause);
+  }
+  find("play").textContent = on ? "Pause" : "Play";
+  find("play").setAttribute("aria-pressed", String(on));
+}
+
+// A page that reloads comes back where it was; at the last snapshot it goes on to the new last.
+const KEY = `ganzoo ${location.pathname}`;
+function remember() {
+  try {
+    sessionStorage.setItem(KEY, slider.value === slider.max ? "last" : slider.value);
+  } catch { /* a browser that keeps nothing */ }
+}
+function recall() {
+  try {
+    const kept = sessionStorage.getItem(KEY);
+    if (kept !== null && kept !== "last") slider.value = kept;
+  } catch { /* as above */ }
+}
+if (find("reload")) {
+  setInterval(() => {
+    if (find("reload").checked && !playing && !document.hidden && String(getSelection()) === "") location.reload();
+  }, 20000);
+}
+
+if (slider) {
+  recall();
+  slider.addEventListener("input", () => { play(false); show(); });
+  find("play").addEventListener("click", () => play(!playing));
+  for (const button of document.querySelectorAll("[data-jump]")) {
+    button.addEventListener("click", () => { play(false); jump(Math.round(slider.max * button.dataset.jump)); });
+  }
+  show();
+}
+
+// Vega's own colours fit a white page: these follow the page's.
+function theme() {
+  const css = getComputedStyle(document.documentElement);
+  const colour = (name) => css.getPropertyValue(`--${name}`).trim();
+  const said = { labelColor: colour("ink"), titleColor: colour("quiet") };
+  return {
+    background: "transparent", font: "system-ui, DejaVu Sans, sans-serif", view: { stroke: colour("line") },
+    axis: { ...said, gridColor: colour("line"), domainColor: colour("line"), tickColor: colour("line") },
+    legend: { ...said, symbolStrokeWidth: 2, symbolSize: 300 },
+    range: { category: ["first", "second", "third"].map(colour) }, params: [{ name: "quiet", value: colour("quiet") }],
+  };
+}
+
+function draw() {
+  const targets = document.querySelectorAll(".chart");
+  charts.forEach(({ spec, rows }, place) => {
+    const target = targets[place];
+    const last = rows.at(-1).k;
+    const from = rows[0].k + find("range").value * (last - rows[0].k);
+    const points = rows.filter(({ k }) => k >= from);
+    target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
+      target.view?.finalize();
+      const filled = { ...spec, datasets: { points } };
+      const { view } = await vegaEmbed(target, filled, { actions: false, renderer: "svg", config: theme() });
+      target.view = view;
+    });
+  });
+}
+if (charts.length) {
+  find("range").addEventListener("change", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  draw();
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest(".copy");
+  if (!button) return;
+  const code = button.nextElementSibling;
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = "copy"; }, 1500);
+  } catch {
+    getSelection().selectAllChildren(code);
+  }
+});

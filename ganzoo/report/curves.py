@@ -1,0 +1,134 @@
+"""The curves of a run, as Vega-Lite specifications with their points. Zoom: drag to move, Ctrl and the wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.errors import GanzooError
+from ganzoo.pages import MISSING
+from ganzoo.report.facts import Record
+
+MOST = 400  # points of a line; more are averaged
+
+
+@dataclass(frozen=True)
+class Curve:
+    """series: what a line is called, by the figure's name. border: a dashed line across. log: a logarithmic axis."""
+
+    title: str
+    words: str
+    axis: str
+    series: Mapping[str, str]
+    border: float | None = None
+    log: bool = False
+    percent: bool = False
+    dots: bool = False
+
+
+LOSSES = Curve(
+    "Losses",
+    "What each network tries to make small. They pull against each other, so neither tells alone how good the "
+    "pictures are.",
+    "loss",
+    {"loss_discriminator": "discriminator", "loss_generator": "generator"},
+)
+ACCURACY = Curve(
+    "How well the discriminator tells them apart",
+    "It falls towards 50% as the generator learns. Ranked rightly: of a real and a generated picture, the real one is "
+    "held to be the more real.",
+    "share",
+    {"accuracy_real": "real pictures", "accuracy_fake": "generated pictures", "auc": "pairs ranked rightly"},
+    border=0.5,
+    percent=True,
+)
+GRADIENTS = Curve(
+    "Gradient norms",
+    "How hard each update pulls. Towards zero: nothing more is learned.",
+    "norm",
+    {"gradient_discriminator": "discriminator", "gradient_generator": "generator"},
+    log=True,
+)
+SPEED = Curve("Speed", "Real pictures shown to the discriminator.", "pictures/s", {"pictures_per_second": "speed"})
+RATES = Curve(
+    "Learning rates",
+    "How large the steps of each update are.",
+    "rate",
+    {"lr_discriminator": "discriminator", "lr_generator": "generator"},
+)
+FID = Curve("FID", "Distance between generated and real pictures, lower is better.", "FID", {"fid": "FID"}, dots=True)
+
+
+def charts(log: Sequence[Record], scores: Sequence[Record]) -> list[dict[str, Any]]:
+    """Title, words, specification and points of each curve that has any. Raises GanzooError without Altair."""
+    try:
+        import altair
+    except ImportError as error:
+        raise GanzooError(MISSING) from error
+    thinned = thin(log)
+    made = []
+    for curve in (LOSSES, ACCURACY, GRADIENTS, FID, SPEED, RATES):
+        rows = points(scores if curve is FID else thinned, curve)
+        if rows:
+            spec = _chart(altair, curve, [name for name in curve.series.values() if any(r["s"] == name for r in rows)])
+            made.append({"title": curve.title, "words": curve.words, "spec": spec.to_dict(), "rows": rows})
+    return made
+
+
+def points(records: Sequence[Record], curve: Curve) -> list[dict[str, Any]]:
+    """``k`` (kimg), ``s`` (series), ``v`` (value) of every figure that is there; above 0 alone on a logarithmic axis."""
+    return [
+        {"k": round(record["kimg"], 3), "s": title, "v": float(f"{record[name]:.5g}")}
+        for record in records
+        for name, title in curve.series.items()
+        if name in record and (record[name] > 0 or not curve.log)
+    ]
+
+
+def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
+    """Means of neighbours, so that at most ``most`` records are left."""
+    size = -(-len(log) // most)
+    if size <= 1:
+        return list(log)
+    thinned = []
+    for start in range(0, len(log), size):
+        part = log[start : start + size]
+        names = [name for name in part[0] if all(name in record for record in part)]
+        means = {name: sum(record[name] for record in part) / len(part) for name in names}
+        thinned.append({**means, "kimg": part[-1]["kimg"]})
+    return thinned
+
+
+def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
+    form = ".1%" if curve.percent else ".4~g"
+    scale = {"type": "log"} if curve.log else {"zero": False}
+    axis = {"format": ".0%"} if curve.percent else {}
+    x = alt.X("k:Q", title="thousands of real pictures shown (kimg)", scale=alt.Scale(nice=False))
+    y = alt.Y("v:Q", title=curve.axis, scale=alt.Scale(**scale), axis=alt.Axis(**axis))
+    legend = alt.Legend(orient="bottom", title=None) if len(names) > 1 else None
+    color = alt.Color("s:N", scale=alt.Scale(domain=list(names)), legend=legend)
+    dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=list(names)), legend=legend)  # not by colour alone
+    base = alt.Chart(alt.NamedData("points"))
+    zoom = alt.selection_interval(
+        name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey || event.altKey]"
+    )
+    hover = alt.selection_point(name="hover", nearest=True, on="pointerover", fields=["k"], empty=False)
+    lines = base.mark_line(point=curve.dots, clip=True, strokeWidth=1.8).encode(x=x, y=y, color=color, strokeDash=dash)
+    rule = (
+        base.transform_pivot("s", value="v", groupby=["k"])
+        .mark_rule(color={"expr": "quiet"})
+        .encode(
+            x=x,
+            opacity=alt.condition(hover, alt.value(0.9), alt.value(0)),
+            tooltip=[
+                alt.Tooltip("k:Q", title="kimg", format=",.1f"),
+                *(alt.Tooltip(f"{name}:Q", format=form) for name in names),
+            ],
+        )
+        .add_params(hover)
+    )
+    layers = [lines.add_params(zoom), rule]
+    if curve.border is not None:
+        layers.append(base.mark_rule(strokeDash=[4, 4], color={"expr": "quiet"}).encode(y=alt.datum(curve.border)))
+    return alt.layer(*layers).properties(width="container", height=220)

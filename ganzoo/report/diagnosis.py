@@ -1,0 +1,176 @@
+"""What the figures of a run say, in plain words, and what to try. Pure functions, one for each finding.
+
+The limits were set on runs of this zoo that went well and on some that collapsed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from ganzoo.report.facts import Facts, Record
+from ganzoo.report.story import Story
+
+ENOUGH = 8  # records of the log, or there is nothing to say
+TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85
+VANISHED = 0.01  # of the gradient that once reached the generator
+COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real pictures': runs that learn reach 0.9
+GROWING = 1.05  # from snapshot to snapshot: not collapsed, but not yet there
+STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
+BETTER = 0.97  # FID against the one before
+WORSE = 1.25  # FID against the best
+CATCHING_UP = 0.05  # of pairs ranked rightly, from the middle of a run to its end
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``why``: the figures it rests on. ``advice`` and ``command``: what to try, empty where there is nothing to."""
+
+    kind: Literal["trouble", "note", "good"]
+    title: str
+    why: str
+    advice: str = ""
+    command: str = ""
+
+
+def diagnose(facts: Facts, story: Story) -> list[Finding]:
+    """Everything there is to say, troubles first; never empty."""
+    if len(facts.log) < ENOUGH:
+        few = f"The log holds {len(facts.log)} records; a diagnosis wants {ENOUGH} or more."
+        return [Finding("note", "Too early to say", few, *_longer_or_finer(facts))]
+    rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
+        no_learning,
+        discriminator_too_strong,
+        mode_collapse,
+        past_its_best,
+        still_improving,
+    )
+    found = [finding for rule in rules if (finding := rule(facts, story))]
+    if not any(finding.kind == "trouble" for finding in found):
+        found.append(Finding("good", "No trouble seen", _all_well(facts, story)))
+    return found
+
+
+def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
+    """It tells nearly all apart and the generator no longer catches up; of a critic: no gradient comes back."""
+    early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
+    auc = mean(late, "auc")
+    before, after = mean(early, "gradient_generator"), mean(late, "gradient_generator")
+    if before and after is not None and after < VANISHED * before:
+        why = f"The gradient that reaches the generator fell to {after / before:.2%} of what it was."
+    elif auc is not None and auc >= TOO_STRONG and mean(late, "accuracy_real") is not None:
+        why = (
+            f"In the last quarter of the run it ranked {auc:.1%} of real/generated pairs rightly. Where it is nearly "
+            "always right it has little to say about how to become better."
+        )
+    else:
+        return None
+    return Finding(
+        "trouble", "The discriminator is too strong", why, *_slower(facts, "discriminator", "Let it learn more slowly:")
+    )
+
+
+def mode_collapse(facts: Facts, story: Story) -> Finding | None:
+    """The generated pictures lie closer together than real ones do."""
+    seen = [snapshot.nearest for snapshot in story.snapshots[1:] if snapshot.nearest is not None]
+    diversity = story.snapshots[-1].diversity if story.snapshots else None
+    if not seen or seen[-1] >= COLLAPSED or (len(seen) > 1 and seen[-1] > GROWING * seen[-2]):
+        return None
+    why = (
+        f"A generated picture's nearest neighbour among 64 is only {seen[-1]:.0%} as far away as a real picture's "
+        f"is among 64 real ones (any two of them on average: {diversity or 0:.0%}): many look alike."
+    )
+    slower = _slower(facts, "generator", "Let the generator take smaller steps:")
+    return Finding("trouble", "Mode collapse suspected", why, *slower)
+
+
+def no_learning(facts: Facts, story: Story) -> Finding | None:
+    """The pictures stay what they were, or their FID does."""
+    moved = story.travelled
+    scores = [record["fid"] for record in facts.scores if "fid" in record]
+    if moved is not None and moved < STILL:
+        why = f"Over the whole run the pictures moved by {moved:.0%} of the distance between two real pictures."
+    elif len(scores) > 2 and min(scores[1:]) > 0.99 * scores[0]:
+        why = (
+            f"The FID never fell below where it began ({scores[0]:.1f}; the lowest after that: {min(scores[1:]):.1f})."
+        )
+    else:
+        return None
+    rate = facts.number("optimizer.generator.lr")
+    if not rate:
+        return Finding("trouble", "No learning", why)
+    command = _again(facts, f"optimizer.generator.lr={rate * 4:g}")
+    return Finding("trouble", "No learning", why, "Let the generator take larger steps:", command)
+
+
+def past_its_best(facts: Facts, story: Story) -> Finding | None:
+    """The FID rose again."""
+    scored = [(record["fid"], record["kimg"]) for record in facts.scores if "fid" in record]
+    if len(scored) < 2:
+        return None
+    best, last = min(scored), scored[-1]
+    if last[0] <= WORSE * best[0]:
+        return None
+    why = f"The FID was {best[0]:.1f} at {best[1]:g} kimg and is {last[0]:.1f} at {last[1]:g} kimg."
+    command = f"ganzoo sample {shlex.quote(str(facts.path))} --checkpoint best"
+    return Finding("trouble", "Past its best", why, "The best checkpoint was kept; use that one:", command)
+
+
+def still_improving(facts: Facts, story: Story) -> Finding | None:
+    """The last score is the best by a margin; without scores, the generator was catching up to the end."""
+    scores = [record["fid"] for record in facts.scores if "fid" in record]
+    middle, late = mean(_quarter(facts.log, 1), "auc"), mean(_quarter(facts.log, 3), "auc")
+    if len(scores) > 1:
+        if scores[-1] > BETTER * min(scores[:-1]):
+            return None
+        why = f"The FID fell to the end: {scores[-2]:.1f}, then {scores[-1]:.1f}."
+    elif middle is not None and late is not None and middle - late > CATCHING_UP and late > 0.5:
+        why = f"The discriminator ranked {middle:.1%} of pairs rightly in the second quarter, {late:.1%} in the last."
+    else:
+        return None
+    if not facts.finished:
+        command = f"ganzoo resume {shlex.quote(str(facts.path))}"
+        return Finding("note", "Still improving", why, "If it is not running, go on:", command)
+    return Finding("note", "Still improving", why, *_longer_or_finer(facts))
+
+
+def mean(records: Sequence[Record], name: str) -> float | None:
+    """Of a figure over some records; None where none holds it."""
+    values = [record[name] for record in records if name in record]
+    return fmean(values) if values else None
+
+
+def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:
+    return log[number * len(log) // 4 : (number + 1) * len(log) // 4]
+
+
+def _again(facts: Facts, setting: str) -> str:
+    return f"ganzoo run --config {shlex.quote(str(facts.path / 'config.yaml'))} {shlex.quote(setting)}"
+
+
+def _slower(facts: Facts, network: str, advice: str) -> tuple[str, str]:
+    rate = facts.number(f"optimizer.{network}.lr")
+    return (advice, _again(facts, f"optimizer.{network}.lr={rate / 4:g}")) if rate else ("", "")
+
+
+def _longer_or_finer(facts: Facts) -> tuple[str, str]:
+    budget = facts.number("loop.kimg")
+    if not budget:
+        return "", ""
+    if not facts.finished:
+        return "If it is not running, go on:", f"ganzoo resume {shlex.quote(str(facts.path))}"
+    return "Train for twice as long:", _again(facts, f"loop.kimg={budget * 2:g}")
+
+
+def _all_well(facts: Facts, story: Story) -> str:
+    parts = []
+    if (auc := mean(_quarter(facts.log, 3), "auc")) is not None:
+        parts.append(f"the discriminator ranks {auc:.0%} of pairs rightly (50%: cannot tell them apart)")
+    last = story.snapshots[-1] if story.snapshots else None
+    if last and last.nearest is not None and last.diversity is not None:
+        parts.append(f"the samples are {last.diversity:.0%} as diverse as real pictures")
+    words = "; ".join(parts)
+    return f"{words[:1].upper()}{words[1:]}." if words else "None of the rules of this page found anything."

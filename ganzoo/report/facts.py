@@ -1,0 +1,99 @@
+"""What a run's folder says of its training, as the report reads it. Foreign input: what is damaged is left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganzoo.folder import RunFolder
+from ganzoo.textfiles import read_jsonl
+
+Record = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """path: the run's folder. log, scores: figures by name, each with ``kimg``, oldest first. config: as it was read.
+
+    config_text: the same as it is written. provenance: of software, machine and data.
+    """
+
+    path: Path
+    log: tuple[Record, ...] = ()
+    scores: tuple[Record, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    config_text: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def setting(self, dotted: str) -> Any:
+        """A setting of the run; None where it is not there."""
+        node: Any = self.config
+        for key in dotted.split("."):
+            node = node.get(key) if isinstance(node, Mapping) else None
+        return node
+
+    def number(self, dotted: str) -> float | None:
+        """A setting that is a number; None where it is not."""
+        value = self.setting(dotted)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    @property
+    def recipe(self) -> str:
+        return str(self.setting("recipe") or self.path.name)
+
+    @property
+    def kimg(self) -> float:
+        """How far it came."""
+        return self.log[-1]["kimg"] if self.log else 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether it reached its budget."""
+        budget = self.number("loop.kimg")
+        return budget is not None and self.kimg >= budget
+
+
+def read_facts(folder: RunFolder) -> Facts:
+    """All that is there. Raises OSError where the configuration cannot be read."""
+    config_text = folder.config_file.read_text(encoding="utf-8", errors="replace")
+    try:
+        config = yaml.safe_load(config_text)
+    except yaml.YAMLError:
+        config = None
+    scores = (
+        {"kimg": record.get("kimg"), **values}
+        for record in _records(folder.scores_file)
+        if isinstance(values := record.get("values"), dict)
+    )
+    return Facts(
+        folder.path,
+        tuple(_figures(_records(folder.log_file))),
+        tuple(_figures(scores)),
+        config if isinstance(config, dict) else {},
+        config_text,
+        folder.provenance(),
+    )
+
+
+def _records(file: Path) -> list[dict[str, Any]]:
+    try:
+        return [record for record in read_jsonl(file) if isinstance(record, dict)]
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _figures(records: Iterable[Mapping[str, Any]]) -> Iterable[Record]:
+    """The finite numbers of each record that says where it stands."""
+    for record in records:
+        figures = {
+            name: float(value)
+            for name, value in record.items()
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        }
+        if "kimg" in figures:
+            yield figures

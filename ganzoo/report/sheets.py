@@ -1,0 +1,45 @@
+"""Pictures into the page: one small sheet for each snapshot, and all of them together within a budget of bytes."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+COLUMNS = 4
+BUDGET = 12 * 2**20  # bytes of all sheets together, before base64 makes them a third longer
+LOSSY = (90, 75, 50)  # qualities to try where a lossless sheet is too big
+
+
+def data_uri(pictures: np.ndarray, budget: int) -> str:
+    """Pictures ``(N, H, W, 3)``, uint8, on a sheet ``COLUMNS`` wide; lossless where that takes at most ``budget``."""
+    count, height, width, _ = pictures.shape
+    rows = -(-count // COLUMNS)
+    padded = np.zeros((rows * COLUMNS, height, width, 3), dtype=np.uint8)
+    padded[:count] = pictures
+    whole = padded.reshape(rows, COLUMNS, height, width, 3).swapaxes(1, 2)
+    image = Image.fromarray(whole.reshape(rows * height, COLUMNS * width, 3))
+    if (pictures == pictures[..., :1]).all():
+        image = image.convert("L")
+    kind, content = _within(image, budget)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _within(image: Image.Image, budget: int) -> tuple[str, bytes]:
+    content = _encoded(image, "png", optimize=True)
+    if len(content) <= budget:
+        return "png", content
+    while True:
+        for quality in LOSSY:
+            content = _encoded(image, "webp", quality=quality)
+            if len(content) <= budget or min(image.size) <= COLUMNS * 16:
+                return "webp", content
+        image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
+
+
+def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()

@@ -1,0 +1,205 @@
+"""How the generated pictures grew and what the discriminator said of them, read from a run's folder.
+
+All of it is foreign input: what is damaged is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ganzoo.folder import RunFolder
+
+GRID = 8  # pictures along each side of a grid
+GAP = 2  # pixels between them
+SHOWN = 16  # of a grid's pictures in the story
+THUMB = 32  # pixels of a side, when distances are measured
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One picture's verdict. ``value``: the probability of "real", or the rank from 1 for the most real.
+
+    height: where it stands between 0 (surely generated) and 1 (surely real).
+    """
+
+    real: bool
+    value: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What the discriminator said at one snapshot: of the generated pictures and of the real ones, in grids' order."""
+
+    fake: tuple[Judged, ...]
+    real: tuple[Judged, ...]
+    probability: bool
+    zero_is_border: bool
+
+    @property
+    def fooled(self) -> int:
+        """How many generated pictures were taken for real."""
+        return sum(judged.real for judged in self.fake)
+
+    @property
+    def right(self) -> float:
+        """The share of all pictures that were told rightly."""
+        right = len(self.fake) - self.fooled + sum(judged.real for judged in self.real)
+        return right / (len(self.fake) + len(self.real))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment: ``pictures`` uint8 ``(N, H, W, 3)`` of the first latents, its verdicts if there are any.
+
+    diversity, nearest: mean distance between two generated pictures, and from one to the nearest other, each as a share
+    of the real pictures'. moved: how far the pictures went since the snapshot before, measured in the same unit as
+    diversity. None where there is nothing to compare with.
+    """
+
+    name: str
+    kimg: float
+    pictures: np.ndarray
+    verdicts: Verdicts | None
+    diversity: float | None = None
+    nearest: float | None = None
+    moved: float | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """All snapshots, oldest first, and the real pictures they are compared with (None where there are none)."""
+
+    snapshots: tuple[Snapshot, ...]
+    real: np.ndarray | None
+
+    @property
+    def travelled(self) -> float | None:
+        """How far the pictures moved over the run, all steps together."""
+        steps = [snapshot.moved for snapshot in self.snapshots if snapshot.moved is not None]
+        return sum(steps) if steps else None
+
+
+def read_story(folder: RunFolder, most: int = 200) -> Story:
+    """The story so far; of more than ``most`` snapshots an even choice with the first and the last."""
+    real = read_grid(folder.verdicts / "real.png")
+    spread = None if real is None else distances(_thumbs(real))
+    grids = sorted((kimg, path) for path in folder.samples.glob("kimg*.png") if (kimg := _kimg(path)) is not None)
+    if len(grids) > most:
+        grids = [grids[round(place * (len(grids) - 1) / (most - 1))] for place in range(most)]
+    return Story(tuple(_snapshots(grids, folder.verdicts, spread)), None if real is None else real[:SHOWN])
+
+
+def _snapshots(
+    grids: Sequence[tuple[float, Path]], verdicts: Path, spread: tuple[float, float] | None
+) -> Iterator[Snapshot]:
+    before: np.ndarray | None = None
+    for kimg, path in grids:
+        pictures = read_grid(path)
+        if pictures is None:
+            continue
+        thumbs = _thumbs(pictures)
+        diversity = nearest = moved = None
+        if spread is not None and min(spread) > 0:
+            diversity, nearest = (own / real for own, real in zip(distances(thumbs), spread, strict=True))
+            if before is not None and before.shape == thumbs.shape:
+                moved = float(np.linalg.norm(thumbs - before, axis=1).mean()) / spread[0]
+        before = thumbs
+        judged = read_verdicts(verdicts / f"{path.stem}.json")
+        yield Snapshot(path.stem, kimg, pictures[:SHOWN], judged, diversity, nearest, moved)
+
+
+def read_grid(file: Path) -> np.ndarray | None:
+    """The pictures ``(GRID**2, H, W, 3)``, uint8, of a grid; None where it is not there or no such grid."""
+    try:
+        with Image.open(file, formats=["PNG"]) as image:
+            array = np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    cell = (array.shape[0] - GAP) // GRID
+    if array.shape[0] != array.shape[1] or cell * GRID + GAP != array.shape[0] or cell <= GAP:
+        return None
+    cells = array[GAP:, GAP:].reshape(GRID, cell, GRID, cell, 3).swapaxes(1, 2)
+    return cells[:, :, : cell - GAP, : cell - GAP].reshape(GRID**2, cell - GAP, cell - GAP, 3)
+
+
+def read_verdicts(file: Path) -> Verdicts | None:
+    """The verdicts in one record; None where it is not there or damaged."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        fake, real = ([float(value) for value in record[side]] for side in ("d_fake", "d_real"))
+        probability, border = bool(record["probability"]), bool(record["zero_is_border"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if not fake or not real or not all(map(math.isfinite, fake + real)):
+        return None
+    return judge(fake, real, probability=probability, zero_is_border=border)
+
+
+def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, zero_is_border: bool) -> Verdicts:
+    """Logits to verdicts. Real is above 0; where the loss puts no border there, the upper half of all pictures."""
+    both = np.array([*fake, *real])
+    order = np.argsort(-both, kind="stable")
+    ranks = np.empty(len(both), dtype=int)
+    ranks[order] = np.arange(1, len(both) + 1)
+
+    def one(logit: float, rank: int) -> Judged:
+        says_real = logit > 0 if zero_is_border else rank <= len(both) / 2
+        if probability:
+            chance = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+            return Judged(bool(says_real), chance, chance)
+        return Judged(bool(says_real), float(rank), 1 - (rank - 1) / (len(both) - 1))
+
+    judged = tuple(one(float(logit), int(rank)) for logit, rank in zip(both, ranks, strict=True))
+    return Verdicts(judged[: len(fake)], judged[len(fake) :], probability, zero_is_border)
+
+
+def distances(pictures: np.ndarray) -> tuple[float, float]:
+    """Of pictures ``(N, D)``: the mean distance of two, and the mean distance to the nearest other."""
+    squares = (pictures**2).sum(1)
+    found = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * pictures @ pictures.T, 0))
+    count = len(found)
+    mean = float(found.sum() - np.trace(found)) / (count * (count - 1))
+    np.fill_diagonal(found, np.inf)
+    return mean, float(found.min(1).mean())
+
+
+def _thumbs(pictures: np.ndarray) -> np.ndarray:
+    """Small and flat: what a distance is taken of."""
+    if pictures.shape[1] > THUMB:
+        small = [Image.fromarray(picture).resize((THUMB, THUMB), Image.Resampling.BOX) for picture in pictures]
+        pictures = np.stack([np.asarray(picture) for picture in small])
+    return pictures.reshape(len(pictures), -1).astype(np.float64) / 255
+
+
+def _kimg(path: Path) -> float | None:
+    try:
+        return float(path.stem.removeprefix("kimg"))
+    except ValueError:
+        return None
+
+
+def as_data(story: Story) -> list[dict[str, Any]]:
+    """What the page is given of each snapshot, its pictures aside."""
+    return [
+        {
+            "kimg": snapshot.kimg,
+            "fake": _short(snapshot.verdicts.fake if snapshot.verdicts else ()),
+            "real": _short(snapshot.verdicts.real if snapshot.verdicts else ()),
+            "fooled": snapshot.verdicts.fooled if snapshot.verdicts else None,
+            "right": snapshot.verdicts.right if snapshot.verdicts else None,
+        }
+        for snapshot in story.snapshots
+    ]
+
+
+def _short(judged: Sequence[Judged]) -> list[list[float]]:
+    return [[int(one.real), round(one.value, 4), round(one.height, 4)] for one in judged[:SHOWN]]

@@ -1,0 +1,87 @@
+"""The pictures of a snapshot, and what the discriminator says of them.
+
+samples/NAME.png     what the averaged generator makes of latents that stay the same for the whole run
+verdicts/real.png    real pictures that stay the same, in such a grid
+verdicts/NAME.json   the discriminator's logits of both, in the grids' order
+"""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.checkpoint import Checkpoint
+from ganzoo.config import Config
+from ganzoo.data.feed import Feed
+from ganzoo.folder import RunFolder
+from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.sampling import GRID, grid, labels_of, sample, save_picture
+from ganzoo.textfiles import write_text
+
+COUNT = GRID**2
+
+
+def take_pictures(
+    folder: RunFolder,
+    checkpoint: Checkpoint,
+    generator: Generator,
+    discriminator: Discriminator,
+    feed: Feed,
+    config: Config,
+) -> Image.Image:
+    """Write all three for a checkpoint just written; the generated pictures' grid. No random state changes."""
+    name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
+    fake = torch.cat(list(sample(generator, COUNT, seed)))
+    image = grid(fake, GRID)
+    save_picture(image, folder.samples / f"{name}.png")
+    real, labels = _real_pictures(feed, seed)
+    folder.verdicts.mkdir(exist_ok=True)
+    if not (folder.verdicts / "real.png").exists():
+        save_picture(grid(real, GRID), folder.verdicts / "real.png")
+    d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), real, labels)
+    record = {
+        "shown": checkpoint.meta["shown"],
+        "zero_is_border": loss.zero_is_border,
+        "probability": loss.probability,
+        "d_fake": d_fake,
+        "d_real": d_real,
+    }
+    write_text(folder.verdicts / f"{name}.json", json.dumps(record))
+    return image
+
+
+@torch.no_grad()
+def judge(
+    discriminator: Discriminator, fake: Tensor, fake_labels: Tensor | None, real: Tensor, real_labels: Tensor | None
+) -> tuple[list[float], list[float]]:
+    """Logits of uint8 pictures ``(N, C, H, W)``, generated and real, as the discriminator stands.
+
+    A discriminator that mixes the samples of a batch is asked in training mode, in a call for each side, since that is
+    how it learned to tell them apart; what that changes of its buffers is put back.
+    """
+    device = next(discriminator.parameters()).device
+    before = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}
+    training = discriminator.training
+    discriminator.train(discriminator.mixes_samples)
+    sides = []
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        for pictures, labels in ((fake, fake_labels), (real, real_labels)):
+            moved = pictures.to(device).float().div(127.5).sub(1)
+            rng = torch.Generator().manual_seed(0)
+            logits = discriminator(moved, None if labels is None else labels.to(device), rng=rng)
+            sides.append([float(f"{value:.4g}") for value in logits.float().tolist()])
+    discriminator.train(training)
+    for name, buffer in discriminator.named_buffers():
+        buffer.copy_(before[name])
+    return sides[0], sides[1]
+
+
+def _real_pictures(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
+    """As many as there are latents, drawn by the seed; a smaller set repeats itself."""
+    order = torch.randperm(feed.count, generator=torch.Generator().manual_seed(seed))
+    index = order[torch.arange(COUNT) % feed.count]
+    labels = None if feed.labels is None else feed.labels[index.to(feed.device)]
+    return torch.from_numpy(feed.array[index.numpy()]), labels

@@ -1,0 +1,97 @@
+"""Writes a new plugin: a whole distribution that installs, passes its own tests and conforms.
+
+The text is in ``templates/``: a folder for what all kinds have in common and one for each kind. In a path ``PACKAGE``
+stands for the package's name, and ``github`` and ``gitignore`` for names with a dot before them. In a file ``$name``
+and the like stand for what :func:`_substitutions` gives.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+
+from ganzoo import __version__
+from ganzoo.data.whole import whole_folder
+from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry
+
+PREFIX = "ganzoo-"
+TEMPLATES, SUFFIX = Path(__file__).parent / "templates", ".template"
+USAGE = "usage"  # what the README says of the kind
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+MODULES = {
+    "architecture": "networks",
+    "loss": "loss",
+    "penalty": "penalty",
+    "dataset": "pictures",
+    "metric": "score",
+    "augmentation": "augmentation",
+}
+
+
+def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> Path:
+    """Write ``ganzoo-NAME``, which registers a part NAME of that kind; the folder it is in.
+
+    name: of the part; ``ganzoo-`` before it changes nothing. out: the folder, by default ``./ganzoo-NAME``.
+    Raises GanzooError, before anything is written, for an unknown kind, a name that is not of the form ``soft-hinge``
+    or is taken, and a folder that exists.
+    """
+    if kind not in MODULES:
+        raise GanzooError(f"--kind {kind} is none of {', '.join(MODULES)}")
+    name = name.removeprefix(PREFIX)
+    if not NAME.fullmatch(name):
+        raise GanzooError(f"the name {name!r} must be lower-case letters and digits, joined by '-', such as soft-hinge")
+    distribution = PREFIX + name
+    package = distribution.replace("-", "_")
+    for entry in registry.find(name):
+        if entry.kind == kind:
+            raise GanzooError(
+                f"the {kind} {name!r} is registered by {registry.owner(entry).origin}; choose another name"
+            )
+    if importlib.util.find_spec(package) is not None:
+        raise GanzooError(f"a module {package} is installed already; choose another name, or uninstall it")
+    folder = out or Path(distribution)
+    if folder.exists() or folder.is_symlink():
+        raise GanzooError(f"{folder} exists already; choose another --out, or another name")
+    values = _substitutions(name, kind, distribution, package, registry)
+    try:
+        with whole_folder(folder) as partial:
+            for path, text in _files(kind, values):
+                target = partial / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise GanzooError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
+    return folder
+
+
+def _substitutions(name: str, kind: str, distribution: str, package: str, registry: Registry) -> dict[str, str]:
+    def any_of(other: str) -> str:
+        return next(iter(registry.entries[other]), other.upper())
+
+    values = {
+        "name": name,
+        "key": name.replace("-", "_"),
+        "kind": "data set" if kind == "dataset" else kind,
+        "distribution": distribution,
+        "package": package,
+        "module": MODULES[kind],
+        "class_name": "".join(part.capitalize() for part in name.split("-")),
+        "requirement": f"ganzoo>={__version__}" if "+" not in __version__ else "ganzoo",
+        "architecture": any_of("architecture"),
+        "loss": any_of("loss"),
+    }
+    usage = TEMPLATES / kind / f"{USAGE}{SUFFIX}"
+    return {**values, "usage": Template(usage.read_text(encoding="utf-8")).substitute(values).strip()}
+
+
+def _files(kind: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Path and text of each file."""
+    for folder in (TEMPLATES / "common", TEMPLATES / kind):
+        for file in sorted(folder.rglob(f"*{SUFFIX}")):
+            path = str(file.relative_to(folder)).removesuffix(SUFFIX).replace("PACKAGE", values["package"])
+            if path != USAGE:
+                yield re.sub(r"^git", ".git", path), Template(file.read_text(encoding="utf-8")).substitute(values)

@@ -1,0 +1,122 @@
+"""`ganzoo plugins new`: what it writes is built, installed, passes its own tests and conforms, for every kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ganzoo.cli.main import main
+from ganzoo.registry import Registry
+from ganzoo.scaffold import MODULES, write_plugin
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    """A folder with one new distribution of each kind, and a ``site`` in which their wheels are installed."""
+    hatchling = pytest.importorskip("hatchling.build")
+    folder, registry, before = tmp_path_factory.mktemp("new"), Registry.load(), Path.cwd()
+    for kind in MODULES:
+        path = write_plugin(f"fresh-{kind}", kind, folder / kind, registry)
+        os.chdir(path)
+        try:
+            wheel = hatchling.build_wheel(str(folder))
+        finally:
+            os.chdir(before)
+        zipfile.ZipFile(folder / wheel).extractall(folder / "site")
+    return folder
+
+
+def test_every_file_is_there(written):
+    for kind, module in MODULES.items():
+        package = f"ganzoo_fresh_{kind}"
+        found = {str(path.relative_to(written / kind)) for path in (written / kind).rglob("*") if path.is_file()}
+        assert found == {
+            "pyproject.toml",
+            "README.md",
+            ".gitignore",
+            ".github/workflows/test.yml",
+            ".github/workflows/publish.yml",
+            f"{package}/__init__.py",
+            f"{package}/{module}.py",
+            f"{package}/py.typed",
+            "tests/test_conformance.py",
+            f"tests/test_{module}.py",
+        }
+        for path in found:
+            assert "$" not in (written / kind / path).read_text().replace("${{", "") or path.endswith(".yml")
+        assert (written / "site" / package / "py.typed").exists()
+
+
+def test_their_own_tests_pass_and_they_conform(written):
+    """Their tests hold the conformance kit, so this is `ganzoo plugins check` of each too."""
+    tests = written / "tests"
+    for kind in MODULES:  # in one process, as each start costs seconds; so their names must differ
+        for file in (written / kind / "tests").iterdir():
+            tests.mkdir(exist_ok=True)
+            shutil.copy(file, tests / f"{file.stem}_{kind}.py")
+    path = os.pathsep.join([str(written / "site"), os.environ.get("PYTHONPATH", "")])
+    settings = "generator.width=8", "discriminator.width=8"
+    conformance = tests / "test_conformance_architecture.py"
+    conformance.write_text(conformance.read_text().replace('architecture")', f'architecture", settings={settings})'))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "ganzoo.testing.plugin", "--strict-markers", "."]
+    environment = {**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(command, cwd=tests, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed" not in done.stdout and "passed" in done.stdout
+
+
+def test_the_command_and_what_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["plugins", "new", "ganzoo-soft-hinge", "--kind", "loss"])
+    assert not stop.value.code
+    out = capsys.readouterr().out
+    assert "cd ganzoo-soft-hinge && pip install" in out
+    loss = (tmp_path / "ganzoo-soft-hinge/ganzoo_soft_hinge/loss.py").read_text()
+    assert "class SoftHingeLoss(Loss)" in loss
+    assert [path.name for path in tmp_path.iterdir()] == ["ganzoo-soft-hinge"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["soft", "--kind", "optimizer"], "--kind optimizer is none of architecture, loss"),
+        (["Soft", "--kind", "loss"], "the name 'Soft' must be lower-case letters and digits"),
+        (["soft_hinge", "--kind", "loss"], "such as soft-hinge"),
+        (["../soft", "--kind", "loss"], "must be lower-case"),
+        (["ganzoo-", "--kind", "loss"], "the name '' must be"),
+        (["hinge", "--kind", "loss"], "the loss 'hinge' is registered by ganzoo"),
+        (["losses", "--kind", "loss"], "a module ganzoo_losses is installed already"),
+        (["soft", "--kind", "loss", "--out", "there"], "there exists already"),
+        (["soft", "--kind", "loss", "--out", "file/there"], "cannot write file/there"),
+        (["soft"], "Missing option '--kind'"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_writes_nothing(tmp_path, monkeypatch, capsys, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as stop:
+        main(["plugins", "new", *arguments])
+    err = capsys.readouterr().err
+    assert stop.value.code == 2 and says in err and err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "there"]
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_ruff_finds_nothing_in_what_is_written(written):
+    ruff = shutil.which("ruff")
+    if ruff is None:
+        pytest.skip("ruff is not installed")
+    for kind in MODULES:
+        for command in (["check", "--select", "E,F,I,B,UP,SIM"], ["format", "--check"]):
+            done = subprocess.run(
+                [ruff, *command, "--line-length", "120", "."], cwd=written / kind, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stdout

@@ -79,9 +79,7 @@ def _box(box: Box) -> str:
                 f'<text class="state when-{learner}" text-anchor="end" x="{box.x + box.width - 8:.1f}" '
                 f'y="{box.y + 20:.1f}">{state}</text>'
             )
-    rectangle = (
-        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="8"/>'
-    )
+    rectangle = f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="8"/>'
     return f'<g class="part {kind}" data-part="{text(part.key)}">{rectangle}{"".join(lines)}</g>'
 
 

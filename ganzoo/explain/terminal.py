@@ -135,7 +135,9 @@ def _update(update: Update) -> RenderableType:
     formula = [Padding(Text(line.text, STYLES[line.tone]), (0, 0, 0, 0 if i == 0 else 2))
                for i, line in enumerate(update.formula)]  # fmt: skip
     body = Group(*formula, path, *(Text(line) for line in update.sentences))
-    return Panel(body, title=Text(update.title, f"bold {style}"), title_align="left", border_style=style, box=box.ROUNDED)
+    return Panel(
+        body, title=Text(update.title, f"bold {style}"), title_align="left", border_style=style, box=box.ROUNDED
+    )
 
 
 def _section(section: Section) -> RenderableType:

@@ -12,6 +12,7 @@ from ganzoo.explain.probe import LOGITS
 from ganzoo.explain.system import LEARNERS, Curve, Learner, Setting, System, Tone, Update
 from ganzoo.explain.words import round_of, sections_of, settings_of, update_of
 from ganzoo.registry import Registry
+from ganzoo.textfiles import one_line
 
 SUMMARY = (
     "Two networks play against each other. The generator makes pictures from random numbers; the discriminator is "
@@ -28,10 +29,10 @@ def describe(registry: Registry, config: Config, settings: Sequence[str] = ()) -
     Raises GanzooError for whatever a run would refuse.
     """
     facts = gather(registry, config)
-    recipe = str(config.recipe)
+    recipe = one_line(str(config.recipe))
     return System(
         recipe=recipe,
-        command=shlex.join(["ganzoo", "run", recipe, *settings]),
+        command=one_line(shlex.join(["ganzoo", "run", recipe, *settings])),
         summary=SUMMARY,
         parts=parts_of(facts),
         arrows=arrows_of(facts),
@@ -47,7 +48,8 @@ def _update(facts: Facts, learner: Learner) -> Update:
         path = ("Discriminator loss", "d_real and d_fake", "Discriminator (learns)")
     else:
         through = ("Augmentation",) if facts.model.augmentation else ()
-        path = ("Generator loss", "d_fake", "Discriminator (frozen)", *through, "generated pictures", "Generator (learns)")  # fmt: skip
+        passed = ("d_fake", "Discriminator (frozen)", *through, "generated pictures")
+        path = ("Generator loss", *passed, "Generator (learns)")
     return Update(
         learner, TITLES[learner], formula_of(facts, learner), _curves(facts, learner), path, update_of(facts, learner)
     )

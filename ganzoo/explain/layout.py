@@ -6,7 +6,6 @@ Layers follow the arrows, two lanes follow the pictures (generated, real); a par
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganzoo.explain.system import Arrow, Line, Part, Side, System
@@ -171,10 +170,12 @@ def _span(side: Side, lanes: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _wrap(part: Part, width: int) -> tuple[Line, ...]:
-    broken: Callable[[Line], list[str]] = lambda line: textwrap.wrap(
-        line.text, max(8, width), subsequent_indent="  " if line.tone == "formula" else "", break_on_hyphens=False
-    )
-    return tuple(Line(text, line.tone) for line in part.lines for text in broken(line))
+    found = []
+    for line in part.lines:
+        indent = "  " if line.tone == "formula" else ""
+        broken = textwrap.wrap(line.text, max(8, width), subsequent_indent=indent, break_on_hyphens=False)
+        found += [Line(text, line.tone) for text in broken]
+    return tuple(found)
 
 
 def _height(lines: tuple[Line, ...], measures: Measures) -> float:

@@ -17,7 +17,8 @@ def to_page(system: System) -> str:
     page = Template((assets / "page.html").read_text(encoding="utf-8"))
     return page.substitute(
         style=style() + (assets / "page.css").read_text(encoding="utf-8"),
-        recipe=text(system.recipe),
+        title=text(system.recipe),
+        recipe=text(system.recipe).replace("+", "<wbr>+").replace("/", "<wbr>/"),
         summary=text(system.summary),
         across=diagram(system, across=True),
         down=diagram(system, across=False),
@@ -31,16 +32,14 @@ def to_page(system: System) -> str:
 
 def _update(update: Update) -> str:
     drawn = chart(update.curves, f"{update.title}: the loss over the verdict")
-    words = "" if not drawn else (
-        f"<figure>{drawn}<figcaption>The loss without penalties, over "
-        f"{'each verdict' if len(update.curves) > 1 else 'the verdict'}{' with the other at 0' if len(update.curves) > 1 else ''}: "
-        "the update moves downhill.</figcaption></figure>"
-    )  # fmt: skip
+    verdicts = "each verdict, the other at 0" if len(update.curves) > 1 else "the verdict"
+    caption = f"<figcaption>The loss without penalties over {verdicts}. The update moves downhill.</figcaption>"
+    figure = f"<figure>{drawn}{caption}</figure>" if drawn else ""
     path = " <b>→</b> ".join(f"<span>{text(step)}</span>" for step in update.path)
     return (
         f'<section class="update {update.learner}"><h2>{text(update.title)}</h2><div class="formula">'
         f"{''.join(_line(line) for line in update.formula)}</div>"
-        f'<p class="path"><em>Its gradient:</em> {path}</p>{_paragraphs(update.sentences)}{words}</section>'
+        f'<p class="path"><em>Its gradient:</em> {path}</p>{_paragraphs(update.sentences)}{figure}</section>'
     )
 
 

@@ -22,12 +22,15 @@ def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[s
     width. The network is left in training mode, as it was built.
     """
     seen: list[tuple[int, ...]] = []
+    count = next(len(given) for given in inputs if given is not None)
 
     def note(module: nn.Module, arguments: Any, output: Any) -> None:
-        if module is not network and isinstance(output, Tensor) and output.ndim in (2, 4):
+        if isinstance(output, Tensor) and output.ndim in (2, 4) and len(output) == count:
             seen.append(tuple(output.shape[1:]))
 
-    handles = [module.register_forward_hook(note) for module in network.modules()]
+    # What makes weights (spectral norm) is a module too, but no picture passes through it.
+    inner = [module for name, module in network.named_modules() if name and "parametrizations" not in name.split(".")]
+    handles = [module.register_forward_hook(note) for module in inner]
     network.eval()
     try:
         output: Tensor = network(*inputs)

@@ -54,8 +54,8 @@ def round_of(facts: Facts) -> tuple[str, ...]:
     lines += [
         f"For its own turn the generator makes {batch} new pictures, which the discriminator judges."
         if fresh
-        else "The generator learns from the very pictures that the discriminator was just shown, judged once more by the "
-        "discriminator as it is now.",
+        else "The generator learns from the very pictures that the discriminator was just shown, judged once more by "
+        "the discriminator as it is now.",
         "The generator's loss is computed from these verdicts. Its gradient runs back through the discriminator, which "
         f"stays as it is, into the pictures and on into the generator, whose {facts.generator.weights:,} weights move "
         "one small step.",
@@ -165,7 +165,7 @@ def _discriminator(facts: Facts) -> Section:
         (
             "A network that looks at a picture and answers with one number, the higher the more real it looks. It "
             "learns to tell real from generated, and is the only teacher that the generator has.",
-            "It also compares the pictures of a batch with each other, so real and generated ones are shown apart."
+            "A verdict depends on the other pictures of the batch too, so real and generated ones are shown apart."
             if mixes
             else "It judges each picture by itself.",
             _here(entry),
@@ -205,8 +205,8 @@ def _losses(facts: Facts) -> Section:
     entry, curves = facts.config.recipe.loss, facts.curves
     lines = [
         "A loss is a number to be made small. The discriminator's is small where it tells real from generated; the "
-        "generator's, where the discriminator judges the generated pictures as the generator would have it. E[...] is the "
-        "mean over the pictures of a step.",
+        "generator's, where the discriminator judges the generated pictures as the generator would have it. E[...] is "
+        "the mean over the pictures of a step.",
         _here(entry),
     ]
     drives = [("d_real", goal(curves.d_real)), ("d_fake", goal(curves.d_fake))]

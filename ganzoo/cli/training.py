@@ -160,8 +160,11 @@ def _warn(message: str) -> None:
 
 
 def _close(outcome: Outcome) -> None:
-    """The last lines of a run: where it is, what it scored, how to go on."""
+    """The end of a run: its report, where it is, what it scored, how to go on."""
+    from ganzoo.report.write import report_or_say_why
+
     path = outcome.folder.path
+    written = report_or_say_why(outcome.folder, _warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
         raise typer.Exit(130)
@@ -170,6 +173,8 @@ def _close(outcome: Outcome) -> None:
     grids = sorted(outcome.folder.samples.glob("*.png"))
     if grids:
         typer.echo(f"samples: {grids[-1]}")
+    if written:
+        typer.echo(f"report: {written}")
     typer.echo(f"run: {path}")
 
 

@@ -56,6 +56,7 @@ def test_a_run_folder_holds_all_it_promises(trained):
         "log.jsonl",
         "score.json",
         "samples",
+        "verdicts",
         "checkpoints",
     }
     origin = json.loads((folder / "provenance.json").read_text())

@@ -161,8 +161,11 @@ def warn(message: str) -> None:
 
 
 def _close(outcome: Outcome) -> None:
-    """The last lines of a run: where it is, what it scored, how to go on."""
+    """The end of a run: its report, where it is, what it scored, how to go on."""
+    from ganzoo.report.write import report_or_say_why
+
     path = outcome.folder.path
+    written = report_or_say_why(outcome.folder, warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
         raise typer.Exit(130)
@@ -171,6 +174,8 @@ def _close(outcome: Outcome) -> None:
     grids = sorted(outcome.folder.samples.glob("*.png"))
     if grids:
         typer.echo(f"samples: {grids[-1]}")
+    if written:
+        typer.echo(f"report: {written}")
     typer.echo(f"run: {path}")
 
 

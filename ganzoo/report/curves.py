@@ -77,7 +77,7 @@ def charts(log: Sequence[Record], scores: Sequence[Record]) -> list[dict[str, An
 
 
 def points(records: Sequence[Record], curve: Curve) -> list[dict[str, Any]]:
-    """``k`` (kimg), ``s`` (series), ``v`` (value) of every figure that is there; above 0 alone on a logarithmic axis."""
+    """``k`` (kimg), ``s`` (series), ``v`` (value) of every figure that is there; above 0 alone on a log axis."""
     return [
         {"k": round(record["kimg"], 3), "s": title, "v": float(f"{record[name]:.5g}")}
         for record in records
@@ -91,7 +91,7 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
     size = -(-len(log) // most)
     if size <= 1:
         return list(log)
-    thinned = []
+    thinned: list[Record] = []
     for start in range(0, len(log), size):
         part = log[start : start + size]
         names = [name for name in part[0] if all(name in record for record in part)]

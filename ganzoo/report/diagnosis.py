@@ -18,7 +18,7 @@ ENOUGH = 8  # records of the log, or there is nothing to say
 TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85
 VANISHED = 0.01  # of the gradient that once reached the generator
 COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real pictures': runs that learn reach 0.9
-GROWING = 1.05  # from snapshot to snapshot: not collapsed, but not yet there
+GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
 STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
 BETTER = 0.97  # FID against the one before
 WORSE = 1.25  # FID against the best
@@ -40,7 +40,7 @@ def diagnose(facts: Facts, story: Story) -> list[Finding]:
     """Everything there is to say, troubles first; never empty."""
     if len(facts.log) < ENOUGH:
         few = f"The log holds {len(facts.log)} records; a diagnosis wants {ENOUGH} or more."
-        return [Finding("note", "Too early to say", few, *_longer_or_finer(facts))]
+        return [Finding("note", "Too early to say", few, *_longer(facts))]
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
         discriminator_too_strong,
@@ -49,9 +49,7 @@ def diagnose(facts: Facts, story: Story) -> list[Finding]:
         still_improving,
     )
     found = [finding for rule in rules if (finding := rule(facts, story))]
-    if not any(finding.kind == "trouble" for finding in found):
-        found.append(Finding("good", "No trouble seen", _all_well(facts, story)))
-    return found
+    return found or [Finding("good", "No trouble seen", _all_well(facts, story))]
 
 
 def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
@@ -74,17 +72,22 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
 
 
 def mode_collapse(facts: Facts, story: Story) -> Finding | None:
-    """The generated pictures lie closer together than real ones do."""
-    seen = [snapshot.nearest for snapshot in story.snapshots[1:] if snapshot.nearest is not None]
-    diversity = story.snapshots[-1].diversity if story.snapshots else None
-    if not seen or seen[-1] >= COLLAPSED or (len(seen) > 1 and seen[-1] > GROWING * seen[-2]):
+    """The generated pictures lie closer together than real ones do; a note alone while they move apart."""
+    seen = [snapshot for snapshot in story.snapshots[1:] if snapshot.nearest is not None]
+    if not seen:
+        return None
+    middle, last = seen[len(seen) // 2].nearest or 0.0, seen[-1].nearest or 0.0
+    if last >= COLLAPSED:
         return None
     why = (
-        f"A generated picture's nearest neighbour among 64 is only {seen[-1]:.0%} as far away as a real picture's "
-        f"is among 64 real ones (any two of them on average: {diversity or 0:.0%}): many look alike."
+        f"Of 64 generated pictures each is only {last:.0%} as far from its nearest neighbour as real pictures are "
+        f"(any two of them: {seen[-1].diversity or 0:.0%})"
     )
+    if last > GROWING * middle:
+        why += f", but they move apart: in the middle of the run it was {middle:.0%}."
+        return Finding("note", "Little variety yet", why, *_longer(facts))
     slower = _slower(facts, "generator", "Let the generator take smaller steps:")
-    return Finding("trouble", "Mode collapse suspected", why, *slower)
+    return Finding("trouble", "Mode collapse suspected", f"{why}: many look alike.", *slower)
 
 
 def no_learning(facts: Facts, story: Story) -> Finding | None:
@@ -134,7 +137,7 @@ def still_improving(facts: Facts, story: Story) -> Finding | None:
     if not facts.finished:
         command = f"ganzoo resume {shlex.quote(str(facts.path))}"
         return Finding("note", "Still improving", why, "If it is not running, go on:", command)
-    return Finding("note", "Still improving", why, *_longer_or_finer(facts))
+    return Finding("note", "Still improving", why, *_longer(facts))
 
 
 def mean(records: Sequence[Record], name: str) -> float | None:
@@ -156,7 +159,7 @@ def _slower(facts: Facts, network: str, advice: str) -> tuple[str, str]:
     return (advice, _again(facts, f"optimizer.{network}.lr={rate / 4:g}")) if rate else ("", "")
 
 
-def _longer_or_finer(facts: Facts) -> tuple[str, str]:
+def _longer(facts: Facts) -> tuple[str, str]:
     budget = facts.number("loop.kimg")
     if not budget:
         return "", ""

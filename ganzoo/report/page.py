@@ -29,6 +29,7 @@ FIGURES = (
     ("lr_discriminator", "learning rate of the discriminator", "{:.4g}"),
     ("lr_generator", "learning rate of the generator", "{:.4g}"),
 )
+RANGES = {0: "the whole run", 0.5: "its second half", 0.75: "its last quarter", 0.9: "its last tenth"}
 KINDS = {"trouble": "Trouble", "note": "Note", "good": "Good"}
 
 
@@ -114,10 +115,8 @@ def _snapshots(story: Story) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> str:
     tried = f"<p>{text(finding.advice)}</p>{_pre(finding.command)}" if finding.command else ""
-    return (
-        f'<article class="{finding.kind}"><h3><span class="kind">{KINDS[finding.kind]}</span> {text(finding.title)}</h3>'
-        f"<p>{text(finding.why)}</p>{tried}</article>"
-    )
+    title = f'<span class="kind">{KINDS[finding.kind]}</span> {text(finding.title)}'
+    return f'<article class="{finding.kind}"><h3>{title}</h3><p>{text(finding.why)}</p>{tried}</article>'
 
 
 def _pre(content: str) -> str:
@@ -139,15 +138,7 @@ def _curves(facts: Facts) -> tuple[str, list[dict[str, Any]], str]:
         '<div class="chart"></div></figure>'
         for chart in drawn
     )
-    choices = "".join(
-        f'<option value="{share}">{name}</option>'
-        for share, name in (
-            (0, "the whole run"),
-            (0.5, "its second half"),
-            (0.75, "its last quarter"),
-            (0.9, "its last tenth"),
-        )
-    )
+    choices = "".join(f'<option value="{share}">{name}</option>' for share, name in RANGES.items())
     return (
         f'<p><label for="range">Show</label> <select id="range">{choices}</select> '
         "<small>Drag a chart to move in it, turn the wheel with Ctrl held down to zoom, double-click to go back; hover "

@@ -23,10 +23,11 @@ def write_report(folder: RunFolder) -> Path:
     return folder.report_file
 
 
-def report_or_say_why(folder: RunFolder, warn: Callable[[str], None]) -> None:
-    """The same at the end of a run, which never fails because of its report."""
+def report_or_say_why(folder: RunFolder, warn: Callable[[str], None]) -> Path | None:
+    """The same at the end of a run, which never fails because of its report; None where there is none."""
     try:
-        write_report(folder)
+        return write_report(folder)
     except Exception as error:  # whatever it is, the run is worth more
         reason = " ".join(str(error).split())
         warn(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {folder.path}`")
+        return None

@@ -62,6 +62,8 @@ class JobProcess:
 
 def heed_parent() -> None:
     """In the job's process: take the closing of standard input for a Ctrl-C."""
+    # A shell's background jobs are born ignoring it, and so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def watch() -> None:
         # Not through sys.stdin, whose lock the interpreter wants at its end.

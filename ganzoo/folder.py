@@ -7,6 +7,7 @@ scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
 checkpoints/      see ganzoo.checkpoint
+plugins/          copies of the single-file plugins it uses, where it uses any
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class RunFolder:
         self.provenance_file = path / "provenance.json"
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
+        self.plugins = path / "plugins"
 
     @classmethod
     def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:

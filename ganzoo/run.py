@@ -27,6 +27,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
+from ganzoo.plugin_files import check_plugins, keep_plugins, missing_plugins
 from ganzoo.provenance import provenance
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import resolve
@@ -53,6 +54,7 @@ def start(
     if source is not None:
         loop.load_weights(source)
     folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
+    keep_plugins(registry, config, folder)
     return _train(registry, config, display, folder, loop)
 
 
@@ -60,6 +62,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     """Go on exactly where the newest checkpoint stands; a run that is finished is only scored again."""
     folder = RunFolder.open(path)
     config = load_config(registry, folder)
+    check_plugins(registry, folder)
     device, pictures = _prepare(registry, config, display)
     known = _known_fingerprint(folder)
     if known and known != pictures.fingerprint:
@@ -86,15 +89,19 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a run's checkpoint anew, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing."""
     folder = RunFolder.open(path)
-    config = resolve(registry, None, folder.config_file, settings)
+    config = load_config(registry, folder, settings)
     device = pick_device(config.values.loop.device)
     generator = load_generator(registry, path, checkpoint, device)
     return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
 
 
-def load_config(registry: Registry, folder: RunFolder) -> Config:
-    """The configuration a run was started with."""
-    return resolve(registry, None, folder.config_file)
+def load_config(registry: Registry, folder: RunFolder, settings: tuple[str, ...] = ()) -> Config:
+    """The configuration a run was started with, and settings on top of it. Raises GanzooError, which says where the
+    plugin files are that the run was started with."""
+    try:
+        return resolve(registry, None, folder.config_file, settings)
+    except GanzooError as error:
+        raise GanzooError(f"{error}{missing_plugins(registry, folder)}") from error
 
 
 def load_generator(registry: Registry, path: Path, checkpoint: str, device: torch.device) -> Generator:

@@ -9,6 +9,7 @@ samples/          grids from fixed latents
 verdicts/         what the discriminator said of them, see ganzoo.snapshot
 report.html       see ganzoo.report
 checkpoints/      see ganzoo.checkpoint
+plugins/          copies of the single-file plugins it uses, where it uses any
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class RunFolder:
         self.verdicts = path / "verdicts"
         self.report_file = path / "report.html"
         self.checkpoints = path / "checkpoints"
+        self.plugins = path / "plugins"
 
     @classmethod
     def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:

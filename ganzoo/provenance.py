@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 
 import ganzoo
 from ganzoo.config import Config
+from ganzoo.entries import Entry
 from ganzoo.needs import needs_of, write_needs
 from ganzoo.registry import Registry
 
@@ -21,10 +23,8 @@ PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safeten
 
 def provenance(config: Config, registry: Registry, device: torch.device, fingerprint: str) -> dict[str, Any]:
     """What ``provenance.json`` holds."""
-    recipe = config.recipe
-    owners = [registry.owner(entry) for entry in (*recipe.parts, config.dataset)]
     return {
-        "recipe": str(recipe),
+        "recipe": str(config.recipe),
         "seed": config.values.seed,
         "data": {"name": config.values.data.name, "split": config.values.data.split, "fingerprint": fingerprint},
         "device": describe_device(device),
@@ -32,10 +32,20 @@ def provenance(config: Config, registry: Registry, device: torch.device, fingerp
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": {name: _version(name) for name in PACKAGES},
-        "plugins": {owner.distribution: owner.version for owner in owners},
+        "plugins": versions_used(config, registry),
         "needs": write_needs(needs_of(config, registry)),
         "git_commit": _git_commit(),
     }
+
+
+def versions_used(config: Config, registry: Registry) -> dict[str, str]:
+    """Version of each distribution that a configuration has a part of; of a single file its digest."""
+    return versions_of(registry, (*config.recipe.parts, config.dataset))
+
+
+def versions_of(registry: Registry, entries: Iterable[Entry]) -> dict[str, str]:
+    """Version of each distribution that these come from."""
+    return {owner.distribution: owner.version for owner in map(registry.owner, entries)}
 
 
 def describe_device(device: torch.device) -> str:

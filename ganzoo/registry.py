@@ -227,6 +227,11 @@ class Registry:
         entries = [entry for cls in KINDS for entry in self.entries[cls.kind].values() if entry.short == name]
         return entries or [entry for cls in KINDS if (entry := self.lookup(cls, name)) is not None]
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """The single files among the plugins, by their names."""
+        return {report.file.name: report.file for report in self.plugins if report.file and not report.error}
+
     def owner(self, entry: Entry) -> PluginReport:
         """Which plugin registered this entry."""
         return self.owners[entry.kind, entry.name]

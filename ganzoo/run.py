@@ -29,6 +29,7 @@ from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
 from ganzoo.needs import check_needs, needs_of
+from ganzoo.plugin_files import check_plugins, keep_plugins, missing_plugins
 from ganzoo.provenance import provenance
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import resolve
@@ -55,6 +56,7 @@ def start(
     if source is not None:
         loop.load_weights(source)
     folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
+    keep_plugins(registry, config, folder)
     return _train(registry, config, display, folder, loop)
 
 
@@ -62,6 +64,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     """Go on exactly where the newest checkpoint stands; a run that is finished is only scored again."""
     folder = RunFolder.open(path)
     config = load_config(registry, folder, warn=display.warn, scoring=True)
+    check_plugins(registry, folder)
     device, pictures = _prepare(registry, config, display)
     known = _known_fingerprint(folder)
     if known and known != pictures.fingerprint:
@@ -105,14 +108,20 @@ def load_config(
     """The configuration a run was started with, changed by ``settings``.
 
     Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics'
-    are needed for ``scoring`` alone. ``warn`` is told of plugins in other versions.
+    are needed for ``scoring`` alone. It says where the plugin files are that the run was started with. ``warn`` is told
+    of plugins in other versions.
     """
-    needs = folder.needs()
-    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, str(folder.path), warn)
-    config = resolve(registry, None, folder.config_file, settings)
-    if scoring:
-        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
-        check_needs(scored, registry, str(folder.path))
+    try:
+        needs = folder.needs()
+        check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, str(folder.path), warn)
+        config = resolve(registry, None, folder.config_file, settings)
+        if scoring:
+            scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
+            check_needs(scored, registry, str(folder.path))
+    except GanzooError as error:
+        if files := missing_plugins(registry, folder):
+            raise GanzooError(f"{error}{files}") from error
+        raise
     return config
 
 

@@ -3,6 +3,9 @@
 ``GANZOO_PLUGINS``      names of the distributions to load beside ganzoo's own, by commas; empty: none of them
 ``GANZOO_PLUGIN_FILES`` files to load as well, as the command line's ``--plugin`` names them
 ``GANZOO_PLUGINS_DIR``  a folder whose ``*.py`` files are loaded as well
+
+A file is one plugin, loaded as a module of its own name. It may hold registration and classes together: who names it
+pays for its imports.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import ModuleSpec
@@ -67,16 +71,35 @@ def file_source(path: Path, *, asked_for: bool = False) -> Source:
     return Source(partial(load_file, path), path.stem, path.name, f"sha256:{digest}", path, asked_for)
 
 
+@contextmanager
+def also_named(files: Iterable[str]) -> Iterator[None]:
+    """Name files in the environment for a while, for this process and those it starts. Raises GanzooError."""
+    before, paths = os.environ.get(FILES), [str(Path(file).expanduser().absolute()) for file in files]
+    for path in paths:
+        if os.pathsep in path:
+            raise GanzooError(f"the plugin file {path} has {os.pathsep!r} in its path; move it")
+    if paths:
+        os.environ[FILES] = os.pathsep.join([*filter(None, [before]), *paths])
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[FILES] = before
+        elif paths:
+            del os.environ[FILES]
+
+
 def load_file(path: Path) -> ModuleType:
     """The file as a module of its own name, so that its import strings work: ``"NAME:Class"``."""
     if path.suffix != ".py" or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", path.stem):
         raise ImportError("its name must be NAME.py, NAME of letters, digits, '_' and '-'")
     known = sys.modules.get(path.stem)
-    spec = known.__spec__ if known else importlib.util.find_spec(path.stem)
-    if (known or spec) and not _is_at(path, spec):
-        raise ImportError(f"a module named {path.stem!r} is there already; rename {path.name}")
-    if known:
+    if known is not None and _origin(known.__spec__) == path:
         return known
+    found = importlib.util.find_spec(path.stem) if known is None else None
+    # One in the current folder is no other module: the file itself, or what this one is a copy of.
+    if known is not None or (found is not None and _origin(found).parent not in (path.parent, Path.cwd())):
+        raise ImportError(f"a module named {path.stem!r} is there already; rename {path.name}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
@@ -88,9 +111,9 @@ def load_file(path: Path) -> ModuleType:
     return module
 
 
-def _is_at(path: Path, spec: ModuleSpec | None) -> bool:
-    """Whether a module is that very file, found by another way: the folder may be on the search path."""
-    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path
+def _origin(spec: ModuleSpec | None) -> Path:
+    """The file a module is from; a path that no file has where it is from none."""
+    return Path(spec.origin).resolve() if spec and spec.origin else Path("/none/at/all")
 
 
 def normal(distribution: str) -> str:
@@ -121,7 +144,7 @@ def _folder_files() -> list[Path]:
         return []
     folder = Path(setting).expanduser()
     if not folder.is_dir():
-        raise GanzooError(f"{FOLDER} is {setting}, which is no folder; make it or unset {FOLDER}")
+        raise GanzooError(f"{FOLDER} is {setting}, which is no folder; make it or unset it")
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
 
 

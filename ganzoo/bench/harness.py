@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Harness:
         self.grid, self.registry, self.launcher, self.say = grid, registry, launcher, say
         self.results, self.work = results / grid.name, work / grid.name
         self.cells = cells(grid, registry)
+        self.plugins = {name: path.read_text(encoding="utf-8") for name, path in registry.files.items()}
 
     def run(self, *, keep: int = 3, retry: bool = False) -> list[Record]:
         """Every record of the grid; those that were there stay as they are, failed ones too unless ``retry``.
@@ -86,7 +87,8 @@ class Harness:
         return failed
 
     def _job(self, cell: Cell, budget: dict[str, float | None]) -> Job:
-        return Job("train", self.grid.name, cell, self.work / cell.name, tuple(self.grid.settings), budget)
+        settings = tuple(self.grid.settings)
+        return Job("train", self.grid.name, cell, self.work / cell.name, settings, budget, self.plugins)
 
     def _budgets(self, missing: list[Cell]) -> dict[str, dict[str, float | None]]:
         """kimg of each combination. A measured one is written down at once and never measured again, so that a grid
@@ -97,7 +99,7 @@ class Harness:
         known: dict[str, Any] = json.loads(self._notes.read_text())["budgets"]
         unknown = {cell.combination: cell for cell in missing if cell.combination not in known}
         jobs = [
-            Job("calibrate", self.grid.name, cell, self.work / f"{name}--speed", tuple(self.grid.settings))
+            replace(self._job(cell, {}), purpose="calibrate", folder=self.work / f"{name}--speed")
             for name, cell in unknown.items()
         ]
         for job, reason in self.launcher.run(jobs, alone=True):

@@ -21,6 +21,8 @@ class Job:
     """``purpose`` "train" leaves a record, samples and weights in ``folder``; "calibrate" leaves the speed.
 
     budget: what the record says of it. settings: the configuration beside recipe, data, seed and kimg.
+    plugins: the text of each plugin that is a single file, by the file's name: a worker may not see the file, and one
+        that is changed meanwhile must not change half of a grid.
     """
 
     purpose: Literal["train", "calibrate"]
@@ -29,6 +31,7 @@ class Job:
     folder: Path
     settings: tuple[str, ...] = ()
     budget: Mapping[str, float | None] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def result(self) -> Path:
@@ -47,6 +50,14 @@ class Job:
         file = self.folder / f"{self.purpose}.job.json"
         write_text(file, json.dumps({**asdict(self), "folder": str(self.folder)}, indent=1) + "\n")
         return file
+
+    def write_plugins(self) -> list[Path]:
+        """Write the plugins that are single files into its folder; the files."""
+        folder = self.folder / "plugins"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self.plugins.items():
+            write_text(folder / name, text)
+        return [folder / name for name in self.plugins]
 
     @classmethod
     def read(cls, file: Path) -> Job:

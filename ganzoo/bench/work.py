@@ -14,6 +14,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +34,7 @@ from ganzoo.device import pick_device
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
-from ganzoo.provenance import describe_device
+from ganzoo.provenance import describe_device, versions_of, versions_used
 from ganzoo.recipe import Recipe, parse_recipe
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
@@ -81,10 +82,18 @@ def calibrate(job: Job, registry: Registry) -> float:
 def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
     run = job.folder / "run"
     config_file = run / "config.yaml"
-    if config_file.is_file() and config_file.read_text() == config.to_yaml():
+    if config_file.is_file() and config_file.read_text() == config.to_yaml() and not _changed(registry, config, run):
         return resume(registry, run, display)
     shutil.rmtree(run, ignore_errors=True)
     return start(registry, config, display, out=run)
+
+
+def _changed(registry: Registry, config: Config, run: Path) -> bool:
+    """Whether a plugin is another version than the run was begun with: its row would be half of each."""
+    with suppress(OSError, ValueError, KeyError):
+        known = json.loads((run / "provenance.json").read_text())["plugins"]
+        return bool(known != versions_used(config, registry))
+    return True
 
 
 def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> Record:
@@ -136,7 +145,6 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
 
 def failed_record(job: Job, registry: Registry, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
     """A row that says why there is nothing to show."""
-    owners = [registry.owner(entry) for entry in recipe.parts]
     log = read_jsonl(job.folder / "run" / "log.jsonl")
     last = log[-1] if log else {}
     return _described(
@@ -153,7 +161,7 @@ def failed_record(job: Job, registry: Registry, recipe: Recipe, reason: str, con
         cost=None,
         parameters={},
         versions={"ganzoo": version("ganzoo"), "torch": torch.__version__},
-        plugins={owner.distribution: owner.version for owner in owners},
+        plugins=versions_of(registry, recipe.parts),
         git_commit=None,
         weights=None,
         curve=[],
@@ -185,10 +193,14 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
             calibrated_pictures_per_second=job.budget.get("calibrated_pictures_per_second"),
         ),
         hardware=hardware(config, job.folder),
-        command=shlex.join(["ganzoo", "run", str(recipe), *settings]),
+        command=shlex.join(["ganzoo", "run", str(recipe), *settings, *_plugin_options(job, rest["plugins"])]),
         config=content,
         **rest,
     )
+
+
+def _plugin_options(job: Job, used: Mapping[str, str]) -> list[str]:
+    return [part for name in job.plugins if name in used for part in ("--plugin", name)]
 
 
 def hardware(config: Config | None, folder: Path) -> Hardware:
@@ -240,7 +252,8 @@ def main(file: str) -> int:
     job = Job.read(Path(file))
     with (job.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a lost worker's process may still be writing its last checkpoint
-        return 0 if perform(job, Registry.load(), Display(Console())) else STOPPED
+        registry = Registry.load(files=job.write_plugins())
+        return 0 if perform(job, registry, Display(Console())) else STOPPED
 
 
 if __name__ == "__main__":

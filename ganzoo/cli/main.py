@@ -14,6 +14,7 @@ import typer
 from ganzoo import __version__
 from ganzoo.cli import bench, explain, export, plugins, report, training, zoo
 from ganzoo.errors import GanzooError
+from ganzoo.sources import also_named
 
 app = typer.Typer(
     name="ganzoo",
@@ -21,7 +22,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="--version prints the version; --debug, anywhere on the line, shows tracebacks.",
+    epilog="--version prints the version. Anywhere on the line, --plugin FILE.py loads a plugin from a file, and again "
+    "for each further file; --debug shows tracebacks.",
 )
 app.command("run")(training.run)
 app.command("resume")(training.resume)
@@ -50,7 +52,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         typer.echo(f"ganzoo {__version__}")
         sys.exit(0)
     try:
-        code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
+        arguments, files = _take(arguments, "--plugin")
+        with also_named(files):
+            code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
         if debug:
             raise
@@ -58,6 +62,21 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _take(arguments: list[str], option: str) -> tuple[list[str], list[str]]:
+    """The arguments without an option that every command has, and its values."""
+    left, values, waiting = [], [], iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.partition("=")
+        if name != option:
+            left.append(argument)
+            continue
+        value = value if equals else next(waiting, "")
+        if not value or (not equals and value.startswith("-")):
+            raise GanzooError(f"{option} wants a file, for example {option} my_loss.py")
+        values.append(value)
+    return left, values
 
 
 def _report(error: Any) -> int:

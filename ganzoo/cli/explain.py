@@ -28,7 +28,7 @@ def explain(
         Path | None, typer.Option(metavar="FILE", help="Write the diagram alone.", show_default=False)
     ] = None,
 ) -> None:
-    """Draw and explain a whole combination: networks, losses, who learns from whom."""
+    """Draw a whole combination and explain its every part."""
     for file in (html, svg):
         if file is not None and file.is_dir():
             raise GanzooError(f"{file} is a folder; name a file to write")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ganzoo.explain.svg import text
 from ganzoo.explain.system import Curve
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 300.0, 170.0, 44.0, 34.0, 10.0, 52.0
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 300.0, 170.0, 50.0, 34.0, 10.0, 52.0
 
 
 def chart(curves: Sequence[Curve], title: str) -> str:
@@ -32,7 +32,7 @@ def chart(curves: Sequence[Curve], title: str) -> str:
     for y in (low, high):
         left, at = place(min(xs), y)
         drawn.append(f'<path class="axis" d="M{left:.1f} {at:.1f}H{WIDTH - RIGHT:g}"/>')
-        drawn.append(f'<text class="label" text-anchor="end" x="{left - 6:.1f}" y="{at + 4:.1f}">{y:.3g}</text>')
+        drawn.append(f'<text class="label" text-anchor="end" x="{left - 6:.1f}" y="{at + 4:.1f}">{y:.2g}</text>')
     middle = place(0.0, low)[0]
     drawn.append(f'<text class="label" text-anchor="middle" x="{middle:.1f}" y="{HEIGHT - 4:g}">verdict</text>')
     taken: list[float] = []

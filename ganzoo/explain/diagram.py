@@ -54,7 +54,10 @@ def arrows_of(facts: Facts) -> tuple[Arrow, ...]:
         Arrow("reals", seen, pictures),
     ]
     if recipe.augmentation:
-        found.append(Arrow("augmentation", "discriminator", f"2 × {pictures}", (GENERATOR,)))
+        found += [
+            Arrow("augmentation", "discriminator", pictures, (GENERATOR,), "fake"),
+            Arrow("augmentation", "discriminator", pictures, (), "real"),
+        ]
     found += [
         Arrow("discriminator", "d_fake", logits, (DISCRIMINATOR, GENERATOR)),
         Arrow("discriminator", "d_real", logits, (DISCRIMINATOR,)),

@@ -140,14 +140,13 @@ def _joined(
     wires = []
     for arrow in system.arrows:
         source, target = by_key[arrow.source], by_key[arrow.target]
-        sides = (source.part.side, target.part.side)
-        crosses = set(sides) == {"fake", "real"}
-        here = _port(source, target.part.side, lanes, LEAVES, down)
-        there = _port(target, source.part.side, lanes, ENTERS, down)
+        sides = [side for side in (source.part.side, target.part.side, arrow.side) if side != "both"]
+        carried: Side = sides[0] if sides else "both"
+        here = _port(source, sides[-1] if sides else "both", lanes, LEAVES, down)
+        there = _port(target, carried, lanes, ENTERS, down)
         start = (here, source.y + source.height) if down else (source.x + source.width, here)
         end = (there, target.y) if down else (target.x, there)
-        carried = sides[0] if sides[0] != "both" else sides[1]
-        wires.append(Wire(arrow, start, end, carried, crosses))
+        wires.append(Wire(arrow, start, end, carried, crosses=len(set(sides)) == 2))
     return Drawing(width, height, tuple(boxes), tuple(wires))
 
 

@@ -7,8 +7,12 @@ from importlib.resources import files
 from string import Template
 
 from ganzoo.explain.curve import chart
-from ganzoo.explain.svg import diagram, style, text
+from ganzoo.explain.layout import place_across
+from ganzoo.explain.svg import ACROSS, diagram, style, text
 from ganzoo.explain.system import Line, Section, Setting, System, Update
+
+READABLE = 0.85  # as far as the diagram can be shrunk
+MARGINS = 64  # of the page, in pixels
 
 
 def to_page(system: System) -> str:
@@ -20,6 +24,7 @@ def to_page(system: System) -> str:
         title=text(system.recipe),
         recipe=text(system.recipe).replace("+", "<wbr>+").replace("/", "<wbr>/"),
         summary=text(system.summary),
+        wide=round(place_across(system, ACROSS).width * READABLE) + MARGINS,
         across=diagram(system, across=True),
         down=diagram(system, across=False),
         round="\n".join(f"<li>{text(line)}</li>" for line in system.round),

@@ -34,13 +34,15 @@ class Part:
 class Arrow:
     """From one part to another, with what is handed over (a shape) as its label.
 
-    gradients: the updates whose gradient comes back along it.
+    gradients: the updates whose gradient comes back along it. side: the pictures it carries, between two parts that
+    both see both kinds; elsewhere the parts' sides say it.
     """
 
     source: str
     target: str
     label: str
     gradients: tuple[Learner, ...] = ()
+    side: Side = "both"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,10 @@ def write_run(
         share = step / max(1, steps - 1)
         name = f"kimg{4 * share:010.3f}"
         write_grid(path / f"samples/{name}.png", ((1 - share) * start + share * end).astype(np.uint8))
-        logits = {"d_fake": (rng.normal(size=64) - 4 * (1 - share)).tolist(), "d_real": (rng.normal(size=64) + 2).tolist()}
+        logits = {
+            "d_fake": (rng.normal(size=64) - 4 * (1 - share)).tolist(),
+            "d_real": (rng.normal(size=64) + 2).tolist(),
+        }
         record = {"shown": int(4000 * share), "probability": probability, "zero_is_border": border, **logits}
         if verdicts:
             (path / f"verdicts/{name}.json").write_text(json.dumps(record))

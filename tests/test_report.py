@@ -200,11 +200,16 @@ def test_a_run_never_fails_because_of_its_report(tmp_path):
     assert len(said) == 1 and "no report" in said[0] and "\n" not in said[0]
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_two_hundred_snapshots_stay_under_20_mb(tmp_path, channels):
-    """Of noise, which nothing compresses: 64 pixels in colour would be 30 MB as they are."""
-    write_run(tmp_path, steps=200, size=64 if channels == 3 else 28, channels=channels)
-    assert write_report(RunFolder(tmp_path)).stat().st_size < 20 * 2**20
+def test_two_hundred_snapshots_stay_under_20_mb(tmp_path):
+    """Of noise, which nothing compresses: in colour at 64 pixels it would be 50 MB as it is."""
+    write_run(tmp_path, steps=2, size=64, channels=3)
+    for step in range(1, 199):
+        for folder, end in (("samples", "png"), ("verdicts", "json")):
+            copy = tmp_path / folder / f"kimg{step / 50:010.3f}.{end}"
+            copy.write_bytes((tmp_path / folder / f"kimg000000.000.{end}").read_bytes())
+    page = write_report(RunFolder(tmp_path))
+    assert page.read_text().count('"sheet":"data:image') == 200
+    assert page.stat().st_size < 20 * 2**20
 
 
 def test_a_sheet_is_lossless_until_it_is_too_big():

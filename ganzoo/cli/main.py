@@ -1,4 +1,4 @@
-"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `export`, `list`, `info`, `plugins`.
+"""The command line: `ganzoo run`, `resume`, `eval`, `sample`, `export`, `push`, `list`, `info`, `plugins`.
 
 Nothing here imports torch at the top, so that help and listings answer at once.
 """
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, export, training, zoo
+from ganzoo.cli import bench, export, push, training, zoo
 from ganzoo.errors import GanzooError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("resume")(training.resume)
 app.command("eval")(training.evaluate)
 app.command("sample")(training.sample)
 app.command("export")(export.export)
+app.command("push")(push.push)
 app.command("list")(zoo.list_zoo)
 app.command("info")(zoo.info)
 app.command("plugins")(zoo.plugins)

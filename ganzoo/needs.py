@@ -25,12 +25,22 @@ VERSION = re.compile(r"[0-9][A-Za-z0-9.+_-]*")
 
 @dataclass(frozen=True)
 class Need:
-    """One part of a run, and the distribution and version it came from."""
+    """One part of a run by its short name, and the distribution and version it came from.
+
+    Of a plugin that was a file, distribution is the file's name, and version is the beginning of its SHA-256.
+    """
 
     kind: str
     name: str
     distribution: str
     version: str
+
+    @property
+    def requirement(self) -> str:
+        """What a package index knows it by; empty where it is no distribution, but a file."""
+        if self.version.startswith("sha256:") or not DISTRIBUTION.fullmatch(self.distribution):
+            return ""
+        return f"{self.distribution}=={self.version}" if VERSION.fullmatch(self.version) else self.distribution
 
 
 def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
@@ -39,7 +49,7 @@ def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
     entries: list[Entry] = [*config.recipe.parts, config.dataset]
     entries += [metrics[name] for name in config.values.metrics.names if name in metrics]
     owned = [(entry, registry.owner(entry)) for entry in entries]
-    found = (Need(entry.kind, entry.name, owner.distribution, owner.version) for entry, owner in owned)
+    found = (Need(entry.kind, _short(entry.name), owner.distribution, owner.version) for entry, owner in owned)
     return tuple(dict.fromkeys(found))
 
 
@@ -67,7 +77,7 @@ def check_needs(
     others: dict[str, None] = {}
     for need in needs:
         here = _loaded(need.distribution, registry)
-        owner = next((plugin for plugin in here if (need.kind, need.name) in plugin.registered), None)
+        owner = next((plugin for plugin in here if _has(plugin, need)), None)
         if owner is None:
             missing.setdefault(need.distribution, []).append(need)
         elif owner.version != need.version:
@@ -83,17 +93,27 @@ def _problem(parts: list[Need], registry: Registry) -> str:
     distribution, version = parts[0].distribution, parts[0].version
     here = _loaded(distribution, registry)
     failed = next((plugin for plugin in here if plugin.error), None)
-    pinned = f"{distribution}=={version}" if VERSION.fullmatch(version) else distribution
+    requirement = parts[0].requirement
     if failed:
         fate = f"which failed to load ({failed.error}): mend or reinstall it"
     elif here:
-        fate = f"where {here[0].version} is installed, which has none: pip install {pinned}"
-    elif DISTRIBUTION.fullmatch(distribution):
-        fate = f"which is not installed: pip install {pinned}"
-    else:  # a file, for example
-        fate = "which was not loaded: load it as that run did"
+        fate = f"where {here[0].version} is installed, which has none: pip install {requirement}"
+    elif requirement:
+        fate = f"which is not installed: pip install {requirement}"
+    else:
+        fate = "which was not loaded: name that file with --plugin"
     named = ", ".join(f"the {need.kind} {need.name!r}" for need in parts)
     return f"{named} of {distribution} {version}".rstrip() + f", {fate}"
+
+
+def _has(plugin: PluginReport, need: Need) -> bool:
+    """Whether it registered that part, by whatever name the registry keeps it."""
+    return any((kind, _short(name)) == (need.kind, need.name) for kind, name in plugin.registered)
+
+
+def _short(name: str) -> str:
+    """Without the distribution that stands before a name which several claim."""
+    return name.rpartition(":")[2]
 
 
 def _loaded(distribution: str, registry: Registry) -> list[PluginReport]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
-from strangers import with_stranger
+from strangers import ABSOLUTE, with_stranger
 
 from ganzoo import LossEntry, MetricEntry, run
 from ganzoo.display import Display
@@ -136,6 +137,7 @@ NEED = Need("loss", "absolute", "ganzoo-absolute", "1.0")
         (lambda: with_stranger(LossEntry(name="renamed", summary="", target="x:y"), version="2.0"), NEED,
          "where 2.0 is installed, which has none: pip install ganzoo-absolute==1.0"),
         (lambda: with_stranger(distribution="somebody-else"), NEED, "which is not installed: pip install"),
+        (Registry.load, Need("loss", "own", "own.py", "sha256:0abc"), "which was not loaded: name that file with"),
         (Registry.load, Need("loss", "own", "losses/own.py", ""), "of losses/own.py, which was not loaded"),
         (Registry.load, Need("loss", "own", "own", "\x1b[31m; rm -rf ~"), "which is not installed: pip install own"),
     ],
@@ -159,6 +161,17 @@ def test_all_that_is_missing_is_named_at_once(registry):
         check_needs(parts, registry, "run")
     assert "the loss 'absolute', the penalty 'own' of ganzoo-absolute 1.0" in str(caught.value)
     assert "the dataset 'cats' of cats 3, which is not installed: pip install cats==3" in str(caught.value)
+
+
+def test_a_part_is_known_by_its_short_name_too(tiny):
+    """As a registry keeps it where another distribution claims that name."""
+    registry = with_stranger()
+    entry = replace(ABSOLUTE, name="ganzoo-absolute:absolute")
+    registry.plugins[-1].registered = [("loss", entry.name)]
+    check_needs([NEED], registry, "run")
+    config = resolve(registry, "mlp+absolute", None, tiny("mlp"))
+    registry.owners["loss", entry.name] = registry.plugins[-1]
+    assert NEED in needs_of(replace(config, recipe=replace(config.recipe, loss=entry)), registry)
 
 
 def test_names_are_compared_as_package_indexes_do():

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import os
-import re
 from pathlib import Path
 
 from ganzoo.bench.leaderboard import Group, Report
 from ganzoo.bench.rows import Row
 from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
+from ganzoo.markdown import PLAIN, code, table_row, text_cell
 from ganzoo.textfiles import one_line
-
-PLAIN = re.compile(r"[\w+/.,:=@ -]+")
 
 
 def to_markdown(report: Report, place: Path) -> str:
@@ -28,17 +25,11 @@ def to_markdown(report: Report, place: Path) -> str:
                 note = "; ".join(filter(None, (published.note, figure.note)))
                 texts = (figure.system, _published_fid(figure.fid, figure.deviation), published.protocol,
                          f"{published.origin}{f'. {note}' if note else ''}")  # fmt: skip
-                lines.append(_line([f"*{text_cell(text)}*" for text in texts]))
+                lines.append(table_row([f"*{text_cell(text)}*" for text in texts]))
         lines.append("")
     if report.omitted:
         lines += ["## Warnings", "", *(f"- {text_cell(line)}" for line in report.omitted), ""]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def text_cell(text: str) -> str:
-    """Any text on one line of a table, with nothing in it that Markdown or HTML would read."""
-    flat = html.escape(one_line(text))
-    return re.sub(r"[|`*_\[\]\\~#]", lambda found: f"&#{ord(found[0])};", flat)
 
 
 def _group(group: Group, place: Path) -> list[str]:
@@ -46,15 +37,15 @@ def _group(group: Group, place: Path) -> list[str]:
     names = ["#", "recipe", "FID", "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
              "budget", "hardware", "marks", "samples"]  # fmt: skip
     lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
-    lines += [_line(names), _line(["---"] * len(names))]
+    lines += [table_row(names), table_row(["---"] * len(names))]
     front = group.front
     for row in group.rows:
         rank = group.rank(row)
         marks = [*row.marks, *(["on the Pareto front"] if row in front else [])]
         if not row.done:
             marks.insert(0, f"failed: {row.reason}")
-        lines.append(_line([
-            str(rank or NONE), _code(row.first.recipe), measured(row.fid), seeds(row.fid).split(" ")[0],
+        lines.append(table_row([
+            str(rank or NONE), code(row.first.recipe), measured(row.fid), seeds(row.fid).split(" ")[0],
             *(column.text(row) for column in (*scores, *COSTS)),
             text_cell(row.budget), text_cell(row.hardware), "; ".join(map(text_cell, marks)), _samples(row, place),
         ]))  # fmt: skip
@@ -63,7 +54,7 @@ def _group(group: Group, place: Path) -> list[str]:
         for figure in published.figures:
             source = f"*{text_cell('. '.join(filter(None, (published.origin, figure.note))))}*"
             fid = _published_fid(figure.fid, figure.deviation)
-            lines.append(_line(["*published*", f"*{text_cell(figure.system)}*", f"*{fid}*", *blank, source, ""]))
+            lines.append(table_row(["*published*", f"*{text_cell(figure.system)}*", f"*{fid}*", *blank, source, ""]))
     told = [f"*{text_cell(p.origin)}*: {text_cell(p.note)}." for p in group.published if p.note]
     lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", ""]
     lines += [f"    {one_line(row.first.command)}" for row in group.rows]
@@ -80,11 +71,3 @@ def _samples(row: Row, place: Path) -> str:
     file, record = row.samples
     link = Path(os.path.relpath(file.parent / str(record.samples), place)).as_posix()
     return f"[grid]({link.replace(' ', '%20')})" if PLAIN.fullmatch(link) else ""
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if PLAIN.fullmatch(text) else text_cell(text)
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli.training import CheckpointOption, RunArgument, warn
+from ganzoo.cli.training import CheckpointOption, SourceArgument, default_place, warn
 
 
 def export(
-    run: RunArgument,
+    run: SourceArgument,
     form: Annotated[
         str, typer.Option("--format", metavar="onnx|torch", help="ONNX, or a program of torch.export.")
     ] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="The file. [default: RUN/generator.onnx or .pt2]", show_default=False)
+        Path | None, typer.Option(help="The file. [default: generator.onnx or .pt2 in RUN]", show_default=False)
     ] = None,
     checkpoint: CheckpointOption = "latest",
 ) -> None:
@@ -24,12 +24,14 @@ def export(
     import torch
 
     from ganzoo.export import SUFFIXES, check_format, example_inputs, export_generator
+    from ganzoo.hub import fetch
     from ganzoo.registry import Registry
     from ganzoo.run import load_generator
 
     check_format(form)
-    generator = load_generator(Registry.load(), run, checkpoint, torch.device("cpu"), warn)
-    file = out or run / f"generator{SUFFIXES[form]}"
+    folder = fetch(run)
+    generator = load_generator(Registry.load(), folder, checkpoint, torch.device("cpu"), warn)
+    file = out or default_place(run, folder) / f"generator{SUFFIXES[form]}"
     difference = export_generator(generator, form, file)
     picture, inputs = generator.picture, example_inputs(generator, 2, 1.0)
     for name, value in inputs.items():

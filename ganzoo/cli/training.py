@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ganzoo.run import Outcome
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's folder, or hf://OWNER/NAME.", show_default=False)
+]
 CheckpointOption = Annotated[str, typer.Option(help="latest, best (by FID) or a checkpoint's name.")]
 
 
@@ -71,7 +74,7 @@ def resume(run: RunArgument) -> None:
 
 
 def evaluate(
-    run: RunArgument,
+    run: SourceArgument,
     metrics: Annotated[
         str | None, typer.Option(help="Comma-separated, e.g. fid,kid,prc. [default: the run's]", show_default=False)
     ] = None,
@@ -90,6 +93,7 @@ def evaluate(
 ) -> None:
     """Score a run anew, with its protocol beside the figures."""
     from ganzoo.display import make_display
+    from ganzoo.hub import fetch
     from ganzoo.registry import Registry
     from ganzoo.run import evaluate
 
@@ -102,17 +106,17 @@ def evaluate(
     }
     settings = tuple(f"metrics.{name}={value}" for name, value in options.items() if value is not None)
     result = evaluate(
-        Registry.load(), run, make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
+        Registry.load(), fetch(run), make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
     )
     typer.echo(json.dumps(result, indent=2))
 
 
 def sample(
-    run: RunArgument,
+    run: SourceArgument,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A .png for a grid, else a folder of single PNGs. [default: RUN/sample.png]", show_default=False
+            help="A .png for a grid, else a folder of single PNGs. [default: sample.png in RUN]", show_default=False
         ),
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", help="How many pictures.")] = 64,
@@ -127,14 +131,16 @@ def sample(
     import torch
 
     from ganzoo.device import pick_device
+    from ganzoo.hub import fetch
     from ganzoo.registry import Registry
     from ganzoo.run import load_generator
     from ganzoo.sampling import grid, save_picture
     from ganzoo.sampling import sample as draw
 
-    generator = load_generator(Registry.load(), run, checkpoint, pick_device("auto"), warn)
+    folder = fetch(run)
+    generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"), warn)
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
-    out = out or run / "sample.png"
+    out = out or default_place(run, folder) / "sample.png"
     if out.suffix.lower() == ".png":
         pictures = torch.cat(list(chunks))
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -153,6 +159,13 @@ def sample(
             )
             number += 1
     typer.echo(f"{count} pictures: {out}")
+
+
+def default_place(run: str, folder: Path) -> Path:
+    """Where what is made of a run goes: into its folder, or for one on the hub, whose folder is a cache, here."""
+    from ganzoo.hub import is_address
+
+    return Path() if is_address(run) else folder
 
 
 def warn(message: str) -> None:

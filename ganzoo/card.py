@@ -1,0 +1,131 @@
+"""The model card of a published run: what it makes, its score under which protocol, how to use and to repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+import ganzoo
+from ganzoo.config import Config
+from ganzoo.entries import PictureSpec
+from ganzoo.markdown import code, table, text_cell
+from ganzoo.needs import Need
+from ganzoo.repeat import public_name
+from ganzoo.textfiles import one_line
+
+ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
+COLUMNS = 8  # of the grid of samples, which has as many rows
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card tells. ``score`` has ``values`` and ``protocol``, or is empty; ``origin`` is the provenance."""
+
+    address: str
+    config: Config
+    picture: PictureSpec
+    shown: int
+    needs: tuple[Need, ...]
+    score: Mapping[str, Any]
+    origin: Mapping[str, Any]
+    repeat: str
+    samples: str
+
+    @property
+    def budget(self) -> int:
+        """Pictures the run was to be shown."""
+        return math.ceil(self.config.values.loop.kimg * 1000)
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader must know before the figures, one sentence each."""
+        found = []
+        if self.shown < self.budget:
+            found.append(f"Unfinished: trained on {self.shown / 1000:g} of {self.budget / 1000:g} kimg.")
+        if not self.score:
+            found.append("Not scored.")
+        elif self.score["protocol"].get("demonstration"):
+            found.append("Scored against the pictures it was trained on: a demonstration, not to be compared.")
+        return found
+
+
+def write_card(facts: Facts) -> str:
+    """The whole README.md, front matter first."""
+    recipe, data = facts.config.recipe, public_name(facts.config.values.data.name)
+    front = {
+        "library_name": "ganzoo",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": list(dict.fromkeys(["gan", "ganzoo", *(one_line(part.name) for part in recipe.parts)])),
+    }
+    size, channels = facts.picture.size, {1: "grey", 3: "colour"}[facts.picture.channels]
+    lines = [
+        "---",
+        yaml.safe_dump(front, sort_keys=False).rstrip(),
+        "---",
+        "",
+        f"# {text_cell(facts.address.rpartition('/')[2])}",
+        "",
+        f"A GAN that makes pictures like those of {code(data)}, {size}x{size} pixels, {channels}. "
+        f"It is {code(str(recipe))} of ganzoo, trained for {facts.shown / 1000:g} kimg (thousands of pictures shown).",
+        "",
+        *(f"**{text_cell(caveat)}**\n" for caveat in facts.caveats),
+        f"![{COLUMNS**2} pictures, none chosen]({facts.samples})",
+        "",
+        "These pictures again, or others with another seed:",
+        "",
+        f"    {_install(facts.needs)}",
+        f"    ganzoo sample {facts.address} -n {COLUMNS**2} --seed 0 --out samples.png",
+        "",
+        *_score(facts.score),
+        *_training(facts),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _score(score: Mapping[str, Any]) -> Iterator[str]:
+    yield from ("## Score", "")
+    if not score:
+        yield from ("None was taken.", "")
+        return
+    yield from table(["score", "value"], ([code(name), f"{value:.6g}"] for name, value in score["values"].items()))
+    yield from ("", "Comparable only with scores under the same protocol:", "")
+    yield from table(["protocol", ""], ([_words(name), _value(value)] for name, value in score["protocol"].items()))
+    yield ""
+
+
+def _training(facts: Facts) -> Iterator[str]:
+    yield from ("## Training", "", f"    {one_line(facts.repeat)}", "")
+    entries = (*facts.config.recipe.parts, facts.config.dataset)
+    papers = {(entry.kind, entry.name.rpartition(":")[2]): entry.paper for entry in entries}
+    rows = (
+        [need.kind, code(need.name), text_cell(f"{need.distribution} {need.version}"),
+         text_cell(papers.get((need.kind, need.name), ""))]
+        for need in facts.needs
+    )  # fmt: skip
+    yield from table(["part", "name", "from", "paper"], rows)
+    origin = {name: value for name, value in facts.origin.items() if name in ORIGIN and value is not None}
+    if origin:
+        yield ""
+        yield from table(["origin", ""], ([_words(name), _value(value)] for name, value in origin.items()))
+
+
+def _words(name: str) -> str:
+    return text_cell(name.replace("_", " "))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{text_cell(str(name))}: {_value(inner)}" for name, inner in value.items()) or "none"
+    return text_cell(value if isinstance(value, str) else json.dumps(value))
+
+
+def _install(needs: tuple[Need, ...]) -> str:
+    named = {"ganzoo": f"ganzoo=={ganzoo.__version__}"}
+    named |= {need.distribution: need.requirement for need in needs if need.requirement}
+    return shlex.join(["pip", "install", *named.values()])

@@ -1,0 +1,102 @@
+"""Runs on the Hugging Face hub, through ``huggingface_hub``: its endpoint, its token, its cache.
+
+An address is ``hf://OWNER/NAME``, with ``@REVISION`` where it is not the newest. What is read of one is safetensors,
+JSON and YAML; nothing of it is executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo import __version__
+from ganzoo.errors import GanzooError
+from ganzoo.textfiles import one_line
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+SCHEME = "hf://"
+REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+READ = ["config.yaml", "checkpoints/*/meta.json", "checkpoints/*/ema.safetensors"]
+LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+
+
+def check_repository(name: str) -> None:
+    """Raises GanzooError where it is not OWNER/NAME."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        if not REPOSITORY.fullmatch(name):
+            raise HFValidationError
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise GanzooError(f"{name!r} is not OWNER/NAME, for example alice/garments") from error
+
+
+def is_address(run: str) -> bool:
+    """Whether a run lies on the hub."""
+    return run.startswith(SCHEME)
+
+
+def fetch(run: str) -> Path:
+    """A run's folder; one on the hub is downloaded first, into huggingface_hub's cache. Raises GanzooError."""
+    if not is_address(run):
+        return Path(run)
+    name, at, revision = run.removeprefix(SCHEME).partition("@")
+    check_repository(name)
+    if at and not revision:
+        raise GanzooError(f"{run}: no revision after the @; leave the @ out for the newest")
+    with _explained(run):
+        place = Path(_api().snapshot_download(name, revision=revision or None, allow_patterns=READ))
+    if not (place / "config.yaml").is_file():
+        raise GanzooError(f"{run} is not a run of ganzoo: there is no config.yaml in it")
+    return place
+
+
+def upload(folder: Path, name: str, message: str, private: bool) -> str:
+    """Make ``folder`` the content of the repository OWNER/NAME, which is made where there is none; its URL.
+
+    Checkpoints of an earlier run go. Raises GanzooError where the hub cannot be reached or refuses.
+    """
+    check_repository(name)
+    api = _api()
+    with _explained(f"{SCHEME}{name}"):
+        url = api.create_repo(name, private=private or None, exist_ok=True)
+        api.upload_folder(repo_id=name, folder_path=folder, commit_message=message, delete_patterns=["checkpoints/*"])
+    return str(url)
+
+
+def _api() -> HfApi:
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="ganzoo", library_version=__version__)
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Its errors, of several libraries under it and in many lines, as one line."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.RevisionNotFoundError as error:
+        raise GanzooError(f"{what}: there is no such revision") from error
+    except errors.GatedRepoError as error:
+        raise GanzooError(f"{what} is open to those alone whom its owner lets in; ask there, then {LOG_IN}") from error
+    except errors.RepositoryNotFoundError as error:
+        raise GanzooError(f"{what}: there is no such repository, or you may not see it; {LOG_IN}") from error
+    except Exception as error:
+        status = _status(error)
+        if status in (401, 403):
+            raise GanzooError(f"{what}: the hub does not let you ({status}); {LOG_IN}") from error
+        reason = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
+        raise GanzooError(f"{what}: the hub was not reached, or refused: {reason[:300]}") from error
+
+
+def _status(error: Any) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)

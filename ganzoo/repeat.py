@@ -1,0 +1,58 @@
+"""The command that repeats a run: its recipe, and every setting that is not the default of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import PurePath
+from typing import Any
+
+from ganzoo.config import Config
+from ganzoo.errors import GanzooError
+from ganzoo.registry import Registry
+from ganzoo.resolve import read_settings, resolve
+
+
+def public_config(config: Config) -> dict[str, Any]:
+    """The configuration without places on one machine: of ``folder:/home/me/cats``, ``folder:cats`` is left."""
+    content = config.as_dict()
+    content["data"]["name"] = public_name(content["data"]["name"])
+    content["data"]["root"] = content["metrics"]["inception"] = None
+    return content
+
+
+def public_name(data: str) -> str:
+    """A data set's name without the way to it."""
+    kind, colon, location = data.partition(":")
+    path = PurePath(location)
+    return f"{kind}{colon}{path.name if path.is_absolute() or location[:1] in '~.' else location}"
+
+
+def repeat_command(config: Config, registry: Registry) -> str:
+    """What to type for the same run with the same versions; pictures of one's own must lie where it says."""
+    content = public_config(config)
+    data = f"data.name={_text(content['data']['name'])}"
+    default = dict(_leaves(resolve(registry, str(config.recipe), None, [data]).as_dict()))
+    changed = [
+        f"{key}={_text(value)}" for key, value in _leaves(content) if key not in default or value != default[key]
+    ]
+    return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed])
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _text(value: Any) -> str:
+    """A value as it is typed; words without quotes where they are read back as the same word."""
+    if isinstance(value, str):
+        with suppress(GanzooError):
+            if read_settings([f"key={value}"]) == {"key": value}:
+                return value
+    return json.dumps(value)

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from ganzoo.entries import ArchitectureEntry, AugmentationEntry, DatasetEntry, Entry, LossEntry, PenaltyEntry, marks_of
+from ganzoo.entries import (
+    ArchitectureEntry,
+    AugmentationEntry,
+    DatasetEntry,
+    Entry,
+    LauncherEntry,
+    LossEntry,
+    PenaltyEntry,
+    marks_of,
+)
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 
@@ -15,20 +24,22 @@ PLURALS = {"loss": "losses", "penalty": "penalties"}
 
 
 def list_zoo() -> None:
-    """List architectures, losses, penalties, augmentations, data sets and metrics."""
+    """List architectures, losses, penalties, augmentations, data sets, metrics and launchers, and whose each is."""
     registry = Registry.load()
     width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
+    owners = max((len(plugin.distribution) for plugin in registry.plugins), default=0)
     for kind, entries in registry.entries.items():
         typer.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
         for name in sorted(entries):
-            typer.echo(f"  {name:<{width}}  {entries[name].summary}")
+            owner = registry.owner(entries[name]).distribution
+            typer.echo(f"  {name:<{width}}  {owner:<{owners}}  {entries[name].summary}")
     _mention_failures(registry)
 
 
 def info(
     name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. dcgan, wgan-gp, gp, cifar10.", show_default=False)],
 ) -> None:
-    """Explain one part: what it is, paper, parameters."""
+    """Explain one part: what it is, paper, parameters, an example."""
     registry = Registry.load()
     found = registry.find(name)
     if not found:
@@ -57,6 +68,10 @@ def _explain(registry: Registry, entry: Entry) -> None:
         typer.secho("other settings it changes", bold=True)
         for key, value in defaults.items():
             typer.echo(f"  {key}={value}")
+    for loss, settings in getattr(entry, "tuned", {}).items():
+        typer.secho(f"and with {loss}", bold=True)
+        for key, value in settings.items():
+            typer.echo(f"  {key}={value}")
     typer.secho("example", bold=True)
     typer.echo(f"  {_example(registry, entry)}")
 
@@ -75,6 +90,8 @@ def _facts(entry: Entry) -> list[str]:
         facts.append(f"regularises the {entry.network}")
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         facts.append("needs a loss that puts the border between real and fake at 0")
+    if isinstance(entry, (DatasetEntry, LauncherEntry)) and entry.default:
+        facts.append("used where none is named")
     if isinstance(entry, DatasetEntry):
         if entry.picture:
             picture = entry.picture
@@ -98,6 +115,8 @@ def _params(entry: Entry) -> list[tuple[str, type]]:
         found = [(f"penalties.{entry.short.replace('-', '_')}", entry.params)]
     elif isinstance(entry, AugmentationEntry):
         found = [("augmentation", entry.params)]
+    elif isinstance(entry, LauncherEntry):
+        found = [("--launcher-set", entry.params)]
     else:
         found = []
     return [(title, params) for title, params in found if fields(params)]
@@ -112,19 +131,29 @@ def _default(item: Field[Any]) -> Any:
 
 
 def _example(registry: Registry, entry: Entry) -> str:
-    def any_of(kind: str) -> str:
-        return next(iter(registry.entries[kind]), kind.upper())
-
+    """A line that runs as it stands, but for the PATH of pictures of one's own."""
+    architecture = next(iter(registry.entries[ArchitectureEntry.kind]), "ARCH")
+    losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
+    loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")
     if isinstance(entry, ArchitectureEntry):
-        return f"ganzoo run {entry.name}+{any_of('loss')}"
+        return f"ganzoo run {entry.name}+{loss}"
     if isinstance(entry, LossEntry):
-        return f"ganzoo run {any_of('architecture')}+{entry.name}"
+        return f"ganzoo run {architecture}+{entry.name}"
     if isinstance(entry, (PenaltyEntry, AugmentationEntry)):
-        return f"ganzoo run {any_of('architecture')}+{any_of('loss')}+{entry.name}"
+        return f"ganzoo run {architecture}+{loss}+{entry.name}"
     if isinstance(entry, DatasetEntry):
         location = ":PATH" if entry.takes_location else ""
-        return f"ganzoo run {any_of('architecture')}+{any_of('loss')} data.name={entry.name}{location}"
-    return f"ganzoo eval RUN --metrics {entry.name}"
+        return f"ganzoo run {architecture}+{loss} data.name={entry.name}{location}"
+    if isinstance(entry, LauncherEntry):
+        return f"ganzoo bench --arch {architecture} --loss {loss} --kimg 10 --launcher {entry.name}"
+    return f"ganzoo run {architecture}+{loss} 'metrics.names=[{entry.name}]'"
+
+
+def _go_together(loss: LossEntry, entry: Entry) -> bool:
+    """Whether a loss allows an augmentation, and does not bring that penalty by itself."""
+    if isinstance(entry, AugmentationEntry) and entry.reads_border:
+        return loss.zero_is_border
+    return entry.name not in loss.penalties
 
 
 def _did_you_mean(name: str, names: list[str]) -> str:

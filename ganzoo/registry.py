@@ -112,7 +112,7 @@ class Registry:
                 warnings.simplefilter("always")
                 self._manager.register(plugin, name=f"{distribution}:{name}")
             report.warnings = [" ".join(str(warning.message).split()) for warning in caught]
-            self._manager.check_pending()
+            self._refuse_unknown_hooks()
             hooks = sorted(caller.name for caller in self._manager.get_hookcallers(plugin) or ())
             if not hooks:
                 raise TypeError("it has no hook; mark its functions with @ganzoo.hookimpl")
@@ -128,6 +128,18 @@ class Registry:
                     "mend or uninstall it, or unset GANZOO_STRICT to go on without it"
                 ) from error
         return report
+
+    def _refuse_unknown_hooks(self) -> None:
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            unknown = re.search(r"unknown hook '(\w+)'", str(error))
+            if unknown is None:
+                raise
+            known = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "ganzoo_spec")]
+            near = difflib.get_close_matches(unknown[1], known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise TypeError(f"unknown hook {unknown[1]!r}; {hint}") from error
 
     def _collect(self, plugin: Any) -> list[Entry]:
         staged: list[Entry] = []

@@ -1,0 +1,107 @@
+"""Writes ``docs/catalogue.md``, what ganzoo's own distribution registers: ``python docs/make_catalogue.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from ganzoo.entries import (
+    ArchitectureEntry,
+    AugmentationEntry,
+    DatasetEntry,
+    Entry,
+    LossEntry,
+    MetricEntry,
+    PenaltyEntry,
+)
+from ganzoo.registry import Registry
+
+FILE = Path(__file__).with_name("catalogue.md")
+SECTIONS: tuple[tuple[type[Entry], str], ...] = (
+    (ArchitectureEntry, "Architectures"),
+    (LossEntry, "Losses"),
+    (PenaltyEntry, "Penalties"),
+    (AugmentationEntry, "Augmentations"),
+    (DatasetEntry, "Data sets"),
+    (MetricEntry, "Metrics"),
+)
+HEAD = """\
+# Catalogue
+
+Written by `python docs/make_catalogue.py` from what `ganzoo` itself registers. A recipe joins these names:
+`ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION]`. In formulas D and G are the two losses, d_real and d_fake the
+discriminator's logits, E a mean over the batch. `ganzoo info NAME` shows the same of any part that is installed.
+"""
+
+
+def page() -> str:
+    """The whole of ``catalogue.md``."""
+    registry = Registry.load(files=[])
+    parts = [HEAD]
+    for cls, title in SECTIONS:
+        parts.append(f"## {title}\n")
+        own = [entry for entry in registry.entries[cls.kind].values() if registry.owner(entry).distribution == "ganzoo"]
+        parts += ["\n".join(lines(entry)) for entry in sorted(own, key=lambda entry: entry.name)]
+    return "\n".join(parts)
+
+
+def lines(entry: Entry) -> Iterator[str]:
+    """What there is to say of one part."""
+    yield f"### {entry.name}\n"
+    yield f"{entry.summary}{'' if entry.summary.endswith('?') else '.'}\n"
+    yield from (f"- {fact}" for fact in facts(entry))
+    yield ""
+    rows = list(parameters(entry))
+    if rows:
+        yield "| parameter | default | |"
+        yield "| --- | --- | --- |"
+        yield from rows
+        yield ""
+
+
+def facts(entry: Entry) -> Iterator[str]:
+    """Paper, formula, what it needs and changes."""
+    if entry.paper:
+        yield f"Paper: {entry.paper}"
+    if isinstance(entry, (LossEntry, PenaltyEntry)):
+        yield f"Formula: `{entry.formula}`"
+    if isinstance(entry, LossEntry):
+        if entry.discriminator_steps > 1:
+            yield f"{entry.discriminator_steps} discriminator steps for each generator step"
+        if entry.penalties:
+            yield f"Brings: {', '.join(f'`{name}`' for name in entry.penalties)}"
+    if isinstance(entry, (LossEntry, PenaltyEntry)) and entry.needs.per_sample:
+        yield "Needs a discriminator that judges each picture by itself"
+    if isinstance(entry, AugmentationEntry) and entry.reads_border:
+        yield "Needs a loss whose border between real and fake is 0"
+    if isinstance(entry, DatasetEntry):
+        shown = ", a demonstration" if entry.demonstration else ""
+        yield f"Scored against its {entry.reference} pictures{shown}"
+        if entry.licence:
+            yield f"Licence: {entry.licence}"
+    changes: Mapping[str, Any] = getattr(entry, "defaults", {})
+    if changes:
+        yield f"Settings: {', '.join(f'`{key}={value}`' for key, value in changes.items())}"
+    for other, tuned in getattr(entry, "tuned", {}).items():
+        yield f"With `{other}`: {', '.join(f'`{key}={value}`' for key, value in tuned.items())}"
+
+
+def parameters(entry: Entry) -> Iterator[str]:
+    """A row for each, its key as a run takes it."""
+    groups: list[tuple[str, type]] = []
+    if isinstance(entry, ArchitectureEntry):
+        groups = [("generator", entry.generator_params), ("discriminator", entry.discriminator_params)]
+    elif isinstance(entry, (LossEntry, AugmentationEntry)):
+        groups = [(entry.kind, entry.params)]
+    elif isinstance(entry, PenaltyEntry):
+        groups = [(f"penalties.{entry.name.replace('-', '_')}", entry.params)]
+    for group, params in groups:
+        for item in fields(params):
+            default = item.default if item.default_factory is MISSING else item.default_factory()
+            yield f"| `{group}.{item.name}` | {default} | {item.metadata.get('help', '')} |"
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,144 @@
+"""The pages under ``docs/``: every hook is on one, every example works, what is generated is current."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import ganzoo
+from ganzoo import hookspecs
+from ganzoo.registry import REGISTRATION, Registry
+
+DOCS = Path(__file__).parents[1] / "docs"
+HOOKS = [name for name, f in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(f, "ganzoo_spec")]
+EXAMPLES = dict(re.findall(r"^## (\w+)\n.*?```python\n(.*?)```", (DOCS / "hooks.md").read_text(), re.DOTALL | re.M))
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_hook_has_a_section_with_an_example():
+    assert set(EXAMPLES) == set(HOOKS)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_the_example_of_a_hook_implements_it(name, tmp_path, monkeypatch):
+    file = tmp_path / f"example_{name}.py"
+    file.write_text(EXAMPLES[name])
+    module = load(file)
+    registry = Registry(strict=True)
+    report = registry.add(lambda: module, name, "example", "1.0")
+    assert report.hooks == [name]
+    assert [kind for kind, _ in report.registered] == ([REGISTRATION[name]] if name in REGISTRATION else [])
+    (tmp_path / "kimg1").mkdir()
+    arguments = {
+        "config": {"recipe": "dcgan+hinge", "seed": 0},
+        "record": {"kimg": 1.0, "auc": 0.9},
+        "checkpoint": tmp_path / "kimg1",
+        "kimg": 1.0,
+        "score": {},
+    }
+    if name not in REGISTRATION:
+        takes = inspect.signature(getattr(hookspecs, name)).parameters
+        registry.notify(name, pytest.fail, run=tmp_path, **{key: arguments[key] for key in takes if key != "run"})
+        assert any(path.suffix == ".txt" for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["catalogue", "breaking"])
+def test_generated_pages_are_current(name):
+    maker = load(DOCS / f"make_{name}.py")
+    assert maker.page() == maker.FILE.read_text(), f"run: python docs/make_{name}.py"
+
+
+def test_the_catalogue_has_every_part(registry):
+    page = (DOCS / "catalogue.md").read_text()
+    for kind in ("architecture", "loss", "penalty", "augmentation", "dataset", "metric"):
+        for name, entry in registry.entries[kind].items():
+            if registry.owner(entry).distribution == "ganzoo":
+                assert f"### {name}\n" in page
+
+
+def test_ten_ways_to_break_a_plugin():
+    page = (DOCS / "breaking.md").read_text()
+    assert len(re.findall(r"^## ", page, re.M)) == 10
+    assert {int(number) for number in re.findall(r"^\| \[(\d+)\.", page, re.M)} == set(range(1, 11))
+
+
+def test_links_lead_somewhere():
+    for page in DOCS.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A fresh environment, empty but for what this one has, and an empty folder: runs a script there."""
+    venv, folder = tmp_path / "venv", tmp_path / "empty"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin/python"
+    site = next((venv / "lib").glob("python*/site-packages"))
+    source = Path(ganzoo.__file__).parents[1]
+    seen = [sysconfig.get_path("purelib"), str(source), str(source / "plugins"), *filter(None, sys.path)]
+    (site / "outer.pth").write_text("\n".join(dict.fromkeys(seen)) + "\n")
+    for name, line in (("ganzoo", "-m ganzoo"), ("pip", "-m pip")):
+        (venv / "bin" / name).write_text(f'#!/bin/sh\nexec "{python}" {line} "$@"\n')
+        (venv / "bin" / name).chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that it is off: hatchling is here
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider",
+    }
+    environment.pop("PYTHONPATH", None)
+
+    def run(script: str, cwd: Path) -> tuple[int, str, Path]:
+        script = f"{script}\npwd > '{tmp_path}/pwd'\n"
+        done = subprocess.run(
+            ["bash", "-ec", script],
+            cwd=cwd,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        return (
+            done.returncode,
+            done.stdout,
+            Path((tmp_path / "pwd").read_text().strip()) if not done.returncode else cwd,
+        )
+
+    return run, folder
+
+
+def test_the_tutorial_works_to_the_letter(shell):
+    run, here = shell
+    blocks = re.findall(r"(?:^`([\w./]+)`\n)?```(\w+)\n(.*?)```", (DOCS / "tutorial.md").read_text(), re.DOTALL | re.M)
+    assert [kind for _, kind, _ in blocks].count("sh") == 7
+    for (file, kind, content), (_, after, expected) in zip(blocks, [*blocks[1:], ("", "", "")], strict=True):
+        if file:
+            (here / file).write_text(content)
+        elif kind == "sh":
+            code, output, here = run(content, here)
+            expected = expected if after == "text" else ""
+            assert (code != 0) == ("FAILED" in expected), f"{content}\n{output}"
+            for line in expected.splitlines():
+                assert line in output, f"{content}\n{output}"
+    assert (here / "first/score.json").exists()
+    assert '"ganzoo-soft-hinge": "0.1.0"' in (here / "first/provenance.json").read_text()

@@ -79,7 +79,7 @@ def test_they_are_listed_and_explained(ganzoo: Call) -> None:
     listed = ganzoo("list").stdout
     assert all(f"\n  {name} " in listed for name in ("projected", "r3gan", "dcgan"))
     plugins = ganzoo("plugins").stdout
-    assert "ganzoo-tensorboard 0.1.0  tensorboard\n  life-cycle hooks only" in plugins
+    assert "ganzoo-tensorboard 0.1.0  tensorboard\n  hook checkpoint_written\n" in plugins
     assert "failed" not in plugins
     assert "from ganzoo-r3gan 0.1.0" in ganzoo("info", "r3gan").stdout
     assert "marked on the leaderboard: ImageNet features" in ganzoo("info", "projected").stdout

@@ -175,7 +175,7 @@ WAYS = (
     ),
     Way(
         "Half registration",
-        {"__init__.py": LOSS + "    raise RuntimeError('no penalties yet')\n"},
+        {"__init__.py": LOSS + '    raise RuntimeError("no penalties yet")\n'},
         commands=("list",),
     ),
 )

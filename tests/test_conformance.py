@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+from PIL import Image
 from violations import BAD, GOOD, loss, plugin_of
 
 from ganzoo import hookimpl
@@ -18,6 +20,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 from ganzoo.testing import check
 from ganzoo.testing.conformance import CHECKS, Plan, plan
+from ganzoo.testing.tape import MESSAGE, Tape
 from ganzoo.testing.verdict import Result
 
 SLOW = ("trains", "capture_safe")  # looked at by the good plugin and by the ones that fail them
@@ -84,6 +87,55 @@ def test_a_plugin_that_violates_one_check_fails_it_alone(kind, name):
     failed = failures([case.result() for case in cases if case.name == name or case.name not in SLOW])
     assert list(failed) == [f"{kind} {name}"], failed
     assert failed[f"{kind} {name}"] and "\n" not in failed[f"{kind} {name}"]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool(x.sum() > 0),
+        lambda x: float(x[0]),
+        lambda x: x.tolist(),
+        lambda x: x.cpu(),
+        lambda x: x.numpy(),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: x.masked_select(x > 0),
+        lambda x: x.unique(),
+        lambda x: torch.equal(x, x),
+        lambda x: torch.allclose(x, x),
+        lambda x: torch.where(x > 0),
+        lambda x: x.repeat_interleave(x.long()),
+        lambda x: x.index_put((x > 0,), x[1:]),
+    ],
+)
+def test_every_way_to_read_a_value_is_seen_on_a_cpu(read):
+    values = torch.tensor([-1.0, 2.0, 3.0])
+    with pytest.raises(RuntimeError, match=MESSAGE):
+        Tape([])(lambda: read(values))
+
+
+def test_what_stays_on_the_device_is_let_be():
+    values = torch.tensor([-1.0, 2.0, 3.0])
+
+    def work() -> None:
+        values[values > 0] = 0.0
+        values.add_(torch.where(values < 0, 1.0, 2.0)).sort().values.to(torch.float64)
+
+    replay = Tape([])(work)
+    assert values.tolist() == [-1.0, 2.0, 3.0]  # a capture does nothing
+    replay()
+    assert values.tolist() == [0.0, 2.0, 2.0]
+
+
+def test_a_data_set_that_wants_a_location(tmp_path, registry):
+    for number in range(4):
+        Image.new("L", (8, 8), 60 * number).save(tmp_path / f"{number}.png")
+    for location, status in ((str(tmp_path), "passed"), (None, "skipped")):
+        cases = plan("ganzoo", location=location).cases
+        results = [case.result() for case in cases if case.subject.title == "dataset folder"]
+        assert {result.status for result in results} == {status}, results
+    assert "give --location PATH" in results[0].message
 
 
 def test_after_a_failed_import_nothing_else_is_looked_at():

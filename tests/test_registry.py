@@ -6,7 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from ganzoo import LossEntry, PenaltyEntry, hookimpl
+from ganzoo import LossEntry, PenaltyEntry, hookimpl, hookspecs
+from ganzoo.cli.main import main
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry, load_target
@@ -158,3 +159,61 @@ def test_listing_never_imports_torch(arguments):
 
 def test_a_dry_run_imports_nothing_as_slow_as_torch_beside_it():
     imports_none_of(("torchvision", "timm", "torch_fidelity"), ["run", "dcgan+wgan-gp", "--dry-run"])
+
+
+def test_hooks_that_are_to_go_warn_beside_the_plugin_that_has_them(fresh, capsys, monkeypatch):
+    """What a later version's hookspecs would hold, as docs/hooks.md promises it."""
+
+    class Later:
+        @hookspecs.hookspec(warn_on_impl=DeprecationWarning("run_began goes with 0.3; use run_started"))
+        def run_began(self, run):
+            pass
+
+        @hookspecs.hookspec(warn_on_impl_args={"place": DeprecationWarning("place goes with 0.3; use run")})
+        def run_paused(self, run, place):
+            pass
+
+    def run_began(run):
+        pass
+
+    def run_paused(place):
+        pass
+
+    fresh._manager.add_hookspecs(Later)
+    report = fresh.add(lambda: plugin(run_began=run_began, run_paused=run_paused), "old", "old-dist", "1.0")
+    assert report.error == "" and report.hooks == ["run_began", "run_paused"]
+    assert report.warnings == ["run_began goes with 0.3; use run_started", "place goes with 0.3; use run"]
+    monkeypatch.setattr(Registry, "load", lambda *_, **__: fresh)
+    with pytest.raises(SystemExit):
+        main(["plugins"])
+    assert "  run_began goes with 0.3; use run_started\n" in capsys.readouterr().out
+
+
+def test_a_hook_takes_those_arguments_that_it_names(fresh):
+    """So that a hook can get new ones."""
+    seen = []
+
+    def nothing():
+        seen.append("nothing")
+
+    def some(score):
+        seen.append(score)
+
+    def both(score, run):
+        seen.append((run, score))
+
+    for number, function in enumerate((nothing, some, both)):
+        assert not fresh.add(lambda f=function: plugin(run_finished=f), f"p{number}", "d", "1").error
+    assert not fresh.add(lambda: plugin(register_losses=nothing), "p3", "d", "1").error
+    fresh.notify("run_finished", pytest.fail, run="R", score={}, later="an argument of a later version")
+    assert seen == ["nothing", "nothing", {}, ("R", {})]
+
+
+def test_a_misspelt_hook_is_told_its_name(fresh):
+    assert fresh.add(lambda: plugin(run_finnished=watching), "p", "d", "1").error == (
+        "TypeError: unknown hook 'run_finnished'; did you mean run_finished?"
+    )
+    assert (
+        "unknown hook 'paint'; there are register_architectures, "
+        in fresh.add(lambda: plugin(paint=watching), "q", "d", "1").error
+    )

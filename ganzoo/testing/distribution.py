@@ -78,7 +78,7 @@ def names(part: Distribution) -> None:
     """No other distribution registers a name of its own."""
     for entry in part.entries:
         clash = part.registry.clashes.get((entry.kind, entry.short))
-        expect(clash is None, f"{clash}; choose another name")
+        expect(clash is None, f"{clash}, or choose another name")
 
 
 def described(part: Distribution) -> None:

@@ -15,9 +15,13 @@ aten = torch.ops.aten
 HOST_READS = (
     aten._local_scalar_dense.default,
     aten.equal.default,
+    aten.allclose.default,
     aten.nonzero.default,
     aten.masked_select.default,
     aten._unique2.default,
+    aten.unique_dim.default,
+    aten.unique_consecutive.default,
+    aten.bincount.default,
     aten.repeat_interleave.Tensor,
 )
 # What moves a tensor to the host. On a CPU it lies there already, so that no operator shows it.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subprocesses too; before torch is imported
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -8,6 +9,18 @@ if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subproce
 import pytest
 
 from ganzoo.registry import Registry
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium, driven by Playwright; tests that want it are skipped where either is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on the PATH")
+    with playwright.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="session")

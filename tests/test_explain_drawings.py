@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from xml.etree import ElementTree
 
 import pytest
@@ -20,7 +19,6 @@ from ganzoo.resolve import resolve
 
 SMALL = ["generator.width=16", "discriminator.width=16"]
 EVERYTHING = ["mlp+relativistic+r1+diffaug", *SMALL, "penalties.r1.interval=16"]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def explained(registry, recipe, *settings):
@@ -107,36 +105,31 @@ def test_colours_can_be_read():
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1600])
-def test_the_page_in_a_browser(registry, tmp_path, width, scheme):
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if BROWSER is None:
-        pytest.skip("no Chromium on the PATH")
+def test_the_page_in_a_browser(registry, browser, tmp_path, width, scheme):
     (tmp_path / "page.html").write_text(to_page(explained(registry, *EVERYTHING)))
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((tmp_path / "page.html").as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.locator("figure > svg:visible:not(.chart)").count() == 1
-        size = "svg => [...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect().height)"
-        heights = page.locator("figure > svg:visible:not(.chart)").evaluate(size)
-        assert min(h for h in heights if h) >= 10  # still read, however far it was shrunk
-        overflowing = page.locator("figure > svg:visible:not(.chart)").evaluate(
-            "svg => [...svg.querySelectorAll('.part')].filter(g => { const r = g.querySelector('rect').getBBox();"
-            " return [...g.querySelectorAll('text')].some(t => t.getBBox().width + t.getBBox().x > r.x + r.width); })"
-            ".map(g => g.dataset.part)"
-        )
-        assert overflowing == []
-        faint = "() => getComputedStyle([...document.querySelectorAll('.gradient.discriminator')].pop()).opacity"
-        page.keyboard.press("Tab")
-        assert page.evaluate(faint) == "1"
-        page.keyboard.press("ArrowRight")
-        page.keyboard.press("ArrowRight")
-        assert page.locator("#view-generator").is_checked() and page.evaluate(faint) != "1"
-        assert page.locator("text.when-generator:visible").all_text_contents() == ["learns", "frozen"]
-        assert said == [] and all(url.startswith("file:") for url in asked)
-        browser.close()
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("figure > svg:visible:not(.chart)").count() == 1
+    size = "svg => [...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect().height)"
+    heights = page.locator("figure > svg:visible:not(.chart)").evaluate(size)
+    assert min(h for h in heights if h) >= 10  # still read, however far it was shrunk
+    overflowing = page.locator("figure > svg:visible:not(.chart)").evaluate(
+        "svg => [...svg.querySelectorAll('.part')].filter(g => { const r = g.querySelector('rect').getBBox();"
+        " return [...g.querySelectorAll('text')].some(t => t.getBBox().width + t.getBBox().x > r.x + r.width); })"
+        ".map(g => g.dataset.part)"
+    )
+    assert overflowing == []
+    faint = "() => getComputedStyle([...document.querySelectorAll('.gradient.discriminator')].pop()).opacity"
+    page.keyboard.press("Tab")
+    assert page.evaluate(faint) == "1"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#view-generator").is_checked() and page.evaluate(faint) != "1"
+    assert page.locator("text.when-generator:visible").all_text_contents() == ["learns", "frozen"]
+    assert said == [] and all(url.startswith("file:") for url in asked)
+    page.close()

@@ -7,7 +7,6 @@ import re
 
 import pytest
 from report_runs import write_run
-from test_bench_page import CHROMIUM
 
 from ganzoo.folder import RunFolder
 from ganzoo.report.write import write_report
@@ -15,15 +14,6 @@ from ganzoo.report.write import write_report
 EVIL = '"><img src="https://example.com/x.png" onerror="window.evil = 1">'
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on the PATH")
-    with playwright.sync_playwright() as running:
-        yield running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +33,14 @@ def unfinished(tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(chromium):
+def open_page(browser):
     """Opens a page; when the test ends, it must have said nothing and asked nobody."""
     contexts = []
     said: list[str] = []
     asked: set[str] = set()
 
     def opened(file, **options):
-        context = chromium.new_context(**options)
+        context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)

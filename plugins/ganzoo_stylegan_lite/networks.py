@@ -216,10 +216,10 @@ class StyleGANDiscriminator(Discriminator):
         self.mix = EqualConv(last + self.mixes_samples, last, 3, gain=math.sqrt(2))
         self.full = EqualLinear(last * base**2, last, gain=math.sqrt(2))
         self.to_logit = EqualLinear(last, 1)
-        if params.spectral:
+        if params.spectral:  # without the gains of sqrt(2), which would let the logits grow as large as before
             for layer in self.modules():
                 if isinstance(layer, (EqualLinear, EqualConv)):
-                    spectral(layer).scale = layer.gain
+                    spectral(layer).scale = layer.gain / math.sqrt(2)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         # A 1x1 convolution, written so that its result lies channels last, the layout fast for what follows: with one

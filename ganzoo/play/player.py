@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from ganzoo.config import Config
-from ganzoo.recipe import parse_data
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.hub import fetch, is_address
 from ganzoo.interfaces import Generator
 from ganzoo.play.directions import principal_directions
 from ganzoo.play.game import Game, read_game
+from ganzoo.recipe import parse_data
 from ganzoo.registry import Registry
 from ganzoo.run import load_config, load_generator
 

@@ -36,8 +36,8 @@ class Game {
   begin() {
     const { probability, border } = this.run.game;
     find("rule").textContent = probability
-      ? "The percentage is the discriminator's probability that the picture is real; it says real from 50% on."
-      : `This loss defines no probability, so the discriminator's figure is the picture's rank among all ${this.run.game.pictures.length} of the game, 1 the most real; it says real ${border ? "above its border" : "in the upper half"}.`;
+      ? "D is the discriminator, its percentage the probability that the picture is real; from 50% on it says real."
+      : `D is the discriminator. Its loss defines no probability, so its figure is the picture's rank among all ${this.run.game.pictures.length} of the game, 1 the most real; real, it says, is what stands ${border ? "above its border" : "in the upper half"}.`;
     this.hand = [];
     this.now = null;
     this.deal();
@@ -95,15 +95,15 @@ class Game {
       this.now.discriminator += says === real;
       item.className = real ? "real" : "generated";
       const words = button.lastElementChild;
-      const told = this.run.game.probability ? `${Math.round(100 * figure)}%` : `#${figure}`;
+      const told = this.run.game.probability ? `${(100 * figure).toFixed(1)}%` : `#${figure}`;
       const line = (text, right) => {
         const one = document.createElement("span");
-        one.textContent = `${right === undefined ? "" : right ? "✓ " : "✗ "}${text}`;
+        one.textContent = `${right ? "✓" : "✗"} ${text}`;
         return one;
       };
       const truth = document.createElement("strong");
       truth.textContent = real ? "real" : "generated";
-      words.replaceChildren(truth, line(`you`, yours === real), line(`discriminator ${told}`, says === real));
+      words.replaceChildren(truth, line("you", yours === real), line(`D ${told}`, says === real));
       button.ariaLabel = `Picture ${i + 1}: ${real ? "real" : "generated"}; you were ${yours === real ? "right" : "wrong"}, ` +
         `the discriminator (${told}) was ${says === real ? "right" : "wrong"}`;
     });

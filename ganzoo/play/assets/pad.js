@@ -34,8 +34,8 @@ export class Pad {
   }
 
   move(...to) {
-    const [x, y] = to.map((value) => Math.min(this.reach, Math.max(-this.reach, value)));
-    this.chosen(x, y);
+    this.place = to.map((value) => Math.min(this.reach, Math.max(-this.reach, value)));
+    this.chosen(...this.place);
   }
 
   // Puts the ring where these steps along all directions are.

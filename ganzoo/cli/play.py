@@ -13,7 +13,10 @@ from ganzoo.errors import GanzooError
 
 def play(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Runs' folders, or hf://OWNER/NAME.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Runs' folders, hf://OWNER/NAME, or records of ganzoo bench.", show_default=False
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="The page's folder. [default: play in the first RUN]", show_default=False)
@@ -30,11 +33,11 @@ def play(
     if not 0 <= port < 2**16:
         raise GanzooError(f"--port is {port}, must be 0 to {2**16 - 1}")
     from ganzoo.hub import fetch
-    from ganzoo.play.player import load_player
+    from ganzoo.play.player import is_record, load_player
     from ganzoo.play.write import check_place, write_page
     from ganzoo.registry import Registry
 
-    place = out or default_place(runs[0], fetch(runs[0])) / "play"
+    place = out or (Path() if is_record(runs[0]) else default_place(runs[0], fetch(runs[0]))) / "play"
     check_place(place)
     registry = Registry.load()
     page = write_page([load_player(registry, run, checkpoint, warn) for run in runs], place, typer.echo)

@@ -100,8 +100,8 @@ def _player(
 ) -> Player:
     data = config.values.data.name
     about = " · ".join([data, f"{kimg:,.5g} kimg", *([] if fid is None else [f"FID {fid:.2f}"]), name])
-    names = _class_names(registry, data, made.picture.classes)
-    return Player(str(config.recipe), about, made, names, game)
+    names = _class_names(registry, data, generator.picture.classes)
+    return Player(str(config.recipe), about, generator, names, game)
 
 
 def _class_names(registry: Registry, data: str, classes: int) -> tuple[str, ...]:

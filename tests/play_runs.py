@@ -60,7 +60,7 @@ def player(
     recipe: str, generator: Generator, *, played: Game | None = None, about: str = "fashion-10k · 4 kimg"
 ) -> Player:
     names = tuple(f"kind {number}" for number in range(generator.picture.classes))
-    return Player(recipe, about, generator, names, played)
+    return Player(recipe, "some-run", about, generator, names, played)
 
 
 def write_run(path, registry, settings=(), recipe="mlp+minimax", checkpoint=True):

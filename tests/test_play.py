@@ -6,7 +6,9 @@ import json
 import re
 import socket
 import threading
+import webbrowser
 from http.client import HTTPConnection
+from http.server import ThreadingHTTPServer
 
 import pytest
 import torch
@@ -236,3 +238,24 @@ def test_what_cannot_be_played_is_one_line(registry, stub, tmp_path, capsys, mon
     monkeypatch.setattr(ganzoo.export, "NEEDED", ("onnx_is_not_here",))
     code, _, err = call("play", fresh.path, capsys=capsys)
     assert code == 2 and "pip install 'ganzoo[export]'" in err and "--format" not in err
+
+
+def test_the_command_serves_opens_the_browser_and_ends_with_ctrl_c(registry, stub, tmp_path, capsys, monkeypatch):
+    run, asked, opened = write_run(tmp_path / "run", registry), [], []
+
+    def interrupted(server):
+        connection = HTTPConnection(*server.server_address, timeout=10)
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        connection.request("GET", "/")
+        asked.append(connection.getresponse().read())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    code, out, err = call("play", run.path, capsys=capsys)
+    address = re.search(r"^open: (http://127\.0\.0\.1:\d+/) ", out, re.MULTILINE)[1]
+    assert (code, err) == (0, "") and b"ganzoo play" in asked[0]
+    while not opened:
+        pass
+    assert opened == [address]
+    assert call("play", run.path, "--no-open", capsys=capsys)[0] == 0 and len(asked) == 2 and len(opened) == 1

@@ -27,9 +27,13 @@ DIGITS = 5
 
 @dataclass(frozen=True)
 class Player:
-    """``about``: one line. ``class_names``: one for each class, () without. ``game``: None where nothing was kept."""
+    """``folder``: which run it is. ``about``: of it, one line. ``class_names``: one for each class, () without.
+
+    game: None where nothing to play it with was kept.
+    """
 
     recipe: str
+    folder: str
     about: str
     generator: Generator
     class_names: tuple[str, ...]
@@ -41,6 +45,7 @@ class Player:
         directions = principal_directions(generator)
         return {
             "name": self.recipe,
+            "folder": self.folder,
             "about": self.about,
             "latents": generator.latent_dim,
             "size": generator.picture.size,
@@ -101,7 +106,7 @@ def _player(
     data = config.values.data.name
     about = " · ".join([data, f"{kimg:,.5g} kimg", *([] if fid is None else [f"FID {fid:.2f}"]), name])
     names = _class_names(registry, data, generator.picture.classes)
-    return Player(str(config.recipe), about, generator, names, game)
+    return Player(str(config.recipe), name, about, generator, names, game)
 
 
 def _class_names(registry: Registry, data: str, classes: int) -> tuple[str, ...]:

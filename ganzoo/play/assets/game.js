@@ -1,14 +1,15 @@
 // Eight pictures: which are real? The player against the discriminator, whose verdicts the run kept.
+import { scaled } from "./picture.js";
 
 const ROUND = 8;
 const find = (id) => document.getElementById(id);
 
-export function startGame(runs) {
+export function startGame(runs, title) {
   const playable = runs.filter(({ game }) => game);
   find("no-game").hidden = playable.length > 0;
   find("table").hidden = !playable.length;
   if (!playable.length) return;
-  for (const { name, about } of playable) find("game-whose").add(new Option(`${name} (${about})`));
+  for (const run of playable) find("game-whose").add(new Option(title(run)));
   find("game-whose-label").hidden = playable.length === 1;
   const games = playable.map((run) => new Game(run));
   let game;
@@ -65,7 +66,8 @@ class Game {
     const [item, button, picture, words] = ["li", "button", "span", "span"].map((tag) => document.createElement(tag));
     const { columns, pictures } = this.run.game;
     const rows = Math.ceil(pictures.length / columns);
-    picture.className = this.run.size <= 64 ? "picture squares" : "picture";
+    picture.className = "picture";
+    scaled(picture, this.run);
     picture.style.backgroundImage = `url("${this.run.sheet}")`;
     picture.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
     picture.style.backgroundPosition =

@@ -1,6 +1,6 @@
 // Two directions at once: a map of pictures, and a ring on it.
 
-import { toImage } from "./picture.js";
+import { fit, paint } from "./picture.js";
 
 const CELLS = 7; // along each side of the map
 
@@ -51,20 +51,17 @@ export class Pad {
 
   // Fills the map, the upper row first; `at` gives the latents of a place. Stops where that has become stale.
   async draw(generator, at, now, stale) {
-    const { size, name } = generator.run;
-    const key = JSON.stringify([name, this.x, this.y, { ...now, steps: now.steps.with(this.x, 0).with(this.y, 0) }]);
+    const { run } = generator;
+    const key = JSON.stringify([run.model, this.x, this.y, { ...now, steps: now.steps.with(this.x, 0).with(this.y, 0) }]);
     if (key === this.drawn) return;
     this.drawn = "";
-    if (this.canvas.width !== CELLS * size) this.canvas.width = this.canvas.height = CELLS * size;
-    this.canvas.classList.toggle("squares", size <= 64);
+    fit(this.canvas, run, CELLS);
     const value = (i) => ((2 * i + 1) / CELLS - 1) * this.reach;
     for (let row = 0; row < CELLS; row += 1) {
       const places = Array.from({ length: CELLS }, (_, column) => at(value(column), value(CELLS - 1 - row)));
       const pictures = await generator.make(places, now);
       if (stale()) return;
-      pictures.forEach((picture, column) => {
-        this.canvas.getContext("2d").putImageData(toImage(picture, generator.run), column * size, row * size);
-      });
+      pictures.forEach((picture, column) => paint(this.canvas, picture, run, column, row));
     }
     this.drawn = key;
   }

@@ -1,12 +1,12 @@
 // Pictures on canvases, and as files.
 import { GIFEncoder, applyPalette, quantize } from "./vendor/gifenc.js";
 
-const SMOOTH = 64; // pixels of a side, up to which pixels are shown as squares
+const SQUARES = 64; // pixels of a side, up to which each is shown as a square
 const FILE = 256; // pixels of a side at least, in a file
 const GAP = 8;
 
 // (C, H, W) in [-1, 1], rounded as a PNG would store it.
-export function toImage(picture, { size, channels }) {
+function toImage(picture, { size, channels }) {
   const image = new ImageData(size, size);
   for (let i = 0; i < size * size; i += 1) {
     for (let c = 0; c < 3; c += 1) {
@@ -17,15 +17,19 @@ export function toImage(picture, { size, channels }) {
   return image;
 }
 
-export function canvasFor({ size }) {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = size;
-  canvas.classList.toggle("squares", size <= SMOOTH);
+export function scaled(element, { size }) {
+  element.classList.toggle("squares", size <= SQUARES);
+}
+
+// A canvas for one picture of a run, or so many along each side.
+export function fit(canvas, run, cells = 1) {
+  if (canvas.width !== cells * run.size) canvas.width = canvas.height = cells * run.size;
+  scaled(canvas, run);
   return canvas;
 }
 
-export function paint(canvas, picture, run) {
-  canvas.getContext("2d").putImageData(toImage(picture, run), 0, 0);
+export function paint(canvas, picture, run, column = 0, row = 0) {
+  canvas.getContext("2d").putImageData(toImage(picture, run), column * run.size, row * run.size);
 }
 
 // Pictures of several runs side by side, enlarged by whole numbers.
@@ -38,9 +42,9 @@ export function sideBySide(pictures, runs, least = FILE) {
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   pictures.forEach((picture, place) => {
-    const own = canvasFor(runs[place]);
+    const own = fit(document.createElement("canvas"), runs[place]);
     paint(own, picture, runs[place]);
-    context.imageSmoothingEnabled = runs[place].size > SMOOTH;
+    context.imageSmoothingEnabled = runs[place].size > SQUARES;
     context.drawImage(own, place * (height + GAP), 0, height, height);
   });
   return canvas;

@@ -3,7 +3,7 @@ import { startGame } from "./game.js";
 import { Generator } from "./generator.js";
 import { between, fromSeed, moved } from "./latents.js";
 import { Pad } from "./pad.js";
-import { canvasFor, paint, save, sideBySide, toGif, toPng } from "./picture.js";
+import { fit, paint, save, sideBySide, toGif, toPng } from "./picture.js";
 
 const REACH = 4; // of a slider, in standard deviations of a latent
 const PAUSE = 200; // ms without a change, before the small pictures are made
@@ -60,7 +60,7 @@ async function drawSmall() {
     if (stale()) return;
     const places = [-REACH, REACH].map((end) => latents(generator.run, { ...now, steps: now.steps.with(k, end) }));
     const pictures = await generator.make(places, now);
-    [low, high].forEach((canvas, i) => small(canvas, pictures[i], generator.run));
+    [low, high].forEach((canvas, i) => paint(fit(canvas, generator.run), pictures[i], generator.run));
   }
   await pad.draw(generator, (x, y) => latents(generator.run, { ...now, steps: now.steps.with(pad.x, x).with(pad.y, y) }), now, stale);
   if (stale()) return;
@@ -68,18 +68,12 @@ async function drawSmall() {
   main.ariaBusy = "false";
 }
 
-function small(canvas, picture, run) {
-  if (canvas.width !== run.size) canvas.width = canvas.height = run.size;
-  canvas.classList.toggle("squares", run.size <= 64);
-  paint(canvas, picture, run);
-}
-
 function describe({ seed, to, way, truncation }) {
   const where = way === 0 ? `seed ${seed}` : way === 1 ? `seed ${to}` : `${Math.round(100 * way)}% of the way from seed ${seed} to ${to}`;
   const off = steps.some(Boolean) ? ", moved" : "";
   find("way").setAttribute("aria-valuetext", where);
   find("truncation-value").textContent = truncation.toFixed(2);
-  for (const { canvas, run } of generators) canvas.ariaLabel = `Picture by ${run.name}: ${where}${off}`;
+  for (const { canvas, run } of generators) canvas.ariaLabel = `Picture by ${title(run)}: ${where}${off}`;
   sliders.forEach((slider, k) => { slider.value = steps[k]; });
   pad.show(steps);
 }
@@ -108,7 +102,7 @@ const sliders = [], ends = [];
 function addDirection(k) {
   const row = document.createElement("div");
   const slider = document.createElement("input");
-  const pair = [0, 1].map(() => canvasFor(runs[0]));
+  const pair = [0, 1].map(() => document.createElement("canvas"));
   pair.forEach((canvas) => { canvas.ariaHidden = "true"; });
   Object.assign(slider, { type: "range", min: -REACH, max: REACH, step: 0.05, value: 0, ariaLabel: `Direction ${k + 1}` });
   slider.addEventListener("input", () => { steps[k] = +slider.value; draw(); });
@@ -132,12 +126,13 @@ for (const [id, axis] of [["across", "x"], ["up", "y"]]) {
 }
 
 const list = (id, names) => { for (const name of names) find(id).add(new Option(name)); };
-list("whose", runs.map(({ name, about }) => `${name} (${about})`));
+const title = ({ name, folder }) => runs.filter((run) => run.name === name).length > 1 ? `${name}, ${folder}` : name;
+list("whose", runs.map(title));
 find("whose-label").hidden = runs.length === 1;
 const truncating = runs.filter(({ truncation }) => truncation);
 find("truncation-panel").hidden = !truncating.length;
 if (truncating.length < runs.length) {
-  find("truncation-whose").textContent = `Of these runs only ${truncating.map(({ name }) => name).join(", ")} can do that.`;
+  find("truncation-whose").textContent = `Of these runs only ${truncating.map(title).join(", ")} can do that.`;
 }
 const classes = runs.map((run) => run.classes).sort((a, b) => b.length - a.length)[0];
 list("class", classes);
@@ -208,14 +203,14 @@ find("gif").addEventListener("click", async ({ currentTarget: button }) => {
 });
 
 // Begin.
-startGame(runs);
+startGame(runs, title);
 recall();
 try {
   for (const run of runs) {
     find("status").textContent = `Loading ${run.name} and what runs it, some megabytes.`;
     const generator = await Generator.load(run);
     const [item, figure, caption, name, about] = ["li", "figure", "figcaption", "strong", "small"].map((tag) => document.createElement(tag));
-    generator.canvas = canvasFor(run);
+    generator.canvas = fit(document.createElement("canvas"), run);
     generator.canvas.role = "img";
     name.textContent = run.name;
     about.textContent = run.about;

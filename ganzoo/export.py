@@ -47,7 +47,7 @@ def check_format(form: str) -> None:
         raise GanzooError(f"--format is {form!r}, must be {' or '.join(SUFFIXES)}")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None] if form == "onnx" else []
     if missing:
-        raise GanzooError(f"--format onnx needs {', '.join(missing)}: pip install 'ganzoo[export]'")
+        raise GanzooError(f"ONNX needs {', '.join(missing)}: pip install 'ganzoo[export]'")
 
 
 def export_generator(generator: Generator, form: str, file: Path) -> float:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
-from ganzoo.config import data_root
+from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
 from ganzoo.device import pick_device
 from ganzoo.errors import GanzooError
@@ -55,11 +55,9 @@ def verify(
     record = read_record(file)
     if record.status != "done" or record.weights is None:
         return Verdict(None, f"{file}: digest right; a failed row, with nothing to score: {record.reason}")
-    weights = file.parent / record.weights.file if record.weights.file else None
-    if weights is None or not weights.is_file():
+    weights = weights_of(record, file)
+    if weights is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != record.weights.sha256:
-        raise GanzooError(f"{weights} is not what {file} was scored with: its checksum differs; restore it")
     found, tolerance = _score_again(record, weights, registry, device, root, inception, progress)
     off = {
         name: (value, found.get(name, float("nan")))
@@ -73,6 +71,39 @@ def verify(
     return Verdict(True, f"{file}: holds: {compared} (tolerance {tolerance:g})")
 
 
+def weights_of(record: Record, file: Path) -> Path | None:
+    """Where the weights are that a record's file was scored with; None where they are gone.
+
+    Raises GanzooError where they are others.
+    """
+    weights = file.parent / record.weights.file if record.weights and record.weights.file else None
+    if record.weights is None or weights is None or not weights.is_file():
+        return None
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != record.weights.sha256:
+        raise GanzooError(f"{weights} is not what {file} was scored with: its checksum differs; restore it")
+    return weights
+
+
+def recorded_config(record: Record, registry: Registry) -> Config:
+    """The configuration a row was trained with. Raises GanzooError where it names a part that is not here."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "config.yaml"
+        file.write_text(yaml.safe_dump(record.config))
+        return resolve(registry, None, file)
+
+
+def load_recorded(record: Record, config: Config, weights: Path, registry: Registry, root: Path) -> Generator:
+    """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
+    data = config.values.data
+    spec = peek_spec(registry, data.name, split=data.split, size=data.size, root=root)
+    generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
+    try:
+        generator.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise GanzooError(f"{weights} does not fit {record.recipe}: {' '.join(str(error).split())[:200]}") from error
+    return generator.eval()
+
+
 def _score_again(
     record: Record,
     weights: Path,
@@ -83,24 +114,15 @@ def _score_again(
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
     protocol, place = record.protocol, pick_device(device)
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "config.yaml"
-        file.write_text(yaml.safe_dump(record.config))
-        config = resolve(registry, None, file)
+    config = recorded_config(record, registry)
     data = config.values.data
     options: dict[str, Any] = {"size": data.size, "root": root or data_root(None)}
     split = reference_split(registry, data.name)
     real = open_pictures(registry, data.name, split=split, skip_bad=data.skip_bad, **options)
     if real.fingerprint != protocol["fingerprint"]:
         raise GanzooError(f"{data.name}'s {split} pictures are not those of the record; get the same set")
-    generator: Generator = load_target(config.recipe.generator.generator)(
-        peek_spec(registry, data.name, split=data.split, **options), config.values.generator
-    )
-    try:
-        generator.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise GanzooError(f"{weights} does not fit {record.recipe}: {' '.join(str(error).split())[:200]}") from error
-    generator = generator.to(place).to(memory_format=torch.channels_last).eval()
+    generator = load_recorded(record, config, weights, registry, options["root"])
+    generator = generator.to(place).to(memory_format=torch.channels_last)
     again = score(
         registry=registry,
         names=config.values.metrics.names,

@@ -7,6 +7,7 @@ scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
 verdicts/         what the discriminator said of them, see ganzoo.snapshot
+closer/           a closer look at the generator, see ganzoo.closer.look
 report.html       see ganzoo.report
 checkpoints/      see ganzoo.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
@@ -37,6 +38,8 @@ class RunFolder:
         self.provenance_file = path / "provenance.json"
         self.samples = path / "samples"
         self.verdicts = path / "verdicts"
+        self.closer = path / "closer"
+        self.closer_file = self.closer / "look.json"
         self.report_file = path / "report.html"
         self.checkpoints = path / "checkpoints"
         self.plugins = path / "plugins"

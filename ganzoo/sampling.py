@@ -48,10 +48,18 @@ def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
 
     Raises ValueError for more than a chunk.
     """
+    return first_draw(generator, count, seed)[1]
+
+
+def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Tensor | None]:
+    """The latents ``(count, Z)`` and labels, as :func:`labels_of`, of the first pictures of :func:`sample`, on the CPU.
+
+    Raises ValueError for more than a chunk.
+    """
     if count > CHUNK:
         raise ValueError(f"count is {count}, must be {CHUNK} or less")
-    labels = _draw(generator, torch.Generator().manual_seed(seed), "cpu")[1]
-    return None if labels is None else labels[:count]
+    latents, labels = _draw(generator, torch.Generator().manual_seed(seed), "cpu")
+    return latents[:count], None if labels is None else labels[:count]
 
 
 def _draw(generator: Generator, rng: torch.Generator, device: torch.device | str) -> tuple[Tensor, Tensor | None]:

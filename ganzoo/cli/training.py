@@ -12,6 +12,7 @@ import typer
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
+    from ganzoo.registry import Registry
     from ganzoo.run import Outcome
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
@@ -61,7 +62,7 @@ def run(
     from ganzoo.display import make_display
     from ganzoo.run import start
 
-    _close(start(registry, resolved, make_display(), out=out, init_from=init_from))
+    _close(registry, start(registry, resolved, make_display(), out=out, init_from=init_from))
 
 
 def resume(run: RunArgument) -> None:
@@ -70,7 +71,8 @@ def resume(run: RunArgument) -> None:
     from ganzoo.registry import Registry
     from ganzoo.run import resume
 
-    _close(resume(Registry.load(), run, make_display()))
+    registry = Registry.load()
+    _close(registry, resume(registry, run, make_display()))
 
 
 def evaluate(
@@ -173,11 +175,14 @@ def warn(message: str) -> None:
     typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
-def _close(outcome: Outcome) -> None:
+def _close(registry: Registry, outcome: Outcome) -> None:
     """The end of a run: its report, where it is, what it scored, how to go on."""
+    from ganzoo.closer.look import look_or_say_why
     from ganzoo.report.write import report_or_say_why
 
     path = outcome.folder.path
+    if outcome.finished:  # who stops a run does not want to wait
+        look_or_say_why(registry, path, warn)
     written = report_or_say_why(outcome.folder, warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")

@@ -49,10 +49,12 @@ def look_or_say_why(registry: Registry, path: Path, warn: Callable[[str], None])
 
 
 def look_closer(registry: Registry, folder: RunFolder) -> None:
-    """Write all that is listed above for the newest checkpoint, unless it is there. Raises GanzooError as loading the
-    checkpoint or its data does."""
-    checkpoint = folder.checkpoint("latest")
-    if looked_at(folder) == checkpoint.path.name:
+    """Write all that is listed above for the newest checkpoint, unless it is there already or there is none.
+
+    Raises GanzooError as loading the checkpoint or its data does.
+    """
+    checkpoint = folder.latest()
+    if checkpoint is None or looked_at(folder) == checkpoint.path.name:
         return
     config = load_config(registry, folder)
     device = pick_device(config.values.loop.device)

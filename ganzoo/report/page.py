@@ -10,6 +10,8 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.pages import as_json, asset, libraries, text
+from ganzoo.report import closer
+from ganzoo.report.closer import Look
 from ganzoo.report.curves import charts
 from ganzoo.report.diagnosis import Finding, diagnose
 from ganzoo.report.facts import Facts
@@ -33,7 +35,7 @@ RANGES = {0: "the whole run", 0.5: "its second half", 0.75: "its last quarter", 
 KINDS = {"trouble": "Trouble", "note": "Note", "good": "Good"}
 
 
-def to_page(facts: Facts, story: Story) -> str:
+def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
     """The whole file."""
     own = partial(asset, "ganzoo.report")
     curves, drawn, bundle = _curves(facts)
@@ -45,7 +47,8 @@ def to_page(facts: Facts, story: Story) -> str:
         summary=text(_summary(facts)),
         unfinished="" if facts.finished else own("unfinished.html"),
         story=_story(story, own),
-        diagnosis="\n".join(map(_finding, diagnose(facts, story))),
+        diagnosis="\n".join(map(_finding, diagnose(facts, story, look))),
+        closer=closer.section(look),
         curves=curves,
         tables=_tables(facts),
         repeat=_pre(script(facts)),

@@ -11,10 +11,10 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from ganzoo.errors import GanzooError
+from ganzoo.grids import GAP
 from ganzoo.interfaces import Generator
 
 CHUNK = 100
-GRID = 8  # pictures along each side of a run's grids
 
 
 def to_uint8(pictures: Tensor) -> Tensor:
@@ -82,8 +82,8 @@ def check_sampling(generator: Generator, label: int | None, truncation: float) -
 
 
 def grid(pictures: Tensor, columns: int) -> Image.Image:
-    """A grid of uint8 pictures ``(N, C, H, W)``, two pixels apart."""
-    array = make_grid(pictures, nrow=columns, padding=2, pad_value=255).permute(1, 2, 0).numpy()
+    """A grid of uint8 pictures ``(N, C, H, W)``, ``GAP`` pixels apart."""
+    array = make_grid(pictures, nrow=columns, padding=GAP, pad_value=255).permute(1, 2, 0).numpy()
     return Image.fromarray(array)
 
 

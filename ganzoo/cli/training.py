@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
+    from ganzoo.folder import RunFolder
     from ganzoo.registry import Registry
     from ganzoo.run import Outcome
 
@@ -183,18 +185,23 @@ def _close(registry: Registry, outcome: Outcome) -> None:
     path = outcome.folder.path
     if outcome.finished:  # who stops a run does not want to wait
         look_or_say_why(registry, path, warn)
-    written = report_or_say_why(outcome.folder, warn)
+    report_or_say_why(outcome.folder, warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
         raise typer.Exit(130)
-    for line in _score_lines(outcome.score):
+    echo_end(outcome.folder, outcome.score)
+
+
+def echo_end(folder: RunFolder, score: Mapping[str, Any]) -> None:
+    """What a finished run scored and where its parts are."""
+    for line in _score_lines(score):
         typer.echo(line)
-    grids = sorted(outcome.folder.samples.glob("*.png"))
+    grids = sorted(folder.samples.glob("*.png"))
     if grids:
         typer.echo(f"samples: {grids[-1]}")
-    if written:
-        typer.echo(f"report: {written}")
-    typer.echo(f"run: {path}")
+    if folder.report_file.exists():
+        typer.echo(f"report: {folder.report_file}")
+    typer.echo(f"run: {folder.path}")
 
 
 def _score_lines(score: Any) -> list[str]:

@@ -25,15 +25,15 @@ from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_pictures, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.device import pick_device
-from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
+from ganzoo.grids import GRID
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
 from ganzoo.registry import Registry
 from ganzoo.run import load_config, load_generator
-from ganzoo.sampling import GRID, grid, sample, save_picture
+from ganzoo.sampling import grid, sample, save_picture
 from ganzoo.textfiles import read_jsonl, write_text
 
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each

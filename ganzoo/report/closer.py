@@ -15,9 +15,9 @@ from string import Template
 import numpy as np
 
 from ganzoo.folder import RunFolder
+from ganzoo.grids import GRID, read_grid
 from ganzoo.pages import asset, text
 from ganzoo.report.sheets import data_uri
-from ganzoo.report.story import GRID, read_grid
 
 COUNT = 2 * GRID
 CLOSE = 0.3  # of the distance that is usual among real pictures: so close lies a copy
@@ -89,7 +89,12 @@ def _read_nearest(record: dict[str, object], pictures: np.ndarray | None) -> Nea
     try:
         sides = [tuple(map(float, noted[side])) for side in ("generated", "real")]
         found = Nearest(
-            pictures, str(noted["space"]), int(noted["searched"]), int(noted["compared"]), str(noted["held_out"]), *sides
+            pictures,
+            str(noted["space"]),
+            int(noted["searched"]),
+            int(noted["compared"]),
+            str(noted["held_out"]),
+            *sides,
         )
     except (ValueError, TypeError, KeyError):
         return None

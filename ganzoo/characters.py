@@ -28,7 +28,7 @@ def sparkline(values: Sequence[float], width: int, low: float, high: float, asci
 
 
 def pictures(cells: np.ndarray, width: int, lines: int, console: Console) -> RenderableType:
-    """As many of the pictures ``(N, H, W, 3)``, a run's grid in its order, as fit and can be made out.
+    """As many of the pictures ``(N, H, W, 3)``, uint8, as fit and can be made out.
 
     A character is one pixel wide and two high; where there are no colours, it is a shade of one pixel by two. Nothing
     where there is no room for one picture.
@@ -42,8 +42,8 @@ def pictures(cells: np.ndarray, width: int, lines: int, console: Console) -> Ren
     sheet = Image.new("RGBA", (columns * (side + 1) - 1, -(-(rows * (side + 1) - 1) // 2) * 2))
     for place in range(columns * rows):
         row, column = divmod(place, columns)
-        if row * GRID + column < len(cells):
-            picture = Image.fromarray(cells[row * GRID + column]).resize((side, side), Image.Resampling.BOX)
+        if place < len(cells):
+            picture = Image.fromarray(cells[place]).resize((side, side), Image.Resampling.BOX)
             sheet.paste(picture, (column * (side + 1), row * (side + 1)))
     plain = console.color_system is None or console.options.ascii_only
     return _shaded(sheet) if plain else Pixels.from_image(sheet)

@@ -104,11 +104,15 @@ class RunFolder:
 
     def provenance(self) -> dict[str, Any]:
         """What was noted of software, machine and data; empty where nothing whole is there."""
-        try:
-            noted = json.loads(self.provenance_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        return _read_json(self.provenance_file)
+
+    def last_score(self) -> dict[str, Any]:
+        """Values and protocol of the last score; empty where nothing whole is there."""
+        return _read_json(self.score_file)
+
+    def closer_look(self) -> dict[str, Any]:
+        """What was noted of the closer look at the generator; empty where nothing whole is there."""
+        return _read_json(self.closer_file)
 
     def rewind(self, shown: int) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again."""
@@ -125,6 +129,14 @@ class RunFolder:
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""
         write_text(file, json.dumps(content, indent=2) + "\n")
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _next_free(parent: Path, stem: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -47,7 +46,7 @@ def watch(
             shown = _show_newest(folder, shown, display)
             if ended(folder, facts):
                 display.state("finished")
-                return _score(folder)
+                return folder.last_score()
             display.state(_state(facts, now() - _written(folder.log_file)))
             sleep(PAUSE)
             facts = _read(folder)
@@ -91,11 +90,3 @@ def _written(file: Path) -> float:
         return file.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _score(folder: RunFolder) -> dict[str, Any]:
-    try:
-        score = json.loads(folder.score_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return score if isinstance(score, dict) else {}

@@ -54,7 +54,7 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
     Raises GanzooError as loading the checkpoint or its data does.
     """
     checkpoint = folder.latest()
-    if checkpoint is None or looked_at(folder) == checkpoint.path.name:
+    if checkpoint is None or folder.closer_look().get("checkpoint") == checkpoint.path.name:
         return
     config = load_config(registry, folder)
     device = pick_device(config.values.loop.device)
@@ -76,15 +76,6 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
         "nearest": found,
     }
     write_text(folder.closer_file, json.dumps(record))
-
-
-def looked_at(folder: RunFolder) -> str | None:
-    """The name of the checkpoint that the folder holds a closer look at; None where there is none."""
-    try:
-        record = json.loads(folder.closer_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record.get("checkpoint") if isinstance(record, dict) else None
 
 
 def _nearest(

@@ -5,7 +5,6 @@ All of it is foreign input: what is damaged is left out.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,10 +72,10 @@ class Look:
 
 def read_look(folder: RunFolder) -> Look | None:
     """None where none was taken, or what was left of it is damaged."""
+    record = folder.closer_look()
     try:
-        record = json.loads(folder.closer_file.read_text(encoding="utf-8"))
         kimg = float(record["shown"]) / 1000
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
     between, truncation = (read_grid(folder.closer / f"{name}.png") for name in ("between", "truncation"))
     return Look(kimg, _read_nearest(record, read_grid(folder.closer / "nearest.png")), between, truncation)

@@ -101,7 +101,7 @@ def _settings(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
         if isinstance(value, Mapping):
             yield from _settings(value, f"{name}.")
         else:
-            yield name, one_line(f"{value:g}" if isinstance(value, float) else str(value))
+            yield name, "null" if value is None else one_line(f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def incomparable(runs: Sequence[Run]) -> str:

@@ -106,10 +106,11 @@ def section(look: Look | None) -> str:
     if look is None:
         return NONE
     own = Template(asset("ganzoo.report", "closer.html"))
-    sizes = [sheet.shape[1] for sheet in (look.between, look.nearest and look.nearest.pictures) if sheet is not None]
+    sheets = (look.between, look.truncation, look.nearest.pictures if look.nearest else None)
+    size = next((sheet.shape[1] for sheet in sheets if sheet is not None), 0)
     return own.substitute(
         kimg=f"{look.kimg:,.5g}",
-        scaling="pixelated" if not sizes or sizes[0] <= 64 else "auto",
+        scaling="pixelated" if size <= 64 else "auto",
         nearest="" if look.nearest is None else _nearest(look.nearest),
         between="" if look.between is None else _between(look.between),
         truncation="" if look.truncation is None else _truncation(look.truncation),

@@ -107,14 +107,15 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
 
 
 def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
+    domain = list(curve.series.values())
     form = ".1%" if curve.percent else ".4~g"
     scale = {"type": "log"} if curve.log else {"zero": False}
     axis = {"format": ".0%"} if curve.percent else {}
     x = alt.X("k:Q", title="thousands of real pictures shown (kimg)", scale=alt.Scale(nice=False))
     y = alt.Y("v:Q", title=curve.axis, scale=alt.Scale(**scale), axis=alt.Axis(**axis))
-    legend = alt.Legend(orient="bottom", title=None) if len(names) > 1 else None
-    color = alt.Color("s:N", scale=alt.Scale(domain=list(names)), legend=legend)
-    dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=list(names)), legend=legend)  # not by colour alone
+    legend = alt.Legend(orient="bottom", title=None, values=list(names)) if len(domain) > 1 else None
+    color = alt.Color("s:N", scale=alt.Scale(domain=domain), legend=legend)
+    dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=domain), legend=legend)  # not by colour alone
     base = alt.Chart(alt.NamedData("points"))
     zoom = alt.selection_interval(
         name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey || event.altKey]"

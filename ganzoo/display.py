@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich_pixels import Pixels
+from rich.text import Text
 
-from ganzoo.config import Config
-from ganzoo.folder import RunFolder
-from ganzoo.sampling import GRID
+from ganzoo.characters import pictures, sparkline
+from ganzoo.grids import cut
 
-CELL = 32  # characters that one picture may be wide
+Record = Mapping[str, Any]
+CURVE = 24  # characters of a sparkline
+AROUND = 6  # columns beside the pictures
+BELOW = 10  # lines that are not pictures
+TRAINING = "training"
 
 
 class Display:
@@ -29,6 +33,7 @@ class Display:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.budget = 0
+        self._state = TRAINING
         self._scoring_since = 0.0
 
     def warn(self, message: str) -> None:
@@ -36,26 +41,32 @@ class Display:
         self.console.print(f"[yellow]warning:[/] {_escape(message)}", soft_wrap=True, highlight=False)
 
     @contextmanager
-    def running(self, folder: RunFolder, config: Config, budget: int) -> Iterator[None]:
-        """Around the whole run."""
+    def running(self, headline: str, budget: int) -> Iterator[None]:
+        """Around the whole run of so many pictures."""
         self.budget = budget
-        self.console.print(
-            f"{config.recipe} on {config.values.data.name}, {budget / 1000:g} kimg, into {folder.path}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-        )
+        self.console.print(headline, highlight=False, soft_wrap=True, markup=False)
         yield
 
     def progress(self, shown: int) -> None:
         """After each iteration."""
 
-    def record(self, record: dict[str, Any]) -> None:
+    def past(self, log: Sequence[Record]) -> None:
+        """What was logged before this display looked; the last of it is enough."""
+        for record in log[-1:]:
+            self.record(record)
+
+    def record(self, record: Record) -> None:
         """After each log interval."""
         self.console.print(_line(record, self.budget), highlight=False, soft_wrap=True, markup=False)
 
     def samples(self, image: Image.Image) -> None:
         """After each snapshot: the grid from fixed latents."""
+
+    def state(self, words: str) -> None:
+        """What goes on, where that changes."""
+        if words != self._state:
+            self._state = words
+            self.console.print(words, highlight=False, markup=False)
 
     def scoring(self, what: str, done: int, total: int) -> None:
         """While scoring; at most a line every ten seconds."""
@@ -76,39 +87,41 @@ class LiveDisplay(Display):
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._progress.add_task("training", total=None, amount="")
-        self._table: RenderableType = ""
-        self._picture: RenderableType = ""
-        self._live: Live | None = None
+        self._task = self._progress.add_task(TRAINING, total=None, amount="")
+        self._log: list[Record] = []
+        self._cells: np.ndarray | None = None
+        self._drawn_for = (0, 0)
+        self._picture: RenderableType = Text("The first pictures come with the first snapshot.")
         self._drawn = 0.0
+        self._begun = False
 
     @contextmanager
-    def running(self, folder: RunFolder, config: Config, budget: int) -> Iterator[None]:
-        with super().running(folder, config, budget):
+    def running(self, headline: str, budget: int) -> Iterator[None]:
+        with super().running(headline, budget):
             self._progress.update(self._task, total=budget)
-            with Live(console=self.console, refresh_per_second=4, get_renderable=self._render) as self._live:
+            with Live(console=self.console, refresh_per_second=4, get_renderable=self._render):
                 yield
 
     def progress(self, shown: int) -> None:
         now = time.monotonic()
-        if now - self._drawn > 0.2:  # redrawing costs time that belongs to the training
+        if not self._begun:  # what was shown before says nothing of the speed
+            self._begun = True
+            self._progress.reset(self._task, completed=shown)
+        if now - self._drawn > 0.2 or shown >= self.budget:  # redrawing costs time that belongs to the training
             self._drawn = now
             self._progress.update(self._task, completed=shown, amount=f"{shown / 1000:.1f}/{self.budget / 1000:g} kimg")
 
-    def record(self, record: dict[str, Any]) -> None:
-        table = Table.grid(padding=(0, 2))
-        for name, value in _figures(record):
-            table.add_row(f"[dim]{name}[/]", value)
-        self._table = table
+    def past(self, log: Sequence[Record]) -> None:
+        self._log.extend(log)
+
+    def record(self, record: Record) -> None:
+        self._log.append(record)
 
     def samples(self, image: Image.Image) -> None:
-        # A character is one pixel wide and two high: rather few pictures that can be seen than all of them.
-        scale = min(1.0, GRID * CELL / image.width)
-        scaled = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
-        cell = scaled.width / GRID
-        columns = max(1, int((self.console.width - 6) / cell))
-        rows = max(1, int(2 * (self.console.height - 12) / cell))
-        self._picture = Pixels.from_image(scaled.crop((0, 0, int(columns * cell), int(min(rows, 3) * cell))))
+        self._cells, self._drawn_for = cut(image), (0, 0)
+
+    def state(self, words: str) -> None:
+        self._progress.update(self._task, description=words)
 
     def scoring(self, what: str, done: int, total: int) -> None:
         self._progress.update(
@@ -116,7 +129,18 @@ class LiveDisplay(Display):
         )
 
     def _render(self) -> RenderableType:
-        return Group(Panel(Group(self._picture, self._table), border_style="dim"), self._progress)
+        table = Table.grid(padding=(0, 2))
+        for name, value in figures(self._log, self.console.options.ascii_only):
+            table.add_row(f"[dim]{name}[/]", Text(value, no_wrap=True, overflow="ellipsis"))
+        return Group(Panel(Group(self._samples(), table), border_style="dim"), self._progress)
+
+    def _samples(self) -> RenderableType:
+        """Drawn anew where they are others, or the terminal has another size."""
+        size = width, height = self.console.size
+        if self._cells is not None and size != self._drawn_for:
+            self._picture = pictures(self._cells, width - AROUND, height - BELOW, self.console)
+            self._drawn_for = size
+        return self._picture
 
 
 def make_display(console: Console | None = None) -> Display:
@@ -125,30 +149,44 @@ def make_display(console: Console | None = None) -> Display:
     return LiveDisplay(console) if console.is_terminal else Display(console)
 
 
-def _figures(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a record says, in the words of the lesson."""
-    rows = [
-        ("speed", f"{record['pictures_per_second']:.0f} pictures/s"),
-        ("loss", f"discriminator {record['loss_discriminator']:.3f}   generator {record['loss_generator']:.3f}"),
-    ]
-    if "accuracy_real" in record:
-        rows.append(("accuracy", f"real {record['accuracy_real']:.0%}   generated {record['accuracy_fake']:.0%}"))
-    rows.append(("ranked rightly", f"{record['auc']:.1%} of real/generated pairs (50% = cannot tell them apart)"))
+def figures(log: Sequence[Record], ascii_only: bool = False) -> list[tuple[str, str]]:
+    """What a log says at its end, in the words of the lesson, with the course of what is a share."""
+    if not log:
+        return []
+    last = log[-1]
+
+    def share(name: str, words: str) -> str:
+        course = sparkline([record[name] for record in log if name in record], CURVE, 0, 1, ascii_only)
+        return f"{last[name]:6.1%}  {course}  {words}"
+
+    rows = []
+    if "pictures_per_second" in last:
+        rows.append(("speed", f"{last['pictures_per_second']:.0f} pictures/s"))
+    if "loss_discriminator" in last and "loss_generator" in last:
+        losses = f"discriminator {last['loss_discriminator']:.3f}   generator {last['loss_generator']:.3f}"
+        rows.append(("loss", losses))
+    if "accuracy_real" in last and "accuracy_fake" in last:
+        rows.append(("real", share("accuracy_real", "told rightly")))
+        rows.append(("generated", share("accuracy_fake", "told rightly")))
+    if "auc" in last:
+        rows.append(("pairs", share("auc", "ranked rightly (50%: a guess)")))
     return rows
 
 
-def _line(record: dict[str, Any], budget: int) -> str:
-    left = (budget - record["shown"]) / record["pictures_per_second"]
-    accuracy = (
-        f"acc real {record['accuracy_real']:4.0%} fake {record['accuracy_fake']:4.0%}  "
-        if "accuracy_real" in record
-        else ""
-    )
-    speed = f"{record['pictures_per_second']:6.0f} pictures/s  {math.ceil(left):4d} s left"
-    return (
-        f"{record['kimg']:8.1f} kimg  D {record['loss_discriminator']:8.3f}  G {record['loss_generator']:8.3f}  "
-        f"{accuracy}auc {record['auc']:.3f}  {speed}"
-    )
+def _line(record: Record, budget: int) -> str:
+    forms = {
+        "kimg": "{:8.1f} kimg",
+        "loss_discriminator": "D {:8.3f}",
+        "loss_generator": "G {:8.3f}",
+        "accuracy_real": "acc real {:4.0%}",
+        "accuracy_fake": "fake {:4.0%}",
+        "auc": "auc {:.3f}",
+        "pictures_per_second": "{:6.0f} pictures/s",
+    }
+    parts = [form.format(record[name]) for name, form in forms.items() if name in record]
+    if speed := record.get("pictures_per_second"):
+        parts.append(f"{math.ceil((budget - record['kimg'] * 1000) / speed):4d} s left")
+    return "  ".join(parts)
 
 
 def _escape(text: str) -> str:

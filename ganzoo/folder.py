@@ -7,6 +7,7 @@ scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
 verdicts/         what the discriminator said of them, see ganzoo.snapshot
+closer/           a closer look at the generator, see ganzoo.closer.look
 report.html       see ganzoo.report
 checkpoints/      see ganzoo.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
@@ -37,6 +38,8 @@ class RunFolder:
         self.provenance_file = path / "provenance.json"
         self.samples = path / "samples"
         self.verdicts = path / "verdicts"
+        self.closer = path / "closer"
+        self.closer_file = self.closer / "look.json"
         self.report_file = path / "report.html"
         self.checkpoints = path / "checkpoints"
         self.plugins = path / "plugins"
@@ -101,11 +104,15 @@ class RunFolder:
 
     def provenance(self) -> dict[str, Any]:
         """What was noted of software, machine and data; empty where nothing whole is there."""
-        try:
-            noted = json.loads(self.provenance_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return noted if isinstance(noted, dict) else {}
+        return _read_json(self.provenance_file)
+
+    def last_score(self) -> dict[str, Any]:
+        """Values and protocol of the last score; empty where nothing whole is there."""
+        return _read_json(self.score_file)
+
+    def closer_look(self) -> dict[str, Any]:
+        """What was noted of the closer look at the generator; empty where nothing whole is there."""
+        return _read_json(self.closer_file)
 
     def rewind(self, shown: int) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again."""
@@ -122,6 +129,14 @@ class RunFolder:
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""
         write_text(file, json.dumps(content, indent=2) + "\n")
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _next_free(parent: Path, stem: str) -> Path:

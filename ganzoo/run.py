@@ -188,7 +188,8 @@ def _loop(
 
 def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop) -> Outcome:
     registry.notify("run_started", display.warn, run=folder.path, config=config.as_dict())
-    with display.running(folder, config, loop.budget), _stopping_politely(loop):
+    headline = f"{config.recipe} on {config.values.data.name}, {loop.budget / 1000:g} kimg, into {folder.path}"
+    with display.running(headline, loop.budget), _stopping_politely(loop):
         loop.train()
         if loop.stop_requested and loop.counters.shown < loop.budget:
             return Outcome(folder, False, {})

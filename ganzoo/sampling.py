@@ -11,10 +11,10 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from ganzoo.errors import GanzooError
+from ganzoo.grids import GAP
 from ganzoo.interfaces import Generator
 
 CHUNK = 100
-GRID = 8  # pictures along each side of a run's grids
 
 
 def to_uint8(pictures: Tensor) -> Tensor:
@@ -48,10 +48,18 @@ def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
 
     Raises ValueError for more than a chunk.
     """
+    return first_draw(generator, count, seed)[1]
+
+
+def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Tensor | None]:
+    """The latents ``(count, Z)`` and labels, as :func:`labels_of`, of the first pictures of :func:`sample`, on the CPU.
+
+    Raises ValueError for more than a chunk.
+    """
     if count > CHUNK:
         raise ValueError(f"count is {count}, must be {CHUNK} or less")
-    labels = _draw(generator, torch.Generator().manual_seed(seed), "cpu")[1]
-    return None if labels is None else labels[:count]
+    latents, labels = _draw(generator, torch.Generator().manual_seed(seed), "cpu")
+    return latents[:count], None if labels is None else labels[:count]
 
 
 def _draw(generator: Generator, rng: torch.Generator, device: torch.device | str) -> tuple[Tensor, Tensor | None]:
@@ -74,8 +82,8 @@ def check_sampling(generator: Generator, label: int | None, truncation: float) -
 
 
 def grid(pictures: Tensor, columns: int) -> Image.Image:
-    """A grid of uint8 pictures ``(N, C, H, W)``, two pixels apart."""
-    array = make_grid(pictures, nrow=columns, padding=2, pad_value=255).permute(1, 2, 0).numpy()
+    """A grid of uint8 pictures ``(N, C, H, W)``, ``GAP`` pixels apart."""
+    array = make_grid(pictures, nrow=columns, padding=GAP, pad_value=255).permute(1, 2, 0).numpy()
     return Image.fromarray(array)
 
 

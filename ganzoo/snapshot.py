@@ -17,8 +17,9 @@ from ganzoo.checkpoint import Checkpoint
 from ganzoo.config import Config
 from ganzoo.data.feed import Feed
 from ganzoo.folder import RunFolder
+from ganzoo.grids import GRID
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.sampling import GRID, grid, labels_of, sample, save_picture
+from ganzoo.sampling import grid, labels_of, sample, save_picture
 from ganzoo.textfiles import write_text
 
 COUNT = GRID**2

@@ -7,6 +7,7 @@ if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subproce
     os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
+from browsing import settle
 
 from ganzoo.registry import Registry
 
@@ -21,6 +22,32 @@ def browser():
         pytest.skip("no Chromium on the PATH")
     with playwright.sync_playwright() as running:
         yield running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a page; when the test ends, it must have said nothing and asked nobody."""
+    contexts = []
+    said: list[str] = []
+    asked: set[str] = set()
+
+    def opened(file, **options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.add(request.url))
+        page.goto(file.as_uri())
+        settle(page)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert all(url.startswith(("file:", "data:")) for url in asked)
 
 
 @pytest.fixture(scope="session")

@@ -69,3 +69,15 @@ def write_run(
         lines = [{"kimg": kimg, "values": {"fid": 90.0 - kimg}} for kimg in (1.0, 2.0, 4.0)]
         (path / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
+
+
+def write_look(path: Path, **near: Any) -> None:
+    """A closer look at such a run, of noise, with no copies but where ``near`` says otherwise."""
+    rng = np.random.default_rng(0)
+    (path / "closer").mkdir(exist_ok=True)
+    for name in ("nearest", "between", "truncation"):
+        write_grid(path / f"closer/{name}.png", rng.integers(0, 256, (64, 28, 28)).astype(np.uint8))
+    usual = {"space": "features", "searched": 10000, "compared": 96, "held_out": "test",
+             "generated": [9.0] * 16, "real": [10.0] * 16}  # fmt: skip
+    record = {"checkpoint": "kimg4", "shown": 4000, "nearest": {**usual, **near}}
+    (path / "closer/look.json").write_text(json.dumps(record))

@@ -6,12 +6,15 @@ import json
 import re
 
 import pytest
-from report_runs import write_run
+from browsing import CONTRASTS, settle
+from report_runs import write_look, write_run
 
 from ganzoo.folder import RunFolder
 from ganzoo.report.write import write_report
 
 EVIL = '"><img src="https://example.com/x.png" onerror="window.evil = 1">'
+
+WIDTHS = "all => all.map((one) => one.getBoundingClientRect().width)"
 
 pytestmark = pytest.mark.browser
 
@@ -29,38 +32,8 @@ def unfinished(tmp_path_factory):
     """A critic's run, half way."""
     path = tmp_path_factory.mktemp("unfinished")
     write_run(path, recipe="dcgan+wgan-gp", probability=False, border=False, budget=8.0, scores=False)
+    write_look(path, generated=[0.1] + [9.0] * 15)
     return write_report(RunFolder(path))
-
-
-@pytest.fixture
-def open_page(browser):
-    """Opens a page; when the test ends, it must have said nothing and asked nobody."""
-    contexts = []
-    said: list[str] = []
-    asked: set[str] = set()
-
-    def opened(file, **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.add(request.url))
-        page.goto(file.as_uri())
-        settle(page)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert said == []
-    assert all(url.startswith(("file:", "data:")) for url in asked)
-
-
-def settle(page):
-    """Until every chart is drawn anew."""
-    page.evaluate("() => Promise.all([...document.querySelectorAll('.chart')].map((chart) => chart.drawn))")
 
 
 def verdicts(page, whose="fake"):
@@ -151,27 +124,6 @@ def test_commands_are_copied(open_page, finished):
     assert text.rstrip().endswith("ganzoo run --config config.yaml") and "\nrecipe" not in text.split("cat >")[0]
 
 
-CONTRASTS = """() => {
-  const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
-  const light = (rgb) => rgb.map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (one) => {
-    for (let at = one; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if (!colour.endsWith(", 0)")) return parse(colour);
-    }
-  };
-  const low = [];
-  for (const one of document.querySelectorAll("h1, h2, h3, p, span, small, button, a, label, pre, th, td, caption")) {
-    if (!one.textContent.trim() || !one.offsetParent) continue;
-    const [a, b] = [light(parse(getComputedStyle(one).color)), light(ground(one))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) low.push(`${one.tagName} ${one.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
-  }
-  return low;
-}"""
-
-
 @pytest.mark.parametrize("width", [400, 1600])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_readable_narrow_and_wide_light_and_dark(open_page, unfinished, width, scheme):
@@ -180,5 +132,28 @@ def test_readable_narrow_and_wide_light_and_dark(open_page, unfinished, width, s
     assert page.evaluate(CONTRASTS) == []
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(int, re.findall(r"\d+", ground))) < 60) == (scheme == "dark")
-    sizes = page.locator("#fake div").evaluate_all("all => all.map((one) => one.getBoundingClientRect().width)")
+    sizes = page.locator("#fake div").evaluate_all(WIDTHS)
     assert min(sizes) > 50
+    assert min(page.locator(".pairs div").evaluate_all(WIDTHS)) > 40
+    assert min(page.locator(".sheet div").evaluate_all(WIDTHS)) > 30
+
+
+def test_the_closer_look_shows_each_picture_above_its_nearest(open_page, unfinished):
+    page = open_page(unfinished, viewport={"width": 1200, "height": 900})
+    assert page.locator("#closer li").count() == 32 and page.locator("#closer .copy").inner_text() == "0.0"
+    tiles = page.locator("#closer .pairs").first.locator("li").nth(9).locator("div")
+    places = tiles.evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundPosition)")
+    assert places == ["14.29% 14.29%", "14.29% 42.86%"]  # the tenth of the generated ones, and of their neighbours
+    seen = tiles.first.evaluate("one => getComputedStyle(one).backgroundImage.slice(0, 16)")
+    assert seen == 'url("data:image/'
+    above, below = (tile.bounding_box() for tile in tiles.all())
+    assert above["y"] + above["height"] <= below["y"] and above["x"] == below["x"]
+
+
+def test_everything_is_reached_by_keyboard_alone(open_page, unfinished):
+    page = open_page(unfinished)
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.slice(0, 20)"))
+    assert {"The story", "A closer look", "reload", "play", "time", "First", "Last", "range", "copy"} <= reached

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from ganzoo import __version__
-from ganzoo.cli import bench, explain, export, play, plugins, push, report, training, zoo
+from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
 from ganzoo.errors import GanzooError
 from ganzoo.sources import also_named
 
@@ -31,6 +31,8 @@ app.command("eval")(training.evaluate)
 app.command("sample")(training.sample)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("watch")(watch.watch)
+app.command("compare")(compare.compare)
 app.command("play")(play.play)
 app.command("push")(push.push)
 app.command("list")(zoo.list_zoo)

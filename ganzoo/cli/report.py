@@ -17,13 +17,17 @@ def report(
         bool, typer.Option("--follow", help="Write it anew at each snapshot until the run is finished.")
     ] = False,
 ) -> None:
-    """Write a run's report.html, while it trains or after."""
+    """Write a run's report.html, while it trains or after, with a closer look at its newest checkpoint."""
+    from ganzoo.cli.training import warn
+    from ganzoo.closer.look import look_or_say_why
     from ganzoo.folder import RunFolder
+    from ganzoo.registry import Registry
     from ganzoo.report.facts import read_facts
     from ganzoo.report.write import write_report
 
     folder = RunFolder.open(run)
-    seen = _state(folder.samples)
+    registry, seen = Registry.load(), _state(folder.samples)
+    look_or_say_why(registry, run, warn)
     typer.echo(write_report(folder))
     while follow and not read_facts(folder).finished:
         time.sleep(PAUSE)
@@ -32,6 +36,7 @@ def report(
             seen = now
             write_report(folder)
     if follow:
+        look_or_say_why(registry, run, warn)
         write_report(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,8 @@ import typer
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
+    from ganzoo.folder import RunFolder
+    from ganzoo.registry import Registry
     from ganzoo.run import Outcome
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
@@ -61,7 +64,7 @@ def run(
     from ganzoo.display import make_display
     from ganzoo.run import start
 
-    _close(start(registry, resolved, make_display(), out=out, init_from=init_from))
+    _close(registry, start(registry, resolved, make_display(), out=out, init_from=init_from))
 
 
 def resume(run: RunArgument) -> None:
@@ -70,7 +73,8 @@ def resume(run: RunArgument) -> None:
     from ganzoo.registry import Registry
     from ganzoo.run import resume
 
-    _close(resume(Registry.load(), run, make_display()))
+    registry = Registry.load()
+    _close(registry, resume(registry, run, make_display()))
 
 
 def evaluate(
@@ -173,23 +177,31 @@ def warn(message: str) -> None:
     typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
-def _close(outcome: Outcome) -> None:
+def _close(registry: Registry, outcome: Outcome) -> None:
     """The end of a run: its report, where it is, what it scored, how to go on."""
+    from ganzoo.closer.look import look_or_say_why
     from ganzoo.report.write import report_or_say_why
 
     path = outcome.folder.path
-    written = report_or_say_why(outcome.folder, warn)
+    if outcome.finished:  # who stops a run does not want to wait
+        look_or_say_why(registry, path, warn)
+    report_or_say_why(outcome.folder, warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
         raise typer.Exit(130)
-    for line in _score_lines(outcome.score):
+    echo_end(outcome.folder, outcome.score)
+
+
+def echo_end(folder: RunFolder, score: Mapping[str, Any]) -> None:
+    """What a finished run scored and where its parts are."""
+    for line in _score_lines(score):
         typer.echo(line)
-    grids = sorted(outcome.folder.samples.glob("*.png"))
+    grids = sorted(folder.samples.glob("*.png"))
     if grids:
         typer.echo(f"samples: {grids[-1]}")
-    if written:
-        typer.echo(f"report: {written}")
-    typer.echo(f"run: {path}")
+    if folder.report_file.exists():
+        typer.echo(f"report: {folder.report_file}")
+    typer.echo(f"run: {folder.path}")
 
 
 def _score_lines(score: Any) -> list[str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.files import UNREADABLE, read_arrays, write_arrays, write_whole
@@ -67,7 +68,12 @@ def cache_name(pictures: Pictures, reader: Reader) -> str:
     return f"{fingerprint}-{pictures.split}-{shape}-{reader.name}"
 
 
-def _read_matrix(file: Path, count: int) -> Any:
+def kept_features(pictures: Pictures, reader: Reader, root: Path) -> Tensor | None:
+    """All the features of the set ``(N, 2048)`` where an earlier score kept them; None where it did not."""
+    return _read_matrix(root / "statistics" / f"{cache_name(pictures, reader)}.npy", len(pictures.array))
+
+
+def _read_matrix(file: Path, count: int) -> Tensor | None:
     try:
         matrix = torch.from_numpy(np.load(file, allow_pickle=False))
     except UNREADABLE:
@@ -75,4 +81,4 @@ def _read_matrix(file: Path, count: int) -> Any:
     return matrix if len(matrix) == count else None
 
 
-__all__ = ["cache_name", "real_features"]
+__all__ = ["cache_name", "kept_features", "real_features"]

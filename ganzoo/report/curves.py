@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,20 +61,25 @@ RATES = Curve(
 FID = Curve("FID", "Distance between generated and real pictures, lower is better.", "FID", {"fid": "FID"}, dots=True)
 
 
+CURVES = (LOSSES, ACCURACY, GRADIENTS, FID, SPEED, RATES)
+
+
 def charts(log: Sequence[Record], scores: Sequence[Record]) -> list[dict[str, Any]]:
-    """Title, words, specification and points of each curve that has any. Raises GanzooError without Altair."""
+    """What :func:`chart` makes of each curve that has points. Raises GanzooError without Altair."""
+    thinned = thin(log)
+    made = [(curve, points(scores if curve is FID else thinned, curve)) for curve in CURVES]
+    return [chart(curve, rows) for curve, rows in made if rows]
+
+
+def chart(curve: Curve, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Title, words, specification and points of a curve, for the page's script. Raises GanzooError without Altair."""
     try:
         import altair
     except ImportError as error:
         raise GanzooError(MISSING) from error
-    thinned = thin(log)
-    made = []
-    for curve in (LOSSES, ACCURACY, GRADIENTS, FID, SPEED, RATES):
-        rows = points(scores if curve is FID else thinned, curve)
-        if rows:
-            spec = _chart(altair, curve, [name for name in curve.series.values() if any(r["s"] == name for r in rows)])
-            made.append({"title": curve.title, "words": curve.words, "spec": spec.to_dict(), "rows": rows})
-    return made
+    there = {row["s"] for row in rows}
+    spec = _chart(altair, curve, [name for name in curve.series.values() if name in there])
+    return {"title": curve.title, "words": curve.words, "spec": spec.to_dict(), "rows": rows}
 
 
 def points(records: Sequence[Record], curve: Curve) -> list[dict[str, Any]]:
@@ -101,14 +107,15 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
 
 
 def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
+    domain = list(curve.series.values())
     form = ".1%" if curve.percent else ".4~g"
     scale = {"type": "log"} if curve.log else {"zero": False}
     axis = {"format": ".0%"} if curve.percent else {}
     x = alt.X("k:Q", title="thousands of real pictures shown (kimg)", scale=alt.Scale(nice=False))
     y = alt.Y("v:Q", title=curve.axis, scale=alt.Scale(**scale), axis=alt.Axis(**axis))
-    legend = alt.Legend(orient="bottom", title=None) if len(names) > 1 else None
-    color = alt.Color("s:N", scale=alt.Scale(domain=list(names)), legend=legend)
-    dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=list(names)), legend=legend)  # not by colour alone
+    legend = alt.Legend(orient="bottom", title=None, values=list(names)) if len(domain) > 1 else None
+    color = alt.Color("s:N", scale=alt.Scale(domain=domain), legend=legend)
+    dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=domain), legend=legend)  # not by colour alone
     base = alt.Chart(alt.NamedData("points"))
     zoom = alt.selection_interval(
         name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey || event.altKey]"
@@ -123,7 +130,7 @@ def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
             opacity=alt.condition(hover, alt.value(0.9), alt.value(0)),
             tooltip=[
                 alt.Tooltip("k:Q", title="kimg", format=",.1f"),
-                *(alt.Tooltip(f"{name}:Q", format=form) for name in names),
+                *(alt.Tooltip(field=_field(name), type="quantitative", title=name, format=form) for name in names),
             ],
         )
         .add_params(hover)
@@ -132,3 +139,8 @@ def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
     if curve.border is not None:
         layers.append(base.mark_rule(strokeDash=[4, 4], color={"expr": "quiet"}).encode(y=alt.datum(curve.border)))
     return alt.layer(*layers).properties(width="container", height=220)
+
+
+def _field(name: str) -> str:
+    """As Vega-Lite reads it: a dot or a bracket would be a step into what the field holds."""
+    return re.sub(r"([\\\\.\[\]'\"])", r"\\\1", name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
+from ganzoo.report.closer import CLOSE, Look
 from ganzoo.report.facts import Facts, Record
 from ganzoo.report.story import Story
 
@@ -36,11 +37,12 @@ class Finding:
     command: str = ""
 
 
-def diagnose(facts: Facts, story: Story) -> list[Finding]:
+def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Finding]:
     """Everything there is to say, troubles first; never empty."""
+    copied = [finding] if look and (finding := copying(look)) else []
     if len(facts.log) < ENOUGH:
         few = f"The log holds {len(facts.log)} records; a diagnosis wants {ENOUGH} or more."
-        return [Finding("note", "Too early to say", few, *_longer(facts))]
+        return [*copied, Finding("note", "Too early to say", few, *_longer(facts))]
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
         discriminator_too_strong,
@@ -48,7 +50,7 @@ def diagnose(facts: Facts, story: Story) -> list[Finding]:
         past_its_best,
         still_improving,
     )
-    found = [finding for rule in rules if (finding := rule(facts, story))]
+    found = copied + [finding for rule in rules if (finding := rule(facts, story))]
     return found or [Finding("good", "No trouble seen", _all_well(facts, story))]
 
 
@@ -88,6 +90,18 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
         return Finding("note", "Little variety yet", why, *_longer(facts))
     slower = _slower(facts, "generator", "Let the generator take smaller steps:")
     return Finding("trouble", "Mode collapse suspected", f"{why}: many look alike.", *slower)
+
+
+def copying(look: Look) -> Finding | None:
+    """Generated pictures lie on training pictures."""
+    if look.nearest is None or not look.nearest.copies:
+        return None
+    why = (
+        f"{look.nearest.copies} of {len(look.nearest.generated)} generated pictures lie less than {CLOSE:g} times as "
+        "far from a training picture as real pictures usually do: see the marked pairs of the closer look."
+    )
+    advice = "Train on more pictures, or with an augmentation; these there are:"
+    return Finding("trouble", "Copying suspected", why, advice, "ganzoo list")
 
 
 def no_learning(facts: Facts, story: Story) -> Finding | None:

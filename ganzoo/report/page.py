@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from html import escape
 from string import Template
@@ -10,6 +10,8 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.pages import as_json, asset, libraries, text
+from ganzoo.report import closer
+from ganzoo.report.closer import Look
 from ganzoo.report.curves import charts
 from ganzoo.report.diagnosis import Finding, diagnose
 from ganzoo.report.facts import Facts
@@ -33,19 +35,20 @@ RANGES = {0: "the whole run", 0.5: "its second half", 0.75: "its last quarter", 
 KINDS = {"trouble": "Trouble", "note": "Note", "good": "Good"}
 
 
-def to_page(facts: Facts, story: Story) -> str:
+def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
     """The whole file."""
     own = partial(asset, "ganzoo.report")
-    curves, drawn, bundle = _curves(facts)
+    curves, drawn, bundle = curves_section(lambda: charts(facts.log, facts.scores))
     return Template(own("page.html")).substitute(
         style=own("page.css"),
-        script=own("page.js"),
+        script=own("common.js") + own("page.js"),
         recipe=text(facts.recipe),
         state="finished" if facts.finished else "unfinished",
         summary=text(_summary(facts)),
         unfinished="" if facts.finished else own("unfinished.html"),
         story=_story(story, own),
-        diagnosis="\n".join(map(_finding, diagnose(facts, story))),
+        diagnosis="\n".join(map(_finding, diagnose(facts, story, look))),
+        closer=closer.section(look),
         curves=curves,
         tables=_tables(facts),
         repeat=_pre(script(facts)),
@@ -124,10 +127,10 @@ def _pre(content: str) -> str:
     return f'<div class="copied"><button class="copy">copy</button><pre tabindex="0">{escape(content)}</pre></div>'
 
 
-def _curves(facts: Facts) -> tuple[str, list[dict[str, Any]], str]:
+def curves_section(draw: Callable[[], list[dict[str, Any]]]) -> tuple[str, list[dict[str, Any]], str]:
     """The section, the charts and their libraries; where those are missing, how to get them."""
     try:
-        drawn = charts(facts.log, facts.scores)
+        drawn = draw()
         bundle = libraries() if drawn else ""
     except GanzooError as error:
         return f'<p class="missing">{text(error)}</p>', [], ""
@@ -157,14 +160,14 @@ def _tables(facts: Facts) -> str:
             for name, title, form in FIGURES
             if any(name in moment for moment in moments)
         ]
-        tables.append(_table("At the start, in the middle, at the end", ["", *map(_kimg, moments)], rows))
+        tables.append(table("At the start, in the middle, at the end", ["", *map(_kimg, moments)], rows))
     if facts.scores:
         names = list(dict.fromkeys(name for record in facts.scores for name in record if name != "kimg"))
         rows = [
             [_kimg(record), *(f"{record[name]:.5g}" if name in record else "–" for name in names)]
             for record in facts.scores
         ]
-        tables.append(_table("Scores", ["", *names], rows))
+        tables.append(table("Scores", ["", *names], rows))
     return "".join(tables)
 
 
@@ -172,7 +175,8 @@ def _kimg(record: Any) -> str:
     return f"{record['kimg']:,.5g} kimg"
 
 
-def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table that scrolls where it is too wide."""
     columns = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
     lines = "".join(
         f'<tr><th scope="row">{text(first)}</th>{"".join(f"<td>{text(cell)}</td>" for cell in cells)}</tr>'

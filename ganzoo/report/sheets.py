@@ -13,28 +13,28 @@ BUDGET = 12 * 2**20  # bytes of all sheets together, before base64 makes them a 
 LOSSY = (90, 75, 50)  # qualities to try where a lossless sheet is too big
 
 
-def data_uri(pictures: np.ndarray, budget: int) -> str:
-    """Pictures ``(N, H, W, 3)``, uint8, on a sheet ``COLUMNS`` wide; lossless where that takes at most ``budget``."""
+def data_uri(pictures: np.ndarray, budget: int, columns: int = COLUMNS) -> str:
+    """Pictures ``(N, H, W, 3)``, uint8, on a sheet ``columns`` wide; lossless where that takes at most ``budget``."""
     count, height, width, _ = pictures.shape
-    rows = -(-count // COLUMNS)
-    padded = np.zeros((rows * COLUMNS, height, width, 3), dtype=np.uint8)
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
     padded[:count] = pictures
-    whole = padded.reshape(rows, COLUMNS, height, width, 3).swapaxes(1, 2)
-    image = Image.fromarray(whole.reshape(rows * height, COLUMNS * width, 3))
+    whole = padded.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+    image = Image.fromarray(whole.reshape(rows * height, columns * width, 3))
     if (pictures == pictures[..., :1]).all():
         image = image.convert("L")
-    kind, content = _within(image, budget)
+    kind, content = _within(image, budget, columns * 16)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _within(image: Image.Image, budget: int) -> tuple[str, bytes]:
+def _within(image: Image.Image, budget: int, least: int) -> tuple[str, bytes]:
     content = _encoded(image, "png", optimize=True)
     if len(content) <= budget:
         return "png", content
     while True:
         for quality in LOSSY:
             content = _encoded(image, "webp", quality=quality)
-            if len(content) <= budget or min(image.size) <= COLUMNS * 16:
+            if len(content) <= budget or min(image.size) <= least:
                 return "webp", content
         image = image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX)
 

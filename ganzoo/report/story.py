@@ -16,9 +16,8 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.folder import RunFolder
+from ganzoo.grids import read_grid
 
-GRID = 8  # pictures along each side of a grid
-GAP = 2  # pixels between them
 SHOWN = 16  # of a grid's pictures in the story
 THUMB = 32  # pixels of a side, when distances are measured
 
@@ -115,20 +114,6 @@ def _snapshots(
         before = thumbs
         judged = read_verdicts(verdicts / f"{path.stem}.json")
         yield Snapshot(path.stem, kimg, pictures[:SHOWN], judged, diversity, nearest, moved)
-
-
-def read_grid(file: Path) -> np.ndarray | None:
-    """The pictures ``(GRID**2, H, W, 3)``, uint8, of a grid; None where it is not there or no such grid."""
-    try:
-        with Image.open(file, formats=["PNG"]) as image:
-            array = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    cell = (array.shape[0] - GAP) // GRID
-    if array.shape[0] != array.shape[1] or cell * GRID + GAP != array.shape[0] or cell <= GAP:
-        return None
-    cells = array[GAP:, GAP:].reshape(GRID, cell, GRID, cell, 3).swapaxes(1, 2)
-    return cells[:, :, : cell - GAP, : cell - GAP].reshape(GRID**2, cell - GAP, cell - GAP, 3)
 
 
 def read_verdicts(file: Path) -> Verdicts | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
+from ganzoo.report.closer import read_look
 from ganzoo.report.facts import read_facts
 from ganzoo.report.page import to_page
 from ganzoo.report.story import read_story
@@ -16,7 +17,7 @@ from ganzoo.textfiles import write_text
 def write_report(folder: RunFolder) -> Path:
     """Write the report of a run, finished or not; its file. Raises GanzooError where it cannot be read or written."""
     try:
-        page = to_page(read_facts(folder), read_story(folder))
+        page = to_page(read_facts(folder), read_story(folder), read_look(folder))
         write_text(folder.report_file, page)
     except OSError as error:
         raise GanzooError(f"cannot write {folder.report_file}: {error.strerror or error}") from error

@@ -1,35 +1,9 @@
-"use strict";
-const data = JSON.parse(document.getElementById("snapshots").textContent);
-const charts = JSON.parse(document.getElementById("charts").textContent);
-const find = (id) => document.getElementById(id);
+const data = JSON.parse(find("snapshots").textContent);
 const slider = find("time");
-const COLUMNS = 4;
 
 // The story: a moment is a place of the slider.
 function words([real, value]) {
   return `${real ? "real" : "fake"} ${data.probability ? `${Math.round(100 * value)}%` : `#${value}`}`;
-}
-
-async function fill(list, sheet, judged, whose) {
-  list.parentElement.hidden = sheet === null;
-  if (sheet === null) return;
-  if (list.sheet !== sheet) {
-    list.sheet = sheet;
-    const image = new Image();
-    image.src = sheet;
-    await image.decode();
-    if (list.sheet !== sheet) return;
-  }
-  const rows = Math.ceil(list.children.length / COLUMNS);
-  [...list.children].forEach((item, place) => {
-    const picture = item.firstElementChild;
-    const one = judged[place];
-    item.className = one ? (one[0] ? "real" : "fake") : "";
-    item.lastElementChild.textContent = one ? words(one) : "";
-    picture.style.backgroundImage = `url("${sheet}")`;
-    picture.style.backgroundPosition =
-      `${(100 * (place % COLUMNS)) / (COLUMNS - 1)}% ${(100 * Math.floor(place / COLUMNS)) / Math.max(1, rows - 1)}%`;
-  });
 }
 
 function say({ fake, fooled, right }) {
@@ -68,8 +42,8 @@ function show() {
   find("moment").textContent = `${step.kimg.toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
   slider.setAttribute("aria-valuetext", find("moment").textContent);
   find("verdict").textContent = say(step);
-  fill(find("fake"), step.sheet, step.fake);
-  fill(find("real"), data.real, step.real);
+  fill(find("fake"), step.sheet, step.fake, words);
+  fill(find("real"), data.real, step.real, words);
   scale(step);
   remember();
 }
@@ -122,40 +96,6 @@ if (slider) {
     button.addEventListener("click", () => { play(false); jump(Math.round(slider.max * button.dataset.jump)); });
   }
   show();
-}
-
-// Vega's own colours fit a white page: these follow the page's.
-function theme() {
-  const css = getComputedStyle(document.documentElement);
-  const colour = (name) => css.getPropertyValue(`--${name}`).trim();
-  const said = { labelColor: colour("ink"), titleColor: colour("quiet") };
-  return {
-    background: "transparent", font: "system-ui, DejaVu Sans, sans-serif", view: { stroke: colour("line") },
-    axis: { ...said, gridColor: colour("line"), domainColor: colour("line"), tickColor: colour("line") },
-    legend: { ...said, symbolStrokeWidth: 2, symbolSize: 300 },
-    range: { category: ["first", "second", "third"].map(colour) }, params: [{ name: "quiet", value: colour("quiet") }],
-  };
-}
-
-function draw() {
-  const targets = document.querySelectorAll(".chart");
-  charts.forEach(({ spec, rows }, place) => {
-    const target = targets[place];
-    const last = rows.at(-1).k;
-    const from = rows[0].k + find("range").value * (last - rows[0].k);
-    const points = rows.filter(({ k }) => k >= from);
-    target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
-      target.view?.finalize();
-      const filled = { ...spec, datasets: { points } };
-      const { view } = await vegaEmbed(target, filled, { actions: false, renderer: "svg", config: theme() });
-      target.view = view;
-    });
-  });
-}
-if (charts.length) {
-  find("range").addEventListener("change", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  draw();
 }
 
 document.addEventListener("click", async ({ target }) => {

@@ -1,0 +1,119 @@
+"""Which real picture is nearest, and how far away: is the generator copying?
+
+Distances of features tell more than those of pixels, but Inception is slow: where the features of the whole set are not
+kept from scoring, pixels choose a few real pictures for each, and features decide among all that were chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from ganzoo.data.pictures import Pictures
+from ganzoo.metrics.reader import Reader, array_chunks
+
+SIDE = 32  # pixels of a side at most, when pixels are compared
+MOST = 2**28  # bytes of real pictures that are read; of a larger set a part is searched
+STAGE = "nearest real pictures"
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """index: of each picture's nearest real one in the set ``(Q,)``. distance: to it ``(Q,)``.
+
+    space: what the distance is of. searched: how many real pictures. compared: how many of them by features.
+    """
+
+    index: np.ndarray
+    distance: np.ndarray
+    space: str
+    searched: int
+    compared: int
+
+
+def nearest(
+    queries: Tensor,
+    own: Tensor,
+    real: Pictures,
+    seed: int,
+    reader: Reader | None = None,
+    kept: Tensor | None = None,
+    chosen: int = 0,
+) -> Nearest:
+    """Of uint8 pictures ``(Q, C, H, W)``. ``own`` ``(Q,)``: the place of each in the real set, where it is not its own
+    neighbour; -1 for one that is not in it. ``kept``: the features of the whole set ``(N, D)``, as the reader reads.
+    ``chosen``: without them, real pictures a query that features are compared of; with 0, pixels decide.
+    Raises ValueError for a set with no other picture.
+    """
+    places = _part(real, seed)
+    if reader and kept is not None:
+        features = reader.read([queries], len(queries), STAGE)["2048"]
+        index, distance = closest(features, [kept], 1, own)
+        return Nearest(index[:, 0].numpy(), distance[:, 0].numpy(), "features", len(kept), len(kept))
+    blocks = (_flat(torch.from_numpy(real.array[part])) for part in np.array_split(places, -(-len(places) // 1000)))
+    index, distance = closest(_flat(queries), blocks, max(1, chosen), _within(own, places))
+    index = torch.from_numpy(places)[index]
+    if reader is None or chosen < 1:
+        return Nearest(index[:, 0].numpy(), distance[:, 0].numpy(), "pixels", len(places), 0)
+    few = index.unique().numpy()
+    both = torch.cat([queries, torch.from_numpy(real.array[few])])
+    features = reader.read(array_chunks(both.numpy()), len(both), STAGE)["2048"]
+    count = len(queries)
+    index, distance = closest(features[:count], [features[count:]], 1, _within(own, few))
+    return Nearest(few[index[:, 0].numpy()], distance[:, 0].numpy(), "features", len(places), len(few))
+
+
+def closest(queries: Tensor, blocks: Iterable[Tensor], count: int, own: Tensor) -> tuple[Tensor, Tensor]:
+    """Places and Euclidean distances ``(Q, count)``, nearest first, of rows ``(Q, D)`` among the rows of all blocks.
+
+    A row is never its ``own`` neighbour. Raises ValueError where there are not ``count`` others.
+    """
+    near = queries.new_full((len(queries), 0), 0.0)
+    place = torch.zeros((len(queries), 0), dtype=torch.int64)
+    start = 0
+    for block in blocks:
+        apart = torch.cdist(queries, block, compute_mode="donot_use_mm_for_euclid_dist")
+        here = torch.arange(start, start + len(block))
+        apart[own[:, None] == here] = torch.inf
+        near, place = torch.cat([near, apart], 1), torch.cat([place, here.expand(len(queries), -1)], 1)
+        near, order = near.topk(min(count, near.shape[1]), largest=False)
+        place = place.gather(1, order)
+        start += len(block)
+    if near.shape[1] < count or near.isinf().any():
+        raise ValueError(f"there are fewer than {count} other pictures")
+    return place, near
+
+
+def _part(real: Pictures, seed: int) -> np.ndarray:
+    """Places of all pictures of the set, or of as many as may be read, drawn by the seed."""
+    most = max(1000, MOST // real.array[0].nbytes)
+    if len(real) <= most:
+        return np.arange(len(real))
+    order = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))
+    return order[:most].sort().values.numpy()
+
+
+def _within(own: Tensor, places: np.ndarray) -> Tensor:
+    """Where pictures of the set stand among the chosen ``places``, sorted; -1 for those that were not chosen."""
+    found = torch.full_like(own, -1)
+    for row, place in enumerate(own.tolist()):
+        at = int(np.searchsorted(places, place))
+        if at < len(places) and places[at] == place:
+            found[row] = at
+    return found
+
+
+def _flat(pictures: Tensor) -> Tensor:
+    """Small and flat, in [0, 1]."""
+    small = pictures.float() / 255
+    if small.shape[-1] > SIDE:
+        small = adaptive_avg_pool2d(small, SIDE)
+    return small.flatten(1)
+
+
+__all__ = ["Nearest", "closest", "nearest"]

@@ -1,0 +1,63 @@
+"""What a generator makes of latents that nobody drew: those between two, and those nearer to the mean."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganzoo.grids import GRID
+from ganzoo.interfaces import Generator
+from ganzoo.sampling import first_draw, to_uint8
+
+
+@torch.no_grad()
+def between(generator: Generator, seed: int) -> Tensor:
+    """A walk from each of the first ``GRID`` latents to the next, the last to the first, uint8 ``(GRID**2, C, H, W)``.
+
+    A row of ``GRID`` frames begins at its latents and ends one step before the next row. The class of a row is that of
+    its first picture; noise stands at its mean, so that nothing but the latents changes.
+    """
+    device = next(generator.parameters()).device
+    latents, labels = first_draw(generator, GRID, seed)
+    shares = torch.arange(GRID) / GRID
+    walk = torch.cat([slerp(one, two, shares) for one, two in zip(latents, latents.roll(-1, 0), strict=True)])
+    return _made(generator, walk.to(device), labels)
+
+
+@torch.no_grad()
+def truncated(generator: Generator, seed: int) -> Tensor:
+    """The first ``GRID`` latents, a row each, in even steps from truncation 0, the mean, to 1, as drawn.
+
+    uint8 ``(GRID**2, C, H, W)``. Raises ValueError for a generator without truncation.
+    """
+    if not generator.has_truncation:
+        raise ValueError("this generator has no truncation")
+    device = next(generator.parameters()).device
+    latents, labels = first_draw(generator, GRID, seed)
+    steps = [level / (GRID - 1) for level in range(GRID)]
+    labels = None if labels is None else labels.to(device)
+    columns = [to_uint8(generator(latents.to(device), labels, truncation=step)).cpu() for step in steps]
+    return torch.stack(columns, 1).flatten(0, 1)
+
+
+def slerp(one: Tensor, two: Tensor, shares: Tensor) -> Tensor:
+    """Points ``(N, Z)`` on the arc from one vector ``(Z,)`` to another, at the given shares of it ``(N,)``.
+
+    Shoemake 1985, Animating rotation with quaternion curves. Of normal latents the straight line passes through shorter
+    ones than are ever drawn (White 2016, arXiv:1609.04468); where two have no angle between them it is the arc.
+    """
+    cosine = (one @ two) / (one.norm() * two.norm()).clamp_min(1e-12)
+    angle = cosine.clamp(-1, 1).arccos()
+    shares = shares[:, None]
+    if angle.sin() < 1e-4:
+        return (1 - shares) * one + shares * two
+    return (((1 - shares) * angle).sin() * one + (shares * angle).sin() * two) / angle.sin()
+
+
+def _made(generator: Generator, latents: Tensor, labels: Tensor | None) -> Tensor:
+    if labels is not None:
+        labels = labels.repeat_interleave(GRID).to(latents.device)
+    return to_uint8(generator(latents, labels)).cpu()
+
+
+__all__ = ["between", "slerp", "truncated"]

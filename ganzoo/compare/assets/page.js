@@ -1,0 +1,31 @@
+const { moments, runs } = JSON.parse(find("runs").textContent);
+const slider = find("time");
+
+const kimg = (value) => `${value.toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
+
+function passing({ fake, fooled }) {
+  if (fooled === null) return "no verdicts were kept";
+  return fake.length ? `${fooled} of 64 generated pictures pass for real` : "";
+}
+
+// The slider goes through every moment of which some run has a snapshot; each run shows its last up to there.
+function show() {
+  const moment = moments[slider.value];
+  find("moment").textContent = kimg(moment);
+  slider.setAttribute("aria-valuetext", kimg(moment));
+  document.querySelectorAll(".run").forEach((place, number) => {
+    const { steps } = runs[number];
+    const step = steps.findLast((one) => one.kimg <= moment) ?? steps[0];
+    const says = place.querySelector(".says");
+    if (!step) {
+      says.textContent = "No pictures yet.";
+      place.querySelector("ul").hidden = true;
+      return;
+    }
+    says.textContent = `at ${kimg(step.kimg)}: ${passing(step)}`;
+    fill(place.querySelector("ul"), step.sheet, step.fake, () => "");
+  });
+}
+
+slider.addEventListener("input", show);
+show();

@@ -1,0 +1,61 @@
+"use strict";
+const find = (id) => document.getElementById(id);
+const charts = JSON.parse(find("charts").textContent);
+const COLUMNS = 4;
+
+// A list of pictures shows a sheet, each with its verdict, [real, value, height], in words.
+async function fill(list, sheet, judged, words) {
+  list.parentElement.hidden = sheet === null;
+  if (sheet === null) return;
+  if (list.sheet !== sheet) {
+    list.sheet = sheet;
+    const image = new Image();
+    image.src = sheet;
+    await image.decode();
+    if (list.sheet !== sheet) return;
+  }
+  const rows = Math.ceil(list.children.length / COLUMNS);
+  [...list.children].forEach((item, place) => {
+    const picture = item.firstElementChild;
+    const one = judged[place];
+    item.className = one ? (one[0] ? "real" : "fake") : "";
+    item.lastElementChild.textContent = one ? words(one) : "";
+    picture.style.backgroundImage = `url("${sheet}")`;
+    picture.style.backgroundPosition =
+      `${(100 * (place % COLUMNS)) / (COLUMNS - 1)}% ${(100 * Math.floor(place / COLUMNS)) / Math.max(1, rows - 1)}%`;
+  });
+}
+
+// Vega's own colours fit a white page: these follow the page's.
+function theme() {
+  const css = getComputedStyle(document.documentElement);
+  const colour = (name) => css.getPropertyValue(`--${name}`).trim();
+  const said = { labelColor: colour("ink"), titleColor: colour("quiet") };
+  return {
+    background: "transparent", font: "system-ui, DejaVu Sans, sans-serif", view: { stroke: colour("line") },
+    axis: { ...said, gridColor: colour("line"), domainColor: colour("line"), tickColor: colour("line") },
+    legend: { ...said, symbolStrokeWidth: 2, symbolSize: 300 },
+    range: { category: ["first", "second", "third", "fourth", "fifth", "sixth"].map(colour) }, params: [{ name: "quiet", value: colour("quiet") }],
+  };
+}
+
+function draw() {
+  const targets = document.querySelectorAll(".chart");
+  charts.forEach(({ spec, rows }, place) => {
+    const target = targets[place];
+    const last = rows.at(-1).k;
+    const from = rows[0].k + find("range").value * (last - rows[0].k);
+    const points = rows.filter(({ k }) => k >= from);
+    target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
+      target.view?.finalize();
+      const filled = { ...spec, datasets: { points } };
+      const { view } = await vegaEmbed(target, filled, { actions: false, renderer: "svg", config: theme() });
+      target.view = view;
+    });
+  });
+}
+if (charts.length) {
+  find("range").addEventListener("change", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  draw();
+}

@@ -1,0 +1,92 @@
+"""Looks at a run from another process: reads what it leaves in its folder, and writes nothing."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ganzoo.display import TRAINING, Display
+from ganzoo.errors import GanzooError
+from ganzoo.folder import RunFolder
+from ganzoo.report.facts import Facts, read_facts
+
+PAUSE = 1.0  # seconds between looks
+QUIET = 60.0  # seconds without a line of the log before anything is said of it
+LATE = 5.0  # times as long as a line took so far, likewise
+
+
+def watch(
+    folder: RunFolder,
+    display: Display,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> Mapping[str, Any]:
+    """Show a run until it has ended, as ``ganzoo run`` shows it; its score, empty where it has none.
+
+    Raises GanzooError where the run's configuration cannot be read.
+    """
+    facts = _read(folder)
+    budget = facts.number("loop.kimg")
+    if not budget:
+        raise GanzooError(f"{folder.config_file} is damaged: it says no loop.kimg; restore it")
+    headline = f"{facts.recipe} on {facts.setting('data.name')}, {budget:g} kimg, in {folder.path}"
+    with display.running(headline, math.ceil(budget * 1000)):
+        display.past(facts.log)
+        seen, shown = len(facts.log), None
+        while True:
+            for record in facts.log[seen:]:
+                display.record(record)
+            seen = len(facts.log)  # fewer than before where a resumed run has taken some back
+            display.progress(round(facts.kimg * 1000))
+            shown = _show_newest(folder, shown, display)
+            if ended(folder, facts):
+                display.state("finished")
+                return folder.last_score()
+            display.state(_state(facts, now() - _written(folder.log_file)))
+            sleep(PAUSE)
+            facts = _read(folder)
+
+
+def ended(folder: RunFolder, facts: Facts) -> bool:
+    """Whether the budget is spent and the score, if any, written: that comes after the last line of the log."""
+    return facts.finished and _written(folder.score_file) >= _written(folder.log_file)
+
+
+def _state(facts: Facts, silent: float) -> str:
+    if facts.finished:
+        return "scoring"
+    took = facts.log[-1].get("seconds", 0.0) / len(facts.log) if facts.log else 0.0
+    if silent > max(QUIET, LATE * took):
+        return "quiet, perhaps stopped"
+    return TRAINING
+
+
+def _show_newest(folder: RunFolder, shown: Path | None, display: Display) -> Path | None:
+    newest = max(folder.samples.glob("kimg*.png"), default=None)
+    if newest is None or newest == shown:
+        return shown
+    try:
+        with Image.open(newest, formats=["PNG"]) as image:
+            display.samples(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pass  # the next one may be whole
+    return newest
+
+
+def _read(folder: RunFolder) -> Facts:
+    try:
+        return read_facts(folder)
+    except OSError as error:
+        raise GanzooError(f"cannot read {folder.config_file}: {error.strerror}; has the run been moved?") from error
+
+
+def _written(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from ganzoo.config import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.markdown import code, table, text_cell
 from ganzoo.needs import Need
-from ganzoo.repeat import public_name
+from ganzoo.repeat import install_command, public_name
 from ganzoo.textfiles import one_line
 
 ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
@@ -52,6 +51,8 @@ class Facts:
             found.append("Not scored.")
         elif self.score["protocol"].get("demonstration"):
             found.append("Scored against the pictures it was trained on: a demonstration, not to be compared.")
+        if marks := self.config.marks:
+            found.append(f"Marked: {'; '.join(marks)}.")
         return found
 
 
@@ -79,7 +80,7 @@ def write_card(facts: Facts) -> str:
         "",
         "These pictures again, or others with another seed:",
         "",
-        f"    {_install(facts.needs)}",
+        f"    {install_command({'ganzoo': ganzoo.__version__} | {n.distribution: n.version for n in facts.needs})}",
         f"    ganzoo sample {facts.address} -n {COLUMNS**2} --seed 0 --out samples.png",
         "",
         *_score(facts.score),
@@ -123,9 +124,3 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "; ".join(f"{text_cell(str(name))}: {_value(inner)}" for name, inner in value.items()) or "none"
     return text_cell(value if isinstance(value, str) else json.dumps(value))
-
-
-def _install(needs: tuple[Need, ...]) -> str:
-    named = {"ganzoo": f"ganzoo=={ganzoo.__version__}"}
-    named |= {need.distribution: need.requirement for need in needs if need.requirement}
-    return shlex.join(["pip", "install", *named.values()])

@@ -7,8 +7,9 @@ imported or installed because of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import Entry, MetricEntry
@@ -38,9 +39,19 @@ class Need:
     @property
     def requirement(self) -> str:
         """What a package index knows it by; empty where it is no distribution, but a file."""
-        if self.version.startswith("sha256:") or not DISTRIBUTION.fullmatch(self.distribution):
-            return ""
-        return f"{self.distribution}=={self.version}" if VERSION.fullmatch(self.version) else self.distribution
+        return requirement(self.distribution, self.version)
+
+
+def requirement(distribution: str, version: str) -> str:
+    """What a package index knows a distribution by; empty where it is none, but a file."""
+    if is_file(version) or not DISTRIBUTION.fullmatch(distribution):
+        return ""
+    return f"{distribution}=={version}" if VERSION.fullmatch(version) else distribution
+
+
+def is_file(version: str) -> bool:
+    """Whether it is the version of a plugin that was a file, which is its digest."""
+    return version.startswith("sha256:")
 
 
 def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
@@ -70,9 +81,16 @@ def read_needs(content: Any, place: str) -> tuple[Need, ...]:
 
 
 def check_needs(
-    needs: Iterable[Need], registry: Registry, place: str, warn: Callable[[str], None] = lambda message: None
+    needs: Iterable[Need],
+    registry: Registry,
+    place: str,
+    warn: Callable[[str], None] = lambda message: None,
+    copies: Mapping[str, Path] | None = None,
 ) -> None:
-    """Raises GanzooError, with what to install, where a needed part is not there; ``warn`` of other versions."""
+    """Raises GanzooError, with what to install, where a needed part is not there; ``warn`` of other versions.
+
+    ``copies``: where plugins that are single files were kept, by the file's name.
+    """
     missing: dict[str, list[Need]] = {}
     others: dict[str, None] = {}
     for need in needs:
@@ -83,12 +101,13 @@ def check_needs(
         elif owner.version != need.version:
             others[f"{place} was made with {need.distribution} {need.version}, here is {owner.version}"] = None
     if missing:
-        raise GanzooError(f"{place} needs {'; and '.join(_problem(parts, registry) for parts in missing.values())}")
+        problems = [_problem(parts, registry, copies or {}) for parts in missing.values()]
+        raise GanzooError(f"{place} needs {'; and '.join(problems)}")
     for line in others:
         warn(line)
 
 
-def _problem(parts: list[Need], registry: Registry) -> str:
+def _problem(parts: list[Need], registry: Registry, copies: Mapping[str, Path]) -> str:
     """What is needed of one distribution, what became of it here, what to do."""
     distribution, version = parts[0].distribution, parts[0].version
     here = _loaded(distribution, registry)
@@ -101,7 +120,8 @@ def _problem(parts: list[Need], registry: Registry) -> str:
     elif requirement:
         fate = f"which is not installed: pip install {requirement}"
     else:
-        fate = "which was not loaded: name that file with --plugin"
+        copy = copies.get(PurePath(distribution).name)
+        fate = f"which was not loaded: {f'add --plugin {copy}' if copy else 'name that file with --plugin'}"
     named = ", ".join(f"the {need.kind} {need.name!r}" for need in parts)
     return f"{named} of {distribution} {version}".rstrip() + f", {fate}"
 

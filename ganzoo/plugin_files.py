@@ -24,8 +24,8 @@ def keep_plugins(registry: Registry, config: Config, folder: RunFolder) -> None:
 
 def check_plugins(registry: Registry, folder: RunFolder) -> None:
     """Raises GanzooError where a file is loaded that is not what the run was begun with."""
-    for copy in _copies(folder):
-        loaded = registry.files.get(copy.name)
+    for name, copy in copies(folder).items():
+        loaded = registry.files.get(name)
         if loaded is not None and loaded.read_bytes() != copy.read_bytes():
             raise GanzooError(
                 f"{loaded} is not what {folder.path} was begun with; go on with --plugin {copy}, or start anew with "
@@ -33,12 +33,6 @@ def check_plugins(registry: Registry, folder: RunFolder) -> None:
             )
 
 
-def missing_plugins(registry: Registry, folder: RunFolder) -> str:
-    """What to add to the command line, as the end of a message; "" where nothing is missing."""
-    missing = [copy for copy in _copies(folder) if copy.name not in registry.files]
-    options = " ".join(f"--plugin {copy}" for copy in missing)
-    return f"; the run was begun with a plugin from a file, add {options}" if missing else ""
-
-
-def _copies(folder: RunFolder) -> list[Path]:
-    return sorted(folder.plugins.glob("*.py"))
+def copies(folder: RunFolder) -> dict[str, Path]:
+    """What was kept, by the file's name."""
+    return {copy.name: copy for copy in sorted(folder.plugins.glob("*.py"))}

@@ -1,4 +1,4 @@
-"""The command that repeats a run: its recipe, and every setting that is not the default of it."""
+"""The commands that repeat a run: what to install; its recipe, and every setting that is not the default of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from ganzoo.config import Config
 from ganzoo.errors import GanzooError
+from ganzoo.needs import is_file, requirement
 from ganzoo.registry import Registry
 from ganzoo.resolve import read_settings, resolve
 
@@ -30,6 +31,16 @@ def public_name(data: str) -> str:
     return f"{kind}{colon}{path.name if path.is_absolute() or location[:1] in '~.' else location}"
 
 
+def install_command(versions: Mapping[str, str]) -> str:
+    """What to type for these distributions in these versions; plugins that are files are left out."""
+    return shlex.join(["pip", "install", *filter(None, (requirement(*item) for item in versions.items()))])
+
+
+def plugin_options(versions: Mapping[str, str]) -> list[str]:
+    """What names those of these plugins that are files, wherever they then lie, to a command."""
+    return [part for name, version in versions.items() if is_file(version) for part in ("--plugin", name)]
+
+
 def repeat_command(config: Config, registry: Registry) -> str:
     """What to type for the same run with the same versions; pictures of one's own must lie where it says."""
     content = public_config(config)
@@ -38,7 +49,9 @@ def repeat_command(config: Config, registry: Registry) -> str:
     changed = [
         f"{key}={_text(value)}" for key, value in _leaves(content) if key not in default or value != default[key]
     ]
-    return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed])
+    owners = [registry.owner(entry) for entry in (*config.recipe.parts, config.dataset)]
+    files = plugin_options({owner.distribution: owner.version for owner in owners})
+    return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed, *files])
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

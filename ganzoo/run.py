@@ -29,7 +29,7 @@ from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
 from ganzoo.needs import check_needs, needs_of
-from ganzoo.plugin_files import check_plugins, keep_plugins, missing_plugins
+from ganzoo.plugin_files import check_plugins, copies, keep_plugins
 from ganzoo.provenance import provenance
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import resolve
@@ -111,17 +111,12 @@ def load_config(
     are needed for ``scoring`` alone. It says where the plugin files are that the run was started with. ``warn`` is told
     of plugins in other versions.
     """
-    try:
-        needs = folder.needs()
-        check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, str(folder.path), warn)
-        config = resolve(registry, None, folder.config_file, settings)
-        if scoring:
-            scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
-            check_needs(scored, registry, str(folder.path))
-    except GanzooError as error:
-        if files := missing_plugins(registry, folder):
-            raise GanzooError(f"{error}{files}") from error
-        raise
+    needs, place, kept = folder.needs(), str(folder.path), copies(folder)
+    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, warn, kept)
+    config = resolve(registry, None, folder.config_file, settings)
+    if scoring:
+        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
+        check_needs(scored, registry, place, copies=kept)
     return config
 
 

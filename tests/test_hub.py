@@ -20,6 +20,7 @@ from ganzoo import hub as client
 from ganzoo import run as runs
 from ganzoo.card import write_card
 from ganzoo.cli.main import main
+from ganzoo.config import Config
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.publication import write_publication
@@ -152,6 +153,13 @@ def test_unfinished_and_unscored_is_said_in_card_and_terminal(ganzoo, trained):
     for caveat in ("Unfinished: trained on 0.032 of 2 kimg.", "Not scored."):
         assert f"**{caveat}**" in card and f"{caveat} The card says so." in err
     assert json.loads(Path("card/score.json").read_text()) == {}
+
+
+def test_the_card_bears_the_marks_of_the_parts(ganzoo, trained, monkeypatch):
+    monkeypatch.setattr(Config, "marks", ("pretrained features",))
+    _, _, err = ganzoo("push", str(trained()), "alice/garments", "--out", "card")
+    assert "**Marked: pretrained features.**" in Path("card/README.md").read_text()
+    assert "Marked: pretrained features. The card says so." in err
 
 
 HOSTILE = "<script>x</script> | [a](javascript:b) `c`\n# d\x1b[31m"

@@ -230,7 +230,8 @@ def test_long_logs_are_thinned_by_means():
 
 def test_the_script_repeats_the_run_whatever_the_config_says(tmp_path):
     text = "recipe: mlp+minimax\nEND\ntouch evil\n"
-    noted = {"python": "3.11\ntouch evil", "versions": {"torch": "2.6; touch evil"}, "plugins": {"own": "1"}}
+    plugins = {"own": "1", "a file.py": "sha256:0"}
+    noted = {"python": "3.11\ntouch evil", "versions": {"torch": "2.6; touch evil"}, "plugins": plugins}
     written = script(Facts(RUN, config={"recipe": "mlp\ntouch evil"}, config_text=text, provenance=noted))
     stub = tmp_path / "bin"
     stub.mkdir()
@@ -241,7 +242,7 @@ def test_the_script_repeats_the_run_whatever_the_config_says(tmp_path):
     assert (tmp_path / "config.yaml").read_text() == text
     assert not (tmp_path / "evil").exists()
     called = (tmp_path / "called").read_text().splitlines()
-    assert called == ["pip install torch==2.6; touch evil own==1", "ganzoo run --config config.yaml"]
+    assert called == ["pip install torch own==1", "ganzoo run --config config.yaml --plugin a file.py"]
 
 
 def test_the_command_line_makes_a_report_during_and_after(tiny, tmp_path, capsys, monkeypatch):

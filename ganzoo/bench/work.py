@@ -14,7 +14,6 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +36,7 @@ from ganzoo.folder import RunFolder
 from ganzoo.provenance import describe_device, versions_of, versions_used
 from ganzoo.recipe import Recipe, parse_recipe
 from ganzoo.registry import Registry
+from ganzoo.repeat import plugin_options
 from ganzoo.resolve import resolve
 from ganzoo.run import Outcome, resume, start
 from ganzoo.textfiles import read_jsonl, write_text
@@ -193,14 +193,10 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
             calibrated_pictures_per_second=job.budget.get("calibrated_pictures_per_second"),
         ),
         hardware=hardware(config, job.folder),
-        command=shlex.join(["ganzoo", "run", str(recipe), *settings, *_plugin_options(job, rest["plugins"])]),
+        command=shlex.join(["ganzoo", "run", str(recipe), *settings, *plugin_options(rest["plugins"])]),
         config=content,
         **rest,
     )
-
-
-def _plugin_options(job: Job, used: Mapping[str, str]) -> list[str]:
-    return [part for name in job.plugins if name in used for part in ("--plugin", name)]
 
 
 def hardware(config: Config | None, folder: Path) -> Hardware:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from ganzoo.repeat import install_command, plugin_options
 from ganzoo.report.facts import Facts
 from ganzoo.textfiles import one_line
 
@@ -26,24 +27,26 @@ def script(facts: Facts) -> str:
     end = "END"
     while end in facts.config_text:  # a line of the file must not end it
         end += "_"
+    versions = dict(_versions(noted))
+    files = plugin_options(versions)
+    if files:
+        comments.append("# the folder plugins/ of the run holds what --plugin names")
     lines = [
         f"# {one_line(facts.recipe)}",
         *comments,
-        *_install(noted),
+        *([install_command(versions)] if versions else []),
         f"cat > config.yaml <<'{end}'",
         facts.config_text.rstrip("\n"),
         end,
-        "ganzoo run --config config.yaml",
+        shlex.join(["ganzoo", "run", "--config", "config.yaml", *files]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _install(noted: Mapping[str, object]) -> list[str]:
-    versions: dict[str, str] = {}
+def _versions(noted: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Of ganzoo, what it computes with, and the plugins."""
     for group in ("versions", "plugins"):
         found = noted.get(group)
         for name, version in found.items() if isinstance(found, Mapping) else ():
             if version and version != "not installed":
-                versions[str(name)] = str(version)
-    wanted = [shlex.quote(one_line(f"{name}=={version}")) for name, version in versions.items()]
-    return [" ".join(["pip install", *wanted])] if wanted else []
+                yield one_line(str(name)), one_line(str(version))

@@ -9,6 +9,8 @@ from ganzoo import ArchitectureEntry, hookimpl
 from ganzoo.entries import at_least, param
 from ganzoo.sizes import check_doubling
 
+NORMS = ("auto", "batch", "none")
+
 
 @dataclass
 class GeneratorParams:
@@ -28,10 +30,13 @@ class DiscriminatorParams:
         None, "pictures are enlarged to this for the backbone; null: to 64 if smaller; 224 as published"
     )
     width: int = param(64, "channels of each of the discriminators")
+    norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
 
     def __post_init__(self) -> None:
         at_least(self, 32, "size")
         at_least(self, 1, "width")
+        if self.norm not in NORMS:
+            raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
 
     @property
     def marks(self) -> tuple[str, ...]:

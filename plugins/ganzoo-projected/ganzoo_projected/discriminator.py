@@ -17,7 +17,7 @@ from ganzoo_projected import DiscriminatorParams
 from ganzoo_projected.frozen import frozen
 from ganzoo_projected.pyramid import Pyramid
 
-SMALLEST = 64  # a backbone halves five times; of fewer pixels its last features would be one place
+SMALLEST = 64  # of fewer pixels a backbone that halves at once leaves too few places
 JUDGED = 4  # height and width at which features are judged
 
 
@@ -46,16 +46,21 @@ class Mixing(nn.Module):
 
 class Head(nn.Module):
     """One of the discriminators: features ``(N, channels, size, size)`` halved down to 4 x 4, judged at every place, to
-    the mean ``(N,)`` of that. Every layer spectrally normalised."""
+    the mean ``(N,)`` of that. Every layer spectrally normalised, between them batch norm where ``batch_norm``."""
 
-    def __init__(self, channels: int, size: int, width: int) -> None:
+    def __init__(self, channels: int, size: int, width: int, batch_norm: bool) -> None:
         super().__init__()
+
+        def layer(kernel: int, stride: int) -> list[nn.Module]:
+            convolution = spectral(nn.Conv2d(channels, width, kernel, stride, padding=1))
+            return [convolution, *([nn.BatchNorm2d(width)] if batch_norm else []), nn.LeakyReLU(0.2)]
+
         layers: list[nn.Module] = []
         while size > JUDGED:
-            layers += [spectral(nn.Conv2d(channels, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+            layers += layer(kernel=4, stride=2)
             channels, size = width, size // 2
         if not layers:
-            layers += [spectral(nn.Conv2d(channels, width, 3, padding=1)), nn.LeakyReLU(0.2)]
+            layers += layer(kernel=3, stride=1)
         self.body = nn.Sequential(*layers, spectral(nn.Conv2d(width, 1, 3, padding=1)))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -66,16 +71,27 @@ class ProjectedDiscriminator(Discriminator):
     """Pictures through a frozen backbone, its features mixed, a discriminator at each level; their logits are summed.
 
     The paper gives each place of each discriminator to the loss by itself; here a picture has one logit, as every loss
-    and penalty wants. No sample sees another.
+    and penalty wants. Batch norm, as published, keeps the discriminators from winning at once: a difference of all
+    fakes from all real pictures is no longer seen.
     """
 
     def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
         self.picture = picture
-        self.pyramid = Pyramid(params.backbone, params.size or max(picture.size, SMALLEST), params.pretrained)
-        channels, sizes = self.pyramid.channels, self.pyramid.sizes
-        self.mixing = Mixing(channels)
-        self.heads = nn.ModuleList(Head(c, size, params.width) for c, size in zip(channels, sizes, strict=True))
+        norm = params.norm if params.norm != "auto" else ("none" if needs.per_sample else "batch")
+        if norm == "batch" and needs.per_sample:
+            raise ValueError(
+                "discriminator.norm=batch mixes the samples of a batch, which this loss or penalty forbids; "
+                "use discriminator.norm=none or auto"
+            )
+        self.mixes_samples = norm == "batch"
+        size = params.size or max(picture.size, SMALLEST)
+        self.pyramid = Pyramid(params.backbone, size, params.pretrained, smallest=JUDGED)
+        self.mixing = Mixing(self.pyramid.channels)
+        self.heads = nn.ModuleList(
+            Head(channels, size, params.width, self.mixes_samples)
+            for channels, size in zip(self.pyramid.channels, self.pyramid.sizes, strict=True)
+        )
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         mixed = self.mixing(self.pyramid(pictures))

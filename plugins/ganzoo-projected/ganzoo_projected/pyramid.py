@@ -15,55 +15,64 @@ from torch.nn import functional as F
 from ganzoo_projected.frozen import frozen
 from ganzoo_projected.weights import packaged, to_timm
 
-LEVELS = 4  # the last ones of the backbone: for a convolutional network a 4th to a 32nd of the picture's size
+LEVELS = 4  # at most, as published
 
 
 class Pyramid(nn.Module):
     """Pictures ``(N, C, H, W)`` in [-1, 1], C 1 or 3, to features ``(N, c, h, w)`` of several sizes, the finest first,
     each level scaled by a constant to deviation 1 on noise.
 
-    ``channels`` and ``sizes`` tell what c and h are at each. Differentiable in the pictures; its weights are buffers
-    and its normalisation never looks at a batch. Pretrained weights are no part of ``state_dict``, which holds their
-    checksum; random ones are.
+    The levels are the backbone's last four of at least ``smallest`` places across: pictures of 64 pixels are seen at a
+    half to a 16th of their size, of 128 and more at a 4th to a 32nd. A network that sees them coarser lets the
+    generator draw what it likes between the places.
+    ``channels`` and ``sizes`` tell what c and h are at each level. Differentiable in the pictures; its weights are
+    buffers and its normalisation never looks at a batch. Pretrained weights are no part of ``state_dict``, which holds
+    their checksum; random ones are.
 
     Raises ValueError for a backbone that timm lacks, that cannot take pictures of ``size`` or whose weights are not to
     be had.
     """
 
-    def __init__(self, name: str, size: int, pretrained: bool) -> None:
+    def __init__(self, name: str, size: int, pretrained: bool, *, smallest: int = 1) -> None:
         super().__init__()
         self.name, self.size, self.pretrained = name, size, pretrained
         model = _load(name, size, pretrained)
         self.checksum = zlib.crc32(b"".join(t.numpy().tobytes() for t in model.state_dict().values()))
-        self.backbone = frozen(model, persistent=not pretrained).eval()
+        # With channels last a CPU takes two thirds of the time, a GPU no longer.
+        self.backbone = frozen(model.to(memory_format=torch.channels_last), persistent=not pretrained).eval()
         config = model.pretrained_cfg
         mean, std = (torch.tensor(config[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
         self.register_buffer("scale", 0.5 / std, persistent=False)  # from [-1, 1] to what the backbone was trained on
         self.register_buffer("shift", (0.5 - mean) / std, persistent=False)
         self.scale: Tensor
         self.shift: Tensor
-        channels = model.feature_info.channels()[-LEVELS:]
         noise = torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(0))
         try:
             with torch.no_grad():
-                features = self.backbone(noise)[-LEVELS:]
+                features = self.backbone(noise)
         except (AssertionError, RuntimeError) as error:
             raise ValueError(f"backbone {name} cannot take {size}x{size} pictures: {_first_line(error)}") from error
-        self.channels_last = [x.shape[1] for x in features] != channels  # as transformers have them
-        self.channels, self.sizes = channels, [x.shape[1 if self.channels_last else 2] for x in features]
+        channels = model.feature_info.channels()
+        self.transposed = [x.shape[1] for x in features] != channels  # as transformers have them
+        sizes = [x.shape[1 if self.transposed else 2] for x in features]
+        self.levels = [level for level, places in enumerate(sizes) if places >= smallest][-LEVELS:]
+        if not self.levels:
+            raise ValueError(f"backbone {name} makes too few places of {size} pixels; set discriminator.size to more")
+        self.channels, self.sizes = [channels[n] for n in self.levels], [sizes[n] for n in self.levels]
         # Backbones differ in the scale of their features by a hundred, spectrally normalised layers keep any scale, and
         # losses with a margin do not.
-        self.register_buffer("gains", torch.stack([1 / x.std() for x in features]))
+        self.register_buffer("gains", torch.stack([1 / features[n].std() for n in self.levels]))
         self.gains: Tensor
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
         if pictures.shape[-1] != self.size:
             pictures = F.interpolate(pictures, (self.size, self.size), mode="bilinear", align_corners=False)
-        # One channel broadcasts to three.
-        features = self.backbone(torch.addcmul(self.shift, pictures, self.scale))[-LEVELS:]
-        if self.channels_last:
-            features = [x.permute(0, 3, 1, 2) for x in features]
-        return [x * gain.to(x.dtype) for x, gain in zip(features, self.gains, strict=True)]
+        shown = torch.addcmul(self.shift, pictures, self.scale)  # one channel broadcasts to three
+        # In bf16 a CPU computes the gradient of depthwise convolutions at half the speed.
+        with torch.autocast("cpu", enabled=False):
+            features = self.backbone(shown.contiguous(memory_format=torch.channels_last))
+        levels = [features[n].permute(0, 3, 1, 2) if self.transposed else features[n] for n in self.levels]
+        return [x * gain.to(x.dtype) for x, gain in zip(levels, self.gains, strict=True)]
 
     def train(self, mode: bool = True) -> Pyramid:
         """Stays in evaluation mode."""

@@ -58,6 +58,7 @@ def test_a_run_folder_holds_all_it_promises(trained):
         "samples",
         "verdicts",
         "checkpoints",
+        "lock",
     }
     origin = json.loads((folder / "provenance.json").read_text())
     assert origin["plugins"] == {"ganzoo": origin["versions"]["ganzoo"]}

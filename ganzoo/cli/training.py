@@ -176,12 +176,16 @@ def warn(message: str) -> None:
 def _close(outcome: Outcome) -> None:
     """The end of a run: its report, where it is, what it scored, how to go on."""
     from ganzoo.report.write import report_or_say_why
+    from ganzoo.stopping import PREEMPTED
 
     path = outcome.folder.path
+    if outcome.code == PREEMPTED:  # there may be no time for a report
+        typer.echo(f"stopped by SIGTERM, all is saved; go on with: ganzoo resume {path}")
+        raise typer.Exit(PREEMPTED)
     written = report_or_say_why(outcome.folder, warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
-        raise typer.Exit(130)
+        raise typer.Exit(outcome.code)
     for line in _score_lines(outcome.score):
         typer.echo(line)
     grids = sorted(outcome.folder.samples.glob("*.png"))

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
+from ganzoo.digest import DIGEST, digest_of, sealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.needs import Need, read_needs
 from ganzoo.textfiles import read_jsonl, write_text
@@ -188,10 +189,13 @@ class RunFolder:
     def provenance(self) -> dict[str, Any]:
         """What was noted of software, machine and data; empty where nothing whole is there."""
         try:
-            noted = json.loads(self.provenance_file.read_text(encoding="utf-8"))
+            noted = json.loads(self.provenance_file.read_bytes())
+            if not isinstance(noted, dict) or noted.get(DIGEST, digest_of(noted)) != digest_of(noted):
+                return {}
         except (OSError, ValueError):
             return {}
-        return noted if isinstance(noted, dict) else {}
+        noted.pop(DIGEST, None)
+        return noted
 
     def rewind(self, shown: int) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again."""
@@ -203,6 +207,10 @@ class RunFolder:
     def append(self, file: Path, record: Mapping[str, Any]) -> None:
         """Add one line to a jsonl file."""
         append_text(file, json.dumps(record) + "\n")
+
+    def note_provenance(self, origin: Mapping[str, Any]) -> None:
+        """Write down what :meth:`provenance` reads."""
+        self.write_json(self.provenance_file, sealed(dict(origin)))
 
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""

@@ -63,7 +63,7 @@ def start(
             if source is not None:
                 loop.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
-            folder.write_json(folder.provenance_file, origin)
+            folder.note_provenance(origin)
             keep_plugins(registry, config, folder)
             folder.begin(config.to_yaml())
             return _train(registry, config, display, folder, loop, stop)
@@ -77,7 +77,9 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
         check_plugins(registry, folder)
         device, pictures = _prepare(registry, config, display)
         known = folder.provenance()
-        if known.get("data", {}).get("fingerprint", pictures.fingerprint) != pictures.fingerprint:
+        if not known:
+            display.warn(f"{folder.provenance_file} is damaged or gone; it is written anew")
+        if _fingerprint(known) not in (None, pictures.fingerprint):
             raise GanzooError(
                 f"{config.values.data.name} holds other pictures than {path} was trained on; "
                 "restore them, or start anew with `ganzoo run --init-from`"
@@ -95,7 +97,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
             folder.rewind(-1)
             if INIT_FROM in known:
                 loop.load_weights(read_checkpoint(Path(known[INIT_FROM])))
-        folder.write_json(folder.provenance_file, origin)
+        folder.note_provenance(origin)
         return _train(registry, config, display, folder, loop, stop)
 
 
@@ -259,3 +261,8 @@ def _score(
         truncation=truncation,
         progress=display.scoring,
     ).to_dict()
+
+
+def _fingerprint(origin: Mapping[str, Any]) -> Any:
+    data = origin.get("data")
+    return data.get("fingerprint") if isinstance(data, dict) else None

@@ -98,10 +98,8 @@ def _same(folder: RunFolder, config: Config) -> bool:
 
 def _changed(registry: Registry, config: Config, run: Path) -> bool:
     """Whether a plugin is another version than the run was begun with: its row would be half of each."""
-    with suppress(OSError, ValueError, KeyError):
-        known = json.loads((run / "provenance.json").read_text())["plugins"]
-        return bool(known != versions_used(config, registry))
-    return True
+    origin = RunFolder(run).provenance()  # empty where it is damaged: it was there before the run began
+    return bool(origin) and origin.get("plugins") != versions_used(config, registry)
 
 
 def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> Record:
@@ -111,7 +109,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
     weights = checkpoint.path / "ema.safetensors"
     shutil.copyfile(weights, job.folder / WEIGHTS)
     shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
-    origin = json.loads(folder.provenance_file.read_text())
+    origin = folder.provenance()
     data = config.values.data
     picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
     model = build_model(config, picture)

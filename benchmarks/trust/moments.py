@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 KINDS = (  # of files, by a part of their path; the first that fits
-    ("/statistics/", "metric cache"), ("samples.png", "record"), (".npy", "data cache"), ("/cache/", "data cache"), ("/keys/", "data cache"),
+    ("/statistics/", "metric cache"), ("samples.png", "record"), (".npy", "data cache"), ("/cache/", "data cache"),
+    ("/keys/", "data cache"),
     ("meta.json", "checkpoint"), ("state.pt", "checkpoint"), ("/checkpoints", "checkpoint"), ("/samples", "samples"),
     ("/verdicts", "samples"), ("log.jsonl", "log"), ("scores.jsonl", "scores"), ("score.json", "scores"),
     ("config.yaml", "config"), ("provenance.json", "provenance"), ("/lock", "lock"), ("report.html", "report"),
@@ -72,7 +73,7 @@ class Disk:
         fsync = os.fsync
 
         def fsync_(descriptor: int) -> None:
-            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
             if self._ours(path):
                 self._pass("fsync", path)
             fsync(descriptor)

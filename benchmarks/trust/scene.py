@@ -1,7 +1,7 @@
 """A run small enough to be killed a hundred times: pictures, settings, a stand-in for Inception, forked attempts.
 
-torch is imported once, here, and each attempt is a fork of this process, which never trains itself: a child has all that
-a fresh process would have, three seconds earlier. PyTorch's CPU threads are not started before the fork, and are one.
+torch is imported once, here, and each attempt is a fork of this process, which never trains itself: a child is what a
+fresh process would be, three seconds earlier. PyTorch starts no threads before the fork, and none after it.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ from ganzoo.textfiles import read_jsonl
 
 RECIPE = "mlp+non-saturating"
 PICTURES = 32
+KIMG = 0.24
 DEADLINE = 300.0  # seconds after which an attempt counts as hung
 SETTINGS = [
     "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1",
-    "loop.batch=8", "loop.kimg=0.4", "loop.log_kimg=0.04", "loop.snapshot_kimg=0.08", "loop.device=cpu",
+    "loop.batch=8", f"loop.kimg={KIMG}", "loop.log_kimg=0.03", "loop.snapshot_kimg=0.06", "loop.device=cpu",
     "metrics.fakes=16", "metrics.times=2", "metrics.names=[fid]",
 ]  # fmt: skip
 
@@ -59,8 +60,11 @@ class StandIn:
         return {"2048": pictures.float().flatten(1) / 255 @ matrix}
 
 
-score.find_network = lambda setting, root: Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", has_logits=False)
-reader.load_extractor = lambda *_: StandIn()
+def stand_in() -> None:
+    """From now on this process scores with the stand-in."""
+    network = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", has_logits=False)
+    score.find_network = lambda setting, root: network
+    reader.load_extractor = lambda *_: StandIn()
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class Ended:
 class Scene:
     """A place of its own: pictures, caches, one run under ``run`` and one grid under ``results``."""
 
-    def __init__(self, place: Path, registry: Registry) -> None:
-        self.place, self.registry = place, registry
+    def __init__(self, place: Path, registry: Registry, log: str = "printed.txt") -> None:
+        self.place, self.registry, self.log = place, registry, place / log
         place.mkdir(parents=True, exist_ok=True)
         self.run, self.results, self.root = place / "run", place / "results", place / "data"
 
@@ -108,8 +112,8 @@ class Scene:
         """A grid of one row, in this process."""
         data = f"folder:{self.place.parent / 'pictures'}"
         settings = [*SETTINGS, f"data.root={self.root}"]
-        settings.remove("loop.kimg=0.4")
-        grid = Grid(name="grid", recipes=[RECIPE], data=[data], kimg=0.4, settings=settings)
+        settings.remove(f"loop.kimg={KIMG}")
+        grid = Grid(name="grid", recipes=[RECIPE], data=[data], kimg=KIMG, settings=settings)
         harness = Harness(grid, self.registry, _Here(self.registry), self.results, self.place / "work")
         records = harness.run()
         return int(records[0].status != "done")
@@ -122,12 +126,12 @@ class Scene:
     def child(self, work: Callable[[], int | None], *, after: float | None = None, send: int = signal.SIGKILL,
               ready: Callable[[], bool] = lambda: True) -> Ended:  # fmt: skip
         """Fork, do ``work``, wait. ``after`` seconds of its processor time, once ``ready``, it gets a signal."""
-        log, begun = self.place / "printed.txt", time.monotonic()
+        begun = time.monotonic()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            _do(work, log)
+            _do(work, self.log)
         asked = 0.0
         while True:
             found, status = os.waitpid(pid, os.WNOHANG)
@@ -140,7 +144,7 @@ class Scene:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)
         seconds = time.monotonic() - (asked or begun)
-        return Ended(os.waitstatus_to_exitcode(status), log.read_text(errors="replace"), seconds)
+        return Ended(os.waitstatus_to_exitcode(status), self.log.read_text(errors="replace"), seconds)
 
     def fingerprint(self, run: Path) -> str:
         """Of all that training made: weights, optimizers, counters, random state, log and scores, but for times."""
@@ -191,6 +195,7 @@ def _do(work: Callable[[], int | None], log: Path) -> None:
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
         sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+        stand_in()
         code = work() or 0
     except BaseException:
         traceback.print_exc()

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from campaign import Campaign, Row, table
+from campaign import Campaign, table
 from damage import damage
 from kills import kills
 from others import others
@@ -22,33 +22,40 @@ from refused import full_disk, refused
 RESULTS = Path(__file__).parent / "results"
 
 
+TITLES = {
+    "kills": "Killed and gone on with",
+    "refused": "Writes refused (ENOSPC, EIO)",
+    "damage": "Files cut short, and with one bit changed",
+    "others": "Other faults",
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a selection: 4 kills, 4 refused writes, 3 damaged files")
-    parser.add_argument("--only", nargs="*", choices=("kills", "refused", "damage", "others"))
+    parser.add_argument("--only", nargs="*", choices=TITLES, help="these tables")
     parser.add_argument("--save", action="store_true", help="keep the tables under results/")
     options = parser.parse_args()
-    chosen = options.only or ("kills", "refused", "damage", "others")
+    quick, lost = options.quick, 0
     with tempfile.TemporaryDirectory(prefix="ganzoo-faults-") as scratch:
         campaign = Campaign(Path(scratch), options.seed, lambda line: print(line, file=sys.stderr, flush=True))
-        tables: dict[str, list[Row]] = {}
-        if "kills" in chosen:
-            tables["Killed and gone on with"] = list(kills(campaign, 4 if options.quick else options.kills))
-        if "refused" in chosen:
-            injected = list(refused(campaign, 4 if options.quick else None))
-            tables["Writes refused (ENOSPC, EIO)"] = [*injected, *full_disk(campaign)]
-        if "damage" in chosen:
-            tables["Files cut short, and with one bit changed"] = list(damage(campaign, 3 if options.quick else None))
-        if "others" in chosen:
-            tables["Other faults"] = list(others(campaign))
-    text = "".join(f"## {title}\n\n{table(rows)}\n\n" for title, rows in tables.items())
-    print(text)
-    if options.save:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "faults.md").write_text(f"Seed {options.seed}.\n\n{text}")
-    return int(any(row.lost for rows in tables.values() for row in rows))
+        tables = {
+            "kills": lambda: kills(campaign, 4 if quick else options.kills),
+            "refused": lambda: [*refused(campaign, 4 if quick else None), *full_disk(campaign)],
+            "damage": lambda: damage(campaign, 3 if quick else None),
+            "others": lambda: others(campaign),
+        }
+        for name in options.only or tables:
+            rows = list(tables[name]())
+            lost += sum(row.lost for row in rows)
+            text = f"## {TITLES[name]}\n\n{table(rows)}\n"
+            print(text, flush=True)
+            if options.save:
+                RESULTS.mkdir(exist_ok=True)
+                (RESULTS / f"faults-{name}.md").write_text(f"Seed {options.seed}.\n\n{text}")
+    return int(bool(lost))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 from campaign import Campaign, Row
@@ -19,9 +20,16 @@ from ganzoo.loop import Loop
 
 
 def kills(campaign: Campaign, count: int) -> Iterator[Row]:
-    """Half at moments of processor time, half within writes; several to a run."""
+    """Half at moments of processor time, half within writes; several to a run. Ctrl-C ends with those that were."""
     killed: Counter[str] = Counter()
     lost: Counter[str] = Counter()
+    with suppress(KeyboardInterrupt):
+        _kill(campaign, count, killed, lost)
+    for name in sorted(killed):
+        yield Row("killed", name, killed[name], "", lost[name])
+
+
+def _kill(campaign: Campaign, count: int, killed: Counter[str], lost: Counter[str]) -> None:
     done = 0
     while done < count:
         scene, phase = campaign.scene(), Phase()
@@ -47,8 +55,6 @@ def kills(campaign: Campaign, count: int) -> Iterator[Row]:
         else:
             shutil.rmtree(scene.place)
         campaign.say(f"{done} of {count} killed")
-    for name in sorted(killed):
-        yield Row("killed", name, killed[name], "", lost[name])
 
 
 def _draw_moment(campaign: Campaign) -> Moment:

@@ -85,7 +85,7 @@ class Feed:
 
     def _shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
         """An epoch's permutation and flips."""
-        rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch + (self.variant << 40)) % 2**63)
+        rng = torch.Generator().manual_seed((self.seed * 1_000_003 + self.variant * 97_000_007 + epoch) % 2**63)
         order = torch.randperm(self.count, generator=rng)
         return order, torch.rand(self.count, generator=rng) < 0.5
 

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from ganzoo.digest import DIGEST, digest_of, sealed, sha256_of
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.textfiles import read_jsonl
 from ganzoo.writing import flush, writing
 
 PREFIX = "kimg"
@@ -74,6 +75,10 @@ class Checkpoint:
                 raise Damaged(f"{file} is damaged: {error.strerror}") from error
             if found != known:
                 raise Damaged(f"{file} is damaged: its checksum does not fit")
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """Its copy of a file of lines; empty where it has none."""
+        return read_jsonl(self.path / name) if name in self.files else []
 
     def load_weights(self, name: str, network: nn.Module) -> None:
         """Fill a network from ``name``.safetensors. Raises GanzooError where file and network do not fit."""
@@ -140,13 +145,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise ValueError("it says nothing of pictures shown")
         if DIGEST in meta and meta[DIGEST] != digest_of(meta):
             raise ValueError("its checksum does not fit")
+        files = meta.pop(FILES, {})
+        if not isinstance(files, dict) or any(Path(name).name != name for name in files):
+            raise ValueError(f"{FILES} are no files beside it")
     except OSError as error:
         raise Damaged(f"{file} is damaged: {error.strerror}") from error
     except ValueError as error:
         raise Damaged(f"{file} is damaged: {error}") from error
-    files = meta.pop(FILES, {})
     meta.pop(DIGEST, None)
-    return Checkpoint(path, meta, files if isinstance(files, dict) else {})
+    return Checkpoint(path, meta, files)
 
 
 def checkpoint_paths(folder: Path) -> list[Path]:

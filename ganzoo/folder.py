@@ -102,7 +102,7 @@ class RunFolder:
             raise Damaged(f"{self.config_file} cannot be read: {error.strerror}") from error
         first, end, rest = text.partition(b"\n")
         # One without a checksum was changed on purpose, or comes from an older version.
-        if SEALED not in first and not SEALED.startswith(text):
+        if SEALED not in first and not SEALED.startswith(text) and b"\0" not in text:
             return self.config_file
         if first + end == SEAL.format(sha256(rest).hexdigest()).encode():
             return self.config_file
@@ -197,11 +197,26 @@ class RunFolder:
         noted.pop(DIGEST, None)
         return noted
 
-    def rewind(self, shown: int) -> None:
-        """Drop what was logged after a checkpoint, since the resumed run will log it again."""
+    def logs(self) -> dict[str, str]:
+        """What a checkpoint keeps a copy of: the log and the scores up to it."""
+        files = (self.log_file, self.scores_file)
+        return {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files if file.exists()}
+
+    def rewind(self, checkpoint: Checkpoint | None, warn: Warn = silent) -> None:
+        """Drop what was logged after a checkpoint, since the resumed run will log it again; None: all of it.
+
+        Where what is left is not what the checkpoint has a copy of, the copy is taken and ``warn`` is told.
+        """
+        shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
-            if file.exists():
-                kept = [record for record in read_jsonl(file) if record["shown"] <= shown]
+            kept = [record for record in read_jsonl(file) if record.get("shown", shown + 1) <= shown]
+            copy = checkpoint.log(file.name) if checkpoint else []
+            if checkpoint and kept[: len(copy)] != copy:
+                warn(f"{file} is damaged: its lines do not fit; the copy in {checkpoint.path} is used")
+                # A score of this very checkpoint came after it.
+                late = [record for record in kept if record["shown"] == shown and record not in copy]
+                kept = [*copy, *(late if file == self.scores_file else [])]
+            if file.exists() or copy:
                 write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
 
     def append(self, file: Path, record: Mapping[str, Any]) -> None:

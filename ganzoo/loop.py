@@ -164,7 +164,7 @@ class Loop:
         for rate in self.rates:
             rate.hold()
         self.statistics.step.fill_(self.counters.steps_d)
-        self.folder.rewind(self.counters.shown)
+        self.folder.rewind(checkpoint, self.warn)
         self.watch = Watch(read_jsonl(self.folder.log_file))
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
@@ -248,7 +248,7 @@ class Loop:
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
         }
-        texts = {CONFIG: self.config.to_yaml()}
+        texts = {CONFIG: self.config.to_yaml(), **self.folder.logs()}
         checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._modules(), state, texts)
         self._show(checkpoint)
         return checkpoint

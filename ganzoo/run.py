@@ -94,7 +94,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
                 set_aside(newer)
             loop.restore(newest)
         else:
-            folder.rewind(-1)
+            folder.rewind(None)
             if INIT_FROM in known:
                 loop.load_weights(read_checkpoint(Path(known[INIT_FROM])))
         folder.note_provenance(origin)
@@ -114,7 +114,8 @@ def evaluate(
     folder = RunFolder.open(path)
     config = load_config(registry, folder, settings, warn=display.warn, scoring=True)
     device = pick_device(config.values.loop.device)
-    generator = load_generator(registry, path, checkpoint, device, display.warn)
+    found = folder.checkpoint(checkpoint, display.warn)
+    generator = load_generator(registry, path, found.path.name, device)
     return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
 
 

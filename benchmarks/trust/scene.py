@@ -142,7 +142,7 @@ class Scene:
                 asked = time.monotonic()
             if time.monotonic() - begun > DEADLINE:
                 os.kill(pid, signal.SIGKILL)
-            time.sleep(0.001)
+            time.sleep(0.02 if after is None else 0.001)
         seconds = time.monotonic() - (asked or begun)
         return Ended(os.waitstatus_to_exitcode(status), self.log.read_text(errors="replace"), seconds)
 

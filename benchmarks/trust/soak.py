@@ -66,12 +66,12 @@ def many_runs(place: Path, registry: Registry, runs: int, say: Callable[[Point],
 
 
 def one_long_run(place: Path, registry: Registry, intervals: int, say: Callable[[Point], None]) -> list[Point]:
-    """One run of so many log intervals, a checkpoint after every tenth and a score after every hundredth."""
+    """One run of so many log intervals, a checkpoint and a score after every hundredth."""
     scene, curve, every = Scene(place / "long", registry), list[Point](), max(1, intervals // POINTS)
     batch = 8  # as in the settings
     settings = [
         *scene.settings, f"loop.kimg={intervals * batch / 1000}", f"loop.log_kimg={batch / 1000}",
-        f"loop.snapshot_kimg={10 * batch / 1000}", f"metrics.times={max(1, intervals // 100)}",
+        f"loop.snapshot_kimg={100 * batch / 1000}", f"metrics.times={max(1, intervals // 100)}",
     ]  # fmt: skip
 
     class Watching(Display):

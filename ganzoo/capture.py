@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
+from ganzoo.optimizers import FUSED
+
 Work = Callable[[], None]
 WARM_UP = 3  # eager steps of each kind before it is captured: what is made once (Adam's moments, buffers) is made there
+
+
+def can_capture(values: Any, warn: Callable[[str], None]) -> bool:
+    """Whether a configuration's steps may be captured; ``warn`` is told what of it a graph cannot hold."""
+    others = {values.optimizer.generator.name, values.optimizer.discriminator.name} - set(FUSED)
+    if values.loop.capture and others:
+        warn(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
+    return values.loop.capture and not others
 
 
 class Capture(Protocol):
@@ -50,6 +60,11 @@ class Steps:
         self.capture, self.warn = capture, warn
         self._replays: dict[str, Work] = {}
         self._done: Counter[str] = Counter()
+
+    def forget(self) -> None:
+        """Begin eagerly again: what was captured writes into tensors that are no longer used."""
+        self._replays.clear()
+        self._done.clear()
 
     def run(self, kind: str, work: Work) -> None:
         """Do ``work`` once. Of one kind it has to be the same work each time."""

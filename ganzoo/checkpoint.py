@@ -1,29 +1,38 @@
 """Checkpoints: a folder each, complete or absent.
 
 ``generator``, ``discriminator`` and ``ema`` are safetensors; ``state.pt`` (optimizers, counters, random
-state) loads with ``weights_only=True``. Written under a temporary name, flushed to disk, then renamed.
+state) loads with ``weights_only=True``. ``meta.json`` holds the checksums of all of them and its own. Written under a
+temporary name, flushed to disk, then renamed.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import operator
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ganzoo.digest import DIGEST, digest_of, sealed, sha256_of
 from ganzoo.entries import PictureSpec
-from ganzoo.errors import GanzooError
+from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.textfiles import read_jsonl
+from ganzoo.writing import flush, writing
 
 PREFIX = "kimg"
+FILES = "files"
+ASIDE = "damaged-"
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,12 @@ class Checkpoint:
     """A complete checkpoint on disk.
 
     ``meta`` holds ``shown`` (pictures), the steps of each network, ``needs`` (plugins) and ``picture`` (its spec).
+    files: checksum of each of its other files; empty where an older version noted none.
     """
 
     path: Path
     meta: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kimg(self) -> float:
@@ -53,6 +64,21 @@ class Checkpoint:
         if spec.channels not in (1, 3) or spec.size < 1 or spec.classes < 0:
             raise GanzooError(f"{self.path / 'meta.json'}: there are no pictures of {spec}; use another checkpoint")
         return spec
+
+    def check(self) -> None:
+        """Raises Damaged, which names the file, where one is not what was written."""
+        for name, known in self.files.items():
+            file = self.path / name
+            try:
+                found = sha256_of(file)
+            except OSError as error:
+                raise Damaged(f"{file} is damaged: {error.strerror}") from error
+            if found != known:
+                raise Damaged(f"{file} is damaged: its checksum does not fit")
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """Its copy of a file of lines; empty where it has none."""
+        return read_jsonl(self.path / name) if name in self.files else []
 
     def load_weights(self, name: str, network: nn.Module) -> None:
         """Fill a network from ``name``.safetensors. Raises GanzooError where file and network do not fit."""
@@ -73,38 +99,74 @@ class Checkpoint:
 
 
 def write_checkpoint(
-    folder: Path, meta: Mapping[str, Any], networks: Mapping[str, nn.Module], state: Mapping[str, Any]
+    folder: Path,
+    meta: Mapping[str, Any],
+    networks: Mapping[str, nn.Module],
+    state: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
 ) -> Checkpoint:
-    """Write one checkpoint under ``folder``; at any moment it is there whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write one checkpoint under ``folder``; at any moment it is there whole or not at all.
+
+    texts: further files by name. Raises WriteFailed where the disk refuses, and leaves nothing behind then.
+    """
     final = folder / f"{PREFIX}{meta['shown'] / 1000:010.3f}"
     partial = folder / f".{final.name}.{os.getpid()}.part"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    for name, network in networks.items():
-        save_file(_plain(network.state_dict()), partial / f"{name}.safetensors")
-    torch.save(dict(state), partial / "state.pt")
-    (partial / "meta.json").write_text(json.dumps(dict(meta), indent=1))
-    for file in partial.iterdir():
-        _flush(file)
-    _flush(partial)
-    if final.exists():  # only a resumed run comes by the same count again, with the same weights
-        shutil.rmtree(final)
-    partial.rename(final)
-    _flush(folder)
-    return Checkpoint(final, dict(meta))
+    sums: dict[str, str] = {}
+    try:
+        with writing(final):
+            folder.mkdir(parents=True, exist_ok=True)
+            partial.mkdir()
+            for name, network in networks.items():
+                sums[f"{name}.safetensors"] = _write(
+                    partial / f"{name}.safetensors", save(_plain(network.state_dict()))
+                )
+            sums["state.pt"] = _write(partial / "state.pt", _saved(state))
+            for name, text in (texts or {}).items():
+                sums[name] = _write(partial / name, text.encode())
+            _write(partial / "meta.json", json.dumps(sealed({**meta, FILES: sums}), indent=1).encode())
+            flush(partial)
+            if final.exists():  # left by what came by the same count before and could not be read
+                _discard(final)
+            partial.rename(final)
+            flush(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return Checkpoint(final, dict(meta), sums)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What ``meta.json`` says of one; the other files are not looked at. Raises Damaged where it is not whole."""
+    file = path / "meta.json"
+    try:
+        meta = json.loads(file.read_bytes())
+        if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
+            raise ValueError("it says nothing of pictures shown")
+        if DIGEST in meta and meta[DIGEST] != digest_of(meta):
+            raise ValueError("its checksum does not fit")
+        files = meta.pop(FILES, {})
+        if not isinstance(files, dict) or any(Path(name).name != name for name in files):
+            raise ValueError(f"{FILES} are no files beside it")
+    except OSError as error:
+        raise Damaged(f"{file} is damaged: {error.strerror}") from error
+    except ValueError as error:
+        raise Damaged(f"{file} is damaged: {error}") from error
+    meta.pop(DIGEST, None)
+    return Checkpoint(path, meta, files)
+
+
+def checkpoint_paths(folder: Path) -> list[Path]:
+    """Where checkpoints lie, oldest first; some may be damaged."""
+    return sorted(folder.glob(f"{PREFIX}*"))
 
 
 def list_checkpoints(folder: Path) -> list[Checkpoint]:
     """All complete checkpoints, oldest first."""
     found = []
-    for path in sorted(folder.glob(f"{PREFIX}*")):
-        try:
-            meta = json.loads((path / "meta.json").read_text())
-        except (OSError, ValueError):
-            continue
-        if isinstance(meta, dict) and isinstance(meta.get("shown"), int):
-            found.append(Checkpoint(path, meta))
+    for path in checkpoint_paths(folder):
+        with suppress(Damaged):
+            found.append(read_checkpoint(path))
     return found
 
 
@@ -112,22 +174,47 @@ def prune_checkpoints(folder: Path, keep: int, best: str | None) -> None:
     """Remove all but the newest ``keep``, the one named ``best``, and what an interrupted writing left."""
     for checkpoint in list_checkpoints(folder)[:-keep]:
         if checkpoint.path.name != best:
-            shutil.rmtree(checkpoint.path)
+            with suppress(WriteFailed):  # it will be old the next time, too
+                _discard(checkpoint.path)
     for leftover in folder.glob(f".{PREFIX}*.part"):
         shutil.rmtree(leftover, ignore_errors=True)
+
+
+def set_aside(path: Path) -> None:
+    """Keep a checkpoint out of the way of those that are used."""
+    aside = path.with_name(f"{ASIDE}{path.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    with writing(path):
+        path.rename(aside)
+
+
+def _discard(path: Path) -> None:
+    """Take its name away first: what is half removed must not look like a checkpoint."""
+    gone = path.with_name(f".{path.name}.{os.getpid()}.old.part")
+    with writing(path):
+        path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _write(file: Path, content: bytes) -> str:
+    """Write and flush a new file; its checksum."""
+    with writing(file), file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return sha256(content).hexdigest()
+
+
+def _saved(state: Mapping[str, Any]) -> bytes:
+    # In memory first: written straight to a file, what the disk refuses comes back in torch's own words.
+    stream = io.BytesIO()
+    torch.save(dict(state), stream)
+    return stream.getvalue()
 
 
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Contiguous CPU tensors that share no memory, as safetensors wants them."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _second_line(error: BaseException) -> str:

@@ -78,15 +78,19 @@ class LoopConfig:
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "write a line of the log every so many kimg")
     snapshot_kimg: float | None = param(None, "checkpoint and sample grid every so many kimg; null: a tenth of the run")
-    keep: int = param(2, "newest checkpoints kept, beside the best by FID")
+    keep: int = param(2, "newest checkpoints kept, beside the best by FID; with 1 none is left where it is damaged")
+    on_nan: str = param("stop", "at NaN, exploding gradients or a dead discriminator: stop or rollback")
+    max_rollbacks: int = param(3, "how often to go back, each time with another data order and half the learning rate")
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
         at_least(self, 1, "batch", "discriminator_steps", "keep")
+        at_least(self, 0, "max_rollbacks")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
         _one_of(self, "precision", "auto", "float32", "bf16")
+        _one_of(self, "on_nan", "stop", "rollback")
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
             raise ValueError(f"device is {self.device!r}, must be auto, cpu, cuda or cuda:N")
 

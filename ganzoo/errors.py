@@ -9,12 +9,23 @@ class GanzooError(Exception):
     """Bad input or a state the user can mend. The command line prints it as one line and exits with 2."""
 
 
-class TrainingFailed(GanzooError):
-    """A loss or a gradient that is not finite: the run stopped, its checkpoints are good."""
+class Damaged(GanzooError):
+    """A file that is not what was written: cut short, changed or gone."""
 
-    def __init__(self, part: str, step: int, recipe: str, checkpoint: Path | None) -> None:
+
+class WriteFailed(GanzooError):
+    """The disk is full or fails: one file was not written, what was written before is whole."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"cannot write {path}: {reason}; what was written before is whole")
+
+
+class TrainingFailed(GanzooError):
+    """A loss or a gradient that is not finite, or another fault: the run stopped, its checkpoints are good."""
+
+    def __init__(self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int = 0) -> None:
         super().__init__(
-            f"{part.replace('_', ' ')} is not finite at discriminator step {step} of {recipe}; "
+            f"{fault} of {recipe}{f', after {rollbacks} rollbacks' if rollbacks else ''}; "
             f"last good checkpoint: {checkpoint or 'none'}; "
             "try a lower optimizer.*.lr, loop.clip_grad=1 or loop.precision=float32"
         )

@@ -11,19 +11,36 @@ closer/           a closer look at the generator, see ganzoo.closer.look
 report.html       see ganzoo.report
 checkpoints/      see ganzoo.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
+lock              held by the process that is at work in it, see ganzoo.lock
+
+``config.yaml`` is written last when a run begins: a folder without it holds no run yet, and may be begun again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ganzoo.checkpoint import Checkpoint, list_checkpoints
-from ganzoo.errors import GanzooError
+from ganzoo.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
+from ganzoo.digest import DIGEST, digest_of, sealed
+from ganzoo.errors import Damaged, GanzooError
 from ganzoo.needs import Need, read_needs
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.writing import append_text
+
+CONFIG = "config.yaml"
+SEAL = "# sha256 {}: take this line out where you change something on purpose\n"
+SEALED = b"# sha256 "
+UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
+
+Warn = Callable[[str], None]
+
+
+def silent(message: str) -> None:
+    """For who wants no warnings."""
 
 
 class RunFolder:
@@ -31,7 +48,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.config_file = path / "config.yaml"
+        self.config_file = path / CONFIG
         self.log_file = path / "log.jsonl"
         self.scores_file = path / "scores.jsonl"
         self.score_file = path / "score.json"
@@ -46,19 +63,58 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:
+        """Make a new folder and a run in it, as :meth:`reserve` and :meth:`begin` do one after the other."""
+        folder = cls.reserve(path, recipe)
+        folder.begin(config_yaml)
+        return folder
+
+    @classmethod
+    def reserve(cls, path: Path | None, recipe: str) -> RunFolder:
         """Make a new folder, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds something."""
-        path = path or _next_free(Path("runs"), recipe.replace("/", ",").replace(":", "."))
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
-            raise GanzooError(f"{path} already exists; choose another --out, or go on with `ganzoo resume {path}`")
         try:
+            if path is None:
+                path = _make_next(Path("runs"), recipe.replace("/", ",").replace(":", "."))
             path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise GanzooError(f"{path} already exists and is no folder; choose another --out") from error
         except OSError as error:
             raise GanzooError(f"cannot make the run folder {path}: {error.strerror}; choose another --out") from error
         folder = cls(path)
-        folder.samples.mkdir()
-        folder.checkpoints.mkdir()
-        write_text(folder.config_file, config_yaml)
+        folder.check_unbegun()
         return folder
+
+    def check_unbegun(self) -> None:
+        """Raises GanzooError where the folder holds more than a run leaves that was stopped before it began."""
+        if any(path.name not in UNBEGUN and path.suffix != ".part" for path in self.path.iterdir()):
+            raise GanzooError(
+                f"{self.path} already exists; choose another --out, or go on with `ganzoo resume {self.path}`"
+            )
+
+    def begin(self, config_yaml: str) -> None:
+        """Write the configuration: from now on it is a run."""
+        write_text(self.config_file, SEAL.format(sha256(config_yaml.encode()).hexdigest()) + config_yaml)
+
+    def good_config(self, warn: Warn = silent) -> Path:
+        """The configuration, or where it is damaged the newest good checkpoint's copy; ``warn`` is told in one line.
+
+        Raises Damaged where there is none.
+        """
+        try:
+            text = self.config_file.read_bytes()
+        except OSError as error:
+            raise Damaged(f"{self.config_file} cannot be read: {error.strerror}") from error
+        first, end, rest = text.partition(b"\n")
+        # One without a checksum was changed on purpose, or comes from an older version.
+        if SEALED not in first and not SEALED.startswith(text) and b"\0" not in text:
+            return self.config_file
+        if first + end == SEAL.format(sha256(rest).hexdigest()).encode():
+            return self.config_file
+        damage = f"{self.config_file} is damaged: its checksum does not fit"
+        good = self.newest_good()
+        if good is None or CONFIG not in good.files:
+            raise Damaged(f"{damage}; restore it, or take out its first line")
+        warn(f"{damage}; the copy in {good.path} is used")
+        return good.path / CONFIG
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -72,22 +128,53 @@ class RunFolder:
         found = list_checkpoints(self.checkpoints)
         return found[-1] if found else None
 
-    def checkpoint(self, which: str) -> Checkpoint:
-        """``"latest"``, ``"best"`` (by FID) or a checkpoint's folder name. Raises GanzooError where there is none."""
-        found = {checkpoint.path.name: checkpoint for checkpoint in list_checkpoints(self.checkpoints)}
-        if not found:
+    def newest_good(self, warn: Warn = silent) -> Checkpoint | None:
+        """The newest checkpoint that is what was written; ``warn`` is told of each damaged one that is newer.
+
+        None where there is no checkpoint yet. Raises Damaged where all are damaged.
+        """
+        damage: list[Damaged] = []
+        for path in reversed(checkpoint_paths(self.checkpoints)):
+            try:
+                checkpoint = read_checkpoint(path)
+                checkpoint.check()
+            except Damaged as error:
+                damage.append(error)
+                continue
+            for known in damage:
+                warn(f"{known}; {path.name} is used")
+            return checkpoint
+        if damage:
+            raise Damaged(f"{damage[0]}, and no other checkpoint in {self.path} is whole; start anew")
+        return None
+
+    def checkpoint(self, which: str, warn: Warn = silent) -> Checkpoint:
+        """``"latest"`` that is not damaged, ``"best"`` (by FID) or a checkpoint's folder name.
+
+        Raises GanzooError where there is none, Damaged for the best or a named one that is not what was written.
+        """
+        paths = {path.name: path for path in checkpoint_paths(self.checkpoints)}
+        if not paths:
             raise GanzooError(f"{self.path} holds no checkpoint yet; start it with `ganzoo resume {self.path}`")
         name = self.best() if which == "best" else which
         if which == "latest" or name is None:
-            return list(found.values())[-1]
-        if name not in found:
-            raise GanzooError(f"{self.path} has no checkpoint {name!r}; there are: {', '.join(found)}")
-        return found[name]
+            newest = self.newest_good(warn)
+            assert newest is not None
+            return newest
+        if name not in paths:
+            raise GanzooError(f"{self.path} has no checkpoint {name!r}; there are: {', '.join(paths)}")
+        found = read_checkpoint(paths[name])
+        found.check()
+        return found
 
     def best(self) -> str | None:
         """Name of the checkpoint with the lowest FID among the scored ones."""
         scored = [r for r in read_jsonl(self.scores_file) if "fid" in r.get("values", {})]
         return min(scored, key=lambda record: record["values"]["fid"])["checkpoint"] if scored else None
+
+    def last_scored(self) -> int:
+        """Pictures shown at the newest score; 0 where there is none."""
+        return max((record["shown"] for record in read_jsonl(self.scores_file)), default=0)
 
     def score_of(self, checkpoint: str) -> dict[str, Any]:
         """What a checkpoint scored; empty where it was not scored."""
@@ -104,7 +191,12 @@ class RunFolder:
 
     def provenance(self) -> dict[str, Any]:
         """What was noted of software, machine and data; empty where nothing whole is there."""
-        return _read_json(self.provenance_file)
+        noted = _read_json(self.provenance_file)
+        try:
+            whole = noted.pop(DIGEST, None) in (None, digest_of(noted))
+        except ValueError:
+            whole = False
+        return noted if whole else {}
 
     def last_score(self) -> dict[str, Any]:
         """Values and protocol of the last score; empty where nothing whole is there."""
@@ -114,17 +206,35 @@ class RunFolder:
         """What was noted of the closer look at the generator; empty where nothing whole is there."""
         return _read_json(self.closer_file)
 
-    def rewind(self, shown: int) -> None:
-        """Drop what was logged after a checkpoint, since the resumed run will log it again."""
+    def logs(self) -> dict[str, str]:
+        """What a checkpoint keeps a copy of: the log and the scores up to it."""
+        files = (self.log_file, self.scores_file)
+        return {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files if file.exists()}
+
+    def rewind(self, checkpoint: Checkpoint | None, warn: Warn = silent) -> None:
+        """Drop what was logged after a checkpoint, since the resumed run will log it again; None: all of it.
+
+        Where what is left is not what the checkpoint has a copy of, the copy is taken and ``warn`` is told.
+        """
+        shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
-            if file.exists():
-                kept = [record for record in read_jsonl(file) if record["shown"] <= shown]
+            kept = [record for record in read_jsonl(file) if record.get("shown", shown + 1) <= shown]
+            copy = checkpoint.log(file.name) if checkpoint else []
+            if checkpoint and kept[: len(copy)] != copy:
+                warn(f"{file} is damaged: its lines do not fit; the copy in {checkpoint.path} is used")
+                # A score of this very checkpoint came after it.
+                late = [record for record in kept if record["shown"] == shown and record not in copy]
+                kept = [*copy, *(late if file == self.scores_file else [])]
+            if file.exists() or copy:
                 write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
 
     def append(self, file: Path, record: Mapping[str, Any]) -> None:
         """Add one line to a jsonl file."""
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
+        append_text(file, json.dumps(record) + "\n")
+
+    def note_provenance(self, origin: Mapping[str, Any]) -> None:
+        """Write down what :meth:`provenance` reads."""
+        self.write_json(self.provenance_file, sealed(dict(origin)))
 
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""
@@ -139,8 +249,15 @@ def _read_json(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _next_free(parent: Path, stem: str) -> Path:
+def _make_next(parent: Path, stem: str) -> Path:
+    """The first free number's folder, which no other process gets as well."""
     number = 1
-    while (parent / f"{stem}-{number:03d}").exists():
-        number += 1
-    return parent / f"{stem}-{number:03d}"
+    parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        path = parent / f"{stem}-{number:03d}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path

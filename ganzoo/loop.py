@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -18,31 +18,23 @@ import torch
 
 from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
-from ganzoo.capture import CudaCapture, Steps
+from ganzoo.capture import CudaCapture, Steps, can_capture
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
 from ganzoo.config import Config
+from ganzoo.counters import Counters
 from ganzoo.data.feed import Feed
 from ganzoo.device import wants_bf16
-from ganzoo.errors import TrainingFailed
-from ganzoo.folder import RunFolder
+from ganzoo.faults import Fault, Watch, roll_back, vary
+from ganzoo.folder import CONFIG, RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
 from ganzoo.needs import Need, write_needs
 from ganzoo.observer import Observer
-from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_scheduler, state_of
-from ganzoo.snapshot import take_pictures
+from ganzoo.optimizers import Rate, load_state, make_optimizer, make_scheduler, state_of
+from ganzoo.snapshot import has_pictures, take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
-
-
-@dataclass
-class Counters:
-    """How far a run has come: pictures shown, steps of each network, seconds of training."""
-
-    shown: int = 0
-    steps_d: int = 0
-    steps_g: int = 0
-    seconds: float = 0.0
+from ganzoo.textfiles import read_jsonl
 
 
 class Loop:
@@ -69,10 +61,11 @@ class Loop:
         self.config, self.settings, self.model = config, values.loop, model
         self.feed, self.folder, self.device = feed, folder, device
         self.observer, self.notify, self.score = observer, notify, score
-        self.needs = needs
+        self.needs, self.warn = needs, warn
         self.steps_per_generator_step = self.settings.discriminator_steps or config.recipe.loss.discriminator_steps
         self.counters = Counters()
-        self.stop_requested = False
+        self.stop_requested = self.all_saved = False
+        self.watch, self.faults = Watch(), list[str]()
         self.rng = torch.Generator(device).manual_seed(values.seed)
         for network in (model.generator, model.discriminator):
             network.to(device).to(memory_format=torch.channels_last)
@@ -88,7 +81,7 @@ class Loop:
         optimizers = (self.optimizer_d, self.optimizer_g)
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, self.settings))]
         self.rates = [Rate(optimizer, device) for optimizer in optimizers] if cuda else []
-        self.steps = Steps(CudaCapture(device, self.rng) if cuda and self._can_capture(warn) else None, warn)
+        self.steps = Steps(CudaCapture(device, self.rng) if cuda and can_capture(values, warn) else None, warn)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,
@@ -119,16 +112,28 @@ class Loop:
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then leave a checkpoint.
 
-        Raises TrainingFailed where a loss or gradient is not finite.
+        Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.faults` is seen.
         """
-        if self.counters.shown == 0:
+        latest = self.folder.latest()
+        if latest is None:
             self._snapshot()
+        elif not has_pictures(self.folder, latest):  # it was stopped before they were taken
+            self._show(latest)
+        while True:
+            try:
+                return self._train_on()
+            except Fault as fault:
+                roll_back(self, fault)
+
+    def _train_on(self) -> None:
         counters, settings = self.counters, self.settings
         logged = Marks(settings.log_kimg, counters.shown)
         snapshots = Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
         metrics = self.config.values.metrics
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
-        scores = Marks(between, counters.shown)
+        scores = Marks(between, self.folder.last_scored())
+        if scores.passed(counters.shown) and counters.shown < self.budget:  # it was stopped before that was scored
+            self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
         while counters.shown < self.budget and not self.stop_requested:
             self.iteration()
@@ -140,31 +145,27 @@ class Loop:
                 self._log((counters.shown - since_shown) / spent)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
-                    if scores.passed(counters.shown):
+                    if not self.stop_requested and scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
-        if self.folder_is_behind:
+        if self._latest().meta["shown"] < counters.shown:
             self._snapshot()
 
-    @property
-    def folder_is_behind(self) -> bool:
-        """Whether there is progress that no checkpoint holds."""
-        latest = self.folder.latest()
-        return latest is None or latest.meta["shown"] < self.counters.shown
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of this very configuration. Raises GanzooError where it does not fit."""
+    def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
+        """Go on from a checkpoint of this configuration, but for some counters. Raises GanzooError: it does not fit."""
         for name, module in self._modules().items():
             checkpoint.load_weights(name, module)
         state = checkpoint.load_state()
         load_state(self.optimizer_g, state["optimizer_g"])
         load_state(self.optimizer_d, state["optimizer_d"])
+        self.rng.set_state(state["rng"])
+        self.counters = Counters(**{**state["counters"], **counters})
+        vary(self)
         for rate in self.rates:
             rate.hold()
-        self.rng.set_state(state["rng"])
-        self.counters = Counters(**state["counters"])
         self.statistics.step.fill_(self.counters.steps_d)
-        self.folder.rewind(self.counters.shown)
+        self.folder.rewind(checkpoint, self.warn)
+        self.watch = Watch(read_jsonl(self.folder.log_file))
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
         """Take the two networks' weights and the average, nothing else."""
@@ -210,13 +211,6 @@ class Loop:
     def _due(self, network: str, step: int) -> list[ScheduledPenalty]:
         return [p for p in self.model.penalties if p.network == network and p.due(step)]
 
-    def _can_capture(self, warn: Callable[[str], None]) -> bool:
-        optimizer = self.config.values.optimizer
-        others = {optimizer.generator.name, optimizer.discriminator.name} - set(FUSED)
-        if self.settings.capture and others:
-            warn(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
-        return self.settings.capture and not others
-
     def _ema_decay(self) -> float:
         per_step = self.settings.batch * self.steps_per_generator_step
         return decay_per_step(self.config.values.ema, self.counters.shown, per_step)
@@ -224,10 +218,7 @@ class Loop:
     def _log(self, speed: float) -> None:
         means, not_finite = self.statistics.read()
         counters = self.counters
-        if not_finite:
-            part, step = min(not_finite.items(), key=lambda item: item[1])
-            latest = self.folder.latest()
-            raise TrainingFailed(part, step, str(self.config.recipe), latest.path if latest else None)
+        self.watch.judge(means, not_finite, counters.steps_d)
         record = {
             "kimg": counters.shown / 1000,
             **asdict(counters),
@@ -235,7 +226,9 @@ class Loop:
             "lr_discriminator": float(self.optimizer_d.param_groups[0]["lr"]),
             "lr_generator": float(self.optimizer_g.param_groups[0]["lr"]),
             **means,
+            **({"faults": self.faults} if self.faults else {}),
         }
+        self.faults = []
         self.folder.append(self.folder.log_file, record)
         self.observer.record(record)
         self.notify("interval_logged", run=self.folder.path, record=record)
@@ -255,24 +248,33 @@ class Loop:
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
         }
-        checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._modules(), state)
-        networks = self.generator, self.model.discriminator
-        image = take_pictures(self.folder, checkpoint, *networks, self.feed, self.config)
+        texts = {CONFIG: self.config.to_yaml(), **self.folder.logs()}
+        checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._modules(), state, texts)
+        self._show(checkpoint)
+        return checkpoint
+
+    def _show(self, checkpoint: Checkpoint) -> None:
+        """All that follows the writing of a checkpoint."""
+        image = take_pictures(self.folder, checkpoint, self.generator, self.model.discriminator, self.feed, self.config)
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
         self.observer.samples(image)
         self.notify("checkpoint_written", run=self.folder.path, checkpoint=checkpoint.path, kimg=checkpoint.kimg)
-        return checkpoint
 
     def finish(self) -> dict[str, Any]:
         """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
+        return self._score(self._latest(), self.config.values.metrics.mode)
+
+    def _latest(self) -> Checkpoint:
         latest = self.folder.latest()
         assert latest is not None
-        return self._score(latest, self.config.values.metrics.mode)
+        return latest
 
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
         """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
         known = self.folder.score_of(checkpoint.path.name)
+        self.all_saved = True
         result = known or self.score(self.generator, mode)
+        self.all_saved = False
         if result and not known:
             record = {
                 "shown": self.counters.shown,

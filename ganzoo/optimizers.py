@@ -63,6 +63,12 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         group.update(own)
 
 
+def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Another learning rate, for a schedule made after this too."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] = lr
+
+
 def make_scheduler(optimizer: torch.optim.Optimizer, settings: LoopConfig) -> Scheduler | None:
     """In steps of the discriminator, None for a constant rate. What timm calls warm-up, from the full rate to the full
     rate, holds."""

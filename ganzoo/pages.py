@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from ganzoo.config import data_root
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.textfiles import write_text
 
 MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
@@ -48,7 +48,7 @@ def libraries() -> str:
         bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
         script = bundle.replace("</script", "<\\/script")
     own = kept.with_suffix(f".{os.getpid()}.js")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, WriteFailed):
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_text(own, script)
         own.replace(kept)

@@ -31,7 +31,7 @@ from ganzoo.sampling import grid, sample, save_picture
 from ganzoo.textfiles import write_text
 
 SAMPLES = "samples.png"
-ELSEWHERE = ("plugins", "needs")  # of the provenance: the checkpoint names them, and without the way to a file
+ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoint names them, or ways to a file
 
 
 def write_publication(

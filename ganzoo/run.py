@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 
 from ganzoo.build import build_model, check_picture
+from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
@@ -22,9 +19,10 @@ from ganzoo.data.pictures import Pictures
 from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
 from ganzoo.entries import MetricEntry
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
+from ganzoo.lock import alone_in
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
@@ -33,51 +31,74 @@ from ganzoo.plugin_files import check_plugins, copies, keep_plugins
 from ganzoo.provenance import provenance
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import resolve
+from ganzoo.stopping import INTERRUPTED, Stop, Stopped, heeding_signals
+
+INIT_FROM = "init_from"  # in the provenance: the checkpoint whose weights the run began with
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its folder, whether it reached its budget, its score (empty where there is none)."""
+    """How a run ended: its folder, whether it reached its budget, its score (empty where there is none), and what a
+    process that was stopped exits with."""
 
     folder: RunFolder
     finished: bool
     score: Mapping[str, Any]
+    code: int = 0
 
 
 def start(
     registry: Registry, config: Config, display: Display, *, out: Path | None = None, init_from: Path | None = None
 ) -> Outcome:
     """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend."""
-    source = RunFolder.open(init_from).checkpoint("latest") if init_from else None
-    device, pictures = _prepare(registry, config, display)
-    model = build_model(config, pictures.spec)
-    folder = RunFolder.create(out, str(config.recipe), config.to_yaml())
-    loop = _loop(registry, config, display, folder, device, pictures, model)
-    if source is not None:
-        loop.load_weights(source)
-    folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
-    keep_plugins(registry, config, folder)
-    return _train(registry, config, display, folder, loop)
+    with heeding_signals() as stop:
+        source = RunFolder.open(init_from).checkpoint("latest", display.warn) if init_from else None
+        device, pictures = _prepare(registry, config, display)
+        model = build_model(config, pictures.spec)
+        folder = RunFolder.reserve(out, str(config.recipe))
+        with alone_in(folder.path, display.warn):
+            folder.check_unbegun()
+            loop = _loop(registry, config, display, folder, device, pictures, model)
+            origin = provenance(config, registry, device, pictures.fingerprint)
+            if source is not None:
+                loop.load_weights(source)
+                origin[INIT_FROM] = str(source.path.absolute())
+            folder.note_provenance(origin)
+            keep_plugins(registry, config, folder)
+            folder.begin(config.to_yaml())
+            return _train(registry, config, display, folder, loop, stop)
 
 
 def resume(registry: Registry, path: Path, display: Display) -> Outcome:
-    """Go on exactly where the newest checkpoint stands; a run that is finished is only scored again."""
+    """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again."""
     folder = RunFolder.open(path)
-    config = load_config(registry, folder, warn=display.warn, scoring=True)
-    check_plugins(registry, folder)
-    device, pictures = _prepare(registry, config, display)
-    known = _known_fingerprint(folder)
-    if known and known != pictures.fingerprint:
-        raise GanzooError(
-            f"{config.values.data.name} holds other pictures than {path} was trained on; "
-            "restore them, or start anew with `ganzoo run --init-from`"
-        )
-    loop = _loop(registry, config, display, folder, device, pictures, build_model(config, pictures.spec))
-    latest = folder.latest()
-    if latest is not None:
-        loop.restore(latest)
-    folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
-    return _train(registry, config, display, folder, loop)
+    with heeding_signals() as stop, alone_in(path, display.warn):
+        config = load_config(registry, folder, warn=display.warn, scoring=True)
+        check_plugins(registry, folder)
+        device, pictures = _prepare(registry, config, display)
+        known = folder.provenance()
+        if not known:
+            display.warn(f"{folder.provenance_file} is damaged or gone; it is written anew")
+        if _fingerprint(known) not in (None, pictures.fingerprint):
+            raise GanzooError(
+                f"{config.values.data.name} holds other pictures than {path} was trained on; "
+                "restore them, or start anew with `ganzoo run --init-from`"
+            )
+        loop = _loop(registry, config, display, folder, device, pictures, build_model(config, pictures.spec))
+        origin = provenance(config, registry, device, pictures.fingerprint)
+        if INIT_FROM in known:
+            origin[INIT_FROM] = known[INIT_FROM]
+        newest = folder.newest_good(display.warn)
+        if newest is not None:
+            for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
+                set_aside(newer)
+            loop.restore(newest)
+        else:
+            folder.rewind(None)
+            if INIT_FROM in known:
+                loop.load_weights(read_checkpoint(Path(known[INIT_FROM])))
+        folder.note_provenance(origin)
+        return _train(registry, config, display, folder, loop, stop)
 
 
 def evaluate(
@@ -93,7 +114,8 @@ def evaluate(
     folder = RunFolder.open(path)
     config = load_config(registry, folder, settings, warn=display.warn, scoring=True)
     device = pick_device(config.values.loop.device)
-    generator = load_generator(registry, path, checkpoint, device)
+    found = folder.checkpoint(checkpoint, display.warn)
+    generator = load_generator(registry, path, found.path.name, device)
     return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
 
 
@@ -113,7 +135,7 @@ def load_config(
     """
     needs, place, kept = folder.needs(), str(folder.path), copies(folder)
     check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, warn, kept)
-    config = resolve(registry, None, folder.config_file, settings)
+    config = resolve(registry, None, folder.good_config(warn), settings)
     if scoring:
         scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
         check_needs(scored, registry, place, copies=kept)
@@ -130,7 +152,7 @@ def load_generator(
     """A run's averaged generator, in evaluation mode on the device. The data need not be there."""
     folder = RunFolder.open(path)
     config = load_config(registry, folder, warn=warn)
-    found = folder.checkpoint(checkpoint)
+    found = folder.checkpoint(checkpoint, warn)
     spec = found.picture or _spec(registry, config)
     check_picture(config, spec)
     generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
@@ -181,14 +203,20 @@ def _loop(
     return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn, needs)
 
 
-def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop) -> Outcome:
+def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop, stop: Stop) -> Outcome:
     registry.notify("run_started", display.warn, run=folder.path, config=config.as_dict())
     headline = f"{config.recipe} on {config.values.data.name}, {loop.budget / 1000:g} kimg, into {folder.path}"
-    with display.running(headline, loop.budget), _stopping_politely(loop):
-        loop.train()
-        if loop.stop_requested and loop.counters.shown < loop.budget:
-            return Outcome(folder, False, {})
-        result = loop.finish()
+    stop.loop = loop
+    try:
+        with display.running(headline, loop.budget):
+            loop.train()
+            if loop.stop_requested:
+                return Outcome(folder, False, {}, stop.code or INTERRUPTED)
+            result = loop.finish()
+    except Stopped:
+        return Outcome(folder, False, {}, stop.code)
+    except WriteFailed as error:
+        raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {folder.path}`") from error
     registry.notify("run_finished", display.warn, run=folder.path, score=result)
     return Outcome(folder, True, result)
 
@@ -232,27 +260,6 @@ def _score(
     ).to_dict()
 
 
-def _known_fingerprint(folder: RunFolder) -> str | None:
-    try:
-        return folder.provenance()["data"]["fingerprint"]
-    except (TypeError, KeyError):
-        return None
-
-
-@contextmanager
-def _stopping_politely(loop: Loop) -> Iterator[None]:
-    """The first Ctrl-C ends the current iteration and leaves a checkpoint; the second ends at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def request(signum: int, frame: FrameType | None) -> None:
-        if loop.stop_requested:
-            raise KeyboardInterrupt
-        loop.stop_requested = True
-
-    before = signal.signal(signal.SIGINT, request)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _fingerprint(origin: Mapping[str, Any]) -> Any:
+    data = origin.get("data")
+    return data.get("fingerprint") if isinstance(data, dict) else None

@@ -13,6 +13,7 @@ from torchvision.utils import make_grid
 from ganzoo.errors import GanzooError
 from ganzoo.grids import GAP
 from ganzoo.interfaces import Generator
+from ganzoo.writing import write_whole
 
 CHUNK = 100
 
@@ -88,7 +89,5 @@ def grid(pictures: Tensor, columns: int) -> Image.Image:
 
 
 def save_picture(image: Image.Image, path: Path) -> None:
-    """Write a PNG under a temporary name and rename it, so that nobody reads half a picture."""
-    partial = path.with_name(f".{path.name}.part")
-    image.save(partial, "png")
-    partial.replace(path)
+    """Write a PNG, whole or not at all. Raises WriteFailed where the disk refuses."""
+    write_whole(path, lambda stream: image.save(stream, "png"))

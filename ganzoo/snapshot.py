@@ -21,8 +21,14 @@ from ganzoo.grids import GRID
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.sampling import grid, labels_of, sample, save_picture
 from ganzoo.textfiles import write_text
+from ganzoo.writing import writing
 
 COUNT = GRID**2
+
+
+def has_pictures(folder: RunFolder, checkpoint: Checkpoint) -> bool:
+    """Whether :func:`take_pictures` has been through with it."""
+    return (folder.verdicts / f"{checkpoint.path.name}.json").exists()
 
 
 def take_pictures(
@@ -37,9 +43,11 @@ def take_pictures(
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
     fake = torch.cat(list(sample(generator, COUNT, seed)))
     image = grid(fake, GRID)
+    with writing(folder.samples):
+        folder.samples.mkdir(exist_ok=True)
+        folder.verdicts.mkdir(exist_ok=True)
     save_picture(image, folder.samples / f"{name}.png")
     real, labels = _real_pictures(feed, seed)
-    folder.verdicts.mkdir(exist_ok=True)
     if not (folder.verdicts / "real.png").exists():
         save_picture(grid(real, GRID), folder.verdicts / "real.png")
     d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), real, labels)

@@ -36,10 +36,12 @@ class Statistics:
 
     def add_logits(self, d_real: Tensor, d_fake: Tensor) -> None:
         """How well the discriminator tells them apart: ``auc``, the share of real/fake pairs ranked rightly
-        (ties count half), and, where 0 is the border, the accuracy on each side. Logits ``(N,)``."""
+        (ties count half), ``ties``, the share of pairs it does not rank at all, and, where 0 is the border, the
+        accuracy on each side. Logits ``(N,)``."""
         d_real, d_fake = d_real.detach(), d_fake.detach()
-        pairs = d_real[:, None] - d_fake[None, :]
-        self.add("auc", (pairs.sign().mean() + 1) / 2)
+        signs = (d_real[:, None] - d_fake[None, :]).sign()
+        self.add("auc", (signs.mean() + 1) / 2)
+        self.add("ties", 1 - signs.abs().mean())
         if self.zero_is_border:
             self.add("accuracy_real", (d_real > 0).float().mean())
             self.add("accuracy_fake", (d_fake < 0).float().mean())

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from ganzoo.writing import write_whole
+
 
 def write_text(file: Path, text: str) -> None:
-    """Write, flush, rename: the file is old or new, never half."""
-    partial = file.with_name(f".{file.name}.part")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)
+    """Write, flush, rename: the file is old or new, never half. Raises WriteFailed where the disk refuses."""
+    write_whole(file, lambda stream: stream.write(text.encode()))
 
 
 def one_line(text: str) -> str:
@@ -24,13 +20,15 @@ def one_line(text: str) -> str:
 
 
 def read_jsonl(file: Path) -> list[dict[str, Any]]:
-    """All whole records; a last line that a kill cut short is left out."""
+    """All whole records; lines that a kill cut short or that were damaged are left out."""
     if not file.exists():
         return []
     records = []
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_bytes().splitlines():
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except ValueError:
-            break
+            continue
+        if isinstance(record, dict):
+            records.append(record)
     return records

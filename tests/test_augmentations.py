@@ -215,7 +215,7 @@ def test_the_strength_survives_a_stop(registry, tiny, tmp_path) -> None:
     half = resolve(registry, "dcgan+minimax+ada", None, [*settings, "loop.kimg=0.256"])
     run.start(registry, half, quiet, out=tmp_path / "half")
     config_file = tmp_path / "half" / "config.yaml"
-    config_file.write_text(config_file.read_text().replace("kimg: 0.256\n", "kimg: 0.512\n", 1))
+    config_file.write_text(config_file.read_text().partition("\n")[2].replace("kimg: 0.256\n", "kimg: 0.512\n", 1))
     resumed = run.resume(registry, tmp_path / "half", quiet).folder
     expected, found = weights(whole), weights(resumed)
     assert 0 < expected["augmentation.strength"] <= 1

@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 
 from ganzoo.build import build_model
-from ganzoo.capture import WARM_UP, Steps
+from ganzoo.capture import WARM_UP, Steps, can_capture
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
 from ganzoo.display import Display
@@ -131,9 +131,9 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop):
 
 
 def test_another_optimizer_is_not_captured(make_loop):
-    loop = make_loop("mlp+minimax", "run", ["optimizer.generator.name=lamb"])
+    config = make_loop("mlp+minimax", "run", ["optimizer.generator.name=lamb"]).config
     warnings: list[str] = []
-    assert not loop._can_capture(warnings.append)
+    assert not can_capture(config.values, warnings.append)
     assert warnings == ["loop.capture: lamb keeps numbers outside the device, steps run eagerly"]
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from ganzoo import checkpoint as module
 from ganzoo.checkpoint import list_checkpoints, prune_checkpoints, write_checkpoint
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, WriteFailed
 
 
 def write(folder, shown, network=None, **state):
@@ -33,7 +33,7 @@ def test_an_interrupted_writing_is_no_checkpoint(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(module.torch, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(WriteFailed, match=r"cannot write .*kimg000002\.000: disk full; what was"):
         write(tmp_path, 2000)
     assert [c.kimg for c in list_checkpoints(tmp_path)] == [1.0]
     prune_checkpoints(tmp_path, keep=2, best=None)

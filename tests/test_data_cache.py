@@ -135,14 +135,22 @@ def test_a_root_that_is_a_file(registry, folder, tmp_path):
         opened(registry, folder, tmp_path / "file")
 
 
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize("part", ["meta.json", "pictures.npy"])
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: os.truncate(path, 130)])
-def test_a_damaged_cache_is_named(registry, root, folder, part, damage):
-    opened(registry, folder, root)
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: os.truncate(path, 130), flip])
+def test_a_damaged_cache_is_named_and_made_anew(registry, root, folder, part, damage):
+    before = opened(registry, folder, root).array.tobytes()
     (made,) = (root / "cache").iterdir()
     damage(made / part)
-    with pytest.raises(GanzooError, match=f"the cache {made} is damaged; delete"):
-        opened(registry, folder, root)
+    warnings: list[str] = []
+    assert opened(registry, folder, root, warn=warnings.append).array.tobytes() == before
+    assert warnings == [f"the cache {made} is damaged; it is made anew"]
+    assert in_cache(root) == [made.name]
 
 
 def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, folder):

@@ -29,6 +29,15 @@ def test_pictures_are_scaled_and_labelled():
     assert (real[..., 2:] == -1).all()
 
 
+def test_each_variant_has_an_order_of_its_own():
+    feed, orders = Feed(numbered(50), 8, 1, "cpu"), []
+    for variant in (0, 1, 2, 0):
+        feed.vary(variant)
+        orders.append(labels(feed, 0))
+    assert orders[0] == orders[3] == labels(Feed(numbered(50), 8, 1, "cpu"), 0)
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+
+
 @pytest.mark.parametrize(("count", "batch"), [(10, 4), (7, 3), (3, 8)])
 def test_every_epoch_shows_each_picture_once(count, batch):
     feed = Feed(numbered(count), batch, 0, "cpu")

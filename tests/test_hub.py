@@ -147,7 +147,7 @@ def test_the_card_tells_score_protocol_parts_and_command(ganzoo, trained, tmp_pa
 def test_unfinished_and_unscored_is_said_in_card_and_terminal(ganzoo, trained):
     run = trained()
     config = run / "config.yaml"
-    config.write_text(config.read_text().replace("kimg: 0.032", "kimg: 2.0"))
+    config.write_text(config.read_text().partition("\n")[2].replace("kimg: 0.032", "kimg: 2.0"))
     _, _, err = ganzoo("push", str(run), "alice/garments", "--out", "card")
     card = Path("card/README.md").read_text()
     for caveat in ("Unfinished: trained on 0.032 of 2 kimg.", "Not scored."):

@@ -17,6 +17,7 @@ from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
 from ganzoo import LossEntry, MetricEntry, run
+from ganzoo.digest import sealed
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
@@ -49,7 +50,7 @@ def strangers_run(tmp_path, tiny, quiet):
 def note(folder, needs) -> None:
     """Make a run say that it needs these."""
     for file in [folder / "provenance.json", *folder.glob("checkpoints/*/meta.json")]:
-        file.write_text(json.dumps({**json.loads(file.read_text()), "needs": needs}))
+        file.write_text(json.dumps(sealed({**json.loads(file.read_text()), "needs": needs})))
 
 
 def calls(registry, quiet, folder):
@@ -113,7 +114,9 @@ def test_a_metric_is_needed_for_scoring_alone(strangers_run, registry):
     stranger = Need("metric", "beauty", "ganzoo-beauty", "3.0")
     note(strangers_run, write_needs([stranger]))
     config = strangers_run / "config.yaml"
-    config.write_text(config.read_text().replace("absolute", "minimax").replace("names: []", "names: [beauty]"))
+    config.write_text(
+        config.read_text().partition("\n")[2].replace("absolute", "minimax").replace("names: []", "names: [beauty]")
+    )
     folder = RunFolder.open(strangers_run)
     assert run.load_config(registry, folder).values.metrics.names == ["beauty"]
     assert run.load_config(registry, folder, ("metrics.names=[fid]",), scoring=True)
@@ -208,7 +211,9 @@ def test_what_a_run_names_is_neither_imported_nor_installed(strangers_run, regis
     with pytest.raises(GanzooError, match=r"pip install evil==1\.0"):
         run.load_generator(registry, strangers_run, "latest", torch.device("cpu"))
     config = strangers_run / "config.yaml"
-    config.write_text(config.read_text().replace("absolute", "evil:Loss").replace("folder:", "evil:"))
+    config.write_text(
+        config.read_text().partition("\n")[2].replace("absolute", "evil:Loss").replace("folder:", "evil:")
+    )
     note(strangers_run, None)
     with pytest.raises(GanzooError, match="evil"):
         run.load_generator(registry, strangers_run, "latest", torch.device("cpu"))

@@ -16,6 +16,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from ganzoo import LossEntry, hookimpl, run
+from ganzoo.digest import sealed
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
@@ -58,6 +59,7 @@ def test_a_run_folder_holds_all_it_promises(trained):
         "samples",
         "verdicts",
         "checkpoints",
+        "lock",
     }
     origin = json.loads((folder / "provenance.json").read_text())
     assert origin["plugins"] == {"ganzoo": origin["versions"]["ganzoo"]}
@@ -179,7 +181,8 @@ def test_init_from_another_shape_is_refused_by_name(trained):
 def test_resuming_with_other_pictures_is_refused(trained, registry, quiet):
     folder = trained()
     file = folder / "provenance.json"
-    file.write_text(file.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
+    origin = json.loads(file.read_text())
+    file.write_text(json.dumps(sealed({**origin, "data": {**origin["data"], "fingerprint": "0"}})))
     with pytest.raises(GanzooError, match="other pictures"):
         run.resume(registry, folder, quiet)
 

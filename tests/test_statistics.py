@@ -19,7 +19,7 @@ def test_auc_counts_pairs_and_halves_ties():
     statistics.add_logits(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 1.0]))
     means, _ = statistics.read()
     # 3>2, 3>1 right; 1<2 wrong; 1=1 a tie
-    assert means == {"auc": pytest.approx(2.5 / 4)}
+    assert means == {"auc": pytest.approx(2.5 / 4), "ties": 0.25}
 
 
 def test_accuracy_only_where_zero_is_the_border():

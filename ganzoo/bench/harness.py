@@ -17,7 +17,7 @@ from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.record import GRID_FILE, Record, read_record, write_record
 from ganzoo.entries import LauncherEntry
-from ganzoo.errors import GanzooError
+from ganzoo.errors import Damaged, GanzooError
 from ganzoo.recipe import parse_recipe
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import read_settings
@@ -43,6 +43,7 @@ class Harness:
         keep: of how many of the best rows the weights stay.
         """
         self._claim_folder()
+        self._set_damaged_aside()
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
         self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
         budgets = self._budgets(missing)
@@ -78,6 +79,16 @@ class Harness:
 
     def _file(self, cell: Cell) -> Path:
         return self.results / f"{cell.name}.json"
+
+    def _set_damaged_aside(self) -> None:
+        """A record that is not what was written is made again, from what its run has left."""
+        for file in (file for cell in self.cells if (file := self._file(cell)).exists()):
+            try:
+                read_record(file)
+            except Damaged as error:
+                aside = file.with_suffix(".damaged")
+                file.replace(aside)
+                self.say(f"warning: {error}; it is made again, what was there is now {aside.name}")
 
     def _forget(self, cell: Cell) -> bool:
         """Whether the row is a failed one, whose run is then cleared away: it would only fail again."""

@@ -6,7 +6,6 @@ record: it shows that nothing was changed since, not who wrote it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -16,11 +15,11 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganzoo.errors import GanzooError
+from ganzoo.digest import DIGEST, digest_of, sealed
+from ganzoo.errors import Damaged, GanzooError
 from ganzoo.textfiles import write_text
 
 SCHEMA = 1
-DIGEST = "digest"
 GRID_FILE = "grid.json"
 
 
@@ -126,31 +125,24 @@ class Record:
         return self.scores.get("fid", math.nan)
 
 
-def digest_of(content: dict[str, Any]) -> str:
-    """SHA-256 over the record without its digest, in JSON with sorted keys and no blanks."""
-    bare = {key: value for key, value in content.items() if key != DIGEST}
-    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def write_record(file: Path, record: Record) -> None:
     """Write a record whole or not at all. Raises GanzooError where it does not follow its own schema."""
     content = json.loads(json.dumps(asdict(record), allow_nan=False))
     _check(content, str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, json.dumps({**content, DIGEST: digest_of(content)}, indent=1) + "\n")
+    write_text(file, json.dumps(sealed(content), indent=1) + "\n")
 
 
 def read_record(file: Path) -> Record:
-    """Read and check a record. Raises GanzooError where it is not one, or was changed after it was written."""
+    """Read and check a record. Raises Damaged where it is none any more or was changed, GanzooError for the rest."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise GanzooError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
-        raise GanzooError(f"{file} is not a record: {' '.join(str(error).split())}") from error
+        raise Damaged(f"{file} is not a record: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or DIGEST not in content:
-        raise GanzooError(f"{file} is not a record: it has no digest")
+        raise Damaged(f"{file} is not a record: it has no digest")
     if content["schema"] != SCHEMA if "schema" in content else True:
         raise GanzooError(f"{file} has schema {content.get('schema')}, this version reads {SCHEMA}; update ganzoo")
     try:
@@ -158,7 +150,7 @@ def read_record(file: Path) -> Record:
     except ValueError as error:
         raise GanzooError(f"{file} holds a number that is not finite") from error
     if found != content[DIGEST]:
-        raise GanzooError(f"{file} was changed after it was written: its digest does not fit; restore it")
+        raise Damaged(f"{file} was changed after it was written: its digest does not fit; restore it")
     return _check({key: value for key, value in content.items() if key != DIGEST}, str(file))
 
 

@@ -31,7 +31,7 @@ from ganzoo.config import Config, data_root
 from ganzoo.data.open import peek_spec
 from ganzoo.device import pick_device
 from ganzoo.display import Display
-from ganzoo.errors import GanzooError
+from ganzoo.errors import Damaged, GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.provenance import describe_device, versions_of, versions_used
 from ganzoo.recipe import Recipe, parse_recipe
@@ -39,6 +39,7 @@ from ganzoo.registry import Registry
 from ganzoo.repeat import plugin_options
 from ganzoo.resolve import resolve
 from ganzoo.run import Outcome, resume, start
+from ganzoo.stopping import Stopped
 from ganzoo.textfiles import read_jsonl, write_text
 
 CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]")
@@ -81,19 +82,24 @@ def calibrate(job: Job, registry: Registry) -> float:
 
 def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
     run = job.folder / "run"
-    config_file = run / "config.yaml"
-    if config_file.is_file() and config_file.read_text() == config.to_yaml() and not _changed(registry, config, run):
+    folder = RunFolder(run)
+    if folder.config_file.is_file() and _same(folder, config) and not _changed(registry, config, run):
         return resume(registry, run, display)
     shutil.rmtree(run, ignore_errors=True)
     return start(registry, config, display, out=run)
 
 
+def _same(folder: RunFolder, config: Config) -> bool:
+    """Whether a run is of this configuration."""
+    with suppress(Damaged):
+        return folder.good_config().read_text(encoding="utf-8").endswith(config.to_yaml())
+    return False
+
+
 def _changed(registry: Registry, config: Config, run: Path) -> bool:
     """Whether a plugin is another version than the run was begun with: its row would be half of each."""
-    with suppress(OSError, ValueError, KeyError):
-        known = json.loads((run / "provenance.json").read_text())["plugins"]
-        return bool(known != versions_used(config, registry))
-    return True
+    origin = RunFolder(run).provenance()  # empty where it is damaged: it was there before the run began
+    return bool(origin) and origin.get("plugins") != versions_used(config, registry)
 
 
 def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> Record:
@@ -103,7 +109,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
     weights = checkpoint.path / "ema.safetensors"
     shutil.copyfile(weights, job.folder / WEIGHTS)
     shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
-    origin = json.loads(folder.provenance_file.read_text())
+    origin = folder.provenance()
     data = config.values.data
     picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
     model = build_model(config, picture)
@@ -249,7 +255,10 @@ def main(file: str) -> int:
     with (job.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a lost worker's process may still be writing its last checkpoint
         registry = Registry.load(files=job.write_plugins())
-        return 0 if perform(job, registry, Display(Console())) else STOPPED
+        try:
+            return 0 if perform(job, registry, Display(Console())) else STOPPED
+        except Stopped:
+            return STOPPED
 
 
 if __name__ == "__main__":

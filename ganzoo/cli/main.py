@@ -15,6 +15,7 @@ from ganzoo import __version__
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
 from ganzoo.errors import GanzooError
 from ganzoo.sources import also_named
+from ganzoo.stopping import Stopped
 
 app = typer.Typer(
     name="ganzoo",
@@ -48,7 +49,7 @@ def options() -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 unexpected, 2 bad input, 130 stopped by Ctrl-C."""
+    """Run the command line and exit: 0 done, 1 unexpected, 2 bad input, 75 stopped by SIGTERM, 130 by Ctrl-C."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments or bool(os.environ.get("GANZOO_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -65,6 +66,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(_report(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except Stopped as stopped:
+        sys.exit(stopped.code)
     sys.exit(code if isinstance(code, int) else 0)
 
 

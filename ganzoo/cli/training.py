@@ -181,14 +181,18 @@ def _close(registry: Registry, outcome: Outcome) -> None:
     """The end of a run: its report, where it is, what it scored, how to go on."""
     from ganzoo.closer.look import look_or_say_why
     from ganzoo.report.write import report_or_say_why
+    from ganzoo.stopping import PREEMPTED
 
     path = outcome.folder.path
+    if outcome.code == PREEMPTED:  # there may be no time for a report
+        typer.echo(f"stopped by SIGTERM, all is saved; go on with: ganzoo resume {path}")
+        raise typer.Exit(PREEMPTED)
     if outcome.finished:  # who stops a run does not want to wait
         look_or_say_why(registry, path, warn)
     report_or_say_why(outcome.folder, warn)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
-        raise typer.Exit(130)
+        raise typer.Exit(outcome.code)
     echo_end(outcome.folder, outcome.score)
 
 

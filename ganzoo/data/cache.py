@@ -4,42 +4,81 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ganzoo.data.decode import RESIZE, Unreadable, resize
-from ganzoo.data.whole import whole_folder
-from ganzoo.errors import GanzooError
+from ganzoo.data.whole import discard, whole_folder
+from ganzoo.digest import DIGEST, digest_of, sealed, sha256_of
+from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 
 FORMAT = 1
 SHOWN = 3
+SUMS = "sums"
+CHECKED = 4 * 2**30  # bytes: what is larger is not read as a whole at each start to see whether it is what was written
+
+_checked: set[tuple[str, int, int]] = set()  # by this process, by path, size and time
 
 
 def cached(
-    source: DataSource, name: str, *, size: int | None, skip_bad: bool, root: Path
+    source: DataSource,
+    name: str,
+    *,
+    size: int | None,
+    skip_bad: bool,
+    root: Path,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
     """Pictures, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
 
-    Made where they are not there. Raises GanzooError that names the picture and what to do, unless ``skip_bad``
-    leaves it out.
+    Made where they are not there, and made anew where they are not what was written, which ``warn`` is told.
+    Raises GanzooError that names the picture and what to do, unless ``skip_bad`` leaves it out.
     """
     key = _key(source.content_key(), size, skip_bad)
     folder = root / "cache" / key[:32]
     if not folder.exists():
         _write(source, name, folder, key, size, skip_bad)
     try:
-        meta = json.loads((folder / "meta.json").read_text())
+        return _read(folder, key)
+    except Damaged as error:
+        warn(f"{error}; it is made anew")
+    try:
+        discard(folder)
+    except OSError as error:
+        raise GanzooError(f"the cache {folder} is damaged and cannot be removed: {error.strerror}") from error
+    _write(source, name, folder, key, size, skip_bad)
+    return _read(folder, key)
+
+
+def _read(folder: Path, key: str) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+    try:
+        meta = json.loads((folder / "meta.json").read_bytes())
+        if DIGEST in meta and meta[DIGEST] != digest_of(meta):
+            raise ValueError("its checksum does not fit")
+        for part, known in meta.get(SUMS, {}).items():
+            _check(folder / part, known)
         array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         if meta["key"] != key or list(array.shape) != meta["shape"]:
             raise ValueError("its parts do not belong together")
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise GanzooError(f"the cache {folder} is damaged; delete that folder and it is made anew") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+        raise Damaged(f"the cache {folder} is damaged") from error
     return array, labels, meta
+
+
+def _check(file: Path, known: str) -> None:
+    """Once in a process; again where the file has changed since. Raises ValueError."""
+    stat = file.stat()
+    seen = (str(file), stat.st_size, stat.st_mtime_ns)
+    if seen in _checked or stat.st_size > CHECKED:
+        return
+    if sha256_of(file) != known:
+        raise ValueError("its checksum does not fit")
+    _checked.add(seen)
 
 
 def _key(content: str, size: int | None, skip_bad: bool) -> str:
@@ -51,7 +90,8 @@ def _write(source: DataSource, name: str, folder: Path, key: str, size: int | No
     try:
         with whole_folder(folder) as partial:
             meta = _fill(source, name, partial, size, skip_bad)
-            (partial / "meta.json").write_text(json.dumps({**meta, "key": key}))
+            sums = {file.name: sha256_of(file) for file in sorted(partial.iterdir())}
+            (partial / "meta.json").write_text(json.dumps(sealed({**meta, "key": key, SUMS: sums})))
     except OSError as error:
         raise GanzooError(
             f"cannot write the cache {folder}: {error.strerror or error}; free some space or set data.root"

@@ -28,7 +28,7 @@ class Feed:
         mirror: bool = False,
         resident: bool | None = None,
     ) -> None:
-        self.count, self.size, self.seed = len(pictures), batch, seed
+        self.count, self.size, self.seed, self.variant = len(pictures), batch, seed, 0
         self.device, self.mirror = torch.device(device), mirror
         self.array = pictures.array
         fits = pictures.array.nbytes < _free_memory(self.device) / 2
@@ -69,6 +69,10 @@ class Feed:
             self._streamed.numpy()[:] = self.array[self._host_order[position : position + self.size].numpy()]
             self._raw.copy_(self._streamed, non_blocking=True)
 
+    def vary(self, variant: int) -> None:
+        """Take another order of the same pictures, a different one for each ``variant``; 0: the seed's."""
+        self.variant, self._epoch = variant, None
+
     def read(self) -> tuple[Tensor, Tensor | None]:
         """The batch that was sought; nothing but work on the device, so that it can be captured."""
         place = self._position + self._range
@@ -81,7 +85,7 @@ class Feed:
 
     def _shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
         """An epoch's permutation and flips."""
-        rng = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+        rng = torch.Generator().manual_seed((self.seed * 1_000_003 + self.variant * 97_000_007 + epoch) % 2**63)
         order = torch.randperm(self.count, generator=rng)
         return order, torch.rand(self.count, generator=rng) < 0.5
 

@@ -28,13 +28,13 @@ def open_pictures(
     """Decode, or find what was decoded before. ``name`` is ``mnist`` or ``folder:PATH``.
 
     root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
-    warn: told of the pictures that ``skip_bad`` left out.
+    warn: told of the pictures that ``skip_bad`` left out, and of a cache that was damaged.
     Raises GanzooError for an unknown or missing set and for the first picture that cannot be used.
     """
     root = root or data_root(None)
     entry, source = _source(registry, name, root, split)
     native = entry.picture is not None and size == entry.picture.size
-    array, labels, meta = cached(source, name, size=None if native else size, skip_bad=skip_bad, root=root)
+    array, labels, meta = cached(source, name, size=None if native else size, skip_bad=skip_bad, root=root, warn=warn)
     if meta["skipped"]:
         warn(f"{name}: {list_skipped(meta['skipped'])}")
     # As peek_spec counts them, so that leaving pictures out changes no network.

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +21,12 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     What processes that have died had begun is removed. Raises OSError where it cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for old in folder.parent.glob(".*.*.*.*.part"):
-        if _abandoned(old):
-            shutil.rmtree(old, ignore_errors=True)
-    partial = folder.parent / f".{folder.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
+    partial = _own(folder)
     partial.mkdir()
+    now = partial.stat().st_mtime
+    for old in folder.parent.glob(".*.*.*.*.part"):
+        if _abandoned(old, now):
+            shutil.rmtree(old, ignore_errors=True)
     try:
         yield partial
         _flush(partial)
@@ -39,8 +39,26 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _abandoned(partial: Path) -> bool:
-    """Its process has died; one on another machine counts as dead when nothing was written for a day."""
+def discard(folder: Path) -> None:
+    """Remove a folder; who has its files open goes on reading them. Raises OSError where it cannot be moved away."""
+    gone = _own(folder)
+    try:
+        folder.rename(gone)
+    except FileNotFoundError:  # another process was faster
+        return
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _own(folder: Path) -> Path:
+    """A name for this process alone."""
+    return folder.parent / f".{folder.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
+
+
+def _abandoned(partial: Path, now: float) -> bool:
+    """Its process has died; one on another machine counts as dead when nothing was written for a day.
+
+    ``now`` is the time of the disk they share, not of this machine's clock, which may have jumped.
+    """
     host, pid = partial.name.split(".")[2:4]
     if host == _host() and pid.isdigit() and not _alive(int(pid)):
         return True
@@ -48,7 +66,7 @@ def _abandoned(partial: Path) -> bool:
         written = max(path.stat().st_mtime for path in [partial, *partial.iterdir()])
     except OSError:  # renamed or removed just now
         return False
-    return time.time() - written > DAY
+    return now - written > DAY
 
 
 def _host() -> str:

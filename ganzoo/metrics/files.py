@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from collections.abc import Callable, Mapping
@@ -11,25 +10,19 @@ from typing import IO, Any
 
 import numpy as np
 
-from ganzoo.errors import GanzooError
+from ganzoo import writing as files
+from ganzoo.digest import sha256_of
+from ganzoo.writing import writing
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 """What NumPy raises for a file that is missing, cut short or of another kind."""
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write under a temporary name, flush, rename. Raises GanzooError where the disk refuses."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    """Write under a name of this process's own, flush, rename. Raises WriteFailed where the disk refuses."""
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise GanzooError(f"cannot write {path}: {error.strerror}; set GANZOO_DATA to a folder with room") from error
+    files.write_whole(path, write, path.with_name(f".{path.name}.{os.getpid()}.part"))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -44,15 +37,6 @@ def read_arrays(path: Path) -> dict[str, Any] | None:
             return {name: archive[name] for name in archive.files}
     except UNREADABLE:
         return None
-
-
-def sha256_of(path: Path) -> str:
-    """Checksum of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 __all__ = ["UNREADABLE", "read_arrays", "sha256_of", "write_arrays", "write_whole"]

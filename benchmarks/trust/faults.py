@@ -1,0 +1,62 @@
+"""Nothing lost: a run killed, refused its writes, damaged and misled, and what is left of it each time.
+
+    python benchmarks/trust/faults.py [--kills 100] [--seed 0] [--quick] [--save]
+
+Prints four tables. A run counts as lost where what it ends with after it was gone on with is not, bit for bit, what an
+undisturbed one ends with: weights, optimizers, random state, log, scores. Exits with 1 where one was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from campaign import Campaign, table
+from damage import damage
+from kills import kills
+from others import others
+from refused import full_disk, refused
+
+RESULTS = Path(__file__).parent / "results"
+
+
+TITLES = {
+    "kills": "Killed and gone on with",
+    "refused": "Writes refused (ENOSPC, EIO)",
+    "damage": "Files cut short, and with one bit changed",
+    "others": "Other faults",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="a selection: 4 kills, 4 refused writes, 3 damaged files")
+    parser.add_argument("--only", nargs="*", choices=TITLES, help="these tables")
+    parser.add_argument("--save", action="store_true", help="keep the tables under results/")
+    options = parser.parse_args()
+    quick, lost = options.quick, 0
+    with tempfile.TemporaryDirectory(prefix="ganzoo-faults-") as scratch:
+        campaign = Campaign(Path(scratch), options.seed, lambda line: print(line, file=sys.stderr, flush=True))
+        tables = {
+            "kills": lambda: kills(campaign, 4 if quick else options.kills),
+            "refused": lambda: [*refused(campaign, 4 if quick else None), *full_disk(campaign)],
+            "damage": lambda: damage(campaign, 3 if quick else None),
+            "others": lambda: others(campaign),
+        }
+        for name in options.only or tables:
+            rows = list(tables[name]())
+            lost += sum(row.lost for row in rows)
+            text = f"## {TITLES[name]}\n\n{table(rows)}\n"
+            print(text, flush=True)
+            if options.save:
+                RESULTS.mkdir(exist_ok=True)
+                (RESULTS / f"faults-{name}.md").write_text(f"Seed {options.seed}.\n\n{text}")
+    return int(bool(lost))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

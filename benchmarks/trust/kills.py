@@ -1,0 +1,81 @@
+"""SIGKILL at random moments, and within writes of every kind of file."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+
+from campaign import Campaign, Row
+from moments import Disk, Moment, Phase, die
+from scene import Scene
+
+import ganzoo.data.cache
+import ganzoo.loop
+from ganzoo.bench import harness, work
+from ganzoo.loop import Loop
+
+
+def kills(campaign: Campaign, count: int) -> Iterator[Row]:
+    """Half at moments of processor time, half within writes; several to a run. Ctrl-C ends with those that were."""
+    killed: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
+    with suppress(KeyboardInterrupt):
+        _kill(campaign, count, killed, lost)
+    for name in sorted(killed):
+        yield Row("killed", name, killed[name], "", lost[name])
+
+
+def _kill(campaign: Campaign, count: int, killed: Counter[str], lost: Counter[str]) -> None:
+    done = 0
+    while done < count:
+        scene, phase = campaign.scene(), Phase()
+        where: list[str] = []
+        while done < count and len(where) < 6:
+            at = _draw_moment(campaign) if done % 2 else None
+            after = None if at else campaign.random.uniform(0.0, campaign.seconds)
+            ended = scene.child(partial(_killable, campaign, scene, phase, at), after=after)
+            if ended.code == 0:  # it was done before its time
+                break
+            where.append(f"within a write: {at.kind}" if at else phase.read() or "starting")
+            done += 1
+            if ended.code != -signal.SIGKILL:
+                lost[where[-1]] += 1
+                campaign.say(f"LOST in {scene.place}: {ended.printed}")
+        ended = scene.child(scene.benchmark)
+        wrong = ended.code != 0 or campaign.fingerprint(scene, scene.row) != campaign.expected_in_grid
+        for name in where:
+            killed[name] += 1
+            lost[name] += wrong
+        if wrong:
+            campaign.say(f"LOST in {scene.place} after {where}: {ended.printed}")
+        else:
+            shutil.rmtree(scene.place)
+        campaign.say(f"{done} of {count} killed")
+
+
+def _draw_moment(campaign: Campaign) -> Moment:
+    """Any kind of file as often as any other."""
+    kind = campaign.random.choice(sorted({moment.kind for moment in campaign.seen_in_grid}))
+    return campaign.random.choice([moment for moment in campaign.seen_in_grid if moment.kind == kind])
+
+
+def _killable(campaign: Campaign, scene: Scene, phase: Phase, at: Moment | None) -> int:
+    phase.set("")
+    for owner, name, what in (
+        (ganzoo.data.cache, "_write", "building the data cache"),
+        (Loop, "iteration", "within a step"),
+        (Loop, "_log", "writing the log"),
+        (ganzoo.loop, "write_checkpoint", "writing a checkpoint"),
+        (ganzoo.loop, "take_pictures", "writing samples"),
+        (Loop, "_score", "within a metric run"),
+        (work, "write_record", "writing a record"),
+        (harness.Harness, "_publish", "writing a record"),
+    ):
+        phase.mark(owner, name, what)
+    if at is not None:
+        Disk(scene.place, at, die).install()
+    return scene.benchmark()

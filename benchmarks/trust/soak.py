@@ -1,0 +1,156 @@
+"""Do memory and file descriptors stay flat? Many short runs in one process, and one run of many log intervals.
+
+    python benchmarks/trust/soak.py [--runs 2000] [--intervals 20000] [--save]
+
+Prints both curves, and exits with 1 where one grows: over its second half by more than the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gc
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from scene import PICTURES, RECIPE, Scene, make_pictures, stand_in
+
+from ganzoo import run
+from ganzoo.display import Display
+from ganzoo.registry import Registry
+from ganzoo.resolve import resolve
+
+RESULTS = Path(__file__).parent / "results"
+POINTS = 60  # of a curve
+GROWTH_MIB = 8.0  # of resident memory over the second half: what the allocator leaves lying about is less
+BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Point:
+    """Resident memory and open files of this process, after so many runs or log intervals."""
+
+    done: int
+    memory_mib: float
+    files: int
+
+
+def measure(done: int) -> Point:
+    """Now, with nothing left to be collected."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return Point(done, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(list(Path("/proc/self/fd").iterdir())))
+
+
+def many_runs(place: Path, registry: Registry, runs: int, say: Callable[[Point], None]) -> list[Point]:
+    """So many runs from beginning to end, scored and resumed once, one after the other."""
+    scene, curve, every = Scene(place / "scene", registry), list[Point](), max(1, runs // POINTS)
+    quiet = Display(Console(quiet=True))
+    short = ["loop.kimg=0.032", "loop.log_kimg=0.016", "loop.snapshot_kimg=0.016", "metrics.times=1"]
+    for number in range(1, runs + 1):
+        config = resolve(registry, RECIPE, None, [*scene.settings, *short, f"seed={number}"])
+        run.start(registry, config, quiet, out=scene.run)
+        run.resume(registry, scene.run, quiet)
+        shutil.rmtree(scene.run)
+        if number % every == 0 or number == runs:
+            curve.append(measure(number))
+            say(curve[-1])
+    return curve
+
+
+def one_long_run(place: Path, registry: Registry, intervals: int, say: Callable[[Point], None]) -> list[Point]:
+    """One run of so many log intervals, a checkpoint and a score after every hundredth."""
+    scene, curve, every = Scene(place / "long", registry), list[Point](), max(1, intervals // POINTS)
+    batch = 8  # as in the settings
+    settings = [
+        *scene.settings, f"loop.kimg={intervals * batch / 1000}", f"loop.log_kimg={batch / 1000}",
+        f"loop.snapshot_kimg={100 * batch / 1000}", f"metrics.times={max(1, intervals // 100)}",
+    ]  # fmt: skip
+
+    class Watching(Display):
+        done = 0
+
+        def record(self, record: dict[str, object]) -> None:
+            self.done += 1
+            if self.done % every == 0:
+                curve.append(measure(self.done))
+                say(curve[-1])
+
+    run.start(registry, resolve(registry, RECIPE, None, settings), Watching(Console(quiet=True)), out=scene.run)
+    return curve
+
+
+def growth(curve: Sequence[Point]) -> tuple[float, int]:
+    """MiB and open files that came on top in the second half: its last quarter against its first."""
+    half = curve[len(curve) // 2 :]
+    quarter = max(1, len(half) // 4)
+    ends = half[:quarter], half[-quarter:]
+    memory = [median(point.memory_mib for point in end) for end in ends]
+    return memory[1] - memory[0], max(p.files for p in ends[1]) - max(p.files for p in ends[0])
+
+
+def drawn(values: Sequence[float]) -> str:
+    """A curve in a line of text, from 0 to its highest value."""
+    top = max(values) or 1.0
+    return "".join(BARS[min(len(BARS) - 1, int(value / top * len(BARS)))] for value in values)
+
+
+def described(title: str, curve: Sequence[Point]) -> str:
+    """A curve as Markdown."""
+    memory, files = [point.memory_mib for point in curve], [float(point.files) for point in curve]
+    grown, opened = growth(curve)
+    return (
+        f"## {title}\n\n```\nMiB    {min(memory):7.1f} to {max(memory):7.1f}  {drawn(memory)}\n"
+        f"files  {min(files):7.0f} to {max(files):7.0f}  {drawn(files)}\n```\n\n"
+        f"Over the second half: {grown:+.1f} MiB, {opened:+d} open files.\n"
+    )
+
+
+def save(curve: Sequence[Point], file: Path) -> None:
+    """As CSV."""
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["done", "memory_mib", "files"])
+        writer.writerows([point.done, f"{point.memory_mib:.1f}", point.files] for point in curve)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--intervals", type=int, default=20000)
+    parser.add_argument("--quick", action="store_true", help="60 runs, 600 intervals")
+    parser.add_argument("--save", action="store_true", help="keep the curves under results/")
+    options = parser.parse_args()
+    runs, intervals = (60, 600) if options.quick else (options.runs, options.intervals)
+    stand_in()
+    registry, grows = Registry.load(strict=True), False
+    RESULTS.mkdir(exist_ok=True)
+    texts: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="ganzoo-soak-") as scratch:
+        place = Path(scratch)
+        make_pictures(place / "pictures")
+        for name, title, soak, count in (
+            ("runs", f"{runs} runs of {RECIPE} on {PICTURES} pictures in one process", many_runs, runs),
+            ("intervals", f"One run of {intervals} log intervals", one_long_run, intervals),
+        ):
+            curve = soak(place, registry, count, lambda point: print(point, file=sys.stderr, flush=True))
+            grown, opened = growth(curve)
+            grows |= grown > GROWTH_MIB or opened > 0
+            texts.append(described(title, curve))
+            if options.save:
+                save(curve, RESULTS / f"soak-{name}.csv")
+    print("\n".join(texts))
+    if options.save:
+        (RESULTS / "soak.md").write_text("\n".join(texts))
+    return int(grows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Training that goes wrong, seen in what one log interval says, and the way back. No value is read in between.
+
+not finite      a loss, penalty or gradient that was NaN or infinite in any step
+exploding       a gradient's mean norm beyond all measure: Adam does not mind its scale, so the limits are far out
+dead            a discriminator that says the same of every picture, or that nothing moves any more
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.errors import TrainingFailed
+from ganzoo.optimizers import make_scheduler, set_rate
+
+if TYPE_CHECKING:
+    from ganzoo.loop import Loop
+
+MEMORY = 16  # log intervals that tell what is usual
+USUAL = 3  # and so many of them there must be
+MANY, TOO_MANY = 1e3, 1e9  # times what is usual; whatever is usual
+LARGE = 1e4  # a gradient below this never exploded, however small it was before
+
+
+class Fault(Exception):
+    """Training has gone wrong; ``str(fault)`` says what and where."""
+
+
+class Watch:
+    """Judges each log interval by itself and by those before it."""
+
+    def __init__(self, records: Iterable[Mapping[str, Any]] = ()) -> None:
+        """``records``: of the log, by which a resumed run judges as an undisturbed one."""
+        self._norms: dict[str, deque[float]] = {
+            name: deque(maxlen=MEMORY) for name in ("gradient_generator", "gradient_discriminator")
+        }
+        self._remember(records)
+
+    def judge(self, means: Mapping[str, float], not_finite: Mapping[str, int], step: int) -> None:
+        """Raises Fault; ``step``: of the discriminator, reached by now."""
+        if not_finite:
+            part, first = min(not_finite.items(), key=lambda item: item[1])
+            raise Fault(f"{part.replace('_', ' ')} is not finite at discriminator step {first}")
+        for name, norms in self._norms.items():
+            norm = means.get(name, 0.0)
+            usual = median(norms) if len(norms) >= USUAL else float("inf")
+            if norm > TOO_MANY or (norm > LARGE and norm > MANY * usual):
+                network = name.removeprefix("gradient_")
+                raise Fault(f"exploding gradient of the {network}, {norm:.2g}, before discriminator step {step}")
+        if reason := self._dead(means):
+            raise Fault(f"dead discriminator, {reason}, before discriminator step {step}")
+        self._remember([means])
+
+    def _remember(self, records: Iterable[Mapping[str, Any]]) -> None:
+        for record in records:
+            for name, norms in self._norms.items():
+                if name in record:
+                    norms.append(record[name])
+
+    def _dead(self, means: Mapping[str, float]) -> str:
+        # Networks may begin with a last layer of zeros: not in the first interval.
+        if means.get("ties") == 1 and self._norms["gradient_discriminator"]:
+            return "it says the same of every picture"
+        if means.get("gradient_discriminator") == 0 and (
+            means.get("gradient_generator") == 0 or 0 < means.get("auc", 1.0) < 1
+        ):
+            # A hinge that is satisfied has none either, but then the generator still learns from it.
+            return "its gradient is zero"
+        return ""
+
+
+def roll_back(loop: Loop, fault: Fault) -> None:
+    """Go back to the newest good checkpoint, to go on with another data order and half the learning rate.
+
+    Raises TrainingFailed where ``loop.on_nan`` or ``loop.max_rollbacks`` does not let it.
+    """
+    settings, counters = loop.settings, loop.counters
+    good = loop.folder.newest_good(loop.warn)
+    if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
+        raise TrainingFailed(str(fault), str(loop.config.recipe), good.path if good else None, counters.rollbacks)
+    rollbacks, seconds = counters.rollbacks + 1, counters.seconds
+    loop.restore(good, rollbacks=rollbacks)
+    loop.counters.seconds = seconds
+    loop.steps.forget()
+    said = f"{fault}; rollback {rollbacks} of {settings.max_rollbacks}: back to {good.path.name}, "
+    said += f"learning rate x{0.5**rollbacks:g}, another data order"
+    loop.faults.append(said)
+    loop.warn(said)
+
+
+def vary(loop: Loop) -> None:
+    """What rollbacks change for good: the order of the data, and the learning rates, halved by each."""
+    loop.feed.vary(loop.counters.rollbacks)
+    if not loop.counters.rollbacks:
+        return
+    both, share = loop.config.values.optimizer, 0.5**loop.counters.rollbacks
+    optimizers = {loop.optimizer_d: both.discriminator, loop.optimizer_g: both.generator}
+    for optimizer, config in optimizers.items():
+        set_rate(optimizer, config.lr * share)
+    loop.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, loop.settings))]
+    for scheduler in loop.schedulers:
+        scheduler.step_update(loop.counters.steps_d)

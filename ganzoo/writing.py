@@ -1,0 +1,58 @@
+"""Writing: whole or not at all, and what the disk refuses said in one line. No torch here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from ganzoo.errors import WriteFailed
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises WriteFailed, which names ``path``, for an OSError inside."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(path, error.strerror or str(error)) from error
+
+
+def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path | None = None) -> None:
+    """Write under the name ``partial``, flush, rename: the file is old or new, never half. Raises WriteFailed."""
+    partial = partial or file.with_name(f".{file.name}.part")
+    try:
+        with writing(file):
+            with partial.open("wb") as stream:
+                write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(file)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def append_text(file: Path, text: str) -> None:
+    """Add to the end of a file, or leave it as long as it was. Raises WriteFailed."""
+    with writing(file), file.open("ab") as stream:
+        end = stream.tell()
+        try:
+            stream.write(text.encode())
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                os.truncate(file, end)
+            raise
+
+
+def flush(path: Path) -> None:
+    """Have the system put a file, or the names in a folder, onto the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

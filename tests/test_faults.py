@@ -1,0 +1,204 @@
+"""Training that goes wrong is seen within a log interval; with rollbacks it goes on, the same way each time."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from ganzoo import LossEntry, run
+from ganzoo.bench.grid import Cell
+from ganzoo.bench.job import Job
+from ganzoo.bench.record import read_record
+from ganzoo.bench.work import RECORD, perform
+from ganzoo.display import Display
+from ganzoo.errors import TrainingFailed
+from ganzoo.faults import Fault, Watch
+from ganzoo.folder import RunFolder
+from ganzoo.interfaces import Loss
+from ganzoo.loop import Loop
+from ganzoo.registry import Registry
+from ganzoo.resolve import resolve
+from ganzoo.textfiles import read_jsonl
+
+USUAL = {"gradient_generator": 1.0, "gradient_discriminator": 1.0, "auc": 0.7, "ties": 0.0}
+
+
+def said(watch: Watch, not_finite=(), **means: float) -> str:
+    try:
+        watch.judge({**USUAL, **means}, dict(not_finite), 64)
+    except Fault as fault:
+        return str(fault)
+    return ""
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch([USUAL] * 4)
+
+
+def test_the_first_part_that_is_not_finite_is_named(watch):
+    message = said(watch, {"loss_generator": 12, "penalty_gp": 9})
+    assert message == "penalty gp is not finite at discriminator step 9"
+
+
+@pytest.mark.parametrize(
+    ("norm", "fault"), [(9e3, False), (2e4, True), (1e12, True)], ids=["small", "beyond the usual", "beyond all"]
+)
+def test_exploding_gradients(watch, norm, fault):
+    message = said(watch, gradient_generator=norm)
+    assert message == (
+        f"exploding gradient of the generator, {norm:.2g}, before discriminator step 64" if fault else ""
+    )
+
+
+def test_what_is_usually_large_does_not_explode():
+    assert not said(Watch([{**USUAL, "gradient_discriminator": 1e5}] * 4), gradient_discriminator=5e6)
+    assert not said(Watch(), gradient_generator=1e6)  # nothing is usual yet
+
+
+@pytest.mark.parametrize(
+    ("means", "reason"),
+    [
+        ({"ties": 1.0}, "it says the same of every picture"),
+        ({"gradient_discriminator": 0.0, "gradient_generator": 0.0, "auc": 1.0}, "its gradient is zero"),
+        ({"gradient_discriminator": 0.0, "auc": 0.6}, "its gradient is zero"),
+        ({"gradient_discriminator": 0.0, "auc": 1.0}, ""),  # a hinge that is satisfied: the generator goes on
+        ({"gradient_generator": 0.0}, ""),
+        ({"ties": 0.99}, ""),
+    ],
+)
+def test_a_dead_discriminator(watch, means, reason):
+    expected = f"dead discriminator, {reason}, before discriminator step 64" if reason else ""
+    assert said(watch, **means) == expected
+
+
+def test_equal_logits_at_the_very_beginning_are_a_last_layer_of_zeros():
+    watch = Watch()
+    assert not said(watch, ties=1.0)
+    assert "the same of every picture" in said(watch, ties=1.0)
+
+
+class Once(Loss):
+    """Is NaN the tenth time it is asked."""
+
+    calls = 0
+
+    def discriminator(self, *, d_real, d_fake):
+        Once.calls += 1
+        return (d_fake.mean() - d_real.mean()) * (float("nan") if Once.calls == 10 else 1.0)
+
+    def generator(self, *, d_real, d_fake):
+        return -d_fake.mean()
+
+
+class Always(Once):
+    """Is NaN each time."""
+
+    def discriminator(self, *, d_real, d_fake):
+        return d_fake.mean() * float("nan")
+
+
+class Constant(Loss):
+    """Teaches nothing."""
+
+    def discriminator(self, *, d_real, d_fake):
+        return 0 * (d_real.mean() + d_fake.mean())
+
+    def generator(self, *, d_real, d_fake):
+        return 0 * d_fake.mean()
+
+
+@pytest.fixture
+def quiet() -> Display:
+    return Display(Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def faulty() -> Registry:
+    registry = Registry.load(strict=True)
+    for name in ("Once", "Always", "Constant"):
+        entry = LossEntry(name=name.lower(), summary="", target=f"{__name__}:{name}")
+        registry.entries["loss"][name.lower()] = entry
+        registry.owners["loss", name.lower()] = registry.plugins[0]
+    return registry
+
+
+def settings(tiny, *more: str) -> list[str]:
+    return [*tiny("mlp", log_kimg=0.032, snapshot_kimg=0.064), "loop.on_nan=rollback", *more]
+
+
+def weights(folder: RunFolder) -> dict[str, bytes]:
+    newest = folder.checkpoint("latest").path
+    return {file.name: file.read_bytes() for file in newest.glob("*.safetensors")}
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear"])
+def test_rollbacks_are_logged_halve_the_rates_and_survive_a_stop(
+    registry, quiet, tiny, tmp_path, monkeypatch, schedule
+):
+    """Twice something goes wrong at 200 pictures; after that, at 300, the run is stopped."""
+    judge, whole = Watch.judge, Loop.iteration
+    rate = resolve(registry, "mlp+minimax", None, [*settings(tiny), f"loop.schedule={schedule}"])
+
+    def judged(loop: Loop):
+        def fault(means, not_finite, step):
+            if loop.counters.rollbacks < 2 and loop.counters.shown > 200:
+                raise Fault("something went wrong")
+            judge(loop.watch, means, not_finite, step)
+
+        return fault
+
+    def iteration(self):
+        self.watch.judge = judged(self)
+        whole(self)
+        self.stop_requested = stopping and self.counters.rollbacks == 2 and self.counters.shown > 300
+
+    monkeypatch.setattr(Loop, "iteration", iteration)
+    stopping = False
+    undisturbed = run.start(registry, rate, quiet, out=tmp_path / "undisturbed").folder
+    stopping = True
+    assert not run.start(registry, rate, quiet, out=tmp_path / "stopped").finished
+    stopping = False
+    stopped = run.resume(registry, tmp_path / "stopped", quiet).folder
+    assert weights(stopped) == weights(undisturbed)
+    for folder in (undisturbed, stopped):
+        log = read_jsonl(folder.log_file)
+        assert [record["shown"] for record in log] == sorted({record["shown"] for record in log})
+        assert log[-1]["rollbacks"] == 2
+        (faults,) = (record["faults"] for record in log if "faults" in record)
+        assert faults == [
+            f"something went wrong; rollback {count} of 3: back to kimg000000.192, learning rate x{0.5**count:g}, "
+            "another data order"
+            for count in (1, 2)
+        ]
+        expected = rate.values.optimizer.generator.lr / 4
+        if schedule == "constant":
+            assert log[-1]["lr_generator"] == expected
+        else:
+            assert 0 < log[-2]["lr_generator"] < 0.2 * expected
+
+
+def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):
+    Once.calls = 0
+    outcome = run.start(faulty, resolve(faulty, "mlp+once", None, settings(tiny)), quiet, out=tmp_path / "run")
+    log = read_jsonl(outcome.folder.log_file)
+    assert outcome.finished and log[-1]["rollbacks"] == 1
+    (faults,) = (record["faults"] for record in log if "faults" in record)
+    assert faults[0].startswith(
+        "loss discriminator is not finite at discriminator step 9; rollback 1 of 3: back to kimg"
+    )
+
+
+def test_after_so_many_rollbacks_it_stops(faulty, quiet, tiny, tmp_path):
+    config = resolve(faulty, "mlp+always", None, settings(tiny, "loop.max_rollbacks=1"))
+    with pytest.raises(TrainingFailed, match=r"not finite .* of mlp\+always, after 1 rollbacks; last good checkpoint"):
+        run.start(faulty, config, quiet, out=tmp_path / "run")
+
+
+def test_a_dead_discriminator_is_a_failed_row_with_its_reason(faulty, quiet, tiny, tmp_path):
+    small = [setting for setting in settings(tiny) if not setting.startswith("loop.on_nan")]
+    job = Job("train", "grid", Cell("mlp+constant", "fashion-10k", 0), tmp_path, tuple(small), {"kimg": 0.512})
+    assert perform(job, faulty, quiet)
+    record = read_record(tmp_path / RECORD)
+    assert record.status == "failed" and record.shown == 0
+    assert record.reason.startswith("dead discriminator, its gradient is zero, before discriminator step 2 of mlp+")

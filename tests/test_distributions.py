@@ -1,71 +1,30 @@
-"""The distributions under plugins/ that are none of ours: built as wheels, installed beside us, used, removed again."""
+"""The distributions under plugins/ that are none of ours: wheels beside ours in a fresh environment, used, removed."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from fresh import ROOT, fresh_environment
 
 from ganzoo.bench.leaderboard import read_report
 from ganzoo.bench.markdown import to_markdown
 from ganzoo.bench.record import read_records
+from ganzoo.metrics.network import PACKAGE
 
-ROOT = Path(__file__).parents[1]
 SOURCES = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
 NAMES = ["ganzoo-projected", "ganzoo-r3gan", "ganzoo-tensorboard"]
-SMALL = ["loop.batch=8", "loop.log_kimg=0.008", "loop.device=cpu", "metrics.names=[]", "generator.width=4"]
+THIN = ["generator.width=4", "discriminator.width=4"]
+SMALL = [*THIN, "loop.batch=8", "loop.log_kimg=0.008", "loop.device=cpu"]
+UNSCORED = "metrics.names=[]"
 SEEN = ["discriminator.backbone=test_resnet", "discriminator.pretrained=false"]
-Call = Callable[..., subprocess.CompletedProcess[str]]
-
-# What a plugin needs and is not there is no mistake of the plugin's; all else is.
-missing = [name for name, needed in {"ganzoo-tensorboard": "tensorboard"}.items() if not find_spec(needed)]
-
-
-def install(site: Path, sources: Sequence[Path]) -> None:
-    """Build a wheel of each and unpack them, as an installer does."""
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheels = site.with_name("wheels")
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, *sources], check=True)
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", site, *wheels.glob("*.whl")], check=True)
-
-
-def remove(site: Path, name: str) -> None:
-    """Take away what the installer's list names."""
-    (found,) = distributions(name=name, path=[str(site)])
-    for file in found.files or []:
-        Path(str(found.locate_file(file))).unlink(missing_ok=True)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the wheels of all of them are installed."""
-    folder = tmp_path_factory.mktemp("apart") / "site"
-    install(folder, SOURCES)
-    return folder
-
-
-@pytest.fixture
-def ganzoo(site: Path, tmp_path: Path) -> Call:
-    """Run the command line in a process that has them installed; a plugin that fails is an error."""
-
-    def call(*arguments: object, at: Path = site, code: int = 0) -> subprocess.CompletedProcess[str]:
-        path = os.pathsep.join([str(at), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PYTHONPATH": path, "GANZOO_STRICT": "" if missing else "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "ganzoo", *map(str, arguments)],
-            capture_output=True, text=True, cwd=tmp_path, env=environment,
-        )  # fmt: skip
-        assert done.returncode == code, done.stderr
-        return done
-
-    return call
+EVENTS = find_spec("tensorboard") is not None  # what a plugin needs and is not there is no mistake of the plugin's
+SCORED = find_spec(PACKAGE) is not None
+Call = Callable[..., str]
 
 
 def test_none_of_them_is_part_of_ours() -> None:
@@ -75,55 +34,87 @@ def test_none_of_them_is_part_of_ours() -> None:
         assert source.name not in ours and source.name.replace("-", "_") not in ours
 
 
-def test_they_are_listed_and_explained(ganzoo: Call) -> None:
-    listed = ganzoo("list").stdout
-    assert all(f"\n  {name} " in listed for name in ("projected", "r3gan", "dcgan"))
-    plugins = ganzoo("plugins").stdout
-    assert "ganzoo-tensorboard 0.1.0  tensorboard\n  hook checkpoint_written\n" in plugins
-    assert "failed" not in plugins
-    assert "from ganzoo-r3gan 0.1.0" in ganzoo("info", "r3gan").stdout
-    assert "marked on the leaderboard: ImageNet features" in ganzoo("info", "projected").stdout
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    """Run a command in a fresh environment; what it printed. Exit codes other than ``code`` fail the test."""
+    environment = fresh_environment(tmp_path / "venv")
+    environment["GANZOO_STRICT"] = "1" if EVENTS else ""
+
+    def run(*arguments: object, code: int = 0) -> str:
+        done = subprocess.run(list(map(str, arguments)), cwd=tmp_path, env=environment, text=True, capture_output=True)
+        assert done.returncode == code, f"{arguments}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    return run
 
 
-def test_they_train_with_ours_and_with_each_other_in_a_grid(ganzoo: Call, tmp_path: Path) -> None:
-    def grid(name: str, recipes: Sequence[str], settings: Sequence[str]) -> None:
-        options = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={setting}" for setting in settings)]
-        ganzoo("bench", "--name", name, "--kimg", 0.016, "--results", "results", *options)
+def test_only_wheels_from_installing_to_removing(call: Call, tmp_path: Path) -> None:
+    _build([ROOT, *SOURCES], tmp_path / "wheels")
 
-    grid("own", ["r3gan+relativistic+r1+r2", "projected/r3gan+wgan-gp"], [*SMALL, "discriminator.width=4"])
-    grid("seen", ["r3gan/projected+hinge+diffaug"], [*SMALL, *SEEN])
-    records = {record.recipe: record for record in read_records(tmp_path / "results")}
-    assert {recipe: (record.status, record.reason) for recipe, record in records.items()} == dict.fromkeys(
-        ("projected/r3gan+wgan-gp", "r3gan+relativistic+r1+r2", "r3gan/projected+hinge+diffaug"), ("done", "")
-    )
-    both = records["r3gan/projected+hinge+diffaug"]
-    assert both.plugins.keys() == {"ganzoo", "ganzoo-projected", "ganzoo-r3gan"}
-    assert both.marks == []  # a random backbone has seen nothing
-    if "ganzoo-tensorboard" not in missing:
-        assert len(list(tmp_path.glob("runs/bench/**/events.out.tfevents.*"))) == 3
-    board = to_markdown(read_report(tmp_path / "results", tmp_path / "none"), tmp_path)
-    assert all(f"`{recipe}`" in board for recipe in records)
+    _install(call, tmp_path, "ganzoo-0")
+    place = "import ganzoo; print(ganzoo.__file__)"
+    assert call("python", "-c", place).startswith(str(tmp_path / "venv"))
+    assert "\n  dcgan " in call("ganzoo", "list") and "projected" not in call("ganzoo", "list")
 
+    _install(call, tmp_path, "ganzoo_")
+    listed = call("ganzoo", "list")
+    for name in ("projected", "r3gan"):
+        assert f"ganzoo-{name}" in next(line for line in listed.splitlines() if line.startswith(f"  {name} "))
+    plugins = call("ganzoo", "plugins")
+    if EVENTS:
+        assert "ganzoo-tensorboard 0.1.0  tensorboard\n  hook checkpoint_written\n" in plugins
+        assert "failed" not in plugins
+    assert "from ganzoo-r3gan 0.1.0" in call("ganzoo", "info", "r3gan")
+    assert "marked on the leaderboard: ImageNet features" in call("ganzoo", "info", "projected")
 
-def test_one_of_them_is_removed_and_the_rest_works(ganzoo: Call, site: Path, tmp_path: Path) -> None:
-    some = Path(shutil.copytree(site, tmp_path / "some"))
-    remove(some, "ganzoo-projected")
-    listed = ganzoo("list", at=some).stdout
+    _train_in_a_grid(call, tmp_path)
+    _check(call)
+
+    call("pip", "uninstall", "--yes", "ganzoo-projected")
+    listed = call("ganzoo", "list")
     assert "\n  r3gan " in listed and "projected" not in listed
-    gone = ganzoo("run", "r3gan/projected+hinge", at=some, code=2).stderr
-    assert "unknown architecture 'projected'" in gone
-    ganzoo("run", "r3gan+hinge", *SMALL, "loop.kimg=0.016", "--out", "run", at=some)
+    assert "unknown architecture 'projected'" in call("ganzoo", "run", "r3gan/projected+hinge", code=2)
+    call("ganzoo", "run", "r3gan+hinge", *SMALL, UNSCORED, "loop.kimg=0.016", "--out", "run")
     assert '"ganzoo-r3gan": "0.1.0"' in (tmp_path / "run/provenance.json").read_text()
-    if "ganzoo-tensorboard" not in missing:
-        assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+    assert bool(list((tmp_path / "run").glob("events.out.tfevents.*"))) == EVENTS
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_each_passes_its_own_tests(source: Path, site: Path) -> None:
-    if source.name in missing:
-        pytest.skip(f"what {source.name} needs is not installed")
-    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(pytest_, capture_output=True, text=True, cwd=source, env=environment)
-    assert done.returncode == 0, done.stdout[-3000:]
+def _build(sources: Sequence[Path], wheels: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, *sources], check=True)
+
+
+def _install(call: Call, folder: Path, beginning: str) -> None:
+    """The wheels whose names begin so; what they depend on is there."""
+    found = sorted((folder / "wheels").glob(f"{beginning}*.whl"))
+    call("pip", "install", "--quiet", "--no-deps", "--ignore-installed", *found)
+
+
+def _train_in_a_grid(call: Call, folder: Path) -> None:
+    """With our losses, penalties and augmentations, and with each other."""
+
+    def grid(name: str, recipes: Sequence[str], *settings: str) -> None:
+        options = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={setting}" for setting in settings)]
+        call("ganzoo", "bench", "--name", name, "--kimg", 0.016, "--results", "results", *options)
+
+    own, mixed, seen = "r3gan+relativistic+r1+r2", "projected/r3gan+wgan-gp", "r3gan/projected+hinge+diffaug"
+    grid("own", [own, mixed], *SMALL, "metrics.fakes=8" if SCORED else UNSCORED)
+    grid("seen", [seen], *SMALL, UNSCORED, *SEEN)
+    records = {record.recipe: record for record in read_records(folder / "results")}
+    told = {recipe: (record.status, record.reason, "fid" in record.scores) for recipe, record in records.items()}
+    assert told == {own: ("done", "", SCORED), mixed: ("done", "", SCORED), seen: ("done", "", False)}
+    assert records[seen].plugins.keys() == {"ganzoo", "ganzoo-projected", "ganzoo-r3gan"}
+    assert records[seen].marks == []  # a random backbone has seen nothing
+    assert len(list(folder.glob("runs/bench/**/events.out.tfevents.*"))) == (3 if EVENTS else 0)
+    board = to_markdown(read_report(folder / "results", folder / "none"), folder)
+    on_board = {recipe for recipe in records if f"`{recipe}`" in board}
+    assert on_board == ({seen} if SCORED else set(records))  # scored against the pictures it saw, a row stays off
+
+
+def _check(call: Call) -> None:
+    thin = [f"--set={setting}" for setting in THIN]
+    others = ["ganzoo-r3gan", *(["ganzoo-tensorboard"] if EVENTS else [])]
+    verdict = call("ganzoo", "plugins", "check", *others, *thin)
+    assert verdict.count(" conforms: ") == len(others)
+    seen = [f"--set={setting}" for setting in SEEN]
+    assert " conforms: " in call("ganzoo", "plugins", "check", "ganzoo-projected", *thin, *seen)

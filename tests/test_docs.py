@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import os
 import re
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from fresh import fresh_environment, write_script
 
 import ganzoo
 from ganzoo import hookspecs
@@ -86,27 +85,12 @@ def test_links_lead_somewhere():
 
 @pytest.fixture
 def shell(tmp_path):
-    """A fresh environment, empty but for what this one has, and an empty folder: runs a script there."""
-    venv, folder = tmp_path / "venv", tmp_path / "empty"
+    """An empty folder, and what runs a script there: exit code, output, where it ended. The environment is fresh."""
+    folder = tmp_path / "empty"
     folder.mkdir()
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    python = venv / "bin/python"
-    site = next((venv / "lib").glob("python*/site-packages"))
     source = Path(ganzoo.__file__).parents[1]
-    seen = [sysconfig.get_path("purelib"), str(source), str(source / "plugins"), *filter(None, sys.path)]
-    (site / "outer.pth").write_text("\n".join(dict.fromkeys(seen)) + "\n")
-    for name, line in (("ganzoo", "-m ganzoo"), ("pip", "-m pip")):
-        (venv / "bin" / name).write_text(f'#!/bin/sh\nexec "{python}" {line} "$@"\n')
-        (venv / "bin" / name).chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that it is off: hatchling is here
-        "PIP_NO_INDEX": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PYTEST_ADDOPTS": "-p no:cacheprovider",
-    }
-    environment.pop("PYTHONPATH", None)
+    environment = fresh_environment(tmp_path / "venv", source, source / "plugins")
+    write_script(tmp_path / "venv", "ganzoo", "-m ganzoo")
 
     def run(script: str, cwd: Path) -> tuple[int, str, Path]:
         script = f"{script}\npwd > '{tmp_path}/pwd'\n"

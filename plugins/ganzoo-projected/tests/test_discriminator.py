@@ -82,7 +82,7 @@ def test_shapes(picture: PictureSpec) -> None:
 def test_other_kinds_of_backbones(backbone: str) -> None:
     size = 160 if backbone == "test_vit" else 64
     discriminator = make(backbone=backbone, size=size)
-    assert len(discriminator.heads) == (3 if backbone == "test_vit" else 4)
+    assert len(discriminator.heads) == (4 if backbone == "test_efficientnet" else 3)
     assert discriminator(normal(2, 1, 28, 28)).isfinite().all()
 
 
@@ -91,7 +91,7 @@ def test_the_logit_is_the_sum_of_the_discriminators() -> None:
     pictures = normal(2, 1, 28, 28)
     mixed = discriminator.mixing(discriminator.pyramid(pictures))
     places = [head.body(x) for head, x in zip(discriminator.heads, mixed, strict=True)]  # type: ignore[operator]
-    assert [tuple(p.shape[1:]) for p in places] == [(1, 4, 4), (1, 4, 4), (1, 4, 4), (1, 2, 2)]
+    assert [tuple(p.shape[1:]) for p in places] == 4 * [(1, 4, 4)]
     torch.testing.assert_close(discriminator(pictures), sum(p.mean((1, 2, 3)) for p in places))
 
 
@@ -102,6 +102,35 @@ def test_a_logit_depends_on_its_own_picture_alone() -> None:
     others = torch.cat([pictures[:1], 3 * pictures[1:]])
     first, second = (deepcopy(discriminator)(batch)[0] for batch in (pictures, others))
     torch.testing.assert_close(first, second)
+
+
+def test_batch_norm_where_it_is_allowed() -> None:
+    def norms(**params: Any) -> int:
+        torch.manual_seed(0)
+        made = ProjectedDiscriminator(PICTURES[0], DiscriminatorParams(**{**TINY, **params}), Needs())
+        found = sum(isinstance(module, nn.BatchNorm2d) for module in made.heads.modules())
+        assert made.mixes_samples == bool(found)
+        return found
+
+    assert norms() == 3 + 2 + 1 + 1  # from 32, 16, 8 and 4 places to 4, a layer for each halving, one at least
+    assert norms(norm="none") == 0
+    with pytest.raises(ValueError, match="norm=batch mixes the samples of a batch"):
+        make(norm="batch")
+    with pytest.raises(ValueError, match="norm is 'layer', must be one of auto, batch, none"):
+        DiscriminatorParams(norm="layer")
+
+
+def test_levels_that_are_too_coarse_are_left_out_so_that_finer_ones_are_seen() -> None:
+    def sizes(size: int, smallest: int) -> list[int]:
+        torch.manual_seed(0)
+        return Pyramid("test_resnet", size, pretrained=False, smallest=smallest).sizes
+
+    assert sizes(64, smallest=4) == [32, 16, 8, 4]
+    assert sizes(64, smallest=1) == sizes(64, smallest=2) == [16, 8, 4, 2]
+    assert sizes(128, smallest=4) == [32, 16, 8, 4]
+    assert sizes(32, smallest=4) == [16, 8, 4]
+    with pytest.raises(ValueError, match="too few places of 32 pixels"):
+        sizes(32, smallest=17)
 
 
 def test_mixing_is_a_convolution_across_channels_and_one_across_scales() -> None:
@@ -124,7 +153,7 @@ def test_mixing_keeps_the_variance() -> None:
 
 def test_every_discriminator_sees_all_levels_that_are_coarser() -> None:
     mixing = make().mixing
-    features = [normal(1, c, s, s).requires_grad_() for c, s in zip([32, 48, 192, 96], [16, 8, 4, 2], strict=True)]
+    features = [normal(1, c, s, s).requires_grad_() for c, s in zip([32, 32, 48, 192], [32, 16, 8, 4], strict=True)]
     gradients = torch.autograd.grad(mixing(features)[0].sum(), features)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
 

@@ -234,6 +234,9 @@ def test_the_pad_takes_the_pointer_and_the_keys(open_page):
     page.get_by_label("Left to right").select_option("direction 3")
     rest(page)
     assert pad.get_attribute("aria-valuetext") == "direction 3: 0.0, direction 2: 1.0"
+    page.get_by_label("Down to up").select_option("direction 3")
+    rest(page)
+    assert pad.get_attribute("aria-valuetext") == "direction 2: 1.0, direction 3: 0.0"
 
 
 def test_everything_is_reached_by_the_keyboard(open_page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -12,12 +13,14 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 import torch
+from bench_records import make_record, write_records
 from PIL import Image
 from play_runs import EVIL, Conditional, game, generator_of, player, write_run
 from report_runs import write_run as write_played_run
 from torch import nn
 
 import ganzoo.export
+from ganzoo.bench.record import Weights
 from ganzoo.cli.main import main
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
@@ -26,6 +29,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.play import write as module
 from ganzoo.play.directions import principal_directions
 from ganzoo.play.game import read_game
+from ganzoo.play.player import load_player
 from ganzoo.play.serve import make_server
 from ganzoo.play.write import write_page
 
@@ -259,3 +263,17 @@ def test_the_command_serves_opens_the_browser_and_ends_with_ctrl_c(registry, stu
         pass
     assert opened == [address]
     assert call("play", run.path, "--no-open", capsys=capsys)[0] == 0 and len(asked) == 2 and len(opened) == 1
+
+
+def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry, tmp_path):
+    weights = write_run(tmp_path / "run", registry).latest().path / "ema.safetensors"
+    kept = Weights(hashlib.sha256(weights.read_bytes()).hexdigest(), 1, "../run/checkpoints/ema.safetensors")
+    weights.rename(tmp_path / "run/checkpoints/ema.safetensors")
+    config = {"recipe": "mlp+minimax", "generator": {"width": 16, "layers": 1}, "data": {"name": "fashion-10k"}}
+    records = [make_record(), make_record("mlp+minimax", data="fashion-10k", config=config, weights=kept)]
+    gone, there = write_records(tmp_path, records)
+    with pytest.raises(GanzooError, match="the weights of this row are not here"):
+        load_player(registry, str(gone), "latest", pytest.fail)
+    found = load_player(registry, str(there), "latest", pytest.fail)
+    assert found.about == "fashion-10k · 100 kimg · FID 30.00 · 001" and found.game is None
+    assert found.generator.picture == PictureSpec(1, 28, 10)

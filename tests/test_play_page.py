@@ -79,7 +79,7 @@ def open_page(browser, site):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(90_000)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.add(request.url))
@@ -234,6 +234,9 @@ def test_the_pad_takes_the_pointer_and_the_keys(open_page):
     page.get_by_label("Left to right").select_option("direction 3")
     rest(page)
     assert pad.get_attribute("aria-valuetext") == "direction 3: 0.0, direction 2: 1.0"
+    page.get_by_label("Down to up").select_option("direction 3")
+    rest(page)
+    assert pad.get_attribute("aria-valuetext") == "direction 2: 1.0, direction 3: 0.0"
 
 
 def test_everything_is_reached_by_the_keyboard(open_page):

@@ -5,9 +5,9 @@ import { fit, paint } from "./picture.js";
 const CELLS = 7; // along each side of the map
 
 export class Pad {
-  // `chosen` is told where the ring is put: two numbers within the reach.
-  constructor(element, reach, chosen) {
-    Object.assign(this, { element, reach, chosen, x: 0, y: 1, place: [0, 0], drawn: "" });
+  // x, y: the directions it shows. `chosen` is told where the ring is put: two numbers within the reach.
+  constructor(element, reach, [x, y], chosen) {
+    Object.assign(this, { element, reach, chosen, x, y, place: [0, 0], drawn: "" });
     this.canvas = element.querySelector("canvas");
     this.ring = element.querySelector("span");
     const point = (event) => {
@@ -23,9 +23,10 @@ export class Pad {
     element.addEventListener("pointermove", (event) => { if (element.hasPointerCapture(event.pointerId)) point(event); });
     element.addEventListener("keydown", (event) => {
       const size = event.shiftKey ? 1 : 0.2;
-      const [x, y] = this.place;
+      const [across, up] = this.place;
       const to = {
-        ArrowLeft: [x - size, y], ArrowRight: [x + size, y], ArrowUp: [x, y + size], ArrowDown: [x, y - size], Home: [0, 0],
+        ArrowLeft: [across - size, up], ArrowRight: [across + size, up], Home: [0, 0],
+        ArrowUp: [across, up + size], ArrowDown: [across, up - size],
       }[event.key];
       if (!to || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();

@@ -114,15 +114,19 @@ function addDirection(k) {
 }
 for (let k = 0; k < count; k += 1) addDirection(k);
 find("up").selectedIndex = Math.min(1, count - 1);
-const pad = new Pad(find("pad"), REACH, (x, y) => {
+const pad = new Pad(find("pad"), REACH, [0, find("up").selectedIndex], (x, y) => {
   steps[pad.x] = x;
   if (pad.y !== pad.x) steps[pad.y] = y;
   draw();
 });
-for (const [id, axis] of [["across", "x"], ["up", "y"]]) {
-  const choose = () => { pad[axis] = find(id).selectedIndex; };
-  find(id).addEventListener("change", () => { choose(); draw(); });
-  choose();
+const axes = { x: find("across"), y: find("up") };
+for (const [axis, other] of [["x", "y"], ["y", "x"]]) {
+  axes[axis].addEventListener("change", () => {
+    const before = pad[axis];
+    pad[axis] = axes[axis].selectedIndex;
+    if (pad.x === pad.y) axes[other].selectedIndex = pad[other] = before; // two different ones: they change places
+    draw();
+  });
 }
 
 const list = (id, names) => { for (const name of names) find(id).add(new Option(name)); };

@@ -85,7 +85,7 @@ def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
         return None
     why = (
         f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs rightly, where a guess would "
-        "reach 50%. While it is wrong, the generator learns the wrong things from it; at the start of a run that passes."
+        "reach 50%. While it is wrong the generator learns the wrong things; at the start of a run that passes."
     )
     faster = _rate(facts, "discriminator", 4, "If it lasts, let it learn faster:")
     return Finding("note", "The discriminator is behind", why, *faster)

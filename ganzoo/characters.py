@@ -45,7 +45,7 @@ def pictures(cells: np.ndarray, width: int, lines: int, console: Console) -> Ren
         if place < len(cells):
             picture = Image.fromarray(cells[place]).resize((side, side), Image.Resampling.BOX)
             sheet.paste(picture, (column * (side + 1), row * (side + 1)))
-    plain = console.color_system is None or console.options.ascii_only
+    plain = console.color_system is None or console.no_color or console.options.ascii_only
     return _shaded(sheet) if plain else Pixels.from_image(sheet)
 
 

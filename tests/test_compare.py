@@ -63,6 +63,13 @@ def test_the_terminal_shows_them_abreast(paths, width):
         assert len(first.strip()) >= 1.8 * len(second.split("–")[0].strip())  # half as long
 
 
+def test_a_terminal_of_ascii_alone(paths):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print_runs(read_runs(paths), Console(file=stream, width=100, color_system=None))
+    stream.flush()
+    assert "#" in stream.buffer.getvalue().decode("ascii")
+
+
 def test_fids_of_other_protocols_are_not_compared(tmp_path):
     for name, fakes in (("a", 1000), ("b", 10000)):
         write_run(tmp_path / name)

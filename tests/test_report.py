@@ -64,6 +64,13 @@ def test_a_discriminator_that_is_nearly_always_right_is_too_strong():
     assert diagnosis.discriminator_too_strong(facts(auc=[0.99, 0.8, 0.7, 0.7]), NOTHING) is None
 
 
+def test_a_discriminator_that_ranks_worse_than_a_guess_is_behind():
+    (found,) = diagnosis.diagnose(facts(auc=[0.6, 0.1, 0.1, 0.1]), NOTHING)
+    assert (found.kind, found.title) == ("note", "The discriminator is behind") and "10.0%" in found.why
+    assert found.command.endswith("optimizer.discriminator.lr=0.0016")
+    assert diagnosis.discriminator_behind(facts(auc=[0.1, 0.1, 0.45, 0.45]), NOTHING) is None
+
+
 def test_a_critic_may_be_strong_as_long_as_a_gradient_comes_back():
     def critic(**figures):
         made = facts(**figures)

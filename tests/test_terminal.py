@@ -63,8 +63,9 @@ def test_pictures_stay_within_their_room_and_are_large(width, lines, fit):
     assert rows == -(-(fit[1] * (side + 1) - 1) // 2)
 
 
-def test_without_colours_a_picture_is_shades():
-    console = terminal(40, 20, None)
+@pytest.mark.parametrize("without", [{"colours": None}, {"no_color": True}])
+def test_without_colours_a_picture_is_shades(without):
+    console = terminal(40, 20, **without)
     console.print(pictures(np.full((64, 12, 12, 3), 255, np.uint8), 40, 20, console))
     assert set(printed(console)) <= {*SHADES, "\n"} and SHADES[-1] * 12 in printed(console)
 

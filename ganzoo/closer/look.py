@@ -88,8 +88,10 @@ def _nearest(
     reader = kept = None
     if read_jsonl(folder.scores_file):  # else the network may not even be here
         root = data_root(values.data.root)
-        reader = Reader(find_network(values.metrics.inception, root), "exact", device, ("2048",))
-        kept = kept_features(real, reader, root)
+        network = find_network(values.metrics.inception, root)
+        exact, fast = (Reader(network, mode, device, ("2048",)) for mode in ("exact", "fast"))
+        kept = kept_features(real, exact, root)
+        reader = fast if kept is None else exact
     queries = torch.cat([fake, held_out])
     nowhere = torch.full((COUNT,), -1)
     # Few enough that it costs a small share of what scoring the run did.

@@ -21,6 +21,8 @@ CURVES = (FID, ACCURACY, LOSSES)
 
 def print_runs(runs: Sequence[Run], console: Console) -> None:
     """Print it all; where there are too many for one table, in several."""
+    if console.options.ascii_only:
+        console.file.reconfigure(errors="replace")  # type: ignore[attr-defined]
     abreast = max(1, (console.width - LABELS) // NARROWEST)
     width = (console.width - LABELS) // min(abreast, len(runs)) - 2
     for start in range(0, len(runs), abreast):

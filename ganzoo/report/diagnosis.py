@@ -17,6 +17,7 @@ from ganzoo.report.story import Story
 
 ENOUGH = 8  # records of the log, or there is nothing to say
 TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85
+BEHIND = 0.35  # of pairs ranked rightly: less than a guess; runs that learn stay above 0.45
 VANISHED = 0.01  # of the gradient that once reached the generator
 COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real pictures': runs that learn reach 0.9
 GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
@@ -46,6 +47,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
         discriminator_too_strong,
+        discriminator_behind,
         mode_collapse,
         past_its_best,
         still_improving,
@@ -69,8 +71,24 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
     else:
         return None
     return Finding(
-        "trouble", "The discriminator is too strong", why, *_slower(facts, "discriminator", "Let it learn more slowly:")
+        "trouble",
+        "The discriminator is too strong",
+        why,
+        *_rate(facts, "discriminator", 1 / 4, "Let it learn more slowly:"),
     )
+
+
+def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
+    """It holds generated pictures to be the more real ones: it follows a generator that has moved on."""
+    auc = mean(_quarter(facts.log, 3), "auc")
+    if auc is None or auc >= BEHIND:
+        return None
+    why = (
+        f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs rightly, where a guess would "
+        "reach 50%. While it is wrong the generator learns the wrong things; at the start of a run that passes."
+    )
+    faster = _rate(facts, "discriminator", 4, "If it lasts, let it learn faster:")
+    return Finding("note", "The discriminator is behind", why, *faster)
 
 
 def mode_collapse(facts: Facts, story: Story) -> Finding | None:
@@ -88,7 +106,7 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
     if last > GROWING * middle:
         why += f", but they move apart: in the middle of the run it was {middle:.0%}."
         return Finding("note", "Little variety yet", why, *_longer(facts))
-    slower = _slower(facts, "generator", "Let the generator take smaller steps:")
+    slower = _rate(facts, "generator", 1 / 4, "Let the generator take smaller steps:")
     return Finding("trouble", "Mode collapse suspected", f"{why}: many look alike.", *slower)
 
 
@@ -116,11 +134,7 @@ def no_learning(facts: Facts, story: Story) -> Finding | None:
         )
     else:
         return None
-    rate = facts.number("optimizer.generator.lr")
-    if not rate:
-        return Finding("trouble", "No learning", why)
-    command = _again(facts, f"optimizer.generator.lr={rate * 4:g}")
-    return Finding("trouble", "No learning", why, "Let the generator take larger steps:", command)
+    return Finding("trouble", "No learning", why, *_rate(facts, "generator", 4, "Let the generator take larger steps:"))
 
 
 def past_its_best(facts: Facts, story: Story) -> Finding | None:
@@ -168,9 +182,9 @@ def _again(facts: Facts, setting: str) -> str:
     return f"ganzoo run --config {shlex.quote(str(facts.path / 'config.yaml'))} {shlex.quote(setting)}"
 
 
-def _slower(facts: Facts, network: str, advice: str) -> tuple[str, str]:
+def _rate(facts: Facts, network: str, factor: float, advice: str) -> tuple[str, str]:
     rate = facts.number(f"optimizer.{network}.lr")
-    return (advice, _again(facts, f"optimizer.{network}.lr={rate / 4:g}")) if rate else ("", "")
+    return (advice, _again(facts, f"optimizer.{network}.lr={rate * factor:g}")) if rate else ("", "")
 
 
 def _longer(facts: Facts) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich_pixels import Pixels
 
+from ganzoo import ranks
 from ganzoo.config import Config
 from ganzoo.folder import RunFolder
 from ganzoo.sampling import GRID
@@ -120,8 +121,8 @@ class LiveDisplay(Display):
 
 
 def make_display(console: Console | None = None) -> Display:
-    """The live display in a terminal, plain lines elsewhere."""
-    console = console or Console()
+    """The live display in a terminal, plain lines elsewhere; of several ranks only the first shows anything."""
+    console = console or Console(quiet=ranks.here().rank > 0)
     return LiveDisplay(console) if console.is_terminal else Display(console)
 
 

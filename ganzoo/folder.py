@@ -44,7 +44,7 @@ class RunFolder:
     @classmethod
     def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:
         """Make a new folder, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds something."""
-        path = path or _next_free(Path("runs"), recipe.replace("/", ",").replace(":", "."))
+        path = path or _next_free(Path("runs"), _stem(recipe))
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise GanzooError(f"{path} already exists; choose another --out, or go on with `ganzoo resume {path}`")
         try:
@@ -56,6 +56,15 @@ class RunFolder:
         folder.checkpoints.mkdir()
         write_text(folder.config_file, config_yaml)
         return folder
+
+    @classmethod
+    def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder | None:
+        """What :meth:`create` made of these arguments before, the newest; None where there is nothing of the kind."""
+        for found in [path] if path else sorted(Path("runs").glob(f"{_stem(recipe)}-???"), reverse=True):
+            config = found / "config.yaml"
+            if config.is_file() and config.read_text(encoding="utf-8") == config_yaml:
+                return cls(found)
+        return None
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -122,6 +131,23 @@ class RunFolder:
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""
         write_text(file, json.dumps(content, indent=2) + "\n")
+
+
+class Onlooker(RunFolder):
+    """The folder of a run that another process writes: this one reads it."""
+
+    def rewind(self, shown: int) -> None:
+        """Left to the other process."""
+
+    def append(self, file: Path, record: Mapping[str, Any]) -> None:
+        """Left to the other process."""
+
+    def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
+        """Left to the other process."""
+
+
+def _stem(recipe: str) -> str:
+    return recipe.replace("/", ",").replace(":", ".")
 
 
 def _next_free(parent: Path, stem: str) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from ganzoo import ranks
 from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps
@@ -33,6 +34,7 @@ from ganzoo.optimizers import FUSED, Rate, load_state, make_optimizer, make_sche
 from ganzoo.snapshot import take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
+from ganzoo.synchronised import synchronise
 
 
 @dataclass
@@ -73,10 +75,9 @@ class Loop:
         self.steps_per_generator_step = self.settings.discriminator_steps or config.recipe.loss.discriminator_steps
         self.counters = Counters()
         self.stop_requested = False
-        self.rng = torch.Generator(device).manual_seed(values.seed)
+        self.rng = ranks.random_stream(device, self.settings.batch, values.seed)
         for network in (model.generator, model.discriminator):
-            network.to(device).to(memory_format=torch.channels_last)
-            network.train()
+            synchronise(network).to(device).to(memory_format=torch.channels_last).train()
         if model.augmentation is not None:
             model.augmentation.to(device)
         for penalty in model.penalties:
@@ -121,6 +122,7 @@ class Loop:
 
         Raises TrainingFailed where a loss or gradient is not finite.
         """
+        ranks.equalise(self._modules().values())
         if self.counters.shown == 0:
             self._snapshot()
         counters, settings = self.counters, self.settings
@@ -132,6 +134,7 @@ class Loop:
         since, since_shown = time.perf_counter(), counters.shown
         while counters.shown < self.budget and not self.stop_requested:
             self.iteration()
+            self.stop_requested = ranks.agreed(self.stop_requested)
             self.observer.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
             if logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or self.stop_requested:
@@ -143,14 +146,9 @@ class Loop:
                     if scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
-        if self.folder_is_behind:
-            self._snapshot()
-
-    @property
-    def folder_is_behind(self) -> bool:
-        """Whether there is progress that no checkpoint holds."""
         latest = self.folder.latest()
-        return latest is None or latest.meta["shown"] < self.counters.shown
+        if latest is None or latest.meta["shown"] < counters.shown:  # there is progress that no checkpoint holds
+            self._snapshot()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of this very configuration. Raises GanzooError where it does not fit."""
@@ -241,7 +239,10 @@ class Loop:
         self.notify("interval_logged", run=self.folder.path, record=record)
 
     def _snapshot(self) -> Checkpoint:
-        """A checkpoint and a grid from latents that stay the same for the whole run."""
+        """A checkpoint and a grid from latents that stay the same for the whole run; the first rank writes them."""
+        return ranks.by_first(self._write_snapshot, lambda: self.folder.checkpoint("latest"))
+
+    def _write_snapshot(self) -> Checkpoint:
         meta = {
             "recipe": str(self.config.recipe),
             "kimg": self.counters.shown / 1000,

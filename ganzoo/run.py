@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ganzoo import ranks
 from ganzoo.build import build_model, check_picture
 from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
@@ -23,7 +24,7 @@ from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
+from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
@@ -47,22 +48,29 @@ class Outcome:
 def start(
     registry: Registry, config: Config, display: Display, *, out: Path | None = None, init_from: Path | None = None
 ) -> Outcome:
-    """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend."""
+    """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend.
+
+    Restarted by ``torchrun``, after a rank's death, it goes on with what it had begun.
+    """
+    begun = RunFolder.begun(out, str(config.recipe), config.to_yaml()) if ranks.restarted() else None
+    if begun is not None:
+        return resume(registry, begun.path, display)
     source = RunFolder.open(init_from).checkpoint("latest") if init_from else None
     device, pictures = _prepare(registry, config, display)
     model = build_model(config, pictures.spec)
-    folder = RunFolder.create(out, str(config.recipe), config.to_yaml())
+    folder = _create(out, config)
     loop = _loop(registry, config, display, folder, device, pictures, model)
     if source is not None:
         loop.load_weights(source)
     folder.write_json(folder.provenance_file, provenance(config, registry, device, pictures.fingerprint))
-    keep_plugins(registry, config, folder)
+    if ranks.here().rank == 0:
+        keep_plugins(registry, config, folder)
     return _train(registry, config, display, folder, loop)
 
 
 def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     """Go on exactly where the newest checkpoint stands; a run that is finished is only scored again."""
-    folder = RunFolder.open(path)
+    folder = _kind_of_folder().open(path)
     config = load_config(registry, folder, warn=display.warn, scoring=True)
     check_plugins(registry, folder)
     device, pictures = _prepare(registry, config, display)
@@ -151,6 +159,7 @@ def _spec(registry: Registry, config: Config) -> Any:
 def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
     """Whatever can be refused is refused here, the cheapest first."""
     prepare_process()
+    ranks.check_batch(config.values.loop.batch)
     device, data = pick_device(config.values.loop.device), config.values.data
     check_picture(config, _spec(registry, config))
     return device, _open(registry, config, data.split, display)
@@ -158,7 +167,8 @@ def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torc
 
 def _open(registry: Registry, config: Config, split: str, display: Display) -> Pictures:
     data = config.values.data
-    return open_pictures(
+    opened = partial(
+        open_pictures,
         registry,
         data.name,
         split=split,
@@ -167,6 +177,25 @@ def _open(registry: Registry, config: Config, split: str, display: Display) -> P
         skip_bad=data.skip_bad,
         warn=display.warn,
     )
+    return ranks.by_first(opened, opened)  # what one decodes, the others find
+
+
+def _create(out: Path | None, config: Config) -> RunFolder:
+    """One new folder for all ranks."""
+    if ranks.here().rank > 0:
+        return Onlooker(Path(ranks.told("")))
+    folder = RunFolder.create(out, str(config.recipe), config.to_yaml())
+    ranks.told(str(folder.path))
+    return folder
+
+
+def _kind_of_folder() -> type[RunFolder]:
+    return RunFolder if ranks.here().rank == 0 else Onlooker
+
+
+def _notifier(registry: Registry, display: Display) -> Callable[..., None]:
+    """Of several ranks the first one calls the life-cycle hooks."""
+    return partial(registry.notify, warn=display.warn, only=None if ranks.here().rank == 0 else ())
 
 
 def _loop(
@@ -181,19 +210,20 @@ def _loop(
     values = config.values
     feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, display)
-    notify: Callable[..., None] = partial(registry.notify, warn=display.warn)
     needs = needs_of(config, registry)
+    notify = _notifier(registry, display)
     return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn, needs)
 
 
 def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop) -> Outcome:
-    registry.notify("run_started", display.warn, run=folder.path, config=config.as_dict())
+    notify = _notifier(registry, display)
+    notify("run_started", run=folder.path, config=config.as_dict())
     with display.running(folder, config, loop.budget), _stopping_politely(loop):
         loop.train()
         if loop.stop_requested and loop.counters.shown < loop.budget:
             return Outcome(folder, False, {})
         result = loop.finish()
-    registry.notify("run_finished", display.warn, run=folder.path, score=result)
+    notify("run_finished", run=folder.path, score=result)
     return Outcome(folder, True, result)
 
 
@@ -245,13 +275,16 @@ def _known_fingerprint(folder: RunFolder) -> str | None:
 
 @contextmanager
 def _stopping_politely(loop: Loop) -> Iterator[None]:
-    """The first Ctrl-C ends the current iteration and leaves a checkpoint; the second ends at once."""
+    """The first Ctrl-C ends the current iteration and leaves a checkpoint; the second ends at once.
+
+    Of several ranks one may hear of it late; whoever started them ends what does not stop.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def request(signum: int, frame: FrameType | None) -> None:
-        if loop.stop_requested:
+        if loop.stop_requested and not ranks.here().together:
             raise KeyboardInterrupt
         loop.stop_requested = True
 

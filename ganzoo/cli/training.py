@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +15,7 @@ import typer
 from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
+    from ganzoo.ranks import Place
     from ganzoo.run import Outcome
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
@@ -19,6 +23,8 @@ SourceArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's folder, or hf://OWNER/NAME.", show_default=False)
 ]
 CheckpointOption = Annotated[str, typer.Option(help="latest, best (by FID) or a checkpoint's name.")]
+DevicesOption = Annotated[int, typer.Option(help="GPUs of this machine, or processes on its CPU, that share the work.")]
+RestartsOption = Annotated[int, typer.Option(help="With --devices: start again so often where a process dies.")]
 
 
 def run(
@@ -40,6 +46,8 @@ def run(
         Path | None, typer.Option(help="Start from the weights of another run.", show_default=False)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and stop.")] = False,
+    devices: DevicesOption = 1,
+    max_restarts: RestartsOption = 0,
 ) -> None:
     """Train and score a combination."""
     from ganzoo.registry import Registry
@@ -59,18 +67,22 @@ def run(
         print_dry_run(registry, resolved)
         return
     from ganzoo.display import make_display
+    from ganzoo.ranks import check_batch
     from ganzoo.run import start
 
-    _close(start(registry, resolved, make_display(), out=out, init_from=init_from))
+    check_batch(resolved.values.loop.batch, devices)
+    with _on(devices, max_restarts):
+        _close(start(registry, resolved, make_display(), out=out, init_from=init_from))
 
 
-def resume(run: RunArgument) -> None:
-    """Go on with a run exactly where its newest checkpoint stands."""
+def resume(run: RunArgument, devices: DevicesOption = 1, max_restarts: RestartsOption = 0) -> None:
+    """Go on with a run exactly where its newest checkpoint stands, on as many devices as you like."""
     from ganzoo.display import make_display
     from ganzoo.registry import Registry
     from ganzoo.run import resume
 
-    _close(resume(Registry.load(), run, make_display()))
+    with _on(devices, max_restarts):
+        _close(resume(Registry.load(), run, make_display()))
 
 
 def evaluate(
@@ -90,6 +102,7 @@ def evaluate(
     mode: Annotated[
         str | None, typer.Option(help="exact, or reference: torch-fidelity's network as it is.", show_default=False)
     ] = None,
+    devices: DevicesOption = 1,
 ) -> None:
     """Score a run anew, with its protocol beside the figures."""
     from ganzoo.display import make_display
@@ -105,10 +118,12 @@ def evaluate(
         "mode": mode,
     }
     settings = tuple(f"metrics.{name}={value}" for name, value in options.items() if value is not None)
-    result = evaluate(
-        Registry.load(), fetch(run), make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
-    )
-    typer.echo(json.dumps(result, indent=2))
+    with _on(devices) as place:
+        result = evaluate(
+            Registry.load(), fetch(run), make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
+        )
+        if place.rank == 0:
+            typer.echo(json.dumps(result, indent=2))
 
 
 def sample(
@@ -173,9 +188,25 @@ def warn(message: str) -> None:
     typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
+@contextmanager
+def _on(devices: int, max_restarts: int = 0) -> Iterator[Place]:
+    """Within: this process's part of the work. In a process that starts others for it: exits with what they came to."""
+    from ganzoo.launch import is_worker, launch
+    from ganzoo.ranks import joined
+
+    if devices != 1 and not is_worker():
+        raise typer.Exit(launch(devices, max_restarts, sys.argv[1:]))
+    with joined() as place:
+        yield place
+
+
 def _close(outcome: Outcome) -> None:
-    """The end of a run: its report, where it is, what it scored, how to go on."""
+    """The end of a run: its report, where it is, what it scored, how to go on. Of several ranks the first says it."""
+    from ganzoo.ranks import here
     from ganzoo.report.write import report_or_say_why
+
+    if here().rank > 0:
+        return
 
     path = outcome.folder.path
     written = report_or_say_why(outcome.folder, warn)

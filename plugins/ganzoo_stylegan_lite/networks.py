@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform
+from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform, whole_batch
 from ganzoo.sizes import split_size
 from ganzoo.spectral import spectral
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
@@ -141,7 +141,7 @@ class StyleGANGenerator(Generator):
     def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator) -> list[Tensor]:
         """Style mixing: from a random layer on, some samples follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
         other = self.map(draw_normal(tuple(latents.shape), rng, like=latents))
-        mixed, place = draw_uniform((2, len(w), 1), rng, like=w)
+        mixed, place = draw_uniform((2, len(w), 1), rng, like=w, dim=1)
         crossover = torch.where(mixed < self.mixing, 1 + place * (self.num_styles - 1), self.num_styles)
         return [torch.where(i + 1 <= crossover, w, other) for i in range(self.num_styles)]
 
@@ -156,7 +156,7 @@ class StyleGANGenerator(Generator):
         w = self.map(latents)
         if self.training:
             with torch.no_grad():
-                self.w_avg.lerp_(w.detach().mean(0), 1 - MEAN_DECAY)
+                self.w_avg.lerp_(whole_batch(w).mean(0), 1 - MEAN_DECAY)
         if isinstance(truncation, Tensor) or truncation != 1:
             w = self.w_avg.lerp(w, truncation)
         styles = [w] * self.num_styles

@@ -27,8 +27,10 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
     All are started anew, ``restarts`` times at most, where one of them fails. Raises GanzooError where one was lost,
     and for counts below 1 and 0.
     """
-    if devices < 1 or restarts < 0:
-        raise GanzooError(f"--devices {devices} --max-restarts {restarts}: must be 1 or more, and 0 or more")
+    if devices < 1:
+        raise GanzooError(f"--devices is {devices}, must be 1 or more")
+    if restarts < 0:
+        raise GanzooError(f"--max-restarts is {restarts}, must be 0 or more")
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch

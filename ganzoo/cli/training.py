@@ -70,7 +70,7 @@ def run(
     from ganzoo.ranks import check_batch
     from ganzoo.run import start
 
-    check_batch(resolved.values.loop.batch, devices)
+    check_batch(resolved.values.loop.batch, max(1, devices))
     with _on(devices, max_restarts):
         _close(start(registry, resolved, make_display(), out=out, init_from=init_from))
 

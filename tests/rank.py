@@ -17,6 +17,8 @@ from ganzoo.metrics import score as scoring
 from ganzoo.registry import Registry
 from ganzoo.testing.devices import read_jobs, train
 
+SCORES = "fid", "fid,kid,prc"  # from sums alone, and from all features
+
 
 class Noisy(Blur):
     """Draws noise too, as a StyleGAN does."""
@@ -42,8 +44,6 @@ if __name__ == "__main__":
     list_file = Path(sys.argv[1])
     with ranks.joined() as place:
         train(read_jobs(list_file))
-        found = {
-            names: score(list_file.with_suffix(f".{names}"), *names.split(",")) for names in ("fid", "fid,kid,prc")
-        }
+        found = {names: score(list_file.with_suffix(f".{names}"), *names.split(",")) for names in SCORES}
         if place.rank == 0:
             list_file.with_suffix(".scores").write_text(json.dumps(found))

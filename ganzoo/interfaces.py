@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.ranks import share, whole_batch
+from ganzoo.ranks import of_whole_batch, share, whole_batch
 
 
 def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:
@@ -229,5 +229,6 @@ __all__ = [
     "PictureSpec",
     "draw_normal",
     "draw_uniform",
+    "of_whole_batch",
     "whole_batch",
 ]

@@ -193,6 +193,19 @@ def whole_batch(rows: Tensor, count: int | None = None) -> Tensor:
     return _reduce(whole)
 
 
+def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """This rank's rows of what a function makes of every rank's rows, row by row, differentiable at any order.
+
+    For what mixes the samples of a batch in a way of its own. Every rank computes all of it.
+    """
+    if not _here.together:
+        return function(rows)
+    own = slice(_here.rank, None, _here.world)
+    whole = rows.new_zeros((len(rows) * _here.world, *rows.shape[1:]))
+    whole[own] = rows
+    return function(_Sum.apply(whole))[own]
+
+
 class SharedRandom(torch.Generator):
     """A stream of random numbers that all ranks draw alike, each keeping its own samples' of what was drawn.
 

@@ -16,26 +16,25 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from ganzoo.testing.devices import Difference, Job, compare, rewind, train_on
+from ganzoo.testing.devices import COMPARABLE, Difference, Job, compare, rewind, train_on
 
 ARCHITECTURES, LOSSES = ("mlp", "dcgan", "stylegan-lite"), ("minimax", "non-saturating", "wgan-gp")
 COMBINATIONS = [f"{architecture}+{loss}" for architecture in ARCHITECTURES for loss in LOSSES]
 MORE = ["stylegan-lite+non-saturating+r1+ada", "dcgan+hinge+diffaug", "sngan+relativistic+dragan"]
 RESUMED = "dcgan+non-saturating"
 BATCH = 16
-SETTINGS = [
-    *("data.size=8", "data.mirror=true", "generator.width=8", "discriminator.width=8", f"loop.batch={BATCH}"),
-    *("loop.device=cpu", "loop.precision=float32", "loop.keep=99", "metrics.names=[]"),
-    # Not Adam: it divides a gradient by its size, and so makes a step of what is only the rounding of a sum to zero.
-    *("optimizer.generator.name=momentum", "optimizer.discriminator.name=momentum"),
-    *("optimizer.generator.lr=0.01", "optimizer.discriminator.lr=0.01"),
-]
 TOLERANCE = 1e-4
 
 
 def jobs(folder: Path, kimg: float) -> list[Job]:
     """One for each combination."""
-    settings = [*SETTINGS, f"loop.kimg={kimg}", f"loop.log_kimg={kimg / 4}", f"loop.snapshot_kimg={kimg / 4}"]
+    settings = [
+        *COMPARABLE,
+        f"loop.batch={BATCH}",
+        f"loop.kimg={kimg}",
+        f"loop.log_kimg={kimg / 4}",
+        f"loop.snapshot_kimg={kimg / 4}",
+    ]
     return [Job(recipe, settings, str(folder / recipe)) for recipe in (*COMBINATIONS, *MORE)]
 
 

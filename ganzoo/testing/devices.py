@@ -20,6 +20,14 @@ from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
 
 TIMES = ("seconds", "pictures_per_second")
+# Settings for small runs that several processes repeat to within float32's precision. Not with Adam: it divides a
+# gradient by its size, and so makes a whole step of what is only the rounding of a sum to zero.
+COMPARABLE = (
+    *("data.size=8", "data.mirror=true", "generator.width=8", "discriminator.width=8"),
+    *("loop.device=cpu", "loop.precision=float32", "loop.keep=99", "metrics.names=[]"),
+    *("optimizer.generator.name=momentum", "optimizer.discriminator.name=momentum"),
+    *("optimizer.generator.lr=0.01", "optimizer.discriminator.lr=0.01"),
+)
 FLOOR = 1e-3  # a tensor whose largest weight is below counts as one of this size
 
 

@@ -23,7 +23,6 @@ from ganzoo.ranks import BUCKET
 from ganzoo.registry import Registry, load_target
 
 SIZES = (32, 64, 128, 256, 512, 1024)
-CHANNELS = 3
 WORLDS = (1, 8, 64, 1024)
 BATCHES = {32: 64, 64: 64, 128: 32, 256: 16, 512: 8, 1024: 4}  # pictures of each GPU
 INCEPTION = 11.4e9  # operations of one picture through it: 5.7e9 multiplications with additions
@@ -47,12 +46,12 @@ class Cost:
         return 3 * self.flop_g + (6 + 2) * self.flop_d
 
 
-def cost(entry: ArchitectureEntry, size: int) -> Cost:
-    picture = PictureSpec(CHANNELS, size)
+def cost(entry: ArchitectureEntry, size: int, channels: int) -> Cost:
+    picture = PictureSpec(channels, size)
     with FakeTensorMode():
         generator = load_target(entry.generator)(picture, entry.generator_params())
         discriminator = load_target(entry.discriminator)(picture, entry.discriminator_params(), Needs())
-        latents, pictures = torch.zeros(4, generator.latent_dim), torch.zeros(4, CHANNELS, size, size)
+        latents, pictures = torch.zeros(4, generator.latent_dim), torch.zeros(4, channels, size, size)
         counts = [parameter_count(network) for network in (generator, discriminator)]
         flops = []
         for network, given in ((generator.eval(), latents), (discriminator.eval(), pictures)):
@@ -106,6 +105,7 @@ def scores(costs: Iterable[Cost], options: argparse.Namespace, pictures: int = 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--architecture", default="stylegan-lite")
+    parser.add_argument("--channels", type=int, default=3)
     parser.add_argument("--flops", type=float, default=4e14, help="bf16 operations a second that a large product gets")
     parser.add_argument("--share", type=float, default=0.3, help="of them that these convolutions get")
     parser.add_argument("--node", type=float, default=3e11, help="bytes a second between GPUs of one machine")
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=1e-5, help="seconds of one hop")
     options = parser.parse_args()
     entry = Registry.load().get(ArchitectureEntry, options.architecture)
-    costs = [cost(entry, size) for size in SIZES]
+    costs = [cost(entry, size, options.channels) for size in SIZES]
     print("\n".join([*rows(costs, options), "", *scores(costs, options)]))
 
 

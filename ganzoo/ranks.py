@@ -62,9 +62,9 @@ def joined() -> Iterator[Place]:
     _here = Place(dist.get_rank(), dist.get_world_size(), True)
     try:
         yield _here
+        dist.destroy_process_group()  # not after a failure, where it may wait for who is gone
     finally:
         _here = Place()
-        dist.destroy_process_group()
 
 
 def restarted() -> bool:

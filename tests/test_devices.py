@@ -17,7 +17,9 @@ from torch import nn
 from ganzoo import ranks
 from ganzoo.checkpoint import list_checkpoints
 from ganzoo.cli.main import main
+from ganzoo.device import pick_device
 from ganzoo.display import make_display
+from ganzoo.errors import GanzooError
 from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.metrics.fakes import fake_pictures
@@ -197,6 +199,17 @@ def test_what_cannot_be_shared_is_refused_at_once(capsys, arguments, message):
         main(arguments)
     printed = capsys.readouterr().err
     assert stopped.value.code == 2 and message in printed and len(printed.splitlines()) == 1
+
+
+def test_each_rank_takes_a_gpu_of_its_own(as_rank, monkeypatch):
+    as_rank(1, 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(GanzooError, match="there are 1 CUDA devices for 2 processes or more; use --devices 1"):
+        pick_device("cuda")
+    with pytest.raises(GanzooError, match="cuda:0 is one device for several processes"):
+        pick_device("cuda:0")
+    assert pick_device("cpu") == torch.device("cpu")
 
 
 DYING = '''

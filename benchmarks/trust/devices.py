@@ -1,6 +1,6 @@
 """The equality table: two processes at half the batch each against one at the whole batch, on the CPU.
 
-    python benchmarks/trust/devices.py [--kimg 0.128] [--out benchmarks/trust/results]
+    python benchmarks/trust/devices.py [--kimg 0.064] [--out benchmarks/trust/results]
 
 Prints the table, and writes it as ``devices.md`` and ``devices.json``. Exits with 1 where a run differs by more than
 float32 explains.
@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from ganzoo.testing.devices import COMPARABLE, Difference, Job, compare, rewind, train_on
+from ganzoo.testing.devices import COMPARABLE, Difference, Job, compare, rewind, train, train_on
 
 ARCHITECTURES, LOSSES = ("mlp", "dcgan", "stylegan-lite"), ("minimax", "non-saturating", "wgan-gp")
 COMBINATIONS = [f"{architecture}+{loss}" for architecture in ARCHITECTURES for loss in LOSSES]
@@ -28,13 +28,8 @@ TOLERANCE = 1e-4
 
 def jobs(folder: Path, kimg: float) -> list[Job]:
     """One for each combination."""
-    settings = [
-        *COMPARABLE,
-        f"loop.batch={BATCH}",
-        f"loop.kimg={kimg}",
-        f"loop.log_kimg={kimg / 4}",
-        f"loop.snapshot_kimg={kimg / 4}",
-    ]
+    quarters = [f"loop.{key}_kimg={kimg / 4}" for key in ("log", "snapshot")]
+    settings = [*COMPARABLE, f"loop.batch={BATCH}", f"loop.kimg={kimg}", *quarters]
     return [Job(recipe, settings, str(folder / recipe)) for recipe in (*COMBINATIONS, *MORE)]
 
 
@@ -43,13 +38,13 @@ def measure(folder: Path, kimg: float) -> dict[str, Difference]:
     one, two = jobs(folder / "one", kimg), jobs(folder / "two", kimg)
     (folder / "one").mkdir()
     (folder / "two").mkdir()
-    train_on(1, one, folder / "one.json")
+    train(one)
     moving = folder / "moving"
     shutil.copytree(folder / "one" / RESUMED, moving)
     rewind(moving, 2)
     train_on(2, [*two, Job(RESUMED, (), str(moving))], folder / "two.json")
     rewind(moving, 4)
-    train_on(1, [Job(RESUMED, (), str(moving))], folder / "moving.json")
+    train([Job(RESUMED, (), str(moving))])
     found = {job.recipe: compare(folder / "one" / job.recipe, folder / "two" / job.recipe) for job in one}
     return {**found, f"{RESUMED}, resumed on 2, then on 1": compare(folder / "one" / RESUMED, moving)}
 
@@ -70,7 +65,7 @@ def table(found: dict[str, Difference], kimg: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kimg", type=float, default=0.128)
+    parser.add_argument("--kimg", type=float, default=0.064)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

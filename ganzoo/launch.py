@@ -50,19 +50,20 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
     try:
         elastic_launch(config, sys.executable)("-m", "ganzoo", *arguments)
     except ChildFailedError as error:
-        return _explain(error.failures)
+        return explain(error.failures)
     except SignalException as error:
         return 128 + int(error.sigval)
     return 0
 
 
-def _explain(failures: Mapping[int, Any]) -> int:
+def explain(failures: Mapping[int, Any]) -> int:
     """The exit code of a process that failed with a message of its own; raises for one that was killed."""
     codes = {rank: failure.exitcode for rank, failure in failures.items()}
-    for rank, code in sorted(codes.items()):
-        if code < 0:
-            raise GanzooError(
-                f"the process of device {rank} was ended by {signal.Signals(-code).name}, so the run stopped; "
-                "its checkpoints are good, go on with `ganzoo resume`"
-            )
-    return next(iter(codes.values()))
+    # With the first failure the agent ends the others, by SIGTERM.
+    rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[0]))
+    if code < 0:
+        raise GanzooError(
+            f"the process of device {rank} was ended by {signal.Signals(-code).name}, so the run stopped; "
+            "its checkpoints are good, go on with `ganzoo resume`"
+        )
+    return int(code)

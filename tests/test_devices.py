@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from ganzoo.display import make_display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import draw_uniform, whole_batch
+from ganzoo.launch import explain
 from ganzoo.metrics.fakes import fake_pictures
 from ganzoo.synchronised import SyncedBatchNorm, synchronise
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
@@ -210,6 +212,19 @@ def test_each_rank_takes_a_gpu_of_its_own(as_rank, monkeypatch):
     with pytest.raises(GanzooError, match="cuda:0 is one device for several processes"):
         pick_device("cuda:0")
     assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [({0: 2, 1: -15}, 2), ({0: -15, 1: 1}, 1), ({0: -15, 1: -9}, "device 1 was ended by SIGKILL")],
+)
+def test_the_first_failure_is_told(codes, expected):
+    failures = {number: SimpleNamespace(exitcode=code) for number, code in codes.items()}
+    if isinstance(expected, int):
+        assert explain(failures) == expected
+    else:
+        with pytest.raises(GanzooError, match=expected):
+            explain(failures)
 
 
 DYING = '''

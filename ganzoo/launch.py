@@ -59,8 +59,8 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
 def explain(failures: Mapping[int, Any]) -> int:
     """The exit code of a process that failed with a message of its own; raises for one that was killed."""
     codes = {rank: failure.exitcode for rank, failure in failures.items()}
-    # With the first failure the agent ends the others, by SIGTERM.
-    rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[0]))
+    # With the first failure the agent ends the others, by SIGTERM; who has lost another one says so and fails too.
+    rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1] > 0, item[0]))
     if code < 0:
         raise GanzooError(
             f"the process of device {rank} was ended by {signal.Signals(-code).name}, so the run stopped; "

@@ -17,7 +17,7 @@ from ganzoo.cli import bench, explain, export, plugins, push, report, training, 
 from ganzoo.errors import GanzooError, RankLost
 from ganzoo.sources import also_named
 
-PATIENCE = 5  # seconds
+PATIENCE = 10  # seconds
 
 app = typer.Typer(
     name="ganzoo",

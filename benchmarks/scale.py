@@ -79,7 +79,7 @@ def rows(costs: Iterable[Cost], options: argparse.Namespace) -> Iterable[str]:
     yield "| --- " * (7 + len(WORLDS)) + "|"
     for found in costs:
         batch = BATCHES[found.size]
-        step = batch * found.flop / (options.flops * options.share)
+        step = max(options.least, batch * found.flop / (options.flops * options.share))
         sent = [
             sum(reduce_seconds(4 * count, world, options) for count in (found.parameters_g, found.parameters_d))
             for world in WORLDS
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=3)
     parser.add_argument("--flops", type=float, default=4e14, help="bf16 operations a second that a large product gets")
     parser.add_argument("--share", type=float, default=0.3, help="of them that these convolutions get")
+    parser.add_argument("--least", type=float, default=4e-3, help="seconds that a step takes at least")
     parser.add_argument("--node", type=float, default=3e11, help="bytes a second between GPUs of one machine")
     parser.add_argument("--net", type=float, default=4e10, help="bytes a second from each GPU to other machines")
     parser.add_argument("--latency", type=float, default=1e-5, help="seconds of one hop")

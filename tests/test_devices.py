@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -298,3 +300,24 @@ def test_a_run_that_may_restart_goes_on_by_itself(dying, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "died").exists()
     assert_whole(tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_reaches_every_process_and_leaves_a_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    command = ["run", "mlp+minimax", *SETTINGS, "loop.kimg=1000", "loop.snapshot_kimg=1000", "--out", str(folder)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganzoo", *command, "--devices", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not (folder / "log.jsonl").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate()
+    assert process.returncode == 130, printed
+    assert f"stopped; go on with: ganzoo resume {folder}" in printed and "Traceback" not in printed
+    latest = RunFolder.open(folder).latest()
+    assert latest is not None and latest.meta["shown"] == read_jsonl(folder / "log.jsonl")[-1]["shown"] > 0

@@ -103,7 +103,7 @@ def test_bad_shards_are_named(registry, shards, location, message):
 def test_a_run_on_shards_is_resumed_in_mid_epoch(registry, shards, monkeypatch):
     """Twelve pictures a step of 27: the stop is in the second epoch."""
     settings = [f"data.name=webdataset:{shards}/set-{{000..002}}.tar", "data.root=" + str(shards / "root")]
-    more = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.024", "loop.snapshot_kimg=0.072"]
+    more = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.072"]
     config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, *more])
     display: Display = make_display()
     run.start(registry, config, display, out=shards / "whole")

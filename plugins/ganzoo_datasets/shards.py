@@ -21,7 +21,7 @@ from ganzoo.data.remember import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
-from ganzoo_datasets.files import SUFFIXES, refuse_huge
+from ganzoo_datasets.files import MOST_BYTES, SUFFIXES, refuse_huge
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_SHARDS = 100_000
@@ -65,10 +65,10 @@ class Shards(DataSource):
         return sum(1 for _ in self._members())
 
     def __iter__(self) -> Iterator[Picture | BadPicture]:
-        for name, size, stream in self._members():
+        for name, size, content in self._members():
             try:
                 refuse_huge(size)
-                yield Picture(name, decode(stream.read()))
+                yield Picture(name, decode(content))
             except Unreadable as error:
                 yield BadPicture(name, str(error))
 
@@ -81,14 +81,18 @@ class Shards(DataSource):
             reason = f"{item.name}: {item.reason}"
         raise GanzooError(f"{self.location}: no picture can be used ({reason}); check data.name")
 
-    def _members(self) -> Iterator[tuple[str, int, IO[bytes]]]:
-        """Name, size and content of every picture file. Raises GanzooError where a shard ends before its time."""
+    def _members(self) -> Iterator[tuple[str, int, bytes]]:
+        """Name, size and content of every picture file, no content of one that is too large to be a picture.
+
+        Raises GanzooError where a shard ends before its time.
+        """
         for shard in self.shards:
             try:
                 with _open(shard) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
                     for member in archive:
-                        content = archive.extractfile(member) if member.isreg() else None
-                        if content is not None and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                        if member.isreg() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                            file = archive.extractfile(member) if member.size <= MOST_BYTES else None
+                            content = file.read() if file else b""
                             yield f"{PurePosixPath(shard).name}/{member.name}", member.size, content
             except (OSError, EOFError, tarfile.TarError) as error:
                 reason = " ".join(str(error).split()) or type(error).__name__

@@ -7,13 +7,19 @@ import sys
 
 import torch
 
+from ganzoo import ranks
 from ganzoo.errors import GanzooError
 
 
 def pick_device(setting: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Raises GanzooError where it is not there."""
+    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; of several ranks each takes a CUDA device of its own.
+
+    Raises GanzooError where it is not there.
+    """
     if setting == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        setting = "cuda" if torch.cuda.is_available() else "cpu"
+    if ranks.here().together and setting.startswith("cuda"):
+        return ranks.own_cuda_device(setting)
     device = torch.device(setting)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise GanzooError(

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from ganzoo import ranks
 from ganzoo.characters import pictures, sparkline
 from ganzoo.grids import cut
 
@@ -144,8 +145,8 @@ class LiveDisplay(Display):
 
 
 def make_display(console: Console | None = None) -> Display:
-    """The live display in a terminal, plain lines elsewhere."""
-    console = console or Console()
+    """The live display in a terminal, plain lines elsewhere; of several ranks only the first shows anything."""
+    console = console or Console(quiet=ranks.here().rank > 0)
     return LiveDisplay(console) if console.is_terminal else Display(console)
 
 

@@ -9,6 +9,15 @@ class GanzooError(Exception):
     """Bad input or a state the user can mend. The command line prints it as one line and exits with 2."""
 
 
+class RankLost(GanzooError):
+    """A process of a run on several devices did not answer the others."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"lost another process of this run ({reason}); its checkpoints are good, go on with `ganzoo resume`"
+        )
+
+
 class Damaged(GanzooError):
     """A file that is not what was written: cut short, changed or gone."""
 

@@ -73,7 +73,7 @@ class RunFolder:
         """Make a new folder, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds something."""
         try:
             if path is None:
-                path = _make_next(Path("runs"), recipe.replace("/", ",").replace(":", "."))
+                path = _make_next(Path("runs"), _stem(recipe))
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
             raise GanzooError(f"{path} already exists and is no folder; choose another --out") from error
@@ -92,7 +92,7 @@ class RunFolder:
 
     def begin(self, config_yaml: str) -> None:
         """Write the configuration: from now on it is a run."""
-        write_text(self.config_file, SEAL.format(sha256(config_yaml.encode()).hexdigest()) + config_yaml)
+        write_text(self.config_file, _sealed(config_yaml))
 
     def good_config(self, warn: Warn = silent) -> Path:
         """The configuration, or where it is damaged the newest good checkpoint's copy; ``warn`` is told in one line.
@@ -115,6 +115,15 @@ class RunFolder:
             raise Damaged(f"{damage}; restore it, or take out its first line")
         warn(f"{damage}; the copy in {good.path} is used")
         return good.path / CONFIG
+
+    @classmethod
+    def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder | None:
+        """What :meth:`create` made of these arguments before, the newest; None where there is nothing of the kind."""
+        for found in [path] if path else sorted(Path("runs").glob(f"{_stem(recipe)}-???"), reverse=True):
+            config = found / "config.yaml"
+            if config.is_file() and config.read_text(encoding="utf-8") == _sealed(config_yaml):
+                return cls(found)
+        return None
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -241,12 +250,35 @@ class RunFolder:
         write_text(file, json.dumps(content, indent=2) + "\n")
 
 
+class Onlooker(RunFolder):
+    """The folder of a run that another process writes: this one reads it."""
+
+    def check_unbegun(self) -> None:
+        """Left to the other process, as is all that follows."""
+
+    def begin(self, config_yaml: str) -> None: ...
+
+    def rewind(self, checkpoint: Checkpoint | None, warn: Warn = silent) -> None: ...
+
+    def append(self, file: Path, record: Mapping[str, Any]) -> None: ...
+
+    def write_json(self, file: Path, content: Mapping[str, Any]) -> None: ...
+
+
 def _read_json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _sealed(config_yaml: str) -> str:
+    return SEAL.format(sha256(config_yaml.encode()).hexdigest()) + config_yaml
+
+
+def _stem(recipe: str) -> str:
+    return recipe.replace("/", ",").replace(":", ".")
 
 
 def _make_next(parent: Path, stem: str) -> Path:

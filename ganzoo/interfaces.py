@@ -8,7 +8,7 @@ nothing here touches the global random state.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,32 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PictureSpec
+from ganzoo.ranks import of_whole_batch, share, whole_batch
 
 
-def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor) -> Tensor:
+def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:
     """Standard normal numbers on ``like``'s device and in its dtype, drawn on the generator's own device.
 
     Scoring draws on the CPU, so that a score does not depend on the device. With ``rng`` None: zeros,
-    the mean, so that a network can be run without noise.
+    the mean, so that a network can be run without noise. ``dim`` is the axis of the samples: on several devices each
+    gets those of its own.
     """
     if rng is None:
         return torch.zeros(shape, device=like.device, dtype=like.dtype)
-    return torch.randn(shape, generator=rng, device=rng.device).to(device=like.device, dtype=like.dtype)
+    return _draw(torch.randn, shape, rng, like, dim)
 
 
-def draw_uniform(shape: tuple[int, ...], rng: torch.Generator, like: Tensor) -> Tensor:
-    """Uniform numbers in [0, 1) on ``like``'s device and in its dtype, drawn on the generator's own device."""
-    return torch.rand(shape, generator=rng, device=rng.device).to(device=like.device, dtype=like.dtype)
+def draw_uniform(shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int = 0) -> Tensor:
+    """Uniform numbers in [0, 1) on ``like``'s device and in its dtype, drawn on the generator's own device; ``dim`` as
+    in :func:`draw_normal`."""
+    return _draw(torch.rand, shape, rng, like, dim)
+
+
+def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int) -> Tensor:
+    def draw(samples: int) -> Tensor:
+        return kind((*shape[:dim], samples, *shape[dim + 1 :]), generator=rng, device=rng.device)
+
+    return share(draw, shape[dim], rng, dim).to(device=like.device, dtype=like.dtype)
 
 
 class Generator(nn.Module, ABC):
@@ -219,4 +229,6 @@ __all__ = [
     "PictureSpec",
     "draw_normal",
     "draw_uniform",
+    "of_whole_batch",
+    "whole_batch",
 ]

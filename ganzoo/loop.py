@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from ganzoo import ranks
 from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps, can_capture
@@ -34,6 +35,7 @@ from ganzoo.optimizers import Rate, load_state, make_optimizer, make_scheduler, 
 from ganzoo.snapshot import has_pictures, take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
+from ganzoo.synchronised import synchronise
 from ganzoo.textfiles import read_jsonl
 
 
@@ -66,10 +68,9 @@ class Loop:
         self.counters = Counters()
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
-        self.rng = torch.Generator(device).manual_seed(values.seed)
+        self.rng = ranks.random_stream(device, self.settings.batch, values.seed)
         for network in (model.generator, model.discriminator):
-            network.to(device).to(memory_format=torch.channels_last)
-            network.train()
+            synchronise(network).to(device).to(memory_format=torch.channels_last).train()
         if model.augmentation is not None:
             model.augmentation.to(device)
         for penalty in model.penalties:
@@ -114,11 +115,13 @@ class Loop:
 
         Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.faults` is seen.
         """
+        ranks.equalise(self._modules().values())
+        # Asked of all ranks, and before the first one writes what the answer hangs on.
         latest = self.folder.latest()
-        if latest is None:
+        if ranks.agreed(latest is None):
             self._snapshot()
-        elif not has_pictures(self.folder, latest):  # it was stopped before they were taken
-            self._show(latest)
+        elif ranks.agreed(not has_pictures(self.folder, self._latest())):  # it was stopped before they were taken
+            ranks.by_first(lambda: self._show(self._latest()), lambda: None)
         while True:
             try:
                 return self._train_on()
@@ -135,20 +138,22 @@ class Loop:
         if scores.passed(counters.shown) and counters.shown < self.budget:  # it was stopped before that was scored
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
-        while counters.shown < self.budget and not self.stop_requested:
+        stop = False
+        while counters.shown < self.budget and not stop:
             self.iteration()
+            stop = ranks.agreed(self.stop_requested)
             self.observer.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
-            if logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or self.stop_requested:
+            if logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop:
                 spent = time.perf_counter() - since
                 counters.seconds += spent
                 self._log((counters.shown - since_shown) / spent)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
-                    if not self.stop_requested and scores.passed(counters.shown):
+                    if not ranks.agreed(self.stop_requested) and scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
-        if self._latest().meta["shown"] < counters.shown:
+        if ranks.agreed(self._latest().meta["shown"] < counters.shown):
             self._snapshot()
 
     def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
@@ -165,6 +170,7 @@ class Loop:
             rate.hold()
         self.statistics.step.fill_(self.counters.steps_d)
         self.folder.rewind(checkpoint, self.warn)
+        ranks.wait()
         self.watch = Watch(read_jsonl(self.folder.log_file))
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
@@ -234,7 +240,10 @@ class Loop:
         self.notify("interval_logged", run=self.folder.path, record=record)
 
     def _snapshot(self) -> Checkpoint:
-        """A checkpoint and a grid from latents that stay the same for the whole run."""
+        """A checkpoint and a grid from latents that stay the same for the whole run; the first rank writes them."""
+        return ranks.by_first(self._write_snapshot, self._latest)
+
+    def _write_snapshot(self) -> Checkpoint:
         meta = {
             "recipe": str(self.config.recipe),
             "kimg": self.counters.shown / 1000,

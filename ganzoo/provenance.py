@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import ganzoo
+from ganzoo import ranks
 from ganzoo.config import Config
 from ganzoo.entries import Entry
 from ganzoo.needs import needs_of, write_needs
@@ -29,6 +30,7 @@ def provenance(config: Config, registry: Registry, device: torch.device, fingerp
         "data": {"name": config.values.data.name, "split": config.values.data.split, "fingerprint": fingerprint},
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
+        **({"processes": ranks.here().world} if ranks.here().together else {}),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": {name: _version(name) for name in PACKAGES},

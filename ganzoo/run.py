@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ganzoo import ranks
 from ganzoo.build import build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
@@ -20,7 +22,7 @@ from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError, WriteFailed
-from ganzoo.folder import RunFolder
+from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.lock import alone_in
 from ganzoo.loop import Loop
@@ -50,13 +52,19 @@ class Outcome:
 def start(
     registry: Registry, config: Config, display: Display, *, out: Path | None = None, init_from: Path | None = None
 ) -> Outcome:
-    """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend."""
-    with heeding_signals() as stop:
+    """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend.
+
+    Restarted by ``torchrun``, after a rank's death, it goes on with what it had begun.
+    """
+    begun = RunFolder.begun(out, str(config.recipe), config.to_yaml()) if ranks.restarted() else None
+    if begun is not None:
+        return resume(registry, begun.path, display)
+    with heeding_signals(ranks.here().together) as stop:
         source = RunFolder.open(init_from).checkpoint("latest", display.warn) if init_from else None
         device, pictures = _prepare(registry, config, display)
         model = build_model(config, pictures.spec)
-        folder = RunFolder.reserve(out, str(config.recipe))
-        with alone_in(folder.path, display.warn):
+        folder = _reserve(out, str(config.recipe))
+        with _alone_in(folder.path, display.warn):
             folder.check_unbegun()
             loop = _loop(registry, config, display, folder, device, pictures, model)
             origin = provenance(config, registry, device, pictures.fingerprint)
@@ -64,15 +72,16 @@ def start(
                 loop.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
             folder.note_provenance(origin)
-            keep_plugins(registry, config, folder)
+            if ranks.here().rank == 0:
+                keep_plugins(registry, config, folder)
             folder.begin(config.to_yaml())
             return _train(registry, config, display, folder, loop, stop)
 
 
 def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again."""
-    folder = RunFolder.open(path)
-    with heeding_signals() as stop, alone_in(path, display.warn):
+    folder = _kind_of_folder().open(path)
+    with heeding_signals(ranks.here().together) as stop, _alone_in(path, display.warn):
         config = load_config(registry, folder, warn=display.warn, scoring=True)
         check_plugins(registry, folder)
         device, pictures = _prepare(registry, config, display)
@@ -89,9 +98,11 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = folder.newest_good(display.warn)
+        ranks.wait()  # all have found the same before the first one changes the folder
         if newest is not None:
-            for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
-                set_aside(newer)
+            if ranks.here().rank == 0:
+                for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
+                    set_aside(newer)
             loop.restore(newest)
         else:
             folder.rewind(None)
@@ -168,6 +179,7 @@ def _spec(registry: Registry, config: Config) -> Any:
 def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
     """Whatever can be refused is refused here, the cheapest first."""
     prepare_process()
+    ranks.check_batch(config.values.loop.batch)
     device, data = pick_device(config.values.loop.device), config.values.data
     check_picture(config, _spec(registry, config))
     return device, _open(registry, config, data.split, display)
@@ -175,7 +187,8 @@ def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torc
 
 def _open(registry: Registry, config: Config, split: str, display: Display) -> Pictures:
     data = config.values.data
-    return open_pictures(
+    opened = partial(
+        open_pictures,
         registry,
         data.name,
         split=split,
@@ -184,6 +197,30 @@ def _open(registry: Registry, config: Config, split: str, display: Display) -> P
         skip_bad=data.skip_bad,
         warn=display.warn,
     )
+    return ranks.by_first(opened, opened)  # what one decodes, the others find
+
+
+def _reserve(out: Path | None, recipe: str) -> RunFolder:
+    """One new folder for all ranks."""
+    if ranks.here().rank > 0:
+        return Onlooker(Path(ranks.told("")))
+    folder = RunFolder.reserve(out, recipe)
+    ranks.told(str(folder.path))
+    return folder
+
+
+def _alone_in(folder: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
+    """The folder's lock; of several ranks the first one holds it for all."""
+    return alone_in(folder, warn) if ranks.here().rank == 0 else nullcontext()
+
+
+def _kind_of_folder() -> type[RunFolder]:
+    return RunFolder if ranks.here().rank == 0 else Onlooker
+
+
+def _notifier(registry: Registry, display: Display) -> Callable[..., None]:
+    """Of several ranks the first one calls the life-cycle hooks."""
+    return partial(registry.notify, warn=display.warn, only=None if ranks.here().rank == 0 else ())
 
 
 def _loop(
@@ -198,26 +235,27 @@ def _loop(
     values = config.values
     feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, display)
-    notify: Callable[..., None] = partial(registry.notify, warn=display.warn)
     needs = needs_of(config, registry)
+    notify = _notifier(registry, display)
     return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn, needs)
 
 
 def _train(registry: Registry, config: Config, display: Display, folder: RunFolder, loop: Loop, stop: Stop) -> Outcome:
-    registry.notify("run_started", display.warn, run=folder.path, config=config.as_dict())
+    notify = _notifier(registry, display)
+    notify("run_started", run=folder.path, config=config.as_dict())
     headline = f"{config.recipe} on {config.values.data.name}, {loop.budget / 1000:g} kimg, into {folder.path}"
     stop.loop = loop
     try:
         with display.running(headline, loop.budget):
             loop.train()
-            if loop.stop_requested:
+            if ranks.agreed(loop.stop_requested):
                 return Outcome(folder, False, {}, stop.code or INTERRUPTED)
             result = loop.finish()
     except Stopped:
         return Outcome(folder, False, {}, stop.code)
     except WriteFailed as error:
         raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {folder.path}`") from error
-    registry.notify("run_finished", display.warn, run=folder.path, score=result)
+    notify("run_finished", run=folder.path, score=result)
     return Outcome(folder, True, result)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganzoo import ranks
+
 NEVER = 2**62
 
 
@@ -50,8 +52,8 @@ class Statistics:
         """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
         if not self._totals:
             return {}, {}
-        totals = torch.stack(list(self._totals.values())).tolist()
-        firsts = torch.stack(list(self._bad.values())).tolist()
+        totals = ranks.total(torch.stack(list(self._totals.values()))).tolist()
+        firsts = ranks.least(torch.stack(list(self._bad.values()))).tolist()
         for total, bad in zip(self._totals.values(), self._bad.values(), strict=True):
             total.zero_()
             bad.fill_(NEVER)

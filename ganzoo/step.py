@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from ganzoo import ranks
 from ganzoo.augmented import Augmented
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
 from ganzoo.statistics import Statistics
@@ -87,7 +88,9 @@ class TrainingStep:
 
     def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """As many latents as there are real pictures, and what the generator makes of them, float32."""
-        latents = self.generator.sample_latents(len(real), self.rng, real.device)
+        latents = ranks.share(
+            lambda count: self.generator.sample_latents(count, self.rng, real.device), len(real), self.rng
+        )
         with self._autocast():
             return latents, self.generator(latents, labels, rng=self.rng).float()
 
@@ -101,10 +104,11 @@ class TrainingStep:
             total = value + self._penalty(penalties, real, fake, latents, labels)
         self.statistics.add("loss_discriminator", value)
         self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
+        d_real, d_fake = ranks.whole_batch(d_real.detach()), ranks.whole_batch(d_fake.detach())
         with torch.no_grad():
             self.loss.constrain(self.discriminator)
             if self.augmentation is not None:
-                self.augmentation.adapt(d_real.detach())
+                self.augmentation.adapt(d_real)
                 self.statistics.add("augmentation", self.augmentation.strength)
         self.statistics.add_logits(d_real, d_fake)
 
@@ -150,6 +154,7 @@ class TrainingStep:
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        ranks.average(gradients)
         norm = nn.utils.get_total_norm(gradients)
         if self.clip_grad is not None:
             nn.utils.clip_grads_with_norm_(network.parameters(), self.clip_grad, norm)

@@ -32,15 +32,19 @@ class Stoppable(Protocol):
 
 
 class Stop:
-    """What was asked for. ``loop`` is what is to be stopped, None before it trains."""
+    """What was asked for. ``loop`` is what is to be stopped, None before it trains.
 
-    def __init__(self) -> None:
+    ``together``: with other processes, which a terminal's Ctrl-C reaches twice, by itself and by who started them.
+    """
+
+    def __init__(self, together: bool = False) -> None:
+        self.together = together
         self.loop: Stoppable | None = None
         self.code = 0
 
     def ask(self, signum: int, frame: FrameType | None) -> None:
         """A signal's handler. The second Ctrl-C ends at once, whatever is lost."""
-        again = signum == signal.SIGINT and self.code == INTERRUPTED
+        again = signum == signal.SIGINT and self.code == INTERRUPTED and not self.together
         self.code = INTERRUPTED if signum == signal.SIGINT else PREEMPTED
         if again:
             raise KeyboardInterrupt
@@ -50,9 +54,9 @@ class Stop:
 
 
 @contextmanager
-def heeding_signals() -> Iterator[Stop]:
+def heeding_signals(together: bool = False) -> Iterator[Stop]:
     """Ctrl-C and SIGTERM go to what is yielded. Outside of the main thread, which alone gets signals, none do."""
-    stop = Stop()
+    stop = Stop(together)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

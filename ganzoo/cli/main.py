@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, NoReturn
 
 import typer
 
 from ganzoo import __version__
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, RankLost
 from ganzoo.sources import also_named
 from ganzoo.stopping import Stopped
+
+PATIENCE = 10  # seconds
 
 app = typer.Typer(
     name="ganzoo",
@@ -61,6 +64,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         with also_named(files):
             code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
+        _let_others_speak(error)
         if debug:
             raise
         sys.exit(_report(error))
@@ -84,6 +88,13 @@ def _take(arguments: list[str], option: str) -> tuple[list[str], list[str]]:
             raise GanzooError(f"{option} wants a file, for example {option} my_loss.py")
         values.append(value)
     return left, values
+
+
+def _let_others_speak(error: Exception) -> None:
+    """Of several ranks that all meet one error the first says it, and of those that lost another one none does: before
+    this one would speak, whoever started them has ended it."""
+    if os.environ.get("RANK", "0") != "0" or isinstance(error, RankLost):
+        time.sleep(PATIENCE)
 
 
 def _report(error: Any) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
     from ganzoo.folder import RunFolder
+    from ganzoo.ranks import Place
     from ganzoo.registry import Registry
     from ganzoo.run import Outcome
 
@@ -22,6 +25,8 @@ SourceArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's folder, or hf://OWNER/NAME.", show_default=False)
 ]
 CheckpointOption = Annotated[str, typer.Option(help="latest, best (by FID) or a checkpoint's name.")]
+DevicesOption = Annotated[int, typer.Option(help="GPUs of this machine, or processes on its CPU, that share the work.")]
+RestartsOption = Annotated[int, typer.Option(help="With --devices: start again so often where a process dies.")]
 
 
 def run(
@@ -43,6 +48,8 @@ def run(
         Path | None, typer.Option(help="Start from the weights of another run.", show_default=False)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run, and stop.")] = False,
+    devices: DevicesOption = 1,
+    max_restarts: RestartsOption = 0,
 ) -> None:
     """Train and score a combination."""
     from ganzoo.registry import Registry
@@ -62,19 +69,25 @@ def run(
         print_dry_run(registry, resolved)
         return
     from ganzoo.display import make_display
+    from ganzoo.ranks import check_batch
     from ganzoo.run import start
 
-    _close(registry, start(registry, resolved, make_display(), out=out, init_from=init_from))
+    check_batch(resolved.values.loop.batch, max(1, devices))
+    with _on(devices, max_restarts) as place:
+        outcome = start(registry, resolved, make_display(), out=out, init_from=init_from)
+    _close(registry, outcome, place)
 
 
-def resume(run: RunArgument) -> None:
-    """Go on with a run exactly where its newest checkpoint stands."""
+def resume(run: RunArgument, devices: DevicesOption = 1, max_restarts: RestartsOption = 0) -> None:
+    """Go on with a run exactly where its newest checkpoint stands, on as many devices as you like."""
     from ganzoo.display import make_display
     from ganzoo.registry import Registry
     from ganzoo.run import resume
 
     registry = Registry.load()
-    _close(registry, resume(registry, run, make_display()))
+    with _on(devices, max_restarts) as place:
+        outcome = resume(registry, run, make_display())
+    _close(registry, outcome, place)
 
 
 def evaluate(
@@ -94,6 +107,7 @@ def evaluate(
     mode: Annotated[
         str | None, typer.Option(help="exact, or reference: torch-fidelity's network as it is.", show_default=False)
     ] = None,
+    devices: DevicesOption = 1,
 ) -> None:
     """Score a run anew, with its protocol beside the figures."""
     from ganzoo.display import make_display
@@ -109,10 +123,12 @@ def evaluate(
         "mode": mode,
     }
     settings = tuple(f"metrics.{name}={value}" for name, value in options.items() if value is not None)
-    result = evaluate(
-        Registry.load(), fetch(run), make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
-    )
-    typer.echo(json.dumps(result, indent=2))
+    with _on(devices) as place:
+        result = evaluate(
+            Registry.load(), fetch(run), make_display(), checkpoint=checkpoint, settings=settings, truncation=truncation
+        )
+        if place.rank == 0:
+            typer.echo(json.dumps(result, indent=2))
 
 
 def sample(
@@ -177,12 +193,26 @@ def warn(message: str) -> None:
     typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
-def _close(registry: Registry, outcome: Outcome) -> None:
-    """The end of a run: its report, where it is, what it scored, how to go on."""
+@contextmanager
+def _on(devices: int, max_restarts: int = 0) -> Iterator[Place]:
+    """Within: this process's part of the work. In a process that starts others for it: exits with what they came to."""
+    from ganzoo.launch import is_worker, launch
+    from ganzoo.ranks import joined
+
+    if devices != 1 and not is_worker():
+        raise typer.Exit(launch(devices, max_restarts, sys.argv[1:]))
+    with joined() as place:
+        yield place
+
+
+def _close(registry: Registry, outcome: Outcome, place: Place) -> None:
+    """The end of a run: its report, where it is, what it scored, how to go on. Of several ranks the first says it."""
     from ganzoo.closer.look import look_or_say_why
     from ganzoo.report.write import report_or_say_why
     from ganzoo.stopping import PREEMPTED
 
+    if place.rank > 0:
+        return
     path = outcome.folder.path
     if outcome.code == PREEMPTED:  # there may be no time for a report
         typer.echo(f"stopped by SIGTERM, all is saved; go on with: ganzoo resume {path}")

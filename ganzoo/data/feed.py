@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo import ranks
 from ganzoo.data.pictures import Pictures
 
 
@@ -16,7 +17,7 @@ class Feed:
 
     The set lives on the device as uint8 where it takes less than half of the free memory, else it is read from
     the memory map batch by batch. ``mirror`` flips half of the pictures, decided anew each epoch. ``resident`` says
-    where the set lives, whatever fits.
+    where the set lives, whatever fits. On several devices ``batch`` is what all of them see, and each reads its share.
     """
 
     def __init__(
@@ -41,9 +42,12 @@ class Feed:
         self._host_order = torch.empty(0, dtype=torch.int64)
         self._order = torch.zeros(epochs * self.count, dtype=torch.int64, device=self.device)
         self._flips = torch.zeros(epochs * self.count, dtype=torch.bool, device=self.device)
-        self._range = torch.arange(batch, device=self.device)
+        place = ranks.here()
+        self._rows = slice(place.rank, batch, place.world)  # of a batch, this rank's
+        self._range = torch.arange(place.rank, batch, place.world, device=self.device)
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._streamed = torch.zeros((0 if self.resident else batch, *self.array.shape[1:]), dtype=torch.uint8)
+        streamed = 0 if self.resident else len(self._range)
+        self._streamed = torch.zeros((streamed, *self.array.shape[1:]), dtype=torch.uint8)
         if self.device.type == "cuda":
             self._streamed = self._streamed.pin_memory()
         self._raw = torch.zeros_like(self._streamed, device=self.device)
@@ -66,7 +70,7 @@ class Feed:
         if self.pictures is None:
             if self.device.type == "cuda":
                 torch.cuda.current_stream(self.device).synchronize()  # the last copy may still be reading
-            self._streamed.numpy()[:] = self.array[self._host_order[position : position + self.size].numpy()]
+            self._streamed.numpy()[:] = self.array[self._host_order[position:][self._rows].numpy()]
             self._raw.copy_(self._streamed, non_blocking=True)
 
     def vary(self, variant: int) -> None:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganzoo import ranks
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.sampling import CHUNK, check_sampling, to_uint8
@@ -20,7 +21,8 @@ QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds 
 def fake_pictures(
     generator: Generator, count: int, seed: int, labels: NDArray[Any] | None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the generator's device.
+    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the generator's device; of several ranks each its
+    own, picture k being of rank ``k % world``.
 
     Whatever is drawn is drawn on the CPU, in chunks of fixed size, so that picture k depends on the seed alone. A
     conditional generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution.
@@ -35,12 +37,18 @@ def fake_pictures(
     check_sampling(generator, None, truncation)
     pool = torch.from_numpy(np.asarray(labels, dtype=np.int64)) if generator.conditional else None
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
-    rng = torch.Generator().manual_seed(seed)
+    rng = ranks.random_stream("cpu", CHUNK, seed)
     for start in range(0, count, CHUNK):
-        latents = generator.sample_latents(CHUNK, rng, device)
-        drawn = None if pool is None else pool[torch.randint(len(pool), (CHUNK,), generator=rng)].to(device)
+        own = ranks.own_rows(rng, start)
+        size = max(1, len(range(CHUNK)[own]))
+        latents = ranks.share(lambda samples: generator.sample_latents(samples, rng, device), size, rng)
+        drawn = None
+        if pool is not None:
+            classes = ranks.share(lambda samples: torch.randint(len(pool), (samples,), generator=rng), size, rng)
+            drawn = pool[classes].to(device)
         with torch.no_grad():
-            pictures = generator(latents, drawn, rng=rng, truncation=truncation)[: count - start]
+            pictures = generator(latents, drawn, rng=rng, truncation=truncation)
+        pictures = pictures[: len(range(min(CHUNK, count - start))[own])]
         if not pictures.isfinite().all():
             raise GanzooError(
                 f"the generator makes pictures that are not numbers (NaN or infinite, from picture {start} on); "

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganzoo import ranks
 from ganzoo.metrics.extractor import Extractor, check_extraction, load_extractor
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.network import Network
@@ -21,7 +22,10 @@ Progress = Callable[[str, int, int], None]
 
 
 class Reader:
-    """One way of reading pictures: a network, an extraction mode, a device. The network is loaded when first used."""
+    """One way of reading pictures: a network, an extraction mode, a device. The network is loaded when first used.
+
+    Of several ranks each reads its own pictures, number k being of rank ``k % world``, and gets the results of all.
+    """
 
     def __init__(
         self,
@@ -44,13 +48,13 @@ class Reader:
         return f"{self.network.sha256[:16]}-{self.mode}-{self.device.type}"
 
     def read(self, chunks: Iterable[Tensor], count: int, stage: str) -> dict[str, Tensor]:
-        """Features of ``count`` uint8 pictures that come in chunks ``(n, C, H, W)``: float32 ``(N, D)`` per layer, on
-        the CPU."""
+        """Features of ``count`` uint8 pictures in all, its own coming in chunks ``(n, C, H, W)``: float32 ``(N, D)``
+        per layer, on the CPU."""
         found: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
         for part in self._parts(chunks, count, stage):
             for layer, matrix in part.items():
                 found[layer].append(matrix.cpu())
-        return {layer: torch.cat(parts) for layer, parts in found.items()}
+        return {layer: ranks.whole_batch(torch.cat(parts), count) for layer, parts in found.items()}
 
     def statistics(self, chunks: Iterable[Tensor], count: int, stage: str) -> Statistics:
         """Mean and covariance of the pool features, summed up on the device; no feature is kept."""
@@ -63,10 +67,10 @@ class Reader:
         done = 0
         self._progress(stage, done, count)
         for chunk in chunks:
-            for part in chunk.split(self.batch):
+            for part in chunk.split(self.batch) if len(chunk) else ():
                 yield self._extractor(part)
-                done += len(part)
-                self._progress(stage, done, count)
+                done += len(part) * ranks.here().world
+                self._progress(stage, min(done, count), count)
 
     @cached_property
     def _extractor(self) -> Extractor:
@@ -74,7 +78,8 @@ class Reader:
 
 
 def array_chunks(array: NDArray[Any], size: int = 1000) -> Iterator[Tensor]:
-    """Pictures ``(N, C, H, W)``, memory-mapped perhaps, as uint8 tensors of ``size`` at a time."""
+    """Pictures ``(N, C, H, W)``, memory-mapped perhaps, as uint8 tensors of ``size`` at a time; a rank's own."""
+    array = array[ranks.here().rank :: ranks.here().world]
     for start in range(0, len(array), size):
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo import ranks
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.files import UNREADABLE, read_arrays, write_arrays, write_whole
 from ganzoo.metrics.reader import Reader, array_chunks
@@ -35,16 +36,16 @@ def real_features(
     """
     count, name = len(pictures.array), cache_name(pictures, reader)
     statistics_file, matrix_file = (root / "statistics" / f"{name}{suffix}" for suffix in (".npz", ".npy"))
-    statistics = read_arrays(statistics_file)
+    statistics = ranks.common(read_arrays(statistics_file))
     if not whole:
         if statistics is not None:
             return Features(count, statistics=statistics, mode=reader.mode), "cached"
         # Shipped statistics are those of the exact extractor.
         if shipped and reader.mode == "exact":
-            found = load_shipped(shipped, pictures.array, reader.network.sha256)
+            found = ranks.common(load_shipped(shipped, pictures.array, reader.network.sha256))
             if found is not None:
                 return Features(count, statistics=found, mode=reader.mode), "shipped"
-    matrix, origin = _read_matrix(matrix_file, count), "cached"
+    matrix, origin = ranks.common(_read_matrix(matrix_file, count)), "cached"
     if matrix is None and not whole and reader.mode == "exact":
         summed = reader.statistics(array_chunks(pictures.array), count, STAGE)
         write_arrays(statistics_file, summed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganzoo import ranks
 from ganzoo.metrics.features import Statistics
 
 BLOCK = 512  # rows gathered before they are added: each addition reads and writes the whole matrix
@@ -29,10 +30,11 @@ class RunningStatistics:
             self._flush()
 
     def result(self) -> Statistics:
-        """``mu`` and the unbiased ``sigma`` of two rows or more."""
+        """``mu`` and the unbiased ``sigma`` of two rows or more, those of all ranks."""
         self._flush()
-        mean = self._sum / self.count
-        sigma = (self._products - self.count * torch.outer(mean, mean)) / (self.count - 1)
+        count = int(ranks.total(torch.tensor(self.count)))
+        mean = ranks.total(self._sum) / count
+        sigma = (ranks.total(self._products) - count * torch.outer(mean, mean)) / (count - 1)
         return {"mu": mean.cpu().numpy(), "sigma": sigma.cpu().numpy()}
 
     def _flush(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganzoo import ranks
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
@@ -151,7 +154,8 @@ def _prepare(
     entries = [registry.get(MetricEntry, name) for name in dict.fromkeys(names)]
     if not entries:
         raise GanzooError(f"no metric given; there are {', '.join(sorted(registry.entries[MetricEntry.kind]))}")
-    network = find_network(inception, root)
+    find = partial(find_network, inception, root)
+    network = ranks.by_first(find, find)
     layers = tuple(dict.fromkeys(entry.features for entry in entries))
     for entry in entries:
         try:
@@ -183,6 +187,10 @@ def _reads_real(entries: Sequence[MetricEntry]) -> bool:
 
 
 def _measure(entries: Sequence[MetricEntry], real: Features, fake: Features, seed: int) -> dict[str, float]:
+    """Every metric's values; of several ranks the first computes them."""
+    if ranks.here().rank > 0:
+        told: dict[str, float] = json.loads(ranks.told(""))
+        return told
     values: dict[str, float] = {}
     for entry in entries:
         metric: Metric = load_target(entry.target)()
@@ -191,6 +199,7 @@ def _measure(entries: Sequence[MetricEntry], real: Features, fake: Features, see
             if not math.isfinite(value):
                 raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of a side are degenerate")
             values[name] = float(value)
+    ranks.told(json.dumps(values))
     return values
 
 
@@ -225,8 +234,9 @@ def _shipped_statistics(registry: Registry, data: str) -> str:
 
 
 def _check_count(what: str, count: int) -> None:
-    if count < 2:
-        raise GanzooError(f"{count} {what} pictures cannot be scored, there must be 2 or more")
+    least = max(2, ranks.here().world)
+    if count < least:
+        raise GanzooError(f"{count} {what} pictures cannot be scored, there must be {least} or more")
 
 
 __all__ = ["Score", "score", "score_arrays"]

@@ -88,3 +88,11 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             takes_location=True,
         )
     )
+    register(
+        DatasetEntry(
+            name="webdataset",
+            summary="Pictures in WebDataset shards: webdataset:PATH or URL, with {000..012} for a range of tar files",
+            target="ganzoo_datasets.shards:Shards",
+            takes_location=True,
+        )
+    )

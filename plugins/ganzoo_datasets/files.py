@@ -138,7 +138,7 @@ class Folder(_Files):
     def read(self, name: str) -> bytes:
         file = self.path / name
         try:
-            _refuse_huge(file.stat().st_size)
+            refuse_huge(file.stat().st_size)
             return file.read_bytes()
         except OSError as error:
             raise Unreadable(f"it cannot be read ({_short(error)})") from error
@@ -176,7 +176,7 @@ class Zip(_Files):
         return found
 
     def read(self, name: str) -> bytes:
-        _refuse_huge(self.archive.getinfo(name).file_size)
+        refuse_huge(self.archive.getinfo(name).file_size)
         try:
             return self.archive.read(name)
         except Exception as error:  # zipfile raises many things on damaged members
@@ -198,7 +198,8 @@ def _is_class(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_CLASSES
 
 
-def _refuse_huge(size: int) -> None:
+def refuse_huge(size: int) -> None:
+    """Raises Unreadable where a file claims to be larger than a picture can be."""
     if size > MOST_BYTES:
         raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, more than a picture can; check what it is")
 

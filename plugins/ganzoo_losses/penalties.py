@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal, draw_uniform
+from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal, draw_uniform, whole_batch
 from ganzoo_losses import DRAGANParams
 
 # Under the root, so that its slope stays finite where the gradient vanishes. 1e-12 shifts a norm near 1 by half of
@@ -52,7 +52,8 @@ class DRAGAN(Penalty):
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         real = inputs.real.detach()
         noise = draw_normal(tuple(real.shape), inputs.rng, real)
-        return distance_from_one(squared_gradient_norm(real + self.params.noise * real.std() * noise, inputs))
+        deviation = self.params.noise * whole_batch(real).std()
+        return distance_from_one(squared_gradient_norm(real + deviation * noise, inputs))
 
 
 class R1(Penalty):

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform
+from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform, of_whole_batch, whole_batch
 from ganzoo.sizes import split_size
 from ganzoo.spectral import spectral
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 from ganzoo_stylegan_lite.layers import Blur, EqualConv, EqualLinear, Upsample
 
 SLOPE = 0.2
+GROUP = 4  # of minibatch standard deviation
 MEAN_DECAY = 0.995  # of w's running mean (Karras et al. 2019, app. B)
 
 
@@ -141,7 +142,7 @@ class StyleGANGenerator(Generator):
     def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator) -> list[Tensor]:
         """Style mixing: from a random layer on, some samples follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
         other = self.map(draw_normal(tuple(latents.shape), rng, like=latents))
-        mixed, place = draw_uniform((2, len(w), 1), rng, like=w)
+        mixed, place = draw_uniform((2, len(w), 1), rng, like=w, dim=1)
         crossover = torch.where(mixed < self.mixing, 1 + place * (self.num_styles - 1), self.num_styles)
         return [torch.where(i + 1 <= crossover, w, other) for i in range(self.num_styles)]
 
@@ -156,7 +157,7 @@ class StyleGANGenerator(Generator):
         w = self.map(latents)
         if self.training:
             with torch.no_grad():
-                self.w_avg.lerp_(w.detach().mean(0), 1 - MEAN_DECAY)
+                self.w_avg.lerp_(whole_batch(w).mean(0), 1 - MEAN_DECAY)
         if isinstance(truncation, Tensor) or truncation != 1:
             w = self.w_avg.lerp(w, truncation)
         styles = [w] * self.num_styles
@@ -183,7 +184,7 @@ class ResidualBlock(nn.Module):
         return residual + self.skip(x)
 
 
-def minibatch_std(x: Tensor, group: int = 4) -> Tensor:
+def minibatch_std(x: Tensor, group: int = GROUP) -> Tensor:
     """One more channel on ``(N, C, H, W)``: how much its group varies, averaged (Karras et al. 2018, sec. 3).
 
     Groups have ``group`` samples, or the most below that which divide N.
@@ -227,6 +228,7 @@ class StyleGANDiscriminator(Discriminator):
         x = self.from_picture(pictures.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = self.blocks(F.leaky_relu(x, SLOPE))
         if self.mixes_samples:
-            x = minibatch_std(x)
+            # Several devices share a batch so that whole groups are on one where they can be.
+            x = minibatch_std(x) if len(x) % GROUP == 0 else of_whole_batch(minibatch_std, x)
         x = F.leaky_relu(self.mix(x), SLOPE)
         return self.to_logit(F.leaky_relu(self.full(x.flatten(1)), SLOPE)).squeeze(1)

@@ -1,0 +1,83 @@
+"""The equality table: two processes at half the batch each against one at the whole batch, on the CPU.
+
+    python benchmarks/trust/devices.py [--kimg 0.064] [--out benchmarks/trust/results]
+
+Prints the table, and writes it as ``devices.md`` and ``devices.json``. Exits with 1 where a run differs by more than
+float32 explains.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from ganzoo.testing.devices import COMPARABLE, Difference, Job, compare, rewind, train, train_on
+
+ARCHITECTURES, LOSSES = ("mlp", "dcgan", "stylegan-lite"), ("minimax", "non-saturating", "wgan-gp")
+COMBINATIONS = [f"{architecture}+{loss}" for architecture in ARCHITECTURES for loss in LOSSES]
+MORE = ["stylegan-lite+non-saturating+r1+ada", "dcgan+hinge+diffaug", "sngan+relativistic+dragan"]
+RESUMED = "dcgan+non-saturating"
+BATCH = 16
+TOLERANCE = 1e-4
+
+
+def jobs(folder: Path, kimg: float) -> list[Job]:
+    """One for each combination."""
+    quarters = [f"loop.{key}_kimg={kimg / 4}" for key in ("log", "snapshot")]
+    settings = [*COMPARABLE, f"loop.batch={BATCH}", f"loop.kimg={kimg}", *quarters]
+    return [Job(recipe, settings, str(folder / recipe)) for recipe in (*COMBINATIONS, *MORE)]
+
+
+def measure(folder: Path, kimg: float) -> dict[str, Difference]:
+    """Every combination on one and on two processes, and one that changes between them."""
+    one, two = jobs(folder / "one", kimg), jobs(folder / "two", kimg)
+    (folder / "one").mkdir()
+    (folder / "two").mkdir()
+    train(one)
+    moving = folder / "moving"
+    shutil.copytree(folder / "one" / RESUMED, moving)
+    rewind(moving, 2)
+    train_on(2, [*two, Job(RESUMED, (), str(moving))], folder / "two.json")
+    rewind(moving, 4)
+    train([Job(RESUMED, (), str(moving))])
+    found = {job.recipe: compare(folder / "one" / job.recipe, folder / "two" / job.recipe) for job in one}
+    return {**found, f"{RESUMED}, resumed on 2, then on 1": compare(folder / "one" / RESUMED, moving)}
+
+
+def table(found: dict[str, Difference], kimg: float) -> str:
+    lines = [
+        f"Two processes of {BATCH // 2} pictures against one of {BATCH}, {kimg:g} kimg in float32 on the CPU, "
+        "stochastic gradient descent with momentum. Weights: the largest difference of any, as a share of its tensor's "
+        "largest or of 0.001. Logged: of any loss, penalty, accuracy or norm. Moved: how far training took the "
+        "weights, by the first measure.",
+        "",
+        "| run | weights | logged | moved |",
+        "| --- | --- | --- | --- |",
+        *(f"| {name} | {row.weights:.1e} | {row.logged:.1e} | {row.moved:.2g} |" for name, row in found.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kimg", type=float, default=0.064)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder), options.kimg)
+    options.out.mkdir(parents=True, exist_ok=True)
+    text = table(found, options.kimg)
+    (options.out / "devices.md").write_text(text)
+    rows = {name: asdict(row) for name, row in found.items()}
+    (options.out / "devices.json").write_text(json.dumps({"kimg": options.kimg, "runs": rows}, indent=1) + "\n")
+    print(text)
+    return int(any(max(row.weights, row.logged) > TOLERANCE for row in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

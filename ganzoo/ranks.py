@@ -1,0 +1,295 @@
+"""One run on several devices, a process ("rank") each.
+
+All ranks hold the same weights, the same counters and the same stream of random numbers. Of the batch that one process
+would see, sample k belongs to rank ``k % world``: whatever is drawn for a batch, every rank draws whole and keeps its
+own rows of, and whatever is said of a batch (a gradient, a mean) is said of all ranks' rows. So a run does not depend
+on how many ranks it has, but for the order in which sums are taken; nor does what it leaves on disk, which the first
+rank alone writes.
+
+Where there is one process, as where nothing was started by ``torchrun`` or ``--devices``, nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ganzoo.errors import GanzooError, RankLost
+
+T = TypeVar("T")
+PATIENCE = timedelta(hours=2)  # until a rank that does not answer counts as lost; one that dies is noticed at once
+BUCKET = 2**25  # bytes of gradients sent at a time: the memory that sending takes
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which rank this process is, of how many; ``together`` unless it is all by itself."""
+
+    rank: int = 0
+    world: int = 1
+    together: bool = False
+
+
+_here = Place()
+
+
+def here() -> Place:
+    """This process's place among those of its run."""
+    return _here
+
+
+@contextmanager
+def joined() -> Iterator[Place]:
+    """Takes the place that ``torchrun`` or ``--devices`` gave this process in its environment, if any, and leaves it.
+
+    gloo carries what lies on the CPU, NCCL what lies on a GPU. Raises RankLost where the others do not come.
+    """
+    global _here
+    if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ or _here.together:
+        yield _here
+        return
+    cuda = torch.cuda.is_available()
+    with _translated():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+    _here = Place(dist.get_rank(), dist.get_world_size(), True)
+    try:
+        yield _here
+        dist.destroy_process_group()  # not after a failure, where it may wait for who is gone
+    finally:
+        _here = Place()
+
+
+def restarted() -> bool:
+    """Whether ``torchrun`` started all ranks anew after one had died."""
+    return _here.together and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """As if there were one process: nothing in here waits for other ranks."""
+    global _here
+    before, _here = _here, Place()
+    try:
+        yield
+    finally:
+        _here = before
+
+
+def by_first(work: Callable[[], T], others: Callable[[], T]) -> T:
+    """The first rank does ``work`` alone; the others wait for it, whatever becomes of it, and then do ``others``."""
+    if not _here.together:
+        return work()
+    if _here.rank > 0:
+        wait()
+        return others()
+    try:
+        with alone():
+            return work()
+    finally:
+        wait()
+
+
+def wait() -> None:
+    """Until all ranks have come here."""
+    agreed(False)
+
+
+def agreed(flag: bool) -> bool:
+    """Whether it holds on any rank."""
+    return bool(_reduce(torch.tensor(int(flag)), dist.ReduceOp.MAX)) if _here.together else flag
+
+
+def common(value: T | None) -> T | None:
+    """A value of one's own, or None unless every rank has one."""
+    return None if agreed(value is None) else value
+
+
+def told(text: str) -> str:
+    """What the first rank says."""
+    if not _here.together:
+        return text
+    said = torch.tensor(list(text.encode()), dtype=torch.uint8)
+    size = torch.tensor(len(said))
+    with _translated():
+        dist.broadcast(size, 0)
+        said = said if _here.rank == 0 else torch.zeros(int(size), dtype=torch.uint8)
+        dist.broadcast(said, 0)
+    return bytes(said.tolist()).decode()
+
+
+def check_batch(batch: int, world: int | None = None) -> None:
+    """Raises GanzooError where a batch cannot be shared out evenly."""
+    world = _here.world if world is None else world
+    if batch % world:
+        near = batch - batch % world + world
+        raise GanzooError(f"loop.batch={batch} cannot be shared evenly by {world} devices; use loop.batch={near}")
+
+
+def own_cuda_device(setting: str) -> torch.device:
+    """This rank's GPU. Raises GanzooError where ``setting`` names one for all, or there are too few."""
+    index, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+    if setting != "cuda":
+        raise GanzooError(f"loop.device={setting} is one device for several processes; use loop.device=cuda")
+    if index >= count:
+        raise GanzooError(f"there are {count} CUDA devices for {index + 1} processes or more; use --devices {count}")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
+def equalise(modules: Iterable[torch.nn.Module]) -> None:
+    """Give all ranks the first one's weights and buffers, should a plugin have begun with others."""
+    if _here.together:
+        with torch.no_grad(), _translated():
+            for module in modules:
+                for value in module.state_dict().values():
+                    whole = value.contiguous()
+                    dist.broadcast(whole, 0)
+                    value.copy_(whole)
+
+
+def average(tensors: Sequence[Tensor]) -> None:
+    """Each tensor becomes the mean of all ranks': gradients after a backward pass, in flat buckets."""
+    if not _here.together:
+        return
+    for bucket in _buckets(tensors):
+        flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
+        _reduce(flat).div_(_here.world)
+        for tensor, part in zip(bucket, flat.split([tensor.numel() for tensor in bucket]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def total(tensor: Tensor) -> Tensor:
+    """The sum over all ranks; no gradient."""
+    return _reduce(tensor.clone()) if _here.together else tensor
+
+
+def least(tensor: Tensor) -> Tensor:
+    """The smallest over all ranks; no gradient."""
+    return _reduce(tensor.clone(), dist.ReduceOp.MIN) if _here.together else tensor
+
+
+def mean(tensor: Tensor) -> Tensor:
+    """The mean over all ranks, differentiable at any order."""
+    return _Sum.apply(tensor) / _here.world if _here.together else tensor
+
+
+def whole_batch(rows: Tensor, count: int | None = None) -> Tensor:
+    """Every rank's rows ``(n, ...)`` as one process would have them ``(N, ...)``, without gradient.
+
+    ``count``: how many they are, where they are not shared evenly. With one process, the rows themselves.
+    """
+    if not _here.together:
+        return rows
+    whole = rows.new_zeros((count or len(rows) * _here.world, *rows.shape[1:]))
+    whole[_here.rank :: _here.world] = rows.detach()
+    return _reduce(whole)
+
+
+def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """This rank's rows of what a function makes of every rank's rows, row by row, differentiable at any order.
+
+    For what mixes the samples of a batch in a way of its own. Every rank computes all of it.
+    """
+    if not _here.together:
+        return function(rows)
+    own = slice(_here.rank, None, _here.world)
+    whole = rows.new_zeros((len(rows) * _here.world, *rows.shape[1:]))
+    whole[own] = rows
+    return function(_Sum.apply(whole))[own]
+
+
+class SharedRandom(torch.Generator):
+    """A stream of random numbers that all ranks draw alike, each keeping its own samples' of what was drawn.
+
+    What is drawn for ``count`` samples, or a multiple, belongs by rows to the ranks. The cost: each rank draws as many
+    numbers as one process would.
+    """
+
+    count: int
+    rows: slice | None  # None while a batch is drawn whole
+
+    def share(self, draw: Callable[[int], Tensor], size: int, dim: int) -> Tensor:
+        """This rank's ``size`` samples of the tensor that ``draw`` makes for so many."""
+        rows, self.rows = self.rows, None
+        assert rows is not None
+        try:
+            drawn = draw(size * self.count // len(range(self.count)[rows]))
+        finally:
+            self.rows = rows
+        return drawn[(slice(None),) * dim + (rows,)]
+
+
+def share(draw: Callable[[int], Tensor], size: int, rng: torch.Generator, dim: int = 0) -> Tensor:
+    """``draw(size)``; with a :class:`SharedRandom`, of a draw for all ranks this one's samples along ``dim``."""
+    if isinstance(rng, SharedRandom) and rng.rows is not None:
+        return rng.share(draw, size, dim)
+    return draw(size)
+
+
+def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Generator:
+    """A generator for batches of ``count`` samples in all."""
+    if not _here.together:
+        return torch.Generator(device).manual_seed(seed)
+    rng = SharedRandom(device)
+    rng.count, rng.rows = count, slice(_here.rank, None, _here.world)
+    rng.manual_seed(seed)
+    return rng
+
+
+def own_rows(rng: torch.Generator, start: int) -> slice:
+    """This rank's rows of the batch that ``rng`` draws for, where its first sample is number ``start`` of all."""
+    if not isinstance(rng, SharedRandom):
+        return slice(None)
+    own = slice((_here.rank - start) % _here.world, None, _here.world)
+    # One that has none here still has to draw, so that its stream stays that of the others.
+    rng.rows = own if range(rng.count)[own] else slice(0, 1)
+    return own
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all ranks. Its gradient is the sum of theirs, so a gradient of a gradient works as well."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return _reduce(tensor.clone(memory_format=torch.contiguous_format))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        result: Tensor = _Sum.apply(gradients[0])
+        return result
+
+
+def _reduce(tensor: Tensor, operation: Any = dist.ReduceOp.SUM) -> Tensor:
+    with _translated():
+        dist.all_reduce(tensor, operation)
+    return tensor
+
+
+def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Neighbours of one kind, up to so many bytes."""
+    bucket: list[Tensor] = []
+    for tensor in tensors:
+        size = sum(kept.nbytes for kept in bucket) + tensor.nbytes
+        if bucket and (size > BUCKET or bucket[0].dtype != tensor.dtype):
+            yield bucket
+            bucket = []
+        bucket.append(tensor)
+    if bucket:
+        yield bucket
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RankLost(first) from error

@@ -1,0 +1,119 @@
+"""Whether several processes, each with its share of the batch, train what one process trains."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from safetensors.torch import load_file
+
+from ganzoo import ranks, run
+from ganzoo.checkpoint import list_checkpoints
+from ganzoo.display import Display
+from ganzoo.registry import Registry
+from ganzoo.resolve import resolve
+from ganzoo.textfiles import read_jsonl
+
+TIMES = ("seconds", "pictures_per_second")
+# Settings for small runs that several processes repeat to within float32's precision. Not with Adam: it divides a
+# gradient by its size, and so makes a whole step of what is only the rounding of a sum to zero.
+COMPARABLE = (
+    *("data.size=8", "data.mirror=true", "generator.width=8", "discriminator.width=8"),
+    *("loop.device=cpu", "loop.precision=float32", "loop.keep=99", "metrics.names=[]"),
+    *("optimizer.generator.name=momentum", "optimizer.discriminator.name=momentum"),
+    *("optimizer.generator.lr=0.01", "optimizer.discriminator.lr=0.01"),
+)
+FLOOR = 1e-3  # a tensor whose largest weight is below counts as one of this size
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be trained into ``folder``, or gone on with where the folder is a run already."""
+
+    recipe: str
+    settings: Sequence[str]
+    folder: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between two runs: the largest of any weight as a share of its tensor's largest, of any logged figure as a share
+    of it or of 1, and how far training moved the weights by the first measure."""
+
+    weights: float
+    logged: float
+    moved: float
+
+
+def train(jobs: Iterable[Job]) -> None:
+    """One after the other, in this process or together with the ranks it has joined."""
+    registry, display = Registry.load(), Display(Console(quiet=True))
+    for job in jobs:
+        folder = Path(job.folder)
+        if ranks.agreed((folder / "config.yaml").exists()):
+            run.resume(registry, folder, display)
+        else:
+            run.start(registry, resolve(registry, job.recipe, None, job.settings), display, out=folder)
+
+
+def train_on(
+    processes: int, jobs: Sequence[Job], list_file: Path, program: Sequence[str] = ("-m", "ganzoo.testing.devices")
+) -> None:
+    """In so many new processes; ``list_file`` is written for them to read. ``program``: what else they are to do."""
+    list_file.write_text(json.dumps([asdict(job) for job in jobs]))
+    command = ["torch.distributed.run", "--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
+    command += ["--local-addr=localhost", f"--nproc-per-node={processes}", *program]
+    subprocess.run([sys.executable, "-m", *command, str(list_file)], check=True)
+
+
+def rewind(folder: Path, checkpoints: int) -> None:
+    """Leave a run its oldest checkpoints alone, so that it can be resumed from the middle."""
+    import shutil
+
+    for checkpoint in list_checkpoints(folder / "checkpoints")[checkpoints:]:
+        shutil.rmtree(checkpoint.path)
+
+
+def compare(one: Path, other: Path) -> Difference:
+    """Two finished runs of one recipe that kept their first checkpoint."""
+    first, last = (list_checkpoints(one / "checkpoints")[end].path for end in (0, -1))
+    return Difference(
+        weights=_apart(last, list_checkpoints(other / "checkpoints")[-1].path),
+        logged=_logged_apart(one / "log.jsonl", other / "log.jsonl"),
+        moved=_apart(last, first),
+    )
+
+
+def _apart(one: Path, other: Path) -> float:
+    found = 0.0
+    for file in sorted(one.glob("*.safetensors")):
+        weights = load_file(other / file.name)
+        for name, value in load_file(file).items():
+            scale = value.double().abs().max().clamp(min=FLOOR)
+            found = max(found, float((value.double() - weights[name].double()).abs().max() / scale))
+    return found
+
+
+def _logged_apart(one: Path, other: Path) -> float:
+    pairs = list(zip(read_jsonl(one), read_jsonl(other), strict=True))
+    return max(
+        abs(value - second[name]) / max(1.0, abs(value))
+        for first, second in pairs
+        for name, value in first.items()
+        if name not in TIMES
+    )
+
+
+def read_jobs(list_file: Path) -> list[Job]:
+    """What :func:`train_on` wrote."""
+    return [Job(**job) for job in json.loads(list_file.read_text())]
+
+
+if __name__ == "__main__":
+    with ranks.joined():
+        train(read_jobs(Path(sys.argv[1])))

@@ -164,7 +164,8 @@ def _between(pictures: np.ndarray) -> str:
     words = (
         "Each row goes in even steps from the random numbers of one picture to those of the next row's first. Where a "
         "generator has understood what it draws, one picture turns into the other and those on the way look real as "
-        "well; one that has learned single pictures by heart jumps."
+        "well; one that has learned single pictures by heart jumps. Noise that a generator adds of its own is left "
+        "out, so that nothing else moves."
     )
     return f"<h3>From one picture to the next</h3><p>{words}</p>{_sheet(pictures, 'Walks between latents')}"
 
@@ -172,8 +173,8 @@ def _between(pictures: np.ndarray) -> str:
 def _truncation(pictures: np.ndarray) -> str:
     words = (
         "Each row is one picture, drawn ever less like the mean of all: 0 is the mean itself, 1 is how it is drawn "
-        "everywhere else on this page. Towards 0 pictures become more typical and more alike: quality is traded for "
-        "variety. It is what <code>--truncation</code> sets when you draw samples."
+        "everywhere else on this page, but without noise. Towards 0 pictures become more typical and more alike: less "
+        "variety, often better pictures. It is what <code>--truncation</code> sets when you draw samples."
     )
     head = "".join(f"<span>{step}</span>" for step in STEPS)
     return (

@@ -1,7 +1,8 @@
 """The real side of a score: read once, then kept.
 
 Under ``<root>/statistics`` lies, for each set of pictures and way of reading them: ``KEY.npz`` with the mean and
-covariance, and ``KEY.npy`` with all the features where a metric wanted them.
+covariance, and ``KEY-features.npz`` with all the features where a metric wanted them. NumPy's archives carry checksums:
+one that is damaged is read anew from the pictures.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.files import UNREADABLE, read_arrays, write_arrays, write_whole
+from ganzoo.metrics.files import read_arrays, write_arrays
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import load_shipped
 
@@ -33,7 +33,7 @@ def real_features(
     carries, as ``"package:file"``, or "". Raises GanzooError where nothing can be written under ``root``.
     """
     count, name = len(pictures.array), cache_name(pictures, reader)
-    statistics_file, matrix_file = (root / "statistics" / f"{name}{suffix}" for suffix in (".npz", ".npy"))
+    statistics_file, matrix_file = (root / "statistics" / f"{name}{end}.npz" for end in ("", "-features"))
     statistics = read_arrays(statistics_file)
     if not whole:
         if statistics is not None:
@@ -52,8 +52,7 @@ def real_features(
         origin = "extracted"
         matrix = reader.read(array_chunks(pictures.array), count, STAGE)["2048"]
         if whole:
-            array = matrix.numpy()
-            write_whole(matrix_file, lambda stream: np.save(stream, array, allow_pickle=False))
+            write_arrays(matrix_file, {"features": matrix.numpy()})
     features = Features(count, matrix=matrix, statistics=statistics, mode=reader.mode)
     if statistics is None:
         write_arrays(statistics_file, features.statistics)
@@ -68,11 +67,8 @@ def cache_name(pictures: Pictures, reader: Reader) -> str:
 
 
 def _read_matrix(file: Path, count: int) -> Any:
-    try:
-        matrix = torch.from_numpy(np.load(file, allow_pickle=False))
-    except UNREADABLE:
-        return None
-    return matrix if len(matrix) == count else None
+    matrix = (read_arrays(file) or {}).get("features")
+    return torch.from_numpy(matrix) if matrix is not None and len(matrix) == count else None
 
 
 __all__ = ["cache_name", "real_features"]

@@ -19,7 +19,6 @@ import ganzoo.loop
 from ganzoo.bench import harness, work
 from ganzoo.loop import Loop
 
-
 PLACES: dict[tuple[Any, str], str] = {
     (ganzoo.data.cache, "_write"): "building the data cache",
     (Loop, "iteration"): "within a step",
@@ -52,6 +51,7 @@ def _kill(campaign: Campaign, count: int, killed: Counter[str], lost: Counter[st
             at = _draw_moment(campaign) if done % 2 else None
             place = campaign.random.choice(["", *PLACES.values()])
             after = None if at else 0.0 if place else campaign.random.uniform(0.0, campaign.seconds)
+            phase.set("")
             ended = scene.child(
                 partial(_killable, scene, phase, at),
                 after=after,
@@ -83,7 +83,6 @@ def _draw_moment(campaign: Campaign) -> Moment:
 
 
 def _killable(scene: Scene, phase: Phase, at: Moment | None) -> int:
-    phase.set("")
     for (owner, name), place in PLACES.items():
         phase.mark(owner, name, place)
     if at is not None:

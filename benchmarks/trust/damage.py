@@ -55,7 +55,7 @@ def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
 
 def _damaged_record(campaign: Campaign) -> Row:
     """Of the undisturbed grid, in its own place: its settings name it."""
-    row, scene = Row("damaged", "a record of a grid", 0, "", 0), campaign.alone
+    row, scene = Row("damaged", "a record of a grid", 0, "", 0), campaign.alone_in_grid
     (record,) = (file for file in (scene.results / "grid").glob("*.json") if file.name != "grid.json")
     before = read_json(record)["scores"]
     for harm in (_cut, _flip):

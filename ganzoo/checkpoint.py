@@ -197,8 +197,8 @@ def _discard(path: Path) -> None:
 
 
 def _write(file: Path, content: bytes) -> str:
-    """Write and flush a new file; its checksum."""
-    with writing(file), file.open("wb") as stream:
+    """Write and flush a new file; its checksum. Raises OSError."""
+    with file.open("wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())

@@ -36,5 +36,5 @@ class TrainingFailed(GanzooError):
         super().__init__(
             f"{fault} of {recipe}{f', after {rollbacks} rollbacks' if rollbacks else ''}; "
             f"last good checkpoint: {checkpoint or 'none'}; "
-            "try a lower optimizer.*.lr, loop.clip_grad=1 or loop.precision=float32"
+            "try a lower optimizer.*.lr, loop.clip_grad=1, loop.precision=float32 or loop.on_nan=rollback"
         )

@@ -60,13 +60,12 @@ class Watch:
                     norms.append(record[name])
 
     def _dead(self, means: Mapping[str, float]) -> str:
-        # Networks may begin with a last layer of zeros: not in the first interval.
-        if means.get("ties") == 1 and self._norms["gradient_discriminator"]:
+        nothing_reaches_generator = means.get("gradient_generator") == 0
+        # Networks may begin with a last layer of zeros: not in the first interval. Logits that differ by less than bf16
+        # shows are equal, too, but the generator still learns from them; so it does from a hinge that is satisfied.
+        if means.get("ties") == 1 and nothing_reaches_generator and self._norms["gradient_discriminator"]:
             return "it says the same of every picture"
-        if means.get("gradient_discriminator") == 0 and (
-            means.get("gradient_generator") == 0 or 0 < means.get("auc", 1.0) < 1
-        ):
-            # A hinge that is satisfied has none either, but then the generator still learns from it.
+        if means.get("gradient_discriminator") == 0 and (nothing_reaches_generator or 0 < means.get("auc", 1.0) < 1):
             return "its gradient is zero"
         return ""
 

@@ -38,7 +38,7 @@ def of_trust(script: str) -> str:
 def test_a_selection_of_the_fault_campaign_loses_nothing():
     printed = of_trust("faults.py")
     lost = re.findall(r"\| \*\*all\*\* \| \| \*\*(\d+)\*\* \| \| \*\*(\d+)\*\* \|", printed)
-    assert len(lost) == 4 and all(int(times) >= 4 and runs == "0" for times, runs in lost)
+    assert len(lost) == 4 and all(int(times) >= 3 and runs == "0" for times, runs in lost)
 
 
 def test_a_short_soak_stays_flat():

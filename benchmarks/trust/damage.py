@@ -54,20 +54,19 @@ def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
 
 
 def _damaged_record(campaign: Campaign) -> Row:
-    row = Row("damaged", "a record of a grid", 0, "", 0)
+    """Of the undisturbed grid, in its own place: its settings name it."""
+    row, scene = Row("damaged", "a record of a grid", 0, "", 0), campaign.alone_in_grid
+    (record,) = (file for file in (scene.results / "grid").glob("*.json") if file.name != "grid.json")
+    before = read_json(record)["scores"]
     for harm in (_cut, _flip):
-        scene = campaign.scene()
-        for part in ("results", "work"):
-            shutil.copytree(campaign.alone.place / part, scene.place / part)
-        (record,) = (file for file in (scene.results / "grid").glob("*.json") if file.name != "grid.json")
-        before = read_json(record)["scores"]
         harm(record)
         ended = scene.child(scene.benchmark)
         row.times += 1
-        row.said = _warning(ended)
-        row.said = plain(row.said, scene).replace(record.stem, "RECORD")
-        row.lost += int(ended.code != 0 or read_json(record)["scores"] != before)
-        shutil.rmtree(scene.place)
+        row.said = plain(_warning(ended), scene).replace(record.stem, "RECORD").replace(str(scene.results), "RESULTS")
+        wrong = ended.code != 0 or read_json(record)["scores"] != before
+        row.lost += wrong
+        if wrong:
+            campaign.say(f"LOST {harm.__name__} {record}: {ended.printed}")
     return row
 
 

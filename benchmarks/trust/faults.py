@@ -34,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="a selection: 4 kills, 4 refused writes, 3 damaged files")
+    parser.add_argument("--quick", action="store_true", help="a selection: 3 kills, 3 refused writes, 2 damaged files")
     parser.add_argument("--only", nargs="*", choices=TITLES, help="these tables")
     parser.add_argument("--save", action="store_true", help="keep the tables under results/")
     options = parser.parse_args()
@@ -42,9 +42,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ganzoo-faults-") as scratch:
         campaign = Campaign(Path(scratch), options.seed, lambda line: print(line, file=sys.stderr, flush=True))
         tables = {
-            "kills": lambda: kills(campaign, 4 if quick else options.kills),
-            "refused": lambda: [*refused(campaign, 4 if quick else None), *full_disk(campaign)],
-            "damage": lambda: damage(campaign, 3 if quick else None),
+            "kills": lambda: kills(campaign, 3 if quick else options.kills),
+            "refused": lambda: [*refused(campaign, 3 if quick else None), *full_disk(campaign)],
+            "damage": lambda: damage(campaign, 2 if quick else None),
             "others": lambda: others(campaign),
         }
         for name in options.only or tables:

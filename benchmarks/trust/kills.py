@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from campaign import Campaign, Row
 from moments import Disk, Moment, Phase, die
@@ -18,9 +19,21 @@ import ganzoo.loop
 from ganzoo.bench import harness, work
 from ganzoo.loop import Loop
 
+PLACES: dict[tuple[Any, str], str] = {
+    (ganzoo.data.cache, "_write"): "building the data cache",
+    (Loop, "iteration"): "within a step",
+    (Loop, "_log"): "writing the log",
+    (ganzoo.loop, "write_checkpoint"): "writing a checkpoint",
+    (ganzoo.loop, "take_pictures"): "writing samples",
+    (Loop, "_score"): "within a metric run",
+    (work, "write_record"): "writing a record",
+    (harness.Harness, "_publish"): "writing a record",
+}
+
 
 def kills(campaign: Campaign, count: int) -> Iterator[Row]:
-    """Half at moments of processor time, half within writes; several to a run. Ctrl-C ends with those that were."""
+    """Half within writes, half not: at moments of processor time, or as soon as a run is at one of PLACES. Several to a
+    run. Ctrl-C ends with those that were."""
     killed: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     with suppress(KeyboardInterrupt):
@@ -36,8 +49,14 @@ def _kill(campaign: Campaign, count: int, killed: Counter[str], lost: Counter[st
         where: list[str] = []
         while done < count and len(where) < 6:
             at = _draw_moment(campaign) if done % 2 else None
-            after = None if at else campaign.random.uniform(0.0, campaign.seconds)
-            ended = scene.child(partial(_killable, campaign, scene, phase, at), after=after)
+            place = campaign.random.choice(["", *PLACES.values()])
+            after = None if at else 0.0 if place else campaign.random.uniform(0.0, campaign.seconds)
+            phase.set("")
+            ended = scene.child(
+                partial(_killable, scene, phase, at),
+                after=after,
+                ready=lambda place=place, phase=phase: place in ("", phase.read()),
+            )
             if ended.code == 0:  # it was done before its time
                 break
             where.append(f"within a write: {at.kind}" if at else phase.read() or "starting")
@@ -63,19 +82,9 @@ def _draw_moment(campaign: Campaign) -> Moment:
     return campaign.random.choice([moment for moment in campaign.seen_in_grid if moment.kind == kind])
 
 
-def _killable(campaign: Campaign, scene: Scene, phase: Phase, at: Moment | None) -> int:
-    phase.set("")
-    for owner, name, what in (
-        (ganzoo.data.cache, "_write", "building the data cache"),
-        (Loop, "iteration", "within a step"),
-        (Loop, "_log", "writing the log"),
-        (ganzoo.loop, "write_checkpoint", "writing a checkpoint"),
-        (ganzoo.loop, "take_pictures", "writing samples"),
-        (Loop, "_score", "within a metric run"),
-        (work, "write_record", "writing a record"),
-        (harness.Harness, "_publish", "writing a record"),
-    ):
-        phase.mark(owner, name, what)
+def _killable(scene: Scene, phase: Phase, at: Moment | None) -> int:
+    for (owner, name), place in PLACES.items():
+        phase.mark(owner, name, place)
     if at is not None:
         Disk(scene.place, at, die).install()
     return scene.benchmark()

@@ -57,7 +57,7 @@ def _sigterm(campaign: Campaign, where: str, slow: bool) -> Row:
     ended = scene.child(run, after=0.01, send=signal.SIGTERM, ready=lambda: phase.read() == where)
     wrong = ended.code != 75 or ended.seconds > GRACE
     said = f"exit {ended.code} after {ended.seconds:.1f} s: {plain(ended.said, scene)}"
-    return Row("SIGTERM", where, 1, said, int(wrong) or campaign.lost(scene))
+    return Row("SIGTERM", where, 1, said, int(wrong) or campaign.lost(scene, logs=False))  # it logs once more
 
 
 def _with_clock(jump: str, command: Callable[[], int]) -> int:

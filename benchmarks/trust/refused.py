@@ -36,7 +36,7 @@ def refused(campaign: Campaign, most: int | None) -> Iterator[Row]:
         row.lost += campaign.lost(scene) or bool(problem)
         campaign.say(f"{moment}, {os.strerror(number)}: {ended.code}")
     for row in rows.values():
-        row.said = row.said or "went on: only a shortcut or a removal"
+        row.said = row.said or "went on without it"
         yield row
 
 

@@ -147,7 +147,8 @@ class Scene:
         return Ended(os.waitstatus_to_exitcode(status), self.log.read_text(errors="replace"), seconds)
 
     def fingerprint(self, run: Path) -> str:
-        """Of all that training made: weights, optimizers, counters, random state, log and scores, but for times."""
+        """Of all that training made but times: of weights, optimizers, counters and random state, then of log, scores
+        and samples."""
         newest = list_checkpoints(run / "checkpoints")[-1]
         digest = hashlib.sha256(newest.path.name.encode())
         for file in sorted(newest.path.glob("*.safetensors")):
@@ -156,13 +157,14 @@ class Scene:
         state["counters"].pop("seconds")
         for part in _leaves(state):
             digest.update(part.numpy().tobytes() if isinstance(part, torch.Tensor) else repr(part).encode())
+        trained, digest = digest.hexdigest(), hashlib.sha256()
         for record in read_jsonl(run / "log.jsonl"):
             digest.update(repr([record["shown"], record["loss_generator"], record["loss_discriminator"]]).encode())
         for record in read_jsonl(run / "scores.jsonl"):
             digest.update(repr([record["checkpoint"], record["values"]]).encode())
         names = sorted(path.name for folder in ("samples", "verdicts") for path in (run / folder).iterdir())
         digest.update(repr(names).encode())
-        return digest.hexdigest()
+        return f"{trained} {digest.hexdigest()}"
 
 
 def make_pictures(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """The real side of a score: read once, then kept.
 
 Under ``<root>/statistics`` lies, for each set of pictures and way of reading them: ``KEY.npz`` with the mean and
-covariance, and ``KEY.npy`` with all the features where a metric wanted them.
+covariance, and ``KEY-features.npz`` with all the features where a metric wanted them. NumPy's archives carry checksums:
+one that is damaged is read anew from the pictures.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo import ranks
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.files import UNREADABLE, read_arrays, write_arrays, write_whole
+from ganzoo.metrics.files import read_arrays, write_arrays
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import load_shipped
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganzoo.data.pictures import Pictures
 
 STAGE = "real pictures"
+FEATURES = "-features"  # ends the name of the file that holds all of them
 
 
 def real_features(
@@ -35,7 +36,7 @@ def real_features(
     carries, as ``"package:file"``, or "". Raises GanzooError where nothing can be written under ``root``.
     """
     count, name = len(pictures.array), cache_name(pictures, reader)
-    statistics_file, matrix_file = (root / "statistics" / f"{name}{suffix}" for suffix in (".npz", ".npy"))
+    statistics_file, matrix_file = (root / "statistics" / f"{name}{end}.npz" for end in ("", FEATURES))
     statistics = ranks.common(read_arrays(statistics_file))
     if not whole:
         if statistics is not None:
@@ -54,8 +55,7 @@ def real_features(
         origin = "extracted"
         matrix = reader.read(array_chunks(pictures.array), count, STAGE)["2048"]
         if whole:
-            array = matrix.numpy()
-            write_whole(matrix_file, lambda stream: np.save(stream, array, allow_pickle=False))
+            write_arrays(matrix_file, {"features": matrix.numpy()})
     features = Features(count, matrix=matrix, statistics=statistics, mode=reader.mode)
     if statistics is None:
         write_arrays(statistics_file, features.statistics)
@@ -71,15 +71,13 @@ def cache_name(pictures: Pictures, reader: Reader) -> str:
 
 def kept_features(pictures: Pictures, reader: Reader, root: Path) -> Tensor | None:
     """All the features of the set ``(N, 2048)`` where an earlier score kept them; None where it did not."""
-    return _read_matrix(root / "statistics" / f"{cache_name(pictures, reader)}.npy", len(pictures.array))
+    file = root / "statistics" / f"{cache_name(pictures, reader)}{FEATURES}.npz"
+    return _read_matrix(file, len(pictures.array))
 
 
 def _read_matrix(file: Path, count: int) -> Tensor | None:
-    try:
-        matrix = torch.from_numpy(np.load(file, allow_pickle=False))
-    except UNREADABLE:
-        return None
-    return matrix if len(matrix) == count else None
+    matrix = (read_arrays(file) or {}).get("features")
+    return torch.from_numpy(matrix) if matrix is not None and len(matrix) == count else None
 
 
 __all__ = ["cache_name", "kept_features", "real_features"]

@@ -43,7 +43,9 @@ def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], rng: torch.Genera
     def draw(samples: int) -> Tensor:
         return kind((*shape[:dim], samples, *shape[dim + 1 :]), generator=rng, device=rng.device)
 
-    return share(draw, shape[dim], rng, dim).to(device=like.device, dtype=like.dtype)
+    # A single number is no sample's: every device draws the same.
+    drawn = share(draw, shape[dim], rng, dim) if shape else kind((), generator=rng, device=rng.device)
+    return drawn.to(device=like.device, dtype=like.dtype)
 
 
 class Generator(nn.Module, ABC):

@@ -1,9 +1,9 @@
 """The equality table: two processes at half the batch each against one at the whole batch, on the CPU.
 
-    python benchmarks/trust/devices.py [--kimg 0.064] [--out benchmarks/trust/results]
+    python benchmarks/trust/devices.py [--quick] [--save]
 
-Prints the table, and writes it as ``devices.md`` and ``devices.json``. Exits with 1 where a run differs by more than
-float32 explains.
+Prints the table; ``--save`` keeps it as ``results/devices.md`` and ``devices.json``, ``--quick`` trains half as long.
+Exits with 1 where a run differs by more than float32 explains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ ARCHITECTURES, LOSSES = ("mlp", "dcgan", "stylegan-lite"), ("minimax", "non-satu
 COMBINATIONS = [f"{architecture}+{loss}" for architecture in ARCHITECTURES for loss in LOSSES]
 MORE = ["stylegan-lite+non-saturating+r1+ada", "dcgan+hinge+diffaug", "sngan+relativistic+dragan"]
 RESUMED = "dcgan+non-saturating"
-BATCH = 16
+BATCH, KIMG = 16, 0.064
+RESULTS = Path(__file__).parent / "results"
 TOLERANCE = 1e-4
 
 
@@ -65,16 +66,17 @@ def table(found: dict[str, Difference], kimg: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kimg", type=float, default=0.064)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
+    kimg = KIMG / 2 if options.quick else KIMG
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options.kimg)
-    options.out.mkdir(parents=True, exist_ok=True)
-    text = table(found, options.kimg)
-    (options.out / "devices.md").write_text(text)
-    rows = {name: asdict(row) for name, row in found.items()}
-    (options.out / "devices.json").write_text(json.dumps({"kimg": options.kimg, "runs": rows}, indent=1) + "\n")
+        found = measure(Path(folder), kimg)
+    text = table(found, kimg)
+    if options.save:
+        (RESULTS / "devices.md").write_text(text)
+        rows = {name: asdict(row) for name, row in found.items()}
+        (RESULTS / "devices.json").write_text(json.dumps({"kimg": kimg, "runs": rows}, indent=1) + "\n")
     print(text)
     return int(any(max(row.weights, row.logged) > TOLERANCE for row in found.values()))
 

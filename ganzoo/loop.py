@@ -138,7 +138,7 @@ class Loop:
         if scores.passed(counters.shown) and counters.shown < self.budget:  # it was stopped before that was scored
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
-        stop = False
+        stop = ranks.agreed(self.stop_requested)
         while counters.shown < self.budget and not stop:
             self.iteration()
             stop = ranks.agreed(self.stop_requested)
@@ -150,7 +150,8 @@ class Loop:
                 self._log((counters.shown - since_shown) / spent)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
-                    if not ranks.agreed(self.stop_requested) and scores.passed(counters.shown):
+                    stop = ranks.agreed(self.stop_requested)
+                    if not stop and scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
         if ranks.agreed(self._latest().meta["shown"] < counters.shown):

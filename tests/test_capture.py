@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 import torch
 from rich.console import Console
@@ -80,10 +82,10 @@ def test_replayed_steps_give_the_weights_of_eager_ones(make_loop, recipe, more):
 def test_each_thing_that_changes_reaches_the_replayed_steps(make_loop):
     """Learning rate, decay of the average, weight of a penalty, count of pictures, each alone."""
     recipe = "mlp+non-saturating+r1"
-    settings = ["penalties.r1.interval=1"]
+    settings, number = ["penalties.r1.interval=1"], count()
 
     def after(change) -> torch.Tensor:
-        loop = with_tape(make_loop(recipe, f"run{id(change)}", settings))
+        loop = with_tape(make_loop(recipe, f"run{next(number)}", settings))
         run(loop, WARM_UP + 2)
         change(loop)
         weights, _ = run(loop, 1)

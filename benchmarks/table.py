@@ -28,14 +28,26 @@ def row(file: Path, record: Record) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def tables(records: list[tuple[Path, Record]]) -> str:
+    """One for each grid, the longest budget first, since figures of different protocols say nothing side by side."""
+    grids: dict[str, list[tuple[Path, Record]]] = {}
+    for file, record in sorted(records, key=lambda pair: (-(pair[1].budget.minutes or 0), pair[1].fid)):
+        grids.setdefault(record.grid, []).append((file, record))
+    parts = []
+    for grid, rows in grids.items():
+        fakes = ", ".join(sorted({f"{record.protocol['fake_pictures']:,}" for _, record in rows if record.protocol}))
+        lines = [HEAD, "| --- " * (HEAD.count("|") - 1) + "|", *(row(*pair) for pair in rows)]
+        parts.append(f"`{grid}`, FID of {fakes} generated pictures:\n\n" + "\n".join(lines))
+    return "\n\n".join(parts)
+
+
 def main() -> None:
     files = [file for file in HERE.glob("results/*/*.json") if file.name != GRID_FILE]
-    records = sorted(((file, read_record(file)) for file in files), key=lambda pair: (pair[1].grid, pair[1].fid))
-    rows = [HEAD, "| --- " * (HEAD.count("|") - 1) + "|", *(row(*pair) for pair in records)]
+    records = [(file, read_record(file)) for file in files]
     readme = HERE / "README.md"
     text = readme.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}")
+    readme.write_text(f"{before}{BEGIN}\n{tables(records)}\n{END}{after}")
 
 
 if __name__ == "__main__":

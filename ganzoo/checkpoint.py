@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from ganzoo.digest import DIGEST, digest_of, sealed, sha256_of
+from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.textfiles import read_jsonl
@@ -143,8 +143,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         meta = json.loads(file.read_bytes())
         if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
             raise ValueError("it says nothing of pictures shown")
-        if DIGEST in meta and meta[DIGEST] != digest_of(meta):
-            raise ValueError("its checksum does not fit")
+        meta = unsealed(meta)
         files = meta.pop(FILES, {})
         if not isinstance(files, dict) or any(Path(name).name != name for name in files):
             raise ValueError(f"{FILES} are no files beside it")
@@ -152,7 +151,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise Damaged(f"{file} is damaged: {error.strerror}") from error
     except ValueError as error:
         raise Damaged(f"{file} is damaged: {error}") from error
-    meta.pop(DIGEST, None)
     return Checkpoint(path, meta, files)
 
 

@@ -142,6 +142,12 @@ class Config:
         return {str(key): value for key, value in container.items()}
 
     @property
+    def discriminator_steps(self) -> int:
+        """Steps of the discriminator for one of the generator."""
+        steps: int = self.values.loop.discriminator_steps or self.recipe.loss.discriminator_steps
+        return steps
+
+    @property
     def marks(self) -> tuple[str, ...]:
         """What a reader of a score must know of its parts, each mark once."""
         values = self.values

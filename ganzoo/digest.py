@@ -30,3 +30,10 @@ def digest_of(content: dict[str, Any]) -> str:
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The content with its digest."""
     return {**content, DIGEST: digest_of(content)}
+
+
+def unsealed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content without its digest; what an older version wrote has none. Raises ValueError where it does not fit."""
+    if DIGEST in content and content[DIGEST] != digest_of(content):
+        raise ValueError("its checksum does not fit")
+    return {key: value for key, value in content.items() if key != DIGEST}

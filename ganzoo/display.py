@@ -146,7 +146,7 @@ class LiveDisplay(Display):
 
 def make_display(console: Console | None = None) -> Display:
     """The live display in a terminal, plain lines elsewhere; of several ranks only the first shows anything."""
-    console = console or Console(quiet=ranks.here().rank > 0)
+    console = console or Console(quiet=not ranks.first())
     return LiveDisplay(console) if console.is_terminal else Display(console)
 
 

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ganzoo.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
-from ganzoo.digest import DIGEST, digest_of, sealed
+from ganzoo.digest import sealed, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.needs import Need, read_needs
 from ganzoo.textfiles import read_jsonl, write_text
@@ -120,10 +121,15 @@ class RunFolder:
     def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder | None:
         """What :meth:`create` made of these arguments before, the newest; None where there is nothing of the kind."""
         for found in [path] if path else sorted(Path("runs").glob(f"{_stem(recipe)}-???"), reverse=True):
-            config = found / "config.yaml"
-            if config.is_file() and config.read_text(encoding="utf-8") == _sealed(config_yaml):
+            if cls(found).is_of(config_yaml):
                 return cls(found)
         return None
+
+    def is_of(self, config_yaml: str) -> bool:
+        """Whether it holds a run of this configuration."""
+        with suppress(Damaged):
+            return self.good_config().read_text(encoding="utf-8") in (config_yaml, _sealed(config_yaml))
+        return False
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -200,12 +206,9 @@ class RunFolder:
 
     def provenance(self) -> dict[str, Any]:
         """What was noted of software, machine and data; empty where nothing whole is there."""
-        noted = _read_json(self.provenance_file)
-        try:
-            whole = noted.pop(DIGEST, None) in (None, digest_of(noted))
-        except ValueError:
-            whole = False
-        return noted if whole else {}
+        with suppress(ValueError):
+            return unsealed(_read_json(self.provenance_file))
+        return {}
 
     def last_score(self) -> dict[str, Any]:
         """Values and protocol of the last score; empty where nothing whole is there."""

@@ -64,7 +64,7 @@ class Loop:
         self.feed, self.folder, self.device = feed, folder, device
         self.observer, self.notify, self.score = observer, notify, score
         self.needs, self.warn = needs, warn
-        self.steps_per_generator_step = self.settings.discriminator_steps or config.recipe.loss.discriminator_steps
+        self.steps_per_generator_step = config.discriminator_steps
         self.counters = Counters()
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()

@@ -54,6 +54,16 @@ def is_file(version: str) -> bool:
     return version.startswith("sha256:")
 
 
+def versions_used(config: Config, registry: Registry) -> dict[str, str]:
+    """Version of each distribution that a configuration has a part of; of a single file its digest."""
+    return versions_of(registry, (*config.recipe.parts, config.dataset))
+
+
+def versions_of(registry: Registry, entries: Iterable[Entry]) -> dict[str, str]:
+    """Version of each distribution that these come from."""
+    return {owner.distribution: owner.version for owner in map(registry.owner, entries)}
+
+
 def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
     """What a run of this configuration needs: each part of its recipe, its data set, its metrics."""
     metrics = registry.entries[MetricEntry.kind]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import html
 import json
-import os
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
 from ganzoo.config import data_root
 from ganzoo.errors import GanzooError, WriteFailed
-from ganzoo.textfiles import write_text
+from ganzoo.writing import write_shared
 
 MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
 
@@ -32,6 +31,16 @@ def asset(package: str, name: str) -> str:
     return (files(package) / "assets" / name).read_text(encoding="utf-8")
 
 
+def palette() -> str:
+    """The colours of every page, light and dark, as CSS variables."""
+    return asset("ganzoo", "palette.css")
+
+
+def copying() -> str:
+    """The script behind every copy button."""
+    return asset("ganzoo", "copy.js")
+
+
 def libraries() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script that needs no network. Raises GanzooError where it is missing.
 
@@ -47,9 +56,6 @@ def libraries() -> str:
     except (OSError, UnicodeDecodeError):
         bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
         script = bundle.replace("</script", "<\\/script")
-    own = kept.with_suffix(f".{os.getpid()}.js")
-    with contextlib.suppress(OSError, WriteFailed):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_text(own, script)
-        own.replace(kept)
+    with contextlib.suppress(WriteFailed):
+        write_shared(kept, lambda stream: stream.write(script.encode()))
     return script

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import torch
 import ganzoo
 from ganzoo import ranks
 from ganzoo.config import Config
-from ganzoo.entries import Entry
-from ganzoo.needs import needs_of, write_needs
+from ganzoo.needs import needs_of, versions_used, write_needs
 from ganzoo.registry import Registry
 
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")
@@ -38,16 +36,6 @@ def provenance(config: Config, registry: Registry, device: torch.device, fingerp
         "needs": write_needs(needs_of(config, registry)),
         "git_commit": _git_commit(),
     }
-
-
-def versions_used(config: Config, registry: Registry) -> dict[str, str]:
-    """Version of each distribution that a configuration has a part of; of a single file its digest."""
-    return versions_of(registry, (*config.recipe.parts, config.dataset))
-
-
-def versions_of(registry: Registry, entries: Iterable[Entry]) -> dict[str, str]:
-    """Version of each distribution that these come from."""
-    return {owner.distribution: owner.version for owner in map(registry.owner, entries)}
 
 
 def describe_device(device: torch.device) -> str:

@@ -46,6 +46,11 @@ def here() -> Place:
     return _here
 
 
+def first() -> bool:
+    """Whether this process is the one that writes and speaks for all."""
+    return _here.rank == 0
+
+
 @contextmanager
 def joined() -> Iterator[Place]:
     """Takes the place that ``torchrun`` or ``--devices`` gave this process in its environment, if any, and leaves it.

@@ -11,7 +11,7 @@ from typing import Any
 
 from ganzoo.config import Config
 from ganzoo.errors import GanzooError
-from ganzoo.needs import is_file, requirement
+from ganzoo.needs import is_file, requirement, versions_used
 from ganzoo.registry import Registry
 from ganzoo.resolve import read_settings, resolve
 
@@ -49,8 +49,7 @@ def repeat_command(config: Config, registry: Registry) -> str:
     changed = [
         f"{key}={_text(value)}" for key, value in _leaves(content) if key not in default or value != default[key]
     ]
-    owners = [registry.owner(entry) for entry in (*config.recipe.parts, config.dataset)]
-    files = plugin_options({owner.distribution: owner.version for owner in owners})
+    files = plugin_options(versions_used(config, registry))
     return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed, *files])
 
 

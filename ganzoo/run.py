@@ -72,7 +72,7 @@ def start(
                 loop.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
             folder.note_provenance(origin)
-            if ranks.here().rank == 0:
+            if ranks.first():
                 keep_plugins(registry, config, folder)
             folder.begin(config.to_yaml())
             return _train(registry, config, display, folder, loop, stop)
@@ -100,7 +100,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
         newest = folder.newest_good(display.warn)
         ranks.wait()  # all have found the same before the first one changes the folder
         if newest is not None:
-            if ranks.here().rank == 0:
+            if ranks.first():
                 for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
                     set_aside(newer)
             loop.restore(newest)
@@ -202,7 +202,7 @@ def _open(registry: Registry, config: Config, split: str, display: Display) -> P
 
 def _reserve(out: Path | None, recipe: str) -> RunFolder:
     """One new folder for all ranks."""
-    if ranks.here().rank > 0:
+    if not ranks.first():
         return Onlooker(Path(ranks.told("")))
     folder = RunFolder.reserve(out, recipe)
     ranks.told(str(folder.path))
@@ -211,16 +211,16 @@ def _reserve(out: Path | None, recipe: str) -> RunFolder:
 
 def _alone_in(folder: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
     """The folder's lock; of several ranks the first one holds it for all."""
-    return alone_in(folder, warn) if ranks.here().rank == 0 else nullcontext()
+    return alone_in(folder, warn) if ranks.first() else nullcontext()
 
 
 def _kind_of_folder() -> type[RunFolder]:
-    return RunFolder if ranks.here().rank == 0 else Onlooker
+    return RunFolder if ranks.first() else Onlooker
 
 
 def _notifier(registry: Registry, display: Display) -> Callable[..., None]:
     """Of several ranks the first one calls the life-cycle hooks."""
-    return partial(registry.notify, warn=display.warn, only=None if ranks.here().rank == 0 else ())
+    return partial(registry.notify, warn=display.warn, only=None if ranks.first() else ())
 
 
 def _loop(

@@ -36,6 +36,13 @@ def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path 
         raise
 
 
+def write_shared(file: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """The same where several processes may write the file, each under a name of its own, and make the folders above."""
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, write, file.with_name(f".{file.name}.{os.getpid()}.part"))
+
+
 def append_text(file: Path, text: str) -> None:
     """Add to the end of a file, or leave it as long as it was. Raises WriteFailed."""
     with writing(file), file.open("ab") as stream:

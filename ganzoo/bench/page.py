@@ -23,7 +23,7 @@ from ganzoo.bench.wording import (
     score_columns,
     seeds,
 )
-from ganzoo.pages import as_json, asset, libraries, text
+from ganzoo.pages import as_json, asset, copying, libraries, palette, text
 
 FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget, hardware, command
 
@@ -35,8 +35,8 @@ def to_page(report: Report) -> str:
     sections = [_group(group, label, rows) for group, label in zip(report.groups, labels, strict=True)]
     own = partial(asset, "ganzoo.bench")
     return Template(own("page.html")).substitute(
-        style=own("page.css"),
-        script=own("page.js"),
+        style=palette() + own("page.css"),
+        script=own("page.js") + copying(),
         notes="\n".join(f"<p>{text(line)}</p>" for line in notes(report)),
         filters="\n".join(_filters(report.groups, labels)),
         groups="\n".join(sections),

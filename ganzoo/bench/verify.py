@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ganzoo.bench.record import Record, read_record
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
 from ganzoo.device import pick_device
+from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
@@ -79,7 +79,7 @@ def weights_of(record: Record, file: Path) -> Path | None:
     weights = file.parent / record.weights.file if record.weights and record.weights.file else None
     if record.weights is None or weights is None or not weights.is_file():
         return None
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != record.weights.sha256:
+    if sha256_of(weights) != record.weights.sha256:
         raise GanzooError(f"{weights} is not what {file} was scored with: its checksum differs; restore it")
     return weights
 

@@ -6,7 +6,6 @@ A job may be stopped at any moment and done again: what it finds in its folder i
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import resource
@@ -30,10 +29,12 @@ from ganzoo.build import build_model, parameter_count
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import peek_spec
 from ganzoo.device import pick_device
+from ganzoo.digest import sha256_of
 from ganzoo.display import Display
-from ganzoo.errors import Damaged, GanzooError
+from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
-from ganzoo.provenance import describe_device, versions_of, versions_used
+from ganzoo.needs import versions_of, versions_used
+from ganzoo.provenance import describe_device
 from ganzoo.recipe import Recipe, parse_recipe
 from ganzoo.registry import Registry
 from ganzoo.repeat import plugin_options
@@ -83,17 +84,10 @@ def calibrate(job: Job, registry: Registry) -> float:
 def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
     run = job.folder / "run"
     folder = RunFolder(run)
-    if folder.config_file.is_file() and _same(folder, config) and not _changed(registry, config, run):
+    if folder.is_of(config.to_yaml()) and not _changed(registry, config, run):
         return resume(registry, run, display)
     shutil.rmtree(run, ignore_errors=True)
     return start(registry, config, display, out=run)
-
-
-def _same(folder: RunFolder, config: Config) -> bool:
-    """Whether a run is of this configuration."""
-    with suppress(Damaged):
-        return folder.good_config().read_text(encoding="utf-8").endswith(config.to_yaml())
-    return False
 
 
 def _changed(registry: Registry, config: Config, run: Path) -> bool:
@@ -139,7 +133,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
         plugins=origin["plugins"],
         git_commit=origin["git_commit"],
         weights=WeightsOf(
-            sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+            sha256=sha256_of(weights),
             bytes=weights.stat().st_size,
             file=f"weights/{job.cell.name}.safetensors",
         ),

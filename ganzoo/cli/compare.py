@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.errors import GanzooError
-from ganzoo.textfiles import write_text
+from ganzoo.cli.files import check_file, write_file
 
 
 def compare(
@@ -18,8 +17,7 @@ def compare(
     ] = None,
 ) -> None:
     """Put curves, scores and pictures of several runs side by side."""
-    if html is not None and html.is_dir():
-        raise GanzooError(f"{html} is a folder; name a file to write")
+    check_file(html)
     from ganzoo.compare.runs import read_runs
 
     found = read_runs(runs)
@@ -32,9 +30,4 @@ def compare(
         return
     from ganzoo.compare.page import to_page
 
-    try:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        write_text(html, to_page(found))
-    except OSError as error:
-        raise GanzooError(f"cannot write {html}: {error.strerror or error}") from error
-    typer.echo(html)
+    write_file(html, to_page(found))

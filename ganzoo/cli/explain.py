@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ganzoo.cli.files import check_file, write_file
 from ganzoo.errors import GanzooError
 
 
@@ -29,9 +30,8 @@ def explain(
     ] = None,
 ) -> None:
     """Draw a whole combination and explain its every part."""
-    for file in (html, svg):
-        if file is not None and file.is_dir():
-            raise GanzooError(f"{file} is a folder; name a file to write")
+    check_file(html)
+    check_file(svg)
     if html is not None and html == svg:
         raise GanzooError(f"--html and --svg both name {html}; name a file for each")
     from ganzoo.explain.describe import describe
@@ -49,19 +49,8 @@ def explain(
     if html is not None:
         from ganzoo.explain.page import to_page
 
-        _write(html, to_page(system))
+        write_file(html, to_page(system))
     if svg is not None:
         from ganzoo.explain.svg import to_svg
 
-        _write(svg, to_svg(system))
-
-
-def _write(file: Path, content: str) -> None:
-    from ganzoo.textfiles import write_text
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, content)
-    except OSError as error:
-        raise GanzooError(f"cannot write {file}: {error.strerror}") from error
-    typer.echo(file)
+        write_file(svg, to_svg(system))

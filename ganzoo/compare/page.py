@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from ganzoo.compare.runs import Run, differences, incomparable, summary
-from ganzoo.pages import as_json, asset, text
+from ganzoo.pages import as_json, asset, palette, text
 from ganzoo.report.curves import CURVES, FID, Curve, chart, points, thin
 from ganzoo.report.page import curves_section, table
 from ganzoo.report.sheets import BUDGET, data_uri
@@ -35,7 +35,7 @@ def to_page(runs: Sequence[Run]) -> str:
     differ = differences(runs)
     return Template(own("page.html")).substitute(
         title=text(" and ".join(names) if len(names) < 4 else f"{len(names)} runs"),
-        style=shared("page.css") + own("page.css"),
+        style=palette() + shared("page.css") + own("page.css"),
         script=shared("common.js") + own("page.js"),
         warning=f'<p class="missing">{text(words)}</p>' if (words := incomparable(runs)) else "",
         summary=table("What they are and how they did", ["", *names], [[name, *row] for name, row in summary(runs)]),

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganzoo.data.decode import RESIZE, Unreadable, resize
 from ganzoo.data.whole import discard, whole_folder
-from ganzoo.digest import DIGEST, digest_of, sealed, sha256_of
+from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 
@@ -56,9 +56,7 @@ def cached(
 
 def _read(folder: Path, key: str) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
     try:
-        meta = json.loads((folder / "meta.json").read_bytes())
-        if DIGEST in meta and meta[DIGEST] != digest_of(meta):
-            raise ValueError("its checksum does not fit")
+        meta = unsealed(json.loads((folder / "meta.json").read_bytes()))
         for part, known in meta.get(SUMS, {}).items():
             _check(folder / part, known)
         array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganzoo.explain.svg import text
 from ganzoo.explain.system import Curve
+from ganzoo.pages import text
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 300.0, 170.0, 50.0, 34.0, 10.0, 52.0
 

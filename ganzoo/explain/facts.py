@@ -47,7 +47,7 @@ class Facts:
     @property
     def steps(self) -> int:
         """Steps of the discriminator for one of the generator."""
-        return self.config.values.loop.discriminator_steps or self.config.recipe.loss.discriminator_steps
+        return self.config.discriminator_steps
 
     @property
     def normal_latents(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.resources import files
+from functools import partial
 from string import Template
 
 from ganzoo.explain.curve import chart
 from ganzoo.explain.layout import place_across
-from ganzoo.explain.svg import ACROSS, diagram, style, text
+from ganzoo.explain.svg import ACROSS, diagram, style
 from ganzoo.explain.system import Line, Section, Setting, System, Update
+from ganzoo.pages import asset, palette, text
 
 READABLE = 0.85  # as far as the diagram can be shrunk
 MARGINS = 64  # of the page, in pixels
@@ -17,10 +18,9 @@ MARGINS = 64  # of the page, in pixels
 
 def to_page(system: System) -> str:
     """The whole file: the diagram for wide and for narrow windows, both updates, and every part in words."""
-    assets = files("ganzoo.explain") / "assets"
-    page = Template((assets / "page.html").read_text(encoding="utf-8"))
-    return page.substitute(
-        style=style() + (assets / "page.css").read_text(encoding="utf-8"),
+    own = partial(asset, "ganzoo.explain")
+    return Template(own("page.html")).substitute(
+        style=style() + palette() + own("page.css"),
         title=text(system.recipe),
         recipe=text(system.recipe).replace("+", "<wbr>+").replace("/", "<wbr>/"),
         summary=text(system.summary),

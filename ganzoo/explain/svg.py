@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
-from importlib.resources import files
+from html import escape
 
 from ganzoo.explain.layout import Box, Measures, Wire, place_across, place_down
 from ganzoo.explain.system import LEARNERS, Learner, System
+from ganzoo.pages import asset, text
 
 # Widths of a monospaced font of 12 pixels, on the generous side: fonts differ.
 ACROSS = Measures(char=7.3, line=16, title=24, pad=(11, 8), layer_gap=34, lane_gap=34, wrap=23, label=6.8)
@@ -29,7 +29,7 @@ def to_svg(system: System) -> str:
 
 def style() -> str:
     """The colours of parts, arrows and gradients, as CSS."""
-    return (files("ganzoo.explain") / "assets/diagram.css").read_text(encoding="utf-8")
+    return asset("ganzoo.explain", "diagram.css")
 
 
 def diagram(system: System, *, across: bool, style: str = "") -> str:
@@ -48,11 +48,6 @@ def diagram(system: System, *, across: bool, style: str = "") -> str:
     )
 
 
-def text(content: object) -> str:
-    """Anything, as text and never as markup, in an element or between quotes."""
-    return html.escape(" ".join(str(content).split()))
-
-
 def _markers(name: str) -> str:
     """Arrow heads; their ids differ between the two diagrams of a page."""
     kinds = ("real", "fake", "both", "discriminator", "generator")
@@ -69,7 +64,7 @@ def _box(box: Box) -> str:
     for i, line in enumerate(box.lines):
         y = box.y + ACROSS.pad[1] + ACROSS.title + ACROSS.line * (i + 0.75)
         indent = ' xml:space="preserve"' if line.text.startswith(" ") else ""
-        shown = html.escape(line.text)
+        shown = escape(line.text)  # blanks at its beginning are kept
         lines.append(f'<text class="{line.tone}" x="{box.x + pad:.1f}" y="{y:.1f}"{indent}>{shown}</text>')
     kind = part.learner or part.side
     if part.key == part.learner:  # a network: what becomes of it in either update

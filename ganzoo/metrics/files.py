@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from ganzoo import writing as files
-from ganzoo.digest import sha256_of
-from ganzoo.writing import writing
+from ganzoo.writing import write_shared
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 """What NumPy raises for a file that is missing, cut short or of another kind."""
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write under a name of this process's own, flush, rename. Raises WriteFailed where the disk refuses."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_whole(path, write, path.with_name(f".{path.name}.{os.getpid()}.part"))
-
-
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """An ``.npz`` of arrays, numbers and strings."""
-    write_whole(path, lambda stream: np.savez(stream, **arrays))
+    write_shared(path, lambda stream: np.savez(stream, **arrays))
 
 
 def read_arrays(path: Path) -> dict[str, Any] | None:
@@ -39,4 +29,4 @@ def read_arrays(path: Path) -> dict[str, Any] | None:
         return None
 
 
-__all__ = ["UNREADABLE", "read_arrays", "sha256_of", "write_arrays", "write_whole"]
+__all__ = ["UNREADABLE", "read_arrays", "write_arrays"]

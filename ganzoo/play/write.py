@@ -19,7 +19,7 @@ from string import Template
 
 from ganzoo.errors import GanzooError
 from ganzoo.export import export_generator
-from ganzoo.pages import as_json, asset, text
+from ganzoo.pages import as_json, asset, palette, text
 from ganzoo.play.player import Player
 from ganzoo.sampling import save_picture
 from ganzoo.textfiles import write_text
@@ -45,6 +45,7 @@ def write_page(players: Sequence[Player], folder: Path, tell: Callable[[str], No
         page = Template(asset(OWN, "index.html")).substitute(
             mark=MARK, title=text(" | ".join(dict.fromkeys(player.recipe for player in players))), runs=as_json(data)
         )
+        write_text(partial / "palette.css", palette())
         write_text(partial / "index.html", page)
         if folder.exists():
             folder.rename(old)

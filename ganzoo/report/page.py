@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.pages import as_json, asset, libraries, text
+from ganzoo.pages import as_json, asset, copying, libraries, palette, text
 from ganzoo.report import closer
 from ganzoo.report.closer import Look
 from ganzoo.report.curves import charts
@@ -40,8 +40,8 @@ def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
     own = partial(asset, "ganzoo.report")
     curves, drawn, bundle = curves_section(lambda: charts(facts.log, facts.scores))
     return Template(own("page.html")).substitute(
-        style=own("page.css"),
-        script=own("common.js") + own("page.js"),
+        style=palette() + own("page.css"),
+        script=own("common.js") + own("page.js") + copying(),
         recipe=text(facts.recipe),
         state="finished" if facts.finished else "unfinished",
         summary=text(_summary(facts)),

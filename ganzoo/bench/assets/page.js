@@ -72,17 +72,6 @@ function sort(head) {
   body.append(...sorted);
 }
 
-async function copy(button) {
-  const code = button.nextElementSibling;
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "copied";
-    setTimeout(() => { button.textContent = "copy"; }, 1500);
-  } catch {
-    getSelection().selectAllChildren(code);
-  }
-}
-
 function enlarge(button) {
   const [dialog, small] = [document.querySelector("dialog"), button.querySelector("img")];
   dialog.querySelector("img").src = small.src;
@@ -93,7 +82,6 @@ function enlarge(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.matches("th button")) sort(button.closest("th"));
-  else if (button?.matches(".copy")) copy(button);
   else if (button?.matches(".thumb")) enlarge(button);
   else if (event.target.matches("dialog")) event.target.close();
 });

@@ -97,16 +97,3 @@ if (slider) {
   }
   show();
 }
-
-document.addEventListener("click", async ({ target }) => {
-  const button = target.closest(".copy");
-  if (!button) return;
-  const code = button.nextElementSibling;
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "copied";
-    setTimeout(() => { button.textContent = "copy"; }, 1500);
-  } catch {
-    getSelection().selectAllChildren(code);
-  }
-});

@@ -18,7 +18,10 @@ from ganzoo.device import prepare_process
 if sys.argv[1] == "prepared":
     prepare_process()
 class Mallinfo(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keep".split()]
+    _fields_ = [
+        (name, ctypes.c_int)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
 mallinfo = ctypes.CDLL(None).mallinfo
 mallinfo.restype = Mallinfo
 def resident():

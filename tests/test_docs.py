@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import inspect
 import re
@@ -15,11 +16,12 @@ from fresh import fresh_environment, write_script
 
 import ganzoo
 from ganzoo import hookspecs
+from ganzoo.entries import KINDS
 from ganzoo.registry import REGISTRATION, Registry
 
 DOCS = Path(__file__).parents[1] / "docs"
 HOOKS = [name for name, f in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(f, "ganzoo_spec")]
-EXAMPLES = dict(re.findall(r"^## (\w+)\n.*?```python\n(.*?)```", (DOCS / "hooks.md").read_text(), re.DOTALL | re.M))
+PAGES = {page.stem: page.read_text() for page in (DOCS / "hooks").glob("[a-z]*.md")}
 
 
 def load(path: Path) -> ModuleType:
@@ -30,14 +32,25 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def test_every_hook_has_a_section_with_an_example():
-    assert set(EXAMPLES) == set(HOOKS)
+def test_every_hook_has_a_page_that_the_index_names():
+    index = (DOCS / "hooks" / "README.md").read_text()
+    assert set(PAGES) == set(HOOKS) == set(re.findall(r"^\| \[(\w+)\]\(\1\.md\)", index, re.M))
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_the_page_of_a_hook_names_all_that_it_takes(name):
+    rows = re.findall(r"^\| `(\w+)` \|", PAGES[name], re.M)
+    if name not in REGISTRATION:
+        assert rows == list(inspect.signature(getattr(hookspecs, name)).parameters)
+    else:
+        entry = next(cls for cls in KINDS if cls.kind == REGISTRATION[name])
+        assert rows == [field.name for field in dataclasses.fields(entry)]
 
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_the_example_of_a_hook_implements_it(name, tmp_path, monkeypatch):
     file = tmp_path / f"example_{name}.py"
-    file.write_text(EXAMPLES[name])
+    file.write_text(PAGES[name].split("```python\n")[1].partition("```")[0])
     module = load(file)
     registry = Registry(strict=True)
     report = registry.add(lambda: module, name, "example", "1.0")
@@ -78,7 +91,7 @@ def test_ten_ways_to_break_a_plugin():
 
 
 def test_links_lead_somewhere():
-    for page in DOCS.glob("*.md"):
+    for page in DOCS.rglob("*.md"):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 

@@ -162,7 +162,7 @@ def test_a_dry_run_imports_nothing_as_slow_as_torch_beside_it():
 
 
 def test_hooks_that_are_to_go_warn_beside_the_plugin_that_has_them(fresh, capsys, monkeypatch):
-    """What a later version's hookspecs would hold, as docs/hooks.md promises it."""
+    """What a later version's hookspecs would hold, as docs/hooks/README.md promises it."""
 
     class Later:
         @hookspecs.hookspec(warn_on_impl=DeprecationWarning("run_began goes with 0.3; use run_started"))

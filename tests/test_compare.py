@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from browsing import CONTRASTS, settle
@@ -12,7 +13,7 @@ from report_runs import write_run
 from rich.console import Console
 
 from ganzoo.cli.main import main
-from ganzoo.compare.runs import SNAPSHOTS, differences, incomparable, read_runs, summary
+from ganzoo.compare.runs import SNAPSHOTS, differences, incomparable, read_runs, summary, tell_apart
 from ganzoo.compare.terminal import print_runs
 from ganzoo.errors import GanzooError
 
@@ -79,9 +80,17 @@ def test_fids_of_other_protocols_are_not_compared(tmp_path):
     assert "not comparable" in " ".join(printed(runs, 80).split())
 
 
-def test_runs_of_one_name_are_told_apart(tmp_path):
-    paths = [write_run(tmp_path / where / "run") for where in ("a", "b")]
-    assert [run.name for run in read_runs(paths)] == list(map(str, paths))
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (["/w/a/run", "/w/b/run"], ["a", "b"]),
+        (["/w/dcgan-1", "/w/mlp-1"], ["dcgan-1", "mlp-1"]),
+        (["/one/a/x", "/two/a/x", "/two/b/x"], ["one/a", "two/a", "two/b"]),
+        (["/w/x", "/w/x/x"], ["w", "x"]),
+    ],
+)
+def test_runs_are_told_apart_in_few_words(places, names):
+    assert tell_apart([Path(place) for place in places]) == names
 
 
 def test_bad_input_is_one_line(paths, tmp_path, capsys):

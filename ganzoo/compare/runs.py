@@ -42,11 +42,16 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     for place, path in enumerate(paths):
         if places[place] in places[:place]:
             raise GanzooError(f"{path} is named twice; name each run once")
-    short = [path.name for path in places]
-    names = short if len(set(short)) == len(short) else list(map(str, paths))
-    if len(set(names)) < len(names):  # as a/x and ./a/x of two places cannot be, but b/../x and x might
-        names = list(map(str, places))
-    return [_read(folder, one_line(name), len(paths)) for folder, name in zip(folders, names, strict=True)]
+    return [_read(folder, one_line(name), len(paths)) for folder, name in zip(folders, tell_apart(places), strict=True)]
+
+
+def tell_apart(places: Sequence[Path]) -> list[str]:
+    """The shortest piece of each path, of equally many parts, that tells it from the others; all paths differ."""
+    parts = [list(place.parts) for place in places]
+    while len({part[-1] for part in parts}) == 1:  # the same end says nothing: a/run, b/run
+        parts = [part[:-1] for part in parts]
+    pieces = (["/".join(part[-depth:]) for part in parts] for depth in range(1, max(map(len, parts)) + 1))
+    return next(names for names in pieces if len(set(names)) == len(names))
 
 
 def _read(folder: RunFolder, name: str, count: int) -> Run:

@@ -7,6 +7,7 @@ A configuration is data: it can refer to its own keys, but resolvers (``${oc.env
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field, make_dataclass
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config import Config, CoreConfig
+from ganzoo.digest import DIGEST, unsealed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.recipe import Recipe, parse_data, parse_recipe
@@ -182,12 +184,19 @@ def _locate(config: DictConfig, error: ValueError) -> str:
 
 
 def _read_file(file: Path) -> dict[str, Any]:
+    """What a YAML or JSON file holds; of a benchmark's record the settings that it was made with."""
     try:
-        loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+        if isinstance(loaded, dict) and DIGEST in loaded:
+            loaded = unsealed(loaded).get("config")
     except OSError as error:
         raise GanzooError(f"cannot read the config {file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GanzooError(f"{file} is not valid YAML: {_first_line(error)}") from error
+    except (yaml.YAMLError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        kind = "JSON" if file.suffix == ".json" else "YAML"
+        raise GanzooError(f"{file} is not valid {kind}: {_first_line(error)}") from error
+    except ValueError as error:
+        raise GanzooError(f"{file} was changed after it was written: {error}; restore it") from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.digest import sealed
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
@@ -52,6 +55,19 @@ def test_bad_settings_name_the_key(registry, setting, says):
     with pytest.raises(GanzooError) as caught:
         resolve(registry, "dcgan+wgan-gp", None, [setting])
     assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_record_is_a_file_of_settings(registry, tmp_path):
+    file, made = tmp_path / "row.json", resolve(registry, "dcgan+minimax", None, ["loop.kimg=3", "generator.width=8"])
+    file.write_text(json.dumps(sealed({"schema": 1, "config": made.as_dict()})))
+    assert resolve(registry, None, file).as_dict() == made.as_dict()
+    assert resolve(registry, None, file, ["seed=1"]).values.seed == 1
+    file.write_text(file.read_text().replace('"width": 8', '"width": 9'))
+    with pytest.raises(GanzooError, match=r"row\.json was changed after it was written"):
+        resolve(registry, None, file)
+    file.write_text("{")
+    with pytest.raises(GanzooError, match=r"row\.json is not valid JSON"):
+        resolve(registry, None, file)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words
 from ganzoo.markdown import PLAIN, code, table_row, text_cell
 from ganzoo.textfiles import one_line
 
+COMMANDS = "With the defaults of the version that made them; `ganzoo run --config RECORD` has all settings of a record."
+
 
 def to_markdown(report: Report, place: Path) -> str:
     """The whole file; links to sample grids are relative to the folder ``place``."""
@@ -56,7 +58,7 @@ def _group(group: Group, place: Path) -> list[str]:
             fid = _published_fid(figure.fid, figure.deviation)
             lines.append(table_row(["*published*", f"*{text_cell(figure.system)}*", f"*{fid}*", *blank, source, ""]))
     told = [f"*{text_cell(p.origin)}*: {text_cell(p.note)}." for p in group.published if p.note]
-    lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", ""]
+    lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", "", COMMANDS, ""]
     lines += [f"    {one_line(row.first.command)}" for row in group.rows]
     return [*lines, "", "</details>", ""]
 

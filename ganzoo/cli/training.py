@@ -40,7 +40,9 @@ def run(
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="Settings, e.g. loop.kimg=50 data.name=cifar10.", show_default=False),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.", show_default=False)] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file of settings, or a record of ganzoo bench.", show_default=False)
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder. [default: runs/RECIPE-NUMBER]", show_default=False)
     ] = None,

@@ -15,6 +15,7 @@ from ganzoo.data.whole import discard, whole_folder
 from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.plain import parse_json
 
 FORMAT = 1
 SHOWN = 3
@@ -56,7 +57,7 @@ def cached(
 
 def _read(folder: Path, key: str) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
     try:
-        meta = unsealed(json.loads((folder / "meta.json").read_bytes()))
+        meta = unsealed(parse_json((folder / "meta.json").read_bytes()))
         for part, known in meta.get(SUMS, {}).items():
             _check(folder / part, known)
         array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)

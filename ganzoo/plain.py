@@ -45,7 +45,7 @@ def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> An
     if len(text) > MOST_BYTES:
         raise ValueError(f"it is longer than {MOST_BYTES:,} characters")
     try:
-        value = yaml.load(text, Loader=loader or PlainLoader)
+        value = yaml.load(text, Loader=loader or PlainLoader)  # noqa: S506, it is a SafeLoader
     except yaml.YAMLError as error:
         raise ValueError(_reason(error)) from error
     _check(value)

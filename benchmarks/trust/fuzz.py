@@ -1,8 +1,8 @@
 """The readers of zips and of tar shards under atheris, which mutates whole ones towards new paths through them.
 
-``python benchmarks/trust/fuzz.py --seconds 300 [--save]``, after ``pip install atheris`` (Linux, CPython 3.11 or newer).
-What may come of any bytes: pictures, bad pictures with a reason, or one GanzooError in one line. Each reader is fuzzed in
-a process of its own; bytes that led to anything else are kept beside the tables.
+``python benchmarks/trust/fuzz.py --seconds 300 [--save]``, after ``pip install atheris`` (Linux, CPython 3.11 or
+newer). What may come of any bytes: pictures, bad pictures with a reason, or one GanzooError in one line. Each reader is
+fuzzed in a process of its own; bytes that led to anything else are kept beside the tables.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ def child(reader: str, place: Path, options: list[str]) -> None:
     """Fuzz until libFuzzer ends the process."""
     import atheris
 
+    for name in ("zipfile", "tarfile"):  # imported above, where nothing counts its paths
+        del sys.modules[name]
     with atheris.instrument_imports(include=["zipfile", "tarfile", "ganzoo_datasets.files", "ganzoo_datasets.shards"]):
         read = reads(reader, place)
     atheris.Setup([sys.argv[0], *options], read)

@@ -36,7 +36,7 @@ from ganzoo.writing import append_text
 CONFIG = "config.yaml"
 SEAL = "# sha256 {}: take this line out where you change something on purpose\n"
 SEALED = b"# sha256 "
-SCORED = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
+SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
 UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
 
 Warn = Callable[[str], None]

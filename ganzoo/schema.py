@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import is_dataclass
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import OmegaConf
 
@@ -24,7 +24,7 @@ def read_as(schema: type[T], content: Any) -> T:
     if not isinstance(made, schema):
         raise ValueError(f"it is no mapping of {schema.__name__}'s fields")
     check_items(made)
-    return cast(T, made)
+    return made
 
 
 def check_items(made: Any, path: str = "") -> None:

@@ -177,7 +177,7 @@ def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> 
         raise GanzooError("no launcher is the default here; name one with --launcher (`ganzoo list` shows them)")
     entry = registry.get(LauncherEntry, name)
     try:
-        params = read_as(entry.params, read_settings(settings))
+        params: Any = read_as(entry.params, read_settings(settings))
     except ValueError as error:
         raise GanzooError(f"launcher {name}: {error}") from error
     launcher: Launcher = load_target(entry.target)(params)

@@ -12,7 +12,7 @@ import math
 import re
 import tarfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import IO
@@ -89,22 +89,28 @@ class Shards(DataSource):
         raise GanzooError(f"{self.location}: no picture can be used ({reason}); check data.name")
 
     def _members(self) -> Iterator[tuple[str, int, bytes]]:
-        """Name, size and content of every picture file, no content of one that is too large to be a picture.
+        """Name, size and content of every picture file."""
+        for number, member, content in members(self.shards, "r|*"):
+            yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", member.size, content
 
-        Raises GanzooError where a shard ends before its time.
-        """
-        for shard in self.shards:
-            try:
-                with _open(shard) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-                    for member in archive:
-                        if member.isreg() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                            file = archive.extractfile(member) if member.size <= MOST_BYTES else None
-                            content = file.read() if file else b""
-                            yield f"{PurePosixPath(shard).name}/{member.name}", member.size, content
-            except Exception as error:  # tarfile, zlib and http raise many things on what is damaged
-                raise GanzooError(
-                    f"{shard} is not a whole tar file ({_short(error)}); fetch or make it again"
-                ) from error
+
+def members(shards: Sequence[str], mode: str) -> Iterator[tuple[int, tarfile.TarInfo, bytes]]:
+    """Every picture file: its shard's number, its header, its content; that of one too large to be a picture is empty.
+
+    Raises GanzooError where a shard ends before its time, or is not what ``mode`` reads.
+    """
+    for number, shard in enumerate(shards):
+        try:
+            with _open(shard) as stream, tarfile.open(fileobj=stream, mode=mode) as archive:  # type: ignore[call-overload]
+                for member in archive:
+                    if member.isreg() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                        file = archive.extractfile(member) if member.size <= MOST_BYTES else None
+                        yield number, member, file.read() if file else b""
+        except Exception as error:  # tarfile, zlib and http raise many things on what is damaged
+            plain = "" if mode == "r|*" else "plain "
+            raise GanzooError(
+                f"{shard} is not a whole {plain}tar file ({_short(error)}); fetch or make it again"
+            ) from error
 
 
 def _expand(pattern: str) -> Iterator[str]:

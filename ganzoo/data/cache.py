@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ganzoo.data.decode import RESIZE, Unreadable, resize
+from ganzoo.data.stream import Reader, StreamedArray
 from ganzoo.data.whole import discard, whole_folder
 from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.data.stream import Reader, StreamedArray
 from ganzoo.interfaces import BadPicture, DataSource, Picture, StreamedSource
 from ganzoo.plain import parse_json
 

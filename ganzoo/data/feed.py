@@ -16,9 +16,10 @@ from ganzoo.data.stream import StreamedArray
 class Feed:
     """Pictures as float32 ``(batch, C, H, W)`` in [-1, 1] on the device, with int64 labels ``(batch,)`` or None.
 
-    The set lives on the device as uint8 where it takes less than half of the free memory, else it is read from
-    the memory map, or from where it is streamed from, batch by batch. ``mirror`` flips half of the pictures, decided anew each epoch. ``resident`` says
-    where the set lives, whatever fits. On several devices ``batch`` is what all of them see, and each reads its share.
+    The set lives on the device as uint8 where it takes less than half of the free memory, else it is read batch by
+    batch from the memory map, or from where it is streamed from. ``mirror`` flips half of the pictures, decided anew
+    each epoch. ``resident`` says where the set lives, whatever fits. On several devices ``batch`` is what all of them
+    see, and each reads its share.
     """
 
     def __init__(

@@ -14,8 +14,8 @@ from ganzoo.entries import PictureSpec
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures: ``array`` is uint8 ``(N, C, H, W)``, memory-mapped or decoded as it is read, ``labels`` int64 ``(N,)`` or
-    None.
+    """Pictures: ``array`` is uint8 ``(N, C, H, W)``, memory-mapped or decoded as it is read, ``labels`` int64 ``(N,)``
+    or None.
 
     fingerprint: SHA-256 of content and processing; same fingerprint, same array.
     resize: how the pictures were resized, empty where they were not.

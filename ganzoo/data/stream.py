@@ -1,9 +1,9 @@
 """Sets that are kept nowhere: their pictures are read and decoded as they are shown.
 
-Neighbouring pictures of a file are one block of some megabytes, which is read as a whole. An epoch takes the blocks in a
-random order and mixes the pictures of so many blocks at a time: the order is a function of the seed, as that of a set in
-memory is, so that a run goes on in the middle of an epoch by its count of pictures alone, after reading the blocks that
-are being mixed there. Reading and decoding go on in threads, some batches ahead.
+Neighbouring pictures of a file are one block of some megabytes, which is read as a whole. An epoch takes the blocks in
+a random order and mixes the pictures of so many blocks at a time. That order is a function of the seed, as that of a
+set in memory is, so that a run goes on in the middle of an epoch by its count of pictures alone, after reading the
+blocks that are being mixed there. Reading and decoding go on in threads, some batches ahead.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def test_each_rank_reads_its_rows(opened, monkeypatch):
 
 
 def test_a_run_that_is_killed_in_mid_epoch_goes_on_to_the_bit(registry, shards, monkeypatch):
-    """Twelve pictures a step of 27. The kill is in the second epoch, after the fourth step and before its checkpoint."""
+    """Twelve pictures a step of 27. The kill is in the second epoch, a step after a checkpoint."""
     settings = [f"data.name={name(shards)}", f"data.root={shards / 'root'}", "loop.batch=12", "loop.kimg=0.072"]
     more = ["loop.log_kimg=0.012", "loop.snapshot_kimg=0.036"]
     config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, *more])

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ganzoo.data.decode import RESIZE, Unreadable, resize
-from ganzoo.data.stream import Reader, StreamedArray
+from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.data.whole import discard, whole_folder
 from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
@@ -70,7 +70,7 @@ def _read(
         array: np.ndarray | StreamedArray
         if isinstance(source, StreamedSource):
             places = np.load(folder / PLACES, allow_pickle=False)
-            array = StreamedArray(Reader(source, places, tuple(meta["shape"][1:]), size), np.arange(len(places)))
+            array = StreamedArray(BlockReader(source, places, tuple(meta["shape"][1:]), size), np.arange(len(places)))
         else:
             array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None

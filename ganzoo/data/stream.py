@@ -35,7 +35,7 @@ class StreamedArray:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, reader: Reader, index: np.ndarray) -> None:
+    def __init__(self, reader: BlockReader, index: np.ndarray) -> None:
         self.reader, self.index = reader, index
 
     @property
@@ -75,7 +75,7 @@ class StreamedArray:
         self.reader.expect(coming, AHEAD * batch)
 
 
-class Reader:
+class BlockReader:
     """Reads and decodes the pictures of a source, whose ``places`` ``(N, 3)`` are file, first and last byte of each.
 
     shape: of a decoded picture, ``(C, H, W)``. size: to resize to.
@@ -137,7 +137,8 @@ class Reader:
 
 def _blocks(places: np.ndarray) -> np.ndarray:
     """Where blocks begin, and the end: at a new file, and after so many bytes."""
-    bounds, file, first = [0], *places[0, :2].tolist()
+    bounds = [0]
+    file, first = int(places[0, 0]), int(places[0, 1])
     for number, (of, start, stop) in enumerate(places.tolist()):
         if of != file or stop - first > BLOCK:
             if number > bounds[-1]:

@@ -53,7 +53,7 @@ def resolve(
         values = OmegaConf.to_object(config)
         check_items(values)
     except OmegaConfBaseException as error:
-        raise GanzooError(f"config: {first_line(error)}") from error
+        raise GanzooError(f"config: {error.full_key or ''}: {first_line(error)}") from error
     except ValueError as error:  # a bound, from a dataclass's __post_init__
         raise GanzooError(f"config: {_locate(config, error)}") from error
     except (TypeError, RecursionError) as error:

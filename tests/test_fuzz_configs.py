@@ -153,6 +153,25 @@ def test_a_date_is_a_text(tmp_path):
     assert parse_yaml("a: 2020-01-01") == {"a": "2020-01-01"}
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"architectures": {}}, "Cannot merge incompatible container types"),
+        ({"architectures": [[None]]}, r"architectures holds \[None\], which is no str"),
+        ({"recipes": [{"a": 1}]}, "recipes holds {'a': 1}, which is no str"),
+    ],
+)
+def test_lists_of_lists_are_no_grid(tmp_path, changes, says):
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump({**GRID, **changes}))
+    with pytest.raises(GanzooError, match=says):
+        load_grid(tmp_path / "grid.yaml", {})
+
+
+def test_a_grid_keeps_references_for_its_rows(tmp_path):
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump({**GRID, "settings": ["metrics.seed=${seed}"]}))
+    assert load_grid(tmp_path / "grid.yaml", {}).settings == ["metrics.seed=${seed}"]
+
+
 def test_a_grid_of_endless_rows_is_refused():
     names = [" " * blanks + "mlp" for blanks in range(1000)]
     grid = load_grid(None, {"architectures": names, "losses": names, "extras": names, "kimg": 1.0})

@@ -11,6 +11,7 @@ import io
 import json
 import operator
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,12 +28,14 @@ from torch import Tensor, nn
 from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.plain import parse_json
 from ganzoo.textfiles import read_jsonl
 from ganzoo.writing import flush, writing
 
 PREFIX = "kimg"
 FILES = "files"
 ASIDE = "damaged-"
+BESIDE = re.compile(r"\w[\w.-]*", re.ASCII)  # what a file in a checkpoint can be called
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """What ``meta.json`` says of one; the other files are not looked at. Raises Damaged where it is not whole."""
     file = path / "meta.json"
     try:
-        meta = json.loads(file.read_bytes())
+        meta = parse_json(file.read_bytes())
         if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
             raise ValueError("it says nothing of pictures shown")
         meta = unsealed(meta)
         files = meta.pop(FILES, {})
-        if not isinstance(files, dict) or any(Path(name).name != name for name in files):
+        if not isinstance(files, dict) or not all(map(BESIDE.fullmatch, files)):
             raise ValueError(f"{FILES} are no files beside it")
     except OSError as error:
         raise Damaged(f"{file} is damaged: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
+from ganzoo.paths import user_path
 from ganzoo.recipe import Recipe
 
 
@@ -86,6 +88,8 @@ class LoopConfig:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
         at_least(self, 1, "batch", "discriminator_steps", "keep")
         at_least(self, 0, "max_rollbacks")
+        if self.kimg == math.inf:
+            raise ValueError("kimg is inf, must be a number of pictures")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
@@ -163,4 +167,4 @@ class Config:
 
 def data_root(setting: str | None) -> Path:
     """Where data sets and caches are kept."""
-    return Path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data").expanduser()
+    return user_path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data")

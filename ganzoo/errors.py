@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LONGEST = 1200  # characters of a message
+
 
 class GanzooError(Exception):
-    """Bad input or a state the user can mend. The command line prints it as one line and exits with 2."""
+    """Bad input or a state the user can mend. The command line prints it as one line and exits with 2.
+
+    What a message quotes may be anyone's: line breaks and what steers a terminal are shown as escapes, and of what is
+    too long the middle is left out.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_clipped(_escaped(_clipped(message))))
+
+
+def _clipped(text: str) -> str:
+    half = LONGEST // 2
+    return text if len(text) <= 2 * half + 7 else f"{text[:half]} [...] {text[-half:]}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class RankLost(GanzooError):

@@ -29,12 +29,14 @@ from ganzoo.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, re
 from ganzoo.digest import sealed, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.needs import Need, read_needs
+from ganzoo.plain import is_number, parse_json
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.writing import append_text
 
 CONFIG = "config.yaml"
 SEAL = "# sha256 {}: take this line out where you change something on purpose\n"
 SEALED = b"# sha256 "
+SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
 UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
 
 Warn = Callable[[str], None]
@@ -184,19 +186,27 @@ class RunFolder:
 
     def best(self) -> str | None:
         """Name of the checkpoint with the lowest FID among the scored ones."""
-        scored = [r for r in read_jsonl(self.scores_file) if "fid" in r.get("values", {})]
+        scored = [record for record in self._scores() if "fid" in record["values"]]
         return min(scored, key=lambda record: record["values"]["fid"])["checkpoint"] if scored else None
 
     def last_scored(self) -> int:
         """Pictures shown at the newest score; 0 where there is none."""
-        return max((record["shown"] for record in read_jsonl(self.scores_file)), default=0)
+        return max((record["shown"] for record in self._scores()), default=0)
 
     def score_of(self, checkpoint: str) -> dict[str, Any]:
         """What a checkpoint scored; empty where it was not scored."""
-        for record in read_jsonl(self.scores_file):
+        for record in self._scores():
             if record["checkpoint"] == checkpoint:
                 return {name: record[name] for name in ("values", "protocol", "seconds")}
         return {}
+
+    def _scores(self) -> list[dict[str, Any]]:
+        """Records that say what a score is of; of their values the numbers."""
+        return [
+            {**record, "values": {name: value for name, value in record["values"].items() if is_number(value)}}
+            for record in read_jsonl(self.scores_file)
+            if all(isinstance(record.get(name), kind) for name, kind in SCORED.items())
+        ]
 
     def needs(self) -> tuple[Need, ...]:
         """The plugins it needs, as its newest checkpoint names them, or before there is one its provenance."""
@@ -230,7 +240,7 @@ class RunFolder:
         """
         shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
-            kept = [record for record in read_jsonl(file) if record.get("shown", shown + 1) <= shown]
+            kept = [r for r in read_jsonl(file) if isinstance(r.get("shown"), int) and r["shown"] <= shown]
             copy = checkpoint.log(file.name) if checkpoint else []
             if checkpoint and kept[: len(copy)] != copy:
                 warn(f"{file} is damaged: its lines do not fit; the copy in {checkpoint.path} is used")
@@ -270,7 +280,7 @@ class Onlooker(RunFolder):
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(file.read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -200,6 +200,31 @@ class DataSource(ABC):
         raise NotImplementedError
 
 
+class StreamedSource(DataSource):
+    """A set that is too large to be kept decoded: its pictures lie in files that can be read in parts at any time.
+
+    It is looked through once; then its pictures are read as they are shown, in threads.
+    """
+
+    @abstractmethod
+    def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
+        """What iterating gives, each with the number of its file and where its bytes begin and end there.
+
+        In the order in which they lie.
+        """
+
+    @abstractmethod
+    def read(self, file: int, start: int, stop: int) -> bytes:
+        """A part of a file. Raises GanzooError where it cannot be read; called from threads."""
+
+    @abstractmethod
+    def file_name(self, file: int) -> str:
+        """For messages."""
+
+    def __iter__(self) -> Iterator[Picture | BadPicture]:
+        return (item for _, item in self.located())
+
+
 @dataclass(frozen=True)
 class BadPicture:
     """A picture that could not be read: its name and why."""
@@ -229,6 +254,7 @@ __all__ = [
     "PenaltyInputs",
     "Picture",
     "PictureSpec",
+    "StreamedSource",
     "draw_normal",
     "draw_uniform",
     "of_whole_batch",

@@ -65,9 +65,8 @@ def _git_commit() -> str | None:
         return None
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(tree), *arguments], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        command = ["git", "-C", str(tree), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
     try:
         return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from ganzoo.errors import GanzooError, RankLost
 
@@ -61,15 +62,27 @@ def joined() -> Iterator[Place]:
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ or _here.together:
         yield _here
         return
-    cuda = torch.cuda.is_available()
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _translated():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+        store, rank, world = next(rendezvous("env://", timeout=PATIENCE))
+        store = dist.PrefixStore(_attempt(), store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=PATIENCE)
     _here = Place(dist.get_rank(), dist.get_world_size(), True)
     try:
         yield _here
         dist.destroy_process_group()  # not after a failure, where it may wait for who is gone
     finally:
         _here = Place()
+
+
+def _attempt() -> str:
+    """What the ranks of one start have in common and those of the next have not.
+
+    The agent that starts them anew keeps its store, with the addresses of those that have ended. It counts alike for
+    all on one machine; on several ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` gives each start a store of its own.
+    """
+    alone = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
+    return f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') if alone else ''}"
 
 
 def restarted() -> bool:

@@ -1,31 +1,33 @@
 """Settings to a checked configuration, merged from four places.
 
 Core defaults < the plugins' defaults for this combination < ``--config FILE`` < ``key=value``.
-A configuration is data: it can refer to its own keys, but resolvers (``${oc.env:...}``) are off.
+A configuration is data: a value can be that of another of its keys (``${seed}``), but resolvers (``${oc.env:...}``) and
+all else that OmegaConf makes of ``${`` are off.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config import Config, CoreConfig
 from ganzoo.digest import DIGEST, unsealed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
+from ganzoo.plain import MOST_DEPTH, PlainLoader, parse_json, parse_yaml, read_text
 from ganzoo.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.registry import Registry
+from ganzoo.schema import check_items, first_line
 
-RESOLVER = re.compile(r"\$\{[^}]*:")
+REFERENCE = re.compile(r"\$\{[\w.]+\}")
 
 
 def resolve(
@@ -50,10 +52,13 @@ def resolve(
         config = _merge(config, {**layer, "recipe": str(recipe)}, source)
     try:
         values = OmegaConf.to_object(config)
+        check_items(values)
     except OmegaConfBaseException as error:
-        raise GanzooError(f"config: {_first_line(error)}") from error
+        raise GanzooError(f"config: {error.full_key or ''}: {first_line(error)}") from error
     except ValueError as error:  # a bound, from a dataclass's __post_init__
         raise GanzooError(f"config: {_locate(config, error)}") from error
+    except (TypeError, RecursionError) as error:
+        raise GanzooError(f"config: {first_line(error)}") from error
     return Config(values, recipe, dataset)
 
 
@@ -127,15 +132,15 @@ def _merge(config: DictConfig, layer: Mapping[str, Any], source: str) -> DictCon
     _refuse_values_for_groups(config, layer, source)
     try:
         merged = OmegaConf.merge(config, layer)
-    except OmegaConfBaseException as error:
-        key = error.full_key or ""
+    except Exception as error:  # OmegaConf has errors of its own, and lets those of Python through
+        key = getattr(error, "full_key", None) or ""
         if "not in" in str(error) and (near := _near(config, key)):
             raise GanzooError(f"{source}: unknown key {key!r}; did you mean {near!r}?") from error
         if "not in" in str(error):
             raise GanzooError(
                 f"{source}: unknown key {key!r}; see `ganzoo run RECIPE --dry-run` for all keys"
             ) from error
-        raise GanzooError(f"{source}: {key}: {_first_line(error)}") from error
+        raise GanzooError(f"{source}: {key}: {first_line(error)}") from error
     assert isinstance(merged, DictConfig)
     return merged
 
@@ -144,6 +149,8 @@ def _refuse_values_for_groups(config: DictConfig, layer: Mapping[str, Any], sour
     """OmegaConf's own message for `loop=3` names no key."""
     for key, value in layer.items():
         group = config.get(key) if key in config else None
+        if isinstance(group, ListConfig) and isinstance(value, Mapping):
+            raise GanzooError(f"{source}: {path}{key} is a list, was given {value!r}; write {path}{key}=[...]")
         if not isinstance(group, DictConfig):
             continue
         if not isinstance(value, Mapping):
@@ -180,26 +187,28 @@ def _locate(config: DictConfig, error: ValueError) -> str:
                     return f"{path}{key}.{inner}"
         return None
 
-    return search(config, "") or str(error)
+    with suppress(OmegaConfBaseException):  # of another key, which refers to nothing
+        return search(config, "") or first_line(error)
+    return first_line(error)
 
 
 def _read_file(file: Path) -> dict[str, Any]:
     """What a YAML or JSON file holds; of a benchmark's record the settings that it was made with."""
+    kind, parse = ("JSON", parse_json) if file.suffix == ".json" else ("YAML", parse_yaml)
     try:
-        text = file.read_text(encoding="utf-8")
-        loaded = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-        if isinstance(loaded, dict) and DIGEST in loaded:
-            loaded = unsealed(loaded).get("config")
+        loaded = parse(read_text(file))
     except OSError as error:
         raise GanzooError(f"cannot read the config {file}: {error.strerror}") from error
-    except (yaml.YAMLError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        kind = "JSON" if file.suffix == ".json" else "YAML"
-        raise GanzooError(f"{file} is not valid {kind}: {_first_line(error)}") from error
     except ValueError as error:
-        raise GanzooError(f"{file} was changed after it was written: {error}; restore it") from error
+        raise GanzooError(f"{file} is not valid {kind}: {error}") from error
+    if isinstance(loaded, dict) and DIGEST in loaded:
+        try:
+            loaded = unsealed(loaded).get("config")
+        except ValueError as error:
+            raise GanzooError(f"{file} was changed after it was written: {error}; restore it") from error
     if loaded is None:
         return {}
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+    if not isinstance(loaded, dict):
         raise GanzooError(f"{file} must hold keys and values, as `ganzoo run RECIPE --dry-run` prints them")
     return loaded
 
@@ -211,10 +220,12 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals or not all(part.strip() for part in key.split(".")):
             raise GanzooError(f"{setting!r} is not key=value, for example loop.kimg=50")
+        if key.count(".") >= MOST_DEPTH:
+            raise GanzooError(f"{key[:40]}...: there is no key of so many parts")
         try:
-            value = yaml.load(text, Loader=_NumberLoader)
-        except yaml.YAMLError as error:
-            raise GanzooError(f"{key}: {text!r} is not a valid value: {_first_line(error)}") from error
+            value = parse_yaml(text, _NumberLoader)
+        except ValueError as error:
+            raise GanzooError(f"{key}: {text!r} is not a valid value: {error}") from error
         node = result
         *path, last = key.strip().split(".")
         for part in path:
@@ -225,8 +236,8 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
     return result
 
 
-class _NumberLoader(yaml.SafeLoader):
-    """Safe YAML that reads 1e-4 as a number, which YAML 1.1 does not."""
+class _NumberLoader(PlainLoader):
+    """YAML that reads 1e-4 as a number, which YAML 1.1 does not."""
 
 
 _NumberLoader.add_implicit_resolver(
@@ -258,9 +269,8 @@ def _refuse_resolvers(node: Any, source: str, path: str = "") -> None:
     elif isinstance(node, list):
         for value in node:
             _refuse_resolvers(value, source, path)
-    elif isinstance(node, str) and RESOLVER.search(node):
-        raise GanzooError(f"{source}: {path[:-1]} uses a resolver ({node}), which are off; write the value itself")
-
-
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split("\n    ")[0].split())
+    elif isinstance(node, str) and "${" in node and not REFERENCE.fullmatch(node):
+        raise GanzooError(
+            f"{source}: {path[:-1]} uses a resolver ({node}), which are off, or more than one ${{KEY}}; "
+            "write the value itself"
+        )

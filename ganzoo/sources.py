@@ -26,6 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from ganzoo.errors import GanzooError
+from ganzoo.paths import user_path
 
 GROUP = "ganzoo"
 ONLY, FILES, FOLDER = "GANZOO_PLUGINS", "GANZOO_PLUGIN_FILES", "GANZOO_PLUGINS_DIR"
@@ -74,7 +75,7 @@ def file_source(path: Path, *, asked_for: bool = False) -> Source:
 @contextmanager
 def also_named(files: Iterable[str]) -> Iterator[None]:
     """Name files in the environment for a while, for this process and those it starts. Raises GanzooError."""
-    before, paths = os.environ.get(FILES), [str(Path(file).expanduser().absolute()) for file in files]
+    before, paths = os.environ.get(FILES), [str(user_path(file).absolute()) for file in files]
     for path in paths:
         if os.pathsep in path:
             raise GanzooError(f"the plugin file {path} has {os.pathsep!r} in its path; move it")
@@ -135,14 +136,14 @@ def _installed() -> list[EntryPoint]:
 
 
 def _named_files() -> list[Path]:
-    return [Path(text).expanduser() for text in os.environ.get(FILES, "").split(os.pathsep) if text]
+    return [user_path(text) for text in os.environ.get(FILES, "").split(os.pathsep) if text]
 
 
 def _folder_files() -> list[Path]:
     setting = os.environ.get(FOLDER)
     if not setting:
         return []
-    folder = Path(setting).expanduser()
+    folder = user_path(setting)
     if not folder.is_dir():
         raise GanzooError(f"{FOLDER} is {setting}, which is no folder; make it or unset it")
     return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ganzoo.plain import parse_json
 from ganzoo.writing import write_whole
 
 
@@ -26,7 +26,7 @@ def read_jsonl(file: Path) -> list[dict[str, Any]]:
     records = []
     for line in file.read_bytes().splitlines():
         try:
-            record = json.loads(line)
+            record = parse_json(line)
         except ValueError:
             continue
         if isinstance(record, dict):

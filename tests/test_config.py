@@ -49,6 +49,18 @@ def test_small_numbers_need_no_dot(registry):
         ("loop=3", "loop"),
         ("data.name=cifra10", "did you mean cifar10"),
         ("data.root=${oc.env:HOME}", "data.root uses a resolver"),
+        ("data.root=${${loop.precision}:HOME}", "data.root uses a resolver"),
+        ("data.root=${seed}${seed}", "or more than one ${KEY}"),
+        ("seed=${seed}", "config: seed: Recursive interpolation detected"),
+        ("seed=${sede}", "config: seed: Interpolation key 'sede' not found"),
+        ("loop.kimg=.inf", "loop.kimg is inf, must be a number of pictures"),
+        ("seed=" + "9" * 30, "this number is too large"),
+        ("optimizer.generator.betas={}", "optimizer.generator.betas is a list, was given {}"),
+        ("metrics.names=[[fid]]", "metrics.names holds ['fid'], which is no str"),
+        ("metrics.names=[{fid: 1}]", "metrics.names holds {'fid': 1}, which is no str"),
+        ("loop={batch: 1, batch: 2}", "a key stands twice"),
+        ("seed=" + "[" * 5000, "nested too deeply"),
+        ("seed=!!int ''", "this is no int"),
     ],
 )
 def test_bad_settings_name_the_key(registry, setting, says):
@@ -79,6 +91,9 @@ def test_a_record_is_a_file_of_settings(registry, tmp_path):
         ("loop: {kimg: 3}\n", "no recipe"),
         ("recipe: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
         ("recipe: 3\n", "no recipe"),
+        ("a: &a [x]\nb: [*a, *a]\n", "anchors and aliases are off"),
+        ("loop: {kimg: 3}\nloop: {batch: 4}\n", "a key stands twice here (line 1, column 1)"),
+        ("x: " + "y" * 2**18, "longer than 262,144 bytes"),
     ],
 )
 def test_bad_files_name_the_file(registry, tmp_path, text, says):

@@ -9,16 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
+from ganzoo.plain import parse_yaml, read_text
 from ganzoo.recipe import parse_data, parse_recipe
 from ganzoo.registry import Registry
+from ganzoo.schema import read_as
 
 ALL = "all"
+MOST_ROWS = 100_000
 
 
 @dataclass
@@ -74,11 +73,11 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
     layer: Any = {}
     if file is not None:
         try:
-            layer = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            layer = parse_yaml(read_text(file)) or {}
         except OSError as error:
             raise GanzooError(f"cannot read the grid {file}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise GanzooError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+        except ValueError as error:
+            raise GanzooError(f"{file} is not valid YAML: {error}") from error
         if not isinstance(layer, dict):
             raise GanzooError(f"{file} must hold keys and values, such as `losses: [wgan-gp]`")
         layer.setdefault("name", file.stem)
@@ -90,20 +89,18 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
         if one in changed and other not in changed:
             layer.pop(other, None)
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Grid), OmegaConf.create({"name": "bench", **layer, **changed}))
-        grid = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise GanzooError(f"{where}: {' '.join(str(error).splitlines()[0].split())}") from error
+        return read_as(Grid, {"name": "bench", **layer, **changed})
     except ValueError as error:
         raise GanzooError(f"{where}: {error}") from error
-    assert isinstance(grid, Grid)
-    return grid
 
 
 def cells(grid: Grid, registry: Registry) -> list[Cell]:
     """Every row of a grid, each once, seeds innermost. Raises GanzooError for a name that is not installed."""
     architectures = _expand(grid.architectures, ArchitectureEntry, registry)
     losses = _expand(grid.losses, LossEntry, registry)
+    most = len(architectures) * len(losses) * len(grid.extras) * max(1, len(grid.data)) * len(grid.seeds)
+    if most > MOST_ROWS:
+        raise GanzooError(f"the grid has {most:,} rows; give it {MOST_ROWS:,} at most")
     products = ["+".join(filter(None, parts)) for parts in itertools.product(architectures, losses, grid.extras)]
     recipes = dict.fromkeys(str(parse_recipe(text, registry)) for text in [*products, *grid.recipes])
     data = grid.data or [_default_data(registry)]

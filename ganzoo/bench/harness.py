@@ -9,18 +9,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.record import GRID_FILE, Record, read_record, write_record
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
+from ganzoo.plain import is_number, parse_json
 from ganzoo.recipe import parse_recipe
 from ganzoo.registry import Registry, load_target
 from ganzoo.resolve import read_settings
+from ganzoo.schema import read_as
 from ganzoo.textfiles import write_text
 
 Say = Callable[[str], None]
@@ -70,12 +69,25 @@ class Harness:
         if not self._notes.exists():
             self._note({})
             return
-        before, now = json.loads(self._notes.read_text())["grid"], asdict(self.grid)
+        before, now = self._noted()[0], asdict(self.grid)
         for key in ("kimg", "minutes", "settings"):
-            if before[key] != now[key]:
+            if before.get(key) != now[key]:
                 raise GanzooError(
-                    f"{self.results} was made with {key} {before[key]}, not {now[key]}; give this grid another --name"
+                    f"{self.results} was made with {key} {before.get(key)}, not {now[key]}; "
+                    "give this grid another --name"
                 )
+
+    def _noted(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What :meth:`_note` wrote. Raises GanzooError where it is not that any more."""
+        try:
+            noted = parse_json(self._notes.read_bytes())
+            grid, budgets = noted["grid"], noted["budgets"]
+            whole = isinstance(grid, dict) and all(is_number(budget["kimg"]) for budget in budgets.values())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            whole = False
+        if not whole:
+            raise GanzooError(f"{self._notes} is damaged; restore it, or give this grid another --name")
+        return grid, budgets
 
     def _file(self, cell: Cell) -> Path:
         return self.results / f"{cell.name}.json"
@@ -107,7 +119,7 @@ class Harness:
         if self.grid.kimg is not None:
             return {cell.combination: {"kimg": self.grid.kimg} for cell in missing}
         assert self.grid.minutes is not None
-        known: dict[str, Any] = json.loads(self._notes.read_text())["budgets"]
+        known = self._noted()[1]
         unknown = {cell.combination: cell for cell in missing if cell.combination not in known}
         jobs = [
             replace(self._job(cell, {}), purpose="calibrate", folder=self.work / f"{name}--speed")
@@ -165,8 +177,8 @@ def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> 
         raise GanzooError("no launcher is the default here; name one with --launcher (`ganzoo list` shows them)")
     entry = registry.get(LauncherEntry, name)
     try:
-        params = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(entry.params), read_settings(settings)))
-    except (OmegaConfBaseException, ValueError) as error:
-        raise GanzooError(f"launcher {name}: {' '.join(str(error).splitlines()[0].split())}") from error
+        params: Any = read_as(entry.params, read_settings(settings))
+    except ValueError as error:
+        raise GanzooError(f"launcher {name}: {error}") from error
     launcher: Launcher = load_target(entry.target)(params)
     return launcher

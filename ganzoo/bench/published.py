@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from ganzoo.errors import GanzooError
+from ganzoo.plain import parse_json
+from ganzoo.schema import read_as
 
 
 @dataclass
@@ -86,11 +84,9 @@ class _File:
 def read_published(file: Path) -> list[Published]:
     """Every group of figures in a file. Raises GanzooError where it cannot be read or is not of this form."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(_File), {"published": content}))
+        content = parse_json(file.read_bytes())
+        return read_as(_File, {"published": content}).published
     except OSError as error:
         raise GanzooError(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, OmegaConfBaseException) as error:
-        raise GanzooError(f"{file} is not a list of published figures: {' '.join(str(error).split())}") from error
-    assert isinstance(found, _File)
-    return found.published
+    except ValueError as error:
+        raise GanzooError(f"{file} is not a list of published figures: {error}") from error

@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from ganzoo.digest import DIGEST, digest_of, sealed
 from ganzoo.errors import Damaged, GanzooError
+from ganzoo.plain import parse_json
+from ganzoo.schema import read_as
 from ganzoo.textfiles import write_text
 
 SCHEMA = 1
@@ -136,7 +135,7 @@ def write_record(file: Path, record: Record) -> None:
 def read_record(file: Path) -> Record:
     """Read and check a record. Raises Damaged where it is none any more or was changed, GanzooError for the rest."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(file.read_bytes())
     except OSError as error:
         raise GanzooError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
@@ -166,11 +165,9 @@ def read_records(folder: Path) -> list[Record]:
 
 def _check(content: dict[str, Any], where: str) -> Record:
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Record), content)
-        record = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise GanzooError(f"{where} does not follow the schema: {str(error).splitlines()[0]}") from error
-    assert isinstance(record, Record)
+        record = read_as(Record, content)
+    except ValueError as error:
+        raise GanzooError(f"{where} does not follow the schema: {error}") from error
     if record.status not in ("done", "failed"):
         raise GanzooError(f"{where}: status is {record.status!r}, must be done or failed")
     if record.status == "done" and record.weights is None:

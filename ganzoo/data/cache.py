@@ -1,24 +1,30 @@
-"""Pictures are decoded once, into memory-mapped arrays keyed by their content."""
+"""Pictures are decoded once, into memory-mapped arrays keyed by their content.
+
+Of a set that is streamed, the places of its pictures are kept instead: it was looked through once, all the same.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ganzoo.data.decode import RESIZE, Unreadable, resize
+from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.data.whole import discard, whole_folder
 from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.interfaces import BadPicture, DataSource, Picture, StreamedSource
+from ganzoo.plain import parse_json
 
 FORMAT = 1
 SHOWN = 3
 SUMS = "sums"
+PLACES = "places.npy"  # of each picture of a streamed set: file, first byte, end
 CHECKED = 4 * 2**30  # bytes: what is larger is not read as a whole at each start to see whether it is what was written
 
 _checked: set[tuple[str, int, int]] = set()  # by this process, by path, size and time
@@ -32,18 +38,18 @@ def cached(
     skip_bad: bool,
     root: Path,
     warn: Callable[[str], None] = lambda message: None,
-) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
     """Pictures, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
 
     Made where they are not there, and made anew where they are not what was written, which ``warn`` is told.
     Raises GanzooError that names the picture and what to do, unless ``skip_bad`` leaves it out.
     """
-    key = _key(source.content_key(), size, skip_bad)
+    key = _key(source, size, skip_bad)
     folder = root / "cache" / key[:32]
     if not folder.exists():
         _write(source, name, folder, key, size, skip_bad)
     try:
-        return _read(folder, key)
+        return _read(source, folder, key, size)
     except Damaged as error:
         warn(f"{error}; it is made anew")
     try:
@@ -51,15 +57,22 @@ def cached(
     except OSError as error:
         raise GanzooError(f"the cache {folder} is damaged and cannot be removed: {error.strerror}") from error
     _write(source, name, folder, key, size, skip_bad)
-    return _read(folder, key)
+    return _read(source, folder, key, size)
 
 
-def _read(folder: Path, key: str) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
+def _read(
+    source: DataSource, folder: Path, key: str, size: int | None
+) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
     try:
-        meta = unsealed(json.loads((folder / "meta.json").read_bytes()))
+        meta = unsealed(parse_json((folder / "meta.json").read_bytes()))
         for part, known in meta.get(SUMS, {}).items():
             _check(folder / part, known)
-        array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
+        array: np.ndarray | StreamedArray
+        if isinstance(source, StreamedSource):
+            places = np.load(folder / PLACES, allow_pickle=False)
+            array = StreamedArray(BlockReader(source, places, tuple(meta["shape"][1:]), size), np.arange(len(places)))
+        else:
+            array = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         if meta["key"] != key or list(array.shape) != meta["shape"]:
             raise ValueError("its parts do not belong together")
@@ -79,8 +92,9 @@ def _check(file: Path, known: str) -> None:
     _checked.add(seen)
 
 
-def _key(content: str, size: int | None, skip_bad: bool) -> str:
-    made_of = json.dumps([FORMAT, content, size, RESIZE if size else None, skip_bad])
+def _key(source: DataSource, size: int | None, skip_bad: bool) -> str:
+    streamed = ["streamed"] if isinstance(source, StreamedSource) else []
+    made_of = json.dumps([FORMAT, source.content_key(), size, RESIZE if size else None, skip_bad, *streamed])
     return hashlib.sha256(made_of.encode()).hexdigest()
 
 
@@ -101,8 +115,9 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
     reason = ""
     labels: list[int | None] = []
     first: tuple[str, tuple[int, ...]] | None = None
+    places: list[tuple[int, int, int]] = []
     with (folder / "pictures.npy").open("wb") as stream:
-        for item in source:
+        for place, item in _items(source):
             title = _printable(item.name)
             try:
                 pixels = _prepare(item, size)
@@ -116,7 +131,10 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
                 reason = reason or f"{title}: {error}"
                 skipped.append(title)
                 continue
-            stream.write(np.ascontiguousarray(pixels).tobytes())
+            if place is None:
+                stream.write(np.ascontiguousarray(pixels).tobytes())
+            else:
+                places.append(place)
             assert isinstance(item, Picture)
             labels.append(item.label)
         if first is None:
@@ -124,6 +142,9 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
         shape = (len(labels), *first[1])
         stream.seek(0)
         _write_header(stream, shape)  # now that the count is known
+    if places:
+        (folder / "pictures.npy").unlink()
+        np.save(folder / PLACES, np.asarray(places, dtype=np.int64), allow_pickle=False)
     labelled = [label for label in labels if label is not None]
     if len(labelled) == len(labels):
         np.save(folder / "labels.npy", np.asarray(labelled, dtype=np.int64), allow_pickle=False)
@@ -133,6 +154,11 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
         "skipped": skipped,
         "resize": RESIZE if size else {},
     }
+
+
+def _items(source: DataSource) -> Iterator[tuple[tuple[int, int, int] | None, Picture | BadPicture]]:
+    """Every picture, of a streamed set with its place."""
+    return source.located() if isinstance(source, StreamedSource) else ((None, item) for item in source)
 
 
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:

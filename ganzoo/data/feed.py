@@ -10,14 +10,16 @@ from torch import Tensor
 
 from ganzoo import ranks
 from ganzoo.data.pictures import Pictures
+from ganzoo.data.stream import StreamedArray
 
 
 class Feed:
     """Pictures as float32 ``(batch, C, H, W)`` in [-1, 1] on the device, with int64 labels ``(batch,)`` or None.
 
-    The set lives on the device as uint8 where it takes less than half of the free memory, else it is read from
-    the memory map batch by batch. ``mirror`` flips half of the pictures, decided anew each epoch. ``resident`` says
-    where the set lives, whatever fits. On several devices ``batch`` is what all of them see, and each reads its share.
+    The set lives on the device as uint8 where it takes less than half of the free memory, else it is read batch by
+    batch from the memory map, or from where it is streamed from. ``mirror`` flips half of the pictures, decided anew
+    each epoch. ``resident`` says where the set lives, whatever fits. On several devices ``batch`` is what all of them
+    see, and each reads its share.
     """
 
     def __init__(
@@ -32,7 +34,8 @@ class Feed:
         self.count, self.size, self.seed, self.variant = len(pictures), batch, seed, 0
         self.device, self.mirror = torch.device(device), mirror
         self.array = pictures.array
-        fits = pictures.array.nbytes < _free_memory(self.device) / 2
+        self.streamed = self.array if isinstance(self.array, StreamedArray) else None
+        fits = self.streamed is None and pictures.array.nbytes < _free_memory(self.device) / 2
         self.resident = fits if resident is None else resident
         self.pictures = torch.from_numpy(np.array(pictures.array)).to(self.device) if self.resident else None
         self.labels = None if pictures.labels is None else torch.from_numpy(pictures.labels).to(self.device)
@@ -46,11 +49,11 @@ class Feed:
         self._rows = slice(place.rank, batch, place.world)  # of a batch, this rank's
         self._range = torch.arange(place.rank, batch, place.world, device=self.device)
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)
-        streamed = 0 if self.resident else len(self._range)
-        self._streamed = torch.zeros((streamed, *self.array.shape[1:]), dtype=torch.uint8)
+        read = 0 if self.resident else len(self._range)
+        self._read = torch.zeros((read, *self.array.shape[1:]), dtype=torch.uint8)
         if self.device.type == "cuda":
-            self._streamed = self._streamed.pin_memory()
-        self._raw = torch.zeros_like(self._streamed, device=self.device)
+            self._read = self._read.pin_memory()
+        self._raw = torch.zeros_like(self._read, device=self.device)
 
     def batch(self, shown: int) -> tuple[Tensor, Tensor | None]:
         """The batch that starts at the ``shown``-th picture ever shown; it may reach into the next epoch."""
@@ -70,8 +73,11 @@ class Feed:
         if self.pictures is None:
             if self.device.type == "cuda":
                 torch.cuda.current_stream(self.device).synchronize()  # the last copy may still be reading
-            self._streamed.numpy()[:] = self.array[self._host_order[position:][self._rows].numpy()]
-            self._raw.copy_(self._streamed, non_blocking=True)
+            self._read.numpy()[:] = self.array[self._host_order[position:][self._rows].numpy()]
+            self._raw.copy_(self._read, non_blocking=True)
+        if self.streamed is not None:
+            coming = self._host_order[position + self.size + self._rows.start :: self._rows.step]
+            self.streamed.expect(coming.numpy(), len(self._range))
 
     def vary(self, variant: int) -> None:
         """Take another order of the same pictures, a different one for each ``variant``; 0: the seed's."""
@@ -90,7 +96,8 @@ class Feed:
     def _shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
         """An epoch's permutation and flips."""
         rng = torch.Generator().manual_seed((self.seed * 1_000_003 + self.variant * 97_000_007 + epoch) % 2**63)
-        order = torch.randperm(self.count, generator=rng)
+        streamed = self.streamed
+        order = torch.randperm(self.count, generator=rng) if streamed is None else streamed.shuffled(rng)
         return order, torch.rand(self.count, generator=rng) < 0.5
 
 

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from ganzoo.data.stream import StreamedArray
 from ganzoo.entries import PictureSpec
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Decoded pictures: ``array`` is memory-mapped uint8 ``(N, C, H, W)``, ``labels`` int64 ``(N,)`` or None.
+    """Pictures: ``array`` is uint8 ``(N, C, H, W)``, memory-mapped or decoded as it is read, ``labels`` int64 ``(N,)``
+    or None.
 
     fingerprint: SHA-256 of content and processing; same fingerprint, same array.
     resize: how the pictures were resized, empty where they were not.
     skipped: names of unreadable pictures that were left out.
     """
 
-    array: np.ndarray
+    array: np.ndarray | StreamedArray
     labels: np.ndarray | None
     spec: PictureSpec
     name: str

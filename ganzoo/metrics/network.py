@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
+from ganzoo.paths import user_path
 from ganzoo.writing import write_shared
 
 VARIABLE = "GANZOO_INCEPTION"
@@ -113,7 +114,7 @@ def layers(state: dict[str, Tensor]) -> list[str]:
 def _locate(setting: str | None) -> tuple[Path, str]:
     named = setting or os.environ.get(VARIABLE)
     if named:
-        path = Path(named).expanduser()
+        path = user_path(named)
         if not path.is_file():
             raise GanzooError(f"{'metrics.inception' if setting else VARIABLE}={named}: there is no such file")
         return path, f"file {path.name}"

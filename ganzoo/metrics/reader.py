@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from ganzoo.metrics.extractor import Extractor, check_extraction, load_extractor
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.network import Network
 from ganzoo.metrics.running import RunningStatistics
+
+if TYPE_CHECKING:
+    from ganzoo.data.stream import StreamedArray
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, how many pictures are done, and of how many."""
@@ -77,8 +80,8 @@ class Reader:
         return load_extractor(self.network, self.mode, self.device, self.layers)
 
 
-def array_chunks(array: NDArray[Any], size: int = 1000) -> Iterator[Tensor]:
-    """Pictures ``(N, C, H, W)``, memory-mapped perhaps, as uint8 tensors of ``size`` at a time; a rank's own."""
+def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Iterator[Tensor]:
+    """Pictures ``(N, C, H, W)``, wherever they lie, as uint8 tensors of ``size`` at a time; a rank's own."""
     array = array[ranks.here().rank :: ranks.here().world]
     for start in range(0, len(array), size):
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))

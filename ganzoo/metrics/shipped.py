@@ -10,7 +10,7 @@ import hashlib
 import io
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,16 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.files import UNREADABLE, write_arrays
 
+if TYPE_CHECKING:
+    from ganzoo.data.stream import StreamedArray
 
-def pictures_sha256(pictures: NDArray[Any]) -> str:
+
+def pictures_sha256(pictures: NDArray[Any] | StreamedArray) -> str:
     """Checksum of uint8 pictures ``(N, C, H, W)``."""
     return hashlib.sha256(np.ascontiguousarray(pictures).tobytes()).hexdigest()
 
 
-def load_shipped(resource: str, pictures: NDArray[Any], network: str) -> Statistics | None:
+def load_shipped(resource: str, pictures: NDArray[Any] | StreamedArray, network: str) -> Statistics | None:
     """The statistics in ``"package:file"``, or None where they are of other pictures or another network.
 
     Raises GanzooError where the file itself is not there or damaged: its package is to blame.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ganzoo.folder import RunFolder
+from ganzoo.plain import is_number, parse_yaml
 from ganzoo.textfiles import read_jsonl
 
 Record = Mapping[str, float]
@@ -38,9 +36,9 @@ class Facts:
         return node
 
     def number(self, dotted: str) -> float | None:
-        """A setting that is a number; None where it is not."""
+        """A setting that is a finite number; None where it is not."""
         value = self.setting(dotted)
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return float(value) if is_number(value) else None
 
     @property
     def recipe(self) -> str:
@@ -62,8 +60,8 @@ def read_facts(folder: RunFolder) -> Facts:
     """All that is there. Raises OSError where the configuration cannot be read."""
     config_text = folder.config_file.read_text(encoding="utf-8", errors="replace")
     try:
-        config = yaml.safe_load(config_text)
-    except yaml.YAMLError:
+        config = parse_yaml(config_text)
+    except ValueError:
         config = None
     scores = (
         {"kimg": record.get("kimg"), **values}
@@ -90,10 +88,6 @@ def _records(file: Path) -> list[dict[str, Any]]:
 def _figures(records: Iterable[Mapping[str, Any]]) -> Iterable[Record]:
     """The finite numbers of each record that says where it stands."""
     for record in records:
-        figures = {
-            name: float(value)
-            for name, value in record.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        }
+        figures = {name: float(value) for name, value in record.items() if is_number(value)}
         if "kimg" in figures:
             yield figures

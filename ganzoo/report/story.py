@@ -5,7 +5,6 @@ All of it is foreign input: what is damaged is left out.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from PIL import Image
 
 from ganzoo.folder import RunFolder
 from ganzoo.grids import read_grid
+from ganzoo.plain import parse_json
 
 SHOWN = 16  # of a grid's pictures in the story
 THUMB = 32  # pixels of a side, when distances are measured
@@ -119,7 +119,7 @@ def _snapshots(
 def read_verdicts(file: Path) -> Verdicts | None:
     """The verdicts in one record; None where it is not there or damaged."""
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = parse_json(file.read_bytes())
         fake, real = ([float(value) for value in record[side]] for side in ("d_fake", "d_real"))
         probability, border = bool(record["probability"]), bool(record["zero_is_border"])
     except (OSError, ValueError, TypeError, KeyError):

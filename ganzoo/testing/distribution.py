@@ -59,7 +59,7 @@ def cheap_import(part: Distribution) -> None:
     if not part.points:
         raise Skipped("a file is loaded only where it is asked for; a distribution must register without torch")
     job = json.dumps([sys.path, [point.value for point in part.points]])
-    done = subprocess.run([sys.executable, import_probe.__file__, job], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, import_probe.__file__, job], capture_output=True, text=True)  # noqa: S603
     expect(
         done.returncode == 0, f"loading it in a process of its own ends with {done.returncode}: {_last(done.stderr)}"
     )

@@ -96,3 +96,11 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             takes_location=True,
         )
     )
+    register(
+        DatasetEntry(
+            name="webdataset-streamed",
+            summary="The same, decoded as they are shown and kept nowhere: for sets that fit on no disk",
+            target="ganzoo_datasets.streamed:StreamedShards",
+            takes_location=True,
+        )
+    )

@@ -15,6 +15,8 @@ from ganzoo.data.remember import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.paths import user_path
+from ganzoo.plain import parse_long_json
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 LABELS = "dataset.json"
@@ -28,7 +30,7 @@ class _Files(DataSource):
 
     @cached_property
     def path(self) -> Path:
-        path = Path(self.location or "").expanduser()
+        path = user_path(self.location or "")
         try:
             path.stat()
         except FileNotFoundError as error:
@@ -62,7 +64,7 @@ class _Files(DataSource):
             return None
         where = f"{self.path}: {LABELS}"
         try:
-            pairs = json.loads(text)["labels"]
+            pairs = parse_long_json(text)["labels"]
         except (ValueError, KeyError, TypeError) as error:
             raise GanzooError(
                 f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it'
@@ -164,8 +166,10 @@ class Zip(_Files):
     def archive(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise GanzooError(f"{self.path} is not a whole zip file ({error}); fetch or make it again") from error
+        except Exception as error:  # zipfile raises many things on what is damaged
+            raise GanzooError(
+                f"{self.path} is not a whole zip file ({_short(error)}); fetch or make it again"
+            ) from error
 
     @cached_property
     def names(self) -> list[str]:

@@ -7,12 +7,14 @@ needed: it opens addresses through a shell.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import re
 import tarfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -21,9 +23,10 @@ from ganzoo.data.remember import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.paths import user_path
 from ganzoo_datasets.files import MOST_BYTES, SUFFIXES, refuse_huge
 
-RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 MOST_SHARDS = 100_000
 TIMEOUT = 60  # seconds without a byte
 
@@ -39,10 +42,14 @@ class Shards(DataSource):
         """Paths or addresses, in order. Raises GanzooError where one cannot be one of either."""
         shards = list(_expand(self.location or ""))
         for shard in shards:
-            scheme = urlsplit(shard).scheme if "://" in shard or shard.startswith("pipe:") else ""
+            try:
+                scheme = urlsplit(shard).scheme if "://" in shard or shard.startswith("pipe:") else ""
+                there = bool(scheme) or user_path(shard).is_file()
+            except (OSError, ValueError) as error:
+                raise GanzooError(f"{shard} is no place for a shard ({_short(error)}); check data.name") from error
             if scheme not in ("", "http", "https"):
                 raise GanzooError(f"{shard}: shards are read from files, http:// or https:// alone; fetch them first")
-            if not scheme and not Path(shard).expanduser().is_file():
+            if not there:
                 raise GanzooError(f"{shard} is not a file; check data.name")
         return shards
 
@@ -50,12 +57,12 @@ class Shards(DataSource):
         if any("://" in shard for shard in self.shards):
             notes = "\n".join(f"{shard} {_version(shard)}" for shard in self.shards)
             return hashlib.sha256(notes.encode()).hexdigest()
-        return remembered(self.root, (Path(shard).expanduser() for shard in self.shards), self._hash)
+        return remembered(self.root, (user_path(shard) for shard in self.shards), self._hash)
 
     def _hash(self) -> tuple[str, bool]:
         digest = hashlib.sha256()
         for shard in self.shards:
-            with Path(shard).expanduser().open("rb") as stream:
+            with user_path(shard).open("rb") as stream:
                 while part := stream.read(2**20):
                     digest.update(part)
             digest.update(b"\0")
@@ -82,49 +89,62 @@ class Shards(DataSource):
         raise GanzooError(f"{self.location}: no picture can be used ({reason}); check data.name")
 
     def _members(self) -> Iterator[tuple[str, int, bytes]]:
-        """Name, size and content of every picture file, no content of one that is too large to be a picture.
+        """Name, size and content of every picture file."""
+        for number, member, content in members(self.shards, "r|*"):
+            yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", member.size, content
 
-        Raises GanzooError where a shard ends before its time.
-        """
-        for shard in self.shards:
-            try:
-                with _open(shard) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-                    for member in archive:
-                        if member.isreg() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                            file = archive.extractfile(member) if member.size <= MOST_BYTES else None
-                            content = file.read() if file else b""
-                            yield f"{PurePosixPath(shard).name}/{member.name}", member.size, content
-            except (OSError, EOFError, tarfile.TarError) as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
-                raise GanzooError(f"{shard} is not a whole tar file ({reason}); fetch or make it again") from error
+
+def members(shards: Sequence[str], mode: str) -> Iterator[tuple[int, tarfile.TarInfo, bytes]]:
+    """Every picture file: its shard's number, its header, its content; that of one too large to be a picture is empty.
+
+    Raises GanzooError where a shard ends before its time, or is not what ``mode`` reads.
+    """
+    for number, shard in enumerate(shards):
+        try:
+            with _open(shard) as stream, tarfile.open(fileobj=stream, mode=mode) as archive:  # type: ignore[call-overload]
+                for member in archive:
+                    if member.isreg() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
+                        file = archive.extractfile(member) if member.size <= MOST_BYTES else None
+                        yield number, member, file.read() if file else b""
+        except Exception as error:  # tarfile, zlib and http raise many things on what is damaged
+            plain = "" if mode == "r|*" else "plain "
+            raise GanzooError(
+                f"{shard} is not a whole {plain}tar file ({_short(error)}); fetch or make it again"
+            ) from error
 
 
 def _expand(pattern: str) -> Iterator[str]:
-    found = RANGE.search(pattern)
-    if not found:
-        yield pattern
-        return
-    first, last = found[1], found[2]
-    if not 0 <= int(last) - int(first) < MOST_SHARDS:
-        raise GanzooError(f"{pattern}: {found[0]} is no range of shards; write {{000..012}}")
-    for number in range(int(first), int(last) + 1):
-        yield from _expand(f"{pattern[: found.start()]}{number:0{len(first)}d}{pattern[found.end() :]}")
+    """Every shard's name, the last range counting fastest. Raises GanzooError where there are too many."""
+    ranges = [(found.span(), found[1], int(found[1]), int(found[2])) for found in RANGE.finditer(pattern)]
+    count = math.prod(last - first + 1 if last >= first else 0 for _, _, first, last in ranges)
+    if not 0 < count <= MOST_SHARDS:
+        raise GanzooError(f"{pattern} is no range of shards, or of more than {MOST_SHARDS:,}; write {{000..012}}")
+    for numbers in itertools.product(*(range(first, last + 1) for _, _, first, last in ranges)):
+        name, end = "", 0
+        for (span, digits, _, _), number in zip(ranges, numbers, strict=True):
+            name, end = f"{name}{pattern[end : span[0]]}{number:0{len(digits)}d}", span[1]
+        yield name + pattern[end:]
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _open(shard: str) -> IO[bytes]:
     if "://" not in shard:
-        return Path(shard).expanduser().open("rb")
-    stream: IO[bytes] = urllib.request.urlopen(shard, timeout=TIMEOUT)
+        return user_path(shard).open("rb")
+    stream: IO[bytes] = urllib.request.urlopen(shard, timeout=TIMEOUT)  # noqa: S310, http(s) by `shards`
     return stream
 
 
 def _version(shard: str) -> str:
     """What the server says that changes with the content. Raises GanzooError where it says nothing."""
     if "://" not in shard:
-        stat = Path(shard).expanduser().stat()
+        stat = user_path(shard).stat()
         return f"{stat.st_size} {stat.st_mtime_ns}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(shard, method="HEAD"), timeout=TIMEOUT) as answer:
+        asked = urllib.request.Request(shard, method="HEAD")  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310
             noted = [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
     except OSError as error:
         raise GanzooError(f"{shard} cannot be opened ({error}); check data.name") from error

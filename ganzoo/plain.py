@@ -1,0 +1,151 @@
+"""JSON and YAML from outside to plain values: mappings by text, lists, texts, numbers, true, false, null.
+
+Nothing else comes of it: YAML's tags are off, and its aliases, by which a short text stands for an endless value; a key
+that stands twice, numbers no machine has and half characters are refused. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
+from yaml.nodes import MappingNode, Node
+
+MOST_BYTES = 2**18  # of YAML, for which PyYAML takes seconds; a resolved configuration has 2 KiB
+MOST_DEPTH = 32
+LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers: what 64 bits hold
+MOST_DIGITS = 20
+TAG = "tag:yaml.org,2002:"
+TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Raises ValueError, whose text is the reason in one line."""
+    value = parse_long_json(text, _whole)
+    _check(value)
+    return value
+
+
+def parse_long_json(text: str | bytes, whole: Callable[[str], int] = int) -> Any:
+    """The same for long lists that are looked through anyway: depth, numbers and texts are not checked."""
+    try:
+        return json.loads(text, object_pairs_hook=_mapping, parse_int=whole)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> Any:
+    """Raises ValueError, whose text is the reason in one line."""
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"it is longer than {MOST_BYTES:,} characters")
+    try:
+        value = yaml.load(text, Loader=loader or PlainLoader)  # noqa: S506, it is a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(_reason(error)) from error
+    _check(value)
+    return value
+
+
+def read_text(file: Path) -> str:
+    """A text of a size that can be YAML. Raises OSError, and ValueError where it is longer or no text."""
+    with file.open("rb") as stream:
+        content = stream.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it is longer than {MOST_BYTES:,} bytes")
+    return content.decode()
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML as far as JSON goes."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in TAGS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    depth = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise ComposerError(None, None, "anchors and aliases are off; write the value out", mark)
+        if self.depth > MOST_DEPTH:
+            raise ComposerError(None, None, "it is nested too deeply", self.peek_event().start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        if node.tag not in TAGS:
+            raise ConstructorError(None, None, f"the tag {node.tag} is off", node.start_mark)
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:  # `!!int ""` and the like
+            raise ConstructorError(None, None, f"this is no {node.tag.removeprefix(TAG)}", node.start_mark) from error
+        if isinstance(value, int) and not LEAST <= value <= MOST:
+            raise ConstructorError(None, None, "this number is too large", node.start_mark)
+        return value
+
+    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            raise ConstructorError(None, None, "a key stands twice here", node.start_mark)
+        return mapping
+
+
+def _check(value: Any) -> None:
+    """Level by level: as deep as it may be, with keys that are texts, and no half characters."""
+    level: list[Any] = [value]
+    for _ in range(MOST_DEPTH + 1):
+        keys = [key for node in level if isinstance(node, dict) for key in node]
+        for text in (*keys, *(node for node in level if isinstance(node, str))):
+            _refuse_half(text)
+        level = [inner for node in level if isinstance(node, (dict, list)) for inner in _inside(node)]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
+
+
+def _inside(node: dict[Any, Any] | list[Any]) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node
+
+
+def _refuse_half(text: Any) -> None:
+    """Of a pair of surrogates one alone, which no file and no terminal takes."""
+    if not isinstance(text, str):
+        raise ValueError(f"the key {str(text)[:40]} is no text; put it in quotes")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it holds half a character")
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        raise ValueError("a key stands twice in it")
+    return mapping
+
+
+def _whole(digits: str) -> int:
+    value = int(digits[:MOST_DIGITS])
+    if len(digits) > MOST_DIGITS or not LEAST <= value <= MOST:
+        raise ValueError("it holds a number that is too large")
+    return value
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return (
+        " ".join(str(getattr(error, "problem", None) or getattr(error, "reason", "it cannot be read")).split()) + where
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one, and finite."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,54 @@
+"""Plain values to dataclasses, their types checked by OmegaConf. No torch here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import is_dataclass
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from omegaconf import OmegaConf
+
+T = TypeVar("T")
+PLAIN = (str, int, float, bool)
+
+
+def read_as(schema: type[T], content: Any) -> T:
+    """An instance with these fields; texts are taken as they are, ``${`` and all.
+
+    Raises ValueError, whose text is the reason in one line, where they do not fit.
+    """
+    try:
+        made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), literal(content)))
+    except Exception as error:  # OmegaConf has errors of its own, and lets those of Python through
+        raise ValueError(first_line(error)) from error
+    if not isinstance(made, schema):
+        raise ValueError(f"it is no mapping of {schema.__name__}'s fields")
+    check_items(made)
+    return made
+
+
+def check_items(made: Any, path: str = "") -> None:
+    """Raises ValueError where a list or mapping of plain values holds a container, which OmegaConf lets through."""
+    for name, hint in get_type_hints(type(made)).items():
+        value = getattr(made, name)
+        items = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
+        kind = next(reversed(get_args(hint)), None)
+        for item in items:
+            if is_dataclass(item):
+                check_items(item, f"{path}{name}.")
+            elif kind in PLAIN and isinstance(item, (list, dict)):
+                raise ValueError(f"{path}{name} holds {item!r}, which is no {kind.__name__}")
+
+
+def literal(value: Any) -> Any:
+    """A value as OmegaConf must be given it to take every ``${`` in it as text."""
+    if isinstance(value, dict):
+        return {key: literal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [literal(inner) for inner in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+def first_line(error: BaseException) -> str:
+    """Of an OmegaConf error; those that follow say where in its own terms."""
+    return " ".join(str(error).split("\n    ")[0].split()) or type(error).__name__

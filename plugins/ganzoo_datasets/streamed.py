@@ -1,0 +1,73 @@
+"""WebDataset shards whose pictures are read as they are shown, for sets that fit on no disk."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import PurePosixPath
+
+from ganzoo.data.decode import Unreadable, decode
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import BadPicture, Picture, StreamedSource
+from ganzoo.paths import user_path
+from ganzoo_datasets.files import refuse_huge
+from ganzoo_datasets.shards import TIMEOUT, Shards, members
+
+PAUSES = (1.0, 5.0, 25.0)  # seconds before asking again where a server did not answer
+
+
+class StreamedShards(Shards, StreamedSource):
+    """As :class:`Shards`, of tar files that are not compressed, and of servers that send parts of a file."""
+
+    def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
+        self.read(0, 0, 1)  # refuses before all is looked through
+        for number, member, content in members(self.shards, "r|"):
+            place = (number, member.offset_data, member.offset_data + member.size)
+            name = f"{PurePosixPath(self.shards[number]).name}/{member.name}"
+            try:
+                refuse_huge(member.size)
+                if member.issparse():
+                    raise Unreadable("it lies in the shard with holes; make the shard again")
+                yield place, Picture(name, decode(content))
+            except Unreadable as error:
+                yield place, BadPicture(name, str(error))
+
+    def __iter__(self) -> Iterator[Picture | BadPicture]:
+        return StreamedSource.__iter__(self)
+
+    def file_name(self, file: int) -> str:
+        return self.shards[file]
+
+    def read(self, file: int, start: int, stop: int) -> bytes:
+        shard, reason = self.shards[file], ""
+        for pause in (0.0, *PAUSES):
+            time.sleep(pause)
+            try:
+                content = _part(shard, start, stop)
+            except OSError as error:  # of a disk or of a server, which may be there again soon
+                reason = " ".join(str(error).split())
+            else:
+                if len(content) == stop - start:
+                    return content
+                reason = f"it ends before byte {stop}"
+            if "://" not in shard:
+                break
+        raise GanzooError(f"{shard} cannot be read ({reason}); see that it is there and go on with `ganzoo resume`")
+
+
+def _part(shard: str, start: int, stop: int) -> bytes:
+    if "://" not in shard:
+        with user_path(shard).open("rb") as stream:
+            stream.seek(start)
+            return stream.read(stop - start)
+    asked = urllib.request.Request(shard, headers={"Range": f"bytes={start}-{stop - 1}"})  # noqa: S310, as `shards` says
+    with urllib.request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310
+        if answer.status != HTTPStatus.PARTIAL_CONTENT:
+            raise GanzooError(f"{shard}: its server sends no parts of a file (Range); fetch it and name the file")
+        content: bytes = answer.read(stop - start)
+        return content
+
+
+__all__ = ["StreamedShards"]

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ganzoo.printable import printable
+
 
 class GanzooError(Exception):
     """Bad input or a state the user can mend. The command line prints it as one line and exits with 2."""
+
+    def __str__(self) -> str:
+        """One line, whatever stands in the names it tells."""
+        return printable(super().__str__())
 
 
 class RankLost(GanzooError):

@@ -8,4 +8,4 @@ def printable(text: str) -> str:
 
     A file's name may hold any of them; a line on a terminal may not.
     """
-    return text if text.isprintable() else repr(text)[1:-1]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import bad_checkpoints
+import bad_folders
 import bad_pictures
 import bad_sets
 from cases import Case, judge, table
@@ -21,6 +23,8 @@ RESULTS = Path(__file__).parent / "results"
 TABLES: dict[str, tuple[str, Callable[[], list[Case]]]] = {
     "pictures": ("Pictures", bad_pictures.cases),
     "sets": ("Zips and shards", bad_sets.cases),
+    "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
+    "folders": ("What names a plugin, and what leads elsewhere", bad_folders.cases),
 }
 
 

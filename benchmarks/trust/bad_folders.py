@@ -18,6 +18,7 @@ from typing import Any
 
 from bad_checkpoints import Change, Code, change_config, feed, reseal, resume, sample
 from cases import EXECUTED, Case, zoo
+from PIL import Image
 from rich.console import Console
 
 from ganzoo import run
@@ -194,6 +195,14 @@ def _look(folder: Path) -> None:
         raise AssertionError("it took no look, or took a picture away")
 
 
+def _bomb(folder: Path, checkpoint: Path) -> None:
+    """The grid of samples is a bomb, the real pictures a pipe."""
+    (grid,) = (folder / "samples").glob("kimg000000.032.png")
+    Image.new("1", (20000, 10000)).save(grid)
+    (folder / "verdicts/real.png").unlink(missing_ok=True)
+    os.mkfifo(folder / "verdicts/real.png")
+
+
 def cases() -> list[Case]:
     """All of them."""
 
@@ -233,6 +242,12 @@ def cases() -> list[Case]:
             "record: weights that are a pickle, bench verify",
             _pickled,
             "weights.safetensors does not fit dcgan+minimax",
+        ),
+        case(
+            "run: samples that are a bomb, real pictures that are a pipe, report",
+            _bomb,
+            "",
+            lambda run: write_report(RunFolder(run)),
         ),
         Case("record: without the protocol", partial(_verified, {"protocol": {}}), "its protocol lacks fingerprint"),
         Case("current folder: modules and a distribution in it, ganzoo", partial(_in_hostile_folder, _command)),

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bad_checkpoints
 import bad_folders
+import bad_names
 import bad_pictures
+import bad_requests
 import bad_sets
 from cases import Case, judge, table
 
 RESULTS = Path(__file__).parent / "results"
-TABLES: dict[str, tuple[str, Callable[[], list[Case]]]] = {
+TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
     "pictures": ("Pictures", bad_pictures.cases),
     "sets": ("Zips and shards", bad_sets.cases),
     "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
     "folders": ("What names a plugin, and what leads elsewhere", bad_folders.cases),
+    "names": ("Names on pages, cards and terminals", bad_names.cases),
+    "requests": ("Requests to the server of ganzoo play", bad_requests.cases),
 }
 
 

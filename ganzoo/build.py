@@ -35,11 +35,11 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
     check_picture(config, picture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(values.seed)
-        generator = load_target(recipe.generator.generator)(picture, values.generator)
+        generator = build_generator(config, picture)
         try:
             discriminator = load_target(recipe.discriminator.discriminator)(picture, values.discriminator, recipe.needs)
-        except ValueError as error:
-            raise GanzooError(f"{recipe}: {error}") from error
+        except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
+            raise GanzooError(f"{recipe}: {' '.join(str(error).split())[:300]}") from error
     _check_shapes(config, generator, discriminator, picture)
     if recipe.needs.per_sample:
         _check_per_sample(config, discriminator, picture)
@@ -52,6 +52,19 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
     if recipe.augmentation:
         augmentation = load_target(recipe.augmentation.target)(picture, values.augmentation)
     return Model(generator, discriminator, load_target(recipe.loss.target)(values.loss), tuple(penalties), augmentation)
+
+
+def build_generator(config: Config, picture: PictureSpec) -> Generator:
+    """The generator alone, from the global random state. Raises GanzooError where the settings ask for too much."""
+    entry = config.recipe.generator
+    try:
+        generator: Generator = load_target(entry.generator)(picture, config.values.generator)
+    except (RuntimeError, MemoryError, OverflowError) as error:  # torch's words for memory that is not to be had
+        raise GanzooError(
+            f"{entry.name}: there can be no such generator of {picture.size}x{picture.size} pictures "
+            f"({' '.join(str(error).split())[:200]}); see generator.* and data.size"
+        ) from error
+    return generator
 
 
 def check_picture(config: Config, picture: PictureSpec) -> None:

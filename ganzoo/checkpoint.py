@@ -7,12 +7,16 @@ temporary name, flushed to disk, then renamed.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import operator
 import os
+import pickle
 import re
 import shutil
+import stat
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +40,7 @@ PREFIX = "kimg"
 FILES = "files"
 ASIDE = "damaged-"
 BESIDE = re.compile(r"\w[\w.-]*", re.ASCII)  # what a file in a checkpoint can be called
+DETAIL = 300  # characters of another's message: a file may have thousands of names that do not fit
 
 
 @dataclass(frozen=True)
@@ -87,18 +92,25 @@ class Checkpoint:
         """Fill a network from ``name``.safetensors. Raises GanzooError where file and network do not fit."""
         file = self.path / f"{name}.safetensors"
         try:
-            network.load_state_dict(load_file(file))
+            network.load_state_dict(load_file(_regular(file)))
         except (OSError, SafetensorError) as error:
-            raise GanzooError(f"cannot read {file}: {error}; use an older checkpoint") from error
+            raise GanzooError(
+                f"cannot read {file}: {getattr(error, 'strerror', None) or error}; use an older checkpoint"
+            ) from error
         except RuntimeError as error:
             raise GanzooError(f"{file} does not fit this configuration: {_second_line(error)}") from error
 
     def load_state(self) -> dict[str, Any]:
         """Optimizers, counters, random state. Raises GanzooError where the file is damaged."""
+        file = self.path / "state.pt"
         try:
-            return torch.load(self.path / "state.pt", weights_only=True, map_location="cpu")
+            _refuse_packed(_regular(file))
+            return torch.load(file, weights_only=True, map_location="cpu")
+        except pickle.UnpicklingError as error:  # whose own text says how to run what is in it
+            reason = "it holds more than numbers, which would be run"
+            raise GanzooError(f"cannot read {file}: {reason}; use a checkpoint from elsewhere") from error
         except Exception as error:
-            raise GanzooError(f"cannot read {self.path / 'state.pt'}: {_second_line(error)}") from error
+            raise GanzooError(f"cannot read {file}: {_second_line(error)}; use an older checkpoint") from error
 
 
 def write_checkpoint(
@@ -143,7 +155,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """What ``meta.json`` says of one; the other files are not looked at. Raises Damaged where it is not whole."""
     file = path / "meta.json"
     try:
-        meta = parse_json(file.read_bytes())
+        meta = parse_json(_regular(file).read_bytes())
         if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
             raise ValueError("it says nothing of pictures shown")
         meta = unsealed(meta)
@@ -213,6 +225,20 @@ def _saved(state: Mapping[str, Any]) -> bytes:
     return stream.getvalue()
 
 
+def _regular(file: Path) -> Path:
+    """The same. Raises OSError where it is a pipe or a device, whose reading may not end."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    return file
+
+
+def _refuse_packed(file: Path) -> None:
+    """A zip as torch writes it, stored as it is. Raises ValueError for others: what is packed may fill the memory."""
+    with zipfile.ZipFile(file) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is packed, as torch.save never does")
+
+
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Contiguous CPU tensors that share no memory, as safetensors wants them."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
@@ -221,4 +247,4 @@ def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _second_line(error: BaseException) -> str:
     """PyTorch's messages carry the detail in their second line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[min(1, len(lines) - 1)] if lines else type(error).__name__
+    return lines[min(1, len(lines) - 1)][:DETAIL] if lines else type(error).__name__

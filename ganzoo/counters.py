@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 
 @dataclass
@@ -14,3 +15,13 @@ class Counters:
     steps_g: int = 0
     seconds: float = 0.0
     rollbacks: int = 0
+
+
+def read_counters(noted: Mapping[str, object]) -> Counters:
+    """As they were noted down. Raises ValueError or TypeError where a checkpoint holds anything else."""
+    counters = Counters(**noted)  # type: ignore[arg-type]
+    for item in fields(counters):
+        value, kinds = getattr(counters, item.name), (int, float) if item.name == "seconds" else (int,)
+        if not isinstance(value, kinds) or not 0 <= value < 2**63:
+            raise ValueError(f"{item.name} is {value!r}")
+    return counters

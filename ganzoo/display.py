@@ -20,6 +20,7 @@ from rich.text import Text
 from ganzoo import ranks
 from ganzoo.characters import pictures, sparkline
 from ganzoo.grids import cut
+from ganzoo.printable import printable
 
 Record = Mapping[str, Any]
 CURVE = 24  # characters of a sparkline
@@ -39,7 +40,7 @@ class Display:
 
     def warn(self, message: str) -> None:
         """One line about something that did not stop the run."""
-        self.console.print(f"[yellow]warning:[/] {_escape(message)}", soft_wrap=True, highlight=False)
+        self.console.print(f"[yellow]warning:[/] {_escape(printable(message))}", soft_wrap=True, highlight=False)
 
     @contextmanager
     def running(self, headline: str, budget: int) -> Iterator[None]:

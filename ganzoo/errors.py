@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ganzoo.printable import printable
+
 LONGEST = 1200  # characters of a message
 
 
@@ -15,16 +17,12 @@ class GanzooError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(_clipped(_escaped(_clipped(message))))
+        super().__init__(_clipped(printable(_clipped(message))))
 
 
 def _clipped(text: str) -> str:
     half = LONGEST // 2
     return text if len(text) <= 2 * half + 7 else f"{text[:half]} [...] {text[-half:]}"
-
-
-def _escaped(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class RankLost(GanzooError):

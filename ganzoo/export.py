@@ -63,6 +63,7 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
     partial = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # a run's folder may come from anyone, with a link of that name
         with torch.no_grad():
             (_write_onnx if form == "onnx" else _write_torch)(_trace(model), partial)
             difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))

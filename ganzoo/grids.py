@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +17,25 @@ GAP = 2  # pixels between them
 def read_grid(file: Path) -> np.ndarray | None:
     """The pictures of a grid in a PNG, as :func:`cut`; None where it is not there or no such grid."""
     try:
-        with Image.open(file, formats=["PNG"]) as image:
+        with opened_png(file) as image:
             return cut(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         return None
+
+
+@contextmanager
+def opened_png(file: Path) -> Iterator[Image.Image]:
+    """A picture that may be anyone's, to be decoded within. Raises OSError, ValueError or SyntaxError where it is none,
+    or one that would fill the memory."""
+    if not file.is_file():  # a pipe never ends
+        raise FileNotFoundError(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(file, formats=["PNG"]) as image:
+                yield image
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ValueError("it is too large to be decoded safely") from error
 
 
 def cut(grid: Image.Image) -> np.ndarray | None:

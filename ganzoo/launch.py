@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from ganzoo.errors import GanzooError
+from ganzoo.interpreter import interpreter
 from ganzoo.stopping import INTERRUPTED, PREEMPTED
 
 
@@ -50,7 +50,8 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
         max_restarts=restarts,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "ganzoo", *arguments)
+        python, *options = interpreter()
+        elastic_launch(config, python)(*options, "-m", "ganzoo", *arguments)
     except ChildFailedError as error:
         return explain(error.failures)
     except SignalException as error:

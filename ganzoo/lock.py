@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError
 from ganzoo.textfiles import one_line
-from ganzoo.writing import writing
+from ganzoo.writing import open_itself, writing
 
 NAME = "lock"
 
@@ -29,7 +29,7 @@ def alone_in(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
         yield
         return
     with writing(folder / NAME):
-        stream = (folder / NAME).open("a+", encoding="utf-8")
+        stream = open_itself(folder / NAME, "a+")
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -22,9 +22,10 @@ from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps, can_capture
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
 from ganzoo.config import Config
-from ganzoo.counters import Counters
+from ganzoo.counters import Counters, read_counters
 from ganzoo.data.feed import Feed
 from ganzoo.device import wants_bf16
+from ganzoo.errors import GanzooError
 from ganzoo.faults import Fault, Watch, roll_back, vary
 from ganzoo.folder import CONFIG, RunFolder
 from ganzoo.interfaces import Generator
@@ -162,10 +163,20 @@ class Loop:
         for name, module in self._modules().items():
             checkpoint.load_weights(name, module)
         state = checkpoint.load_state()
-        load_state(self.optimizer_g, state["optimizer_g"])
-        load_state(self.optimizer_d, state["optimizer_d"])
-        self.rng.set_state(state["rng"])
-        self.counters = Counters(**{**state["counters"], **counters})
+        try:
+            load_state(self.optimizer_g, state["optimizer_g"])
+            load_state(self.optimizer_d, state["optimizer_d"])
+            self.rng.set_state(state["rng"])
+            self.counters = read_counters({**state["counters"], **counters})
+        except (
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            AttributeError,
+        ) as error:  # torch's own
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
         vary(self)
         for rate in self.rates:
             rate.hold()

@@ -131,7 +131,9 @@ def _problem(parts: list[Need], registry: Registry, copies: Mapping[str, Path]) 
         fate = f"which is not installed: pip install {requirement}"
     else:
         copy = copies.get(PurePath(distribution).name)
-        fate = f"which was not loaded: {f'add --plugin {copy}' if copy else 'name that file with --plugin'}"
+        fate = (
+            f"which was not loaded: {f'read it, then add --plugin {copy}' if copy else 'name that file with --plugin'}"
+        )
     named = ", ".join(f"the {need.kind} {need.name!r}" for need in parts)
     return f"{named} of {distribution} {version}".rstrip() + f", {fate}"
 

@@ -13,6 +13,7 @@ from timm.scheduler.scheduler import Scheduler
 from ganzoo.config import LoopConfig, OptimizerConfig
 from ganzoo.errors import GanzooError
 
+MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # as large as their parameter, or one number
 FUSED = ("adam", "adamw")  # and those that a captured step can hold
 
 
@@ -56,11 +57,16 @@ def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Take it over, but for what depends on the device."""
+    """Take it over, but for what depends on the device. Raises ValueError where its moments are of other shapes."""
     kept = [{key: group[key] for key in ("capturable",) if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
     for group, own in zip(optimizer.param_groups, kept, strict=True):
         group.update(own)
+    for parameter, moments in optimizer.state.items():
+        for name in MOMENTS & set(moments):
+            if moments[name].ndim and moments[name].shape != parameter.shape:
+                found, expected = (tuple(tensor.shape) for tensor in (moments[name], parameter))
+                raise ValueError(f"{name} is {found}, its parameter {expected}")
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

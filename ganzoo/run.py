@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ganzoo import ranks
-from ganzoo.build import build_model, check_picture
+from ganzoo.build import build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
@@ -31,7 +31,7 @@ from ganzoo.metrics.score import score
 from ganzoo.needs import check_needs, needs_of
 from ganzoo.plugin_files import check_plugins, copies, keep_plugins
 from ganzoo.provenance import provenance
-from ganzoo.registry import Registry, load_target
+from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.stopping import INTERRUPTED, Stop, Stopped, heeding_signals
 
@@ -107,7 +107,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
         else:
             folder.rewind(None)
             if INIT_FROM in known:
-                loop.load_weights(read_checkpoint(Path(known[INIT_FROM])))
+                loop.load_weights(read_checkpoint(Path(str(known[INIT_FROM]))))
         folder.note_provenance(origin)
         return _train(registry, config, display, folder, loop, stop)
 
@@ -166,7 +166,7 @@ def load_generator(
     found = folder.checkpoint(checkpoint, warn)
     spec = found.picture or _spec(registry, config)
     check_picture(config, spec)
-    generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
+    generator = build_generator(config, spec)
     found.load_weights("ema", generator)
     return generator.to(device).to(memory_format=torch.channels_last).eval()
 

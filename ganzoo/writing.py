@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ganzoo.errors import WriteFailed
 
@@ -20,12 +20,23 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteFailed(path, error.strerror or str(error)) from error
 
 
+def open_itself(file: Path, mode: str) -> IO[Any]:
+    """Open a file to be written, text or bytes. Raises OSError for a link, which would lead the writing elsewhere: a
+    run's folder may come from anyone."""
+    encoding = None if "b" in mode else "utf-8"
+    return open(file, mode, encoding=encoding, opener=_not_through_links)
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
 def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path | None = None) -> None:
     """Write under the name ``partial``, flush, rename: the file is old or new, never half. Raises WriteFailed."""
     partial = partial or file.with_name(f".{file.name}.part")
     try:
         with writing(file):
-            with partial.open("wb") as stream:
+            with open_itself(partial, "wb") as stream:
                 write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -45,7 +56,7 @@ def write_shared(file: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 def append_text(file: Path, text: str) -> None:
     """Add to the end of a file, or leave it as long as it was. Raises WriteFailed."""
-    with writing(file), file.open("ab") as stream:
+    with writing(file), open_itself(file, "ab") as stream:
         end = stream.tell()
         try:
             stream.write(text.encode())

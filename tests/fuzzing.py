@@ -49,7 +49,7 @@ texts = st.one_of(st.sampled_from(EVIL), st.text(max_size=20), st.text(alphabet=
 numbers = st.one_of(
     st.integers(-3, 3),
     st.sampled_from([2**31, 2**53, 2**63 - 1, -(2**63), 2**64, 10**400, -1e308, 1e-320]),
-    st.floats(),
+    st.floats(allow_subnormal=False),  # a run before in this process may flush them
 )
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, texts),

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("faults.py", "soak.py", "devices.py", "fuzz.py")
+SCRIPTS = ("faults.py", "soak.py", "devices.py", "inputs.py", "fuzz.py")
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 
 from ganzoo.bench.job import Job
+from ganzoo.interpreter import interpreter
 
 STOPPED = 130
 
@@ -26,7 +26,7 @@ class JobProcess:
         self.log = job.folder / "log.txt"
         with self.log.open("wb") as stream:
             self._process = subprocess.Popen(  # noqa: S603, no word of it from outside
-                [sys.executable, "-m", "ganzoo.bench.work", str(file)],
+                [*interpreter(), "-m", "ganzoo.bench.work", str(file)],
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ganzoo.bench.record import Record
 from ganzoo.errors import GanzooError
+from ganzoo.grids import opened_png
 
 LONGEST = 400  # pixels of a side; more is scaled down
 
@@ -40,9 +41,9 @@ def data_uri(file: Path) -> str:
 
 def _open(file: Path) -> Image.Image:
     try:
-        with Image.open(file, formats=["PNG"]) as picture:
+        with opened_png(file) as picture:
             return picture.convert("RGB")
     except FileNotFoundError as error:
         raise GanzooError(f"the sample grid {file} is not there") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise GanzooError(f"the sample grid {file} is not a PNG: {' '.join(str(error).split())}") from error

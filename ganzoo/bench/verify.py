@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
+from ganzoo.build import build_generator, check_picture
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
 from ganzoo.device import pick_device
@@ -21,12 +22,13 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
-from ganzoo.registry import Registry, load_target
+from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
 # some pixels by one step of 255 and an FID by some thousandths; bf16 or TF32 in the generator would show as more.
 SAME_DEVICE, OTHER_DEVICE = 1e-4, 1e-2
+PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # what scoring again takes
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,17 @@ def verify(
     the data or the network to score with are not the recorded ones.
     """
     record = read_record(file)
+    if unknown := [name for name in PROTOCOL if record.status == "done" and name not in record.protocol]:
+        raise GanzooError(f"{file} does not say how it was scored: its protocol lacks {', '.join(unknown)}")
     if record.status != "done" or record.weights is None:
         return Verdict(None, f"{file}: digest right; a failed row, with nothing to score: {record.reason}")
     weights = weights_of(record, file)
     if weights is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
-    found, tolerance = _score_again(record, weights, registry, device, root, inception, progress)
+    try:
+        found, tolerance = _score_again(record, weights, registry, device, root, inception, progress)
+    except GanzooError as error:
+        raise GanzooError(f"{file}: {error}") from error
     off = {
         name: (value, found.get(name, float("nan")))
         for name, value in record.scores.items()
@@ -96,7 +103,8 @@ def load_recorded(record: Record, config: Config, weights: Path, registry: Regis
     """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
     data = config.values.data
     spec = peek_spec(registry, data.name, split=data.split, size=data.size, root=root)
-    generator: Generator = load_target(config.recipe.generator.generator)(spec, config.values.generator)
+    check_picture(config, spec)
+    generator = build_generator(config, spec)
     try:
         generator.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:

@@ -15,6 +15,7 @@ import typer
 from ganzoo import __version__
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
 from ganzoo.errors import GanzooError, RankLost
+from ganzoo.printable import printable
 from ganzoo.sources import also_named
 from ganzoo.stopping import Stopped
 
@@ -112,5 +113,5 @@ def _report(error: Any) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    typer.echo(f"ganzoo: {message}", err=True)
+    typer.echo(f"ganzoo: {printable(message)}", err=True)
     return code

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo.errors import GanzooError
+from ganzoo.printable import printable
 
 if TYPE_CHECKING:
     from ganzoo.folder import RunFolder
@@ -192,7 +193,7 @@ def default_place(run: str, folder: Path) -> Path:
 
 def warn(message: str) -> None:
     """A line on stderr about something that stops nothing."""
-    typer.secho(f"warning: {message}", fg="yellow", err=True)
+    typer.secho(f"warning: {printable(message)}", fg="yellow", err=True)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from ganzoo.sampling import grid, sample, save_picture
 from ganzoo.textfiles import read_jsonl, write_text
 
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
+SHEETS = ("between.png", "truncation.png", "nearest.png")
 CHOSEN = 16  # real pictures for each that features are compared of, at most
 
 
@@ -65,9 +66,8 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
         sheets["truncation"] = truncated(generator, seed)
     sheets["nearest"], found = _nearest(registry, config, folder, generator, device)
     folder.closer.mkdir(exist_ok=True)
-    for file in folder.closer.iterdir():
-        if file.suffix in (".png", ".json"):
-            file.unlink()
+    for name in (*SHEETS, folder.closer_file.name):  # nothing else: the folder may be a link to another
+        (folder.closer / name).unlink(missing_ok=True)
     for name, pictures in sheets.items():
         save_picture(grid(pictures, GRID), folder.closer / f"{name}.png")
     record = {

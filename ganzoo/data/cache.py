@@ -20,6 +20,7 @@ from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture, StreamedSource
 from ganzoo.plain import parse_json
+from ganzoo.printable import printable
 
 FORMAT = 1
 SHOWN = 3
@@ -118,7 +119,7 @@ def _fill(source: DataSource, name: str, folder: Path, size: int | None, skip_ba
     places: list[tuple[int, int, int]] = []
     with (folder / "pictures.npy").open("wb") as stream:
         for place, item in _items(source):
-            title = _printable(item.name)
+            title = printable(item.name)
             try:
                 pixels = _prepare(item, size)
                 if first is None:
@@ -180,11 +181,6 @@ def _check_like_first(pixels: np.ndarray, first: tuple[str, tuple[int, ...]]) ->
         raise Unreadable(
             f"it is {pixels.shape[2]}x{pixels.shape[1]}, {name} is {shape[2]}x{shape[1]}; set data.size=N to resize all"
         )
-
-
-def _printable(name: str) -> str:
-    """A file's name may hold line breaks and bytes that are no text; a message may not."""
-    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def list_skipped(skipped: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 RESIZE: dict[str, Any] = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
 GREY = {"1", "L"}
 COLOUR = {"RGB", "P", "CMYK", "YCbCr"}
+DEPTH = 24  # the byte of a PNG that says how many bits a sample has
 
 
 class Unreadable(ValueError):
@@ -23,9 +24,13 @@ class Unreadable(ValueError):
 def decode(data: bytes) -> np.ndarray:
     """A PNG, JPEG or WebP file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, turned upright. Raises Unreadable."""
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # broken EXIF, which is passed over
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+                # Pillow would leave half the bits of some out and not know others.
+                if image.format == "PNG" and data[DEPTH] > 8:
+                    raise Unreadable("it has more than 8 bits a channel; convert it to 8")
                 return _to_array(image)
         except Unreadable:
             raise
@@ -45,8 +50,6 @@ def _to_array(image: Image.Image) -> np.ndarray:
         raise Unreadable("it is animated; save one frame")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         raise Unreadable("it has an alpha channel; flatten it onto a background")
-    if image.mode.startswith("I") or image.mode == "F":
-        raise Unreadable("it has more than 8 bits a channel; convert it to 8")
     if image.mode not in GREY | COLOUR:
         raise Unreadable(f"its colour mode {image.mode} is not supported; convert it to RGB")
     upright = ImageOps.exif_transpose(image)

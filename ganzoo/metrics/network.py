@@ -79,11 +79,16 @@ def find_network(setting: str | None, root: Path) -> Network:
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """The network as torch-fidelity's state dict, from either form of file; no pickled code is run.
+    """The network as torch-fidelity's state dict, from either form of file; nothing in it is run.
 
-    A TorchScript file lacks the last layer, which is zero then. Raises GanzooError for anything else.
+    The one known TorchScript file lacks the last layer, which is zero then. Raises GanzooError for anything else.
     """
     names = _skeleton()
+    if _is_torchscript(path) and sha256_of(path) != PACKAGE_SHA256:
+        raise GanzooError(
+            f"{path} is a TorchScript file other than that of ganzoo[offline]; reading it would run what is in it: "
+            "save its weights as a state dict"
+        )
     try:
         state = _from_torchscript(path, names) if _is_torchscript(path) else _from_state_dict(path)
         if set(state) == set(names) and all(state[name].shape == names[name].shape for name in names):

@@ -37,11 +37,18 @@ class Handler(SimpleHTTPRequestHandler):
         if self.headers.get("Host") not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
             self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
             return None
-        root = Path(self.directory).resolve()
-        if not Path(self.translate_path(self.path)).resolve().is_relative_to(root):
+        if not self._is_within():
             self.send_error(HTTPStatus.NOT_FOUND, "File not found")
             return None
         return super().send_head()
+
+    def _is_within(self) -> bool:
+        """Whether the path leads into the folder, links followed."""
+        try:
+            asked = Path(self.translate_path(self.path)).resolve()
+        except (OSError, ValueError):  # a name that no file can have
+            return False
+        return asked.is_relative_to(Path(self.directory).resolve())
 
     def list_directory(self, path: Any) -> None:
         self.send_error(HTTPStatus.NOT_FOUND, "File not found")

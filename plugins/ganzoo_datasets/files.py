@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 import zipfile
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,12 +19,16 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 from ganzoo.paths import user_path
 from ganzoo.plain import parse_long_json
+from ganzoo.printable import printable
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 LABELS = "dataset.json"
 # No picture and no list of labels is larger; what claims to be would fill the memory.
 MOST_BYTES = 2**30
 MOST_CLASSES = 2**20
+PIECE = 2**16
+# Of these alone a piece of the file is not more than a thousand times as large when it is unpacked.
+PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 class _Files(DataSource):
@@ -117,12 +123,12 @@ class _Files(DataSource):
                 height, width, channels = item.pixels.shape
                 classes = max(self.labels.values()) + 1 if self.labels else 0
                 return PictureSpec(channels, height if height == width else 0, classes)
-            reason = reason or f"{item.name}: {item.reason}"
+            reason = reason or f"{printable(item.name)}: {item.reason}"
         raise GanzooError(f"{self.path}: none of its {len(self)} pictures can be used; the first, {reason}")
 
 
 class Folder(_Files):
-    """Every picture file under a folder, by its path from there."""
+    """Every picture file under a folder, by its path from there. Links are followed: a set may lie in a store."""
 
     @cached_property
     def names(self) -> list[str]:
@@ -131,7 +137,7 @@ class Folder(_Files):
         found = sorted(
             file.relative_to(self.path).as_posix()
             for file in self.path.rglob("*")
-            if file.suffix.lower() in SUFFIXES and file.is_file()
+            if file.suffix.lower() in SUFFIXES and not file.is_dir()
         )
         if not found:
             raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files; check data.name")
@@ -140,7 +146,10 @@ class Folder(_Files):
     def read(self, name: str) -> bytes:
         file = self.path / name
         try:
-            refuse_huge(file.stat().st_size)
+            found = file.stat()
+            if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever, reading a device never end
+                raise Unreadable("it is a pipe, a socket or a device, no file; remove it")
+            refuse_huge(found.st_size)
             return file.read_bytes()
         except OSError as error:
             raise Unreadable(f"it cannot be read ({_short(error)})") from error
@@ -165,24 +174,38 @@ class Zip(_Files):
     @cached_property
     def archive(self) -> zipfile.ZipFile:
         try:
+            if not self.path.is_file():
+                raise ValueError("it is no file")
             return zipfile.ZipFile(self.path)
-        except Exception as error:  # zipfile raises many things on what is damaged
+        except Exception as error:  # zipfile raises many things on what is no zip
             raise GanzooError(
                 f"{self.path} is not a whole zip file ({_short(error)}); fetch or make it again"
             ) from error
 
     @cached_property
     def names(self) -> list[str]:
-        names = {name for name in self.archive.namelist() if not name.endswith("/")}
+        names = Counter(name for name in self.archive.namelist() if not name.endswith("/"))
         found = sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES)
+        for name in (*found, LABELS):
+            if names[name] > 1:
+                raise GanzooError(f"{self.path}: {name} is in it twice; make the zip again")
         if not found:
             raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files; check data.name")
         return found
 
     def read(self, name: str) -> bytes:
-        refuse_huge(self.archive.getinfo(name).file_size)
+        member = self.archive.getinfo(name)
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise Unreadable("it is a link; put the picture itself into the zip")
+        if member.flag_bits & 1:
+            raise Unreadable("it is encrypted; make the zip again without a password")
+        if member.compress_type not in PACKED:
+            raise Unreadable("it is packed otherwise than by deflate; make the zip again")
+        refuse_huge(member.file_size)
         try:
-            return self.archive.read(name)
+            # Piece by piece: never more is unpacked than it claims to hold.
+            with self.archive.open(member) as stream:
+                return b"".join(iter(lambda: stream.read(PIECE), b""))
         except Exception as error:  # zipfile raises many things on damaged members
             raise Unreadable(f"it is damaged in the zip ({_short(error)})") from error
 

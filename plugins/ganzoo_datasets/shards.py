@@ -1,7 +1,7 @@
 """WebDataset shards: tar files of pictures, on disk or behind HTTP, read from front to back.
 
 They are streamed once, at the first run, and kept decoded as every other set is. The library of that name is not
-needed: it opens addresses through a shell.
+needed: it opens addresses through a shell, and members by their names as pickles.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import tarfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from http.client import HTTPResponse
+from io import BufferedReader
 from pathlib import PurePosixPath
-from typing import IO
+from typing import Any
 from urllib.parse import urlsplit
 
 from ganzoo.data.decode import Unreadable, decode
@@ -24,11 +26,15 @@ from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 from ganzoo.paths import user_path
-from ganzoo_datasets.files import MOST_BYTES, SUFFIXES, refuse_huge
+from ganzoo.printable import printable
+from ganzoo_datasets.files import SUFFIXES, refuse_huge
 
 RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 MOST_SHARDS = 100_000
 TIMEOUT = 60  # seconds without a byte
+GZIP = b"\x1f\x8b"
+NAMES = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+MOST_NAME = 2**20  # bytes: what says more of a member than fits into its header is read as a whole
 
 
 class Shards(DataSource):
@@ -72,9 +78,10 @@ class Shards(DataSource):
         return sum(1 for _ in self._members())
 
     def __iter__(self) -> Iterator[Picture | BadPicture]:
-        for name, size, content in self._members():
+        for name, content, reason in self._members():
             try:
-                refuse_huge(size)
+                if reason:
+                    raise Unreadable(reason)
                 yield Picture(name, decode(content))
             except Unreadable as error:
                 yield BadPicture(name, str(error))
@@ -85,31 +92,30 @@ class Shards(DataSource):
             if isinstance(item, Picture):
                 height, width, channels = item.pixels.shape
                 return PictureSpec(channels, height if height == width else 0, 0)
-            reason = f"{item.name}: {item.reason}"
+            reason = f"{printable(item.name)}: {item.reason}"
         raise GanzooError(f"{self.location}: no picture can be used ({reason}); check data.name")
 
-    def _members(self) -> Iterator[tuple[str, int, bytes]]:
-        """Name, size and content of every picture file."""
-        for number, member, content in members(self.shards, "r|*"):
-            yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", member.size, content
+    def _members(self) -> Iterator[tuple[str, bytes, str]]:
+        """Name and content of every picture file, or no content and the reason."""
+        for number, member, content, reason in members(self.shards):
+            yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", content, reason
 
 
-def members(shards: Sequence[str], mode: str) -> Iterator[tuple[int, tarfile.TarInfo, bytes]]:
-    """Every picture file: its shard's number, its header, its content; that of one too large to be a picture is empty.
+def members(shards: Sequence[str], *, plain: bool = False) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
+    """Every picture file: its shard's number, its header, its content, or no content and the reason.
 
-    Raises GanzooError where a shard ends before its time, or is not what ``mode`` reads.
+    Raises GanzooError where a shard ends before its time, or is packed and must be ``plain``.
     """
     for number, shard in enumerate(shards):
         try:
-            with _open(shard) as stream, tarfile.open(fileobj=stream, mode=mode) as archive:  # type: ignore[call-overload]
+            with _open(shard) as stream, _open_tar(stream, plain) as archive:
                 for member in archive:
-                    if member.isreg() and PurePosixPath(member.name).suffix.lower() in SUFFIXES:
-                        file = archive.extractfile(member) if member.size <= MOST_BYTES else None
-                        yield number, member, file.read() if file else b""
+                    if PurePosixPath(member.name).suffix.lower() in SUFFIXES and not member.isdir():
+                        yield number, member, *_read(archive, member)
         except Exception as error:  # tarfile, zlib and http raise many things on what is damaged
-            plain = "" if mode == "r|*" else "plain "
+            kind = "plain tar" if plain else "tar"
             raise GanzooError(
-                f"{shard} is not a whole {plain}tar file ({_short(error)}); fetch or make it again"
+                f"{shard} is not a whole {kind} file ({_short(error)}); fetch or make it again"
             ) from error
 
 
@@ -130,11 +136,46 @@ def _short(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _open(shard: str) -> IO[bytes]:
+def _open(shard: str) -> BufferedReader | HTTPResponse:
     if "://" not in shard:
         return user_path(shard).open("rb")
-    stream: IO[bytes] = urllib.request.urlopen(shard, timeout=TIMEOUT)  # noqa: S310, http(s) by `shards`
+    stream: HTTPResponse = urllib.request.urlopen(shard, timeout=TIMEOUT)  # noqa: S310, http(s) by `shards`
     return stream
+
+
+class _Header(tarfile.TarInfo):
+    """One that tarfile neither takes for the end where it is damaged, nor fills the memory with."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        try:
+            found = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if any(buf):
+                raise tarfile.ReadError(str(error)) from error
+            raise  # the end
+        if found.size < 0 or (found.type in NAMES and found.size > MOST_NAME):
+            raise tarfile.ReadError(f"a header of {found.size} bytes")
+        return found
+
+
+def _open_tar(stream: Any, plain: bool) -> tarfile.TarFile:
+    """Plain or packed with gzip: of other packings a few bytes may be gigabytes."""
+    packed = not plain and stream.peek(len(GZIP))[: len(GZIP)] == GZIP
+    return tarfile.open(fileobj=stream, mode="r|gz" if packed else "r|", tarinfo=_Header)
+
+
+def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[bytes, str]:
+    """A member's content, or no content and the reason."""
+    if not member.isreg() or member.issparse():
+        return b"", "it is a link, a device or a sparse file; put the picture itself into the shard"
+    try:
+        refuse_huge(member.size)
+    except Unreadable as error:
+        return b"", str(error)
+    file = archive.extractfile(member)
+    assert file is not None
+    return file.read(), ""
 
 
 def _version(shard: str) -> str:

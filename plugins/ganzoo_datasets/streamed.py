@@ -12,7 +12,6 @@ from ganzoo.data.decode import Unreadable, decode
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, Picture, StreamedSource
 from ganzoo.paths import user_path
-from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.shards import TIMEOUT, Shards, members
 
 PAUSES = (1.0, 5.0, 25.0)  # seconds before asking again where a server did not answer
@@ -23,13 +22,12 @@ class StreamedShards(Shards, StreamedSource):
 
     def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
         self.read(0, 0, 1)  # refuses before all is looked through
-        for number, member, content in members(self.shards, "r|"):
+        for number, member, content, reason in members(self.shards, plain=True):
             place = (number, member.offset_data, member.offset_data + member.size)
             name = f"{PurePosixPath(self.shards[number]).name}/{member.name}"
             try:
-                refuse_huge(member.size)
-                if member.issparse():
-                    raise Unreadable("it lies in the shard with holes; make the shard again")
+                if reason:
+                    raise Unreadable(reason)
                 yield place, Picture(name, decode(content))
             except Unreadable as error:
                 yield place, BadPicture(name, str(error))

@@ -1,0 +1,298 @@
+"""Run folders and checkpoints from a stranger, with the right checksums wherever a stranger can write them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import shutil
+import struct
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from cases import EXECUTED, Case, zoo
+from rich.console import Console
+from safetensors.torch import save
+
+from ganzoo import run
+from ganzoo.checkpoint import FILES
+from ganzoo.digest import sealed, sha256_of
+from ganzoo.display import Display
+from ganzoo.metrics.network import find_network
+from ganzoo.resolve import resolve
+
+CPU = torch.device("cpu")
+SETTINGS = [
+    "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1",
+    "loop.batch=8", "loop.kimg=0.032", "loop.keep=1", "loop.device=cpu", "metrics.names=[]",
+]  # fmt: skip
+Change = Callable[[Path, Path], object]  # of the run's folder, and of its checkpoint
+
+
+class Code:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.place / EXECUTED,))
+
+
+@cache
+def trained() -> Path:
+    """A finished little run, made once; its folder is removed with the process's others."""
+    folder = Path(_KEPT.name) / "run"
+    config = resolve(zoo(), "mlp+minimax", None, [*SETTINGS, f"data.root={folder.parent / 'root'}"])
+    run.start(zoo(), config, Display(Console(quiet=True)), out=folder)
+    return folder
+
+
+_KEPT = tempfile.TemporaryDirectory(prefix="ganzoo-inputs-run-")
+
+
+def feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
+    """A copy of the run, changed, its checksums right again, and used."""
+    folder = place / "run"
+    shutil.copytree(trained(), folder)
+    (checkpoint,) = (folder / "checkpoints").iterdir()
+    change(folder, checkpoint)
+    use(folder)
+    return "used as any other"
+
+
+def sample(folder: Path) -> None:
+    run.load_generator(zoo(), folder, "latest", CPU)
+
+
+def resume(folder: Path) -> None:
+    run.resume(zoo(), folder, Display(Console(quiet=True)))
+
+
+def reseal(checkpoint: Path, **changes: Any) -> None:
+    """Checksums as they should be, and other changes of ``meta.json``."""
+    file = checkpoint / "meta.json"
+    meta = json.loads(file.read_text())
+    meta.pop("digest", None)
+    meta[FILES] = {name: sha256_of(checkpoint / name) for name in meta[FILES]}
+    file.write_text(json.dumps(sealed({**meta, **changes})))
+
+
+def change_meta(changes: dict[str, Any], folder: Path, checkpoint: Path) -> None:
+    reseal(checkpoint, **changes)
+
+
+def _weights(content: bytes | Callable[[Path], bytes], folder: Path, checkpoint: Path) -> None:
+    """The averaged generator's file; of a function, what it makes of the case's folder."""
+    made = content if isinstance(content, bytes) else content(folder.parent)
+    (checkpoint / "ema.safetensors").write_bytes(made)
+    reseal(checkpoint)
+
+
+def _special(make: Callable[[Path], object], folder: Path, checkpoint: Path) -> None:
+    """No file at all in place of the weights; an older version's checkpoint, which has no checksums."""
+    (checkpoint / "ema.safetensors").unlink()
+    make(checkpoint / "ema.safetensors")
+    _reseal_without(checkpoint)
+
+
+def _reseal_without(checkpoint: Path) -> None:
+    file = checkpoint / "meta.json"
+    meta = {name: value for name, value in json.loads(file.read_text()).items() if name not in ("digest", FILES)}
+    file.write_text(json.dumps(meta))
+
+
+def _header(said: dict[str, Any], length: int | None = None) -> bytes:
+    """A file of safetensors with this header and eight bytes of numbers."""
+    header = json.dumps(said).encode()
+    return struct.pack("<Q", len(header) if length is None else length) + header + bytes(8)
+
+
+def _tensor(shape: list[int], end: int) -> bytes:
+    return _header({"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, end]}})
+
+
+def _pickled(place: Path) -> bytes:
+    return pickle.dumps(Code(place))
+
+
+def _torch_saved(place: Path) -> bytes:
+    stream = io.BytesIO()
+    torch.save({"rng": Code(place)}, stream, pickle_module=pickle)
+    return stream.getvalue()
+
+
+def _state(change: Callable[[dict[str, Any]], object], folder: Path, checkpoint: Path) -> None:
+    """The optimizers' state, changed."""
+    state = torch.load(checkpoint / "state.pt", weights_only=True)
+    change(state)
+    torch.save(state, checkpoint / "state.pt")
+    reseal(checkpoint)
+
+
+def _state_file(make: Callable[[Path], bytes], folder: Path, checkpoint: Path) -> None:
+    (checkpoint / "state.pt").write_bytes(make(folder.parent))
+    reseal(checkpoint)
+
+
+def _packed(folder: Path, checkpoint: Path) -> None:
+    """The same state in a zip that is packed, as a small file may hold gigabytes."""
+    file = checkpoint / "state.pt"
+    with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    reseal(checkpoint)
+
+
+def _oversized(state: dict[str, Any]) -> None:
+    moments = next(iter(state["optimizer_g"]["state"].values()))
+    moments["exp_avg"] = torch.zeros(1).expand(2**40)
+
+
+def change_config(old: str, new: str, folder: Path, checkpoint: Path) -> None:
+    """``config.yaml`` with one thing written otherwise, and without its checksum, as who changes it may leave it."""
+    text = folder.joinpath("config.yaml").read_text().partition("\n")[2]
+    assert old in text
+    folder.joinpath("config.yaml").write_text(text.replace(old, new, 1))
+
+
+def _begun_elsewhere(folder: Path, checkpoint: Path) -> None:
+    shutil.rmtree(checkpoint)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    provenance.pop("digest", None)
+    (folder / "provenance.json").write_text(json.dumps({**provenance, "init_from": "/etc"}))
+
+
+class Writing(torch.nn.Module):
+    """Writes a file in the current folder while it is read, as TorchScript lets a module do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    @torch.jit.export
+    def __getstate__(self):
+        return (self.weight, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, bool]) -> None:
+        self.weight = state[0]
+        self.training = state[1]
+        torch.save(state[0], "executed")
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures
+
+
+def _torchscript(place: Path) -> str:
+    """Such a network in place of the FID's."""
+    file, before = place / "inception.pt", Path.cwd()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is going out of use
+        torch.jit.script(Writing()).save(str(file))
+    (place / EXECUTED).unlink(missing_ok=True)
+    os.chdir(place)
+    try:
+        find_network(str(file), place / "root")
+    finally:
+        os.chdir(before)
+    return "read"
+
+
+def _pickled_network(place: Path) -> str:
+    file = place / "inception.pth"
+    file.write_bytes(_torch_saved(place))
+    find_network(str(file), place / "root")
+    return "read"
+
+
+def cases() -> list[Case]:
+    """All of them."""
+
+    def case(what: str, change: Change, says: str, use: Callable[[Path], object] = sample) -> Case:
+        return Case(what, partial(feed, change, use), says)
+
+    def weights(what: str, content: bytes | Callable[[Path], bytes], says: str = "ema.safetensors: ") -> Case:
+        return case(f"weights: {what}", partial(_weights, content), says)
+
+    def state(what: str, change: Change, says: str) -> Case:
+        return case(f"state: {what}", change, says, resume)
+
+    def config(what: str, old: str, new: str, says: str) -> Case:
+        return case(f"config: {what}", partial(change_config, old, new), says)
+
+    foreign = {f"\x1b[31m{number}": torch.zeros(1) for number in range(10_000)}
+    return [
+        weights("a pickle that runs code", _pickled),
+        weights("a file of torch.save that runs code", _torch_saved),
+        weights("text", b"no weights"),
+        weights("a header of 2⁶⁰ bytes", _header({}, 2**60)),
+        weights("a header of JSON nested 100,000 deep", struct.pack("<Q", 200_000) + b"[" * 100_000 + b"]" * 100_000),
+        weights("a tensor of 4 TiB in 8 bytes", _tensor([2**40], 2**42)),
+        weights("a tensor of 2⁶³ numbers", _tensor([2**63], 8)),
+        weights("a tensor that begins after its end", _tensor([2], -8)),
+        weights("10,000 foreign tensors, their names with a terminal's escape", save(foreign), "does not fit this"),
+        case("weights: a pipe", partial(_special, os.mkfifo), "ema.safetensors: it is no file"),
+        case(
+            "weights: a link to /dev/zero",
+            partial(_special, lambda file: file.symlink_to("/dev/zero")),
+            "it is no file",
+        ),
+        state("a pickle that runs code, as torch.save writes it", partial(_state_file, _torch_saved), "cannot read"),
+        state("a bare pickle that runs code", partial(_state_file, _pickled), "state.pt: File is not a zip file"),
+        state("packed, as it could hold gigabytes", _packed, "state.pt: it is packed, as torch.save never does"),
+        state(
+            "moments of 2⁴⁰ numbers over one", partial(_state, _oversized), "state.pt does not fit this configuration"
+        ),
+        state("without the optimizers", partial(_state, dict.clear), "state.pt does not fit this configuration"),
+        state(
+            "counters that are no numbers",
+            partial(_state, lambda state: state.update(counters={"shown": "all"})),
+            "state.pt does not fit this configuration: shown is 'all'",
+        ),
+        state(
+            "foreign counters", partial(_state, lambda state: state.update(counters={"evil": 1})), "unexpected keyword"
+        ),
+        state(
+            "random state that is noise",
+            partial(_state, lambda state: state.update(rng=torch.zeros(3))),
+            "state.pt does not fit this configuration",
+        ),
+        case(
+            "meta.json: checksums of files elsewhere",
+            partial(change_meta, {FILES: {"../../../evil": "00"}}),
+            "meta.json is damaged",
+        ),
+        case(
+            "meta.json: pictures of 2²⁰ by 2²⁰",
+            partial(change_meta, {"picture": {"channels": 3, "size": 2**20, "classes": 0}}),
+            "mlp: there can be no such generator of 1048576x1048576 pictures",
+        ),
+        case(
+            "meta.json: a shown that is text", partial(change_meta, {"shown": "all"}), "says nothing of pictures shown"
+        ),
+        config(
+            "a tag of YAML that runs code",
+            "seed: 0",
+            f"seed: !!python/object/apply:os.mkdir [{EXECUTED}]",
+            "config.yaml",
+        ),
+        config("a resolver that reads the environment", "split: train", "split: ${oc.env:HOME}", "resolver"),
+        config("a generator of 10¹² wide", "width: 16", f"width: {10**12}", "mlp: there can be no such generator"),
+        case("provenance: began with weights in /etc", _begun_elsewhere, "/etc/meta.json is damaged", resume),
+        Case(
+            "FID network: TorchScript that writes a file when it is read",
+            _torchscript,
+            "inception.pt is a TorchScript file",
+        ),
+        Case(
+            "FID network: a pickle that runs code", _pickled_network, "inception.pth is not the FID Inception network"
+        ),
+    ]

@@ -1,0 +1,275 @@
+"""What names a plugin, and what leads elsewhere: run folders, records and a current folder of a stranger.
+
+Plugins are code: none is imported or installed because a configuration, a checkpoint, a record or a folder names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bad_checkpoints import Change, Code, change_config, feed, reseal, resume, sample
+from cases import EXECUTED, Case, zoo
+from PIL import Image
+from rich.console import Console
+
+from ganzoo import run
+from ganzoo.bench.verify import verify
+from ganzoo.closer.look import look_or_say_why
+from ganzoo.digest import sealed, sha256_of
+from ganzoo.display import Display
+from ganzoo.folder import RunFolder
+from ganzoo.interpreter import interpreter
+from ganzoo.lock import alone_in
+from ganzoo.publication import write_publication
+from ganzoo.report.write import write_report
+from ganzoo.textfiles import write_text
+from ganzoo.writing import append_text
+
+RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]
+MODULES = ("torch", "numpy", "yaml", "typer", "pluggy", "sitecustomize", "evil")
+SECRET = "what must stay"  # noqa: S105
+
+
+def write_hostile(file: Path, place: Path) -> None:
+    """A module that leaves a file behind where it is imported."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"import pathlib\npathlib.Path({str(place / EXECUTED)!r}).touch()\n")
+
+
+def _named_file(folder: Path, checkpoint: Path) -> None:
+    """The loss is of a plugin that is a file, which lies in the folder, and one of its name where Python looks."""
+    write_hostile(folder / "plugins/evil.py", folder.parent)
+    write_hostile(folder.parent / "evil.py", folder.parent)
+    change_config("+minimax", "+evil", folder, checkpoint)
+    _needs("evil.py", "sha256:0123456789ab", folder, checkpoint)
+
+
+def _named_in_config(folder: Path, checkpoint: Path) -> None:
+    """The same, but nothing says that it is needed."""
+    _named_file(folder, checkpoint)
+    reseal(checkpoint, needs=[])
+
+
+def _needs(distribution: str, version: str, folder: Path, checkpoint: Path) -> None:
+    need = {"kind": "loss", "name": "evil", "distribution": distribution, "version": version}
+    reseal(checkpoint, needs=[need])
+
+
+def _evaluate(folder: Path) -> None:
+    run.evaluate(zoo(), folder, Display(Console(quiet=True)))
+
+
+def _push(folder: Path) -> None:
+    write_publication(zoo(), folder, "latest", "hf://a/b", folder.parent / "card", lambda line: None)
+
+
+def _report(folder: Path) -> None:
+    """It is written whatever the run needs, without a closer look at it."""
+    told: list[str] = []
+    look_or_say_why(zoo(), folder, told.append)
+    write_report(RunFolder.open(folder))
+    if not any("which was not loaded" in line for line in told):
+        raise AssertionError(f"told: {told}")
+
+
+@contextlib.contextmanager
+def _path_of(place: Path) -> Iterator[None]:
+    """A stranger's folder among those where Python looks for modules, as the current one often is."""
+    sys.path.insert(0, str(place))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(place))
+
+
+def _feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
+    with _path_of(place):
+        return feed(change, use, place)
+
+
+def _in_hostile_folder(start: Callable[[], list[str]], place: Path) -> str:
+    """A command, with a current folder full of modules and a distribution that says it has plugins."""
+    for module in MODULES:
+        write_hostile(place / f"{module}.py", place)
+    (place / "evil-1.0.dist-info").mkdir()
+    (place / "evil-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    (place / "evil-1.0.dist-info/entry_points.txt").write_text("[ganzoo]\nevil = evil\n")
+    before = Path.cwd()
+    os.chdir(place)
+    try:
+        done = subprocess.run([*start(), "list"], capture_output=True, text=True)
+    finally:
+        os.chdir(before)
+    if done.returncode or "evil" in done.stdout:
+        raise AssertionError(done.stdout + done.stderr)
+    return "nothing of it was imported"
+
+
+def _command() -> list[str]:
+    """As the script that pip installs starts it."""
+    script = Path("ganzoo-command")
+    script.mkdir()
+    (script / "ganzoo").write_text("from ganzoo.cli.main import main\nmain()\n")
+    return [sys.executable, str(script / "ganzoo")]
+
+
+def _job() -> list[str]:
+    """As a benchmark starts its jobs, and ``--devices`` its processes."""
+    return [*interpreter(), "-m", "ganzoo"]
+
+
+def _verified(changes: dict[str, Any], place: Path, weights: bytes | None = None) -> str:
+    """A record of the repository, changed and sealed again, and verified."""
+    content = {name: value for name, value in json.loads(RECORD.read_text()).items() if name != "digest"}
+    if weights is not None:
+        (place / "weights.safetensors").write_bytes(weights)
+        told = {
+            "sha256": sha256_of(place / "weights.safetensors"),
+            "bytes": len(weights),
+            "file": "weights.safetensors",
+        }
+        content["weights"] = told
+    (place / "record.json").write_text(json.dumps(sealed({**content, **changes})))
+    with _path_of(place):
+        return verify(place / "record.json", zoo(), device="cpu", root=place / "root").text
+
+
+def _named_in_record(place: Path) -> str:
+    write_hostile(place / "evil.py", place)
+    content = json.loads(RECORD.read_text())
+    config = {**content["config"], "recipe": "dcgan+evil"}
+    plugins = {"evil.py": "sha256:0123456789ab"}
+    return _verified({"config": config, "plugins": plugins}, place, b"no weights")
+
+
+def _pickled(place: Path) -> str:
+    config = {**json.loads(RECORD.read_text())["config"]}
+    config["data"] = {**config["data"], "name": "fashion-10k"}
+    return _verified({"config": config}, place, pickle.dumps(Code(place)))
+
+
+def _victim(place: Path) -> Path:
+    file = place / "victim"
+    file.write_text(SECRET)
+    return file
+
+
+def _write_through(link: str, write: Callable[[Path], object], place: Path) -> str:
+    """A run's folder with a link in it to a file elsewhere, and what writes there."""
+    victim, folder = _victim(place), place / "run"
+    folder.mkdir()
+    (folder / link).symlink_to(victim)
+    try:
+        write(folder)
+    finally:
+        if victim.read_text() != SECRET:
+            raise AssertionError(f"{link} led to another file, which was written")
+    return "what it led to is as it was"
+
+
+def _lock(folder: Path) -> None:
+    with alone_in(folder, lambda line: None):
+        pass
+
+
+def _closer(folder: Path, checkpoint: Path) -> None:
+    """The closer look's folder is a link to somebody's pictures."""
+    (folder.parent / "pictures").mkdir()
+    (folder.parent / "pictures/mine.png").write_text(SECRET)
+    (folder / "closer").symlink_to(folder.parent / "pictures")
+
+
+def _look(folder: Path) -> None:
+    look_or_say_why(zoo(), folder, lambda line: None)
+    pictures = folder.parent / "pictures"
+    if not (pictures / "between.png").is_file() or (pictures / "mine.png").read_text() != SECRET:
+        raise AssertionError("it took no look, or took a picture away")
+
+
+def _bomb(folder: Path, checkpoint: Path) -> None:
+    """The grid of samples is a bomb, the real pictures a pipe."""
+    (grid,) = (folder / "samples").glob("kimg000000.032.png")
+    Image.new("1", (20000, 10000)).save(grid)
+    (folder / "verdicts/real.png").unlink(missing_ok=True)
+    os.mkfifo(folder / "verdicts/real.png")
+
+
+def cases() -> list[Case]:
+    """All of them."""
+
+    def case(what: str, change: Change, says: str, use: Callable[[Path], object] = sample) -> Case:
+        return Case(what, partial(_feed, change, use), says)
+
+    def config(what: str, old: str, new: str, says: str) -> Case:
+        return case(f"config: {what}", partial(change_config, old, new), says)
+
+    not_loaded = "evil.py sha256:0123456789ab, which was not loaded: read it, then add --plugin"
+    return [
+        config("a plugin's file", "seed: 0", "seed: 0\nplugins: [evil.py]", "unknown key 'plugins'"),
+        config("a folder of plugins", "seed: 0", "seed: 0\nplugins_dir: .", "unknown key 'plugins_dir'"),
+        config("a class as the loss", "+minimax", "+evil:Loss", "unknown loss 'evil:Loss'"),
+        config("a file as the loss", "+minimax", "+plugins/evil.py", "plugins/evil.py"),
+        config("a module as the data set", "name: fashion-10k", "name: evil:x", "unknown dataset 'evil'"),
+        case("config: a loss of a plugin in its folder, sample", _named_in_config, "unknown loss 'evil'"),
+        case("checkpoint: a loss of a plugin in its folder, sample", _named_file, not_loaded),
+        case("checkpoint: a loss of a plugin in its folder, resume", _named_file, not_loaded, resume),
+        case("checkpoint: a loss of a plugin in its folder, eval", _named_file, not_loaded, _evaluate),
+        case("checkpoint: a loss of a plugin in its folder, push", _named_file, not_loaded, _push),
+        case("checkpoint: a loss of a plugin in its folder, report", _named_file, "", _report),
+        case(
+            "checkpoint: a loss of a distribution",
+            partial(_needs, "evil", "1.0"),
+            "which is not installed: pip install",
+        ),
+        case(
+            "checkpoint: a distribution whose name is a command",
+            partial(_needs, "evil; touch executed", "1.0"),
+            "evil; touch executed 1.0, which was not loaded: name that file with --plugin",
+        ),
+        Case(
+            "record: a loss of a plugin beside it, bench verify", _named_in_record, "record.json: unknown loss 'evil'"
+        ),
+        Case(
+            "record: weights that are a pickle, bench verify",
+            _pickled,
+            "weights.safetensors does not fit dcgan+minimax",
+        ),
+        case(
+            "run: samples that are a bomb, real pictures that are a pipe, report",
+            _bomb,
+            "",
+            lambda run: write_report(RunFolder(run)),
+        ),
+        Case("record: without the protocol", partial(_verified, {"protocol": {}}), "its protocol lacks fingerprint"),
+        Case("current folder: modules and a distribution in it, ganzoo", partial(_in_hostile_folder, _command)),
+        Case("current folder: modules and a distribution in it, a job", partial(_in_hostile_folder, _job)),
+        Case(
+            "link: a run's lock that leads to a file elsewhere",
+            partial(_write_through, "lock", _lock),
+            "cannot write PLACE/run/lock: Too many levels of symbolic links",
+        ),
+        Case(
+            "link: a run's log that does",
+            partial(_write_through, "log.jsonl", lambda run: append_text(run / "log.jsonl", "{}")),
+            "cannot write PLACE/run/log.jsonl: Too many levels of symbolic links",
+        ),
+        Case(
+            "link: the name under which a report is begun that does",
+            partial(_write_through, ".report.html.part", lambda run: write_text(run / "report.html", "")),
+            "cannot write PLACE/run/report.html: Too many levels of symbolic links",
+        ),
+        Case(
+            "link: a run's report that does",
+            partial(_write_through, "report.html", lambda run: write_text(run / "report.html", "")),
+        ),
+        case("link: the closer look's folder that leads to somebody's pictures", _closer, "", _look),
+    ]

@@ -1,0 +1,56 @@
+"""Is anything let in? Bad inputs, each made anew and given to ganzoo, and what it says.
+
+    python benchmarks/trust/inputs.py [--quick] [--only TABLE...] [--save]
+
+Prints a table for each kind of input. Exits with 1 where one has another end than its case says: not handled, not
+refused by one clean line, executed, or never done with. It is quick without ``--quick``, which its neighbours have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import bad_checkpoints
+import bad_folders
+import bad_names
+import bad_pictures
+import bad_requests
+import bad_sets
+from cases import Case, judge, table
+
+RESULTS = Path(__file__).parent / "results"
+TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
+    "pictures": ("Pictures", bad_pictures.cases),
+    "sets": ("Zips and shards", bad_sets.cases),
+    "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
+    "folders": ("What names a plugin, and what leads elsewhere", bad_folders.cases),
+    "names": ("Names on pages, cards and terminals", bad_names.cases),
+    "requests": ("Requests to the server of ganzoo play", bad_requests.cases),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the same")
+    parser.add_argument("--only", nargs="*", choices=TABLES, help="these tables")
+    parser.add_argument("--save", action="store_true", help="keep the tables as results/inputs.md")
+    options = parser.parse_args()
+    texts, wrong = [], 0
+    for name in options.only or TABLES:
+        title, cases = TABLES[name]
+        outcomes = [judge(case) for case in cases()]
+        wrong += sum(not outcome.good for outcome in outcomes)
+        refused = sum(outcome.fate == "refused" for outcome in outcomes)
+        texts.append(f"## {title}: {len(outcomes)} inputs, {refused} of them refused\n\n{table(outcomes)}\n")
+        print(texts[-1], flush=True)
+    print(f"not as they should be: {wrong}")
+    if options.save:
+        (RESULTS / "inputs.md").write_text("\n".join([*texts, f"Not as they should be: {wrong}.\n"]))
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

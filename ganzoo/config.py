@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
 from ganzoo.paths import user_path
+from ganzoo.plain import write_yaml
 from ganzoo.recipe import Recipe
 
 
@@ -162,7 +162,7 @@ class Config:
 
     def to_yaml(self) -> str:
         """The resolved configuration: all that is needed to repeat the run."""
-        return yaml.safe_dump(self.as_dict(), sort_keys=False, allow_unicode=True)
+        return write_yaml(self.as_dict())
 
 
 def data_root(setting: str | None) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ MOST_BYTES = 2**18  # of YAML, for which PyYAML takes seconds; a resolved config
 MOST_DEPTH = 32
 LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers: what 64 bits hold
 MOST_DIGITS = 20
+UNSAFE = re.compile("[\x85\u2028\u2029]")
 TAG = "tag:yaml.org,2002:"
 TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 
@@ -50,6 +52,12 @@ def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> An
         raise ValueError(_reason(error)) from error
     _check(value)
     return value
+
+
+def write_yaml(value: Any) -> str:
+    """What :func:`parse_yaml` reads; all in ASCII where a text holds a line break that is not, which PyYAML would lose."""
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(value, sort_keys=False) if UNSAFE.search(text) else text
 
 
 def read_text(file: Path) -> str:

@@ -18,12 +18,12 @@ from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 
 import torch
-import yaml
 
 from ganzoo.card import COLUMNS, Facts, write_card
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.needs import Need, needs_of, read_needs, write_needs
+from ganzoo.plain import write_yaml
 from ganzoo.registry import Registry
 from ganzoo.repeat import public_config, public_name, repeat_command
 from ganzoo.run import load_config, load_generator
@@ -71,7 +71,7 @@ def write_publication(
     shutil.copyfile(found.path / "ema.safetensors", kept / "ema.safetensors")
     meta = {**found.meta, "picture": asdict(generator.picture), "needs": write_needs(facts.needs)}
     target.write_json(kept / "meta.json", meta)
-    write_text(target.config_file, yaml.safe_dump(public_config(config), sort_keys=False, allow_unicode=True))
+    write_text(target.config_file, write_yaml(public_config(config)))
     target.write_json(target.provenance_file, facts.origin)
     target.write_json(target.score_file, score)
     pictures = torch.cat(list(sample(generator, COLUMNS**2, seed=0)))

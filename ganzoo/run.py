@@ -255,6 +255,8 @@ def _train(registry: Registry, config: Config, display: Display, folder: RunFold
         return Outcome(folder, False, {}, stop.code)
     except WriteFailed as error:
         raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {folder.path}`") from error
+    finally:
+        loop.feed.close()
     notify("run_finished", run=folder.path, score=result)
     return Outcome(folder, True, result)
 

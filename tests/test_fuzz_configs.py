@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ganzoo.bench.grid import cells, load_grid
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
-from ganzoo.plain import parse_json, parse_yaml
+from ganzoo.plain import parse_json, parse_yaml, write_yaml
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 
@@ -100,7 +100,7 @@ def test_the_config_of_a_runs_folder(place, content):
 
 @given(values)
 def test_plain_yaml_is_read_as_it_was_written(value):
-    text = yaml.safe_dump(value, allow_unicode=True, sort_keys=False)
+    text = write_yaml(value)
     try:
         found = parse_yaml(text)
     except ValueError:
@@ -147,6 +147,11 @@ def test_what_yaml_can_say_beyond_plain_values_is_refused(text, says):
 def test_no_setting_reads_the_environment_or_grows(settings):
     with pytest.raises(GanzooError, match=r"data\.root uses a resolver .*, which are off, or more than one"):
         resolve(REGISTRY, "mlp+minimax", None, settings)
+
+
+@pytest.mark.parametrize("text", ["a\x85b", "\u2028", "\u2029 é", "é", "\x85", "a\r\nb\n"])
+def test_texts_of_several_lines_are_kept(registry, text):
+    assert parse_yaml(write_yaml({"a": [text]})) == {"a": [text]}
 
 
 def test_a_date_is_a_text(tmp_path):

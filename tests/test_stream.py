@@ -110,6 +110,15 @@ def test_little_is_kept_in_memory(opened):
         assert len(reader._kept) <= 6 and len(reader._decoded) <= 4 * 3
 
 
+def test_nothing_is_read_ahead_once_it_is_closed(opened, monkeypatch):
+    reader, held = opened.array.reader, threading.Event()
+    monkeypatch.setattr(reader.source, "read", lambda *part: held.wait() and b"")
+    reader.expect(np.arange(COUNT), COUNT)
+    opened.array.close()
+    held.set()
+    assert any(future.cancelled() for future in reader._decoded.values())
+
+
 def test_each_rank_reads_its_rows(opened, monkeypatch):
     whole = shown(Feed(opened, 6, 1, "cpu"), 1)
     for rank in (0, 1):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -22,6 +21,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
+from ganzoo.plain import write_yaml
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 
@@ -95,7 +95,7 @@ def recorded_config(record: Record, registry: Registry) -> Config:
     """The configuration a row was trained with. Raises GanzooError where it names a part that is not here."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "config.yaml"
-        file.write_text(yaml.safe_dump(record.config))
+        file.write_text(write_yaml(record.config), encoding="utf-8")
         return resolve(registry, None, file)
 
 

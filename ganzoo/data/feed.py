@@ -79,6 +79,11 @@ class Feed:
             coming = self._host_order[position + self.size + self._rows.start :: self._rows.step]
             self.streamed.expect(coming.numpy(), len(self._range))
 
+    def close(self) -> None:
+        """No batch will be asked for any more."""
+        if self.streamed is not None:
+            self.streamed.close()
+
     def vary(self, variant: int) -> None:
         """Take another order of the same pictures, a different one for each ``variant``; 0: the seed's."""
         self.variant, self._epoch = variant, None

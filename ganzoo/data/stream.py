@@ -74,6 +74,10 @@ class StreamedArray:
         """Be ready for what will be asked for next, ``batch`` pictures at a time."""
         self.reader.expect(coming, AHEAD * batch)
 
+    def close(self) -> None:
+        """Let go of what was being read ahead: no exit waits for it."""
+        self.reader.close()
+
 
 class BlockReader:
     """Reads and decodes the pictures of a source, whose ``places`` ``(N, 3)`` are file, first and last byte of each.
@@ -104,6 +108,11 @@ class BlockReader:
         later = np.searchsorted(self.bounds, coming[soon:group], "right") - 1
         for block in dict.fromkeys(later.tolist()):
             self._block(block)
+
+    def close(self) -> None:
+        """No more pictures."""
+        for threads in (self._decoders, self._readers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _due(self, index: np.ndarray) -> dict[int, Future[np.ndarray]]:
         known, submit = self._decoded, self._decoders.submit

@@ -12,8 +12,9 @@ from ganzoo.data.decode import Unreadable, decode
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, Picture, StreamedSource
 from ganzoo.paths import user_path
-from ganzoo_datasets.shards import TIMEOUT, Shards, members
+from ganzoo_datasets.shards import Shards, members
 
+TIMEOUT = 20  # seconds without a byte
 PAUSES = (1.0, 5.0, 25.0)  # seconds before asking again where a server did not answer
 
 

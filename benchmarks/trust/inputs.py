@@ -2,8 +2,8 @@
 
     python benchmarks/trust/inputs.py [--quick] [--only TABLE...] [--save]
 
-Prints a table for each kind of input. Exits with 1 where one has another end than its case says: not handled, not refused
-by one clean line, executed, or never done with. It is quick without ``--quick``, which its neighbours have.
+Prints a table for each kind of input. Exits with 1 where one has another end than its case says: not handled, not
+refused by one clean line, executed, or never done with. It is quick without ``--quick``, which its neighbours have.
 """
 
 from __future__ import annotations

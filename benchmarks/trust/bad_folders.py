@@ -249,7 +249,11 @@ def cases() -> list[Case]:
             "",
             lambda run: write_report(RunFolder(run)),
         ),
-        Case("record: without the protocol", partial(_verified, {"protocol": {}}), "its protocol lacks fingerprint"),
+        Case(
+            "record: without the protocol",
+            partial(_verified, {"protocol": {}}, weights=b""),
+            "its protocol lacks fingerprint",
+        ),
         Case("current folder: modules and a distribution in it, ganzoo", partial(_in_hostile_folder, _command)),
         Case("current folder: modules and a distribution in it, a job", partial(_in_hostile_folder, _job)),
         Case(

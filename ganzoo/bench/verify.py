@@ -55,8 +55,6 @@ def verify(
     the data or the network to score with are not the recorded ones.
     """
     record = read_record(file)
-    if unknown := [name for name in PROTOCOL if record.status == "done" and name not in record.protocol]:
-        raise GanzooError(f"{file} does not say how it was scored: its protocol lacks {', '.join(unknown)}")
     if record.status != "done" or record.weights is None:
         return Verdict(None, f"{file}: digest right; a failed row, with nothing to score: {record.reason}")
     weights = weights_of(record, file)
@@ -121,6 +119,8 @@ def _score_again(
     inception: str | None,
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
+    if unknown := [name for name in PROTOCOL if name not in record.protocol]:
+        raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
     protocol, place = record.protocol, pick_device(device)
     config = recorded_config(record, registry)
     data = config.values.data

@@ -55,7 +55,7 @@ def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> An
 
 
 def write_yaml(value: Any) -> str:
-    """What :func:`parse_yaml` reads; all in ASCII where a text holds a line break that is not, which PyYAML would lose."""
+    """What :func:`parse_yaml` reads; all in ASCII where a text has a line break that is not: PyYAML would lose it."""
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return yaml.safe_dump(value, sort_keys=False) if UNSAFE.search(text) else text
 

@@ -103,6 +103,29 @@ def test_pictures_are_mixed_within_some_blocks_at_a_time(opened):
     assert blocks != sorted(blocks, key=groups.index)
 
 
+def test_blocks_end_with_their_files_and_after_so_many_bytes(monkeypatch):
+    monkeypatch.setattr(stream, "BLOCK", 100)
+    sizes = [(0, 40), (0, 40), (0, 40), (0, 300), (0, 10), (1, 10), (2, 90), (2, 10), (2, 10)]
+    places, at = [], 0
+    for file, size in sizes:
+        places.append((file, at, at + size))
+        at += size
+    assert stream._blocks(np.asarray(places)).tolist() == [0, 2, 3, 4, 5, 6, 8, 9]
+    assert stream._blocks(np.asarray(places[:1])).tolist() == [0, 1]
+
+
+def test_no_block_is_read_twice_in_an_epoch(opened, monkeypatch):
+    monkeypatch.setattr(ranks, "_here", ranks.Place(1, 2))
+    monkeypatch.setattr(stream, "AHEAD", 1)
+    asked, read = [], opened.array.reader.source.read
+    monkeypatch.setattr(opened.array.reader.source, "read", lambda *part: asked.append(part) or read(*part))
+    feed = Feed(opened, 6, 1, "cpu")
+    for start in (0, 6, 12):  # the next one already looks into the next epoch
+        feed.seek(start)
+    opened.array.close()
+    assert len(set(asked)) == len(asked) > 3
+
+
 def test_little_is_kept_in_memory(opened):
     feed, reader = Feed(opened, 3, 1, "cpu"), opened.array.reader
     for start in range(0, 2 * COUNT, 3):
@@ -113,7 +136,7 @@ def test_little_is_kept_in_memory(opened):
 def test_nothing_is_read_ahead_once_it_is_closed(opened, monkeypatch):
     reader, held = opened.array.reader, threading.Event()
     monkeypatch.setattr(reader.source, "read", lambda *part: held.wait() and b"")
-    reader.expect(np.arange(COUNT), COUNT)
+    reader.expect(np.arange(COUNT), np.arange(0))
     opened.array.close()
     held.set()
     assert any(future.cancelled() for future in reader._decoded.values())

@@ -77,7 +77,7 @@ class Feed:
             self._raw.copy_(self._read, non_blocking=True)
         if self.streamed is not None:
             coming = self._host_order[position + self.size + self._rows.start :: self._rows.step]
-            self.streamed.expect(coming.numpy(), len(self._range))
+            self.streamed.expect(coming.numpy(), len(self._range), self._rows.step)
 
     def close(self) -> None:
         """No batch will be asked for any more."""

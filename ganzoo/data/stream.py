@@ -12,6 +12,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from threading import Lock
 from typing import Any
 
@@ -70,9 +71,10 @@ class StreamedArray:
             mixed.append(group[torch.randperm(len(group), generator=rng)])
         return torch.cat(mixed)
 
-    def expect(self, coming: np.ndarray, batch: int) -> None:
-        """Be ready for what will be asked for next, ``batch`` pictures at a time."""
-        self.reader.expect(coming, AHEAD * batch)
+    def expect(self, coming: np.ndarray, batch: int, world: int = 1) -> None:
+        """Be ready for what will be asked for next, ``batch`` pictures at a time: each ``world``-th of all."""
+        group = MIXED * -(-len(self.reader.places) // (len(self.reader.bounds) - 1))
+        self.reader.expect(coming[: AHEAD * batch], coming[AHEAD * batch : group // world])
 
     def close(self) -> None:
         """Let go of what was being read ahead: no exit waits for it."""
@@ -101,12 +103,10 @@ class BlockReader:
             found[row] = due[number].result()
         return found
 
-    def expect(self, coming: np.ndarray, soon: int) -> None:
-        """Decode the next so many, and read the blocks of those that follow; forget what is not among them."""
-        self._decoded = self._due(coming[:soon])
-        group = MIXED * -(-len(self.places) // (len(self.bounds) - 1))
-        later = np.searchsorted(self.bounds, coming[soon:group], "right") - 1
-        for block in dict.fromkeys(later.tolist()):
+    def expect(self, soon: np.ndarray, later: np.ndarray) -> None:
+        """Decode those that come soon, and read the blocks of those that follow; forget what is not among them."""
+        self._decoded = self._due(soon)
+        for block in dict.fromkeys((np.searchsorted(self.bounds, later, "right") - 1).tolist()):
             self._block(block)
 
     def close(self) -> None:
@@ -146,11 +146,10 @@ class BlockReader:
 
 def _blocks(places: np.ndarray) -> np.ndarray:
     """Where blocks begin, and the end: at a new file, and after so many bytes."""
-    bounds = [0]
-    file, first = int(places[0, 0]), int(places[0, 1])
-    for number, (of, start, stop) in enumerate(places.tolist()):
-        if of != file or stop - first > BLOCK:
-            if number > bounds[-1]:
-                bounds.append(number)
-            file, first = of, start
+    file, start, stop = places.T
+    bounds: list[int] = []
+    for first, end in pairwise([0, *(np.flatnonzero(np.diff(file)) + 1).tolist(), len(places)]):
+        while first < end:
+            bounds.append(first)
+            first = max(first + 1, first + int(np.searchsorted(stop[first:end], start[first] + BLOCK, "right")))
     return np.asarray([*bounds, len(places)], dtype=np.int64)

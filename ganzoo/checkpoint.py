@@ -7,7 +7,6 @@ temporary name, flushed to disk, then renamed.
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import operator
@@ -15,7 +14,6 @@ import os
 import pickle
 import re
 import shutil
-import stat
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +30,7 @@ from torch import Tensor, nn
 from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.paths import regular
 from ganzoo.plain import parse_json
 from ganzoo.textfiles import read_jsonl
 from ganzoo.writing import flush, writing
@@ -92,7 +91,7 @@ class Checkpoint:
         """Fill a network from ``name``.safetensors. Raises GanzooError where file and network do not fit."""
         file = self.path / f"{name}.safetensors"
         try:
-            network.load_state_dict(load_file(_regular(file)))
+            network.load_state_dict(load_file(regular(file)))
         except (OSError, SafetensorError) as error:
             raise GanzooError(
                 f"cannot read {file}: {getattr(error, 'strerror', None) or error}; use an older checkpoint"
@@ -104,7 +103,7 @@ class Checkpoint:
         """Optimizers, counters, random state. Raises GanzooError where the file is damaged."""
         file = self.path / "state.pt"
         try:
-            _refuse_packed(_regular(file))
+            _refuse_packed(regular(file))
             return torch.load(file, weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:  # whose own text says how to run what is in it
             reason = "it holds more than numbers, which would be run"
@@ -155,7 +154,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """What ``meta.json`` says of one; the other files are not looked at. Raises Damaged where it is not whole."""
     file = path / "meta.json"
     try:
-        meta = parse_json(_regular(file).read_bytes())
+        meta = parse_json(regular(file).read_bytes())
         if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
             raise ValueError("it says nothing of pictures shown")
         meta = unsealed(meta)
@@ -223,13 +222,6 @@ def _saved(state: Mapping[str, Any]) -> bytes:
     stream = io.BytesIO()
     torch.save(dict(state), stream)
     return stream.getvalue()
-
-
-def _regular(file: Path) -> Path:
-    """The same. Raises OSError where it is a pipe or a device, whose reading may not end."""
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no file")
-    return file
 
 
 def _refuse_packed(file: Path) -> None:

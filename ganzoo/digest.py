@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import stat
 from pathlib import Path
 from typing import Any
+
+from ganzoo.paths import regular
 
 DIGEST = "digest"
 
 
 def sha256_of(path: Path) -> str:
     """Checksum of a file's bytes, in hexadecimal. Raises OSError, for a pipe or a device too: it may not end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no file", str(path))
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with regular(path).open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -168,13 +168,7 @@ class Loop:
             load_state(self.optimizer_d, state["optimizer_d"])
             self.rng.set_state(state["rng"])
             self.counters = read_counters({**state["counters"], **counters})
-        except (
-            LookupError,
-            TypeError,
-            ValueError,
-            RuntimeError,
-            AttributeError,
-        ) as error:  # torch's own
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's own
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
         vary(self)

@@ -24,7 +24,8 @@ GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not ye
 STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
 BETTER = 0.97  # FID against the one before
 WORSE = 1.25  # FID against the best
-CATCHING_UP = 0.05  # of pairs ranked rightly, from the middle of a run to its end
+AHEAD = 0.6  # of pairs ranked rightly at the end; below it a discriminator that gained has still little to go by
+CATCHING_UP = 0.05  # of pairs ranked rightly, from one quarter of a run to the last: by either network
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
         discriminator_too_strong,
+        discriminator_pulls_ahead,
         discriminator_behind,
         mode_collapse,
         past_its_best,
@@ -76,6 +78,30 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
         why,
         *_rate(facts, "discriminator", 1 / 4, "Let it learn more slowly:"),
     )
+
+
+def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
+    """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall."""
+    quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
+    known = [auc for auc in quarters[:3] if auc is not None]
+    late = quarters[3]
+    if not known or late is None or late < AHEAD or late - min(known) <= CATCHING_UP:
+        return None
+    if discriminator_too_strong(facts, story):
+        return None
+    when = ("first", "second", "third")[quarters.index(min(known))]
+    why = (
+        f"It ranked {min(known):.1%} of real/generated pairs rightly in the {when} quarter of the run, {late:.1%} in "
+        "the last: it learns to tell them apart faster than the generator learns to be taken for real."
+    )
+    rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
+    if rates and rates[-1] < rates[len(rates) // 2]:
+        why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
+    scores = [record["fid"] for record in facts.scores if "fid" in record]
+    if len(scores) > 1 and scores[-1] < scores[-2]:
+        why += f" The pictures still gained: FID {scores[-2]:.1f}, then {scores[-1]:.1f}."
+    advice = "Where the pictures no longer gain, let it learn more slowly:"
+    return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
 
 
 def discriminator_behind(facts: Facts, story: Story) -> Finding | None:

@@ -8,15 +8,16 @@ from ganzoo.bench.record import GRID_FILE, Record, read_record
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-HEAD = "| combination | minutes | FID | kimg | pictures/s | generator steps | threads | samples |"
+HEAD = "| combination | seed | minutes | FID | kimg | pictures/s | generator steps | threads | samples |"
 
 
 def row(file: Path, record: Record) -> str:
     """One line; a failed combination gives its reason instead of figures."""
     if record.status == "failed" or record.cost is None:
-        return f"| `{record.recipe}` | failed: {record.reason} | | | | | | |"
+        return f"| `{record.recipe}` | {record.seed} | failed: {record.reason} | | | | | | |"
     cells = [
         f"`{record.recipe}`",
+        f"{record.seed}",
         f"{record.cost.training_seconds / 60:.1f}",
         f"{record.fid:.2f}",
         f"{record.shown / 1000:.0f}",

@@ -46,7 +46,7 @@ def _cpu_has(name: str) -> bool:
 
 
 def prepare_process() -> None:
-    """What makes this process fit for training; the arithmetic of other code in it hardly notices.
+    """What makes this process fit for training and scoring; the arithmetic of other code in it hardly notices.
 
     Numbers too small for float32's full precision count as 0, in this thread and those it starts later. A discriminator
     that wins leaves a saturated loss with such gradients, and squares of them in Adam's moments: a CPU then trained at

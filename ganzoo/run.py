@@ -122,6 +122,7 @@ def evaluate(
     truncation: float = 1.0,
 ) -> dict[str, Any]:
     """Score a run's checkpoint anew, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing."""
+    prepare_process()
     folder = RunFolder.open(path)
     config = load_config(registry, folder, settings, warn=display.warn, scoring=True)
     device = pick_device(config.values.loop.device)

@@ -15,7 +15,7 @@ from ganzoo.bench.record import Record, read_record
 from ganzoo.build import build_generator, check_picture
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_pictures, peek_spec, reference_split
-from ganzoo.device import pick_device
+from ganzoo.device import pick_device, prepare_process
 from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -121,6 +121,7 @@ def _score_again(
 ) -> tuple[dict[str, float], float]:
     if unknown := [name for name in PROTOCOL if name not in record.protocol]:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
+    prepare_process()
     protocol, place = record.protocol, pick_device(device)
     config = recorded_config(record, registry)
     data = config.values.data

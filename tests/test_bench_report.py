@@ -67,6 +67,15 @@ def test_what_differs_in_more_than_the_seed_is_not_averaged(other):
     assert [row.fid.count for row in rows] == [1, 1]
 
 
+def test_what_to_do_about_faults_parts_no_rows_that_met_none():
+    def loop(**settings):
+        return {"config": {"recipe": "dcgan+minimax", "loop": {"batch": 32, **settings}}}
+
+    before, stop = make_record(**loop()), make_record(seed=1, **loop(on_nan="stop", max_rollbacks=3))
+    assert len(rows_of(before, stop)) == 1
+    assert len(rows_of(before, make_record(seed=1, **loop(on_nan="rollback", max_rollbacks=3)))) == 2
+
+
 def test_a_protocol_is_a_group_of_its_own_and_ranked_alone():
     report = report_of(
         make_record("mlp+minimax", fid=50.0),

@@ -156,6 +156,9 @@ def _identity(record: Record) -> str:
     """All that was asked for, and on which machine, but the seed."""
     hardware = record.hardware
     config = {key: value for key, value in record.config.items() if key != "seed"}
+    if isinstance(loop := config.get("loop"), dict) and loop.get("on_nan") == "stop":
+        # A row that came to its end met no fault, so it is one with those from before these settings.
+        config["loop"] = {key: value for key, value in loop.items() if key not in ("on_nan", "max_rollbacks")}
     return json.dumps(
         [record.grid, record.recipe, record.architecture, record.discriminator, record.loss, record.penalties,
          record.augmentation, record.data, record.budget.kimg, record.budget.minutes, hardware.kind, hardware.device,

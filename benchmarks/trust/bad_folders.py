@@ -34,7 +34,7 @@ from ganzoo.report.write import write_report
 from ganzoo.textfiles import write_text
 from ganzoo.writing import append_text
 
-RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]
+RECORD = Path(__file__).parents[1] / "results" / "fashion-cpu-10min" / "fashion-mnist--dcgan+minimax--s0.json"
 MODULES = ("torch", "numpy", "yaml", "typer", "pluggy", "sitecustomize", "evil")
 SECRET = "what must stay"  # noqa: S105
 

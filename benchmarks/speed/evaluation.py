@@ -37,9 +37,10 @@ def side(mode: str, device_name: str, data: str) -> Callable[[float], float]:
     if mode != "reference":
         prepare_process()
     registry, device, root = Registry.load(), pick_device(device_name), data_root(None)
-    batch = Reader(find_network(None, root), mode, device, ("2048",)).batch
+    network = find_network(None, root)
+    batch = Reader(network, mode, device, ("2048",)).batch
     pictures = torch.from_numpy(open_pictures(registry, data, split="train", root=root).array[:batch].copy())
-    extract = load_extractor(find_network(None, root), mode, device)
+    extract = load_extractor(network, mode, device)
     for _ in range(WARM_UP):
         extract(pictures)
     return lambda seconds: speed(lambda: extract(pictures), batch, seconds, device)

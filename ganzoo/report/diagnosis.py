@@ -83,15 +83,14 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
 def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall."""
     quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
-    known = [auc for auc in quarters[:3] if auc is not None]
-    late = quarters[3]
-    if not known or late is None or late < AHEAD or late - min(known) <= CATCHING_UP:
+    lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
+    if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
         return None
     if discriminator_too_strong(facts, story):
         return None
-    when = ("first", "second", "third")[quarters.index(min(known))]
+    when = ("first", "second", "third")[quarters.index(lowest)]
     why = (
-        f"It ranked {min(known):.1%} of real/generated pairs rightly in the {when} quarter of the run, {late:.1%} in "
+        f"It ranked {lowest:.1%} of real/generated pairs rightly in the {when} quarter of the run, {late:.1%} in "
         "the last: it learns to tell them apart faster than the generator learns to be taken for real."
     )
     rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]

@@ -1,4 +1,4 @@
-"""Training that goes wrong, seen in what one log interval says, and the way back. No value is read in between.
+"""Training that goes wrong, seen in what one log interval says. No value is read in between.
 
 not finite      a loss, penalty or gradient that was NaN or infinite in any step
 exploding       a gradient's mean norm beyond all measure: Adam does not mind its scale, so the limits are far out
@@ -10,13 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import TYPE_CHECKING, Any
-
-from ganzoo.errors import TrainingFailed
-from ganzoo.optimizers import make_scheduler, set_rate
-
-if TYPE_CHECKING:
-    from ganzoo.loop import Loop
+from typing import Any
 
 MEMORY = 16  # log intervals that tell what is usual
 USUAL = 3  # and so many of them there must be
@@ -68,36 +62,3 @@ class Watch:
         if means.get("gradient_discriminator") == 0 and (nothing_reaches_generator or 0 < means.get("auc", 1.0) < 1):
             return "its gradient is zero"
         return ""
-
-
-def roll_back(loop: Loop, fault: Fault) -> None:
-    """Go back to the newest good checkpoint, to go on with another data order and half the learning rate.
-
-    Raises TrainingFailed where ``loop.on_nan`` or ``loop.max_rollbacks`` does not let it.
-    """
-    settings, counters = loop.settings, loop.counters
-    good = loop.folder.newest_good(loop.warn)
-    if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
-        raise TrainingFailed(str(fault), str(loop.config.recipe), good.path if good else None, counters.rollbacks)
-    rollbacks, seconds = counters.rollbacks + 1, counters.seconds
-    loop.restore(good, rollbacks=rollbacks)
-    loop.counters.seconds = seconds
-    loop.steps.forget()
-    said = f"{fault}; rollback {rollbacks} of {settings.max_rollbacks}: back to {good.path.name}, "
-    said += f"learning rate x{0.5**rollbacks:g}, another data order"
-    loop.faults.append(said)
-    loop.warn(said)
-
-
-def vary(loop: Loop) -> None:
-    """What rollbacks change for good: the order of the data, and the learning rates, halved by each."""
-    loop.feed.vary(loop.counters.rollbacks)
-    if not loop.counters.rollbacks:
-        return
-    both, share = loop.config.values.optimizer, 0.5**loop.counters.rollbacks
-    optimizers = {loop.optimizer_d: both.discriminator, loop.optimizer_g: both.generator}
-    for optimizer, config in optimizers.items():
-        set_rate(optimizer, config.lr * share)
-    loop.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, loop.settings))]
-    for scheduler in loop.schedulers:
-        scheduler.step_update(loop.counters.steps_d)

@@ -221,6 +221,9 @@ class StreamedSource(DataSource):
     def file_name(self, file: int) -> str:
         """For messages."""
 
+    def close(self) -> None:
+        """Nothing will be read any more: give up within seconds what is being read."""
+
     def __iter__(self) -> Iterator[Picture | BadPicture]:
         return (item for _, item in self.located())
 

@@ -16,28 +16,28 @@ from typing import Any
 
 import torch
 
-from ganzoo import ranks
+from ganzoo import ranks, state
 from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps, can_capture
-from ganzoo.checkpoint import Checkpoint, prune_checkpoints, write_checkpoint
+from ganzoo.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.config import Config
-from ganzoo.counters import Counters, read_counters
+from ganzoo.counters import Counters
 from ganzoo.data.feed import Feed
 from ganzoo.device import wants_bf16
 from ganzoo.errors import GanzooError
-from ganzoo.faults import Fault, Watch, roll_back, vary
-from ganzoo.folder import CONFIG, RunFolder
+from ganzoo.faults import Fault, Watch
+from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
-from ganzoo.needs import Need, write_needs
+from ganzoo.needs import Need
 from ganzoo.observer import Observer
-from ganzoo.optimizers import Rate, load_state, make_optimizer, make_scheduler, state_of
-from ganzoo.snapshot import has_pictures, take_pictures
+from ganzoo.optimizers import Rate, make_optimizer, make_scheduler
+from ganzoo.rollback import roll_back
+from ganzoo.snapshot import has_pictures, real_pictures, take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
 from ganzoo.synchronised import synchronise
-from ganzoo.textfiles import read_jsonl
 
 
 class Loop:
@@ -66,6 +66,7 @@ class Loop:
         self.observer, self.notify, self.score = observer, notify, score
         self.needs, self.warn = needs, warn
         self.steps_per_generator_step = config.discriminator_steps
+        self.real = real_pictures(feed, values.seed)  # read now: no server is waited for in a snapshot
         self.counters = Counters()
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
@@ -116,7 +117,7 @@ class Loop:
 
         Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.faults` is seen.
         """
-        ranks.equalise(self._modules().values())
+        ranks.equalise(state.modules(self).values())
         # Asked of all ranks, and before the first one writes what the answer hangs on.
         latest = self.folder.latest()
         if ranks.agreed(latest is None):
@@ -141,11 +142,13 @@ class Loop:
         since, since_shown = time.perf_counter(), counters.shown
         stop = ranks.agreed(self.stop_requested)
         while counters.shown < self.budget and not stop:
-            self.iteration()
+            if self._pictures_arrived():
+                self.iteration()
             stop = ranks.agreed(self.stop_requested)
             self.observer.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
-            if logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop:
+            due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
+            if due and counters.shown > since_shown:
                 spent = time.perf_counter() - since
                 counters.seconds += spent
                 self._log((counters.shown - since_shown) / spent)
@@ -155,34 +158,23 @@ class Loop:
                     if not stop and scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
-        if ranks.agreed(self._latest().meta["shown"] < counters.shown):
-            self._snapshot()
+        self._save()
 
-    def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
-        """Go on from a checkpoint of this configuration, but for some counters. Raises GanzooError: it does not fit."""
-        for name, module in self._modules().items():
-            checkpoint.load_weights(name, module)
-        state = checkpoint.load_state()
+    def _pictures_arrived(self) -> bool:
+        """Whether the next iteration can begin: no other moment of waiting for a server would leave a whole state."""
+        alone = not ranks.here().together
+        steps = self.steps_per_generator_step
         try:
-            load_state(self.optimizer_g, state["optimizer_g"])
-            load_state(self.optimizer_d, state["optimizer_d"])
-            self.rng.set_state(state["rng"])
-            self.counters = read_counters({**state["counters"], **counters})
-        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's own
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
-        vary(self)
-        for rate in self.rates:
-            rate.hold()
-        self.statistics.step.fill_(self.counters.steps_d)
-        self.folder.rewind(checkpoint, self.warn)
-        ranks.wait()
-        self.watch = Watch(read_jsonl(self.folder.log_file))
+            return self.feed.arrived(self.counters.shown, steps, lambda: self.stop_requested and alone)
+        except GanzooError:
+            if alone:
+                self._save()
+            raise
 
-    def load_weights(self, checkpoint: Checkpoint) -> None:
-        """Take the two networks' weights and the average, nothing else."""
-        for name, network in self._networks().items():
-            checkpoint.load_weights(name, network)
+    def _save(self) -> None:
+        """See to it that a checkpoint holds all there is."""
+        if ranks.agreed(self._latest().meta["shown"] < self.counters.shown):
+            self._snapshot()
 
     def iteration(self) -> None:
         """Some steps of the discriminator, then one of the generator and of its average."""
@@ -250,27 +242,14 @@ class Loop:
         return ranks.by_first(self._write_snapshot, self._latest)
 
     def _write_snapshot(self) -> Checkpoint:
-        meta = {
-            "recipe": str(self.config.recipe),
-            "kimg": self.counters.shown / 1000,
-            **asdict(self.counters),
-            "picture": asdict(self.model.generator.picture),
-            "needs": write_needs(self.needs),
-        }
-        state = {
-            "optimizer_g": state_of(self.optimizer_g),
-            "optimizer_d": state_of(self.optimizer_d),
-            "rng": self.rng.get_state(),
-            "counters": asdict(self.counters),
-        }
-        texts = {CONFIG: self.config.to_yaml(), **self.folder.logs()}
-        checkpoint = write_checkpoint(self.folder.checkpoints, meta, self._modules(), state, texts)
+        checkpoint = state.save(self)
         self._show(checkpoint)
         return checkpoint
 
     def _show(self, checkpoint: Checkpoint) -> None:
         """All that follows the writing of a checkpoint."""
-        image = take_pictures(self.folder, checkpoint, self.generator, self.model.discriminator, self.feed, self.config)
+        discriminator = self.model.discriminator
+        image = take_pictures(self.folder, checkpoint, self.generator, discriminator, self.real, self.config)
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
         self.observer.samples(image)
         self.notify("checkpoint_written", run=self.folder.path, checkpoint=checkpoint.path, kimg=checkpoint.kimg)
@@ -300,14 +279,6 @@ class Loop:
             self.folder.append(self.folder.scores_file, record)
         self.folder.write_json(self.folder.score_file, result)
         return result
-
-    def _modules(self) -> dict[str, torch.nn.Module]:
-        """All that a checkpoint holds the weights or buffers of."""
-        augmentation = self.model.augmentation
-        return {**self._networks(), **({"augmentation": augmentation} if augmentation is not None else {})}
-
-    def _networks(self) -> dict[str, torch.nn.Module]:
-        return {"generator": self.model.generator, "discriminator": self.model.discriminator, "ema": self.ema.module}
 
 
 def _kind(network: str, due: list[ScheduledPenalty]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ganzoo import ranks
+from ganzoo import ranks, state
 from ganzoo.build import build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
@@ -69,7 +69,7 @@ def start(
             loop = _loop(registry, config, display, folder, device, pictures, model)
             origin = provenance(config, registry, device, pictures.fingerprint)
             if source is not None:
-                loop.load_weights(source)
+                state.load_weights(loop, source)
                 origin[INIT_FROM] = str(source.path.absolute())
             folder.note_provenance(origin)
             if ranks.first():
@@ -103,11 +103,11 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
             if ranks.first():
                 for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
                     set_aside(newer)
-            loop.restore(newest)
+            state.restore(loop, newest)
         else:
             folder.rewind(None)
             if INIT_FROM in known:
-                loop.load_weights(read_checkpoint(Path(str(known[INIT_FROM]))))
+                state.load_weights(loop, read_checkpoint(Path(str(known[INIT_FROM]))))
         folder.note_provenance(origin)
         return _train(registry, config, display, folder, loop, stop)
 

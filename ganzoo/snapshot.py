@@ -36,10 +36,13 @@ def take_pictures(
     checkpoint: Checkpoint,
     generator: Generator,
     discriminator: Discriminator,
-    feed: Feed,
+    real: tuple[Tensor, Tensor | None],
     config: Config,
 ) -> Image.Image:
-    """Write all three for a checkpoint just written; the generated pictures' grid. No random state changes."""
+    """Write all three for a checkpoint just written; the generated pictures' grid. No random state changes.
+
+    real: :func:`real_pictures`.
+    """
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
     fake = torch.cat(list(sample(generator, COUNT, seed)))
     image = grid(fake, GRID)
@@ -47,10 +50,9 @@ def take_pictures(
         folder.samples.mkdir(exist_ok=True)
         folder.verdicts.mkdir(exist_ok=True)
     save_picture(image, folder.samples / f"{name}.png")
-    real, labels = _real_pictures(feed, seed)
     if not (folder.verdicts / "real.png").exists():
-        save_picture(grid(real, GRID), folder.verdicts / "real.png")
-    d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), real, labels)
+        save_picture(grid(real[0], GRID), folder.verdicts / "real.png")
+    d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), *real)
     record = {
         "shown": checkpoint.meta["shown"],
         "zero_is_border": loss.zero_is_border,
@@ -60,6 +62,14 @@ def take_pictures(
     }
     write_text(folder.verdicts / f"{name}.json", json.dumps(record))
     return image
+
+
+def real_pictures(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
+    """A grid's worth, uint8 ``(N, C, H, W)``, drawn by the seed, with labels; a smaller set repeats itself."""
+    order = torch.randperm(feed.count, generator=torch.Generator().manual_seed(seed))
+    index = order[torch.arange(COUNT) % feed.count]
+    labels = None if feed.labels is None else feed.labels[index.to(feed.device)]
+    return torch.from_numpy(feed.array[index.numpy()]), labels
 
 
 @torch.no_grad()
@@ -86,11 +96,3 @@ def judge(
     for name, buffer in discriminator.named_buffers():
         buffer.copy_(before[name])
     return sides[0], sides[1]
-
-
-def _real_pictures(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
-    """As many as there are latents, drawn by the seed; a smaller set repeats itself."""
-    order = torch.randperm(feed.count, generator=torch.Generator().manual_seed(seed))
-    index = order[torch.arange(COUNT) % feed.count]
-    labels = None if feed.labels is None else feed.labels[index.to(feed.device)]
-    return torch.from_numpy(feed.array[index.numpy()]), labels

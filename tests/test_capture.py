@@ -8,6 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from ganzoo import state
 from ganzoo.build import build_model
 from ganzoo.capture import WARM_UP, Steps, can_capture
 from ganzoo.data.feed import Feed
@@ -46,7 +47,7 @@ def run(loop: Loop, steps: int) -> tuple[dict[str, torch.Tensor], dict[str, floa
         loop.iteration()
     weights = {
         f"{name}.{key}": value.clone()
-        for name, module in loop._modules().items()
+        for name, module in state.modules(loop).items()
         for key, value in module.state_dict().items()
     }
     return weights, loop.statistics.read()[0]

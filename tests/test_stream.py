@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +23,7 @@ from ganzoo.data.open import open_pictures, peek_spec
 from ganzoo.data.pictures import Pictures
 from ganzoo.display import Display, make_display
 from ganzoo.errors import GanzooError
+from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.resolve import resolve
 from ganzoo.testing.devices import COMPARABLE, compare
@@ -259,6 +263,72 @@ def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
         GanzooError, match=r"cannot be read \(HTTP Error 503: .*\); see that it is there and go on with"
     ):
         found.array[0]
+
+
+def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypatch):
+    """It sends no byte more from the second epoch on; SIGTERM comes while the loop waits for it."""
+    held, waiting = threading.Event(), threading.Event()
+
+    class Hanging(Parts):
+        asked: list[str] = []
+
+        def do_GET(self):
+            while held.is_set():
+                waiting.set()
+                time.sleep(0.05)
+            super().do_GET()
+
+    monkeypatch.setattr(stream, "KEPT", 1)
+    settings = [f"data.name={serve(Hanging)}", f"data.root={shards / 'root'}", "loop.batch=9", "loop.kimg=0.081"]
+    config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, "loop.log_kimg=0.009"])
+    display: Display = make_display()
+    run.start(registry, config, display, out=shards / "whole")
+
+    iteration = Loop.iteration
+
+    def then_held(self: Loop) -> None:
+        iteration(self)
+        if self.counters.shown == 27:
+            held.set()
+            threading.Thread(target=lambda: waiting.wait() and os.kill(os.getpid(), signal.SIGTERM)).start()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Loop, "iteration", then_held)
+        stopped = run.start(registry, config, display, out=shards / "stopped")
+    assert held.is_set() and not stopped.finished and stopped.code == 75
+    assert stopped.folder.latest().meta["shown"] >= 27
+    held.clear()
+    assert run.resume(registry, shards / "stopped", display).finished
+    found = compare(shards / "whole", shards / "stopped")
+    assert found.weights == found.logged == 0 and found.moved > 0
+
+
+def test_what_was_trained_is_saved_before_a_server_is_given_up(registry, shards, serve, monkeypatch):
+    class Handler(Parts):
+        asked: list[str] = []
+
+    monkeypatch.setattr(streamed, "PAUSES", (0.0,))
+    monkeypatch.setattr(stream, "KEPT", 1)
+    settings = [f"data.name={serve(Handler)}", f"data.root={shards / 'root'}", "loop.batch=9", "loop.kimg=0.081"]
+    config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings])
+    iteration = Loop.iteration
+
+    def then_gone(self: Loop) -> None:
+        iteration(self)
+        if self.counters.shown == 27:
+            Handler.fails = 999
+
+    monkeypatch.setattr(Loop, "iteration", then_gone)
+    with pytest.raises(GanzooError, match="go on with `ganzoo resume`"):
+        run.start(registry, config, make_display(), out=shards / "run")
+    assert RunFolder(shards / "run").latest().meta["shown"] >= 27
+
+
+def test_no_part_is_asked_for_again_once_it_is_closed(opened, monkeypatch):
+    monkeypatch.setattr(streamed, "_part", lambda *part: pytest.fail("it was asked for"))
+    opened.array.close()
+    with pytest.raises(GanzooError, match="it was closed"):
+        opened.array.reader.source.read(0, 0, 1)
 
 
 def test_shards_that_are_compressed_are_not_streamed(registry, shards):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
-from pairs import Pair, Side, machine, pair, peak_flops, save, speed
+from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed
 from training import Flops
 
 from ganzoo.config import data_root
@@ -90,7 +90,7 @@ def main() -> None:
         f"time; the peak is that of a large matrix product, {peaks['exact'] / 1e9:.0f} GFLOP/s in float32 and "
         f"{peaks['fast'] / 1e9:.0f} in bf16; FID of {len(train)} pictures"
     )
-    save(f"evaluation-{device.type}", title, COLUMNS, rows, {**vars(given), "machine": where, "rows": figures})
+    save(f"evaluation-{slug(device)}", title, COLUMNS, rows, {**vars(given), "machine": where, "rows": figures})
 
 
 def measure(mode: str, given: argparse.Namespace) -> Pair:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import platform
+import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -111,6 +112,12 @@ def machine(device: torch.device) -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+
+
+def slug(device: torch.device) -> str:
+    """The device's name as part of a file's: ``amd-epyc``, ``nvidia-h200``: two machines' tables side by side."""
+    name = re.sub(r"\(\w+\)|,.*", "", describe_device(device))
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def save(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from pairs import Side, machine, peak_flops, save
+from pairs import Side, machine, peak_flops, save, slug
 from training import Work, count_flops, our_side
 
 from ganzoo.device import pick_device
@@ -51,7 +51,7 @@ def main() -> None:
                 print(*rows[-1], flush=True)
     title = f"Pictures per second, {machine(device)['device']}; the peak is {peak / 1e9:.0f} GFLOP/s in float32"
     columns = ["combination", "changed", "pictures/s", "MFLOP a picture", "share of peak"]
-    save(f"scaling-{device.type}", title, columns, rows, {**vars(given), "machine": machine(device), "rows": figures})
+    save(f"scaling-{slug(device)}", title, columns, rows, {**vars(given), "machine": machine(device), "rows": figures})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from pairs import Side, machine, save
+from pairs import Side, machine, save, slug
 from training import Work, our_side
 
 from ganzoo.device import pick_device
@@ -64,7 +64,7 @@ def main() -> None:
     )
     columns = ["combination", *(f"{count} at once" for count in given.counts)]
     save(
-        f"side-by-side-{device.type}",
+        f"side-by-side-{slug(device)}",
         title,
         columns,
         rows,

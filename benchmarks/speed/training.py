@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pairs import Pair, Side, machine, pair, peak_flops, save, speed
+from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed
 from plain import PlainLoop
 from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -176,7 +176,7 @@ def main() -> None:
     )
     columns = ["combination", "plain loop", "ganzoo", "ratio (pairs)", "MFLOP a picture", "share of peak"]
     content = {**vars(given), "machine": machine(device), "peak_flops": peak, "rows": figures}
-    save(f"training-{device.type}-{given.size}-{given.batch}", title, columns, rows, content)
+    save(f"training-{slug(device)}-{given.size}-{given.batch}", title, columns, rows, content)
 
 
 if __name__ == "__main__":

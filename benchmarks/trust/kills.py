@@ -16,6 +16,7 @@ from scene import Scene
 
 import ganzoo.data.cache
 import ganzoo.loop
+import ganzoo.state
 from ganzoo.bench import harness, work
 from ganzoo.loop import Loop
 
@@ -23,7 +24,7 @@ PLACES: dict[tuple[Any, str], str] = {
     (ganzoo.data.cache, "_write"): "building the data cache",
     (Loop, "iteration"): "within a step",
     (Loop, "_log"): "writing the log",
-    (ganzoo.loop, "write_checkpoint"): "writing a checkpoint",
+    (ganzoo.state, "write_checkpoint"): "writing a checkpoint",
     (ganzoo.loop, "take_pictures"): "writing samples",
     (Loop, "_score"): "within a metric run",
     (work, "write_record"): "writing a record",

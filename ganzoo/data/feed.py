@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,7 @@ class Feed:
 
     def seek(self, shown: int) -> None:
         """Turn to the ``shown``-th picture ever shown: all that the host has to do for a batch."""
-        epoch, position = divmod(shown, self.count)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            orders = [self._shuffled(epoch + later) for later in range(len(self._order) // self.count)]
-            self._host_order = torch.cat([order for order, _ in orders])
-            self._order.copy_(self._host_order)
-            self._flips.copy_(torch.cat([flips for _, flips in orders]))
+        position = self._turn_to(shown)
         self._position.fill_(position)
         if self.pictures is None:
             if self.device.type == "cuda":
@@ -78,6 +73,17 @@ class Feed:
         if self.streamed is not None:
             coming = self._host_order[position + self.size + self._rows.start :: self._rows.step]
             self.streamed.expect(coming.numpy(), len(self._range), self._rows.step)
+
+    def arrived(self, shown: int, batches: int, stopped: Callable[[], bool]) -> bool:
+        """Wait for what the next ``batches`` need; False where ``stopped`` says so before. Only streams let one wait.
+
+        Raises GanzooError where a picture cannot be had.
+        """
+        if self.streamed is None:
+            return True
+        position = self._turn_to(shown)
+        coming = self._host_order[position : position + batches * self.size]
+        return self.streamed.arrived(coming[self._rows.start :: self._rows.step].numpy(), stopped)
 
     def close(self) -> None:
         """No batch will be asked for any more."""
@@ -97,6 +103,17 @@ class Feed:
         if self.mirror:
             real = torch.where(self._flips[place][:, None, None, None], real.flip(3), real)
         return real, None if self.labels is None else self.labels[index]
+
+    def _turn_to(self, shown: int) -> int:
+        """The place of the ``shown``-th picture ever shown within its epoch, whose order is then at hand."""
+        epoch, position = divmod(shown, self.count)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            orders = [self._shuffled(epoch + later) for later in range(len(self._order) // self.count)]
+            self._host_order = torch.cat([order for order, _ in orders])
+            self._order.copy_(self._host_order)
+            self._flips.copy_(torch.cat([flips for _, flips in orders]))
+        return position
 
     def _shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
         """An epoch's permutation and flips."""

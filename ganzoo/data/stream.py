@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from threading import Lock
 from typing import Any
@@ -28,6 +28,7 @@ BLOCK = 4 * 2**20  # bytes, at which a block ends
 MIXED = 32  # blocks whose pictures are shuffled among each other
 KEPT = 3 * MIXED  # blocks in memory: those being shown, those that follow
 AHEAD = 4  # batches that are decoded before they are asked for
+LOOK = 0.2  # seconds between two looks at whether to go on waiting
 
 
 class StreamedArray:
@@ -76,8 +77,12 @@ class StreamedArray:
         group = MIXED * -(-len(self.reader.places) // (len(self.reader.bounds) - 1))
         self.reader.expect(coming[: AHEAD * batch], coming[AHEAD * batch : group // world])
 
+    def arrived(self, coming: np.ndarray, stopped: Callable[[], bool]) -> bool:
+        """Wait until these can be had; False where ``stopped`` says so before. Raises GanzooError: one cannot be."""
+        return self.reader.arrived(self.index[coming], stopped)
+
     def close(self) -> None:
-        """Let go of what was being read ahead: no exit waits for it."""
+        """Let go of what was being read ahead: no exit waits for it, but for what a source is just reading."""
         self.reader.close()
 
 
@@ -103,6 +108,17 @@ class BlockReader:
             found[row] = due[number].result()
         return found
 
+    def arrived(self, index: np.ndarray, stopped: Callable[[], bool]) -> bool:
+        """As :meth:`StreamedArray.arrived`; they are kept until others are expected."""
+        self._decoded |= self._due(index)
+        due = [self._decoded[number] for number in index.tolist()]
+        while wait(due, LOOK).not_done:
+            if stopped():
+                return False
+        for future in due:
+            future.result()
+        return True
+
     def expect(self, soon: np.ndarray, later: np.ndarray) -> None:
         """Decode those that come soon, and read the blocks of those that follow; forget what is not among them."""
         self._decoded = self._due(soon)
@@ -113,6 +129,7 @@ class BlockReader:
         """No more pictures."""
         for threads in (self._decoders, self._readers):
             threads.shutdown(wait=False, cancel_futures=True)
+        self.source.close()
 
     def _due(self, index: np.ndarray) -> dict[int, Future[np.ndarray]]:
         known, submit = self._decoded, self._decoders.submit

@@ -42,8 +42,8 @@ def load_extractor(
 
     ``reference`` is torch-fidelity's class as it is. ``exact`` is the same arithmetic in another order: batch norm
     folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), channels last in memory, no TF32.
-    ``fast``, for curves, computes that in bf16 where the device has it: benchmarks/speed/evaluation.py measures what
-    that does to the FID.
+    ``fast``, for curves, computes that in bf16 where the device has it, but for the first convolution, since bf16 has
+    8 bits for a pixel that the resizing gave more: benchmarks/speed/evaluation.py measures what that does to the FID.
     Raises GanzooError as :func:`check_extraction` does.
     """
     checked = check_extraction(network, mode, layers)
@@ -53,6 +53,8 @@ def load_extractor(
         model = model.to(memory_format=torch.channels_last)
         # Else a mean in bf16.
         cast(nn.Module, model.AvgPool).register_forward_pre_hook(lambda module, inputs: (inputs[0].float(),))
+    if checked == "fast":
+        model.Conv2d_1a_3x3 = _InFloat32(cast(nn.Module, model.Conv2d_1a_3x3))
     return Extractor(model.to(device), checked, torch.device(device), tuple(layers))
 
 
@@ -91,6 +93,19 @@ def _fold(model: nn.Module) -> None:
         conv.weight = nn.Parameter((conv.weight.double() * scale.view(-1, 1, 1, 1)).float(), requires_grad=False)
         conv.bias = nn.Parameter(shift.float(), requires_grad=False)
         cast(Any, block).bn = nn.Identity()
+
+
+class _InFloat32(nn.Module):
+    """A part of a network that is computed in bf16, itself in float32."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.part(x.float())
+        return found
 
 
 @contextmanager

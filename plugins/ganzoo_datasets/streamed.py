@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
+import threading
 import urllib.request
 from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.errors import GanzooError
@@ -14,12 +14,16 @@ from ganzoo.interfaces import BadPicture, Picture, StreamedSource
 from ganzoo.paths import user_path
 from ganzoo_datasets.shards import Shards, members
 
-TIMEOUT = 20  # seconds without a byte
+TIMEOUT = 6  # seconds without a byte: a process that is asked to end has ten
 PAUSES = (1.0, 5.0, 25.0)  # seconds before asking again where a server did not answer
 
 
 class StreamedShards(Shards, StreamedSource):
     """As :class:`Shards`, of tar files that are not compressed, and of servers that send parts of a file."""
+
+    def __init__(self, location: str | None, root: Path, split: str) -> None:
+        super().__init__(location, root, split)
+        self.closed = threading.Event()
 
     def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
         self.read(0, 0, 1)  # refuses before all is looked through
@@ -42,7 +46,8 @@ class StreamedShards(Shards, StreamedSource):
     def read(self, file: int, start: int, stop: int) -> bytes:
         shard, reason = self.shards[file], ""
         for pause in (0.0, *PAUSES):
-            time.sleep(pause)
+            if self.closed.wait(pause):
+                break
             try:
                 content = _part(shard, start, stop)
             except OSError as error:  # of a disk or of a server, which may be there again soon
@@ -53,7 +58,11 @@ class StreamedShards(Shards, StreamedSource):
                 reason = f"it ends before byte {stop}"
             if "://" not in shard:
                 break
+        reason = reason or "it was closed"
         raise GanzooError(f"{shard} cannot be read ({reason}); see that it is there and go on with `ganzoo resume`")
+
+    def close(self) -> None:
+        self.closed.set()
 
 
 def _part(shard: str, start: int, stop: int) -> bytes:

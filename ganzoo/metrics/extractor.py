@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.device import has_bf16
 from ganzoo.errors import GanzooError
+from ganzoo.metrics.inception import Inception
 from ganzoo.metrics.network import Network, load_state
 
 Mode = Literal["exact", "fast", "reference"]
@@ -22,16 +23,16 @@ LOGITS_REMEDY = "set metrics.inception=PATH to torch-fidelity's weights-inceptio
 class Extractor:
     """uint8 pictures ``(N, 1 or 3, H, W)`` to float32 features on the device, one matrix ``(N, D)`` per layer.
 
-    Grey pictures are tiled to three channels; the network itself resizes to 299 as TensorFlow 1.x did.
+    The network itself resizes them to 299 as TensorFlow 1.x did; grey ones are tiled to three channels.
     """
 
     def __init__(self, network: nn.Module, mode: Mode, device: torch.device, layers: tuple[str, ...]) -> None:
         self.network, self.mode, self.device, self.layers = network, mode, device, layers
 
     def __call__(self, pictures: Tensor) -> dict[str, Tensor]:
-        fast = self.mode == "fast" and has_bf16(self.device)
-        with torch.inference_mode(), _precision(self.mode), torch.autocast(self.device.type, torch.bfloat16, fast):
-            found = self.network(pictures.expand(-1, 3, -1, -1).to(self.device))
+        pictures = pictures.to(self.device)
+        with torch.inference_mode(), _precision(self.mode):
+            found = self.network(pictures.expand(-1, 3, -1, -1) if self.mode == "reference" else pictures)
         return {layer: matrix.float() for layer, matrix in zip(self.layers, found, strict=True)}
 
 
@@ -40,22 +41,16 @@ def load_extractor(
 ) -> Extractor:
     """The network, ready to be called.
 
-    ``reference`` is torch-fidelity's class as it is. ``exact`` is the same arithmetic in another order: batch norm
-    folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), channels last in memory, no TF32.
-    ``fast``, for curves, computes that in bf16 where the device has it, but for the first convolution, since bf16 has
-    8 bits for a pixel that the resizing gave more: benchmarks/speed/evaluation.py measures what that does to the FID.
+    ``reference`` is torch-fidelity's class as it is. ``exact`` is the same arithmetic in another order, without TF32.
+    ``fast``, for curves, computes that in bf16 where the device has it: benchmarks/speed/evaluation.py measures what
+    that does to the FID.
     Raises GanzooError as :func:`check_extraction` does.
     """
-    checked = check_extraction(network, mode, layers)
+    checked, device = check_extraction(network, mode, layers), torch.device(device)
     model = _build(load_state(network.path), layers)
     if checked != "reference":
-        _fold(model)
-        model = model.to(memory_format=torch.channels_last)
-        # Else a mean in bf16.
-        cast(nn.Module, model.AvgPool).register_forward_pre_hook(lambda module, inputs: (inputs[0].float(),))
-    if checked == "fast":
-        model.Conv2d_1a_3x3 = _InFloat32(cast(nn.Module, model.Conv2d_1a_3x3))
-    return Extractor(model.to(device), checked, torch.device(device), tuple(layers))
+        model = Inception(model, layers, bf16=checked == "fast" and has_bf16(device))
+    return Extractor(model.to(device), checked, device, tuple(layers))
 
 
 def check_extraction(network: Network, mode: str, layers: Sequence[str]) -> Mode:
@@ -80,32 +75,6 @@ def _build(state: dict[str, Tensor], layers: Sequence[str]) -> nn.Module:
     clean.seek(0)
     with torch.random.fork_rng(devices=[]):
         return FeatureExtractorInceptionV3("inception-v3-compat", list(layers), feature_extractor_weights_path=clean)
-
-
-def _fold(model: nn.Module) -> None:
-    for block in model.modules():
-        conv, norm = getattr(block, "conv", None), getattr(block, "bn", None)
-        if not isinstance(conv, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
-            continue
-        assert norm.running_mean is not None and norm.running_var is not None
-        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-        shift = norm.bias.double() - norm.running_mean.double() * scale
-        conv.weight = nn.Parameter((conv.weight.double() * scale.view(-1, 1, 1, 1)).float(), requires_grad=False)
-        conv.bias = nn.Parameter(shift.float(), requires_grad=False)
-        cast(Any, block).bn = nn.Identity()
-
-
-class _InFloat32(nn.Module):
-    """A part of a network that is computed in bf16, itself in float32."""
-
-    def __init__(self, part: nn.Module) -> None:
-        super().__init__()
-        self.part = part
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            found: Tensor = self.part(x.float())
-        return found
 
 
 @contextmanager

@@ -119,6 +119,9 @@ def test_pictures_that_stay_what_they_were_are_no_learning():
 def test_a_fid_that_rises_again_is_past_its_best():
     found = diagnosis.past_its_best(facts(fids=[50, 30, 60]), NOTHING)
     assert found and "30.0 at 2 kimg" in found.why and found.command.endswith("--checkpoint best")
+    assert found.kind == "trouble"
+    little = diagnosis.past_its_best(facts(fids=[50, 30, 33]), NOTHING)
+    assert little is not None and little.kind == "note"
     assert diagnosis.past_its_best(facts(fids=[50, 30, 31]), NOTHING) is None
 
 

@@ -23,16 +23,19 @@ COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real p
 GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
 STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
 BETTER = 0.97  # FID against the one before
-WORSE = 1.25  # FID against the best
+WORSE, MUCH_WORSE = 1.05, 1.25  # FID against the best
 AHEAD = 0.6  # of pairs ranked rightly at the end; below it a discriminator that gained has still little to go by
 CATCHING_UP = 0.05  # of pairs ranked rightly, from one quarter of a run to the last: by either network
+
+
+Kind = Literal["trouble", "note", "good"]
 
 
 @dataclass(frozen=True)
 class Finding:
     """``why``: the figures it rests on. ``advice`` and ``command``: what to try, empty where there is nothing to."""
 
-    kind: Literal["trouble", "note", "good"]
+    kind: Kind
     title: str
     why: str
     advice: str = ""
@@ -172,7 +175,8 @@ def past_its_best(facts: Facts, story: Story) -> Finding | None:
         return None
     why = f"The FID was {best[0]:.1f} at {best[1]:g} kimg and is {last[0]:.1f} at {last[1]:g} kimg."
     command = f"ganzoo sample {shlex.quote(str(facts.path))} --checkpoint best"
-    return Finding("trouble", "Past its best", why, "The best checkpoint was kept; use that one:", command)
+    kind: Kind = "trouble" if last[0] > MUCH_WORSE * best[0] else "note"
+    return Finding(kind, "Past its best", why, "The best checkpoint was kept; use that one:", command)
 
 
 def still_improving(facts: Facts, story: Story) -> Finding | None:

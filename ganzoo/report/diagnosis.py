@@ -84,12 +84,13 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
 
 
 def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
-    """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall."""
+    """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall, and
+    no matter while the pictures gain from it."""
     quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
     lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
     if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
         return None
-    if discriminator_too_strong(facts, story):
+    if discriminator_too_strong(facts, story) or _fell_to_the_end(_fids(facts)):
         return None
     when = ("first", "second", "third")[quarters.index(lowest)]
     why = (
@@ -99,9 +100,6 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
     if rates and rates[-1] < rates[len(rates) // 2]:
         why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
-    scores = [record["fid"] for record in facts.scores if "fid" in record]
-    if len(scores) > 1 and scores[-1] < scores[-2]:
-        why += f" The pictures still gained: FID {scores[-2]:.1f}, then {scores[-1]:.1f}."
     advice = "Where the pictures no longer gain, let it learn more slowly:"
     return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
 
@@ -153,7 +151,7 @@ def copying(look: Look) -> Finding | None:
 def no_learning(facts: Facts, story: Story) -> Finding | None:
     """The pictures stay what they were, or their FID does."""
     moved = story.travelled
-    scores = [record["fid"] for record in facts.scores if "fid" in record]
+    scores = _fids(facts)
     if moved is not None and moved < STILL:
         why = f"Over the whole run the pictures moved by {moved:.0%} of the distance between two real pictures."
     elif len(scores) > 2 and min(scores[1:]) > 0.99 * scores[0]:
@@ -181,10 +179,10 @@ def past_its_best(facts: Facts, story: Story) -> Finding | None:
 
 def still_improving(facts: Facts, story: Story) -> Finding | None:
     """The last score is the best by a margin; without scores, the generator was catching up to the end."""
-    scores = [record["fid"] for record in facts.scores if "fid" in record]
+    scores = _fids(facts)
     middle, late = mean(_quarter(facts.log, 1), "auc"), mean(_quarter(facts.log, 3), "auc")
     if len(scores) > 1:
-        if scores[-1] > BETTER * min(scores[:-1]):
+        if not _fell_to_the_end(scores):
             return None
         why = f"The FID fell to the end: {scores[-2]:.1f}, then {scores[-1]:.1f}."
     elif middle is not None and late is not None and middle - late > CATCHING_UP and late > 0.5:
@@ -201,6 +199,14 @@ def mean(records: Sequence[Record], name: str) -> float | None:
     """Of a figure over some records; None where none holds it."""
     values = [record[name] for record in records if name in record]
     return fmean(values) if values else None
+
+
+def _fids(facts: Facts) -> list[float]:
+    return [record["fid"] for record in facts.scores if "fid" in record]
+
+
+def _fell_to_the_end(fids: Sequence[float]) -> bool:
+    return len(fids) > 1 and fids[-1] <= BETTER * min(fids[:-1])
 
 
 def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:

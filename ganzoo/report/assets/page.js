@@ -3,7 +3,12 @@ const slider = find("time");
 
 // The story: a moment is a place of the slider.
 function words([real, value]) {
-  return `${real ? "real" : "fake"} ${data.probability ? `${Math.round(100 * value)}%` : `#${value}`}`;
+  return `${real ? "real" : "fake"} ${data.probability ? percent(value) : `#${value}`}`;
+}
+
+function percent(probability) {
+  const whole = Math.round(100 * probability);
+  return `${whole === 50 ? (100 * probability).toFixed(1) : whole}%`; // on which side of the border
 }
 
 function say({ fake, fooled, right }) {

@@ -113,7 +113,7 @@ def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
     axis = {"format": ".0%"} if curve.percent else {}
     x = alt.X("k:Q", title="thousands of real pictures shown (kimg)", scale=alt.Scale(nice=False))
     y = alt.Y("v:Q", title=curve.axis, scale=alt.Scale(**scale), axis=alt.Axis(**axis))
-    legend = alt.Legend(orient="bottom", title=None, values=list(names)) if len(domain) > 1 else None
+    legend = alt.Legend(orient="bottom", columns=2, title=None, values=list(names)) if len(domain) > 1 else None
     color = alt.Color("s:N", scale=alt.Scale(domain=domain), legend=legend)
     dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=domain), legend=legend)  # not by colour alone
     base = alt.Chart(alt.NamedData("points"))

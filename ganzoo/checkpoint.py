@@ -15,7 +15,7 @@ import pickle
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -118,10 +118,12 @@ def write_checkpoint(
     networks: Mapping[str, nn.Module],
     state: Mapping[str, Any],
     texts: Mapping[str, str] | None = None,
+    copies: Iterable[Path] = (),
 ) -> Checkpoint:
     """Write one checkpoint under ``folder``; at any moment it is there whole or not at all.
 
-    texts: further files by name. Raises WriteFailed where the disk refuses, and leaves nothing behind then.
+    texts: further files by name; copies: of files as they are, however long.
+    Raises WriteFailed where the disk refuses, and leaves nothing behind then.
     """
     final = folder / f"{PREFIX}{meta['shown'] / 1000:010.3f}"
     partial = folder / f".{final.name}.{os.getpid()}.part"
@@ -138,6 +140,8 @@ def write_checkpoint(
             sums["state.pt"] = _write(partial / "state.pt", _saved(state))
             for name, text in (texts or {}).items():
                 sums[name] = _write(partial / name, text.encode())
+            for file in copies:
+                sums[file.name] = _copy(file, partial / file.name)
             _write(partial / "meta.json", json.dumps(sealed({**meta, FILES: sums}), indent=1).encode())
             flush(partial)
             if final.exists():  # left by what came by the same count before and could not be read
@@ -209,12 +213,24 @@ def _discard(path: Path) -> None:
 
 
 def _write(file: Path, content: bytes) -> str:
+    return _write_parts(file, (content,))
+
+
+def _copy(source: Path, file: Path) -> str:
+    with source.open("rb") as stream:
+        return _write_parts(file, iter(lambda: stream.read(2**20), b""))
+
+
+def _write_parts(file: Path, parts: Iterable[bytes]) -> str:
     """Write and flush a new file; its checksum. Raises OSError."""
+    digest = sha256()
     with file.open("wb") as stream:
-        stream.write(content)
+        for part in parts:
+            stream.write(part)
+            digest.update(part)
         stream.flush()
         os.fsync(stream.fileno())
-    return sha256(content).hexdigest()
+    return digest.hexdigest()
 
 
 def _saved(state: Mapping[str, Any]) -> bytes:

@@ -228,10 +228,9 @@ class RunFolder:
         """What was noted of the closer look at the generator; empty where nothing whole is there."""
         return _read_json(self.closer_file)
 
-    def logs(self) -> dict[str, str]:
+    def logs(self) -> list[Path]:
         """What a checkpoint keeps a copy of: the log and the scores up to it."""
-        files = (self.log_file, self.scores_file)
-        return {file.name: file.read_text(encoding="utf-8", errors="replace") for file in files if file.exists()}
+        return [file for file in (self.log_file, self.scores_file) if file.exists()]
 
     def rewind(self, checkpoint: Checkpoint | None, warn: Warn = silent) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again; None: all of it.

@@ -42,8 +42,8 @@ def save(loop: Loop) -> Checkpoint:
         "rng": loop.rng.get_state(),
         "counters": asdict(loop.counters),
     }
-    texts = {CONFIG: loop.config.to_yaml(), **loop.folder.logs()}
-    return write_checkpoint(loop.folder.checkpoints, meta, modules(loop), state, texts)
+    texts = {CONFIG: loop.config.to_yaml()}
+    return write_checkpoint(loop.folder.checkpoints, meta, modules(loop), state, texts, loop.folder.logs())
 
 
 def restore(loop: Loop, checkpoint: Checkpoint, **counters: int) -> None:

@@ -230,6 +230,7 @@ def test_the_pad_takes_the_pointer_and_the_keys(open_page):
     for _ in range(30):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowUp")
+    rest(page)  # it is said with the next frame
     assert pad.get_attribute("aria-valuetext") == "direction 1: -4.0, direction 2: 1.0"
     page.get_by_label("Left to right").select_option("direction 3")
     rest(page)

@@ -66,7 +66,8 @@ class Loop:
         self.observer, self.notify, self.score = observer, notify, score
         self.needs, self.warn = needs, warn
         self.steps_per_generator_step = config.discriminator_steps
-        self.real = real_pictures(feed, values.seed)  # read now: no server is waited for in a snapshot
+        # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
+        self.real = real_pictures(feed, values.seed) if ranks.first() else None
         self.counters = Counters()
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
@@ -249,6 +250,7 @@ class Loop:
     def _show(self, checkpoint: Checkpoint) -> None:
         """All that follows the writing of a checkpoint."""
         discriminator = self.model.discriminator
+        assert self.real is not None
         image = take_pictures(self.folder, checkpoint, self.generator, discriminator, self.real, self.config)
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
         self.observer.samples(image)

@@ -17,6 +17,7 @@ import torch
 from test_shards import EACH, write_shard
 
 from ganzoo import ranks, run
+from ganzoo.config import Config
 from ganzoo.data import stream
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures, peek_spec
@@ -25,6 +26,7 @@ from ganzoo.display import Display, make_display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
+from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo_datasets import streamed
@@ -50,6 +52,12 @@ def opened(registry, shards) -> Pictures:
 
 def name(shards: Path, kind: str = "webdataset-streamed") -> str:
     return f"{kind}:{shards}/set-{{000..002}}.tar"
+
+
+def configured(registry: Registry, shards: Path, data: str, settings: list[str]) -> Config:
+    """A small run on it, whose weights can be compared."""
+    place = [f"data.name={data}", f"data.root={shards / 'root'}"]
+    return resolve(registry, "mlp+minimax", None, [*COMPARABLE, *place, *settings])
 
 
 def test_they_are_the_pictures_that_are_kept(registry, shards, opened):
@@ -156,9 +164,8 @@ def test_each_rank_reads_its_rows(opened, monkeypatch):
 
 def test_a_run_that_is_killed_in_mid_epoch_goes_on_to_the_bit(registry, shards, monkeypatch):
     """Twelve pictures a step of 27. The kill is in the second epoch, a step after a checkpoint."""
-    settings = [f"data.name={name(shards)}", f"data.root={shards / 'root'}", "loop.batch=12", "loop.kimg=0.072"]
-    more = ["loop.log_kimg=0.012", "loop.snapshot_kimg=0.036"]
-    config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, *more])
+    settings = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.036"]
+    config = configured(registry, shards, name(shards), settings)
     display: Display = make_display()
     run.start(registry, config, display, out=shards / "whole")
 
@@ -279,8 +286,8 @@ def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypat
             super().do_GET()
 
     monkeypatch.setattr(stream, "KEPT", 1)
-    settings = [f"data.name={serve(Hanging)}", f"data.root={shards / 'root'}", "loop.batch=9", "loop.kimg=0.081"]
-    config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, "loop.log_kimg=0.009"])
+    settings = ["loop.batch=9", "loop.kimg=0.081", "loop.log_kimg=0.009"]
+    config = configured(registry, shards, serve(Hanging), settings)
     display: Display = make_display()
     run.start(registry, config, display, out=shards / "whole")
 
@@ -309,8 +316,7 @@ def test_what_was_trained_is_saved_before_a_server_is_given_up(registry, shards,
 
     monkeypatch.setattr(streamed, "PAUSES", (0.0,))
     monkeypatch.setattr(stream, "KEPT", 1)
-    settings = [f"data.name={serve(Handler)}", f"data.root={shards / 'root'}", "loop.batch=9", "loop.kimg=0.081"]
-    config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings])
+    config = configured(registry, shards, serve(Handler), ["loop.batch=9", "loop.kimg=0.081"])
     iteration = Loop.iteration
 
     def then_gone(self: Loop) -> None:

@@ -110,12 +110,12 @@ class BlockReader:
 
     def arrived(self, index: np.ndarray, stopped: Callable[[], bool]) -> bool:
         """As :meth:`StreamedArray.arrived`; they are kept until others are expected."""
-        self._decoded |= self._due(index)
-        due = [self._decoded[number] for number in index.tolist()]
-        while wait(due, LOOK).not_done:
+        due = self._due(index)
+        self._decoded |= due
+        while wait(due.values(), LOOK).not_done:
             if stopped():
                 return False
-        for future in due:
+        for future in due.values():
             future.result()
         return True
 

@@ -37,6 +37,7 @@ once training-speed python benchmarks/speed/training.py --device cuda dcgan+non-
     stylegan-lite+non-saturating+r1
 once evaluation-speed python benchmarks/speed/evaluation.py --device cuda
 once side-by-side-speed python benchmarks/speed/side_by_side.py --device cuda
+once all-reduce-speed torchrun --standalone --nproc-per-node gpu benchmarks/speed/ranks.py cuda
 for recipe in dcgan+wgan-gp dcgan+non-saturating stylegan-lite+non-saturating+r1; do
     bench fashion-gpu-2min --recipe "$recipe"
 done

@@ -1,22 +1,27 @@
-"""What each of several processes does in test_devices.py: trains what it is told to, and scores a generator."""
+"""What each of several processes does in test_devices.py: trains what it is told to, eagerly and with captured steps,
+and scores a generator."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from test_capture import with_tape
 from test_metrics_score import NETWORK, Blur, Set, Stub
 
 import ganzoo_fidelity
 from ganzoo import ranks
 from ganzoo.interfaces import draw_normal
+from ganzoo.loop import Loop
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
 from ganzoo.registry import Registry
 from ganzoo.testing.devices import read_jobs, train
 
+CAPTURED = "captured"  # the folder of the runs that capture their steps, as on a GPU
 SCORES = "fid", "fid,kid,prc"  # from sums alone, and from all features
 
 
@@ -40,10 +45,19 @@ def score(root: Path, *names: str) -> dict[str, float]:
     ).values  # fmt: skip
 
 
+def train_captured(loop: Loop, eagerly: Callable[[Loop], None] = Loop.train) -> None:
+    """``Loop.train`` with a stand-in for CUDA graphs."""
+    eagerly(with_tape(loop))
+    assert loop.steps.capture is not None and loop.steps._replays
+
+
 if __name__ == "__main__":
     list_file = Path(sys.argv[1])
     with ranks.joined() as place:
-        train(read_jobs(list_file))
+        jobs = read_jobs(list_file)
+        train(job for job in jobs if Path(job.folder).parent.name != CAPTURED)
+        Loop.train = train_captured  # type: ignore[method-assign, assignment]
+        train(job for job in jobs if Path(job.folder).parent.name == CAPTURED)
         found = {names: score(list_file.with_suffix(f".{names}"), *names.split(",")) for names in SCORES}
         if place.rank == 0:
             list_file.with_suffix(".scores").write_text(json.dumps(found))

@@ -39,6 +39,9 @@ RECIPES = [
 # Six pictures each: no whole number of the groups of four that minibatch standard deviation takes.
 SETTINGS = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
 TOLERANCE = 1e-4
+# Ten steps, of which the first three of each kind are not captured.
+CAPTURABLE = [*SETTINGS, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.discriminator.name=adam"]
+CAPTURED = {"dcgan+wgan-gp": [], "stylegan-lite+non-saturating+r1+ada": ["penalties.r1.interval=2"]}
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +50,17 @@ def both(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("devices")
     one, two = ([Job(recipe, SETTINGS, str(folder / side / recipe)) for recipe in RECIPES] for side in ("one", "two"))
     moving = Job(RECIPES[3], [*SETTINGS, "loop.snapshot_kimg=0.012"], str(folder / "moving"))
-    for side in ("one", "two"):
+    captured = [
+        Job(recipe, [*CAPTURABLE, *more], str(folder / kind / recipe))
+        for kind in ("eager", rank.CAPTURED)
+        for recipe, more in CAPTURED.items()
+    ]
+    for side in ("one", "two", "eager", rank.CAPTURED):
         (folder / side).mkdir()
     train([*one, moving])
     rewind(Path(moving.folder), 2)
     worker = str(Path(__file__).with_name("rank.py"))
-    train_on(2, [*two, moving], folder / "jobs.json", [worker])
+    train_on(2, [*two, moving, *captured], folder / "jobs.json", [worker])
     rewind(Path(moving.folder), 4)
     train([moving])
     return folder
@@ -65,6 +73,13 @@ def test_two_processes_train_what_one_trains(both, recipe):
     assert found.moved > 100 * TOLERANCE
     one, two = ({path.name for path in (both / side / recipe).rglob("*")} for side in ("one", "two"))
     assert one == two, "the first process writes, and the same"
+
+
+@pytest.mark.parametrize("recipe", CAPTURED)
+def test_captured_steps_hold_their_all_reduces(both, recipe):
+    """On two processes a replayed step is the eager one to the bit, but for the rate, which it has in float32."""
+    found = compare(both / "eager" / recipe, both / rank.CAPTURED / recipe)
+    assert found.weights == 0 and found.logged < 1e-8 and found.moved > 0.1
 
 
 def test_a_run_goes_on_on_another_number_of_devices(both):

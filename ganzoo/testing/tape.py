@@ -91,6 +91,8 @@ class Tape(TorchDispatchMode):
             if _is_view(operator) or torch.Tag.inplace_view in operator.tags:
                 continue
             again = operator(*args, **kwargs)
+            if operator.namespace == "c10d":
+                again[-1].wait()  # as the caller did
             if operator._schema.is_mutable:
                 continue
             for old, new in zip(tree_flatten(result)[0], tree_flatten(again)[0], strict=True):

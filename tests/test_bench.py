@@ -222,6 +222,20 @@ def test_only_the_best_rows_keep_their_weights(harness, grid, tmp_path):
     ]
 
 
+def test_a_second_seed_takes_no_combinations_place_among_the_weights(harness, grid, tmp_path):
+    first, other = harness(grid).run()
+    kept = tmp_path / "results/small"
+    for seed, record, fid in ((0, first, 10.0), (1, first, 11.0), (0, other, 12.0)):
+        record.scores["fid"] = fid
+        name = f"fashion-10k--{record.recipe}--s{seed}"
+        record.seed, record.weights.file = seed, f"weights/{name}.safetensors"
+        write_record(kept / f"{name}.json", record)
+        (kept / record.weights.file).touch()
+    harness(grid)._prune_weights(2)
+    names = {f"fashion-10k--{record.recipe}--s0.safetensors" for record in (first, other)}
+    assert {file.name for file in tmp_path.rglob("results/**/*.safetensors")} == names
+
+
 @pytest.fixture
 def row(harness, grid, tmp_path):
     grid.losses = ["minimax"]

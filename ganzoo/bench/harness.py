@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -159,10 +160,15 @@ class Harness:
         self.say(f"{name}: {f'FID {record.fid:.2f}' if record.status == 'done' else 'failed: ' + record.reason}")
 
     def _prune_weights(self, keep: int) -> None:
-        """Only the best rows' stay: of all the folder's rows, as this call may have named a few of them."""
+        """Only the best rows' stay, each combination's best seed before a second one: of all the folder's rows, as this
+        call may have named a few of them."""
         files = (file for file in self.results.glob("*.json") if file != self._notes)
         records = [read_record(file) for file in files]
-        best = sorted((r for r in records if "fid" in r.scores and r.weights), key=lambda r: r.fid)[:keep]
+        scored = sorted((r for r in records if "fid" in r.scores and r.weights), key=lambda r: r.fid)
+        of_each = defaultdict[tuple[str, str], list[Record]](list)
+        for record in scored:
+            of_each[record.data, record.recipe].append(record)
+        best = sorted(scored, key=lambda r: (of_each[r.data, r.recipe].index(r), r.fid))[:keep]
         kept = {self.results / str(r.weights.file) for r in best if r.weights}
         for file in (self.results / "weights").glob("*.safetensors"):
             if file not in kept:

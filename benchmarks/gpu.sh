@@ -41,7 +41,7 @@ once all-reduce-speed torchrun --standalone --nproc-per-node gpu benchmarks/spee
 for recipe in dcgan+wgan-gp dcgan+non-saturating stylegan-lite+non-saturating+r1; do
     bench fashion-gpu-2min --recipe "$recipe"
 done
-for recipe in dcgan+wgan-gp dcgan+non-saturating stylegan-lite+non-saturating+r1; do
+for recipe in dcgan+wgan-gp dcgan+non-saturating stylegan-lite+non-saturating+r1+ada; do
     bench cifar10-gpu-5min --recipe "$recipe"
 done
 bench fashion-gpu-2min

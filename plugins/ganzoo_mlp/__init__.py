@@ -49,6 +49,11 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 "optimizer.discriminator.lr": 5e-4,
                 "optimizer.discriminator.betas": [0.0, 0.9],
             },
-            tuned={"wgan-gp": {"loop.discriminator_steps": 1}},
+            tuned={
+                "wgan-gp": {"loop.discriminator_steps": 1},
+                # Not the other logistic losses nor hinge, which gain nothing from it.
+                "lsgan": {"discriminator.spectral": True},
+                "relativistic": {"discriminator.spectral": True},
+            },
         )
     )

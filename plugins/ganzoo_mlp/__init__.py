@@ -54,6 +54,12 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 # Not the other logistic losses nor hinge, which gain nothing from it.
                 "lsgan": {"discriminator.spectral": True},
                 "relativistic": {"discriminator.spectral": True},
+                "wgan": {
+                    "loop.discriminator_steps": 1,
+                    "loss.clip": 0.02,
+                    "optimizer.generator.lr": 1e-4,
+                    "optimizer.discriminator.lr": 1e-4,
+                },
             },
         )
     )

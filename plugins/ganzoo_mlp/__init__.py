@@ -51,7 +51,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             },
             tuned={
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # Not the other logistic losses nor hinge, which gain nothing from it.
+                # Found by trial; hinge gains nothing from it.
                 "lsgan": {"discriminator.spectral": True},
                 "relativistic": {"discriminator.spectral": True},
                 "wgan": {

@@ -34,6 +34,7 @@ from ganzoo.needs import Need
 from ganzoo.observer import Observer
 from ganzoo.optimizers import Rate, make_optimizer, make_scheduler
 from ganzoo.rollback import roll_back
+from ganzoo.shared_random import random_stream
 from ganzoo.snapshot import has_pictures, real_pictures, take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
@@ -71,7 +72,7 @@ class Loop:
         self.counters = Counters()
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
-        self.rng = ranks.random_stream(device, self.settings.batch, values.seed)
+        self.rng = random_stream(device, self.settings.batch, values.seed)
         for network in (model.generator, model.discriminator):
             synchronise(network).to(device).to(memory_format=torch.channels_last).train()
         if model.augmentation is not None:
@@ -162,15 +163,24 @@ class Loop:
         self._save()
 
     def _pictures_arrived(self) -> bool:
-        """Whether the next iteration can begin: no other moment of waiting for a server would leave a whole state."""
-        alone = not ranks.here().together
-        steps = self.steps_per_generator_step
-        try:
-            return self.feed.arrived(self.counters.shown, steps, lambda: self.stop_requested and alone)
-        except GanzooError:
-            if alone:
+        """Wait until the next iteration can begin on all ranks; False where one is asked to stop before.
+
+        No other moment of waiting for a server would leave a whole state. Raises GanzooError where pictures cannot be
+        had, after saving what was trained.
+        """
+        while self.feed.streamed is not None:
+            here, reason = True, ""
+            try:
+                here = self.feed.arrived(self.counters.shown, self.steps_per_generator_step)
+            except GanzooError as error:
+                reason = str(error)
+            missing, stop, failed = ranks.each_agreed([not here, self.stop_requested, bool(reason)])
+            if failed:
                 self._save()
-            raise
+                raise GanzooError(ranks.told_by_one(reason))
+            if stop or not missing:
+                return not missing
+        return True
 
     def _save(self) -> None:
         """See to it that a checkpoint holds all there is."""

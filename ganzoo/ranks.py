@@ -122,7 +122,14 @@ def wait() -> None:
 
 def agreed(flag: bool) -> bool:
     """Whether it holds on any rank."""
-    return bool(_reduce(torch.tensor(int(flag)), dist.ReduceOp.MAX)) if _here.together else flag
+    return each_agreed([flag])[0]
+
+
+def each_agreed(flags: list[bool]) -> list[bool]:
+    """Of each whether it holds on any rank."""
+    if not _here.together:
+        return flags
+    return [bool(flag) for flag in _reduce(torch.tensor(flags, dtype=torch.int64), dist.ReduceOp.MAX).tolist()]
 
 
 def common(value: T | None) -> T | None:
@@ -130,17 +137,22 @@ def common(value: T | None) -> T | None:
     return None if agreed(value is None) else value
 
 
-def told(text: str) -> str:
-    """What the first rank says."""
+def told(text: str, speaker: int = 0) -> str:
+    """What one rank says, the first unless another is named."""
     if not _here.together:
         return text
     said = torch.tensor(list(text.encode()), dtype=torch.uint8)
     size = torch.tensor(len(said))
     with _translated():
-        dist.broadcast(size, 0)
-        said = said if _here.rank == 0 else torch.zeros(int(size), dtype=torch.uint8)
-        dist.broadcast(said, 0)
+        dist.broadcast(size, speaker)
+        said = said if _here.rank == speaker else torch.zeros(int(size), dtype=torch.uint8)
+        dist.broadcast(said, speaker)
     return bytes(said.tolist()).decode()
+
+
+def told_by_one(text: str) -> str:
+    """What the first of those ranks says that have something to say; one has."""
+    return told(text, int(least(torch.tensor(_here.rank if text else _here.world))))
 
 
 def check_batch(batch: int, world: int | None = None) -> None:
@@ -222,54 +234,6 @@ def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor
     whole = rows.new_zeros((len(rows) * _here.world, *rows.shape[1:]))
     whole[own] = rows
     return function(_Sum.apply(whole))[own]
-
-
-class SharedRandom(torch.Generator):
-    """A stream of random numbers that all ranks draw alike, each keeping its own samples' of what was drawn.
-
-    What is drawn for ``count`` samples, or a multiple, belongs by rows to the ranks. The cost: each rank draws as many
-    numbers as one process would.
-    """
-
-    count: int
-    rows: slice | None  # None while a batch is drawn whole
-
-    def share(self, draw: Callable[[int], Tensor], size: int, dim: int) -> Tensor:
-        """This rank's ``size`` samples of the tensor that ``draw`` makes for so many."""
-        rows, self.rows = self.rows, None
-        assert rows is not None
-        try:
-            drawn = draw(size * self.count // len(range(self.count)[rows]))
-        finally:
-            self.rows = rows
-        return drawn[(slice(None),) * dim + (rows,)]
-
-
-def share(draw: Callable[[int], Tensor], size: int, rng: torch.Generator, dim: int = 0) -> Tensor:
-    """``draw(size)``; with a :class:`SharedRandom`, of a draw for all ranks this one's samples along ``dim``."""
-    if isinstance(rng, SharedRandom) and rng.rows is not None:
-        return rng.share(draw, size, dim)
-    return draw(size)
-
-
-def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Generator:
-    """A generator for batches of ``count`` samples in all."""
-    if not _here.together:
-        return torch.Generator(device).manual_seed(seed)
-    rng = SharedRandom(device)
-    rng.count, rng.rows = count, slice(_here.rank, None, _here.world)
-    rng.manual_seed(seed)
-    return rng
-
-
-def own_rows(rng: torch.Generator, start: int) -> slice:
-    """This rank's rows of the batch that ``rng`` draws for, where its first sample is number ``start`` of all."""
-    if not isinstance(rng, SharedRandom):
-        return slice(None)
-    own = slice((_here.rank - start) % _here.world, None, _here.world)
-    # One that has none here still has to draw, so that its stream stays that of the others.
-    rng.rows = own if range(rng.count)[own] else slice(0, 1)
-    return own
 
 
 class _Sum(torch.autograd.Function):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ganzoo import ranks
 from ganzoo.augmented import Augmented
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
+from ganzoo.shared_random import share
 from ganzoo.statistics import Statistics
 
 
@@ -88,9 +89,7 @@ class TrainingStep:
 
     def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """As many latents as there are real pictures, and what the generator makes of them, float32."""
-        latents = ranks.share(
-            lambda count: self.generator.sample_latents(count, self.rng, real.device), len(real), self.rng
-        )
+        latents = share(lambda count: self.generator.sample_latents(count, self.rng, real.device), len(real), self.rng)
         with self._autocast():
             return latents, self.generator(latents, labels, rng=self.rng).float()
 

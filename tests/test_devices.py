@@ -27,6 +27,7 @@ from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.launch import explain
 from ganzoo.metrics.fakes import fake_pictures
+from ganzoo.shared_random import random_stream
 from ganzoo.synchronised import SyncedBatchNorm, synchronise
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
 from ganzoo.textfiles import read_jsonl
@@ -109,7 +110,7 @@ def as_rank(monkeypatch):
 
 def test_ranks_draw_their_rows_of_what_one_process_draws(as_rank):
     def draws(count: int) -> list[torch.Tensor]:
-        rng = ranks.random_stream("cpu", 12, 0)
+        rng = random_stream("cpu", 12, 0)
         like = torch.zeros(())
         return [
             draw_uniform((count, 3), rng, like),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -308,6 +310,69 @@ def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypat
     assert run.resume(registry, shards / "stopped", display).finished
     found = compare(shards / "whole", shards / "stopped")
     assert found.weights == found.logged == 0 and found.moved > 0
+
+
+HOLDING = '''
+"""minimax, but from the tenth step on the server hangs; one block is kept, and nothing decoded ahead."""
+import os
+from pathlib import Path
+
+from ganzoo_losses.losses import Minimax
+
+from ganzoo import LossEntry, hookimpl
+from ganzoo.data import stream
+
+stream.KEPT, stream.AHEAD = 1, 0
+
+
+@hookimpl
+def register_losses(register):
+    register(LossEntry(name="holding", summary="Holds", formula="D, G: minimax", target="holding_loss:Holding"))
+
+
+class Holding(Minimax):
+    calls = 0
+
+    def discriminator(self, *, d_real, d_fake):
+        self.calls += 1
+        if self.calls == 10 and os.environ.get("RANK") == "1":
+            Path(__file__).with_name("held").touch()
+        return super().discriminator(d_real=d_real, d_fake=d_fake)
+'''
+
+
+@pytest.mark.slow
+def test_a_server_that_hangs_holds_no_stop_of_several_processes_up(shards, serve):
+    held, waiting = shards / "held", threading.Event()
+
+    class Hanging(Parts):
+        asked: list[str] = []
+
+        def do_GET(self):
+            while held.exists():
+                waiting.set()
+                time.sleep(0.05)
+            super().do_GET()
+
+    plugin = shards / "holding_loss.py"
+    plugin.write_text(HOLDING)
+    settings = [*COMPARABLE, f"data.name={serve(Hanging)}", f"data.root={shards / 'root'}", "loop.batch=8"]
+    settings += ["loop.kimg=0.12", "loop.log_kimg=0.008", "loop.snapshot_kimg=9"]
+    ganzoo = [sys.executable, "-m", "ganzoo"]
+    subprocess.run([*ganzoo, "run", "mlp+minimax", *settings, "--out", str(shards / "whole")], check=True)
+    command = [*ganzoo, "run", "mlp+holding", *settings, "--out", str(shards / "stopped"), "--plugin", str(plugin)]
+    process = subprocess.Popen(
+        [*command, "--devices", "2"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    while not waiting.wait(0.1):
+        assert process.poll() is None, process.communicate()[0]
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate()
+    assert process.returncode == 75 and "all is saved; go on with: ganzoo resume" in printed, printed
+    assert RunFolder(shards / "stopped").latest().meta["shown"] >= 80
+    held.unlink()
+    subprocess.run([*ganzoo, "resume", str(shards / "stopped"), "--plugin", str(plugin)], check=True)
+    assert compare(shards / "whole", shards / "stopped").weights < 1e-4
 
 
 def test_what_was_trained_is_saved_before_a_server_is_given_up(registry, shards, serve, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +73,8 @@ class Feed:
             coming = self._host_order[position + self.size + self._rows.start :: self._rows.step]
             self.streamed.expect(coming.numpy(), len(self._range), self._rows.step)
 
-    def arrived(self, shown: int, batches: int, stopped: Callable[[], bool]) -> bool:
-        """Wait for what the next ``batches`` need; False where ``stopped`` says so before. Only streams let one wait.
+    def arrived(self, shown: int, batches: int) -> bool:
+        """Whether what the next ``batches`` need is there, after a moment's wait at most. Only streams let one wait.
 
         Raises GanzooError where a picture cannot be had.
         """
@@ -83,7 +82,7 @@ class Feed:
             return True
         position = self._turn_to(shown)
         coming = self._host_order[position : position + batches * self.size]
-        return self.streamed.arrived(coming[self._rows.start :: self._rows.step].numpy(), stopped)
+        return self.streamed.arrived(coming[self._rows.start :: self._rows.step].numpy())
 
     def close(self) -> None:
         """No batch will be asked for any more."""

@@ -28,7 +28,7 @@ BLOCK = 4 * 2**20  # bytes, at which a block ends
 MIXED = 32  # blocks whose pictures are shuffled among each other
 KEPT = 3 * MIXED  # blocks in memory: those being shown, those that follow
 AHEAD = 4  # batches that are decoded before they are asked for
-LOOK = 0.2  # seconds between two looks at whether to go on waiting
+LOOK = 0.2  # seconds of waiting at a time
 
 
 class StreamedArray:
@@ -77,9 +77,9 @@ class StreamedArray:
         group = MIXED * -(-len(self.reader.places) // (len(self.reader.bounds) - 1))
         self.reader.expect(coming[: AHEAD * batch], coming[AHEAD * batch : group // world])
 
-    def arrived(self, coming: np.ndarray, stopped: Callable[[], bool]) -> bool:
-        """Wait until these can be had; False where ``stopped`` says so before. Raises GanzooError: one cannot be."""
-        return self.reader.arrived(self.index[coming], stopped)
+    def arrived(self, coming: np.ndarray) -> bool:
+        """Whether these can be had, after a moment of waiting at most. Raises GanzooError: one cannot be."""
+        return self.reader.arrived(self.index[coming])
 
     def close(self) -> None:
         """Let go of what was being read ahead: no exit waits for it, but for what a source is just reading."""
@@ -108,16 +108,14 @@ class BlockReader:
             found[row] = due[number].result()
         return found
 
-    def arrived(self, index: np.ndarray, stopped: Callable[[], bool]) -> bool:
+    def arrived(self, index: np.ndarray) -> bool:
         """As :meth:`StreamedArray.arrived`; they are kept until others are expected."""
         due = self._due(index)
         self._decoded |= due
-        while wait(due.values(), LOOK).not_done:
-            if stopped():
-                return False
-        for future in due.values():
+        done, missing = wait(due.values(), LOOK)
+        for future in done:
             future.result()
-        return True
+        return not missing
 
     def expect(self, soon: np.ndarray, later: np.ndarray) -> None:
         """Decode those that come soon, and read the blocks of those that follow; forget what is not among them."""

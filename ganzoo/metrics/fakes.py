@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo import ranks
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.sampling import CHUNK, check_sampling, to_uint8
+from ganzoo.shared_random import own_rows, random_stream, share
 
 QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds it"
 
@@ -37,14 +37,14 @@ def fake_pictures(
     check_sampling(generator, None, truncation)
     pool = torch.from_numpy(np.asarray(labels, dtype=np.int64)) if generator.conditional else None
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
-    rng = ranks.random_stream("cpu", CHUNK, seed)
+    rng = random_stream("cpu", CHUNK, seed)
     for start in range(0, count, CHUNK):
-        own = ranks.own_rows(rng, start)
+        own = own_rows(rng, start)
         size = max(1, len(range(CHUNK)[own]))
-        latents = ranks.share(lambda samples: generator.sample_latents(samples, rng, device), size, rng)
+        latents = share(lambda samples: generator.sample_latents(samples, rng, device), size, rng)
         drawn = None
         if pool is not None:
-            classes = ranks.share(lambda samples: torch.randint(len(pool), (samples,), generator=rng), size, rng)
+            classes = share(lambda samples: torch.randint(len(pool), (samples,), generator=rng), size, rng)
             drawn = pool[classes].to(device)
         with torch.no_grad():
             pictures = generator(latents, drawn, rng=rng, truncation=truncation)

@@ -1,0 +1,59 @@
+"""Random numbers for a batch that several ranks share: each draws the whole batch's, and keeps its own samples'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ganzoo import ranks
+
+
+class SharedRandom(torch.Generator):
+    """A stream of random numbers that all ranks draw alike, each keeping its own samples' of what was drawn.
+
+    What is drawn for ``count`` samples, or a multiple, belongs by rows to the ranks. The cost: each rank draws as many
+    numbers as one process would.
+    """
+
+    count: int
+    rows: slice | None  # None while a batch is drawn whole
+
+    def share(self, draw: Callable[[int], Tensor], size: int, dim: int) -> Tensor:
+        """This rank's ``size`` samples of the tensor that ``draw`` makes for so many."""
+        rows, self.rows = self.rows, None
+        assert rows is not None
+        try:
+            drawn = draw(size * self.count // len(range(self.count)[rows]))
+        finally:
+            self.rows = rows
+        return drawn[(slice(None),) * dim + (rows,)]
+
+
+def share(draw: Callable[[int], Tensor], size: int, rng: torch.Generator, dim: int = 0) -> Tensor:
+    """``draw(size)``; with a :class:`SharedRandom`, of a draw for all ranks this one's samples along ``dim``."""
+    if isinstance(rng, SharedRandom) and rng.rows is not None:
+        return rng.share(draw, size, dim)
+    return draw(size)
+
+
+def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Generator:
+    """A generator for batches of ``count`` samples in all."""
+    if not ranks.here().together:
+        return torch.Generator(device).manual_seed(seed)
+    place, rng = ranks.here(), SharedRandom(device)
+    rng.count, rng.rows = count, slice(place.rank, None, place.world)
+    rng.manual_seed(seed)
+    return rng
+
+
+def own_rows(rng: torch.Generator, start: int) -> slice:
+    """This rank's rows of the batch that ``rng`` draws for, where its first sample is number ``start`` of all."""
+    if not isinstance(rng, SharedRandom):
+        return slice(None)
+    place = ranks.here()
+    own = slice((place.rank - start) % place.world, None, place.world)
+    # One that has none here still has to draw, so that its stream stays that of the others.
+    rng.rows = own if range(rng.count)[own] else slice(0, 1)
+    return own

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import rank
 import torch
+from disturbed import write_loss
 from torch import nn
 
 from ganzoo import ranks
@@ -245,41 +246,13 @@ def test_the_first_failure_is_told(codes, expected):
             explain(failures)
 
 
-DYING = '''
-"""minimax, but rank 1 dies once at the tenth step."""
-import os
-import signal
-from pathlib import Path
-
-from ganzoo_losses.losses import Minimax
-
-from ganzoo import LossEntry, hookimpl
-
-
-@hookimpl
-def register_losses(register):
-    register(LossEntry(name="dying", summary="Dies once", formula="D, G: minimax", target="dying_loss:Dying"))
-
-
-class Dying(Minimax):
-    calls = 0
-
-    def discriminator(self, *, d_real, d_fake):
-        self.calls += 1
-        mark = Path(__file__).with_name("died")
-        if self.calls == 10 and os.environ.get("RANK") == "1" and not mark.exists():
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().discriminator(d_real=d_real, d_fake=d_fake)
-'''
 LONGER = [*SETTINGS, "loop.kimg=0.144", "loop.snapshot_kimg=0.048"]
 
 
 @pytest.fixture
 def dying(tmp_path):
     """A run on two devices, one of which dies; its command as a process."""
-    file = tmp_path / "dying_loss.py"
-    file.write_text(DYING)
+    file = write_loss(tmp_path, "dying", "died", then="os.kill(os.getpid(), signal.SIGKILL)")
 
     def start(*more: str) -> subprocess.CompletedProcess[str]:
         command = ["run", "mlp+dying", *LONGER, "--out", str(tmp_path / "run"), "--plugin", str(file), "--devices", "2"]

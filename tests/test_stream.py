@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from disturbed import write_loss
 from test_shards import EACH, write_shard
 
 from ganzoo import ranks, run
@@ -220,6 +221,22 @@ class Parts(SimpleHTTPRequestHandler):
         self.wfile.write(content)
 
 
+def hanging(held: Callable[[], bool]) -> tuple[type[Parts], threading.Event]:
+    """One that sends nothing while it is held, and whether somebody has waited for it."""
+    waiting = threading.Event()
+
+    class Hanging(Parts):
+        asked: list[str] = []
+
+        def do_GET(self):
+            while held():
+                waiting.set()
+                time.sleep(0.05)
+            super().do_GET()
+
+    return Hanging, waiting
+
+
 @pytest.fixture
 def serve(shards) -> Iterator:
     servers = []
@@ -276,20 +293,11 @@ def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
 
 def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypatch):
     """It sends no byte more from the second epoch on; SIGTERM comes while the loop waits for it."""
-    held, waiting = threading.Event(), threading.Event()
-
-    class Hanging(Parts):
-        asked: list[str] = []
-
-        def do_GET(self):
-            while held.is_set():
-                waiting.set()
-                time.sleep(0.05)
-            super().do_GET()
-
+    held = threading.Event()
+    server, waiting = hanging(held.is_set)
     monkeypatch.setattr(stream, "KEPT", 1)
     settings = ["loop.batch=9", "loop.kimg=0.081", "loop.log_kimg=0.009"]
-    config = configured(registry, shards, serve(Hanging), settings)
+    config = configured(registry, shards, serve(server), settings)
     display: Display = make_display()
     run.start(registry, config, display, out=shards / "whole")
 
@@ -312,51 +320,13 @@ def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypat
     assert found.weights == found.logged == 0 and found.moved > 0
 
 
-HOLDING = '''
-"""minimax, but from the tenth step on the server hangs; one block is kept, and nothing decoded ahead."""
-import os
-from pathlib import Path
-
-from ganzoo_losses.losses import Minimax
-
-from ganzoo import LossEntry, hookimpl
-from ganzoo.data import stream
-
-stream.KEPT, stream.AHEAD = 1, 0
-
-
-@hookimpl
-def register_losses(register):
-    register(LossEntry(name="holding", summary="Holds", formula="D, G: minimax", target="holding_loss:Holding"))
-
-
-class Holding(Minimax):
-    calls = 0
-
-    def discriminator(self, *, d_real, d_fake):
-        self.calls += 1
-        if self.calls == 10 and os.environ.get("RANK") == "1":
-            Path(__file__).with_name("held").touch()
-        return super().discriminator(d_real=d_real, d_fake=d_fake)
-'''
-
-
 @pytest.mark.slow
 def test_a_server_that_hangs_holds_no_stop_of_several_processes_up(shards, serve):
-    held, waiting = shards / "held", threading.Event()
-
-    class Hanging(Parts):
-        asked: list[str] = []
-
-        def do_GET(self):
-            while held.exists():
-                waiting.set()
-                time.sleep(0.05)
-            super().do_GET()
-
-    plugin = shards / "holding_loss.py"
-    plugin.write_text(HOLDING)
-    settings = [*COMPARABLE, f"data.name={serve(Hanging)}", f"data.root={shards / 'root'}", "loop.batch=8"]
+    """One block is kept and nothing decoded ahead, so that they wait for it at once."""
+    held = shards / "held"
+    server, waiting = hanging(held.exists)
+    plugin = write_loss(shards, "holding", held.name, first="stream.KEPT, stream.AHEAD = 1, 0")
+    settings = [*COMPARABLE, f"data.name={serve(server)}", f"data.root={shards / 'root'}", "loop.batch=8"]
     settings += ["loop.kimg=0.12", "loop.log_kimg=0.008", "loop.snapshot_kimg=9"]
     ganzoo = [sys.executable, "-m", "ganzoo"]
     subprocess.run([*ganzoo, "run", "mlp+minimax", *settings, "--out", str(shards / "whole")], check=True)

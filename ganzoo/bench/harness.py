@@ -164,12 +164,12 @@ class Harness:
         call may have named a few of them."""
         files = (file for file in self.results.glob("*.json") if file != self._notes)
         records = [read_record(file) for file in files]
-        scored = sorted((r for r in records if "fid" in r.scores and r.weights), key=lambda r: r.fid)
-        of_each = defaultdict[tuple[str, str], list[Record]](list)
-        for record in scored:
-            of_each[record.data, record.recipe].append(record)
-        best = sorted(scored, key=lambda r: (of_each[r.data, r.recipe].index(r), r.fid))[:keep]
-        kept = {self.results / str(r.weights.file) for r in best if r.weights}
+        of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)
+        for record in records:
+            if "fid" in record.scores and record.weights:
+                of_each[record.data, record.recipe].append((record.fid, str(record.weights.file)))
+        best = sorted((place, *seed) for seeds in of_each.values() for place, seed in enumerate(sorted(seeds)))[:keep]
+        kept = {self.results / file for _, _, file in best}
         for file in (self.results / "weights").glob("*.safetensors"):
             if file not in kept:
                 file.unlink()

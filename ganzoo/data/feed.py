@@ -74,12 +74,11 @@ class Feed:
             self.streamed.expect(coming.numpy(), len(self._range), self._rows.step)
 
     def arrived(self, shown: int, batches: int) -> bool:
-        """Whether what the next ``batches`` need is there, after a moment's wait at most. Only streams let one wait.
+        """Whether what the next ``batches`` of a streamed set need is there, after a moment's wait at most.
 
         Raises GanzooError where a picture cannot be had.
         """
-        if self.streamed is None:
-            return True
+        assert self.streamed is not None
         position = self._turn_to(shown)
         coming = self._host_order[position : position + batches * self.size]
         return self.streamed.arrived(coming[self._rows.start :: self._rows.step].numpy())

@@ -23,6 +23,18 @@ def read_grid(file: Path) -> np.ndarray | None:
         return None
 
 
+def sheet(pictures: np.ndarray, columns: int) -> Image.Image:
+    """Lay out pictures ``(N, H, W, 3)``, uint8, row by row without gaps; mode L where all of them are grey."""
+    count, height, width, _ = pictures.shape
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
+    padded[:count] = pictures
+    whole = padded.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
+    whole = whole.reshape(rows * height, columns * width, 3)
+    grey = (pictures == pictures[..., :1]).all()
+    return Image.fromarray(whole[..., 0].copy() if grey else whole)
+
+
 @contextmanager
 def opened_png(file: Path) -> Iterator[Image.Image]:
     """A picture that may be anyone's, to be decoded within. Raises OSError, ValueError or SyntaxError where it is none,

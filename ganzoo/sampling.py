@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from ganzoo.errors import GanzooError
 from ganzoo.grids import GAP
@@ -82,10 +81,23 @@ def check_sampling(generator: Generator, label: int | None, truncation: float) -
         raise GanzooError("--truncation: this generator has none; leave --truncation out")
 
 
+def to_image(pixels: Tensor) -> Image.Image:
+    """Turn one uint8 image ``(C, H, W)`` into a PIL image: mode L for one channel, RGB for three."""
+    return Image.fromarray(pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy())
+
+
 def grid(pictures: Tensor, columns: int) -> Image.Image:
-    """A grid of uint8 pictures ``(N, C, H, W)``, ``GAP`` pixels apart."""
-    array = make_grid(pictures, nrow=columns, padding=GAP, pad_value=255).permute(1, 2, 0).numpy()
-    return Image.fromarray(array)
+    """Lay out uint8 images ``(N, C, H, W)`` row by row on white, ``GAP`` pixels around each, a single one included."""
+    count, channels, height, width = pictures.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet = torch.full((channels, rows * (height + GAP) + GAP, columns * (width + GAP) + GAP), 255, dtype=torch.uint8)
+    for place, pixels in enumerate(pictures):
+        top, left = (
+            GAP + step * (side + GAP) for step, side in zip(divmod(place, columns), (height, width), strict=True)
+        )
+        sheet[:, top : top + height, left : left + width] = pixels
+    return to_image(sheet)
 
 
 def save_picture(image: Image.Image, path: Path) -> None:

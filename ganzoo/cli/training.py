@@ -122,7 +122,7 @@ def evaluate(
         "names": f"[{metrics}]" if metrics is not None else None,
         "fakes": samples,
         "seed": seed,
-        "inception": json.dumps(str(inception)) if inception else None,
+        "inception": str(inception) if inception else None,
         "mode": mode,
     }
     settings = tuple(f"metrics.{name}={value}" for name, value in options.items() if value is not None)
@@ -157,7 +157,7 @@ def sample(
     from ganzoo.hub import fetch
     from ganzoo.registry import Registry
     from ganzoo.run import load_generator
-    from ganzoo.sampling import grid, save_picture
+    from ganzoo.sampling import grid, save_picture, to_image
     from ganzoo.sampling import sample as draw
 
     folder = fetch(run)
@@ -167,8 +167,9 @@ def sample(
     if out.suffix.lower() == ".png":
         pictures = torch.cat(list(chunks))
         out.parent.mkdir(parents=True, exist_ok=True)
-        save_picture(grid(pictures, math.ceil(math.sqrt(count))), out)
-        typer.echo(f"{count} pictures in a grid: {out}")
+        alone = count == 1
+        save_picture(to_image(pictures[0]) if alone else grid(pictures, math.ceil(math.sqrt(count))), out)
+        typer.echo(f"1 picture: {out}" if alone else f"{count} pictures in a grid: {out}")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise GanzooError(f"{out} already holds something; choose another --out")
@@ -176,10 +177,7 @@ def sample(
     number = 0
     for chunk in chunks:
         for picture in chunk:
-            save_picture(
-                grid(picture[None], 1).crop((2, 2, 2 + picture.shape[2], 2 + picture.shape[1])),
-                out / f"{number:06d}.png",
-            )
+            save_picture(to_image(picture), out / f"{number:06d}.png")
             number += 1
     typer.echo(f"{count} pictures: {out}")
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.folder import RunFolder
+from ganzoo.grids import sheet
 from ganzoo.report.story import Judged, Verdicts, read_grid, read_verdicts
 
 COLUMNS = 16
@@ -25,9 +26,7 @@ class Game:
     @property
     def sheet(self) -> Image.Image:
         """All pictures in one, ``COLUMNS`` in a row, without gaps."""
-        rows, (_, height, width, _) = len(self.pictures) // COLUMNS, self.pictures.shape
-        cells = self.pictures.reshape(rows, COLUMNS, height, width, 3).swapaxes(1, 2)
-        return Image.fromarray(cells.reshape(rows * height, COLUMNS * width, 3))
+        return sheet(self.pictures, COLUMNS)
 
     def data(self) -> Mapping[str, Any]:
         """For the page: of each picture whether it is real, whether the discriminator says so, and its figure."""

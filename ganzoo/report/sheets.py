@@ -8,6 +8,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from ganzoo.grids import sheet
+
 COLUMNS = 4
 BUDGET = 12 * 2**20  # bytes of all sheets together, before base64 makes them a third longer
 LOSSY = (90, 75, 50)  # qualities to try where a lossless sheet is too big
@@ -15,15 +17,7 @@ LOSSY = (90, 75, 50)  # qualities to try where a lossless sheet is too big
 
 def data_uri(pictures: np.ndarray, budget: int, columns: int = COLUMNS) -> str:
     """Pictures ``(N, H, W, 3)``, uint8, on a sheet ``columns`` wide; lossless where that takes at most ``budget``."""
-    count, height, width, _ = pictures.shape
-    rows = -(-count // columns)
-    padded = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
-    padded[:count] = pictures
-    whole = padded.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
-    image = Image.fromarray(whole.reshape(rows * height, columns * width, 3))
-    if (pictures == pictures[..., :1]).all():
-        image = image.convert("L")
-    kind, content = _within(image, budget, columns * 16)
+    kind, content = _within(sheet(pictures, columns), budget, columns * 16)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-from omegaconf import OmegaConf
 
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
 from ganzoo.paths import user_path
 from ganzoo.plain import write_yaml
 from ganzoo.recipe import Recipe
+from ganzoo.schema import literal
 
 
 def _one_of(config: object, name: str, *choices: str) -> None:
@@ -28,12 +27,14 @@ class DataConfig:
     split: str = param("train", "which split to train on")
     size: int | None = param(None, "resize to this height and width; null: native")
     root: str | None = param(None, "where data sets are kept; null: GANZOO_DATA or ~/.cache/ganzoo/data")
+    channels: str = param("auto", "1 for grey, 3 for colour; auto: what most pictures have, converting the rest")
     mirror: bool = param(False, "flip half of the pictures left to right")
-    skip_bad: bool = param(False, "leave unreadable pictures out instead of stopping")
+    skip_bad: bool = param(False, "skip pictures that cannot be used, and count them, instead of stopping")
 
     def __post_init__(self) -> None:
         at_least(self, 4, "size")
         _one_of(self, "split", "train", "test")
+        _one_of(self, "channels", "auto", "1", "3")
 
 
 @dataclass
@@ -140,10 +141,8 @@ class Config:
     dataset: DatasetEntry
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain containers, fit for YAML and JSON."""
-        container = OmegaConf.to_container(OmegaConf.structured(self.values), resolve=True)
-        assert isinstance(container, dict)
-        return {str(key): value for key, value in container.items()}
+        """Return plain containers, fit for YAML and JSON."""
+        return asdict(self.values)
 
     @property
     def discriminator_steps(self) -> int:
@@ -161,8 +160,8 @@ class Config:
         return tuple(dict.fromkeys(mark for part in parts for mark in marks_of(part)))
 
     def to_yaml(self) -> str:
-        """The resolved configuration: all that is needed to repeat the run."""
-        return write_yaml(self.as_dict())
+        """Write the resolved configuration: all that is needed to repeat the run."""
+        return write_yaml(literal(self.as_dict()))
 
 
 def data_root(setting: str | None) -> Path:

@@ -42,11 +42,15 @@ class Display:
         """One line about something that did not stop the run."""
         self.console.print(f"[yellow]warning:[/] {_escape(printable(message))}", soft_wrap=True, highlight=False)
 
+    def note(self, message: str) -> None:
+        """One line about what is going to be done."""
+        self.console.print(printable(message), highlight=False, soft_wrap=True, markup=False)
+
     @contextmanager
     def running(self, headline: str, budget: int) -> Iterator[None]:
         """Around the whole run of so many pictures."""
         self.budget = budget
-        self.console.print(headline, highlight=False, soft_wrap=True, markup=False)
+        self.console.print(printable(headline), highlight=False, soft_wrap=True, markup=False)
         yield
 
     def progress(self, shown: int) -> None:

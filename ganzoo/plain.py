@@ -22,7 +22,7 @@ MOST_BYTES = 2**18  # of YAML, for which PyYAML takes seconds; a resolved config
 MOST_DEPTH = 32
 LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers: what 64 bits hold
 MOST_DIGITS = 20
-UNSAFE = re.compile("[\x85\u2028\u2029]")
+UNSAFE = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
 TAG = "tag:yaml.org,2002:"
 TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 
@@ -55,7 +55,10 @@ def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> An
 
 
 def write_yaml(value: Any) -> str:
-    """What :func:`parse_yaml` reads; all in ASCII where a text has a line break that is not: PyYAML would lose it."""
+    """Write what :func:`parse_yaml` reads.
+
+    All of it is ASCII where a text has a line break that is not, which PyYAML would lose, or half a character.
+    """
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return yaml.safe_dump(value, sort_keys=False) if UNSAFE.search(text) else text
 
@@ -113,7 +116,10 @@ def _check(value: Any) -> None:
     for _ in range(MOST_DEPTH + 1):
         keys = [key for node in level if isinstance(node, dict) for key in node]
         for text in (*keys, *(node for node in level if isinstance(node, str))):
-            _refuse_half(text)
+            if not isinstance(text, str):
+                raise ValueError(f"the key {str(text)[:40]} must be a string; put it in quotes")
+            if has_half_character(text):
+                raise ValueError("it holds half a character")
         level = [inner for node in level if isinstance(node, (dict, list)) for inner in _inside(node)]
         if not level:
             return
@@ -124,12 +130,14 @@ def _inside(node: dict[Any, Any] | list[Any]) -> Iterable[Any]:
     return node.values() if isinstance(node, dict) else node
 
 
-def _refuse_half(text: Any) -> None:
-    """Of a pair of surrogates one alone, which no file and no terminal takes."""
-    if not isinstance(text, str):
-        raise ValueError(f"the key {str(text)[:40]} is no text; put it in quotes")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it holds half a character")
+def has_half_character(text: str) -> bool:
+    """Tell whether a surrogate is in it, which no file takes.
+
+    Those by which Python names bytes of a file name that are not UTF-8 (PEP 383) are allowed.
+    """
+    if text.isascii():
+        return False
+    return any("\ud800" <= c <= "\udfff" and not "\udc80" <= c <= "\udcff" for c in text)
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from ganzoo.registry import Registry
 from ganzoo.repeat import public_config, public_name, repeat_command
 from ganzoo.run import load_config, load_generator
 from ganzoo.sampling import grid, sample, save_picture
+from ganzoo.schema import literal
 from ganzoo.textfiles import write_text
 
 SAMPLES = "samples.png"
@@ -71,7 +72,7 @@ def write_publication(
     shutil.copyfile(found.path / "ema.safetensors", kept / "ema.safetensors")
     meta = {**found.meta, "picture": asdict(generator.picture), "needs": write_needs(facts.needs)}
     target.write_json(kept / "meta.json", meta)
-    write_text(target.config_file, write_yaml(public_config(config)))
+    write_text(target.config_file, write_yaml(literal(public_config(config))))
     target.write_json(target.provenance_file, facts.origin)
     target.write_json(target.score_file, score)
     pictures = torch.cat(list(sample(generator, COLUMNS**2, seed=0)))

@@ -141,13 +141,13 @@ def told(text: str, speaker: int = 0) -> str:
     """What one rank says, the first unless another is named."""
     if not _here.together:
         return text
-    said = torch.tensor(list(text.encode()), dtype=torch.uint8)
+    said = torch.tensor(list(text.encode(errors="surrogateescape")), dtype=torch.uint8)
     size = torch.tensor(len(said))
     with _translated():
         dist.broadcast(size, speaker)
         said = said if _here.rank == speaker else torch.zeros(int(size), dtype=torch.uint8)
         dist.broadcast(said, speaker)
-    return bytes(said.tolist()).decode()
+    return bytes(said.tolist()).decode(errors="surrogateescape")
 
 
 def told_by_one(text: str) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
 from ganzoo.config import Config
-from ganzoo.errors import GanzooError
 from ganzoo.needs import is_file, requirement, versions_used
 from ganzoo.registry import Registry
-from ganzoo.resolve import read_settings, resolve
+from ganzoo.resolve import resolve, schema_of
+from ganzoo.settings import write_setting
 
 
 def public_config(config: Config) -> dict[str, Any]:
@@ -43,11 +41,13 @@ def plugin_options(versions: Mapping[str, str]) -> list[str]:
 
 def repeat_command(config: Config, registry: Registry) -> str:
     """What to type for the same run with the same versions; pictures of one's own must lie where it says."""
-    content = public_config(config)
-    data = f"data.name={_text(content['data']['name'])}"
+    content, schema = public_config(config), schema_of(config.recipe)
+    data = f"data.name={content['data']['name']}"
     default = dict(_leaves(resolve(registry, str(config.recipe), None, [data]).as_dict()))
     changed = [
-        f"{key}={_text(value)}" for key, value in _leaves(content) if key not in default or value != default[key]
+        write_setting(key, value, schema)
+        for key, value in _leaves(content)
+        if key not in default or value != default[key]
     ]
     files = plugin_options(versions_used(config, registry))
     return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed, *files])
@@ -59,12 +59,3 @@ def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def _text(value: Any) -> str:
-    """A value as it is typed; words without quotes where they are read back as the same word."""
-    if isinstance(value, str):
-        with suppress(GanzooError):
-            if read_settings([f"key={value}"]) == {"key": value}:
-                return value
-    return json.dumps(value)

@@ -2,7 +2,7 @@
 
 Core defaults < the plugins' defaults for this combination < ``--config FILE`` < ``key=value``.
 A configuration is data: a value can be that of another of its keys (``${seed}``), but resolvers (``${oc.env:...}``) and
-all else that OmegaConf makes of ``${`` are off.
+all else that OmegaConf makes of ``${`` are off. A setting of the command line whose field is text is taken literally.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from ganzoo.config import Config, CoreConfig
 from ganzoo.digest import DIGEST, unsealed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
-from ganzoo.plain import MOST_DEPTH, PlainLoader, parse_json, parse_yaml, read_text
+from ganzoo.plain import parse_json, parse_yaml, read_text
 from ganzoo.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.registry import Registry
-from ganzoo.schema import check_items, first_line
+from ganzoo.schema import check_items, first_line, literal
+from ganzoo.settings import read_settings, typed
 
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
+ESCAPED = re.compile(r"(?<!\\)(\\\\)*\\\$\{")  # behind an odd number of backslashes: text
 
 
 def resolve(
@@ -38,20 +40,21 @@ def resolve(
     The recipe comes from the command line, or from ``recipe:`` in the file.
     """
     layers = [] if file is None else [(str(file), _read_file(file))]
-    layers.append(("the command line", read_settings(settings)))
+    layers.append(("the command line", _with_data(read_settings(settings))))
     for _, layer in layers:
         recipe_text = recipe_text or layer.get("recipe")
     if not isinstance(recipe_text, str) or not recipe_text:
         raise GanzooError(f"no recipe given in {file}; add `recipe: dcgan+wgan-gp` or name it on the command line")
     recipe = parse_recipe(recipe_text, registry)
     dataset = _dataset_entry(registry, layers)
-    config = _schema(recipe, recipe_text)
+    config = schema_of(recipe)
+    layers = [(source, typed(layer, config)) for source, layer in layers]
     for source, layer in layers:
         _refuse_resolvers(layer, source)
     for source, layer in [*_plugin_defaults(registry, recipe, dataset), *layers]:
         config = _merge(config, {**layer, "recipe": str(recipe)}, source)
     try:
-        values = OmegaConf.to_object(config)
+        values: Any = OmegaConf.to_object(config)
         check_items(values)
     except OmegaConfBaseException as error:
         raise GanzooError(f"config: {error.full_key or ''}: {first_line(error)}") from error
@@ -59,11 +62,22 @@ def resolve(
         raise GanzooError(f"config: {_locate(config, error)}") from error
     except (TypeError, RecursionError) as error:
         raise GanzooError(f"config: {first_line(error)}") from error
+    if values.data.split not in dataset.splits:
+        raise GanzooError(
+            f"data.split={values.data.split}: {dataset.name} has no such split; leave data.split out, or name a data "
+            f"set of the {values.data.split} images"
+        )
     return Config(values, recipe, dataset)
 
 
-def _schema(recipe: Recipe, text: str) -> DictConfig:
-    """The core's dataclass with the chosen components' parameters in their places."""
+def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
+    """Read what names the recipe and the data set first: the schema of all other settings depends on them."""
+    first: dict[str, Any] = {key: layer[key] for key in ("recipe", "data") if key in layer}
+    return {**layer, **typed(first, OmegaConf.structured(CoreConfig(recipe="")))}
+
+
+def schema_of(recipe: Recipe) -> DictConfig:
+    """Build the core's dataclass with the chosen components' parameters in their places."""
     penalties = make_dataclass(
         "PenaltiesConfig",
         [(key, entry.params, field(default_factory=entry.params)) for key, entry in recipe.penalty_keys.items()],
@@ -77,7 +91,7 @@ def _schema(recipe: Recipe, text: str) -> DictConfig:
     if recipe.augmentation:
         parts["augmentation"] = recipe.augmentation.params
     fields = [(name, cls, field(default_factory=cls)) for name, cls in parts.items()]
-    return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=text))
+    return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=str(recipe)))
 
 
 def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
@@ -203,7 +217,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise GanzooError(f"{file} is not valid {kind}: {error}") from error
     if isinstance(loaded, dict) and DIGEST in loaded:
         try:
-            loaded = unsealed(loaded).get("config")
+            loaded = literal(unsealed(loaded).get("config"))
         except ValueError as error:
             raise GanzooError(f"{file} was changed after it was written: {error}; restore it") from error
     if loaded is None:
@@ -211,38 +225,6 @@ def _read_file(file: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise GanzooError(f"{file} must hold keys and values, as `ganzoo run RECIPE --dry-run` prints them")
     return loaded
-
-
-def read_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """``KEY.KEY=VALUE`` lines as nested containers, values read as safe YAML. Raises GanzooError."""
-    result: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not all(part.strip() for part in key.split(".")):
-            raise GanzooError(f"{setting!r} is not key=value, for example loop.kimg=50")
-        if key.count(".") >= MOST_DEPTH:
-            raise GanzooError(f"{key[:40]}...: there is no key of so many parts")
-        try:
-            value = parse_yaml(text, _NumberLoader)
-        except ValueError as error:
-            raise GanzooError(f"{key}: {text!r} is not a valid value: {error}") from error
-        node = result
-        *path, last = key.strip().split(".")
-        for part in path:
-            node = node.setdefault(part, {})
-            if not isinstance(node, dict):
-                raise GanzooError(f"{key}: {part!r} is already set to a value")
-        node[last] = value
-    return result
-
-
-class _NumberLoader(PlainLoader):
-    """YAML that reads 1e-4 as a number, which YAML 1.1 does not."""
-
-
-_NumberLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
 
 
 def _dataset_entry(registry: Registry, layers: Iterable[tuple[str, dict[str, Any]]]) -> DatasetEntry:
@@ -269,7 +251,7 @@ def _refuse_resolvers(node: Any, source: str, path: str = "") -> None:
     elif isinstance(node, list):
         for value in node:
             _refuse_resolvers(value, source, path)
-    elif isinstance(node, str) and "${" in node and not REFERENCE.fullmatch(node):
+    elif isinstance(node, str) and "${" in ESCAPED.sub("", node) and not REFERENCE.fullmatch(node):
         raise GanzooError(
             f"{source}: {path[:-1]} uses a resolver ({node}), which are off, or more than one ${{KEY}}; "
             "write the value itself"

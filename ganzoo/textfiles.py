@@ -10,8 +10,11 @@ from ganzoo.writing import write_whole
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write, flush, rename: the file is old or new, never half. Raises WriteFailed where the disk refuses."""
-    write_whole(file, lambda stream: stream.write(text.encode()))
+    """Write, flush, rename: the file is old or new, never half. Raises WriteFailed where the disk refuses.
+
+    A byte of a file name that is not UTF-8 is written as its escape.
+    """
+    write_whole(file, lambda stream: stream.write(text.encode(errors="backslashreplace")))
 
 
 def one_line(text: str) -> str:

@@ -39,6 +39,7 @@ EVIL = [
     "${oc.env:GANZOO_SECRET}", "${${metrics.mode}:GANZOO_SECRET}", "${oc.env:GANZOO_SECRET,x}", "${seed}", "${recipe}",
     "${loop}", "${", "${}", "${a.b}", "${.seed}", "${..seed}", "\\${seed}", "\\\\${oc.env:GANZOO_SECRET}", "???", "",
     "${seed}${seed}", "${oc.decode:'1'}", "${oc.select:seed}", "\0", "\x1b[31m", "\u202e", "\ud800", "\U0001f600",
+    "\udc80",
     "~", "~nobody-of-this-name/x", "../../etc/passwd", "/dev/null", "http://[", "a" * 300, "é\n\r\t", "{0..9}", "1e999",
     "9" * 5000, "0x" + "f" * 400, "1_000", "2020-99-99", "!!python/object/apply:os.system ['true']", "!!int ''",
     "!!binary x", "!!timestamp x", "!!set {a}", "&a [*a]", "*a", "<<", "=", "0b", "0o8", "1:2:3", "- - - -", "[" * 500,

@@ -144,9 +144,14 @@ def test_what_yaml_can_say_beyond_plain_values_is_refused(text, says):
         ["data.root=${metrics.inception}${metrics.inception}"],
     ],
 )
-def test_no_setting_reads_the_environment_or_grows(settings):
+def test_no_setting_reads_the_environment_or_grows(settings, tmp_path):
+    """On the command line it is the name of a folder, in a file it is refused."""
+    text = settings[0].removeprefix("data.root=")
+    assert resolve(REGISTRY, "mlp+minimax", None, settings[:1]).values.data.root == text
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump({"recipe": "mlp+minimax", "data": {"root": text}}))
     with pytest.raises(GanzooError, match=r"data\.root uses a resolver .*, which are off, or more than one"):
-        resolve(REGISTRY, "mlp+minimax", None, settings)
+        resolve(REGISTRY, None, file)
 
 
 @pytest.mark.parametrize("text", ["a\x85b", "\u2028", "\u2029 é", "é", "\x85", "a\r\nb\n"])

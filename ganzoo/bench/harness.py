@@ -10,6 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
@@ -19,8 +21,8 @@ from ganzoo.errors import Damaged, GanzooError
 from ganzoo.plain import is_number, parse_json
 from ganzoo.recipe import parse_recipe
 from ganzoo.registry import Registry, load_target
-from ganzoo.resolve import read_settings
 from ganzoo.schema import read_as
+from ganzoo.settings import read_settings, typed
 from ganzoo.textfiles import write_text
 
 Say = Callable[[str], None]
@@ -183,7 +185,7 @@ def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> 
         raise GanzooError("no launcher is the default here; name one with --launcher (`ganzoo list` shows them)")
     entry = registry.get(LauncherEntry, name)
     try:
-        params: Any = read_as(entry.params, read_settings(settings))
+        params: Any = read_as(entry.params, typed(read_settings(settings), OmegaConf.structured(entry.params), str))
     except ValueError as error:
         raise GanzooError(f"launcher {name}: {error}") from error
     launcher: Launcher = load_target(entry.target)(params)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,7 +13,7 @@ from safetensors.torch import load_file
 from ganzoo.bench.record import Record, read_record
 from ganzoo.build import build_generator, check_picture
 from ganzoo.config import Config, data_root
-from ganzoo.data.open import open_pictures, peek_spec, reference_split
+from ganzoo.data.open import open_configured, peek_configured, reference_split
 from ganzoo.device import pick_device, prepare_process
 from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
@@ -24,6 +23,7 @@ from ganzoo.metrics.score import score
 from ganzoo.plain import write_yaml
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
+from ganzoo.schema import literal
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
 # some pixels by one step of 255 and an FID by some thousandths; bf16 or TF32 in the generator would show as more.
@@ -93,14 +93,14 @@ def recorded_config(record: Record, registry: Registry) -> Config:
     """The configuration a row was trained with. Raises GanzooError where it names a part that is not here."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "config.yaml"
-        file.write_text(write_yaml(record.config), encoding="utf-8")
+        file.write_text(write_yaml(literal(record.config)), encoding="utf-8")
         return resolve(registry, None, file)
 
 
 def load_recorded(record: Record, config: Config, weights: Path, registry: Registry, root: Path) -> Generator:
     """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
     data = config.values.data
-    spec = peek_spec(registry, data.name, split=data.split, size=data.size, root=root)
+    spec = peek_configured(registry, data, root)
     check_picture(config, spec)
     generator = build_generator(config, spec)
     try:
@@ -125,12 +125,12 @@ def _score_again(
     protocol, place = record.protocol, pick_device(device)
     config = recorded_config(record, registry)
     data = config.values.data
-    options: dict[str, Any] = {"size": data.size, "root": root or data_root(None)}
+    root = root or data_root(None)
     split = reference_split(registry, data.name)
-    real = open_pictures(registry, data.name, split=split, skip_bad=data.skip_bad, **options)
+    real = open_configured(registry, data, split=split, root=root)
     if real.fingerprint != protocol["fingerprint"]:
         raise GanzooError(f"{data.name}'s {split} pictures are not those of the record; get the same set")
-    generator = load_recorded(record, config, weights, registry, options["root"])
+    generator = load_recorded(record, config, weights, registry, root)
     generator = generator.to(place).to(memory_format=torch.channels_last)
     again = score(
         registry=registry,
@@ -139,7 +139,7 @@ def _score_again(
         real=real,
         fakes=protocol["fake_pictures"],
         seed=protocol["seed"],
-        root=options["root"],
+        root=root,
         inception=inception,
         mode=protocol["extractor"],
         device=place,

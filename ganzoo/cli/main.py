@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
 
-from ganzoo import __version__
+from ganzoo import __version__, openmp
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
 from ganzoo.errors import GanzooError, RankLost
 from ganzoo.printable import printable
@@ -54,6 +55,10 @@ def options() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 unexpected, 2 bad input, 75 stopped by SIGTERM, 130 by Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file name may hold bytes that are not UTF-8
+            stream.reconfigure(errors="backslashreplace")
+    openmp.prepare()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments or bool(os.environ.get("GANZOO_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -1,0 +1,95 @@
+"""``KEY=VALUE`` settings of the command line: text is taken literally, all else is read as YAML. No torch here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from omegaconf import DictConfig, StringNode
+
+from ganzoo.errors import GanzooError
+from ganzoo.plain import MOST_DEPTH, PlainLoader, has_half_character, parse_yaml
+from ganzoo.schema import literal
+
+
+class Given(str):
+    """What stands behind the equals sign, until it is known which field it is for."""
+
+    __slots__ = ()
+
+
+def read_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Read ``KEY.KEY=VALUE`` lines into nested mappings of :class:`Given`. Raises GanzooError for any other line."""
+    result: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not all(part.strip() for part in key.split(".")):
+            raise GanzooError(f"{setting!r} is not key=value, for example loop.kimg=50")
+        if key.count(".") >= MOST_DEPTH:
+            raise GanzooError(f"{key[:40]}...: a key has at most {MOST_DEPTH} parts")
+        if has_half_character(text):
+            raise GanzooError(f"{key}: {text!r} is not a valid value: it holds half a character")
+        node = result
+        *path, last = key.strip().split(".")
+        for part in path:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise GanzooError(f"{key}: {part!r} is already set to a value")
+        node[last] = Given(text)
+    return result
+
+
+def typed(
+    layer: Mapping[str, Any], schema: DictConfig, text: Callable[[str], str] = literal, path: str = ""
+) -> dict[str, Any]:
+    """Read each :class:`Given` of a layer as its field in ``schema`` asks for.
+
+    A text field takes it literally; where it may be None, ``null`` and nothing at all stand for that. For any other
+    field, and for a key that the schema lacks, it is safe YAML. ``text`` turns literal text into what is returned, by
+    default into what OmegaConf reads as that text. Raises GanzooError for invalid YAML.
+    """
+    result: dict[str, Any] = {}
+    for key, value in layer.items():
+        field = schema._get_node(key) if key in schema else None
+        if isinstance(value, Given):
+            result[key] = _read(value, field, text, path + key)
+        elif isinstance(value, Mapping):
+            group = field if isinstance(field, DictConfig) else DictConfig({})
+            result[key] = typed(value, group, text, f"{path}{key}.")
+        else:
+            result[key] = value
+    return result
+
+
+def write_setting(key: str, value: Any, schema: DictConfig) -> str:
+    """Write ``KEY=VALUE`` so that reading it gives this value; a text stands without quotes where that is so."""
+    if isinstance(value, str):
+        plain = f"{key}={value}"
+        with suppress(GanzooError):
+            found: Any = typed(read_settings([plain]), schema, str)
+            for part in key.split("."):
+                found = found[part]
+            if found == value:
+                return plain
+    return f"{key}={json.dumps(value)}"
+
+
+def _read(given: Given, field: Any, text: Callable[[str], str], key: str) -> Any:
+    if isinstance(field, StringNode):
+        return None if field._is_optional() and given in ("", "null") else text(str(given))
+    try:
+        return parse_yaml(str(given), _NumberLoader)
+    except ValueError as error:
+        raise GanzooError(f"{key}: {str(given)!r} is not a valid value: {error}") from error
+
+
+class _NumberLoader(PlainLoader):
+    """YAML that reads 1e-4 as a number, which YAML 1.1 does not."""
+
+
+_NumberLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)

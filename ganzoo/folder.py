@@ -30,12 +30,11 @@ from ganzoo.digest import sealed, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.needs import Need, read_needs
 from ganzoo.plain import is_number, parse_json
+from ganzoo.run_path import CONFIG, SEAL, is_run, not_a_run
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.writing import append_text
 
-CONFIG = "config.yaml"
-SEAL = "# sha256 {}: take this line out where you change something on purpose\n"
-SEALED = b"# sha256 "
+SEALED_LINE = "# sha256 {}: take this line out where you change something on purpose\n"
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
 UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
 
@@ -89,9 +88,8 @@ class RunFolder:
     def check_unbegun(self) -> None:
         """Raises GanzooError where the folder holds more than a run leaves that was stopped before it began."""
         if any(path.name not in UNBEGUN and path.suffix != ".part" for path in self.path.iterdir()):
-            raise GanzooError(
-                f"{self.path} already exists; choose another --out, or go on with `ganzoo resume {self.path}`"
-            )
+            go_on = f", or continue it with `ganzoo resume {self.path}`" if is_run(self.path) else ""
+            raise GanzooError(f"{self.path} already exists and is not empty; choose another --out{go_on}")
 
     def begin(self, config_yaml: str) -> None:
         """Write the configuration: from now on it is a run."""
@@ -108,9 +106,9 @@ class RunFolder:
             raise Damaged(f"{self.config_file} cannot be read: {error.strerror}") from error
         first, end, rest = text.partition(b"\n")
         # One without a checksum was changed on purpose, or comes from an older version.
-        if SEALED not in first and not SEALED.startswith(text) and b"\0" not in text:
+        if SEAL not in first and not SEAL.startswith(text) and b"\0" not in text:
             return self.config_file
-        if first + end == SEAL.format(sha256(rest).hexdigest()).encode():
+        if first + end == SEALED_LINE.format(sha256(rest).hexdigest()).encode():
             return self.config_file
         damage = f"{self.config_file} is damaged: its checksum does not fit"
         good = self.newest_good()
@@ -135,9 +133,9 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run. Raises GanzooError where the folder is not one."""
-        if not (path / "config.yaml").is_file():
-            raise GanzooError(f"{path} is not a run folder (no config.yaml in it); see `ganzoo run --help`")
+        """Open an existing run. Raises GanzooError that says what ``path`` is where it is not a run."""
+        if not is_run(path):
+            raise GanzooError(not_a_run(path))
         return cls(path)
 
     def latest(self) -> Checkpoint | None:
@@ -286,7 +284,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 def _sealed(config_yaml: str) -> str:
-    return SEAL.format(sha256(config_yaml.encode()).hexdigest()) + config_yaml
+    return SEALED_LINE.format(sha256(config_yaml.encode()).hexdigest()) + config_yaml
 
 
 def _stem(recipe: str) -> str:

@@ -12,7 +12,7 @@ from campaign import Campaign, Row, plain
 from moments import die
 from scene import Ended, Scene, read_json
 
-from ganzoo.folder import SEAL, RunFolder
+from ganzoo.folder import SEALED_LINE, RunFolder
 
 
 def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
@@ -85,7 +85,7 @@ def _move(scene: Scene, stopped: Scene) -> None:
     config = scene.run / "config.yaml"
     text = config.read_text().replace(str(stopped.root), str(scene.root))
     rest = text.partition("\n")[2]
-    config.write_text(SEAL.format(sha256(rest.encode()).hexdigest()) + rest)
+    config.write_text(SEALED_LINE.format(sha256(rest.encode()).hexdigest()) + rest)
 
 
 def _short(path: Path) -> str:

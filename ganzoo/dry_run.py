@@ -6,8 +6,8 @@ import torch
 import typer
 
 from ganzoo.build import build_model, parameter_count
-from ganzoo.config import Config, data_root
-from ganzoo.data.open import peek_spec
+from ganzoo.config import Config
+from ganzoo.data.open import peek_configured
 from ganzoo.device import pick_device
 from ganzoo.registry import Registry
 
@@ -16,7 +16,7 @@ def print_dry_run(registry: Registry, config: Config) -> None:
     """Print it all, train nothing, write nothing. Raises whatever a run would refuse."""
     device = pick_device(config.values.loop.device)
     data = config.values.data
-    picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
+    picture = peek_configured(registry, data)
     model = build_model(config, picture)
     batch = config.values.loop.batch
     with torch.no_grad():

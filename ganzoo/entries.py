@@ -187,6 +187,7 @@ class DatasetEntry(Entry):
     demonstration: scores against it are for show (its reference is its own training set).
     default: the set a run uses where none is named.
     licence: of the pictures.
+    splits: those it has; another one is refused.
     defaults: configuration this data set wants instead of the core's, as dotted keys.
     statistics: shipped reference statistics, ``"package:file"``, used where its fingerprint and network match.
     """
@@ -200,6 +201,7 @@ class DatasetEntry(Entry):
     demonstration: bool = False
     default: bool = False
     licence: str = ""
+    splits: tuple[str, ...] = ("train", "test")
     defaults: Mapping[str, Any] = field(default_factory=dict)
     statistics: str = ""
 

@@ -8,7 +8,7 @@ nothing here touches the global random state.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,7 @@ class DataSource(ABC):
     """Pictures before resizing. Constructed as ``cls(location, root, split)``.
 
     location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
-    split: "train" or "test". ``skip_bad`` sources list what they left out in ``skipped``.
+    split: "train" or "test".
     """
 
     def __init__(self, location: str | None, root: Path, split: str) -> None:
@@ -199,6 +199,14 @@ class DataSource(ABC):
     def peek(self) -> PictureSpec:
         """The spec of the set, from its first readable picture; size 0 where it is not square."""
         raise NotImplementedError
+
+    def left_out(self) -> Mapping[str, int]:
+        """Count the images that are there but not among the pictures, by a reason that completes "5 ... skipped"."""
+        return {}
+
+    def remarks(self) -> Sequence[str]:
+        """Say what else a user should know before training, such as labels that are not read; one clause each."""
+        return ()
 
 
 class StreamedSource(DataSource):

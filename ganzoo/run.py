@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 import torch
 
 from ganzoo import ranks, state
-from ganzoo.build import build_generator, build_model, check_picture
+from ganzoo.build import Model, build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
-from ganzoo.data.open import open_pictures, peek_spec, reference_split
+from ganzoo.data.open import open_configured, peek_configured, reference_split
 from ganzoo.data.pictures import Pictures
+from ganzoo.data.usage import Usage
 from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
 from ganzoo.entries import MetricEntry
@@ -63,11 +64,12 @@ def start(
         source = RunFolder.open(init_from).checkpoint("latest", display.warn) if init_from else None
         device, pictures = _prepare(registry, config, display)
         model = build_model(config, pictures.spec)
+        usage = _say_usage(pictures, model, display)
         folder = _reserve(out, str(config.recipe))
         with _alone_in(folder.path, display.warn):
             folder.check_unbegun()
             loop = _loop(registry, config, display, folder, device, pictures, model)
-            origin = provenance(config, registry, device, pictures.fingerprint)
+            origin = _origin(config, registry, device, pictures, usage)
             if source is not None:
                 state.load_weights(loop, source)
                 origin[INIT_FROM] = str(source.path.absolute())
@@ -93,8 +95,10 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
                 f"{config.values.data.name} holds other pictures than {path} was trained on; "
                 "restore them, or start anew with `ganzoo run --init-from`"
             )
-        loop = _loop(registry, config, display, folder, device, pictures, build_model(config, pictures.spec))
-        origin = provenance(config, registry, device, pictures.fingerprint)
+        model = build_model(config, pictures.spec)
+        usage = _say_usage(pictures, model, display)
+        loop = _loop(registry, config, display, folder, device, pictures, model)
+        origin = _origin(config, registry, device, pictures, usage)
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = folder.newest_good(display.warn)
@@ -165,39 +169,46 @@ def load_generator(
     folder = RunFolder.open(path)
     config = load_config(registry, folder, warn=warn)
     found = folder.checkpoint(checkpoint, warn)
-    spec = found.picture or _spec(registry, config)
+    spec = found.picture or peek_configured(registry, config.values.data)
     check_picture(config, spec)
     generator = build_generator(config, spec)
     found.load_weights("ema", generator)
     return generator.to(device).to(memory_format=torch.channels_last).eval()
 
 
-def _spec(registry: Registry, config: Config) -> Any:
-    data = config.values.data
-    return peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
-
-
 def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
-    """Whatever can be refused is refused here, the cheapest first."""
+    """Validate inputs, cheapest checks first, and open the data."""
     prepare_process()
     ranks.check_batch(config.values.loop.batch)
-    device, data = pick_device(config.values.loop.device), config.values.data
-    check_picture(config, _spec(registry, config))
-    return device, _open(registry, config, data.split, display)
+    device = pick_device(config.values.loop.device)
+    check_picture(config, peek_configured(registry, config.values.data))
+    pictures = _open(registry, config, config.values.data.split, display)
+    check_picture(config, pictures.spec)  # of a large set, peeking looks at some pictures only
+    return device, pictures
+
+
+def _say_usage(pictures: Pictures, model: Model, display: Display) -> Usage:
+    """Say in one line which images are used, which are not and why."""
+    usage = pictures.usage or Usage(len(pictures))
+    conditional = model.generator.conditional or model.discriminator.conditional
+    if pictures.labels is not None and not conditional:
+        unused = f"labels of {pictures.spec.classes} classes not used, as neither network is class-conditional"
+        usage = replace(usage, remarks=(*usage.remarks, unused))
+    say = display.note if usage.whole else display.warn
+    say(f"{pictures.name}: {usage}")
+    return usage
+
+
+def _origin(
+    config: Config, registry: Registry, device: torch.device, pictures: Pictures, usage: Usage
+) -> dict[str, Any]:
+    """What the run's folder keeps of software, machine and data."""
+    origin = provenance(config, registry, device, pictures.fingerprint)
+    return {**origin, "data": {**origin["data"], **usage.as_dict()}}
 
 
 def _open(registry: Registry, config: Config, split: str, display: Display) -> Pictures:
-    data = config.values.data
-    opened = partial(
-        open_pictures,
-        registry,
-        data.name,
-        split=split,
-        size=data.size,
-        root=data_root(data.root),
-        skip_bad=data.skip_bad,
-        warn=display.warn,
-    )
+    opened = partial(open_configured, registry, config.values.data, split=split, warn=display.warn)
     return ranks.by_first(opened, opened)  # what one decodes, the others find
 
 

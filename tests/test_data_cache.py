@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo.data import cache, remember
+from ganzoo.data import cache, fill, remember
 from ganzoo.data.open import open_pictures
 from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
@@ -112,7 +112,7 @@ def test_a_stop_while_caching_leaves_nothing(registry, root, folder, monkeypatch
         if len(seen) == 3:
             raise error
 
-    monkeypatch.setattr(cache, "_check_like_first", stop)
+    monkeypatch.setattr(fill, "_check_size", stop)
     with pytest.raises(error):
         opened(registry, folder, root)
     assert len(seen[-1]) == 1 and in_cache(root) == []
@@ -185,7 +185,7 @@ def _kill_while_caching(registry: Registry, folder: Path, root: Path) -> None:
         if len(calls) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    cache._check_like_first = die
+    fill._check_size = die
     opened(registry, folder, root)
 
 
@@ -206,7 +206,7 @@ def _meet_while_caching(registry: Registry, folder: Path, root: Path, barrier) -
         if not met:
             met.append(barrier.wait(60))
 
-    cache._check_like_first = meet
+    fill._check_size = meet
     assert len(opened(registry, folder, root)) == 4 and met
 
 

@@ -26,8 +26,8 @@ from ganzoo.bench.process import STOPPED, heed_parent
 from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
 from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.build import build_model, parameter_count
-from ganzoo.config import Config, data_root
-from ganzoo.data.open import peek_spec
+from ganzoo.config import Config
+from ganzoo.data.open import peek_configured
 from ganzoo.device import pick_device
 from ganzoo.digest import sha256_of
 from ganzoo.display import Display
@@ -105,7 +105,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
     shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
     origin = folder.provenance()
     data = config.values.data
-    picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
+    picture = peek_configured(registry, data)
     model = build_model(config, picture)
     protocol = dict(score.get("protocol", {}))
     return _described(

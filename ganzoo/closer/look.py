@@ -22,7 +22,7 @@ from torch import Tensor
 from ganzoo.closer.neighbours import Nearest, nearest
 from ganzoo.closer.walks import between, truncated
 from ganzoo.config import Config, data_root
-from ganzoo.data.open import open_pictures, reference_split
+from ganzoo.data.open import open_configured, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.device import pick_device
 from ganzoo.folder import RunFolder
@@ -131,10 +131,7 @@ def _yardstick(registry: Registry, config: Config, real: Pictures) -> tuple[Tens
 
 
 def _open(registry: Registry, config: Config, split: str) -> Pictures:
-    data = config.values.data
-    return open_pictures(
-        registry, data.name, split=split, size=data.size, root=data_root(data.root), skip_bad=data.skip_bad
-    )
+    return open_configured(registry, config.values.data, split=split)
 
 
 __all__ = ["look_closer", "look_or_say_why"]

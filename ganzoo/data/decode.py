@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ RESIZE: dict[str, Any] = {"method": "torchvision bicubic", "antialias": True, "c
 GREY = {"1", "L"}
 COLOUR = {"RGB", "P", "CMYK", "YCbCr"}
 DEPTH = 24  # the byte of a PNG that says how many bits a sample has
+ORIENTATION = 0x0112  # EXIF's tag
+LYING = {5, 6, 7, 8}  # orientations with width and height exchanged
 
 
 class Unreadable(ValueError):
@@ -23,6 +27,23 @@ class Unreadable(ValueError):
 
 def decode(data: bytes) -> np.ndarray:
     """A PNG, JPEG or WebP file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, turned upright. Raises Unreadable."""
+    with _opened(data) as image:
+        array = np.asarray(ImageOps.exif_transpose(image).convert("L" if image.mode in GREY else "RGB"))
+    return array[:, :, None] if array.ndim == 2 else array
+
+
+def measure(data: bytes) -> tuple[int, int, int]:
+    """Return the shape ``(H, W, C)`` that :func:`decode` would give, from the file's header. Raises Unreadable."""
+    with _opened(data) as image:
+        width, height = image.size
+        if image.getexif().get(ORIENTATION, 1) in LYING:
+            width, height = height, width
+        return height, width, 1 if image.mode in GREY else 3
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """A picture of a kind that can be used, not decoded yet. Raises Unreadable, for what fails within too."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # broken EXIF, which is passed over
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -31,7 +52,8 @@ def decode(data: bytes) -> np.ndarray:
                 # Pillow would leave half the bits of some out and not know others.
                 if image.format == "PNG" and data[DEPTH] > 8:
                     raise Unreadable("it has more than 8 bits a channel; convert it to 8")
-                return _to_array(image)
+                _check(image)
+                yield image
         except Unreadable:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -44,7 +66,7 @@ def decode(data: bytes) -> np.ndarray:
             ) from error
 
 
-def _to_array(image: Image.Image) -> np.ndarray:
+def _check(image: Image.Image) -> None:
     # A JPEG of a phone may carry further pictures (MPO); the first is the photograph.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise Unreadable("it is animated; save one frame")
@@ -52,10 +74,6 @@ def _to_array(image: Image.Image) -> np.ndarray:
         raise Unreadable("it has an alpha channel; flatten it onto a background")
     if image.mode not in GREY | COLOUR:
         raise Unreadable(f"its colour mode {image.mode} is not supported; convert it to RGB")
-    upright = ImageOps.exif_transpose(image)
-    converted = upright.convert("L" if image.mode in GREY else "RGB")
-    array = np.asarray(converted)
-    return array[:, :, None] if array.ndim == 2 else array
 
 
 def resize(pixels: np.ndarray, size: int | None) -> np.ndarray:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ganzoo.config import data_root
-from ganzoo.data.cache import cached, list_skipped
+from ganzoo.config import DataConfig, data_root
+from ganzoo.data.cache import cached
+from ganzoo.data.channels import AUTO
+from ganzoo.data.fill import Processing
 from ganzoo.data.pictures import Pictures
+from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture
+from ganzoo.printable import printable
 from ganzoo.recipe import parse_data
 from ganzoo.registry import Registry, load_target
 
@@ -23,20 +27,25 @@ def open_pictures(
     size: int | None = None,
     root: Path | None = None,
     skip_bad: bool = False,
+    channels: str = AUTO,
     warn: Callable[[str], None] = lambda message: None,
 ) -> Pictures:
     """Decode, or find what was decoded before. ``name`` is ``mnist`` or ``folder:PATH``.
 
     root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
-    warn: told of the pictures that ``skip_bad`` left out, and of a cache that was damaged.
+    channels: "1", "3", or "auto" for what most pictures have; the others are converted.
+    warn: told of a cache that was damaged. What was skipped or converted is in ``usage``.
     Raises GanzooError for an unknown or missing set and for the first picture that cannot be used.
     """
     root = root or data_root(None)
     entry, source = _source(registry, name, root, split)
-    native = entry.picture is not None and size == entry.picture.size
-    array, labels, meta = cached(source, name, size=None if native else size, skip_bad=skip_bad, root=root, warn=warn)
-    if meta["skipped"]:
-        warn(f"{name}: {list_skipped(meta['skipped'])}")
+    own = entry.picture
+    processing = Processing(
+        size=None if own is not None and size == own.size else size,
+        channels=AUTO if own is not None and channels == str(own.channels) else channels,
+        skip_bad=skip_bad,
+    )
+    array, labels, meta = cached(source, name, processing, root, warn)
     # As peek_spec counts them, so that leaving pictures out changes no network.
     classes = 0 if labels is None else (entry.picture or source.peek()).classes
     return Pictures(
@@ -50,19 +59,68 @@ def open_pictures(
         demonstration=entry.demonstration,
         resize=meta["resize"],
         skipped=tuple(meta["skipped"]),
+        usage=Usage(
+            used=len(array),
+            skipped={**source.left_out(), **meta.get("left_out", {})},
+            converted=meta.get("converted", {}),
+            named=tuple(meta.get("unreadable", ())),
+            remarks=(*source.remarks(), *_partly_labelled(meta.get("labels", 0), len(array))),
+        ),
+    )
+
+
+def _partly_labelled(labels: int, pictures: int) -> tuple[str, ...]:
+    partly = 0 < labels < pictures
+    return (f"only {labels:,} of them have labels, so no labels are used",) if partly else ()
+
+
+def open_configured(
+    registry: Registry,
+    data: DataConfig,
+    *,
+    split: str | None = None,
+    root: Path | None = None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Pictures:
+    """Open what a configuration names: :func:`open_pictures` with its settings, by default of its own split."""
+    return open_pictures(
+        registry,
+        data.name,
+        split=split or data.split,
+        size=data.size,
+        root=root or data_root(data.root),
+        skip_bad=data.skip_bad,
+        channels=data.channels,
+        warn=warn,
     )
 
 
 def peek_spec(
-    registry: Registry, name: str, *, split: str = "train", size: int | None = None, root: Path | None = None
+    registry: Registry,
+    name: str,
+    *,
+    split: str = "train",
+    size: int | None = None,
+    root: Path | None = None,
+    channels: str = AUTO,
 ) -> PictureSpec:
     """The spec that :func:`open_pictures` will have, without decoding the set."""
     entry, source = _source(registry, name, root or data_root(None), split)
     native = entry.picture or source.peek()
     if size is None and native.size == 0:
-        first = next(item.name for item in source if isinstance(item, Picture))
-        raise GanzooError(f"{name}: {first} is not square; set data.size=N to crop and resize all")
-    return PictureSpec(native.channels, size or native.size, native.classes)
+        first = next(item.name for item in source if isinstance(item, Picture) and not _is_square(item))
+        raise GanzooError(f"{name}: {printable(first)} is not square; set data.size=N to crop and resize all")
+    return PictureSpec(native.channels if channels == AUTO else int(channels), size or native.size, native.classes)
+
+
+def peek_configured(registry: Registry, data: DataConfig, root: Path | None = None) -> PictureSpec:
+    """Return the spec of what a configuration names, as :func:`peek_spec`."""
+    place = root or data_root(data.root)
+    return peek_spec(registry, data.name, split=data.split, size=data.size, root=place, channels=data.channels)
+
+
+def _is_square(picture: Picture) -> bool:
+    return picture.pixels.shape[0] == picture.pixels.shape[1]
 
 
 def reference_split(registry: Registry, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganzoo.data.stream import StreamedArray
+from ganzoo.data.usage import Usage
 from ganzoo.entries import PictureSpec
 
 
@@ -19,7 +20,7 @@ class Pictures:
 
     fingerprint: SHA-256 of content and processing; same fingerprint, same array.
     resize: how the pictures were resized, empty where they were not.
-    skipped: names of unreadable pictures that were left out.
+    skipped: names of pictures that were left out. usage: how many images are used, and why the others are not.
     """
 
     array: np.ndarray | StreamedArray
@@ -32,6 +33,7 @@ class Pictures:
     demonstration: bool = False
     resize: Mapping[str, Any] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    usage: Usage | None = None
 
     def __len__(self) -> int:
         return len(self.array)

@@ -8,7 +8,6 @@ blocks that are being mixed there. Reading and decoding go on in threads, some b
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -20,9 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.data.channels import convert
 from ganzoo.data.decode import Unreadable, decode, resize
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import StreamedSource
+from ganzoo.openmp import processors
 
 BLOCK = 4 * 2**20  # bytes, at which a block ends
 MIXED = 32  # blocks whose pictures are shuffled among each other
@@ -98,7 +99,7 @@ class BlockReader:
         self._kept: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._decoded: dict[int, Future[np.ndarray]] = {}
         self._lock = Lock()
-        self._readers, self._decoders = ThreadPoolExecutor(4), ThreadPoolExecutor(min(16, os.cpu_count() or 1))
+        self._readers, self._decoders = ThreadPoolExecutor(4), ThreadPoolExecutor(min(16, processors()))
 
     def pictures(self, index: np.ndarray) -> np.ndarray:
         """uint8 ``(len(index), C, H, W)``."""
@@ -142,6 +143,7 @@ class BlockReader:
             pixels = resize(decode(content[start - first : stop - first]), self.size)
         except Unreadable as error:
             raise GanzooError(f"{self.source.file_name(file)} was changed, at byte {start}: {error}") from error
+        pixels = convert(pixels, self.shape[0])
         if pixels.shape != self.shape:
             raise GanzooError(f"{self.source.file_name(file)} was changed, at byte {start}; start anew")
         return pixels

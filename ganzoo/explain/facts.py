@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from ganzoo.build import Model, build_model, parameter_count
-from ganzoo.config import Config, data_root
-from ganzoo.data.open import peek_spec
+from ganzoo.config import Config
+from ganzoo.data.open import peek_configured
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.explain.probe import Curves, curves, passage
 from ganzoo.interfaces import Generator, Loss
@@ -73,7 +73,7 @@ class Facts:
 def gather(registry: Registry, config: Config) -> Facts:
     """Build the combination on the CPU and look at it. Raises GanzooError for whatever a run would refuse."""
     data = config.values.data
-    picture = peek_spec(registry, data.name, split=data.split, size=data.size, root=data_root(data.root))
+    picture = peek_configured(registry, data)
     model = build_model(config, picture)
     latents = model.generator.sample_latents(2, torch.Generator().manual_seed(0))
     labels = torch.zeros(2, dtype=torch.int64) if picture.classes else None

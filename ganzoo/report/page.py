@@ -8,6 +8,7 @@ from html import escape
 from string import Template
 from typing import Any
 
+from ganzoo.data.usage import Usage
 from ganzoo.errors import GanzooError
 from ganzoo.pages import as_json, asset, copying, libraries, palette, text
 from ganzoo.report import closer
@@ -60,8 +61,10 @@ def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
 
 def _summary(facts: Facts) -> str:
     budget = facts.number("loop.kimg")
+    data = facts.provenance.get("data")
+    usage = Usage.read(data)
     parts = [
-        f"Trained on {facts.setting('data.name')}",
+        f"Trained on {facts.setting('data.name')}{f' ({usage})' if usage else ''}",
         f"{facts.kimg:,.5g}{'' if budget is None else f' of {budget:,.5g}'} kimg",
     ]
     if seconds := next((record["seconds"] for record in reversed(facts.log) if "seconds" in record), None):

@@ -26,6 +26,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             picture=GREY28,
             class_names=GARMENTS,
             reference="train",
+            splits=("train",),
             demonstration=True,
             default=True,
             licence="MIT",
@@ -77,6 +78,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             summary="Any tree of PNG, JPEG or WebP files; labels from a dataset.json where there is one",
             target="ganzoo_datasets.files:Folder",
             takes_location=True,
+            splits=("train",),
         )
     )
     register(
@@ -86,6 +88,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             paper="Karras et al. 2020, Training GANs with Limited Data, arXiv:2006.06676 (its data-set tool)",
             target="ganzoo_datasets.files:Zip",
             takes_location=True,
+            splits=("train",),
         )
     )
     register(
@@ -94,6 +97,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             summary="Pictures in WebDataset shards: webdataset:PATH or URL, with {000..012} for a range of tar files",
             target="ganzoo_datasets.shards:Shards",
             takes_location=True,
+            splits=("train",),
         )
     )
     register(
@@ -102,5 +106,6 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             summary="The same, decoded as they are shown and kept nowhere: for sets that fit on no disk",
             target="ganzoo_datasets.streamed:StreamedShards",
             takes_location=True,
+            splits=("train",),
         )
     )

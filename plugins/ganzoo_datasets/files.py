@@ -8,11 +8,12 @@ import stat
 import zipfile
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ganzoo.data.decode import Unreadable, decode
+from ganzoo.data.decode import Unreadable, decode, measure
 from ganzoo.data.remember import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
@@ -20,9 +21,10 @@ from ganzoo.interfaces import BadPicture, DataSource, Picture
 from ganzoo.paths import user_path
 from ganzoo.plain import parse_long_json
 from ganzoo.printable import printable
+from ganzoo_datasets.names import describe_left_out, is_hidden, is_picture, left_out
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 LABELS = "dataset.json"
+LOOKED_AT = 200  # pictures, to tell what most of them are
 # No picture and no list of labels is larger; what claims to be would fill the memory.
 MOST_BYTES = 2**30
 MOST_CLASSES = 2**20
@@ -32,7 +34,11 @@ PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 class _Files(DataSource):
-    """Named files in a fixed order, and labels from ``dataset.json`` where there is one."""
+    """Named files in a fixed order, and labels from ``dataset.json`` where there is one.
+
+    Hidden files and folders are passed over, since programs keep copies in them (``.ipynb_checkpoints``, ``.Trash``,
+    ``__MACOSX``).
+    """
 
     @cached_property
     def path(self) -> Path:
@@ -45,10 +51,25 @@ class _Files(DataSource):
             raise GanzooError(f"{path} cannot be opened ({_short(error)}); check data.name") from error
         return path.resolve()
 
-    @cached_property
     @abstractmethod
+    def listing(self) -> list[str]:
+        """Every file's name, with ``/`` between folders. Raises GanzooError where the place holds no files."""
+
+    @cached_property
+    def _listing(self) -> list[str]:
+        return sorted(self.listing())
+
+    @cached_property
     def names(self) -> list[str]:
-        """The pictures' names, sorted. GanzooError where there are none."""
+        """The pictures' names, sorted. Raises GanzooError where there are none."""
+        found = [name for name in self._listing if is_picture(name) and not is_hidden(name)]
+        if not found:
+            why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
+            raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files{why}; check data.name")
+        return found
+
+    def left_out(self) -> Mapping[str, int]:
+        return left_out(self._listing)
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -58,17 +79,37 @@ class _Files(DataSource):
     def files(self) -> Iterator[Path]:
         """Every file whose bytes matter."""
 
-    @abstractmethod
+    @cached_property
+    def label_file(self) -> str | None:
+        """The name of the ``dataset.json`` to read: at the top, else the only one further down; None without."""
+        found = [name for name in self._listing if PurePosixPath(name).name == LABELS and not is_hidden(name)]
+        return LABELS if LABELS in found else found[0] if len(found) == 1 else None
+
+    def remarks(self) -> Sequence[str]:
+        several = [name for name in self._listing if PurePosixPath(name).name == LABELS and not is_hidden(name)]
+        if self.label_file is not None or not several:
+            return ()
+        return (f"labels not read: {len(several)} files are named {LABELS}, none of them at the top",)
+
     def label_text(self) -> bytes | None:
-        """The content of ``dataset.json``, None where there is none."""
+        """The content of ``dataset.json``, None where there is none. Raises GanzooError where it cannot be read."""
+        if self.label_file is None:
+            return None
+        try:
+            return self.read(self.label_file)
+        except Unreadable as error:
+            raise GanzooError(f"{self.path}: {self.label_file}: {error}; mend or remove it") from error
 
     @cached_property
     def labels(self) -> Mapping[str, int] | None:
-        """Labels by name, None where the set has none. Raises GanzooError where the file is not as it should be."""
+        """Labels by name, None where the set has none. Raises GanzooError where the file is not as it should be.
+
+        The file's own names start at the folder it lies in.
+        """
         text = self.label_text()
-        if text is None:
+        if text is None or self.label_file is None:
             return None
-        where = f"{self.path}: {LABELS}"
+        where, top = f"{self.path}: {self.label_file}", self.label_file.removesuffix(LABELS)
         try:
             pairs = parse_long_json(text)["labels"]
         except (ValueError, KeyError, TypeError) as error:
@@ -81,9 +122,12 @@ class _Files(DataSource):
         for pair in pairs if isinstance(pairs, list) else [pairs]:
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and _is_class(pair[1])):
                 raise GanzooError(f"{where}: {str(pair)[:60]} is not a name and a class number from 0; mend it")
-            if pair[0] in labels:
+            name = top + pair[0]
+            if name in labels:
                 raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")
-            labels[pair[0]] = pair[1]
+            labels[name] = pair[1]
+        for name in [name for name in labels if is_hidden(name)]:
+            del labels[name]  # its picture is passed over too
         if surplus := set(labels) - set(self.names):
             raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its pictures; remove it")
         if missing := set(self.names) - set(labels):
@@ -117,31 +161,39 @@ class _Files(DataSource):
                 yield BadPicture(name, str(error))
 
     def peek(self) -> PictureSpec:
-        reason = ""
+        """The spec that most pictures have, of a large set judged by some of them."""
+        shapes, reason = Counter[tuple[int, int, int]](), ""
+        for name in self.names[:: -(-len(self) // LOOKED_AT)]:
+            try:
+                shapes[measure(self.read(name))] += 1
+            except Unreadable as error:
+                reason = reason or f"{printable(name)}: {error}"
+        if not shapes:
+            return self._peek_all(reason)
+        height, width = _most(shapes, lambda shape: shape[:2])
+        channels = _most(shapes, lambda shape: shape[2])
+        return PictureSpec(channels, height if height == width else 0, self._classes)
+
+    @property
+    def _classes(self) -> int:
+        return max(self.labels.values()) + 1 if self.labels else 0
+
+    def _peek_all(self, reason: str) -> PictureSpec:
+        """The same where none of those that were looked at can be used: the first that can."""
         for item in self:
             if isinstance(item, Picture):
                 height, width, channels = item.pixels.shape
-                classes = max(self.labels.values()) + 1 if self.labels else 0
-                return PictureSpec(channels, height if height == width else 0, classes)
-            reason = reason or f"{printable(item.name)}: {item.reason}"
+                return PictureSpec(channels, height if height == width else 0, self._classes)
         raise GanzooError(f"{self.path}: none of its {len(self)} pictures can be used; the first, {reason}")
 
 
 class Folder(_Files):
     """Every picture file under a folder, by its path from there. Links are followed: a set may lie in a store."""
 
-    @cached_property
-    def names(self) -> list[str]:
+    def listing(self) -> list[str]:
         if not self.path.is_dir():
             raise GanzooError(f"{self.path} is not a folder; for a zip write data.name=zip:{self.path}")
-        found = sorted(
-            file.relative_to(self.path).as_posix()
-            for file in self.path.rglob("*")
-            if file.suffix.lower() in SUFFIXES and not file.is_dir()
-        )
-        if not found:
-            raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files; check data.name")
-        return found
+        return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if not file.is_dir()]
 
     def read(self, name: str) -> bytes:
         file = self.path / name
@@ -156,16 +208,8 @@ class Folder(_Files):
 
     def files(self) -> Iterator[Path]:
         yield from (self.path / name for name in self.names)
-        if (self.path / LABELS).is_file():
-            yield self.path / LABELS
-
-    def label_text(self) -> bytes | None:
-        if not (self.path / LABELS).is_file():
-            return None
-        try:
-            return self.read(LABELS)
-        except Unreadable as error:
-            raise GanzooError(f"{self.path / LABELS}: {error}; mend or remove it") from error
+        if self.label_file is not None:
+            yield self.path / self.label_file
 
 
 class Zip(_Files):
@@ -182,16 +226,12 @@ class Zip(_Files):
                 f"{self.path} is not a whole zip file ({_short(error)}); fetch or make it again"
             ) from error
 
-    @cached_property
-    def names(self) -> list[str]:
+    def listing(self) -> list[str]:
         names = Counter(name for name in self.archive.namelist() if not name.endswith("/"))
-        found = sorted(name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES)
-        for name in (*found, LABELS):
-            if names[name] > 1:
+        for name, times in names.items():
+            if times > 1 and (is_picture(name) or name == LABELS):
                 raise GanzooError(f"{self.path}: {name} is in it twice; make the zip again")
-        if not found:
-            raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files; check data.name")
-        return found
+        return list(names)
 
     def read(self, name: str) -> bytes:
         member = self.archive.getinfo(name)
@@ -212,13 +252,13 @@ class Zip(_Files):
     def files(self) -> Iterator[Path]:
         yield self.path
 
-    def label_text(self) -> bytes | None:
-        if LABELS not in self.archive.namelist():
-            return None
-        try:
-            return self.read(LABELS)
-        except Unreadable as error:
-            raise GanzooError(f"{self.path}: {LABELS}: {error}; make the zip again") from error
+
+def _most(shapes: Counter[tuple[int, int, int]], part: Callable[[tuple[int, int, int]], Any]) -> Any:
+    """The part of a shape that most pictures have; colour where as many are grey."""
+    parts: Counter[Any] = Counter()
+    for shape, times in shapes.items():
+        parts[part(shape)] += times
+    return max(parts, key=lambda found: (parts[found], found))
 
 
 def _is_class(value: object) -> bool:

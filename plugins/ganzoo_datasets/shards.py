@@ -12,11 +12,11 @@ import math
 import re
 import tarfile
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from http.client import HTTPResponse
 from io import BufferedReader
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +27,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
 from ganzoo.paths import user_path
 from ganzoo.printable import printable
-from ganzoo_datasets.files import SUFFIXES, refuse_huge
+from ganzoo_datasets.files import refuse_huge
+from ganzoo_datasets.names import is_hidden, is_picture, left_out
 
 RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 MOST_SHARDS = 100_000
@@ -42,6 +43,10 @@ class Shards(DataSource):
 
     Labels and all else that a shard holds beside pictures are passed over.
     """
+
+    def __init__(self, location: str | None, root: Path, split: str) -> None:
+        super().__init__(location, root, split)
+        self._passed: list[str] = []  # names of what the last pass through the shards did not take for pictures
 
     @cached_property
     def shards(self) -> list[str]:
@@ -95,22 +100,37 @@ class Shards(DataSource):
             reason = f"{printable(item.name)}: {item.reason}"
         raise GanzooError(f"{self.location}: no picture can be used ({reason}); check data.name")
 
+    def left_out(self) -> Mapping[str, int]:
+        """Known after all pictures were gone through."""
+        return left_out(self._passed)
+
+    def remarks(self) -> Sequence[str]:
+        return ("labels in shards are not read",)
+
     def _members(self) -> Iterator[tuple[str, bytes, str]]:
         """Name and content of every picture file, or no content and the reason."""
-        for number, member, content, reason in members(self.shards):
+        for number, member, content, reason in members(self.shards, self._passed):
             yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", content, reason
 
 
-def members(shards: Sequence[str], *, plain: bool = False) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
+def members(
+    shards: Sequence[str], passed: list[str], *, plain: bool = False
+) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
     """Every picture file: its shard's number, its header, its content, or no content and the reason.
 
-    Raises GanzooError where a shard ends before its time, or is packed and must be ``plain``.
+    passed: gets the names of all other files. Raises GanzooError where a shard ends before its time, or is packed and
+    must be ``plain``.
     """
+    passed.clear()
     for number, shard in enumerate(shards):
         try:
             with _open(shard) as stream, _open_tar(stream, plain) as archive:
                 for member in archive:
-                    if PurePosixPath(member.name).suffix.lower() in SUFFIXES and not member.isdir():
+                    if member.isdir():
+                        continue
+                    if not is_picture(member.name) or is_hidden(member.name):
+                        passed.append(member.name)
+                    else:
                         yield number, member, *_read(archive, member)
         except Exception as error:  # tarfile, zlib and http raise many things on what is damaged
             kind = "plain tar" if plain else "tar"

@@ -27,7 +27,7 @@ class StreamedShards(Shards, StreamedSource):
 
     def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
         self.read(0, 0, 1)  # refuses before all is looked through
-        for number, member, content, reason in members(self.shards, plain=True):
+        for number, member, content, reason in members(self.shards, self._passed, plain=True):
             place = (number, member.offset_data, member.offset_data + member.size)
             name = f"{PurePosixPath(self.shards[number]).name}/{member.name}"
             try:

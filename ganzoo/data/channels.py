@@ -1,0 +1,31 @@
+"""Grey and colour: which of the two a set has, and one turned into the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+AUTO = "auto"
+CHANNELS = (AUTO, "1", "3")
+WORDS = {1: "grey", 3: "colour"}
+
+
+def chosen_channels(setting: str, counts: Mapping[int, int]) -> int:
+    """Return what ``data.channels`` asks for; for ``auto`` what most images have, colour where both are as many."""
+    return int(setting) if setting != AUTO else max(counts, key=lambda channels: (counts[channels], channels))
+
+
+def convert(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Convert uint8 ``(C, H, W)`` to 1 or 3 channels: grey repeated, or colour weighted as ITU-R BT.601 says."""
+    if len(pixels) == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=0)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).convert("L"))[None]
+
+
+def conversion(before: int, after: int) -> str:
+    """Name a conversion, for a count of images."""
+    return f"{WORDS[before]} to {WORDS[after]}"

@@ -1,0 +1,171 @@
+"""Decode every picture of a source into one array, those that cannot be used left out or refused.
+
+All pictures of a set have one size and one number of channels. Which, most of them decide, whatever the first one by
+name is: so they are written as they come, and written again only where they differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ganzoo.data.channels import AUTO, chosen_channels, conversion, convert
+from ganzoo.data.decode import RESIZE, Unreadable, resize
+from ganzoo.data.usage import UNREADABLE
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import BadPicture, DataSource, Picture, StreamedSource
+from ganzoo.printable import printable
+
+PICTURES = "pictures.npy"
+PLACES = "places.npy"  # of each picture of a streamed set: file, first byte, end
+
+Shape = tuple[int, int, int]
+Place = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Processing:
+    """What is done to each picture, and to those that cannot be used.
+
+    size: to crop and resize to; None: as they are. channels: "auto", "1" or "3". skip_bad: skip what cannot be used.
+    """
+
+    size: int | None = None
+    channels: str = AUTO
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A picture that was written, or whose place was noted."""
+
+    title: str
+    shape: Shape
+    label: int | None
+    place: Place | None
+
+
+@dataclass
+class _Decoding:
+    """All pictures as they came. begins: the first byte of their pixels in the file."""
+
+    decoded: list[_Decoded] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    first_reason: str = ""
+    begins: int = 0
+
+
+def fill(source: DataSource, name: str, folder: Path, processing: Processing) -> dict[str, Any]:
+    """Write the pictures, or a streamed set's places, and the labels; return what ``meta.json`` says of them.
+
+    Raises GanzooError for the first picture that cannot be used unless ``skip_bad`` skips it, and where none is left.
+    """
+    file, known = folder / PICTURES, source.left_out()
+    found = _decode(source, name, file, processing)
+    if not found.decoded:
+        raise GanzooError(
+            f"{name}: none of its {len(found.unreadable)} pictures can be used; the first, {found.first_reason}"
+        )
+    height, width = Counter(item.shape[1:] for item in found.decoded).most_common(1)[0][0]
+    used = [item for item in found.decoded if item.shape[1:] == (height, width)]
+    others = [item.title for item in found.decoded if item.shape[1:] != (height, width)]
+    channels = chosen_channels(processing.channels, Counter(item.shape[0] for item in used))
+    shape = (channels, height, width)
+    if isinstance(source, StreamedSource):
+        file.unlink()
+        np.save(folder / PLACES, np.asarray([item.place for item in used], dtype=np.int64), allow_pickle=False)
+    elif any(item.shape != shape for item in found.decoded):
+        _write_alike(file, found, len(used), shape)
+    else:
+        with file.open("r+b") as stream:
+            _write_header(stream, (len(used), *shape))  # now that the count is known
+    labels = [item.label for item in used if item.label is not None]
+    labelled = len(labels) == len(used)
+    if labelled:
+        np.save(folder / "labels.npy", np.asarray(labels, dtype=np.int64), allow_pickle=False)
+    seen = source.left_out()  # by a source that counts as it goes
+    left_out = {
+        **(seen if seen != known else {}),
+        UNREADABLE: len(found.unreadable),
+        f"of another size than {width}x{height}": len(others),
+    }
+    return {
+        "shape": [len(used), *shape],
+        "labelled": labelled,
+        "labels": len(labels),
+        "skipped": [*found.unreadable, *others],
+        "unreadable": found.unreadable,
+        "left_out": {reason: number for reason, number in left_out.items() if number},
+        "converted": dict(Counter(conversion(item.shape[0], channels) for item in used if item.shape[0] != channels)),
+        "resize": RESIZE if processing.size else {},
+    }
+
+
+def _decode(source: DataSource, name: str, file: Path, processing: Processing) -> _Decoding:
+    """Write the pictures as they come, each with its own channels and size."""
+    found = _Decoding()
+    with file.open("wb") as stream:
+        for place, item in _items(source):
+            title = printable(item.name)
+            try:
+                pixels = _prepare(item, processing.size)
+                if found.decoded and not processing.skip_bad:
+                    _check_size(pixels, found.decoded[0])
+            except Unreadable as error:
+                if not processing.skip_bad:
+                    raise GanzooError(f"{name}: {title}: {error}, or leave it out with data.skip_bad=true") from error
+                found.first_reason = found.first_reason or f"{title}: {error}"
+                found.unreadable.append(title)
+                continue
+            assert isinstance(item, Picture)
+            if not found.decoded:
+                _write_header(stream, (0, *pixels.shape))
+                found.begins = stream.tell()
+            if place is None:
+                stream.write(np.ascontiguousarray(pixels).tobytes())
+            found.decoded.append(_Decoded(title, pixels.shape, item.label, place))
+    return found
+
+
+def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None:
+    """Write the pictures of that size again, all with the same channels."""
+    again = file.with_name(f"again-{file.name}")
+    with file.open("rb") as old, again.open("wb") as new:
+        old.seek(found.begins)
+        _write_header(new, (count, *shape))
+        for item in found.decoded:
+            pixels = np.frombuffer(old.read(math.prod(item.shape)), np.uint8).reshape(item.shape)
+            if item.shape[1:] == shape[1:]:
+                new.write(np.ascontiguousarray(convert(pixels, shape[0])).tobytes())
+    again.replace(file)
+
+
+def _items(source: DataSource) -> Iterator[tuple[Place | None, Picture | BadPicture]]:
+    """Every picture, of a streamed set with its place."""
+    return source.located() if isinstance(source, StreamedSource) else ((None, item) for item in source)
+
+
+def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
+    """Write NumPy's, which leaves room for a first axis of any length: it can be written again with another one."""
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+
+def _prepare(item: Picture | BadPicture, size: int | None) -> np.ndarray:
+    if isinstance(item, BadPicture):
+        raise Unreadable(item.reason)
+    return resize(item.pixels, size)
+
+
+def _check_size(pixels: np.ndarray, first: _Decoded) -> None:
+    height, width = first.shape[1:]
+    if pixels.shape[1:] != (height, width):
+        raise Unreadable(
+            f"it is {pixels.shape[2]}x{pixels.shape[1]}, {first.title} is {width}x{height}; "
+            "set data.size=N to resize all"
+        )

@@ -1,0 +1,74 @@
+"""How many images of a set are used, and what happened to the others. Said before training, kept with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SHOWN = 3  # names at most
+UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Counts of images.
+
+    skipped: by reason, which completes "N ... skipped": ``in hidden directories``. named: of the unreadable ones.
+    converted: by what was done: ``grey to colour``. remarks: on labels, one clause each.
+    """
+
+    used: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    converted: Mapping[str, int] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> int:
+        """Images that were there, used or not."""
+        return self.used + sum(self.skipped.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every image is used as it is."""
+        return not self.skipped and not self.converted
+
+    def __str__(self) -> str:
+        parts = [f"{count:,} {reason} skipped{self._names(reason)}" for reason, count in self.skipped.items()]
+        parts += [f"{count:,} converted from {what}" for what, count in self.converted.items()]
+        images = f"{self.used:,} of {self.found:,} images"
+        return "; ".join([f"{images}: {', '.join(parts)}" if parts else images, *self.remarks])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain containers, for ``provenance.json``; empty ones are left out."""
+        told = {"skipped": dict(self.skipped), "converted": dict(self.converted), "remarks": list(self.remarks)}
+        return {"used": self.used, "found": self.found, **{name: value for name, value in told.items() if value}}
+
+    @classmethod
+    def read(cls, noted: Any) -> Usage | None:
+        """Read what :meth:`as_dict` gave; None where it is not that, since a run may come from anyone."""
+        if not isinstance(noted, Mapping) or not _is_count(noted.get("used")):
+            return None
+        remarks = noted.get("remarks")
+        return cls(
+            used=noted["used"],
+            skipped=_counts(noted.get("skipped")),
+            converted=_counts(noted.get("converted")),
+            remarks=tuple(map(str, remarks)) if isinstance(remarks, list) else (),
+        )
+
+    def _names(self, reason: str) -> str:
+        if reason != UNREADABLE or not self.named:
+            return ""
+        more = f" and {len(self.named) - SHOWN} more" if len(self.named) > SHOWN else ""
+        return f" ({', '.join(self.named[:SHOWN])}{more})"
+
+
+def _counts(noted: Any) -> dict[str, int]:
+    found = noted.items() if isinstance(noted, Mapping) else ()
+    return {str(name): number for name, number in found if _is_count(number)}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,273 @@
+"""Which images of a set are used, which are not and why: counted, said before training, kept with the run."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganzoo.cli.main import main
+from ganzoo.data.channels import chosen_channels, convert
+from ganzoo.data.open import open_pictures, peek_spec
+from ganzoo.data.usage import Usage
+from ganzoo.entries import PictureSpec
+from ganzoo.errors import GanzooError
+from ganzoo.folder import RunFolder
+from ganzoo.report.facts import read_facts
+
+
+def save(file: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: int = 100) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value if mode == "L" else (value, 20, 30)).save(file)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def opened(registry, folder, tmp_path):
+    """Opens the folder, or a zip or shard of it."""
+
+    def opens(kind: str = "folder", **how):
+        place = folder
+        if kind == "zip":
+            place = tmp_path / "set.zip"
+            with zipfile.ZipFile(place, "w") as archive:
+                for file in sorted(folder.rglob("*")):
+                    archive.write(file, file.relative_to(folder))
+        elif kind != "folder":
+            place = tmp_path / "set.tar"
+            with tarfile.open(place, "w") as archive:
+                archive.add(folder, ".")
+        return open_pictures(registry, f"{kind}:{place}", root=tmp_path / "root", **how)
+
+    return opens
+
+
+KINDS = ["folder", "zip", "webdataset", "webdataset-streamed"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_most_pictures_decide_between_grey_and_colour(opened, folder, kind, skip_bad):
+    """Not the first by name: all of them can be used."""
+    for number in range(3):
+        save(folder / f"a{number}.png", "L", value=50)
+    for number in range(40):
+        save(folder / f"b{number:02d}.png")
+    pictures = opened(kind, skip_bad=skip_bad)
+    array = np.array(pictures.array)
+    assert array.shape == (43, 3, 8, 8) and pictures.spec.channels == 3
+    assert (array[:3] == 50).all() and (array[3:, 0] == 100).all() and (array[3:, 2] == 30).all()
+    assert "43 of 43 images: 3 converted from grey to colour" in str(pictures.usage)
+    assert len(opened(kind, skip_bad=skip_bad)) == 43  # from the cache
+    assert opened(kind, skip_bad=skip_bad).usage == pictures.usage
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_grey_where_most_are_grey(opened, folder, kind):
+    save(folder / "a.png")
+    for number in range(3):
+        save(folder / f"b{number}.png", "L")
+    array = np.array(opened(kind).array)
+    grey = np.asarray(Image.new("RGB", (8, 8), (100, 20, 30)).convert("L"))
+    assert array.shape == (4, 1, 8, 8)
+    np.testing.assert_array_equal(array[0, 0], grey)
+
+
+@pytest.mark.parametrize(("channels", "shape"), [("1", (4, 1, 8, 8)), ("3", (4, 3, 8, 8)), ("auto", (4, 1, 8, 8))])
+def test_channels_can_be_asked_for(opened, folder, registry, tmp_path, channels, shape):
+    save(folder / "a.png")
+    for number in range(3):
+        save(folder / f"b{number}.png", "L")
+    pictures = opened(channels=channels)
+    assert pictures.array.shape == shape
+    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root", channels=channels) == pictures.spec
+    assert pictures.usage is not None and sum(pictures.usage.converted.values()) == (3 if channels == "3" else 1)
+
+
+def test_a_named_set_in_other_channels(registry, tmp_path):
+    colour = open_pictures(registry, "fashion-10k", channels="3", root=tmp_path)
+    grey = open_pictures(registry, "fashion-10k", channels="1", root=tmp_path)
+    assert colour.array.shape == (10000, 3, 28, 28)
+    np.testing.assert_array_equal(colour.array[:50, 1], grey.array[:50, 0])
+    assert grey.fingerprint == open_pictures(registry, "fashion-10k", root=tmp_path).fingerprint
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_size_of_most_is_kept(opened, folder, kind):
+    save(folder / "a.png", size=(16, 16))
+    save(folder / "b.png", size=(9, 9))
+    for number in range(5):
+        save(folder / f"c{number}.png")
+    with pytest.raises(GanzooError, match=r"9x9, .*a\.png is 16x16; set data\.size=N"):
+        opened(kind)
+    pictures = opened(kind, skip_bad=True)
+    assert pictures.array.shape == (5, 3, 8, 8) and {Path(name).name for name in pictures.skipped} == {"a.png", "b.png"}
+    assert "5 of 7 images: 2 of another size than 8x8 skipped" in str(pictures.usage)
+
+
+def test_unreadable_pictures_are_counted_and_named(opened, folder):
+    save(folder / "a.png")
+    for number in range(5):
+        (folder / f"b{number}.png").write_bytes(b"no picture")
+    usage = opened(skip_bad=True).usage
+    assert str(usage) == "1 of 6 images: 5 unreadable skipped (b0.png, b1.png, b2.png and 2 more)"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_in_hidden_directories_are_not_pictures(opened, folder, kind):
+    for number in range(10):
+        save(folder / f"dogs/{number}.png", value=number)
+        save(folder / f"dogs/.ipynb_checkpoints/{number}-checkpoint.png", value=number)
+    save(folder / "__MACOSX/dogs/._0.png")
+    save(folder / "dogs/._1.png")
+    (folder / "Thumbs.db").write_bytes(b"x")
+    usage = opened(kind).usage
+    assert usage is not None and usage.used == 10
+    assert "10 of 22 images: 11 in hidden directories skipped, 1 hidden skipped" in str(usage)
+
+
+def test_a_set_may_lie_in_a_hidden_directory(registry, tmp_path):
+    save(tmp_path / ".hidden/set/a.png")
+    assert len(open_pictures(registry, f"folder:{tmp_path}/.hidden/set", root=tmp_path / "root")) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_images_of_other_formats_are_counted(opened, folder, kind):
+    for number in range(20):
+        save(folder / f"{number}.png")
+    for suffix, count in ((".bmp", 15), (".TIFF", 12), (".gif", 8)):
+        for number in range(count):
+            save(folder / f"other/{number}{suffix}")
+    (folder / "notes.txt").write_text("no image")
+    skipped = ", ".join(f"{other} (not PNG, JPEG or WebP) skipped" for other in ("15 .bmp", "12 .tiff", "8 .gif"))
+    assert f"20 of 55 images: {skipped}" in str(opened(kind).usage)
+
+
+def test_a_set_of_other_formats_alone_says_so(opened, folder):
+    save(folder / "a.bmp")
+    with pytest.raises(GanzooError, match=r"holds no PNG, JPEG or WebP files \(1 \.bmp "):
+        opened()
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_labels_in_a_tree_are_found(opened, folder, kind):
+    for number in range(3):
+        save(folder / f"tree/{number}.png")
+    labels = {"labels": [[f"{number}.png", 2 - number] for number in range(3)]}
+    (folder / "tree/dataset.json").write_text(json.dumps(labels))
+    pictures = opened(kind)
+    assert pictures.labels is not None and pictures.labels.tolist() == [2, 1, 0] and pictures.spec.classes == 3
+
+
+def test_labels_that_cannot_be_told_apart_are_said_not_to_be_read(opened, folder):
+    for tree in "ab":
+        save(folder / f"{tree}/0.png")
+        (folder / f"{tree}/dataset.json").write_text('{"labels": [["0.png", 0]]}')
+    pictures = opened()
+    assert pictures.labels is None
+    assert (
+        str(pictures.usage) == "2 of 2 images; labels not read: 2 files are named dataset.json, none of them at the top"
+    )
+
+
+def test_labels_of_hidden_copies_go_with_them(opened, folder):
+    save(folder / "a.png")
+    save(folder / ".hidden/a.png")
+    (folder / "dataset.json").write_text('{"labels": [["a.png", 1], [".hidden/a.png", 1]]}')
+    assert opened().labels.tolist() == [1]
+
+
+def test_peeking_sees_what_most_pictures_are(registry, folder, tmp_path):
+    save(folder / "a.png", "L", (16, 16))
+    for number in range(9):
+        save(folder / f"b{number}.png")
+    (folder / "0.png").write_bytes(b"no picture")
+    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root") == PictureSpec(3, 8, 0)
+    assert not (tmp_path / "root/cache").exists()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_header_tells_the_upright_size(orientation):
+    from ganzoo.data.decode import decode, measure
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    Image.new("L", (6, 4)).save(stream, "JPEG", exif=exif)
+    assert measure(stream.getvalue()) == decode(stream.getvalue()).shape
+
+
+def test_a_split_that_a_set_lacks_is_refused(registry, folder, tmp_path, capsys):
+    save(folder / "a.png")
+    for name in (f"folder:{folder}", "fashion-10k"):
+        with pytest.raises(SystemExit) as left:
+            main(["run", "mlp+minimax", f"data.name={name}", "data.split=test", "--dry-run"])
+        assert left.value.code == 2 and "data.split=test: " in capsys.readouterr().err
+
+
+def test_a_run_says_it_and_keeps_it(folder, tmp_path, capsys):
+    for number in range(6):
+        save(folder / f"{number}.png", value=number)
+        save(folder / f".trash/{number}.png")
+    save(folder / "grey.png", "L")
+    (folder / "dataset.json").write_text(
+        json.dumps({"labels": [*([f"{number}.png", number] for number in range(6)), ["grey.png", 0]]})
+    )
+    place = tmp_path / "run"
+    settings = ["generator.width=8", "discriminator.width=8", "loop.batch=4", "loop.kimg=0.016", "loop.device=cpu",
+                "metrics.names=[]", f"data.root={tmp_path / 'root'}"]  # fmt: skip
+    said = (
+        "7 of 13 images: 6 in hidden directories skipped, 1 converted from grey to colour; "
+        "labels of 6 classes not used, as neither network is class-conditional"
+    )
+    for command in (["run", "mlp+minimax", f"data.name=folder:{folder}", *settings, "--out", str(place)],
+                    ["resume", str(place)]):  # fmt: skip
+        with pytest.raises(SystemExit) as left:
+            main(command)
+        out = capsys.readouterr().out
+        assert left.value.code == 0 and out.count(f"folder:{folder}: {said}") == 1
+        assert out.index(said) < out.index("mlp+minimax on")
+        kept = RunFolder.open(place).provenance()["data"]
+        assert (kept["used"], kept["found"]) == (7, 13)
+        assert kept["skipped"] == {"in hidden directories": 6} and kept["converted"] == {"grey to colour": 1}
+        assert str(Usage.read(kept)) == said
+    assert said in " ".join((place / "report.html").read_text().split())
+    assert read_facts(RunFolder.open(place)).provenance["data"]["used"] == 7
+
+
+def test_a_whole_set_is_said_too(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "mlp+minimax", "generator.width=8", "discriminator.width=8", "loop.batch=4", "loop.kimg=0.008",
+              "loop.device=cpu", "metrics.names=[]", "--out", str(tmp_path / "run")])  # fmt: skip
+    said = capsys.readouterr().out
+    assert "fashion-10k: 10,000 of 10,000 images; labels of 10 classes not used" in said and "warning" not in said
+
+
+@pytest.mark.parametrize("noted", [None, 3, [], {}, {"used": "x"}, {"used": -1}, {"used": True}])
+def test_a_damaged_note_is_none(noted):
+    assert Usage.read(noted) is None
+
+
+def test_a_note_is_read_as_it_was():
+    usage = Usage(5, {"hidden": 2}, {"grey to colour": 1}, ("a",), ("so",))
+    assert Usage.read(usage.as_dict()) == replace(usage, named=())
+    assert Usage.read({"used": 5, "skipped": 3, "converted": {"a": "b"}, "remarks": "x"}) == Usage(5)
+
+
+def test_channels_are_converted_both_ways():
+    colour = np.random.default_rng(0).integers(0, 256, (3, 4, 5), np.uint8)
+    red, green, blue = colour.astype(float)
+    np.testing.assert_allclose(convert(colour, 1)[0], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1)
+    assert (convert(colour[:1], 3) == colour[:1]).all() and convert(colour, 3) is colour
+    assert chosen_channels("auto", {1: 2, 3: 2}) == 3 and chosen_channels("1", {3: 9}) == 1

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ganzoo import openmp
 from ganzoo.errors import GanzooError
 from ganzoo.interpreter import interpreter
 from ganzoo.stopping import INTERRUPTED, PREEMPTED
@@ -38,7 +39,7 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
 
     logging.disable(logging.ERROR)  # else a page of the agent's own for each failure
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "300")  # seconds for a last checkpoint and the report
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
+    openmp.share(devices)
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,

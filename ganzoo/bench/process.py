@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 
+from ganzoo import openmp
 from ganzoo.bench.job import Job
 from ganzoo.interpreter import interpreter
 
@@ -30,6 +31,7 @@ class JobProcess:
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
+                env={**os.environ, **openmp.settings()},
                 start_new_session=True,  # a Ctrl-C at the terminal is the parent's to pass on
             )
 

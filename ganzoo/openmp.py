@@ -1,0 +1,89 @@
+"""How the threads of an operator share the processors, set before torch is imported, which reads it once.
+
+Two things cost a CPU run most of its speed. Threads that have finished their part of an operator spin until the others
+have too: beside another busy process they spin for one that is not running. And in a container with a quota, as many
+threads as the machine has processors use the quota up early and then wait. What a user has set stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+SPINS = "1000"  # iterations, about a microsecond; see benchmarks/speed/README.md for what was measured
+CGROUPS = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+THREADS = "OMP_NUM_THREADS"
+
+_chosen: str | None = None  # the number of threads that this module has set
+
+
+def prepare() -> None:
+    """Set what :func:`settings` says. Without effect on this process where torch is imported already."""
+    global _chosen
+    chosen = settings()
+    _chosen = chosen.get(THREADS, _chosen)
+    os.environ.update(chosen)
+
+
+def settings() -> dict[str, str]:
+    """Return what to add to the environment of a process that will import torch; what a user has set is left out.
+
+    GOMP_SPINCOUNT, and OMP_NUM_THREADS where a quota allows fewer processors than there are.
+    """
+    chosen = {}
+    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+        chosen["GOMP_SPINCOUNT"] = SPINS
+    if THREADS not in os.environ and processors() < _visible():
+        chosen[THREADS] = str(processors())
+    return chosen
+
+
+def share(processes: int) -> None:
+    """Set OMP_NUM_THREADS for each of several processes that share this machine, unless a user has set it."""
+    global _chosen
+    if os.environ.get(THREADS) == _chosen:
+        os.environ[THREADS] = _chosen = str(max(1, processors() // processes))
+
+
+def processors() -> int:
+    """Return how many processors this process may use: those it may run on, or what a quota allows, at least 1."""
+    return max(1, int(min(_visible(), _quota())))
+
+
+def _visible() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _quota() -> float:
+    """Processors that the control groups of this process allow, versions 1 and 2; infinite without a quota."""
+    try:
+        lines = OWN.read_text().splitlines()
+    except OSError:  # no Linux
+        return math.inf
+    quotas = [math.inf]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = CGROUPS if not controllers else CGROUPS / "cpu"
+        group = top / path.lstrip("/")
+        # A container may see its own group at the top, whatever its path is called outside.
+        for folder in {top, group, *(parent for parent in group.parents if parent.is_relative_to(top))}:
+            quotas.append(_quota_of(folder))
+    return min(quotas)
+
+
+def _quota_of(folder: Path) -> float:
+    try:
+        if (folder / "cpu.max").is_file():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+        share = float(quota) / float(period)
+    except (OSError, ValueError, ZeroDivisionError):  # no quota here, or "max"
+        return math.inf
+    return share if share > 0 else math.inf

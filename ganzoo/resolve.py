@@ -73,7 +73,13 @@ def resolve(
 def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
     """Read what names the recipe and the data set first: the schema of all other settings depends on them."""
     first: dict[str, Any] = {key: layer[key] for key in ("recipe", "data") if key in layer}
-    return {**layer, **typed(first, OmegaConf.structured(CoreConfig(recipe="")))}
+    first = typed(first, OmegaConf.structured(CoreConfig(recipe="")))
+    data = first.get("data")
+    if isinstance(data, dict) and isinstance(name := data.get("name"), str) and name.startswith('"'):
+        # The commands of earlier records quote it. No data set's name begins with a quote, so this changes no path.
+        with suppress(ValueError):
+            data["name"] = parse_json(name)
+    return {**layer, **first}
 
 
 def schema_of(recipe: Recipe) -> DictConfig:

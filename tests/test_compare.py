@@ -32,6 +32,7 @@ def paths(tmp_path_factory):
     three = folder / EVIL.replace("/", "")
     three.mkdir()
     shutil.copy(one / "config.yaml", three)
+    (three / "provenance.json").write_text("{}")
     (three / "samples").mkdir()
     return [one, two, three]
 

@@ -114,7 +114,7 @@ def test_what_is_pushed_makes_the_cards_pictures_elsewhere(hub, ganzoo, trained,
 def test_other_commands_take_an_address_too(one_hub, ganzoo, trained, tmp_path):
     assert ganzoo("push", str(trained()), "alice/garments")[0] == 0
     address = f"hf://alice/garments@{one_hub.revision('alice/garments')}"
-    assert ganzoo("sample", address, "-n", "1")[1] == "1 pictures in a grid: sample.png\n"
+    assert ganzoo("sample", address, "-n", "1")[1] == "1 picture: sample.png\n"
     assert ganzoo("export", address, "--format", "torch")[1].splitlines()[-1] == "exported: generator.pt2"
     assert (tmp_path / "sample.png").is_file() and (tmp_path / "generator.pt2").is_file()
     assert ganzoo("eval", address)[:2] == (0, "{}\n")  # this run asks for no metric

@@ -14,6 +14,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from rich.console import Console
 
+from ganzoo.bench.grid import Cell
+from ganzoo.bench.job import Job
 from ganzoo.cli.main import main
 from ganzoo.data.open import open_pictures
 from ganzoo.display import Display
@@ -132,6 +134,16 @@ def test_a_setting_that_is_written_is_read_as_it_was(key, value):
     if key == "maybe" and not isinstance(value, (str, type(None))):
         return
     assert typed(read_settings([write_setting(key, value, schema)]), schema, str) == {key: value}
+
+
+def test_commands_of_earlier_records_quote_the_data_set(registry):
+    assert resolve(registry, "mlp+minimax", None, ['data.name="fashion-mnist"']).values.data.name == "fashion-mnist"
+
+
+def test_a_benchmark_hands_a_data_sets_name_on_as_it_is(registry, tmp_path):
+    cell = Cell("mlp+minimax", "folder:/a b/set #2", 3)
+    job = Job(purpose="train", grid="g", cell=cell, folder=tmp_path, budget={"kimg": 1.0})
+    assert resolve(registry, cell.recipe, None, job.all_settings).values.data.name == cell.data
 
 
 def test_half_a_character_is_refused(registry):

@@ -41,7 +41,7 @@ class Job:
     @property
     def all_settings(self) -> list[str]:
         """KEY=VALUE for the resolver."""
-        own = [f"data.name={json.dumps(self.cell.data)}", f"seed={self.cell.seed}"]
+        own = [f"data.name={self.cell.data}", f"seed={self.cell.seed}"]
         return [*self.settings, *own, *([f"loop.kimg={self.budget['kimg']}"] if "kimg" in self.budget else [])]
 
     def write(self) -> Path:

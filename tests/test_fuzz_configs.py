@@ -125,7 +125,7 @@ def test_json_is_plain_or_refused(text):
         ("a: !!int ''", "this is no int"),
         ("a: 0x" + "f" * 99, "this number is too large"),
         ("a: " + "[" * 99, "it is nested too deeply"),
-        ("1: 2", "the key 1 is no text; put it in quotes"),
+        ("1: 2", "the key 1 must be a string; put it in quotes"),
         ('a: "\\ud800"', "it holds half a character"),
         ("a" * 2**19, "it is longer than 262,144 characters"),
     ],

@@ -104,7 +104,8 @@ def test_what_a_run_says_is_data_never_markup(page):
     assert first["game"]["pictures"][0] == [0, 1, pytest.approx(0.8808)] and first["game"]["pictures"][64][:2] == [1, 0]
     assert second["game"] is None and len(first["game"]["pictures"]) == 128
     with Image.open(page / "runs/0.png") as sheet:
-        assert sheet.size == (16 * 8, 8 * 8) and sheet.getpixel((0, 0))[0] < 128 <= sheet.getpixel((0, 63))[0]
+        assert sheet.size == (16 * 8, 8 * 8) and sheet.mode == "L"
+        assert sheet.getpixel((0, 0)) < 128 <= sheet.getpixel((0, 63))
 
 
 def test_a_page_is_written_anew_but_nothing_else_is_written_over(stub, tmp_path):

@@ -151,9 +151,11 @@ class Loop:
             snapshot = snapshots.passed(counters.shown)
             due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
             if due and counters.shown > since_shown:
+                # Reading waits for the device. Before that, the clock would show how long asking for the steps took.
+                means, not_finite = self.statistics.read()
                 spent = time.perf_counter() - since
                 counters.seconds += spent
-                self._log((counters.shown - since_shown) / spent)
+                self._log((counters.shown - since_shown) / spent, means, not_finite)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
                     stop = ranks.agreed(self.stop_requested)
@@ -230,8 +232,7 @@ class Loop:
         per_step = self.settings.batch * self.steps_per_generator_step
         return decay_per_step(self.config.values.ema, self.counters.shown, per_step)
 
-    def _log(self, speed: float) -> None:
-        means, not_finite = self.statistics.read()
+    def _log(self, speed: float, means: dict[str, float], not_finite: dict[str, int]) -> None:
         counters = self.counters
         self.watch.judge(means, not_finite, counters.steps_d)
         record = {

@@ -80,13 +80,14 @@ class Loop:
         for penalty in model.penalties:
             penalty.to(device)
         self.ema = Average(model.generator)
-        cuda = device.type == "cuda"
-        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator, capturable=cuda)
-        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator, capturable=cuda)
+        captured = can_capture(values, device, warn)
+        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator, capturable=captured)
+        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator, capturable=captured)
         optimizers = (self.optimizer_d, self.optimizer_g)
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, self.settings))]
-        self.rates = [Rate(optimizer, device) for optimizer in optimizers] if cuda else []
-        self.steps = Steps(CudaCapture(device, self.rng) if cuda and can_capture(values, warn) else None, warn)
+        # Only for captured steps: an optimizer that is not fused would read a rate in a tensor back at each step.
+        self.rates = [Rate(optimizer, device) for optimizer in optimizers] if captured else []
+        self.steps = Steps(CudaCapture(device, self.rng) if captured else None, warn)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,

@@ -60,21 +60,26 @@ class CudaCapture:
         self.pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Work) -> Work:
-        graph = torch.cuda.CUDAGraph()
+        graph, reasons = torch.cuda.CUDAGraph(), list[Exception]()
         graph.register_generator_state(self.rng)
         with (
             torch.cuda.device(self.device),
-            self._undone_on_failure(graph),
+            self._undone_on_failure(graph, reasons),
             # thread_local: what other threads ask of the device is none of the graph's business
             torch.cuda.graph(graph, self.pool, capture_error_mode="thread_local"),
         ):
-            work()
+            try:
+                work()
+            except Exception as reason:
+                reasons.append(reason)
+                raise
         return graph.replay
 
     @contextmanager
-    def _undone_on_failure(self, graph: torch.cuda.CUDAGraph) -> Iterator[None]:
+    def _undone_on_failure(self, graph: torch.cuda.CUDAGraph, reasons: list[Exception]) -> Iterator[None]:
         """Put back what torch 2.11 leaves as it is where a capture cannot be ended: the capture's stream is the current
-        one, its generators count as capturing, and so does its pool."""
+        one, its generators count as capturing, and so does its pool. Raise the first of ``reasons``, as the end of an
+        invalid capture says nothing of what made it so."""
         index, stream = torch.cuda.current_device(), torch.cuda.current_stream()
         generators = self.rng, torch.cuda.default_generators[index]
         states = [generator.clone_state() for generator in generators]
@@ -91,6 +96,8 @@ class CudaCapture:
                 torch._C._cuda_endAllocateToPool(index, self.pool)
                 torch._C._cuda_releasePool(index, self.pool)
             self.forget()
+            if reasons:
+                raise reasons.pop() from None  # not kept: its traceback holds the tensors of the step
             raise
 
 

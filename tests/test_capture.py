@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, product
 
 import pytest
 import torch
-from loops import check_replayed, deterministic, values, with_rates, with_tape
+from loops import check_replayed, deterministic, has_gather, values, with_noise, with_rates, with_tape
 
 from ganzoo.capture import WARM_UP, can_capture
 
@@ -64,16 +64,13 @@ def other_numbers(loop):
 
 @pytest.mark.parametrize("unstable", [False, True])
 @pytest.mark.parametrize("fault", [stale_batch, stale_rate, stale_decay, stale_weight, other_numbers])
-def test_the_comparison_sees_a_fault(make_loop, unstable, fault):
+def test_the_comparison_sees_a_fault(make_loop, tmp_path, unstable, fault):
     """Also where an operator's sums come out a little different in each run."""
-    noise = torch.Generator().manual_seed(0)
 
     def train(name, prepare, then):
-        loop = prepare(make_loop("dcgan+non-saturating+r1", name, [*LAZY[1:], "penalties.r1.interval=1"]))
+        loop = prepare(make_loop("mlp+non-saturating+r1", name, [*LAZY[1:], "penalties.r1.interval=1"]))
         if unstable:
-            loop.model.discriminator.register_forward_hook(
-                lambda module, given, logits: logits * (1 + 1e-7 * torch.randn(logits.shape, generator=noise))
-            )
+            with_noise(loop, seed=len(list(tmp_path.iterdir())))
         values(loop, WARM_UP + 2)
         then(loop)
         return values(loop, STEPS - WARM_UP - 2)
@@ -155,17 +152,25 @@ def test_only_fused_optimizers_are_captured(make_loop, monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
-@pytest.mark.parametrize("recipe", [*RECIPES, *WITH_R1])
+@pytest.mark.parametrize(
+    ("recipe", "precision"),
+    [
+        *product((*RECIPES, "dcgan+non-saturating+r1", "stylegan-lite+non-saturating+r1"), ("float32", "bf16")),
+        # The one architecture in which rounding errors stay small: their spread is 4e-7, and a fault shows as 1e-3.
+        ("mlp+non-saturating+r1+ada", "float32"),
+    ],
+)
 def test_a_captured_run_is_an_eager_one(make_loop, recipe, precision):
-    """To the bit, wherever eager runs of it agree to the bit."""
+    """To the bit, or as near as eager runs with rounding errors are to each other."""
     settings, warnings = [*changing(recipe), f"loop.precision={precision}"], list[str]()
-    with deterministic():
+
+    def eager(number):
+        loop = with_rates(make_loop(recipe, f"eager{number}", [*settings, "loop.capture=false"], "cuda"))
+        return with_noise(loop, seed=number) if has_gather(recipe) else loop
+
+    with deterministic(recipe):
         captured = make_loop(recipe, "captured", settings, "cuda", warnings)
         found = values(captured, STEPS)
-        eager = [
-            values(with_rates(make_loop(recipe, f"eager{n}", [*settings, "loop.capture=false"], "cuda")), STEPS)
-            for n in range(3)
-        ]
+        expected = [values(eager(number), STEPS) for number in range(3)]
     assert not warnings and len(captured.steps._replays) == 1 + ("r1" in recipe)
-    check_replayed(found, eager)
+    check_replayed(found, expected)

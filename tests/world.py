@@ -12,13 +12,17 @@ from itertools import combinations
 from pathlib import Path
 
 import torch
-from loops import check_distance, deterministic, with_rates, with_tape
+from loops import check_distance, deterministic, has_gather, with_noise, with_rates, with_tape
 
 from ganzoo import ranks
 from ganzoo.loop import Loop
 from ganzoo.testing.devices import COMPARABLE, Job, compare, read_jobs, train, train_on
 
-RECIPES = {"dcgan+wgan-gp": [], "stylegan-lite+non-saturating+r1+ada": ["penalties.r1.interval=2"]}
+RECIPES = {
+    "dcgan+wgan-gp": [],
+    "stylegan-lite+non-saturating+r1": ["penalties.r1.interval=2"],
+    "mlp+non-saturating+r1+ada": ["penalties.r1.interval=2"],
+}
 SHORT = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
 TOLERANCE = 1e-4
 # Ten steps, of which the first three of each kind are not captured.
@@ -38,8 +42,9 @@ def train_all(folder: Path, device: str) -> None:
     for name in EAGER:
         together += jobs(name, [*ADAM, "loop.capture=false"])
     train_on(1, together + jobs(TOGETHER, SHORT), folder / "jobs.json", [__file__])
-    with exact():
-        train(jobs(ALONE, SHORT))
+    for job in jobs(ALONE, SHORT):
+        with exact(job.recipe):
+            train([job])
 
 
 def check_captured(folder: Path, recipe: str, name: str = CAPTURED) -> None:
@@ -54,12 +59,12 @@ def check_captured(folder: Path, recipe: str, name: str = CAPTURED) -> None:
 
 
 @contextmanager
-def exact() -> Iterator[None]:
+def exact(recipe: str) -> Iterator[None]:
     """Deterministic algorithms, and convolutions in float32 instead of TF32."""
     cudnn = torch.backends.cudnn
     before, cudnn.allow_tf32 = cudnn.allow_tf32, False
     try:
-        with deterministic():
+        with deterministic(recipe):
             yield
     finally:
         cudnn.allow_tf32 = before
@@ -73,6 +78,8 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
         with_tape(loop)
     elif name in EAGER:
         with_rates(loop)
+        if has_gather(str(loop.config.recipe)):
+            with_noise(loop, seed=EAGER.index(name))
     if name == FAULTY:
         loop.rates = []  # replayed steps go on with the first rate
     whole(loop)
@@ -81,5 +88,7 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
 
 if __name__ == "__main__":
     Loop.train = train_as_named  # type: ignore[method-assign]
-    with ranks.joined(), exact():
-        train(read_jobs(Path(sys.argv[1])))
+    with ranks.joined():
+        for job in read_jobs(Path(sys.argv[1])):
+            with exact(job.recipe):
+                train([job])

@@ -38,7 +38,7 @@ class Capture(Protocol):
     def __call__(self, work: Work) -> Work: ...
 
     def forget(self) -> None:
-        """What was captured so far is not replayed any more."""
+        """Take note that what was captured so far is not replayed again."""
 
 
 class CudaCapture:

@@ -66,7 +66,7 @@ class Tape(TorchDispatchMode):
         return tape.replay
 
     def forget(self) -> None:
-        """Nothing: each recording has a tape of its own."""
+        """Do nothing: each recording has a tape of its own."""
 
     def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import torch
@@ -15,14 +16,17 @@ from ganzoo.optimizers import FUSED
 
 Work = Callable[[], None]
 WARM_UP = 3  # eager steps of each kind before it is captured: what is made once (Adam's moments, buffers) is made there
+_failed: list[torch.cuda.CUDAGraph] = []  # kept, as the host's allocator goes on asking them what they capture
 
 
-def can_capture(values: Any, warn: Callable[[str], None]) -> bool:
-    """Whether a configuration's steps may be captured; ``warn`` is told what of it a graph cannot hold."""
+def can_capture(values: Any, device: torch.device, warn: Callable[[str], None]) -> bool:
+    """Whether a configuration's steps may be captured on a device; ``warn`` is told what a graph cannot hold."""
+    if device.type != "cuda" or not values.loop.capture:
+        return False
     others = {values.optimizer.generator.name, values.optimizer.discriminator.name} - set(FUSED)
-    if values.loop.capture and others:
+    if others:
         warn(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
-    return values.loop.capture and not others
+    return not others
 
 
 class Capture(Protocol):
@@ -33,21 +37,68 @@ class Capture(Protocol):
 
     def __call__(self, work: Work) -> Work: ...
 
+    def forget(self) -> None:
+        """Take note that what was captured so far is not replayed again."""
+
 
 class CudaCapture:
-    """CUDA graphs that share one pool of memory; ``rng`` goes on drawing at each replay."""
+    """CUDA graphs that share one pool of memory; ``rng`` goes on drawing at each replay.
+
+    A capture that fails raises, and leaves the process as it was.
+    """
 
     def __init__(self, device: torch.device, rng: torch.Generator) -> None:
         self.device, self.rng = device, rng
+        self.forget()
+
+    def forget(self) -> None:
+        """Capture into another pool from now on.
+
+        When its graphs are gone, torch closes a pool to captures, but keeps it while anything lies in it, such as
+        cuBLAS's workspace.
+        """
         self.pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Work) -> Work:
-        graph = torch.cuda.CUDAGraph()
+        graph, reasons = torch.cuda.CUDAGraph(), list[Exception]()
         graph.register_generator_state(self.rng)
-        # thread_local: what other threads ask of the device is none of the graph's business
-        with torch.cuda.device(self.device), torch.cuda.graph(graph, self.pool, capture_error_mode="thread_local"):
-            work()
+        with (
+            torch.cuda.device(self.device),
+            self._undone_on_failure(graph, reasons),
+            # thread_local: what other threads ask of the device is none of the graph's business
+            torch.cuda.graph(graph, self.pool, capture_error_mode="thread_local"),
+        ):
+            try:
+                work()
+            except Exception as reason:
+                reasons.append(reason)
+                raise
         return graph.replay
+
+    @contextmanager
+    def _undone_on_failure(self, graph: torch.cuda.CUDAGraph, reasons: list[Exception]) -> Iterator[None]:
+        """Put back what torch 2.11 leaves as it is where a capture cannot be ended: the capture's stream is the current
+        one, its generators count as capturing, and so does its pool. Raise the first of ``reasons``, as the end of an
+        invalid capture says nothing of what made it so."""
+        index, stream = torch.cuda.current_device(), torch.cuda.current_stream()
+        generators = self.rng, torch.cuda.default_generators[index]
+        states = [generator.clone_state() for generator in generators]
+        try:
+            yield
+        except BaseException:
+            torch.cuda.set_stream(stream)
+            for generator, state in zip(generators, states, strict=True):
+                generator.graphsafe_set_state(state)
+            graph.reset()
+            _failed.append(graph)
+            # Until a pool's capture has ended, empty_cache refuses, which every capture begins with.
+            with suppress(RuntimeError, AttributeError):  # it had ended; not in torch 2.6
+                torch._C._cuda_endAllocateToPool(index, self.pool)
+                torch._C._cuda_releasePool(index, self.pool)
+            self.forget()
+            if reasons:
+                raise reasons.pop() from None  # not kept: its traceback holds the tensors of the step
+            raise
 
 
 class Steps:
@@ -65,6 +116,8 @@ class Steps:
         """Begin eagerly again: what was captured writes into tensors that are no longer used."""
         self._replays.clear()
         self._done.clear()
+        if self.capture is not None:
+            self.capture.forget()
 
     def run(self, kind: str, work: Work) -> None:
         """Do ``work`` once. Of one kind it has to be the same work each time."""

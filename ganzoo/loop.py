@@ -80,13 +80,14 @@ class Loop:
         for penalty in model.penalties:
             penalty.to(device)
         self.ema = Average(model.generator)
-        cuda = device.type == "cuda"
-        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator, capturable=cuda)
-        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator, capturable=cuda)
+        captured = can_capture(values, device, warn)
+        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator, capturable=captured)
+        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator, capturable=captured)
         optimizers = (self.optimizer_d, self.optimizer_g)
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, self.settings))]
-        self.rates = [Rate(optimizer, device) for optimizer in optimizers] if cuda else []
-        self.steps = Steps(CudaCapture(device, self.rng) if cuda and can_capture(values, warn) else None, warn)
+        # Only for captured steps: an optimizer that is not fused would read a rate in a tensor back at each step.
+        self.rates = [Rate(optimizer, device) for optimizer in optimizers] if captured else []
+        self.steps = Steps(CudaCapture(device, self.rng) if captured else None, warn)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,
@@ -151,9 +152,11 @@ class Loop:
             snapshot = snapshots.passed(counters.shown)
             due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
             if due and counters.shown > since_shown:
+                # Reading waits for the device. Before that, the clock would show how long asking for the steps took.
+                means, not_finite = self.statistics.read()
                 spent = time.perf_counter() - since
                 counters.seconds += spent
-                self._log((counters.shown - since_shown) / spent)
+                self._log((counters.shown - since_shown) / spent, means, not_finite)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
                     stop = ranks.agreed(self.stop_requested)
@@ -230,8 +233,7 @@ class Loop:
         per_step = self.settings.batch * self.steps_per_generator_step
         return decay_per_step(self.config.values.ema, self.counters.shown, per_step)
 
-    def _log(self, speed: float) -> None:
-        means, not_finite = self.statistics.read()
+    def _log(self, speed: float, means: dict[str, float], not_finite: dict[str, int]) -> None:
         counters = self.counters
         self.watch.judge(means, not_finite, counters.steps_d)
         record = {

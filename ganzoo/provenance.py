@@ -17,6 +17,7 @@ from ganzoo.config import Config
 from ganzoo.needs import needs_of, versions_used, write_needs
 from ganzoo.registry import Registry
 
+COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")
 
 
@@ -59,10 +60,13 @@ def _version(name: str) -> str:
 
 
 def _git_commit() -> str | None:
-    """The commit of ganzoo's own source tree, with ``+`` where it has uncommitted changes; None for a wheel."""
+    """The commit of ganzoo's own source tree, with ``+`` where it has uncommitted changes.
+
+    Without ``.git``, what ``GANZOO_GIT_COMMIT`` says, or None.
+    """
     tree = Path(ganzoo.__file__).resolve().parents[1]
     if not (tree / ".git").exists():
-        return None
+        return os.environ.get(COMMIT, "").strip() or None
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(tree), *arguments]

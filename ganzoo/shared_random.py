@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 
 import torch
 from torch import Tensor
 
 from ganzoo import ranks
+
+CUDA_STATE = 16  # bytes, a seed and an offset
 
 
 class SharedRandom(torch.Generator):
@@ -46,6 +49,20 @@ def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Ge
     rng.count, rng.rows = count, slice(place.rank, None, place.world)
     rng.manual_seed(seed)
     return rng
+
+
+def restore_stream(rng: torch.Generator, state: Tensor, seed: int, shown: int) -> None:
+    """Go on drawing from a state that was saved when ``shown`` pictures had been shown.
+
+    A CPU and a GPU draw by different methods, so neither can take over the other's state: there the stream begins anew,
+    from the run's seed and ``shown``. Raises TypeError or RuntimeError where ``state`` is no random state.
+    """
+    other = CUDA_STATE if rng.device.type != "cuda" else torch.Generator().get_state().numel()
+    if state.dtype == torch.uint8 and state.numel() == other:
+        digest = sha256(f"{seed} {shown}".encode()).digest()
+        rng.manual_seed(int.from_bytes(digest[:8], "little") % 2**63)
+    else:
+        rng.set_state(state)
 
 
 def own_rows(rng: torch.Generator, start: int) -> slice:

@@ -15,6 +15,7 @@ from ganzoo.faults import Watch
 from ganzoo.folder import CONFIG
 from ganzoo.needs import write_needs
 from ganzoo.optimizers import load_state, make_scheduler, set_rate, state_of
+from ganzoo.shared_random import restore_stream
 from ganzoo.textfiles import read_jsonl
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def restore(loop: Loop, checkpoint: Checkpoint, **counters: int) -> None:
     try:
         load_state(loop.optimizer_g, state["optimizer_g"])
         load_state(loop.optimizer_d, state["optimizer_d"])
-        loop.rng.set_state(state["rng"])
         loop.counters = read_counters({**state["counters"], **counters})
+        restore_stream(loop.rng, state["rng"], loop.config.values.seed, loop.counters.shown)
     except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's own
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error

@@ -5,6 +5,7 @@ import shutil
 
 if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subprocesses too; before torch is imported
     os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS is not deterministic
 
 import pytest
 from browsing import settle
@@ -85,3 +86,15 @@ def tiny():
         return [*TINY[architecture], "metrics.names=[]", *(f"loop.{key}={value}" for key, value in values.items())]
 
     return settings
+
+
+@pytest.fixture
+def make_loop(registry, tmp_path, tiny):
+    """Builds a small loop of a recipe into a folder of that name; ``warnings`` gets what it warns of."""
+    from loops import build_loop
+
+    def make(recipe, name, settings=(), device="cpu", warnings=None):
+        chosen = [*tiny(recipe.split("+")[0], device=device), *settings]
+        return build_loop(registry, tmp_path / name, recipe, chosen, [] if warnings is None else warnings)
+
+    return make

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from test_capture import with_tape
+from loops import with_tape
 from test_metrics_score import NETWORK, Blur, Set, Stub
 
 import ganzoo_fidelity

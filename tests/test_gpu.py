@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 import torch
+import world
+from loops import check_replayed, deterministic, values, with_rates
 from rich.console import Console
 
-from ganzoo import run
+from ganzoo import run, state
 from ganzoo.display import Display
 from ganzoo.folder import RunFolder, read_jsonl
 from ganzoo.resolve import resolve
@@ -45,14 +46,77 @@ def test_the_same_latents_give_the_same_pictures_as_on_the_cpu(registry, tiny, t
     assert (pictures[0].int() - pictures[1].int()).abs().max() <= 1  # a level of 256, from rounding
 
 
-@pytest.mark.parametrize("recipe", ["dcgan+wgan-gp", "stylegan-lite+non-saturating+r1+ada"])
-def test_a_world_of_one_on_nccl_trains_captured_what_one_process_trains(tiny, tmp_path, recipe):
-    """The captured step with its all-reduces inside; on one GPU a world of one is all that can be shown."""
-    settings = tiny(recipe.split("+")[0], device="cuda", precision="float32", kimg=0.5)
-    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=1", "-m"]
-    for name, launcher in {"one": [], "nccl": torchrun}.items():
-        command = [sys.executable, "-m", *launcher, "ganzoo", "run", recipe, *settings, "--out", str(tmp_path / name)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert "steps run eagerly" not in done.stdout + done.stderr
-    assert compare(tmp_path / "one", tmp_path / "nccl").logged < 1e-2
+def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):
+    loop, shown = None, 0
+    for number, device in enumerate(("cuda", "cpu", "cuda")):
+        checkpoint = state.save(loop) if loop else None
+        loop = make_loop("dcgan+wgan-gp", f"run{number}", device=device)
+        if checkpoint is not None:
+            state.restore(loop, checkpoint)
+        assert loop.counters.shown == shown
+        assert all(value.isfinite().all() for value in values(loop, 6).values())
+        shown = loop.counters.shown
+
+
+def test_a_failed_capture_leaves_the_process_usable(make_loop):
+    """The run goes on as an eager one, and what comes after it draws, captures and replays."""
+    stream, warnings = torch.cuda.current_stream(), list[str]()
+    failing = make_loop("mlp+minimax", "failing", device="cuda", warnings=warnings)
+    discriminator = failing.model.loss.discriminator
+
+    def reads(**logits):
+        value = discriminator(**logits)
+        return value if value.item() < 1e9 else 2 * value
+
+    failing.model.loss.discriminator = reads
+    with deterministic():
+        found = values(failing, 8)
+        assert len(warnings) == 1 and "steps run eagerly" in warnings[0]
+        assert torch.cuda.current_stream() == stream and not torch.cuda.is_current_stream_capturing()
+        torch.randn(3, device="cuda")
+        torch.cuda.empty_cache()
+        expected = values(with_rates(make_loop("mlp+minimax", "eager", ["loop.capture=false"], "cuda")), 8)
+        after = make_loop("mlp+minimax", "after", device="cuda", warnings=warnings)
+        captured = values(after, 8)
+    assert len(warnings) == 1 and after.steps._replays
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert all(torch.equal(captured[name], value) for name, value in expected.items())
+
+
+def test_after_a_rollback_steps_are_captured_anew(make_loop):
+    warnings: list[str] = []
+
+    def train(name, *settings):
+        loop = make_loop("dcgan+wgan-gp", name, settings, "cuda", warnings)
+        values(with_rates(loop), 6)
+        checkpoint = state.save(loop)
+        values(loop, 3)
+        state.restore(loop, checkpoint, rollbacks=1)
+        loop.steps.forget()
+        return loop, values(loop, 8)
+
+    with deterministic():
+        captured, found = train("captured")
+        eager = [train(f"eager{number}", "loop.capture=false")[1] for number in range(3)]
+    assert not warnings and captured.steps._replays
+    check_replayed(found, eager)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Path:
+    """Each recipe in a world of one on NCCL, captured and eagerly, and in one process without."""
+    folder = tmp_path_factory.mktemp("worlds")
+    world.train_all(folder, "cuda")
+    return folder
+
+
+@pytest.mark.parametrize("recipe", world.RECIPES)
+def test_a_captured_step_holds_its_all_reduces(worlds, recipe):
+    world.check_captured(worlds, recipe)
+
+
+@pytest.mark.parametrize("recipe", world.RECIPES)
+def test_a_world_of_one_on_nccl_trains_what_one_process_trains(worlds, recipe):
+    """On one GPU, a world of one is all that can be shown."""
+    found = compare(worlds / "alone" / recipe, worlds / "together" / recipe)
+    assert found.weights < world.TOLERANCE and found.logged < world.TOLERANCE and found.moved > 100 * world.TOLERANCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import platform
 import re
@@ -47,11 +48,18 @@ def pair(theirs: Callable[[], float], ours: Callable[[], float], repeats: int) -
 
 
 def speed(work: Callable[[], object], amount: float, seconds: float, device: torch.device) -> float:
-    """``amount`` per second of ``work``, called again and again for at least ``seconds``."""
-    calls, begun = 0, _now(device)
-    while (spent := _now(device) - begun if calls else 0.0) < seconds:
-        work()
-        calls += 1
+    """``amount`` per second of ``work``, called again and again for at least ``seconds``.
+
+    The clock is read after 1, 2, 4... calls, then when the time should be over. Reading it waits for the device, which
+    after each call would keep the host from going ahead.
+    """
+    calls, more, spent, begun = 0, 1, 0.0, _now(device)
+    while spent < seconds:
+        for _ in range(more):
+            work()
+        calls += more
+        spent = _now(device) - begun
+        more = max(1, min(calls, math.ceil((seconds - spent) * calls / max(spent, 1e-9))))
     return calls * amount / spent
 
 

@@ -65,6 +65,9 @@ class Tape(TorchDispatchMode):
                 generator.set_state(state)
         return tape.replay
 
+    def forget(self) -> None:
+        """Do nothing: each recording has a tape of its own."""
+
     def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if operator in HOST_READS or _indexes_by_mask(operator, args):

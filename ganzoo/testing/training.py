@@ -62,6 +62,9 @@ class _Recorder:
     def __init__(self, tape: Tape) -> None:
         self.tape, self.problem = tape, ""
 
+    def forget(self) -> None:
+        self.tape.forget()
+
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
         try:
             return self.tape(work)

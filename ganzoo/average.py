@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Any
 
 import torch
 from timm.utils import ModelEmaV3
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.config import EMAConfig
 
@@ -35,8 +36,24 @@ class Average(ModelEmaV3):
 
     def apply_update_(self, model: nn.Module, decay: Any) -> None:
         """Move towards ``model``; ``decay``, timm's own, is not used."""
-        for mean, value in zip(self.module.state_dict().values(), model.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, self.share)
-            else:
-                mean.copy_(value)
+        means, values = (list(module.state_dict(keep_vars=True).values()) for module in (self.module, model))
+        moving = [mean.is_floating_point() for mean in means]
+        move = move_by_foreach if self.share.is_cuda else move_by_lerp
+        if any(moving):
+            move(list(compress(means, moving)), list(compress(values, moving)), self.share)
+        if not all(moving):
+            copied = [not moves for moves in moving]
+            torch._foreach_copy_(list(compress(means, copied)), list(compress(values, copied)))
+
+
+def move_by_lerp(means: list[Tensor], values: list[Tensor], share: Tensor) -> None:
+    """Move each of the means by a ``share``, a scalar, of its way to its value."""
+    torch._foreach_lerp_(means, values, [share] * len(means))
+
+
+def move_by_foreach(means: list[Tensor], values: list[Tensor], share: Tensor) -> None:
+    """The same, up to rounding, in three kernels on CUDA, where ``_foreach_lerp_`` with a share in a tensor starts one
+    for each mean."""
+    ways = torch._foreach_sub(values, means)
+    torch._foreach_mul_(ways, share)
+    torch._foreach_add_(means, ways)

@@ -12,6 +12,7 @@ from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
 from ganzoo.registry import load_target
+from ganzoo.spectral import normalise_together
 from ganzoo.step import ScheduledPenalty
 
 
@@ -43,6 +44,8 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
     _check_shapes(config, generator, discriminator, picture)
     if recipe.needs.per_sample:
         _check_per_sample(config, discriminator, picture)
+    for network in (generator, discriminator):
+        normalise_together(network)
     penalties = []
     for key, entry in recipe.penalty_keys.items():
         params = getattr(values.penalties, key)

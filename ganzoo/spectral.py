@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch.nn.utils import parametrize
 
 Layer = TypeVar("Layer", bound=nn.Module)
 FIRST_PASSES = 15  # of the power method, before training
-EPSILON = 1e-12
+EPSILON = 1e-18  # keeps a weight of zeros at zeros; its square is not yet 0 in float32
 
 
 class Spectral(nn.Module):
@@ -25,21 +26,133 @@ class Spectral(nn.Module):
         super().__init__()
         self.register_buffer("u", torch.randn(len(weight)))
         self.u: Tensor
+        self.ready: Tensor | None = None  # the weight as Together has normalised it
         with torch.no_grad():
             for _ in range(FIRST_PASSES):
                 self(weight)
 
     def forward(self, weight: Tensor) -> Tensor:
-        with torch.autocast(weight.device.type, enabled=False):
-            matrix = weight.movedim(1, -1).flatten(1)  # no copy where channels lie last
-            with torch.no_grad():
-                v = torch.mv(matrix.t(), self.u)
-                v = v / (torch.linalg.vector_norm(v) + EPSILON)
-            product = torch.mv(matrix, v)
-            largest = torch.linalg.vector_norm(product) + EPSILON
-            if self.training:
-                self.u.copy_(product.detach() / largest.detach())
-            return weight / largest
+        return self.ready if self.ready is not None else _normalised([self], [weight])[0]
+
+
+class Together:
+    """Normalises the weights of several layers at once, before and after a forward pass of their network."""
+
+    def __init__(self, weights: Sequence[Weight]) -> None:
+        self.weights = weights
+
+    def begin(self, network: nn.Module, inputs: Any) -> None:
+        """Before: in training mode have all weights ready."""
+        training = [weight for weight in self.weights if network.training and weight.spectral.training]
+        if training:
+            made = _normalised([spectral for _, spectral in training], [of.original for of, _ in training])
+            for weight, value in zip(training, made, strict=True):
+                weight.spectral.ready = value
+
+    def end(self, network: nn.Module, inputs: Any, output: Any) -> None:
+        """After, even if it failed: forget them."""
+        for weight in self.weights:
+            weight.spectral.ready = None
+
+
+class Weight(NamedTuple):
+    """The weight of a layer, of which ``parametrization`` holds the original, and what normalises it."""
+
+    parametrization: parametrize.ParametrizationList
+    spectral: Spectral
+
+
+def spectral_weight(layer: nn.Module) -> Weight | None:
+    """A layer's weight if spectral normalisation makes it, and nothing else does."""
+    lists = layer.parametrizations if parametrize.is_parametrized(layer, "weight") else None
+    found = lists["weight"] if isinstance(lists, nn.ModuleDict) else None
+    if not isinstance(found, parametrize.ParametrizationList) or len(found) != 1:
+        return None
+    return Weight(found, found[0]) if isinstance(found[0], Spectral) else None
+
+
+def normalise_together(network: nn.Module) -> None:
+    """Have all spectral weights of a network normalised at once in each forward pass, which takes fewer operators:
+    the lengths of all vectors are computed in one, and so is what follows from the lengths alone."""
+    weights = [weight for layer in network.modules() if (weight := spectral_weight(layer)) is not None]
+    if weights:
+        together = Together(weights)
+        network.register_forward_pre_hook(together.begin)
+        network.register_forward_hook(together.end, always_call=True)
+
+
+class Estimate(NamedTuple):
+    """One pass of the power method for each of several matrices W, none of it differentiated.
+
+    vs, ps: ``W^T u`` and ``W W^T u``. lengths: of ps. largest: the singular values.
+    """
+
+    vs: list[Tensor]
+    ps: list[Tensor]
+    lengths: list[Tensor]
+    largest: list[Tensor]
+
+
+class Division(torch.autograd.Function):
+    """Weights by their largest singular values, ``|W v|`` for the unit vector v that the power method found.
+
+    The gradient is ``(g - <g, W> p v^T / |p|^2) / largest`` with p and v of any length.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, estimate: Estimate, *weights: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(*weights)
+        ctx.estimate = estimate
+        return tuple(torch._foreach_div(weights, estimate.largest))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        weights, (vs, ps, lengths, largest) = ctx.saved_tensors, ctx.estimate
+        if torch.is_grad_enabled():  # the gradient's own gradient may be wanted
+            given = zip(weights, vs, gradients, ctx.needs_input_grad[1:], strict=True)
+            return None, *(_twice_differentiable(w, v, g) if needed else None for w, v, g, needed in given)
+        with torch.autocast(weights[0].device.type, enabled=False):
+            rows = [_matrix(gradient) for gradient in gradients]
+            products = [torch.dot(g.flatten(), _matrix(w).flatten()) for g, w in zip(rows, weights, strict=True)]
+            shares = torch._foreach_div(products, torch._foreach_mul(lengths, lengths))
+            shared = torch._foreach_mul(ps, shares)
+            rows = [torch.addr(g, p, v, alpha=-1) for g, p, v in zip(rows, shared, vs, strict=True)]
+            found = torch._foreach_div(rows, largest)
+        return None, *(_like(matrix, weight) for matrix, weight in zip(found, weights, strict=True))
+
+
+def _normalised(modules: Sequence[Spectral], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    with torch.autocast(weights[0].device.type, enabled=False):
+        with torch.no_grad():
+            matrices = [_matrix(weight) for weight in weights]
+            vs = [torch.mv(matrix.t(), module.u) for matrix, module in zip(matrices, modules, strict=True)]
+            ps = [torch.mv(matrix, v) for matrix, v in zip(matrices, vs, strict=True)]
+            lengths = list(torch._foreach_norm([*vs, *ps]))
+            torch._foreach_add_(lengths, EPSILON)
+            v_lengths, p_lengths = lengths[: len(vs)], lengths[len(vs) :]
+            for module, p, length in zip(modules, ps, p_lengths, strict=True):
+                if module.training:
+                    torch.div(p, length, out=module.u)
+            largest = list(torch._foreach_div(p_lengths, v_lengths))
+        normalised: tuple[Tensor, ...] = Division.apply(Estimate(vs, ps, p_lengths, largest), *weights)
+        return normalised
+
+
+def _twice_differentiable(weight: Tensor, v: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of one weight, in operators that have gradients themselves."""
+    with torch.autocast(weight.device.type, enabled=False):
+        largest = torch.linalg.vector_norm(torch.mv(_matrix(weight), v)) / torch.linalg.vector_norm(v)
+        return torch.autograd.grad(weight / largest, weight, gradient, create_graph=True)[0]
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """``(outputs, inputs, ...)`` as ``(outputs, rest)``; no copy where channels lie last."""
+    return weight.movedim(1, -1).flatten(1)
+
+
+def _like(matrix: Tensor, weight: Tensor) -> Tensor:
+    """``(outputs, rest)`` in the shape of the weight it was made from."""
+    return matrix.unflatten(1, weight.movedim(1, -1).shape[1:]).movedim(-1, 1)
 
 
 def spectral(layer: Layer) -> Layer:

@@ -2,60 +2,114 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from ganzoo import ranks
 
 NEVER = 2**62
+# What the device sums of these: the mean sign of the pairs, the share of them that has one, and the share of fakes that
+# are taken for real.
+AS_READ = {
+    "auc": lambda sign: (sign + 1) / 2,
+    "ties": lambda ranked: 1 - ranked,
+    "accuracy_fake": lambda real: 1 - real,
+}
+
+
+class Sums(NamedTuple):
+    """Of K values that are always added together: each one's total and, last, how often they were added, float64
+    ``(K + 1,)``; the first step at which each was not finite, int64 ``(K + 1,)``."""
+
+    totals: Tensor
+    firsts: Tensor
 
 
 class Statistics:
     """Named means over a log interval.
 
     Everything that is added is also watched for values that are not finite: the step of the first one
-    is remembered on the device, so that nothing is read back while training. Each name keeps its tensors
-    for good, as a captured step goes on writing into those it was captured with.
+    is remembered on the device, so that nothing is read back while training. A captured step goes on writing into the
+    tensors it was captured with, so each list of names that are added together keeps its own for good; a step with a
+    lazy penalty has another list than a step without.
     """
 
     def __init__(self, device: torch.device | str, zero_is_border: bool) -> None:
         self.device, self.zero_is_border = torch.device(device), zero_is_border
         self.step = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._totals: dict[str, Tensor] = {}  # sum and count
-        self._bad: dict[str, Tensor] = {}
+        self._zero, self._one = torch.zeros((), device=self.device), torch.ones((), device=self.device)
+        self._sums: dict[tuple[str, ...], Sums] = {}
+        self._waiting: list[tuple[str, Tensor]] | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that is added within at its end, in the six operators that one value takes; nothing if it fails.
+        The values must not be changed in place before."""
+        self._waiting = []
+        try:
+            yield
+            self._write(self._waiting)
+        finally:
+            self._waiting = None
 
     def add(self, name: str, value: Tensor) -> None:
         """Add one step's scalar."""
-        value = value.detach().float()
-        if name not in self._totals:
-            self._totals[name] = torch.zeros(2, dtype=torch.float64, device=self.device)
-            self._bad[name] = torch.full((), NEVER, dtype=torch.int64, device=self.device)
-        total, count = self._totals[name].unbind()
-        total += value
-        count += 1
-        now = torch.where(torch.isfinite(value), NEVER, self.step)
-        torch.minimum(self._bad[name], now, out=self._bad[name])
+        added = name, value.detach().float()
+        if self._waiting is None:
+            self._write([added])
+        else:
+            self._waiting.append(added)
 
     def add_logits(self, d_real: Tensor, d_fake: Tensor) -> None:
         """How well the discriminator tells them apart: ``auc``, the share of real/fake pairs ranked rightly
         (ties count half), ``ties``, the share of pairs it does not rank at all, and, where 0 is the border, the
-        accuracy on each side. Logits ``(N,)``."""
+        accuracy on each side. Logits ``(N,)``, float32."""
         d_real, d_fake = d_real.detach(), d_fake.detach()
         signs = (d_real[:, None] - d_fake[None, :]).sign()
-        self.add("auc", (signs.mean() + 1) / 2)
-        self.add("ties", 1 - signs.abs().mean())
+        self.add("auc", signs.mean())
+        self.add("ties", signs.abs().mean())
         if self.zero_is_border:
-            self.add("accuracy_real", (d_real > 0).float().mean())
-            self.add("accuracy_fake", (d_fake < 0).float().mean())
+            self.add("accuracy_real", torch.heaviside(d_real, self._zero).mean())
+            self.add("accuracy_fake", torch.heaviside(d_fake, self._one).mean())
 
     def read(self) -> tuple[dict[str, float], dict[str, int]]:
         """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
-        if not self._totals:
+        if not self._sums:
             return {}, {}
-        totals = ranks.total(torch.stack(list(self._totals.values()))).tolist()
-        firsts = ranks.least(torch.stack(list(self._bad.values()))).tolist()
-        for total, bad in zip(self._totals.values(), self._bad.values(), strict=True):
-            total.zero_()
-            bad.fill_(NEVER)
-        means = {name: total / count for name, (total, count) in zip(self._totals, totals, strict=True) if count}
-        return means, {name: step for name, step in zip(self._bad, firsts, strict=True) if step != NEVER}
+        totals = ranks.total(torch.cat([sums.totals for sums in self._sums.values()])).tolist()
+        firsts = ranks.least(torch.cat([sums.firsts for sums in self._sums.values()])).tolist()
+        parts: dict[str, list[float]] = {}
+        counts: dict[str, float] = {}
+        bad: dict[str, int] = {}
+        start = 0
+        for names, sums in self._sums.items():
+            count = totals[start + len(names)]
+            for place, name in enumerate(names, start):
+                if count:
+                    parts.setdefault(name, []).append(totals[place])
+                    counts[name] = counts.get(name, 0.0) + count
+                if firsts[place] != NEVER:
+                    bad[name] = min(firsts[place], bad.get(name, NEVER))
+            start += len(sums.totals)
+            sums.totals.zero_()
+            sums.firsts.fill_(NEVER)
+        # Sorted, as a resumed run may meet the lists of names in another order, and has to round alike.
+        means = {name: sum(sorted(found)) / counts[name] for name, found in parts.items()}
+        return {name: AS_READ[name](mean) if name in AS_READ else mean for name, mean in means.items()}, bad
+
+    def _write(self, values: list[tuple[str, Tensor]]) -> None:
+        names = tuple(name for name, _ in values)
+        if not names:
+            return
+        if names not in self._sums:
+            totals = torch.zeros(len(names) + 1, dtype=torch.float64, device=self.device)
+            self._sums[names] = Sums(totals, torch.full_like(totals, NEVER, dtype=torch.int64))
+        totals, firsts = self._sums[names]
+        row = torch.stack([*(value for _, value in values), self._one])
+        totals += row
+        torch.where(row.abs() < math.inf, firsts, torch.minimum(firsts, self.step), out=firsts)

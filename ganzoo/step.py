@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor, nn
@@ -69,11 +71,13 @@ class TrainingStep:
         """One optimizer step of the discriminator on pictures ``(N, C, H, W)`` in [-1, 1]."""
         with torch.no_grad():
             latents, fake = self._fakes(real, labels)
-        self._teach_discriminator(real, latents, fake, labels, penalties)
+        with self.statistics.together():
+            self._teach_discriminator(real, latents, fake, labels, penalties)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
         """One optimizer step of the generator; the gradient flows through the discriminator, which stays as it is."""
-        self._teach_generator(real, *self._fakes(real, labels), labels, penalties)
+        with self.statistics.together():
+            self._teach_generator(real, *self._fakes(real, labels), labels, penalties)
 
     def update_both(
         self,
@@ -84,8 +88,9 @@ class TrainingStep:
     ) -> None:
         """One optimizer step of each: the discriminator learns of the fakes that the generator then learns from."""
         latents, fake = self._fakes(real, labels)
-        self._teach_discriminator(real, latents, fake.detach(), labels, of_discriminator)
-        self._teach_generator(real, latents, fake, labels, of_generator)
+        with self.statistics.together():
+            self._teach_discriminator(real, latents, fake.detach(), labels, of_discriminator)
+            self._teach_generator(real, latents, fake, labels, of_generator)
 
     def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """As many latents as there are real pictures, and what the generator makes of them, float32."""
@@ -100,7 +105,7 @@ class TrainingStep:
         with self._autocast():
             d_real, d_fake = self._logits(real, fake, labels)
             value = self.loss.discriminator(d_real=d_real, d_fake=d_fake)
-            total = value + self._penalty(penalties, real, fake, latents, labels)
+            total = self._penalised(value, penalties, real, fake, latents, labels)
         self.statistics.add("loss_discriminator", value)
         self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
         d_real, d_fake = ranks.whole_batch(d_real.detach()), ranks.whole_batch(d_fake.detach())
@@ -122,7 +127,7 @@ class TrainingStep:
             else:
                 d_fake = self.discriminator(fake, labels, rng=self.rng).float()
                 value = self.loss.generator(d_real=None, d_fake=d_fake)
-            total = value + self._penalty(penalties, real, fake, latents, labels)
+            total = self._penalised(value, penalties, real, fake, latents, labels)
         self.statistics.add("loss_generator", value)
         self._apply(total, self.optimizer_g, self.generator, "generator")
 
@@ -133,21 +138,28 @@ class TrainingStep:
             d_fake = self.discriminator(fake, labels, rng=self.rng)
         else:
             both = None if labels is None else torch.cat([labels, labels])
-            d_real, d_fake = self.discriminator(torch.cat([real, fake]), both, rng=self.rng).chunk(2)
+            d_real, d_fake = self.discriminator(torch.cat([real, fake]), both, rng=self.rng).float().chunk(2)
         return d_real.float(), d_fake.float()
 
-    def _penalty(
-        self, penalties: Sequence[ScheduledPenalty], real: Tensor, fake: Tensor, latents: Tensor, labels: Tensor | None
-    ) -> Tensor | float:
+    def _penalised(
+        self,
+        loss: Tensor,
+        penalties: Sequence[ScheduledPenalty],
+        real: Tensor,
+        fake: Tensor,
+        latents: Tensor,
+        labels: Tensor | None,
+    ) -> Tensor:
+        """The loss plus the weighted mean of each penalty."""
         inputs = PenaltyInputs(
             self.generator, self.discriminator, real.detach(), fake.detach(), latents, labels, self.rng
         )
-        total: Tensor | float = 0.0
+        weighted = []
         for scheduled in penalties:
             value = scheduled.penalty(inputs).float().mean()
             self.statistics.add(f"penalty_{scheduled.name}", value)
-            total = total + scheduled.weight * value
-        return total
+            weighted.append(scheduled.weight * value)
+        return loss + reduce(add, weighted) if weighted else loss
 
     def _apply(self, total: Tensor, optimizer: torch.optim.Optimizer, network: nn.Module, name: str) -> None:
         optimizer.zero_grad(set_to_none=True)

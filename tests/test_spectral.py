@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.registry import load_target
-from ganzoo.spectral import spectral
+from ganzoo.spectral import Division, Estimate, normalise_together, spectral
 from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 
 PICTURE = PictureSpec(1, 28)
@@ -69,3 +70,77 @@ def test_only_training_improves_the_estimate_and_autocast_changes_nothing() -> N
         assert torch.equal(layer.weight, weight)
     _ = layer.train().weight
     assert not torch.equal(estimate, before)
+
+
+def reference(weight: Tensor, v: Tensor) -> Tensor:
+    """A weight over |W v| for a unit vector v, in plain operators."""
+    return weight / (weight.movedim(1, -1).flatten(1) @ (v / v.norm())).norm()
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 3, 2, 2), (2, 5, 1, 1), (1, 7)])
+@pytest.mark.parametrize("last", [False, True], ids=["as stored", "channels last"])
+def test_gradient_and_its_gradient_are_those_of_plain_operators(shape: tuple[int, ...], last: bool) -> None:
+    torch.manual_seed(0)
+    weight, direction, other = torch.randn(3, *shape, dtype=torch.float64).unbind()
+    if last and len(shape) == 4:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    matrix = weight.movedim(1, -1).flatten(1)
+    v = torch.randn(matrix.shape[1], dtype=torch.float64)
+    p, length = matrix @ v, (matrix @ v).norm()
+    estimate = Estimate([v], [p], [length], [length / v.norm()])
+
+    def gradients(normalise: Any, create_graph: bool) -> list[Tensor]:
+        given, along = weight.clone().requires_grad_(True), direction.clone().requires_grad_(True)
+        value = normalise(given)
+        (first,) = torch.autograd.grad(value, given, along, create_graph=create_graph)
+        seconds = torch.autograd.grad(first, (given, along), other) if create_graph else ()
+        return [value, first, *seconds]
+
+    for create_graph in (False, True):
+        expected = gradients(lambda given: reference(given, v), create_graph)
+        found = gradients(lambda given: Division.apply(estimate, given)[0], create_graph)
+        assert len(found) == 2 + 2 * create_graph
+        for one, two in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
+
+
+def test_a_weight_of_zeros_stays_and_has_a_finite_gradient() -> None:
+    layer = nn.Linear(3, 2)
+    nn.init.zeros_(layer.weight)
+    spectral(layer)
+    layer(torch.ones(1, 3)).sum().backward()
+    gradient = layer.parametrizations.weight.original.grad
+    assert not layer.weight.any() and gradient.isfinite().all() and gradient.any()
+
+
+def pair_of_networks() -> tuple[nn.Sequential, nn.Sequential]:
+    """The same one twice; the second has all its weights normalised together."""
+    torch.manual_seed(0)
+    layers = [spectral(nn.Conv2d(3, 8, 4)), nn.Conv2d(8, 8, 1), spectral(nn.Conv2d(8, 2, 1))]
+    alone = nn.Sequential(*layers, nn.Flatten(), spectral(nn.Linear(2, 1)))
+    together = deepcopy(alone)
+    normalise_together(together)
+    return alone, deepcopy(together)  # the copy's hooks have to look at the copy
+
+
+def test_all_weights_together_are_each_alone_to_the_bit() -> None:
+    alone, together = pair_of_networks()
+    for network in (alone, together):
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            for seed in (0, 1):  # two passes before a step, as with a penalty
+                network(torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(seed))).sum().backward()
+            optimizer.step()
+    for name, value in alone.state_dict().items():
+        assert torch.equal(value, together.state_dict()[name]), name
+
+
+def test_together_leaves_evaluation_and_single_layers_alone() -> None:
+    alone, together = pair_of_networks()
+    assert torch.equal(together[0].weight, alone[0].weight)
+    pictures = torch.ones(1, 3, 4, 4)
+    assert torch.equal(together.eval()(pictures), alone.eval()(pictures))
+    with pytest.raises(RuntimeError):
+        together.train()(torch.ones(1, 2, 4, 4))  # two channels instead of three
+    assert all(module.ready is None for module in together.modules() if hasattr(module, "ready"))

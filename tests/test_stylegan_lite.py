@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.sizes import check_doubling, split_size
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
+from ganzoo_stylegan_lite.layers import Blur, Filter
 from ganzoo_stylegan_lite.networks import (
     EqualConv,
     StyledConv,
@@ -110,6 +112,42 @@ def test_upsampling_is_linear_interpolation() -> None:
     picture = normal(2, 3, 5, 5)
     expected = F.interpolate(picture, scale_factor=2, mode="bilinear")
     torch.testing.assert_close(Upsample(3, 5)(picture), expected)
+
+
+# stride, padding, transposed; an odd size, of which a stride of 2 leaves a pixel unread
+FILTERS = pytest.mark.parametrize("options", [(1, 1, False), (1, 2, False), (2, 1, False), (2, 1, True)])
+
+
+@FILTERS
+@pytest.mark.parametrize("size", [6, 7])
+def test_the_filter_and_its_gradient_have_the_gradients_of_finite_differences(
+    options: tuple[int, int, bool], size: int
+) -> None:
+    x, kernel = normal(2, 3, size, size).double().requires_grad_(True), Blur(3).double().kernel
+
+    def run(x: Tensor) -> Tensor:
+        return Filter.apply(x, kernel, *options)
+
+    assert torch.autograd.gradcheck(run, x)
+    assert torch.autograd.gradgradcheck(run, x)
+
+
+@FILTERS
+@pytest.mark.parametrize("bf16", [False, True])
+def test_the_filter_has_the_gradients_of_a_convolution_to_the_bit(options: tuple[int, int, bool], bf16: bool) -> None:
+    stride, padding, transposed = options
+    blur = Blur(16)
+
+    def gradients(training: bool) -> list[Tensor]:
+        x = normal(4, 16, 8, 8).contiguous(memory_format=torch.channels_last).requires_grad_(True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            y = blur.train(training)(x, padding, stride, transposed)
+            (first,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), x)
+        return [y, first, second]
+
+    for found, expected in zip(gradients(True), gradients(False), strict=True):
+        assert found.dtype == expected.dtype and torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
@@ -214,6 +252,24 @@ def test_double_backward_through_minibatch_std() -> None:
     gradient.square().sum().backward()
     assert network.from_picture.weight.grad is not None
     assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_forward_mode_and_torch_func_find_the_same_derivatives(bf16: bool) -> None:
+    """They refuse functions with a gradient of their own."""
+    network, pictures, direction = discriminator(minibatch_std=False), normal(4, 1, 8, 8), normal(4, 1, 8, 8, seed=1)
+    tolerance = {"rtol": 0.05, "atol": 0.05} if bf16 else {}
+
+    def logits(pictures: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            return network(pictures).sum().float()
+
+    at = pictures.clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(logits(at), at)
+    torch.testing.assert_close(torch.func.grad(logits)(pictures), gradient, **tolerance)
+    with forward_ad.dual_level():
+        slope = forward_ad.unpack_dual(logits(forward_ad.make_dual(pictures, direction))).tangent
+    torch.testing.assert_close(slope, (gradient * direction).sum(), **tolerance)
 
 
 def test_channels_last_gives_the_same_pictures_and_logits() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.rounding import Rounding
 from ganzoo.sizes import split_size
 from ganzoo.spectral import spectral
 from ganzoo_dcgan import DiscriminatorParams, GeneratorParams
@@ -58,6 +59,7 @@ class DCGANGenerator(Generator):
         layers.append(nn.Tanh())
         self.body = nn.Sequential(*layers)
         self.apply(_init)
+        self.rounding = Rounding(self)
 
     def forward(
         self,
@@ -67,7 +69,8 @@ class DCGANGenerator(Generator):
         rng: torch.Generator | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
-        return self.body(latents[:, :, None, None])
+        with self.rounding(latents):
+            return self.body(latents[:, :, None, None])
 
 
 class DCGANDiscriminator(Discriminator):
@@ -103,9 +106,11 @@ class DCGANDiscriminator(Discriminator):
         last = nn.Linear(channels * base**2, 1)
         _init(last)
         self.body = nn.Sequential(*layers, nn.Flatten(), wrap(last))
+        self.rounding = Rounding(self)
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.body(pictures).squeeze(1)
+        with self.rounding(pictures):
+            return self.body(pictures).squeeze(1)
 
 
 def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:

@@ -3,19 +3,75 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganzoo.rounding import Round, Scale, transformed
 
-class EqualLinear(nn.Module):
-    """A fully connected layer with equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1).
 
-    Weights start from N(0, 1) and are scaled when used, so that Adam moves all layers at one relative speed;
-    ``lr_multiplier`` slows a layer down by that factor.
+class Equalised(nn.Module):
+    """A layer with equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1).
+
+    Weights start from N(0, 1) and are multiplied by ``scale`` when used, so that Adam moves all layers at one relative
+    speed; the bias is multiplied by ``lr_multiplier``.
     """
+
+    weight: Tensor
+    bias: Tensor | None
+    scale: float
+    lr_multiplier: float = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        # What scaled_together has made: parameters scaled, and the same in the precision of autocast.
+        self.exact: dict[str, Tensor] = {}
+        self.ready: dict[str, Tensor] = {}
+
+    def factors(self) -> dict[str, float]:
+        """What each parameter is multiplied by."""
+        return {"weight": self.scale} if self.bias is None else {"weight": self.scale, "bias": self.lr_multiplier}
+
+    def scaled(self, name: str) -> Tensor:
+        """A parameter times its factor, perhaps in the precision of autocast."""
+        return self.ready[name] if name in self.ready else self.exactly_scaled(name)
+
+    def exactly_scaled(self, name: str) -> Tensor:
+        """A parameter times its factor, in the parameter's own precision."""
+        if name in self.exact:
+            return self.exact[name]
+        value: Tensor = getattr(self, name)
+        factor = self.factors()[name]
+        return value if factor == 1 else value * factor
+
+
+@contextmanager
+def scaled_together(layers: Sequence[Equalised], x: Tensor) -> Iterator[None]:
+    """Within, the layers have all their parameters scaled, and rounded as autocast would, in two operators instead of
+    two a parameter; ``x`` is on their device."""
+    if transformed():
+        yield
+        return
+    device = x.device.type
+    named = [(layer, name, factor) for layer in layers for name, factor in layer.factors().items()]
+    exact = Scale.apply([factor for *_, factor in named], *(getattr(layer, name) for layer, name, _ in named))
+    ready = Round.apply(torch.get_autocast_dtype(device), *exact) if torch.is_autocast_enabled(device) else exact
+    for (layer, name, _), scaled, rounded in zip(named, exact, ready, strict=True):
+        layer.exact[name], layer.ready[name] = scaled, rounded
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.exact.clear()
+            layer.ready.clear()
+
+
+class EqualLinear(Equalised):
+    """A fully connected layer; ``lr_multiplier`` slows it down by that factor."""
 
     def __init__(
         self, inputs: int, outputs: int, *, bias: float = 0.0, gain: float = 1.0, lr_multiplier: float = 1.0
@@ -27,11 +83,11 @@ class EqualLinear(nn.Module):
         self.gain = gain
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight * self.scale, self.bias * self.lr_multiplier)
+        return F.linear(x, self.scaled("weight"), self.scaled("bias"))
 
 
-class EqualConv(nn.Module):
-    """A convolution with equalised learning rate; ``down`` blurs and halves the size. ``gain`` as in EqualLinear."""
+class EqualConv(Equalised):
+    """A convolution; ``down`` blurs and halves the size."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, gain: float = 1.0, bias: bool = True, down: bool = False
@@ -44,12 +100,56 @@ class EqualConv(nn.Module):
         self.blur = Blur(inputs) if down else None
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight * self.scale
+        weight, bias = self.scaled("weight"), None if self.bias is None else self.scaled("bias")
         if self.blur is None:
-            return F.conv2d(x, weight, self.bias, padding=self.kernel // 2)
+            return F.conv2d(x, weight, bias, padding=self.kernel // 2)
         if self.kernel == 1:  # of the blurred pixels, only those it reads are made
-            return F.conv2d(self.blur(x, padding=1, stride=2), weight, self.bias)
-        return F.conv2d(self.blur(x, padding=2), weight, self.bias, stride=2)
+            return F.conv2d(self.blur(x, padding=1, stride=2), weight, bias)
+        return F.conv2d(self.blur(x, padding=2), weight, bias, stride=2)
+
+
+class Filter(torch.autograd.Function):
+    """A convolution, ``transposed`` or not, of each channel of ``(N, C, H, W)`` with a fixed kernel ``(C, 1, K, K)``.
+
+    Linear, so its gradient's gradient is the filter itself. Autograd, which cannot know that the kernel is fixed, would
+    add the kernel's own gradient to it, made by one convolution a channel.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:
+        ctx.save_for_backward(x, kernel)
+        ctx.options = stride, padding, transposed
+        return _filter(x, kernel, *ctx.options)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, kernel = ctx.saved_tensors
+        return FilterGradient.apply(gradients[0], x.detach(), kernel, *ctx.options), None, None, None, None
+
+
+class FilterGradient(torch.autograd.Function):
+    """The gradient of a Filter at any ``x``, of which only the shape counts."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, gradient: Tensor, x: Tensor, kernel: Tensor, stride: int, padding: int, transposed: bool
+    ) -> Tensor:
+        ctx.save_for_backward(kernel)
+        ctx.options = stride, padding, transposed
+        wanted = [True, False, False]  # of the gradients of x, kernel and bias
+        pairs = [stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0]
+        result: Tensor = torch.ops.aten.convolution_backward(gradient, x, kernel, None, *pairs, len(kernel), wanted)[0]
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return Filter.apply(gradients[0], *ctx.saved_tensors, *ctx.options), None, None, None, None, None
+
+
+def _filter(x: Tensor, kernel: Tensor, stride: int, padding: int, transposed: bool) -> Tensor:
+    if transposed:
+        return F.conv_transpose2d(x, kernel, stride=stride, padding=padding, groups=len(kernel))
+    return F.conv2d(x, kernel, stride=stride, padding=padding, groups=len(kernel))
 
 
 class Blur(nn.Module):
@@ -63,14 +163,26 @@ class Blur(nn.Module):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.register_buffer("kernel", (gain * torch.outer(taps, taps)).repeat(channels, 1, 1, 1), persistent=False)
         self.kernel: Tensor
-        self.channels = channels
+        # Exact, as its numbers are multiples of 1/64 below 1.
+        self.register_buffer("bf16_kernel", self.kernel.bfloat16(), persistent=False)
+        self.bf16_kernel: Tensor
 
-    def forward(self, x: Tensor, padding: int, stride: int = 1) -> Tensor:
+    def forward(self, x: Tensor, padding: int, stride: int = 1, transposed: bool = False) -> Tensor:
+        device = x.device.type
         # CPUs have no fast bf16 kernel for the gradient of a depthwise convolution that skips pixels.
-        precise = stride > 1 and x.device.type == "cpu"
-        with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
-            y = F.conv2d(x.float() if precise else x, self.kernel, padding=padding, stride=stride, groups=self.channels)
-        return y.to(x.dtype)
+        precise = stride > 1 and not transposed and device == "cpu"
+        dtype = x.dtype
+        if precise:
+            x = x.float()
+        elif torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+            x = x.to(dtype)
+        kernel = (self.bf16_kernel if x.dtype == torch.bfloat16 else self.kernel).to(x.dtype)
+        with torch.autocast(device, enabled=False):
+            # Exporters follow the plain operator.
+            run = Filter.apply if self.training and x.requires_grad and not transformed() else _filter
+            y: Tensor = run(x, kernel, stride, padding, transposed)
+        return y.to(dtype)
 
 
 class Upsample(nn.Module):
@@ -87,5 +199,5 @@ class Upsample(nn.Module):
         self.share: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
-        doubled = F.conv_transpose2d(x, self.blur.kernel, stride=2, padding=1, groups=self.blur.channels)
+        doubled = self.blur(x, padding=1, stride=2, transposed=True)
         return doubled * self.share.to(doubled.dtype)

@@ -7,6 +7,7 @@ sits in the weights before it instead, where it costs nothing.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_unifor
 from ganzoo.sizes import split_size
 from ganzoo.spectral import spectral
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
-from ganzoo_stylegan_lite.layers import Blur, EqualConv, EqualLinear, Upsample
+from ganzoo_stylegan_lite.layers import Blur, EqualConv, Equalised, EqualLinear, Upsample, scaled_together
 
 SLOPE = 0.2
 GROUP = 4  # of minibatch standard deviation
@@ -34,7 +35,7 @@ def _per_channel(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like.dtype)[..., None, None]
 
 
-class StyledConv(nn.Module):
+class StyledConv(Equalised):
     """Modulated and demodulated 3x3 convolution, noise, bias, leaky ReLU; ``up`` doubles the size.
 
     ``(N, inputs, H, W)`` and ``w`` ``(N, w_dim)`` to ``(N, outputs, H, W)``. The paper modulates the weights of each
@@ -51,27 +52,31 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.blur = Blur(outputs, gain=4.0) if up else None
 
+    def factors(self) -> dict[str, float]:
+        return {**super().factors(), "noise_strength": 1.0}
+
     def convolve(self, x: Tensor, w: Tensor) -> Tensor:
         """The modulated and demodulated convolution, times sqrt(2), plus the bias."""
-        style, weight = self.style(w), self.weight * self.scale
-        energy = F.linear(style.square(), weight.square().sum((2, 3)))
+        style, exact = self.style(w), self.exactly_scaled("weight")
+        weight = self.ready.get("weight", exact)
+        energy = F.linear(style.square(), exact.square().sum((2, 3)))
         demodulation = math.sqrt(2) * (energy + 1e-8).rsqrt()
         x = x * _per_channel(style, x)
         if self.blur is None:
             x = F.conv2d(x, weight, padding=1)
         else:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1)
-        return torch.addcmul(_per_channel(self.bias, x), x, _per_channel(demodulation, x))
+        return torch.addcmul(_per_channel(self.scaled("bias"), x), x, _per_channel(demodulation, x))
 
     def forward(self, x: Tensor, w: Tensor, rng: torch.Generator | None) -> Tensor:
         x = self.convolve(x, w)
         if rng is not None:
             noise = draw_normal((len(x), 1, *x.shape[2:]), rng, like=x)
-            x = torch.addcmul(x, noise, self.noise_strength.to(x.dtype))
+            x = torch.addcmul(x, noise, self.scaled("noise_strength").to(x.dtype))
         return F.leaky_relu(x, SLOPE)
 
 
-class ToPicture(nn.Module):
+class ToPicture(Equalised):
     """Modulated 1x1 convolution ``(N, inputs, H, W)`` to pixels, not demodulated (Karras et al. 2020, sec. 4.1)."""
 
     def __init__(self, inputs: int, channels: int, w_dim: int) -> None:
@@ -82,7 +87,7 @@ class ToPicture(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return F.conv2d(x * _per_channel(self.style(w), x), self.weight * self.scale, self.bias)
+        return F.conv2d(x * _per_channel(self.style(w), x), self.scaled("weight"), self.scaled("bias"))
 
 
 class SynthesisBlock(nn.Module):
@@ -129,6 +134,8 @@ class StyleGANGenerator(Generator):
             SynthesisBlock(widths[i], widths[i + 1], base * 2**i, picture.channels, w_dim) for i in range(doublings)
         )
         self.num_styles = 1 + 2 * doublings
+        in_float32 = set(self.mapping)
+        self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised) and layer not in in_float32]
 
     def map(self, latents: Tensor) -> Tensor:
         """Latents ``(N, latent_dim)``, each scaled to mean square 1, to ``w`` ``(N, w_dim)``, in float32."""
@@ -163,11 +170,18 @@ class StyleGANGenerator(Generator):
         styles = [w] * self.num_styles
         if self.training and self.mixing > 0 and rng is not None:
             styles = self._mix(w, latents, rng)
-        x = self.first(self.start.expand(w.shape[0], -1, -1, -1), styles[0], rng)
+        if not self.training:
+            return self._draw(styles, rng).clamp(-1, 1)
+        with scaled_together(self.equalised, w):
+            return self._draw(styles, rng)
+
+    def _draw(self, styles: list[Tensor], rng: torch.Generator | None) -> Tensor:
+        """Pictures from a style ``(N, w_dim)`` for each layer."""
+        x = self.first(self.start.expand(len(styles[0]), -1, -1, -1), styles[0], rng)
         picture = self.first_picture(x, styles[0])
         for i, block in enumerate(self.blocks):
             x, picture = block(x, picture, (styles[2 * i + 1], styles[2 * i + 2]), rng)
-        return picture if self.training else picture.clamp(-1, 1)
+        return picture
 
 
 class ResidualBlock(nn.Module):
@@ -221,8 +235,13 @@ class StyleGANDiscriminator(Discriminator):
             for layer in self.modules():
                 if isinstance(layer, (EqualLinear, EqualConv)):
                     spectral(layer).scale = layer.gain / math.sqrt(2)
+        self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised)]
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        with scaled_together(self.equalised, pictures) if self.training else nullcontext():
+            return self._judge(pictures)
+
+    def _judge(self, pictures: Tensor) -> Tensor:
         # A 1x1 convolution, written so that its result lies channels last, the layout fast for what follows: with one
         # channel a picture's own layout could be either.
         x = self.from_picture(pictures.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -1,0 +1,102 @@
+"""A network's weights in the precision of autocast, all at once: autocast itself rounds each by an operator of its own,
+and in the backward pass each gradient by another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from ganzoo.spectral import spectral_weight
+
+LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+class Round(torch.autograd.Function):
+    """Tensors of one dtype in another, and their gradients in the first, to the bits that ``to`` gives."""
+
+    @staticmethod
+    def forward(ctx: Any, dtype: torch.dtype, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        ctx.dtype = tensors[0].dtype
+        return tuple(_rounded(tensors, dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        there = [gradient for gradient in gradients if gradient is not None]
+        if torch.is_grad_enabled():  # the gradient's own gradient may be wanted
+            found = [gradient.to(ctx.dtype) for gradient in there]
+        else:
+            found = _rounded(there, ctx.dtype)
+        return None, *_in_place_of(gradients, found)
+
+
+class Scale(torch.autograd.Function):
+    """Tensors times a fixed number each."""
+
+    @staticmethod
+    def forward(ctx: Any, factors: Sequence[float], *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        ctx.factors = factors
+        return tuple(torch._foreach_mul(tensors, factors))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        pairs = [(g, factor) for g, factor in zip(gradients, ctx.factors, strict=True) if g is not None]
+        if not pairs:
+            return None, *gradients
+        there, factors = map(list, zip(*pairs, strict=True))
+        return None, *_in_place_of(gradients, torch._foreach_mul(there, factors))
+
+
+def transformed() -> bool:
+    """Whether ``torch.func`` or differentiation in forward mode is at work, which know only plain operators."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+class Rounding:
+    """Has the convolutions and fully connected layers of a network compute with weights that were rounded together."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.layers = [module for module in network.modules() if isinstance(module, LAYERS)]
+        # Of those with a spectral weight. A layer whose weight something else makes is left alone.
+        self.spectral = {layer: weight.spectral for layer in self.layers if (weight := spectral_weight(layer))}
+
+    @contextmanager
+    def __call__(self, x: Tensor) -> Iterator[None]:
+        """Within, under autocast and in training mode, the layers have such weights; ``x`` is on their device."""
+        if not self.layers[0].training or not torch.is_autocast_enabled(x.device.type) or transformed():
+            yield
+            return
+        own = [(layer, name) for layer in self.layers for name, value in layer._parameters.items() if value is not None]
+        kept = [layer._parameters[name] for layer, name in own]
+        made = [layer.weight for layer in self.spectral]
+        rounded = iter(Round.apply(torch.get_autocast_dtype(x.device.type), *kept, *made))
+        for (layer, name), value in zip(own, rounded, strict=False):
+            layer._parameters[name] = value
+        for normaliser, value in zip(self.spectral.values(), rounded, strict=True):
+            normaliser.ready = value
+        try:
+            yield
+        finally:
+            for (layer, name), value in zip(own, kept, strict=True):
+                layer._parameters[name] = value
+            for normaliser in self.spectral.values():
+                normaliser.ready = None
+
+
+def _rounded(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    made = [torch.empty_like(tensor, dtype=dtype) for tensor in tensors]
+    if made:
+        torch._foreach_copy_(made, list(tensors))
+    return made
+
+
+def _in_place_of(gradients: Sequence[Tensor | None], found: Sequence[Tensor]) -> Iterator[Tensor | None]:
+    """What was found, in the places of the gradients that there are."""
+    rest = iter(found)
+    return (None if gradient is None else next(rest) for gradient in gradients)

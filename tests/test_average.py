@@ -1,0 +1,41 @@
+"""The averaged generator against the formula, tensor by tensor."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from ganzoo import average
+from ganzoo.average import Average, move_by_foreach, move_by_lerp
+
+
+def network(seed: int) -> nn.Module:
+    """Weights, buffers and a counter, all filled; one convolution's channels last."""
+    torch.manual_seed(seed)
+    made = nn.Sequential(nn.Conv2d(3, 8, 4), nn.BatchNorm2d(8), nn.Linear(5, 2)).to(memory_format=torch.channels_last)
+    made[1].running_mean.normal_()
+    made[1].num_batches_tracked.fill_(seed)
+    return made
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3, 0.999, 1.0])
+@pytest.mark.parametrize("move", [move_by_lerp, move_by_foreach])
+def test_each_tensor_moves_by_its_share_and_counters_are_copied(monkeypatch, decay, move):
+    monkeypatch.setattr(average, "move_by_lerp", move)
+    mean = Average(network(1))
+    mean.set_decay(decay)
+    before = {name: value.clone() for name, value in mean.module.state_dict().items()}
+    places = [value.data_ptr() for value in mean.module.state_dict().values()]
+    model = network(2)
+    mean.update(model)
+    for name, value in model.state_dict().items():
+        found = mean.module.state_dict()[name]
+        if value.is_floating_point():
+            expected = decay * before[name].double() + (1 - decay) * value.double()
+            torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)
+            if move is move_by_lerp:
+                assert torch.equal(found, before[name].lerp(value, torch.tensor(1 - decay))), name
+        else:
+            assert found == value == 2
+    assert [value.data_ptr() for value in mean.module.state_dict().values()] == places

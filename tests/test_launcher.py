@@ -44,7 +44,7 @@ class Process:
             return "its process ended with 130: Interrupted"
         if self.name == gpu.running[0]:
             gpu.history.append(tuple(gpu.running))
-        share = gpu.together[len(gpu.running)] / len(gpu.running)
+        share = gpu.together.get(len(gpu.running), 1.0) / len(gpu.running)
         gpu.shown[self.name] = gpu.shown.get(self.name, 0.0) + share
         with self.log.open("a") as log:
             log.write(json.dumps({"pictures_per_second": share * gpu.alone.get(self.name, 100.0)}) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,11 @@ def test_both_sides_of_an_evaluation_have_the_same_arithmetic(script, monkeypatc
         def __init__(self, build, *arguments):
             asked.append(arguments[:2])
 
-        def __call__(self, seconds):
-            return 1.0
-
         def close(self): ...
 
     monkeypatch.setattr(evaluation, "Side", Side)
-    evaluation.measure(mode, argparse.Namespace(device="cpu", data="fashion-10k", seconds=1.0, repeats=1))
+    with ExitStack() as stack:
+        evaluation.start(mode, argparse.Namespace(device="cpu", data="fashion-10k"), stack)
     assert asked == [("reference", tf32), (mode, tf32)]
 
 

@@ -58,13 +58,23 @@ def test_the_protocol_says_what_is_in_tf32(scored):
     assert [scored(mode).protocol["tf32"] for mode in ("exact", "fast")] == [False, True]
 
 
-def test_exact_features_are_those_of_a_cpu_whatever_torch_is_allowed(sides, monkeypatch):
-    """TF32 would be off by some 1e-3 of the features' size."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", True)
+@pytest.fixture
+def tf32_allowed():
+    """All that torch can compute in TF32 may be."""
+    places = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = True
+    yield
+    for place, allowed in zip(places, before, strict=True):
+        place.allow_tf32 = allowed
+
+
+def test_exact_features_are_those_of_a_cpu_where_tf32_is_allowed(sides, tf32_allowed):
+    """TF32 would be off by some 1e-4 of the features' size, float32 is by some 1e-6."""
     network, pictures = find_network(None, ROOT), torch.from_numpy(np.array(sides[0][:20]))
     cpu, cuda = (load_extractor(network, "exact", device)(pictures)["2048"].cpu() for device in ("cpu", "cuda"))
-    assert float((cuda - cpu).norm() / cpu.norm()) < 1e-5
+    assert float((cuda - cpu).norm() / cpu.norm()) < 3e-5
 
 
 def test_kid_precision_and_recall_are_those_of_a_cpu():

@@ -96,6 +96,14 @@ def test_how_the_statistics_were_come_by_is_no_protocol():
     assert row.fid.count == 2
 
 
+def test_tf32_decides_a_score_and_float32_on_a_gpu_is_that_of_a_cpu():
+    cpu, gpu, tf32 = protocol(), protocol(extractor_device="cuda", tf32=False), protocol(tf32=True)
+    report = report_of(make_record(), make_record(seed=1, protocol=gpu), make_record(seed=2, protocol=tf32))
+    assert cpu.keys() < gpu.keys()
+    assert sorted(sum(row.fid.count for row in group.rows) for group in report.groups) == [1, 2]
+    assert sorted("float32 in TF32" in protocol_in_words(group) for group in report.groups) == [False, True]
+
+
 def test_a_protocol_in_words():
     (group,) = report_of(make_record()).groups
     words = protocol_in_words(group)

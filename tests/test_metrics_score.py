@@ -174,6 +174,28 @@ def test_the_protocol_stands_beside_the_values(zoo: Registry, real: Set, stub: S
     assert "demonstration" not in scored(zoo, real, tmp_path, "fid").protocol
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_score_on_cuda_says_whether_float32_was_tf32(monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    said = {
+        mode: scoring._protocol(readers.Reader(NETWORK, mode, "cuda", ("2048",)), [], (1, 1, 8, 8), 1, 0)["tf32"]
+        for mode in ("exact", "fast", "reference")
+    }
+    assert said == {"exact": False, "fast": True, "reference": allowed}
+    assert "tf32" not in scoring._protocol(readers.Reader(NETWORK, "fast", "cpu", ("2048",)), [], (1, 1, 8, 8), 1, 0)
+
+
+def test_chunks_do_not_bound_the_batch(real: Set, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator makes 100 pictures at a time; a GPU wants more than that."""
+    sizes: list[int] = []
+    monkeypatch.setattr(readers, "load_extractor", lambda *_: lambda part: sizes.append(len(part)) or stub(part))
+    pictures = torch.from_numpy(np.repeat(real.array, 5, axis=0))
+    reader = readers.Reader(NETWORK, "exact", "cpu", ("2048",), batch=250)
+    found = reader.read(iter([*pictures.split(100), pictures[:0]]), len(pictures), "")["2048"]
+    assert sizes == [250, 250, 100]
+    assert torch.equal(found, torch.cat([stub(part)["2048"] for part in pictures.split(250)]))
+
+
 def test_a_score_depends_on_the_seed_and_on_nothing_else_random(
     zoo: Registry, real: Set, stub: Stub, tmp_path: Path
 ) -> None:

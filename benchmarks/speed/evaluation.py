@@ -1,38 +1,49 @@
 """Evaluation speed against torch-fidelity's own extractor, and what the shortcuts do to the FID.
 
-    python benchmarks/speed/evaluation.py [--device cpu] [--pictures 200] [--repeats 5]
+    python benchmarks/speed/evaluation.py [--device cpu] [--pictures 200] [--modes exact fast] [--repeats 5]
 
-The same pictures of Fashion-MNIST through each extractor, in turn, each in a process of its own. The
-differences are those of the FID of these pictures against the test pictures' statistics, the real side read exactly as
-in any score.
+The same pictures of Fashion-MNIST through each extractor, in turn, each in a process of its own. Both sides of a pair
+have the same arithmetic: on CUDA exact mode is compared with torch-fidelity's extractor in float32, and fast mode with
+the same in TF32, as torch-fidelity leaves it. The FIDs are those of the first pictures of the training set against the
+test pictures' statistics, each a whole score with its time; the difference is from torch-fidelity's in float32.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed
+from numpy.typing import NDArray
+from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed, write
 from training import Flops
 
 from ganzoo.config import data_root
 from ganzoo.data.open import open_pictures
-from ganzoo.device import pick_device, prepare_process
+from ganzoo.data.pictures import Pictures
+from ganzoo.device import has_bf16, pick_device, prepare_process
 from ganzoo.metrics.extractor import load_extractor
-from ganzoo.metrics.features import Features
+from ganzoo.metrics.features import Features, Statistics
 from ganzoo.metrics.frechet import frechet_distance
-from ganzoo.metrics.network import find_network
+from ganzoo.metrics.network import Network, find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
+from ganzoo.recipe import parse_data
 from ganzoo.registry import Registry
 
 WARM_UP = 2
-COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "share of peak", "FID", "difference")
+MOST_TRUE = 2000  # pictures whose FID torch-fidelity's slower extractor computes, too
+COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "share of peak", "FID", "seconds", "difference")
 
 
-def side(mode: str, device_name: str, data: str) -> Callable[[float], float]:
+def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float], float]:
     """Pictures per second of a mode; ganzoo's own in a process made fit as for any of its scores."""
     if mode != "reference":
         prepare_process()
@@ -40,10 +51,50 @@ def side(mode: str, device_name: str, data: str) -> Callable[[float], float]:
     network = find_network(None, root)
     batch = Reader(network, mode, device, ("2048",)).batch
     pictures = torch.from_numpy(open_pictures(registry, data, split="train", root=root).array[:batch].copy())
+    torch.backends.cudnn.allow_tf32 = tf32  # what torch-fidelity's class takes as it finds it
     extract = load_extractor(network, mode, device)
     for _ in range(WARM_UP):
         extract(pictures)
     return lambda seconds: speed(lambda: extract(pictures), batch, seconds, device)
+
+
+class Scorer:
+    """FIDs of pictures against a set's test pictures, all in this process."""
+
+    def __init__(self, registry: Registry, data: str, network: Network, device: torch.device, root: Path) -> None:
+        self.network, self.device = network, device
+        shipped = parse_data(data, registry)[0].statistics
+        test: Pictures = open_pictures(registry, data, split="test", root=root)
+        real, _ = real_features(test, self.reader("exact"), root, whole=False, shipped=shipped)
+        self.real: Statistics = real.statistics
+
+    def reader(self, mode: str) -> Reader:
+        """A mode's."""
+        return Reader(self.network, mode, self.device, ("2048",))
+
+    def fid(self, mode: str, pictures: NDArray[Any]) -> tuple[float, float]:
+        """The FID and the seconds it took, the loading of the network left out. Reference mode is in float32."""
+        reader = self.reader(mode)
+        reader.read(array_chunks(pictures[: reader.batch]), min(reader.batch, len(pictures)), "")
+        begun = time.perf_counter()
+        if mode == "reference":
+            tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+            matrix = reader.read(array_chunks(pictures), len(pictures), "")["2048"]
+            torch.backends.cudnn.allow_tf32 = tf32
+            fake = Features(len(pictures), matrix=matrix).statistics
+        else:
+            fake = reader.statistics(array_chunks(pictures), len(pictures), "")
+        value = frechet_distance(self.real, fake, self.device)
+        return value, time.perf_counter() - begun
+
+
+def flops_per_picture(network: Network, device: torch.device, pictures: NDArray[Any]) -> float:
+    """Floating-point operations of torch-fidelity's network."""
+    few = torch.from_numpy(np.array(pictures))
+    reference = load_extractor(network, "reference", device)
+    with Flops() as counter, torch.no_grad():  # inference mode would hide the convolutions from the counter
+        reference.network(few.expand(-1, 3, -1, -1).to(device))
+    return counter.total / len(few)
 
 
 def main() -> None:
@@ -51,56 +102,75 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data", default="fashion-mnist")
     parser.add_argument("--pictures", type=int, default=2000, help="whose FID is compared")
+    parser.add_argument("--modes", nargs="+", default=["exact", "fast"], choices=["exact", "fast"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each side in each pair")
     given = parser.parse_args()
+    with ExitStack() as stack:
+        compare(given, stack)
+
+
+def compare(given: argparse.Namespace, stack: ExitStack) -> None:
+    """Measure each mode and write the table."""
     registry, device, root = Registry.load(), pick_device(given.device), data_root(None)
+    # On a GPU starting is most of the time, and a process that waits takes none.
+    early = {mode: start(mode, given, stack) for mode in given.modes} if device.type == "cuda" else {}
     train = open_pictures(registry, given.data, split="train", root=root).array[: given.pictures]
-    test = open_pictures(registry, given.data, split="test", root=root)
     network = find_network(None, root)
-
-    def reader(mode: str) -> Reader:
-        return Reader(network, mode, device, ("2048",))
-
-    real, _ = real_features(test, reader("exact"), root, whole=False)
-
-    def fid(mode: str) -> float:
-        features = reader(mode).read(array_chunks(train), len(train), "")["2048"]
-        return frechet_distance(real.statistics, Features(len(train), matrix=features).statistics)
-
-    theirs, true = load_extractor(network, "reference", device), fid("reference")
-    few = torch.from_numpy(train[: reader("exact").batch].copy())
-    with Flops() as counter, torch.no_grad():  # inference mode would hide the convolutions from the counter
-        theirs.network(few.expand(-1, 3, -1, -1).to(device))
-    flops = counter.total / len(few)
-    peaks = {"exact": peak_flops(device), "fast": peak_flops(device, torch.bfloat16)}
-    rows, figures = [], []
-    for mode, peak in peaks.items():
-        found = measure(mode, given)
-        value = fid(mode)
-        ratio = f"{found.ratio:.2f} ({found.lowest:.2f} to {found.highest:.2f})"
-        share = found.ours * flops / peak
-        shown = [f"{found.theirs:.1f}", f"{found.ours:.1f}", ratio, f"{share:.0%}"]
-        rows.append([mode, *shown, f"{value:.4f}", f"{value - true:+.5f}"])
-        figures.append({"mode": mode, **asdict(found), "share_of_peak": share, "fid": value, "fid_reference": true})
-        print(*rows[-1], flush=True)
-    where = machine(device)
+    scorer = Scorer(registry, given.data, network, device, root)
+    few = train[:MOST_TRUE]
+    true = scorer.fid("reference", few)[0]
+    flops = flops_per_picture(network, device, train[: scorer.reader("exact").batch])
+    bf16 = has_bf16(device)  # a processor without it takes minutes for a product
+    peak = peak_flops(device)
+    peaks = {"exact": peak, "fast": peak_flops(device, torch.bfloat16) if bf16 else peak}
+    where, rows, figures = machine(device), list[list[str]](), list[dict[str, Any]]()
+    name = f"evaluation-{slug(device)}"
     title = (
-        f"Pictures per second through Inception ({flops / 1e9:.1f} GFLOP each), {where['device']}, {len(few)} at a "
-        f"time; the peak is that of a large matrix product, {peaks['exact'] / 1e9:.0f} GFLOP/s in float32 and "
-        f"{peaks['fast'] / 1e9:.0f} in bf16; FID of {len(train)} pictures"
+        f"Pictures per second through Inception ({flops / 1e9:.1f} GFLOP each), {where['device']}, "
+        f"{scorer.reader('exact').batch} at a time; the peak is that of a large matrix product, "
+        f"{peaks['exact'] / 1e9:.0f} GFLOP/s for exact and {peaks['fast'] / 1e9:.0f} for fast, in "
+        f"{'bf16' if bf16 else 'float32'}; FID of {len(train)} pictures and its seconds, and the difference of "
+        f"{len(few)} pictures' from torch-fidelity's in float32"
     )
-    save(f"evaluation-{slug(device)}", title, COLUMNS, rows, {**vars(given), "machine": where, "rows": figures})
+    content = {**vars(given), "machine": where, "rows": figures}
+    for one in chain(*early.values()):
+        one.ready()
+    for mode in given.modes:
+        difference = scorer.fid(mode, few)[0] - true
+        value, seconds = scorer.fid(mode, train)
+        found = measure(early.get(mode) or start(mode, given, stack), given)
+        ratio = f"{found.ratio:.2f} ({found.lowest:.2f} to {found.highest:.2f})"
+        share = found.ours * flops / peaks[mode]
+        shown = [f"{found.theirs:.1f}", f"{found.ours:.1f}", ratio, f"{share:.0%}", f"{value:.4f}", f"{seconds:.1f}"]
+        rows.append([mode, *shown, f"{difference:+.5f}"])
+        figures.append(
+            {"mode": mode, **asdict(found), "share_of_peak": share, "tf32": mode == "fast", "fid": value,
+             "seconds": seconds, "difference": difference}
+        )  # fmt: skip
+        print(*rows[-1], flush=True)
+        write(name, title, COLUMNS, rows, content)  # now, so that a time limit leaves what was measured
+    save(name, title, COLUMNS, rows, content)
 
 
-def measure(mode: str, given: argparse.Namespace) -> Pair:
-    """Pictures per second of torch-fidelity's own extractor and of ours, in turn."""
-    theirs, ours = (Side(side, name, given.device, given.data) for name in ("reference", mode))
-    try:
-        return pair(lambda: theirs(given.seconds), lambda: ours(given.seconds), given.repeats)
-    finally:
-        theirs.close()
-        ours.close()
+def start(mode: str, given: argparse.Namespace, stack: ExitStack) -> tuple[Side, Side]:
+    """torch-fidelity's own extractor and ours, which get ready while this process goes on; ``stack`` ends them."""
+    tf32 = mode == "fast"
+    theirs, ours = (Side(side, name, tf32, given.device, given.data) for name in ("reference", mode))
+    stack.callback(theirs.close)
+    stack.callback(ours.close)
+    return theirs, ours
+
+
+def measure(sides: tuple[Side, Side], given: argparse.Namespace) -> Pair:
+    """Pictures per second of both, in turn. The sides end."""
+    theirs, ours = sides
+    for one in sides:
+        one.ready()
+    found = pair(lambda: theirs(given.seconds), lambda: ours(given.seconds), given.repeats)
+    for one in sides:
+        one.close()
+    return found
 
 
 if __name__ == "__main__":

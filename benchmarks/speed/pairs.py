@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import os
 import platform
 import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from rich.table import Table
 
 from ganzoo.provenance import describe_device
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("GANZOO_SPEED_RESULTS") or Path(__file__).parent / "results")
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,22 @@ def speed(work: Callable[[], object], amount: float, seconds: float, device: tor
 class Side:
     """One side in a process of its own: allocator, threads and treatment of denormals are a whole process's.
 
-    ``build(*arguments)`` runs there once; what it returns takes seconds and gives a speed.
+    ``build(*arguments)`` runs there once, while this process goes on; what it returns takes seconds and gives a speed.
     """
 
     def __init__(self, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, build, *arguments))
+        self._built = False
         self.process.start()
         theirs.close()
-        self.pipe.recv()
+
+    def ready(self) -> None:
+        """Wait until it is built. Raises EOFError where that failed; its process has said why."""
+        if not self._built:
+            self.pipe.recv()
+            self._built = True
 
     def __call__(self, seconds: float) -> float:
         """Its speed, measured for that long."""
@@ -84,6 +92,7 @@ class Side:
 
     def begin(self, seconds: float) -> None:
         """Have it measure, and go on meanwhile."""
+        self.ready()
         self.pipe.send(seconds)
 
     def end(self) -> float:
@@ -91,8 +100,9 @@ class Side:
         return self.pipe.recv()
 
     def close(self) -> None:
-        """End the process."""
-        self.pipe.send(None)
+        """End the process, if it has not ended."""
+        with suppress(OSError):
+            self.pipe.send(None)
         self.process.join()
 
 
@@ -129,12 +139,22 @@ def slug(device: torch.device) -> str:
 
 
 def save(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: dict[str, Any]) -> None:
-    """Print the table; write it as ``NAME.md`` and its figures as ``NAME.json``, for a later change to compare."""
+    """Print the table and write it."""
     table = Table(*columns, title=title)
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
+    write(name, title, columns, rows, figures)
+
+
+def write(
+    name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: dict[str, Any]
+) -> None:
+    """Write a table as ``NAME.md`` and its figures as ``NAME.json``, for a later change to compare.
+
+    They go into the folder that GANZOO_SPEED_RESULTS names, else into ``results`` beside this file.
+    """
+    RESULTS.mkdir(parents=True, exist_ok=True)
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
     (RESULTS / f"{name}.md").write_text(f"{title}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
     (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

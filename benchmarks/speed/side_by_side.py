@@ -27,6 +27,8 @@ def together(work: Work, count: int, repeats: int, seconds: float, scratch: Path
         sides = [Side(our_side, work, scratch / f"{count}-{index}") for index in range(count)]
         for side in sides:
             stack.callback(side.close)
+        for side in sides:
+            side.ready()
         totals = []
         for _ in range(repeats):
             for side in sides:

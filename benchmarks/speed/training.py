@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed
+from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed, write
 from plain import PlainLoop
 from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -128,14 +130,22 @@ def count_flops(work: Work) -> float:
     return counter.total / loop.batch
 
 
-def measure(work: Work, repeats: int, seconds: float, scratch: Path) -> Pair:
-    """Pictures per second of both, in turn."""
+def start(work: Work, scratch: Path, stack: ExitStack) -> tuple[Side, Side]:
+    """The plain side and ours, which get ready while this process goes on; ``stack`` ends them."""
     sides = Side(plain_side, work), Side(our_side, work, scratch)
-    try:
-        return pair(lambda: sides[0](seconds), lambda: sides[1](seconds), repeats)
-    finally:
-        for side in sides:
-            side.close()
+    for side in sides:
+        stack.callback(side.close)
+    return sides
+
+
+def measure(sides: tuple[Side, Side], repeats: int, seconds: float) -> Pair:
+    """Pictures per second of both, in turn. The sides end."""
+    for side in sides:
+        side.ready()
+    found = pair(lambda: sides[0](seconds), lambda: sides[1](seconds), repeats)
+    for side in sides:
+        side.close()
+    return found
 
 
 def main() -> None:
@@ -151,16 +161,28 @@ def main() -> None:
     device = pick_device(given.device)
     peak = peak_flops(device)
     settings = (f"loop.device={given.device}", f"loop.batch={given.batch}", f"data.size={given.size}")
-    rows, figures = [], []
-    with tempfile.TemporaryDirectory() as scratch:
-        for recipe in given.recipes:
-            work = Work(recipe, given.data, settings)
+    works = [Work(recipe, given.data, settings) for recipe in given.recipes]
+    name = f"training-{slug(device)}-{given.size}-{given.batch}"
+    title = (
+        f"Pictures per second, {machine(device)['device']}, {given.size}x{given.size}, batch {given.batch}; the peak "
+        f"is {peak / 1e9:.0f} GFLOP/s, a large float32 matrix product"
+    )
+    columns = ["combination", "plain loop", "ganzoo", "ratio (pairs)", "MFLOP a picture", "share of peak"]
+    rows, figures = list[list[str]](), list[dict[str, Any]]()
+    content = {**vars(given), "machine": machine(device), "peak_flops": peak, "rows": figures}
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        started: Iterable[tuple[Side, Side]] = (start(work, Path(scratch) / work.recipe, stack) for work in works)
+        if device.type == "cuda":  # starting is most of the time there, and a process that waits takes no time
+            started = list(started)
+            for side in chain(*started):
+                side.ready()
+        for work, sides in zip(works, started, strict=True):
             flops = count_flops(work)
-            found = measure(work, given.repeats, given.seconds, Path(scratch) / recipe)
+            found = measure(sides, given.repeats, given.seconds)
             share = found.ours * flops / peak
             rows.append(
                 [
-                    f"`{recipe}`",
+                    f"`{work.recipe}`",
                     f"{found.theirs:.0f}",
                     f"{found.ours:.0f}",
                     f"{found.ratio:.2f} ({found.lowest:.2f} to {found.highest:.2f})",
@@ -168,15 +190,10 @@ def main() -> None:
                     f"{share:.0%}",
                 ]
             )
-            figures.append({"recipe": recipe, **asdict(found), "flops_per_picture": flops, "share_of_peak": share})
+            figures.append({"recipe": work.recipe, **asdict(found), "flops_per_picture": flops, "share_of_peak": share})
             print(*rows[-1], flush=True)
-    title = (
-        f"Pictures per second, {machine(device)['device']}, {given.size}x{given.size}, batch {given.batch}; the peak "
-        f"is {peak / 1e9:.0f} GFLOP/s, a large float32 matrix product"
-    )
-    columns = ["combination", "plain loop", "ganzoo", "ratio (pairs)", "MFLOP a picture", "share of peak"]
-    content = {**vars(given), "machine": machine(device), "peak_flops": peak, "rows": figures}
-    save(f"training-{slug(device)}-{given.size}-{given.batch}", title, columns, rows, content)
+            write(name, title, columns, rows, content)  # now, so that a time limit leaves what was measured
+    save(name, title, columns, rows, content)
 
 
 if __name__ == "__main__":

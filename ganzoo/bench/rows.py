@@ -173,4 +173,7 @@ def _scored_as(record: Record) -> str:
 
 def protocol_key(protocol: dict[str, Any]) -> str:
     """All of a protocol that decides a score; equal for scores that may be compared."""
-    return json.dumps({key: value for key, value in protocol.items() if key not in BESIDE}, sort_keys=True)
+    deciding = {key: value for key, value in protocol.items() if key not in BESIDE}
+    if not deciding.get("tf32"):  # a CPU, which has none, does not say so
+        deciding.pop("tf32", None)
+    return json.dumps(deciding, sort_keys=True)

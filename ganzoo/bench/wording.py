@@ -118,6 +118,7 @@ def protocol_in_words(group: Group) -> str:
         "" if protocol.get("classes", "none") == "none" else f"classes {protocol['classes']}",
         _network(str(protocol.get("network", ""))),
         "" if extractor == "exact" else f"extractor {extractor}",
+        "float32 in TF32" if protocol.get("tf32") else "",
         "" if protocol.get("truncation", 1.0) == 1.0 else f"truncation {protocol['truncation']}",
         f"resized: {protocol['resize']}" if protocol.get("resize") else "",
     ]

@@ -41,7 +41,8 @@ def load_extractor(
 ) -> Extractor:
     """The network, ready to be called.
 
-    ``reference`` is torch-fidelity's class as it is. ``exact`` is the same arithmetic in another order, without TF32.
+    ``reference`` is torch-fidelity's class as it is, on CUDA in TF32 unless cuDNN is forbidden that. ``exact`` is the
+    same arithmetic in another order, without TF32.
     ``fast``, for curves, computes that in bf16 where the device has it: benchmarks/speed/evaluation.py measures what
     that does to the FID.
     Raises GanzooError as :func:`check_extraction` does.
@@ -64,6 +65,13 @@ def check_extraction(network: Network, mode: str, layers: Sequence[str]) -> Mode
     if "logits_unbiased" in layers and not network.has_logits:
         raise GanzooError(f"the network from {network.source} has no class logits; {LOGITS_REMEDY}")
     return cast(Mode, mode)
+
+
+def takes_tf32(mode: Mode, device: torch.device) -> bool:
+    """Whether float32 convolutions are computed in TF32, which has 10 bits for a float32's 23."""
+    if device.type != "cuda":
+        return False
+    return torch.backends.cudnn.allow_tf32 if mode == "reference" else mode == "fast"
 
 
 def _build(state: dict[str, Tensor], layers: Sequence[str]) -> nn.Module:
@@ -89,4 +97,4 @@ def _precision(mode: Mode) -> Iterator[None]:
         cudnn.allow_tf32, cublas.allow_tf32 = before
 
 
-__all__ = ["Extractor", "Mode", "check_extraction", "load_extractor"]
+__all__ = ["Extractor", "Mode", "check_extraction", "load_extractor", "takes_tf32"]

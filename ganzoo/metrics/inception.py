@@ -17,8 +17,9 @@ class Inception(nn.Module):
     """uint8 pictures ``(N, 1 or 3, H, W)`` to float32 features, a matrix ``(N, D)`` for each of ``layers``.
 
     Batch norm is folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), memory is channels
-    last, a grey picture becomes one of three channels after it was resized. ``bf16``: all that in bf16 but for the
-    first convolution, since bf16 has 8 bits for a pixel that the resizing gave more, and for the last mean.
+    last unless :meth:`set_layout` says otherwise, a grey picture becomes one of three channels after it was resized.
+    ``bf16``: all that in bf16 but for the first convolution, since bf16 has 8 bits for a pixel that the resizing gave
+    more, and for the last mean.
     """
 
     def __init__(self, network: nn.Module, layers: Sequence[str], bf16: bool = False) -> None:
@@ -30,13 +31,18 @@ class Inception(nn.Module):
         self.mean, self.weight = cast(nn.Module, network.AvgPool), cast(nn.Linear, network.fc).weight
         self.layers, self.dtype = tuple(layers), torch.bfloat16 if bf16 else torch.float32
         self.rest.to(self.dtype)
-        self.to(memory_format=torch.channels_last)
+        self.set_layout(torch.channels_last)
+
+    def set_layout(self, layout: torch.memory_format) -> None:
+        """Compute in this layout of memory; the features differ by rounding alone."""
+        self.layout = layout
+        self.to(memory_format=layout)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
         x = interpolate_bilinear_2d_like_tensorflow1x(pictures.float(), size=(SIZE, SIZE), align_corners=False)
-        x = ((x - 128) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        x = ((x - 128) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=self.layout)
         x = self.mean(self.rest(self.first(x).to(self.dtype)).float()).flatten(1)
         found = {"2048": x, "logits_unbiased": x @ self.weight.T}
         return tuple(found[layer] for layer in self.layers)

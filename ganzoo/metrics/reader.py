@@ -69,15 +69,28 @@ class Reader:
     def _parts(self, chunks: Iterable[Tensor], count: int, stage: str) -> Iterator[dict[str, Tensor]]:
         done = 0
         self._progress(stage, done, count)
-        for chunk in chunks:
-            for part in chunk.split(self.batch) if len(chunk) else ():
-                yield self._extractor(part)
-                done += len(part) * ranks.here().world
-                self._progress(stage, min(done, count), count)
+        for part in regrouped(chunks, self.batch):
+            yield self._extractor(part)
+            done += len(part) * ranks.here().world
+            self._progress(stage, min(done, count), count)
 
     @cached_property
     def _extractor(self) -> Extractor:
         return load_extractor(self.network, self.mode, self.device, self.layers)
+
+
+def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    """The same pictures ``(n, C, H, W)`` in the same order, ``size`` at a time; the last part may be smaller."""
+    waiting, count = list[Tensor](), 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        count += len(chunk)
+        if count >= size:
+            *whole, rest = torch.cat(waiting).tensor_split(tuple(range(size, count + 1, size)))
+            yield from whole
+            waiting, count = [rest], len(rest)
+    if count:
+        yield torch.cat(waiting)
 
 
 def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Iterator[Tensor]:
@@ -87,4 +100,4 @@ def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Itera
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))
 
 
-__all__ = ["Progress", "Reader", "array_chunks"]
+__all__ = ["Progress", "Reader", "array_chunks", "regrouped"]

@@ -19,6 +19,7 @@ from ganzoo import ranks
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
+from ganzoo.metrics.extractor import takes_tf32
 from ganzoo.metrics.fakes import QUANTISATION, fake_pictures
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network
@@ -220,6 +221,7 @@ def _protocol(
         "network_source": reader.network.source,
         "extractor": reader.mode,
         "extractor_device": reader.device.type,
+        **({"tf32": takes_tf32(reader.mode, reader.device)} if reader.device.type == "cuda" else {}),
         "seed": seed,
         "torch_fidelity": torch_fidelity.__version__,
         "metrics": {entry.name: f"{entry.summary}; Inception {entry.features}" for entry in entries},

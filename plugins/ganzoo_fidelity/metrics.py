@@ -1,10 +1,14 @@
-"""The four scores. torch-fidelity does the arithmetic; its first input is the fakes, its second the reals."""
+"""The four scores. torch-fidelity does the arithmetic; its first input is the fakes, its second the reals.
+
+Features made on another device than the CPU have their KID, precision and recall computed there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
@@ -14,6 +18,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
+from ganzoo_fidelity.on_device import precision_recall, subset_mmds
 
 SUBSET = 1000
 NEIGHBOURS = 3
@@ -35,6 +40,9 @@ class KID(Metric):
 
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         size = min(SUBSET, real.count, fake.count)
+        if _on_device(fake):
+            mmds = subset_mmds(*_moved(fake, real), size=size, seed=_legacy(seed))
+            return {"kid_mean": float(mmds.mean()), "kid_std": float(mmds.std(correction=0))}
         found = kid_features_to_metric(
             fake.matrix, real.matrix, kid_subset_size=size, rng_seed=_legacy(seed), verbose=False
         )
@@ -48,6 +56,10 @@ class PrecisionRecall(Metric):
         least = min(real.count, fake.count)
         if least <= NEIGHBOURS:
             raise GanzooError(f"prc: {least} pictures, needs more than {NEIGHBOURS} on either side")
+        if _on_device(fake):
+            precision, recall = precision_recall(*_moved(fake, real), neighbours=NEIGHBOURS)
+            f_score = 2 * precision * recall / max(1e-5, precision + recall)
+            return {"precision": precision, "recall": recall, "f_score": f_score}
         found: dict[str, Any] = prc_features_to_metric(
             fake.matrix,
             real.matrix,
@@ -68,6 +80,16 @@ class InceptionScore(Metric):
             raise GanzooError(f"isc: {fake.count} pictures, needs {splits} or more")
         found = isc_features_to_metric(fake.logits, splits=splits, rng_seed=_legacy(seed))
         return {"isc_mean": found[KEY_METRIC_ISC_MEAN], "isc_std": found[KEY_METRIC_ISC_STD]}
+
+
+def _on_device(fake: Features) -> bool:
+    """Whether to compute on the device of the features; reference mode is torch-fidelity's arithmetic to the bit."""
+    return fake.mode != "reference" and torch.device(fake.device).type != "cpu"
+
+
+def _moved(fake: Features, real: Features) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both matrices on the device of the fakes' features; real features may come from a file."""
+    return fake.matrix.to(fake.device), real.matrix.to(fake.device)
 
 
 def _legacy(seed: int) -> int:

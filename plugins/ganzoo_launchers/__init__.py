@@ -11,8 +11,8 @@ from ganzoo.entries import at_least, param
 
 @dataclass
 class LocalParams:
-    slots: int | None = param(None, "jobs side by side; null: one on a CPU, on a GPU as many as pay")
-    gain: float = param(0.1, "on a GPU: one more only while the last one added this share to all pictures per second")
+    slots: int | None = param(None, "jobs side by side; null: as many as pay on a GPU, one on a CPU and for minutes")
+    gain: float = param(0.1, "on a GPU: the share by which one job more has to raise what all do together")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "slots")
@@ -34,7 +34,7 @@ def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
     register(
         LauncherEntry(
             name="local",
-            summary="This machine: one job at a time on a CPU, on a GPU as many side by side as pay",
+            summary="This machine: one job at a time, on a GPU as many side by side as were measured to pay",
             target="ganzoo_launchers.local:LocalLauncher",
             params=LocalParams,
             default=True,

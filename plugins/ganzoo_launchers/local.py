@@ -18,56 +18,91 @@ POLL = 0.2
 
 
 class LocalLauncher(Launcher):
-    """One process per job. On a GPU another is added while memory allows it and the last one was worth it."""
+    """One process per job; on a GPU several where :class:`Slots` finds that they pay."""
 
     params: LocalParams
 
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
-        waiting, running = list(jobs), list[JobProcess]()
+        waiting, running, stopping = list(jobs), list[JobProcess](), list[JobProcess]()
         on_cpu = any("loop.device=cpu" in job.settings for job in jobs)
-        slots = _Slots(1 if alone or (on_cpu and self.params.slots is None) else self.params.slots, self.params.gain)
+        timed = any(job.budget.get("minutes") is not None for job in jobs)  # their times are compared
+        slots = Slots(1 if alone else self.params.slots or (1 if on_cpu or timed else None), self.params.gain)
         try:
             while waiting or running:
-                if waiting and slots.free(running):
+                allowed = slots.allowed(running)
+                if waiting and len(running) < allowed and not stopping:
                     running.append(JobProcess(waiting.pop(0)))
                     _tell_neighbours(running)
+                elif len(running) - len(stopping) > allowed:
+                    stopping.append(running[-1])
+                    running[-1].ask_to_stop()
                 for one in list(running):
                     outcome = one.outcome()
-                    if outcome is not None:
-                        running.remove(one)
-                        yield one.job, outcome
+                    if outcome is None:
+                        continue
+                    running.remove(one)
+                    if one in stopping:
+                        stopping.remove(one)
+                        if outcome:  # it goes on from its checkpoint when its turn comes
+                            waiting.insert(0, one.job)
+                            continue
+                    yield one.job, outcome
                 time.sleep(POLL)
         finally:
             _stop(running)
 
 
-class _Slots:
-    """How many may run side by side."""
+class Slots:
+    """How many jobs run side by side: ``fixed``, or as many as the speed of the first one speaks for.
+
+    The first job is measured alone before a second one joins it. n jobs side by side pay where n times the first one's
+    speed exceeds what n - 1 reached by ``gain``: pictures of different combinations cannot be added up. A job that
+    joined and did not pay is to stop, and no further one is tried.
+    """
 
     def __init__(self, fixed: int | None, gain: float) -> None:
-        self.fixed, self.gain = fixed, gain
-        self.speeds: dict[int, float] = {}  # all pictures per second, by how many ran
+        self.count = self._paid = fixed or 1
+        self._settled, self._gain = fixed is not None, gain
+        self._jobs = list[Job]()
+        self._speeds: dict[int, float] = {}  # of the first job, by how many ran
+        self._since: int | None = None  # lines of its log when all jobs were under way
 
-    def free(self, running: list[JobProcess]) -> bool:
-        count = len(running)
-        if count == 0:
-            return True
-        memory = _gpu_memory() if self.fixed is None else None
-        if self.fixed is not None or memory is None:
-            return count < (self.fixed or 1)
-        speeds = [_pictures_per_second(one.job) for one in running]
-        if not all(speeds):
-            return False
-        self.speeds[count] = sum(speeds)
-        used, free = memory
-        pays = count == 1 or self.speeds[count] > self.speeds.get(count - 1, 0.0) * (1 + self.gain)
-        return pays and free > 1.5 * used / count
+    def allowed(self, running: Sequence[JobProcess]) -> int:
+        """How many may run now; where more do, the last one is to stop."""
+        jobs = [one.job for one in running]
+        if self._settled or not jobs:
+            return self.count
+        if jobs != self._jobs:
+            self._since = None
+        if jobs[:1] != self._jobs[:1]:  # another first job: what was tried with the one before says nothing of it
+            self.count, self._speeds = self._paid, {}
+        self._jobs = jobs
+        speed = self._speed(running) if len(jobs) == self.count else None
+        if speed is not None:
+            self._speeds[self.count] = speed
+            self._decide()
+        return self.count
 
+    def _decide(self) -> None:
+        """Settle the number of jobs, or try one more."""
+        count, before = self.count, self._speeds.get(self.count - 1)
+        if before is not None and count * self._speeds[count] <= (count - 1) * before * (1 + self._gain):
+            self.count, self._settled = count - 1, True
+            return
+        self._paid, memory = count, _gpu_memory()
+        if memory is not None and memory[1] > 1.5 * memory[0] / count:
+            self.count += 1
+        else:
+            self._settled = True
 
-def _pictures_per_second(job: Job) -> float:
-    """Of its last log interval; 0 before the third, since the first ones warm up."""
-    log = read_jsonl(job.folder / "run" / "log.jsonl")
-    return log[-1]["pictures_per_second"] if len(log) > 2 else 0.0
+    def _speed(self, running: Sequence[JobProcess]) -> float | None:
+        """Of the first job's log interval that began after every job was under way; None while there is none."""
+        logs = [read_jsonl(one.job.folder / "run" / "log.jsonl") for one in running]
+        if self._since is None and all(len(log) > 2 for log in logs):  # the first intervals warm up
+            self._since = len(logs[0])
+        if self._since is None or len(logs[0]) < self._since + 2:
+            return None
+        return float(logs[0][-1]["pictures_per_second"])
 
 
 def _gpu_memory() -> tuple[float, float] | None:

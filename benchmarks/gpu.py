@@ -1,0 +1,170 @@
+"""What wants a GPU, step by step, the most telling first; docs/gpu.md says how to read it.
+
+    python benchmarks/gpu.py [--minutes 10] [--out runs/gpu] [--call N] [--only STEP]
+    python benchmarks/gpu.py --device cpu --rehearse     # tiny budgets, without the steps that only a GPU can do
+
+The steps are those of a plan, benchmarks/gpu.yaml. Each has a time limit of its own. After each step all results go
+into one archive, OUT/gpu.tar.gz; unpacked in benchmarks/ it puts records and tables in their places. Called again with
+the same OUT, the script goes on with the steps that are not done. Exits with 1 where a step failed or is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+from plan import REHEARSAL_LIMIT, PlanError, Step, budget_of, command_of, read_plan
+from timed import run_within
+
+ROOT = Path(__file__).resolve().parents[1]
+LAST_LINES = 12  # of a step's output that are shown where it failed
+DONE, FAILED, LATE, SKIPPED = "done", "failed", "over its limit", "skipped: only a GPU can do it"
+
+
+class Out:
+    """The folder that gets everything, laid out as ``benchmarks/`` is.
+
+    ``gpu/`` holds the state and the logs, ``results/`` records, ``speed/results/`` tables, ``work/`` the runs in the
+    making, which alone stay out of the archive.
+    """
+
+    def __init__(self, folder: Path, archive: Path | None, made_with: dict[str, Any]) -> None:
+        """Raises PlanError where the folder was made with another device, or for a rehearsal."""
+        self.folder, self.archive = folder.resolve(), (archive or folder / "gpu.tar.gz").resolve()
+        self.results, self.work, self.tables = (self.folder / name for name in ("results", "work", "speed/results"))
+        self.own = self.folder / "gpu"
+        for place in (self.results, self.work, self.tables, self.own / "logs"):
+            place.mkdir(parents=True, exist_ok=True)
+        self.file = self.own / "state.json"
+        self.state: dict[str, Any] = {"made_with": made_with, "steps": {}}
+        if self.file.exists():
+            self.state = json.loads(self.file.read_text(encoding="utf-8"))
+            if self.state["made_with"] != made_with:
+                raise PlanError(
+                    f"{folder} was made with {self.state['made_with']}, not {made_with}; give another --out"
+                )
+
+    def of(self, step: Step) -> dict[str, Any]:
+        """What is known of a step."""
+        found: dict[str, Any] = self.state["steps"].setdefault(step.name, {"state": "not begun"})
+        return found
+
+    def log(self, step: Step) -> Path:
+        """Where a step's output goes."""
+        return self.own / "logs" / f"{step.name}.txt"
+
+    def note(self, step: Step, **known: Any) -> None:
+        """Write down what is known of a step."""
+        self.of(step).update(known)
+        _replace(self.file, (json.dumps(self.state, indent=1) + "\n").encode())
+
+    def pack(self) -> float:
+        """Everything but the runs in the making into the archive; its MiB."""
+        self.archive.parent.mkdir(parents=True, exist_ok=True)
+        new = self.archive.with_name(self.archive.name + ".new")
+        with tarfile.open(new, "w:gz") as archive:
+            for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+                if self.work not in path.parents and path not in (new, self.archive):
+                    archive.add(path, path.relative_to(self.folder).as_posix())
+        new.replace(self.archive)
+        return self.archive.stat().st_size / 2**20
+
+
+def run_step(step: Step, out: Out, given: argparse.Namespace, left: float) -> str:
+    """Run a step within ``left`` seconds and note down what became of it; the state."""
+    known = out.of(step)
+    budget = known.get("budget") or budget_of(step, out.tables, rehearse=given.rehearse)
+    out.note(step, state="begun", budget=budget)  # a second call trains to the same end
+    command = command_of(
+        step, device=given.device, results=out.results, work=out.work, budget=budget, rehearse=given.rehearse
+    )
+    limit = min(left, REHEARSAL_LIMIT if given.rehearse else step.limit)
+    shown = "".join(f", {value:g} {unit}" for unit, value in budget.items())
+    print(f"== {step.name}: {limit:.0f} s at most{shown}", flush=True)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "GANZOO_SPEED_RESULTS": str(out.tables)}
+    found = run_within(limit, command, out.log(step), environment, ROOT)
+    state = LATE if found.late else DONE if found.code == 0 else FAILED
+    if state == DONE and step.budget and (reason := _row_is_missing(out.results / step.name)):
+        state = FAILED
+        with out.log(step).open("a") as log:
+            log.write(f"{reason}\n")
+    out.note(step, state=state, code=found.code, seconds=round(found.seconds, 1))
+    print(f"   {state} in {found.seconds:.1f} s", flush=True)
+    if state != DONE:
+        lines = out.log(step).read_text(errors="replace").splitlines()
+        print("\n".join(f"   | {line}" for line in lines[-LAST_LINES:]), flush=True)
+    return state
+
+
+def _row_is_missing(folder: Path) -> str:
+    """Why a grid that ended well has left no row; "" where it has. A failed row ends well, too."""
+    records = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.name != "grid.json"]
+    failed = [record["reason"] for record in records if record["status"] != "done"]
+    return failed[0] if failed else "" if records else f"there is no record in {folder}"
+
+
+def _replace(file: Path, content: bytes) -> None:
+    new = file.with_name(file.name + ".new")
+    new.write_bytes(content)
+    new.replace(file)
+
+
+def _chosen(steps: list[Step], given: argparse.Namespace) -> list[Step]:
+    if unknown := sorted(set(given.only) - {step.name for step in steps}):
+        raise PlanError(f"the plan has no step {unknown[0]}; it has {', '.join(step.name for step in steps)}")
+    chosen = [step for step in steps if not given.only or step.name in given.only]
+    return [step for step in chosen if given.call is None or step.call == given.call]
+
+
+def run_plan(steps: list[Step], out: Out, given: argparse.Namespace) -> bool:
+    """Run the steps that are not done while time is left; whether none of them failed or is left."""
+    end, complete = time.monotonic() + given.minutes * 60, True
+    for step in steps:
+        left = end - time.monotonic()
+        if out.of(step)["state"] == DONE:
+            print(f"== {step.name}: done before", flush=True)
+            continue
+        if step.gpu_only and given.rehearse:
+            out.note(step, state=SKIPPED)
+            print(f"== {step.name}: {SKIPPED}", flush=True)
+        elif left < (1 if given.rehearse else step.seconds):
+            complete = False
+            out.note(step)
+            print(f"== {step.name}: takes {step.seconds:.0f} s, {max(0.0, left):.0f} s are left", flush=True)
+            continue
+        else:
+            complete &= run_step(step, out, given, left) == DONE
+        size = out.pack()
+        print(f"   {out.archive.name}: {size:.2f} MiB, {end - time.monotonic():.0f} s left", flush=True)
+    return complete
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0, help="for all steps together")
+    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("gpu.yaml"))
+    parser.add_argument("--out", type=Path, default=Path("runs/gpu"), help="gets everything")
+    parser.add_argument("--archive", type=Path, help="the archive [default: gpu.tar.gz in OUT]")
+    parser.add_argument("--call", type=int, help="only the steps of this call of the plan")
+    parser.add_argument("--only", action="append", default=[], metavar="STEP", help="only this step; may be repeated")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--rehearse", action="store_true", help="tiny budgets; skip what only a GPU can do")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a step's processes end with this one
+    try:
+        out = Out(given.out, given.archive, {"device": given.device, "rehearsal": given.rehearse})
+        return int(not run_plan(_chosen(read_plan(given.plan), given), out, given))
+    except PlanError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

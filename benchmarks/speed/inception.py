@@ -1,0 +1,74 @@
+"""What Inception's speed hangs on: the layout of its memory, cuDNN's search for the fastest kernel, the batch.
+
+    python benchmarks/speed/inception.py [--device cuda] [--batches 250 500 100 50] [--modes exact fast]
+
+Grey pictures of 28x28. The table is written after each line, so that a time limit leaves what was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import product
+from typing import Any
+
+import torch
+from pairs import machine, save, slug, speed, write
+
+from ganzoo.config import data_root
+from ganzoo.device import pick_device, prepare_process
+from ganzoo.metrics.extractor import Extractor, load_extractor
+from ganzoo.metrics.inception import Inception
+from ganzoo.metrics.network import find_network
+
+WARM_UP = 2  # calls; with cudnn.benchmark the first one searches
+LAYOUTS = {"channels last": torch.channels_last, "NCHW": torch.contiguous_format}
+COLUMNS = ("mode", "batch", "layout", "cudnn.benchmark", "pictures/s", "first call, s", "memory, MiB")
+
+
+def measure(extractor: Extractor, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
+    """Pictures per second of one choice, what its first call took, and its peak of memory."""
+    device, network = extractor.device, extractor.network
+    assert isinstance(network, Inception)
+    network.set_layout(LAYOUTS[layout])
+    torch.backends.cudnn.benchmark = search
+    pictures = torch.randint(0, 256, (batch, 1, 28, 28), dtype=torch.uint8)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    first = batch / speed(lambda: extractor(pictures), batch, 1e-9, device)  # one call
+    for _ in range(WARM_UP - 1):
+        extractor(pictures)
+    found = speed(lambda: extractor(pictures), batch, seconds, device)
+    memory = torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0
+    return {
+        "mode": extractor.mode, "batch": batch, "layout": layout, "benchmark": search, "pictures_per_second": found,
+        "first_call": first, "memory": memory,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batches", type=int, nargs="+", default=[250, 500, 100, 50], help="the most telling first")
+    parser.add_argument("--modes", nargs="+", default=["exact", "fast"], choices=["exact", "fast"])
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each line")
+    given = parser.parse_args()
+    prepare_process()
+    device = pick_device(given.device)
+    network = find_network(None, data_root(None))
+    extractors = [load_extractor(network, mode, device) for mode in given.modes]
+    where = machine(device)
+    name, title = f"inception-{slug(device)}", f"Pictures per second through Inception, {where['device']}"
+    rows, figures = list[list[str]](), list[dict[str, Any]]()
+    content = {**vars(given), "machine": where, "rows": figures}
+    for batch, extractor, layout, search in product(given.batches, extractors, LAYOUTS, (False, True)):
+        found = measure(extractor, layout, search, batch, given.seconds)
+        figures.append(found)
+        speeds = [f"{found['pictures_per_second']:.1f}", f"{found['first_call']:.2f}", f"{found['memory']:.0f}"]
+        rows.append([found["mode"], str(batch), layout, "on" if search else "off", *speeds])
+        print(*rows[-1], flush=True)
+        write(name, title, COLUMNS, rows, content)
+    save(name, title, COLUMNS, rows, content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Run a command within a time limit and leave none of its processes behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+GRACE = 10.0  # seconds that an interrupted command has to write a checkpoint
+PR_SET_CHILD_SUBREAPER = 36  # from <sys/prctl.h>
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``code`` is the exit status, negative for a signal; ``late`` says that the limit ended the command."""
+
+    code: int
+    seconds: float
+    late: bool
+
+
+def run_within(
+    limit: float,
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    grace: float = GRACE,
+) -> Outcome:
+    """Run a command for at most ``limit`` seconds, with its output in ``log``.
+
+    At the limit its process group is interrupted; ``grace`` seconds later all of its processes are killed, those in
+    sessions of their own included. A command that cannot be started has the shell's exit status for that, 127.
+    """
+    _adopt_orphans()
+    begun = time.monotonic()
+    late = False
+    with log.open("wb") as stream:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, cwd=folder,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            stream.write(f"{command[0]}: {error.strerror}\n".encode())
+            return Outcome(127, time.monotonic() - begun, late)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            late = True
+            os.killpg(process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(grace)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            _kill_descendants()
+    return Outcome(process.returncode, time.monotonic() - begun, late)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of grandchildren that lose theirs, so that they can be found. Linux only."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _kill_descendants() -> None:
+    while living := _descendants(os.getpid()):
+        for pid in living:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _descendants(root: int) -> list[int]:
+    """Every living process below ``root``; empty where there is no /proc."""
+    children: dict[int, list[int]] = {}
+    dead = set[int]()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]  # the name before may hold anything
+            pid = int(stat.parent.name)
+            children.setdefault(int(parent), []).append(pid)
+            if state in "ZX":
+                dead.add(pid)
+    found, waiting = list[int](), [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        waiting += below
+        found += below
+    return [pid for pid in found if pid not in dead]

@@ -1,0 +1,88 @@
+"""Scores on CUDA; `python -m pytest -m gpu tests/test_gpu_scoring.py`.
+
+Wants Fashion-MNIST under GANZOO_DATA, or a network to fetch it by, and the FID network.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo.config import data_root
+from ganzoo.data.open import open_pictures
+from ganzoo.metrics.extractor import load_extractor
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.network import find_network
+from ganzoo.metrics.score import score_arrays
+from ganzoo_fidelity.metrics import KID, PrecisionRecall
+
+pytestmark = pytest.mark.gpu
+ROOT = data_root(None)  # now: while tests run, GANZOO_DATA is a folder of their own
+# Of the test pictures against the first 10,000 of the training pictures, exact mode on a CPU.
+FASHION_FID = 2.5304
+
+
+@pytest.fixture(scope="module")
+def sides(registry):
+    return [
+        open_pictures(registry, "fashion-mnist", split=split, root=ROOT).array[:10000] for split in ("test", "train")
+    ]
+
+
+@pytest.fixture(scope="module")
+def scored(registry, sides):
+    """Scores by mode, each computed once."""
+    known = {}
+
+    def score(mode):
+        if mode not in known:
+            known[mode] = score_arrays(
+                registry=registry, names=["fid"], real=sides[0], fake=sides[1], seed=0, root=ROOT, mode=mode,
+                device="cuda",
+            )  # fmt: skip
+        return known[mode]
+
+    return score
+
+
+def test_the_fid_of_fashion_mnist_is_that_of_a_cpu(scored):
+    assert scored("exact").values["fid"] == pytest.approx(FASHION_FID, abs=1e-3)
+
+
+def test_the_fast_fid_is_near_the_exact_one(scored):
+    assert scored("fast").values["fid"] == pytest.approx(scored("exact").values["fid"], abs=0.05)
+
+
+def test_the_protocol_says_what_is_in_tf32(scored):
+    assert [scored(mode).protocol["tf32"] for mode in ("exact", "fast")] == [False, True]
+
+
+@pytest.fixture
+def tf32_allowed():
+    """All that torch can compute in TF32 may be."""
+    places = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = True
+    yield
+    for place, allowed in zip(places, before, strict=True):
+        place.allow_tf32 = allowed
+
+
+def test_exact_features_are_those_of_a_cpu_where_tf32_is_allowed(sides, tf32_allowed):
+    """TF32 would be off by some 1e-4 of the features' size, float32 is by some 1e-6."""
+    network, pictures = find_network(None, ROOT), torch.from_numpy(np.array(sides[0][:20]))
+    cpu, cuda = (load_extractor(network, "exact", device)(pictures)["2048"].cpu() for device in ("cpu", "cuda"))
+    assert float((cuda - cpu).norm() / cpu.norm()) < 3e-5
+
+
+def test_kid_precision_and_recall_are_those_of_a_cpu():
+    rng = torch.Generator().manual_seed(0)
+    matrices = [torch.randn(2000, 64, generator=rng), 1.1 * torch.randn(1500, 64, generator=rng) + 0.05]
+    found = {}
+    for device in ("cpu", "cuda"):
+        fake, real = (Features(len(matrix), matrix=matrix, device=device) for matrix in matrices)
+        found[device] = {**KID()(real=real, fake=fake, seed=1), **PrecisionRecall()(real=real, fake=fake, seed=1)}
+    for name, value in found["cpu"].items():
+        assert found["cuda"][name] == pytest.approx(value, rel=1e-4, abs=1e-3), name

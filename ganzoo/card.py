@@ -13,10 +13,10 @@ import yaml
 import ganzoo
 from ganzoo.config import Config
 from ganzoo.entries import PictureSpec
-from ganzoo.markdown import code, table, text_cell
 from ganzoo.needs import Need
 from ganzoo.repeat import install_command, public_name
 from ganzoo.textfiles import one_line
+from ganzoo.utils.markdown import code, table, text_cell
 
 ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
 COLUMNS = 8  # of the grid of samples, which has as many rows

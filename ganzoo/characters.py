@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 from rich_pixels import Pixels
 
-from ganzoo.grids import GRID
+from ganzoo.utils.image_grid import GRID
 
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_BARS = "_.-~=+*#"  # where the terminal has ASCII alone

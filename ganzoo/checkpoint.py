@@ -27,12 +27,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.paths import regular
 from ganzoo.plain import parse_json
 from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.checksum import sealed, sha256_of, unsealed
 from ganzoo.writing import flush, writing
 
 PREFIX = "kimg"

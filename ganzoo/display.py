@@ -19,8 +19,8 @@ from rich.text import Text
 
 from ganzoo import ranks
 from ganzoo.characters import pictures, sparkline
-from ganzoo.grids import cut
 from ganzoo.printable import printable
+from ganzoo.utils.image_grid import cut
 
 Record = Mapping[str, Any]
 CURVE = 24  # characters of a sparkline

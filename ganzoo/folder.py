@@ -11,7 +11,7 @@ closer/           a closer look at the generator, see ganzoo.closer.look
 report.html       see ganzoo.report
 checkpoints/      see ganzoo.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
-lock              held by the process that is at work in it, see ganzoo.lock
+lock              held by the process that is at work in it, see ganzoo.utils.lock
 
 ``config.yaml`` is written last when a run begins: a folder without it holds no run yet, and may be begun again.
 """
@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
-from ganzoo.digest import sealed, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.needs import Need, read_needs
 from ganzoo.plain import is_number, parse_json
 from ganzoo.run_path import CONFIG, SEAL, is_run, not_a_run
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.utils.checksum import sealed, unsealed
 from ganzoo.writing import append_text
 
 SEALED_LINE = "# sha256 {}: take this line out where you change something on purpose\n"

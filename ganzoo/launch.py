@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ganzoo import openmp
 from ganzoo.errors import GanzooError
-from ganzoo.interpreter import interpreter
-from ganzoo.stopping import INTERRUPTED, PREEMPTED
+from ganzoo.utils import openmp
+from ganzoo.utils.signals import INTERRUPTED, PREEMPTED
+from ganzoo.utils.subprocess import interpreter
 
 
 def is_worker() -> bool:

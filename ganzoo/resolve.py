@@ -19,7 +19,6 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config import Config, CoreConfig
-from ganzoo.digest import DIGEST, unsealed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plain import parse_json, parse_yaml, read_text
@@ -27,6 +26,7 @@ from ganzoo.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.registry import Registry
 from ganzoo.schema import check_items, first_line, literal
 from ganzoo.settings import read_settings, typed
+from ganzoo.utils.checksum import DIGEST, unsealed
 
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
 ESCAPED = re.compile(r"(?<!\\)(\\\\)*\\\$\{")  # behind an odd number of backslashes: text

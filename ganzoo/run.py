@@ -25,7 +25,6 @@ from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import Generator
-from ganzoo.lock import alone_in
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
@@ -34,7 +33,8 @@ from ganzoo.plugin_files import check_plugins, copies, keep_plugins
 from ganzoo.provenance import provenance
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
-from ganzoo.stopping import INTERRUPTED, Stop, Stopped, heeding_signals
+from ganzoo.utils.lock import alone_in
+from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 INIT_FROM = "init_from"  # in the provenance: the checkpoint whose weights the run began with
 

@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
-from ganzoo.grids import GAP
 from ganzoo.interfaces import Generator
+from ganzoo.utils.image_grid import GAP
 from ganzoo.writing import write_whole
 
 CHUNK = 100

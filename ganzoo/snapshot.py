@@ -17,10 +17,10 @@ from ganzoo.checkpoint import Checkpoint
 from ganzoo.config import Config
 from ganzoo.data.feed import Feed
 from ganzoo.folder import RunFolder
-from ganzoo.grids import GRID
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.sampling import grid, labels_of, sample, save_picture
 from ganzoo.textfiles import write_text
+from ganzoo.utils.image_grid import GRID
 from ganzoo.writing import writing
 
 COUNT = GRID**2

@@ -17,13 +17,13 @@ from ganzoo.data.pictures import Pictures
 from ganzoo.display import Display
 from ganzoo.entries import PictureSpec
 from ganzoo.folder import RunFolder
-from ganzoo.grids import GRID, read_grid
 from ganzoo.report.closer import COUNT, copying, read_look, section
 from ganzoo.report.diagnosis import diagnose
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import Story
 from ganzoo.resolve import resolve
 from ganzoo.sampling import sample
+from ganzoo.utils.image_grid import GRID, read_grid
 
 NOWHERE = torch.full((5,), -1)
 

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from ganzoo import ArchitectureEntry, hookimpl
-from ganzoo.digest import sealed
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
+from ganzoo.utils.checksum import sealed
 
 
 def test_layers_override_in_order(registry, tmp_path):

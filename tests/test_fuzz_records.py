@@ -18,8 +18,8 @@ from ganzoo.bench.leaderboard import make_report
 from ganzoo.bench.markdown import to_markdown
 from ganzoo.bench.published import read_published
 from ganzoo.bench.record import Record, read_record, write_record
-from ganzoo.digest import sealed
 from ganzoo.errors import GanzooError
+from ganzoo.utils.checksum import sealed
 
 RECORD = json.loads(json.dumps(asdict(make_record("dcgan/mlp+wgan-gp+r1", curve=True))))
 PUBLISHED = json.loads((Path(__file__).parents[1] / "benchmarks/published.json").read_text())

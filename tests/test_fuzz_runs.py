@@ -15,7 +15,6 @@ from safetensors.torch import save
 
 from ganzoo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganzoo.compare.runs import read_runs, summary
-from ganzoo.digest import sealed
 from ganzoo.errors import Damaged
 from ganzoo.folder import RunFolder
 from ganzoo.needs import read_needs
@@ -23,6 +22,7 @@ from ganzoo.report.closer import read_look
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import read_verdicts
 from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.checksum import sealed
 
 META = {"shown": 500, "recipe": "mlp+minimax", "kimg": 0.5, "steps_d": 3, "steps_g": 3, "seconds": 0.1,
         "picture": {"channels": 1, "size": 28, "classes": 0}, "files": {"state.pt": "0" * 64},

@@ -17,7 +17,6 @@ from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
 from ganzoo import LossEntry, MetricEntry, run
-from ganzoo.digest import sealed
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
@@ -25,6 +24,7 @@ from ganzoo.needs import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.sampling import sample
+from ganzoo.utils.checksum import sealed
 
 SAYS = "needs the loss 'absolute' of ganzoo-absolute 1.0, which is not installed: pip install ganzoo-absolute==1.0"
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ganzoo import openmp
+from ganzoo.utils import openmp
 
 NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
 
@@ -96,7 +96,7 @@ def test_several_processes_share_what_is_allowed(machine, monkeypatch):
 def test_the_command_line_sets_it_before_torch_is_imported():
     """In its own process, where torch then reads it, and in those of a benchmark."""
     code = (
-        "import os, sys, ganzoo.openmp as openmp\n"
+        "import os, sys, ganzoo.utils.openmp as openmp\n"
         "from ganzoo.cli.main import main\n"
         "assert 'torch' not in sys.modules\n"
         "try: main(['list'])\n"

@@ -18,7 +18,6 @@ from ganzoo.closer.walks import between
 from ganzoo.data.open import open_pictures
 from ganzoo.display import Display
 from ganzoo.folder import RunFolder
-from ganzoo.grids import GAP, GRID, cut, read_grid, sheet
 from ganzoo.play.game import read_game
 from ganzoo.publication import write_publication
 from ganzoo.report.sheets import BUDGET, data_uri
@@ -26,6 +25,7 @@ from ganzoo.report.write import write_report
 from ganzoo.resolve import resolve
 from ganzoo.run import load_generator
 from ganzoo.sampling import grid, sample, to_image
+from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
 
 
 def drawn(count: int, channels: int, height: int = 9, width: int = 9) -> torch.Tensor:

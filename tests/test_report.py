@@ -14,7 +14,6 @@ from report_runs import log_record, write_grid, write_run
 
 from ganzoo.cli.main import main
 from ganzoo.folder import RunFolder
-from ganzoo.grids import read_grid
 from ganzoo.report import diagnosis
 from ganzoo.report.curves import ACCURACY, GRADIENTS, points, thin
 from ganzoo.report.facts import Facts, read_facts
@@ -22,6 +21,7 @@ from ganzoo.report.repeat import script
 from ganzoo.report.sheets import data_uri
 from ganzoo.report.story import Snapshot, Story, distances, judge, read_story, read_verdicts
 from ganzoo.report.write import report_or_say_why, write_report
+from ganzoo.utils.image_grid import read_grid
 
 RUN = Path("runs/a b")
 CONFIG = {

@@ -16,13 +16,13 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from ganzoo import LossEntry, hookimpl, run
-from ganzoo.digest import sealed
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.checksum import sealed
 
 
 @pytest.fixture

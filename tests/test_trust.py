@@ -17,11 +17,11 @@ from ganzoo.checkpoint import list_checkpoints
 from ganzoo.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.folder import RunFolder
-from ganzoo.lock import alone_in
 from ganzoo.loop import Loop
 from ganzoo.resolve import resolve
-from ganzoo.stopping import PREEMPTED, Stopped, heeding_signals
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.utils.lock import alone_in
+from ganzoo.utils.signals import PREEMPTED, Stopped, heeding_signals
 from ganzoo.writing import append_text, write_whole
 
 TRUST = Path(__file__).parents[1] / "benchmarks/trust"

@@ -23,10 +23,10 @@ from safetensors.torch import save
 
 from ganzoo import run
 from ganzoo.checkpoint import FILES
-from ganzoo.digest import sealed, sha256_of
 from ganzoo.display import Display
 from ganzoo.metrics.network import find_network
 from ganzoo.resolve import resolve
+from ganzoo.utils.checksum import sealed, sha256_of
 
 CPU = torch.device("cpu")
 SETTINGS = [

@@ -24,14 +24,14 @@ from rich.console import Console
 from ganzoo import run
 from ganzoo.bench.verify import verify
 from ganzoo.closer.look import look_or_say_why
-from ganzoo.digest import sealed, sha256_of
 from ganzoo.display import Display
 from ganzoo.folder import RunFolder
-from ganzoo.interpreter import interpreter
-from ganzoo.lock import alone_in
 from ganzoo.publication import write_publication
 from ganzoo.report.write import write_report
 from ganzoo.textfiles import write_text
+from ganzoo.utils.checksum import sealed, sha256_of
+from ganzoo.utils.lock import alone_in
+from ganzoo.utils.subprocess import interpreter
 from ganzoo.writing import append_text
 
 RECORD = Path(__file__).parents[1] / "results" / "fashion-cpu-10min" / "fashion-mnist--dcgan+minimax--s0.json"

@@ -11,8 +11,8 @@ from campaign import Campaign, Row, plain
 from moments import Phase
 from scene import Scene, StandIn
 
-from ganzoo.lock import alone_in
 from ganzoo.loop import Loop
+from ganzoo.utils.lock import alone_in
 
 GRACE = 10.0  # seconds that a cluster leaves after SIGTERM, at the least
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.pages import MISSING
+from ganzoo.utils.html import MISSING
 
 # Colours that the page defines, since they differ between light and dark.
 QUIET, BAD = {"expr": "quiet"}, {"expr": "bad"}

@@ -23,7 +23,7 @@ from ganzoo.bench.wording import (
     score_columns,
     seeds,
 )
-from ganzoo.pages import as_json, asset, copying, libraries, palette, text
+from ganzoo.utils.html import as_json, asset, copying, libraries, palette, text
 
 FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget, hardware, command
 

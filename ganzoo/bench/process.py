@@ -7,9 +7,9 @@ import signal
 import subprocess
 import threading
 
-from ganzoo import openmp
 from ganzoo.bench.job import Job
-from ganzoo.interpreter import interpreter
+from ganzoo.utils import openmp
+from ganzoo.utils.subprocess import interpreter
 
 STOPPED = 130
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganzoo.digest import DIGEST, digest_of, sealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.plain import parse_json
 from ganzoo.schema import read_as
 from ganzoo.textfiles import write_text
+from ganzoo.utils.checksum import DIGEST, digest_of, sealed
 
 SCHEMA = 1
 GRID_FILE = "grid.json"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ganzoo.bench.record import Record
 from ganzoo.errors import GanzooError
-from ganzoo.grids import opened_png
+from ganzoo.utils.image_grid import opened_png
 
 LONGEST = 400  # pixels of a side; more is scaled down
 

@@ -15,7 +15,6 @@ from ganzoo.build import build_generator, check_picture
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_configured, peek_configured, reference_split
 from ganzoo.device import pick_device, prepare_process
-from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
@@ -24,6 +23,7 @@ from ganzoo.plain import write_yaml
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.schema import literal
+from ganzoo.utils.checksum import sha256_of
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
 # some pixels by one step of 255 and an FID by some thousandths; bf16 or TF32 in the generator would show as more.

@@ -29,7 +29,6 @@ from ganzoo.build import build_model, parameter_count
 from ganzoo.config import Config
 from ganzoo.data.open import peek_configured
 from ganzoo.device import pick_device
-from ganzoo.digest import sha256_of
 from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
@@ -40,8 +39,9 @@ from ganzoo.registry import Registry
 from ganzoo.repeat import plugin_options
 from ganzoo.resolve import resolve
 from ganzoo.run import Outcome, resume, start
-from ganzoo.stopping import Stopped
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.utils.checksum import sha256_of
+from ganzoo.utils.signals import Stopped
 
 CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]")
 

@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 
 import typer
 
-from ganzoo import __version__, openmp
+from ganzoo import __version__
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
 from ganzoo.errors import GanzooError, RankLost
 from ganzoo.printable import printable
 from ganzoo.sources import also_named
-from ganzoo.stopping import Stopped
+from ganzoo.utils import openmp
+from ganzoo.utils.signals import Stopped
 
 PATIENCE = 10  # seconds
 

@@ -210,7 +210,7 @@ def _close(registry: Registry, outcome: Outcome, place: Place) -> None:
     """The end of a run: its report, where it is, what it scored, how to go on. Of several ranks the first says it."""
     from ganzoo.closer.look import look_or_say_why
     from ganzoo.report.write import report_or_say_why
-    from ganzoo.stopping import PREEMPTED
+    from ganzoo.utils.signals import PREEMPTED
 
     if place.rank > 0:
         return

@@ -26,7 +26,6 @@ from ganzoo.data.open import open_configured, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.device import pick_device
 from ganzoo.folder import RunFolder
-from ganzoo.grids import GRID
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader
@@ -35,6 +34,7 @@ from ganzoo.registry import Registry
 from ganzoo.run import load_config, load_generator
 from ganzoo.sampling import grid, sample, save_picture
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.utils.image_grid import GRID
 
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
 SHEETS = ("between.png", "truncation.png", "nearest.png")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.grids import GRID
 from ganzoo.interfaces import Generator
 from ganzoo.sampling import first_draw, to_uint8
+from ganzoo.utils.image_grid import GRID
 
 
 @torch.no_grad()

@@ -9,11 +9,11 @@ from string import Template
 from typing import Any
 
 from ganzoo.compare.runs import Run, differences, incomparable, summary
-from ganzoo.pages import as_json, asset, palette, text
 from ganzoo.report.curves import CURVES, FID, Curve, chart, points, thin
 from ganzoo.report.page import curves_section, table
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.story import SHOWN, as_data
+from ganzoo.utils.html import as_json, asset, palette, text
 
 POINTS = 200  # of a run in one chart
 WORDS = {

@@ -18,10 +18,10 @@ from ganzoo.data.decode import RESIZE
 from ganzoo.data.fill import PICTURES, PLACES, Processing, fill
 from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.data.whole import discard, whole_folder
-from ganzoo.digest import sealed, sha256_of, unsealed
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import DataSource, StreamedSource
 from ganzoo.plain import parse_json
+from ganzoo.utils.checksum import sealed, sha256_of, unsealed
 
 FORMAT = 1
 SUMS = "sums"

@@ -23,7 +23,7 @@ from ganzoo.data.channels import convert
 from ganzoo.data.decode import Unreadable, decode, resize
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import StreamedSource
-from ganzoo.openmp import processors
+from ganzoo.utils.openmp import processors
 
 BLOCK = 4 * 2**20  # bytes, at which a block ends
 MIXED = 32  # blocks whose pictures are shuffled among each other

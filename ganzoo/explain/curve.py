@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganzoo.explain.system import Curve
-from ganzoo.pages import text
+from ganzoo.utils.html import text
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 300.0, 170.0, 50.0, 34.0, 10.0, 52.0
 

@@ -10,7 +10,7 @@ from ganzoo.explain.curve import chart
 from ganzoo.explain.layout import place_across
 from ganzoo.explain.svg import ACROSS, diagram, style
 from ganzoo.explain.system import Line, Section, Setting, System, Update
-from ganzoo.pages import asset, palette, text
+from ganzoo.utils.html import asset, palette, text
 
 READABLE = 0.85  # as far as the diagram can be shrunk
 MARGINS = 64  # of the page, in pixels

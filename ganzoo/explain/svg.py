@@ -6,7 +6,7 @@ from html import escape
 
 from ganzoo.explain.layout import Box, Measures, Wire, place_across, place_down
 from ganzoo.explain.system import LEARNERS, Learner, System
-from ganzoo.pages import asset, text
+from ganzoo.utils.html import asset, text
 
 # Widths of a monospaced font of 12 pixels, on the generous side: fonts differ.
 ACROSS = Measures(char=7.3, line=16, title=24, pad=(11, 8), layer_gap=34, lane_gap=34, wrap=23, label=6.8)

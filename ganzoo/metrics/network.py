@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.digest import sha256_of
 from ganzoo.errors import GanzooError
 from ganzoo.paths import user_path
+from ganzoo.utils.checksum import sha256_of
 from ganzoo.writing import write_shared
 
 VARIABLE = "GANZOO_INCEPTION"

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.folder import RunFolder
-from ganzoo.grids import sheet
 from ganzoo.report.story import Judged, Verdicts, read_grid, read_verdicts
+from ganzoo.utils.image_grid import sheet
 
 COLUMNS = 16
 

@@ -19,10 +19,10 @@ from string import Template
 
 from ganzoo.errors import GanzooError
 from ganzoo.export import export_generator
-from ganzoo.pages import as_json, asset, palette, text
 from ganzoo.play.player import Player
 from ganzoo.sampling import save_picture
 from ganzoo.textfiles import write_text
+from ganzoo.utils.html import as_json, asset, palette, text
 
 PACKED = ".xz"
 MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: a folder that may be written anew

@@ -14,9 +14,9 @@ from string import Template
 import numpy as np
 
 from ganzoo.folder import RunFolder
-from ganzoo.grids import GRID, read_grid
-from ganzoo.pages import asset, text
 from ganzoo.report.sheets import data_uri
+from ganzoo.utils.html import asset, text
+from ganzoo.utils.image_grid import GRID, read_grid
 
 COUNT = 2 * GRID
 CLOSE = 0.3  # of the distance that is usual among real pictures: so close lies a copy

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.pages import MISSING
 from ganzoo.report.facts import Record
+from ganzoo.utils.html import MISSING
 
 MOST = 400  # points of a line; more are averaged
 

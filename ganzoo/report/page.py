@@ -10,7 +10,6 @@ from typing import Any
 
 from ganzoo.data.usage import Usage
 from ganzoo.errors import GanzooError
-from ganzoo.pages import as_json, asset, copying, libraries, palette, text
 from ganzoo.report import closer
 from ganzoo.report.closer import Look
 from ganzoo.report.curves import charts
@@ -19,6 +18,7 @@ from ganzoo.report.facts import Facts
 from ganzoo.report.repeat import script
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.story import Story, as_data
+from ganzoo.utils.html import as_json, asset, copying, libraries, palette, text
 
 FIGURES = (
     ("loss_discriminator", "loss of the discriminator", "{:.4g}"),

@@ -8,7 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from ganzoo.grids import sheet
+from ganzoo.utils.image_grid import sheet
 
 COLUMNS = 4
 BUDGET = 12 * 2**20  # bytes of all sheets together, before base64 makes them a third longer

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.folder import RunFolder
-from ganzoo.grids import read_grid
 from ganzoo.plain import parse_json
+from ganzoo.utils.image_grid import read_grid
 
 SHOWN = 16  # of a grid's pictures in the story
 THUMB = 32  # pixels of a side, when distances are measured

@@ -17,8 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ganzoo import ranks
 from ganzoo.characters import pictures, sparkline
+from ganzoo.distributed import collectives
 from ganzoo.printable import printable
 from ganzoo.utils.image_grid import cut
 
@@ -151,7 +151,7 @@ class LiveDisplay(Display):
 
 def make_display(console: Console | None = None) -> Display:
     """The live display in a terminal, plain lines elsewhere; of several ranks only the first shows anything."""
-    console = console or Console(quiet=not ranks.first())
+    console = console or Console(quiet=not collectives.first())
     return LiveDisplay(console) if console.is_terminal else Display(console)
 
 

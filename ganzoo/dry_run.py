@@ -8,7 +8,7 @@ import typer
 from ganzoo.build import build_model, parameter_count
 from ganzoo.config import Config
 from ganzoo.data.open import peek_configured
-from ganzoo.device import pick_device
+from ganzoo.distributed.device import pick_device
 from ganzoo.registry import Registry
 
 

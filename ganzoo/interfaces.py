@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganzoo.distributed.collectives import of_whole_batch, whole_batch
+from ganzoo.distributed.random import share
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.ranks import of_whole_batch, whole_batch
-from ganzoo.shared_random import share
 
 
 def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ganzoo import ranks, state
+from ganzoo import state
 from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps, can_capture
@@ -24,7 +24,10 @@ from ganzoo.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.config import Config
 from ganzoo.counters import Counters
 from ganzoo.data.feed import Feed
-from ganzoo.device import wants_bf16
+from ganzoo.distributed import collectives
+from ganzoo.distributed.device import wants_bf16
+from ganzoo.distributed.random import random_stream
+from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
 from ganzoo.faults import Fault, Watch
 from ganzoo.folder import RunFolder
@@ -34,11 +37,9 @@ from ganzoo.needs import Need
 from ganzoo.observer import Observer
 from ganzoo.optimizers import Rate, make_optimizer, make_scheduler
 from ganzoo.rollback import roll_back
-from ganzoo.shared_random import random_stream
 from ganzoo.snapshot import has_pictures, real_pictures, take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
-from ganzoo.synchronised import synchronise
 
 
 class Loop:
@@ -68,7 +69,7 @@ class Loop:
         self.needs, self.warn = needs, warn
         self.steps_per_generator_step = config.discriminator_steps
         # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
-        self.real = real_pictures(feed, values.seed) if ranks.first() else None
+        self.real = real_pictures(feed, values.seed) if collectives.first() else None
         self.counters = Counters()
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
@@ -120,13 +121,13 @@ class Loop:
 
         Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.faults` is seen.
         """
-        ranks.equalise(state.modules(self).values())
+        collectives.equalise(state.modules(self).values())
         # Asked of all ranks, and before the first one writes what the answer hangs on.
         latest = self.folder.latest()
-        if ranks.agreed(latest is None):
+        if collectives.agreed(latest is None):
             self._snapshot()
-        elif ranks.agreed(not has_pictures(self.folder, self._latest())):  # it was stopped before they were taken
-            ranks.by_first(lambda: self._show(self._latest()), lambda: None)
+        elif collectives.agreed(not has_pictures(self.folder, self._latest())):  # it was stopped before they were taken
+            collectives.by_first(lambda: self._show(self._latest()), lambda: None)
         while True:
             try:
                 return self._train_on()
@@ -143,11 +144,11 @@ class Loop:
         if scores.passed(counters.shown) and counters.shown < self.budget:  # it was stopped before that was scored
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
-        stop = ranks.agreed(self.stop_requested)
+        stop = collectives.agreed(self.stop_requested)
         while counters.shown < self.budget and not stop:
             if self._pictures_arrived():
                 self.iteration()
-            stop = ranks.agreed(self.stop_requested)
+            stop = collectives.agreed(self.stop_requested)
             self.observer.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
             due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
@@ -159,7 +160,7 @@ class Loop:
                 self._log((counters.shown - since_shown) / spent, means, not_finite)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
-                    stop = ranks.agreed(self.stop_requested)
+                    stop = collectives.agreed(self.stop_requested)
                     if not stop and scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
@@ -177,17 +178,17 @@ class Loop:
                 here = self.feed.arrived(self.counters.shown, self.steps_per_generator_step)
             except GanzooError as error:
                 reason = str(error)
-            missing, stop, failed = ranks.each_agreed([not here, self.stop_requested, bool(reason)])
+            missing, stop, failed = collectives.each_agreed([not here, self.stop_requested, bool(reason)])
             if failed:
                 self._save()
-                raise GanzooError(ranks.told_by_one(reason))
+                raise GanzooError(collectives.told_by_one(reason))
             if stop or not missing:
                 return not missing
         return True
 
     def _save(self) -> None:
         """See to it that a checkpoint holds all there is."""
-        if ranks.agreed(self._latest().meta["shown"] < self.counters.shown):
+        if collectives.agreed(self._latest().meta["shown"] < self.counters.shown):
             self._snapshot()
 
     def iteration(self) -> None:
@@ -252,7 +253,7 @@ class Loop:
 
     def _snapshot(self) -> Checkpoint:
         """A checkpoint and a grid from latents that stay the same for the whole run; the first rank writes them."""
-        return ranks.by_first(self._write_snapshot, self._latest)
+        return collectives.by_first(self._write_snapshot, self._latest)
 
     def _write_snapshot(self) -> Checkpoint:
         checkpoint = state.save(self)

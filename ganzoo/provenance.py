@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 import ganzoo
-from ganzoo import ranks
 from ganzoo.config import Config
+from ganzoo.distributed import collectives
 from ganzoo.needs import needs_of, versions_used, write_needs
 from ganzoo.registry import Registry
 
@@ -29,7 +29,7 @@ def provenance(config: Config, registry: Registry, device: torch.device, fingerp
         "data": {"name": config.values.data.name, "split": config.values.data.split, "fingerprint": fingerprint},
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
-        **({"processes": ranks.here().world} if ranks.here().together else {}),
+        **({"processes": collectives.here().world} if collectives.here().together else {}),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": {name: _version(name) for name in PACKAGES},

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ganzoo import ranks, state
+from ganzoo import state
 from ganzoo.build import Model, build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
@@ -19,8 +19,9 @@ from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_configured, peek_configured, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.data.usage import Usage
-from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
+from ganzoo.distributed import collectives
+from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.folder import Onlooker, RunFolder
@@ -57,10 +58,10 @@ def start(
 
     Restarted by ``torchrun``, after a rank's death, it goes on with what it had begun.
     """
-    begun = RunFolder.begun(out, str(config.recipe), config.to_yaml()) if ranks.restarted() else None
+    begun = RunFolder.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
     if begun is not None:
         return resume(registry, begun.path, display)
-    with heeding_signals(ranks.here().together) as stop:
+    with heeding_signals(collectives.here().together) as stop:
         source = RunFolder.open(init_from).checkpoint("latest", display.warn) if init_from else None
         device, pictures = _prepare(registry, config, display)
         model = build_model(config, pictures.spec)
@@ -74,7 +75,7 @@ def start(
                 state.load_weights(loop, source)
                 origin[INIT_FROM] = str(source.path.absolute())
             folder.note_provenance(origin)
-            if ranks.first():
+            if collectives.first():
                 keep_plugins(registry, config, folder)
             folder.begin(config.to_yaml())
             return _train(registry, config, display, folder, loop, stop)
@@ -83,7 +84,7 @@ def start(
 def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again."""
     folder = _kind_of_folder().open(path)
-    with heeding_signals(ranks.here().together) as stop, _alone_in(path, display.warn):
+    with heeding_signals(collectives.here().together) as stop, _alone_in(path, display.warn):
         config = load_config(registry, folder, warn=display.warn, scoring=True)
         check_plugins(registry, folder)
         device, pictures = _prepare(registry, config, display)
@@ -102,9 +103,9 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = folder.newest_good(display.warn)
-        ranks.wait()  # all have found the same before the first one changes the folder
+        collectives.wait()  # all have found the same before the first one changes the folder
         if newest is not None:
-            if ranks.first():
+            if collectives.first():
                 for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
                     set_aside(newer)
             state.restore(loop, newest)
@@ -179,7 +180,7 @@ def load_generator(
 def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
     """Validate inputs, cheapest checks first, and open the data."""
     prepare_process()
-    ranks.check_batch(config.values.loop.batch)
+    collectives.check_batch(config.values.loop.batch)
     device = pick_device(config.values.loop.device)
     check_picture(config, peek_configured(registry, config.values.data))
     pictures = _open(registry, config, config.values.data.split, display)
@@ -209,30 +210,30 @@ def _origin(
 
 def _open(registry: Registry, config: Config, split: str, display: Display) -> Pictures:
     opened = partial(open_configured, registry, config.values.data, split=split, warn=display.warn)
-    return ranks.by_first(opened, opened)  # what one decodes, the others find
+    return collectives.by_first(opened, opened)  # what one decodes, the others find
 
 
 def _reserve(out: Path | None, recipe: str) -> RunFolder:
     """One new folder for all ranks."""
-    if not ranks.first():
-        return Onlooker(Path(ranks.told("")))
+    if not collectives.first():
+        return Onlooker(Path(collectives.told("")))
     folder = RunFolder.reserve(out, recipe)
-    ranks.told(str(folder.path))
+    collectives.told(str(folder.path))
     return folder
 
 
 def _alone_in(folder: Path, warn: Callable[[str], None]) -> AbstractContextManager[None]:
     """The folder's lock; of several ranks the first one holds it for all."""
-    return alone_in(folder, warn) if ranks.first() else nullcontext()
+    return alone_in(folder, warn) if collectives.first() else nullcontext()
 
 
 def _kind_of_folder() -> type[RunFolder]:
-    return RunFolder if ranks.first() else Onlooker
+    return RunFolder if collectives.first() else Onlooker
 
 
 def _notifier(registry: Registry, display: Display) -> Callable[..., None]:
     """Of several ranks the first one calls the life-cycle hooks."""
-    return partial(registry.notify, warn=display.warn, only=None if ranks.first() else ())
+    return partial(registry.notify, warn=display.warn, only=None if collectives.first() else ())
 
 
 def _loop(
@@ -260,7 +261,7 @@ def _train(registry: Registry, config: Config, display: Display, folder: RunFold
     try:
         with display.running(headline, loop.budget):
             loop.train()
-            if ranks.agreed(loop.stop_requested):
+            if collectives.agreed(loop.stop_requested):
                 return Outcome(folder, False, {}, stop.code or INTERRUPTED)
             result = loop.finish()
     except Stopped:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ganzoo import ranks
 from ganzoo.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.counters import read_counters
+from ganzoo.distributed import collectives
+from ganzoo.distributed.random import restore_stream
 from ganzoo.errors import GanzooError
 from ganzoo.faults import Watch
 from ganzoo.folder import CONFIG
 from ganzoo.needs import write_needs
 from ganzoo.optimizers import load_state, make_scheduler, set_rate, state_of
-from ganzoo.shared_random import restore_stream
 from ganzoo.textfiles import read_jsonl
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def restore(loop: Loop, checkpoint: Checkpoint, **counters: int) -> None:
         rate.hold()
     loop.statistics.step.fill_(loop.counters.steps_d)
     loop.folder.rewind(checkpoint, loop.warn)
-    ranks.wait()
+    collectives.wait()
     loop.watch = Watch(read_jsonl(loop.folder.log_file))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 
 NEVER = 2**62
 # What the device sums of these: the mean sign of the pairs, the share of them that has one, and the share of fakes that
@@ -81,8 +81,8 @@ class Statistics:
         """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
         if not self._sums:
             return {}, {}
-        totals = ranks.total(torch.cat([sums.totals for sums in self._sums.values()])).tolist()
-        firsts = ranks.least(torch.cat([sums.firsts for sums in self._sums.values()])).tolist()
+        totals = collectives.total(torch.cat([sums.totals for sums in self._sums.values()])).tolist()
+        firsts = collectives.least(torch.cat([sums.firsts for sums in self._sums.values()])).tolist()
         parts: dict[str, list[float]] = {}
         counts: dict[str, float] = {}
         bad: dict[str, int] = {}

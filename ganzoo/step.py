@@ -15,10 +15,10 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
-from ganzoo import ranks
 from ganzoo.augmented import Augmented
+from ganzoo.distributed import collectives
+from ganzoo.distributed.random import share
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
-from ganzoo.shared_random import share
 from ganzoo.statistics import Statistics
 
 
@@ -108,7 +108,7 @@ class TrainingStep:
             total = self._penalised(value, penalties, real, fake, latents, labels)
         self.statistics.add("loss_discriminator", value)
         self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
-        d_real, d_fake = ranks.whole_batch(d_real.detach()), ranks.whole_batch(d_fake.detach())
+        d_real, d_fake = collectives.whole_batch(d_real.detach()), collectives.whole_batch(d_fake.detach())
         with torch.no_grad():
             self.loss.constrain(self.discriminator)
             if self.augmentation is not None:
@@ -165,7 +165,7 @@ class TrainingStep:
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        ranks.average(gradients)
+        collectives.average(gradients)
         norm = nn.utils.get_total_norm(gradients)
         if self.clip_grad is not None:
             nn.utils.clip_grads_with_norm_(network.parameters(), self.clip_grad, norm)

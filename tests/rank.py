@@ -13,7 +13,7 @@ from loops import with_tape
 from test_metrics_score import NETWORK, Blur, Set, Stub
 
 import ganzoo_fidelity
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.interfaces import draw_normal
 from ganzoo.loop import Loop
 from ganzoo.metrics import reader as readers
@@ -53,7 +53,7 @@ def train_captured(loop: Loop, eagerly: Callable[[Loop], None] = Loop.train) -> 
 
 if __name__ == "__main__":
     list_file = Path(sys.argv[1])
-    with ranks.joined() as place:
+    with collectives.joined() as place:
         jobs = read_jobs(list_file)
         train(job for job in jobs if Path(job.folder).parent.name != CAPTURED)
         Loop.train = train_captured  # type: ignore[method-assign, assignment]

@@ -8,13 +8,13 @@ import sys
 import pytest
 import torch
 
-from ganzoo.device import has_bf16, wants_bf16
+from ganzoo.distributed.device import has_bf16, wants_bf16
 
 CPU = torch.device("cpu")
 
 KEPT = """
 import ctypes, resource, sys, torch
-from ganzoo.device import prepare_process
+from ganzoo.distributed.device import prepare_process
 if sys.argv[1] == "prepared":
     prepare_process()
 class Mallinfo(ctypes.Structure):

@@ -18,18 +18,18 @@ import torch
 from disturbed import write_loss
 from torch import nn
 
-from ganzoo import ranks
 from ganzoo.checkpoint import list_checkpoints
 from ganzoo.cli.main import main
-from ganzoo.device import pick_device
 from ganzoo.display import make_display
+from ganzoo.distributed import collectives
+from ganzoo.distributed.device import pick_device
+from ganzoo.distributed.launch import explain
+from ganzoo.distributed.random import random_stream
+from ganzoo.distributed.sync_batchnorm import SyncedBatchNorm, synchronise
 from ganzoo.errors import GanzooError
 from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import draw_uniform, whole_batch
-from ganzoo.launch import explain
 from ganzoo.metrics.fakes import fake_pictures
-from ganzoo.shared_random import random_stream
-from ganzoo.synchronised import SyncedBatchNorm, synchronise
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
 from ganzoo.textfiles import read_jsonl
 
@@ -104,7 +104,7 @@ def as_rank(monkeypatch):
     """Be one of several, without the others."""
 
     def be(number: int, world: int) -> None:
-        monkeypatch.setattr(ranks, "_here", ranks.Place(number, world, True))
+        monkeypatch.setattr(collectives, "_here", collectives.Place(number, world, True))
 
     return be
 
@@ -141,7 +141,7 @@ def test_each_rank_makes_its_own_pictures_of_a_score(as_rank, world):
 def world_of_one(monkeypatch):
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}.items():
         monkeypatch.setenv(name, value)
-    with ranks.joined():
+    with collectives.joined():
         yield
 
 
@@ -173,13 +173,13 @@ def test_a_world_of_one_says_what_one_process_says(world_of_one):
         torch.arange(6.0).view(3, 2),
         [torch.ones(2**23), torch.ones(3, 2), torch.ones(2, dtype=torch.float64)],
     )
-    assert torch.equal(whole_batch(rows), rows) and torch.equal(ranks.mean(rows), rows)
-    ranks.average(buckets)
+    assert torch.equal(whole_batch(rows), rows) and torch.equal(collectives.mean(rows), rows)
+    collectives.average(buckets)
     assert all(bool((bucket == 1).all()) for bucket in buckets)
-    assert ranks.told("zoë") == "zoë" and ranks.agreed(True) and not ranks.agreed(False)
-    assert ranks.common(3) == 3 and ranks.common(None) is None
-    with ranks.alone():
-        assert not ranks.here().together
+    assert collectives.told("zoë") == "zoë" and collectives.agreed(True) and not collectives.agreed(False)
+    assert collectives.common(3) == 3 and collectives.common(None) is None
+    with collectives.alone():
+        assert not collectives.here().together
 
 
 def test_others_only_look_on(tmp_path, as_rank):

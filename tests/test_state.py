@@ -10,9 +10,9 @@ from rich.console import Console
 from ganzoo import run, state
 from ganzoo.checkpoint import Checkpoint
 from ganzoo.display import Display
+from ganzoo.distributed.random import restore_stream
 from ganzoo.loop import Loop
 from ganzoo.resolve import resolve
-from ganzoo.shared_random import restore_stream
 
 OF_CUDA = torch.arange(16, dtype=torch.uint8)  # a seed and an offset
 OF_CPU = torch.Generator().get_state()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.statistics import Statistics
 from ganzoo.testing.tape import Tape
 
@@ -128,6 +128,6 @@ def test_all_ranks_say_the_mean_and_the_first_bad_step_of_all(monkeypatch):
     with statistics.together():
         statistics.add("loss", torch.tensor(1.0))
         statistics.add("gradient", torch.tensor(3.0))
-    monkeypatch.setattr(ranks, "total", lambda totals: totals + torch.tensor([5.0, 5.0, 1.0]))
-    monkeypatch.setattr(ranks, "least", lambda firsts: torch.minimum(firsts, torch.tensor([2**62, 1, 2**62])))
+    monkeypatch.setattr(collectives, "total", lambda totals: totals + torch.tensor([5.0, 5.0, 1.0]))
+    monkeypatch.setattr(collectives, "least", lambda firsts: torch.minimum(firsts, torch.tensor([2**62, 1, 2**62])))
     assert statistics.read() == ({"loss": 3.0, "gradient": 4.0}, {"gradient": 1})

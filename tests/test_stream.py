@@ -19,13 +19,14 @@ import torch
 from disturbed import write_loss
 from test_shards import EACH, write_shard
 
-from ganzoo import ranks, run
+from ganzoo import run
 from ganzoo.config import Config
 from ganzoo.data import stream
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures, peek_spec
 from ganzoo.data.pictures import Pictures
 from ganzoo.display import Display, make_display
+from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
@@ -130,7 +131,7 @@ def test_blocks_end_with_their_files_and_after_so_many_bytes(monkeypatch):
 
 
 def test_no_block_is_read_twice_in_an_epoch(opened, monkeypatch):
-    monkeypatch.setattr(ranks, "_here", ranks.Place(1, 2))
+    monkeypatch.setattr(collectives, "_here", collectives.Place(1, 2))
     monkeypatch.setattr(stream, "AHEAD", 1)
     asked, read = [], opened.array.reader.source.read
     monkeypatch.setattr(opened.array.reader.source, "read", lambda *part: asked.append(part) or read(*part))
@@ -160,7 +161,7 @@ def test_nothing_is_read_ahead_once_it_is_closed(opened, monkeypatch):
 def test_each_rank_reads_its_rows(opened, monkeypatch):
     whole = shown(Feed(opened, 6, 1, "cpu"), 1)
     for rank in (0, 1):
-        monkeypatch.setattr(ranks, "_here", ranks.Place(rank, 2))
+        monkeypatch.setattr(collectives, "_here", collectives.Place(rank, 2))
         for one, other in zip(shown(Feed(opened, 6, 1, "cpu"), 1), whole, strict=True):
             np.testing.assert_array_equal(one, other[rank::2])
 

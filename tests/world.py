@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from loops import check_distance, deterministic, has_gather, with_noise, with_rates, with_tape
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.loop import Loop
 from ganzoo.testing.devices import COMPARABLE, Job, compare, read_jobs, train, train_on
 
@@ -88,7 +88,7 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
 
 if __name__ == "__main__":
     Loop.train = train_as_named  # type: ignore[method-assign]
-    with ranks.joined():
+    with collectives.joined():
         for job in read_jobs(Path(sys.argv[1])):
             with exact(job.recipe):
                 train([job])

@@ -28,7 +28,7 @@ from training import Flops
 from ganzoo.config import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.data.pictures import Pictures
-from ganzoo.device import has_bf16, pick_device, prepare_process
+from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
 from ganzoo.metrics.extractor import load_extractor
 from ganzoo.metrics.features import Features, Statistics
 from ganzoo.metrics.frechet import frechet_distance

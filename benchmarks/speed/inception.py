@@ -15,7 +15,7 @@ import torch
 from pairs import machine, save, slug, speed, write
 
 from ganzoo.config import data_root
-from ganzoo.device import pick_device, prepare_process
+from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.metrics.extractor import Extractor, load_extractor
 from ganzoo.metrics.inception import Inception
 from ganzoo.metrics.network import find_network

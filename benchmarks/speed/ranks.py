@@ -10,8 +10,8 @@ import time
 
 import torch
 
-from ganzoo import ranks
-from ganzoo.device import pick_device
+from ganzoo.distributed import collectives
+from ganzoo.distributed.device import pick_device
 
 SIZES = (4 * 2**10, 2**20, 32 * 2**20)  # bytes
 REPEATS = 10
@@ -22,9 +22,9 @@ def seconds(size: int, device: torch.device) -> float:
     tensor = torch.ones(size // 4, device=device)
     found = []
     for _ in range(REPEATS + 1):  # the first one connects
-        ranks.wait()
+        collectives.wait()
         begun = time.perf_counter()
-        ranks.average([tensor])
+        collectives.average([tensor])
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         found.append(time.perf_counter() - begun)
@@ -32,7 +32,7 @@ def seconds(size: int, device: torch.device) -> float:
 
 
 def main() -> None:
-    with ranks.joined() as place:
+    with collectives.joined() as place:
         device = pick_device(sys.argv[1] if len(sys.argv) > 1 else "auto")
         for size in SIZES:
             each = seconds(size, device)

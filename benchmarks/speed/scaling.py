@@ -15,7 +15,7 @@ from pathlib import Path
 from pairs import Side, machine, peak_flops, save, slug
 from training import Work, count_flops, our_side
 
-from ganzoo.device import pick_device
+from ganzoo.distributed.device import pick_device
 
 RECIPES = ["dcgan+non-saturating", "dcgan+wgan-gp", "stylegan-lite+non-saturating+r1"]
 SMALL, LARGE = "fashion-10k", "fashion-mnist"

@@ -16,7 +16,7 @@ from pathlib import Path
 from pairs import Side, machine, save, slug
 from training import Work, our_side
 
-from ganzoo.device import pick_device
+from ganzoo.distributed.device import pick_device
 
 RECIPES = ["dcgan+wgan-gp", "stylegan-lite+non-saturating+r1"]
 

@@ -30,8 +30,8 @@ from ganzoo.config import Config, data_root
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
 from ganzoo.data.pictures import Pictures
-from ganzoo.device import pick_device, prepare_process
 from ganzoo.display import Display
+from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.registry import Registry

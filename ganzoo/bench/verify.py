@@ -14,7 +14,7 @@ from ganzoo.bench.record import Record, read_record
 from ganzoo.build import build_generator, check_picture
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_configured, peek_configured, reference_split
-from ganzoo.device import pick_device, prepare_process
+from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress

@@ -28,8 +28,8 @@ from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.build import build_model, parameter_count
 from ganzoo.config import Config
 from ganzoo.data.open import peek_configured
-from ganzoo.device import pick_device
 from ganzoo.display import Display
+from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.needs import versions_of, versions_used

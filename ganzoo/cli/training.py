@@ -16,8 +16,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.printable import printable
 
 if TYPE_CHECKING:
+    from ganzoo.distributed.collectives import Place
     from ganzoo.folder import RunFolder
-    from ganzoo.ranks import Place
     from ganzoo.registry import Registry
     from ganzoo.run import Outcome
 
@@ -72,7 +72,7 @@ def run(
         print_dry_run(registry, resolved)
         return
     from ganzoo.display import make_display
-    from ganzoo.ranks import check_batch
+    from ganzoo.distributed.collectives import check_batch
     from ganzoo.run import start
 
     check_batch(resolved.values.loop.batch, max(1, devices))
@@ -153,7 +153,7 @@ def sample(
         raise GanzooError(f"--count is {count}, must be 1 or more")
     import torch
 
-    from ganzoo.device import pick_device
+    from ganzoo.distributed.device import pick_device
     from ganzoo.hub import fetch
     from ganzoo.registry import Registry
     from ganzoo.run import load_generator
@@ -197,8 +197,8 @@ def warn(message: str) -> None:
 @contextmanager
 def _on(devices: int, max_restarts: int = 0) -> Iterator[Place]:
     """Within: this process's part of the work. In a process that starts others for it: exits with what they came to."""
-    from ganzoo.launch import is_worker, launch
-    from ganzoo.ranks import joined
+    from ganzoo.distributed.collectives import joined
+    from ganzoo.distributed.launch import is_worker, launch
 
     if devices != 1 and not is_worker():
         raise typer.Exit(launch(devices, max_restarts, sys.argv[1:]))

@@ -24,7 +24,7 @@ from ganzoo.closer.walks import between, truncated
 from ganzoo.config import Config, data_root
 from ganzoo.data.open import open_configured, reference_split
 from ganzoo.data.pictures import Pictures
-from ganzoo.device import pick_device
+from ganzoo.distributed.device import pick_device
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import find_network

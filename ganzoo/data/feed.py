@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo import ranks
 from ganzoo.data.pictures import Pictures
 from ganzoo.data.stream import StreamedArray
+from ganzoo.distributed import collectives
 
 
 class Feed:
@@ -45,7 +45,7 @@ class Feed:
         self._host_order = torch.empty(0, dtype=torch.int64)
         self._order = torch.zeros(epochs * self.count, dtype=torch.int64, device=self.device)
         self._flips = torch.zeros(epochs * self.count, dtype=torch.bool, device=self.device)
-        place = ranks.here()
+        place = collectives.here()
         self._rows = slice(place.rank, batch, place.world)  # of a batch, this rank's
         self._range = torch.arange(place.rank, batch, place.world, device=self.device)
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)

@@ -10,7 +10,7 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from ganzoo.device import has_bf16
+from ganzoo.distributed.device import has_bf16
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.inception import Inception
 from ganzoo.metrics.network import Network, load_state

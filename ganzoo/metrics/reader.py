@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.metrics.extractor import Extractor, check_extraction, load_extractor
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.network import Network
@@ -57,7 +57,7 @@ class Reader:
         for part in self._parts(chunks, count, stage):
             for layer, matrix in part.items():
                 found[layer].append(matrix.cpu())
-        return {layer: ranks.whole_batch(torch.cat(parts), count) for layer, parts in found.items()}
+        return {layer: collectives.whole_batch(torch.cat(parts), count) for layer, parts in found.items()}
 
     def statistics(self, chunks: Iterable[Tensor], count: int, stage: str) -> Statistics:
         """Mean and covariance of the pool features, summed up on the device; no feature is kept."""
@@ -71,7 +71,7 @@ class Reader:
         self._progress(stage, done, count)
         for part in regrouped(chunks, self.batch):
             yield self._extractor(part)
-            done += len(part) * ranks.here().world
+            done += len(part) * collectives.here().world
             self._progress(stage, min(done, count), count)
 
     @cached_property
@@ -95,7 +95,7 @@ def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
 
 def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Iterator[Tensor]:
     """Pictures ``(N, C, H, W)``, wherever they lie, as uint8 tensors of ``size`` at a time; a rank's own."""
-    array = array[ranks.here().rank :: ranks.here().world]
+    array = array[collectives.here().rank :: collectives.here().world]
     for start in range(0, len(array), size):
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))
 

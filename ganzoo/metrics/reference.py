@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.files import read_arrays, write_arrays
 from ganzoo.metrics.reader import Reader, array_chunks
@@ -37,16 +37,16 @@ def real_features(
     """
     count, name = len(pictures.array), cache_name(pictures, reader)
     statistics_file, matrix_file = (root / "statistics" / f"{name}{end}.npz" for end in ("", FEATURES))
-    statistics = ranks.common(read_arrays(statistics_file))
+    statistics = collectives.common(read_arrays(statistics_file))
     if not whole:
         if statistics is not None:
             return Features(count, statistics=statistics, mode=reader.mode), "cached"
         # Shipped statistics are those of the exact extractor.
         if shipped and reader.mode == "exact":
-            found = ranks.common(load_shipped(shipped, pictures.array, reader.network.sha256))
+            found = collectives.common(load_shipped(shipped, pictures.array, reader.network.sha256))
             if found is not None:
                 return Features(count, statistics=found, mode=reader.mode), "shipped"
-    matrix, origin = ranks.common(_read_matrix(matrix_file, count)), "cached"
+    matrix, origin = collectives.common(_read_matrix(matrix_file, count)), "cached"
     if matrix is None and not whole and reader.mode == "exact":
         summed = reader.statistics(array_chunks(pictures.array), count, STAGE)
         write_arrays(statistics_file, summed)

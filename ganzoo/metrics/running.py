@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.metrics.features import Statistics
 
 BLOCK = 512  # rows gathered before they are added: each addition reads and writes the whole matrix
@@ -32,9 +32,9 @@ class RunningStatistics:
     def result(self) -> Statistics:
         """``mu`` and the unbiased ``sigma`` of two rows or more, those of all ranks."""
         self._flush()
-        count = int(ranks.total(torch.tensor(self.count)))
-        mean = ranks.total(self._sum) / count
-        sigma = (ranks.total(self._products) - count * torch.outer(mean, mean)) / (count - 1)
+        count = int(collectives.total(torch.tensor(self.count)))
+        mean = collectives.total(self._sum) / count
+        sigma = (collectives.total(self._products) - count * torch.outer(mean, mean)) / (count - 1)
         return {"mu": mean.cpu().numpy(), "sigma": sigma.cpu().numpy()}
 
     def _flush(self) -> None:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
@@ -156,7 +156,7 @@ def _prepare(
     if not entries:
         raise GanzooError(f"no metric given; there are {', '.join(sorted(registry.entries[MetricEntry.kind]))}")
     find = partial(find_network, inception, root)
-    network = ranks.by_first(find, find)
+    network = collectives.by_first(find, find)
     layers = tuple(dict.fromkeys(entry.features for entry in entries))
     for entry in entries:
         try:
@@ -189,8 +189,8 @@ def _reads_real(entries: Sequence[MetricEntry]) -> bool:
 
 def _measure(entries: Sequence[MetricEntry], real: Features, fake: Features, seed: int) -> dict[str, float]:
     """Every metric's values; of several ranks the first computes them."""
-    if not ranks.first():
-        told: dict[str, float] = json.loads(ranks.told(""))
+    if not collectives.first():
+        told: dict[str, float] = json.loads(collectives.told(""))
         return told
     values: dict[str, float] = {}
     for entry in entries:
@@ -200,7 +200,7 @@ def _measure(entries: Sequence[MetricEntry], real: Features, fake: Features, see
             if not math.isfinite(value):
                 raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of a side are degenerate")
             values[name] = float(value)
-    ranks.told(json.dumps(values))
+    collectives.told(json.dumps(values))
     return values
 
 
@@ -236,7 +236,7 @@ def _shipped_statistics(registry: Registry, data: str) -> str:
 
 
 def _check_count(what: str, count: int) -> None:
-    least = max(2, ranks.here().world)
+    least = max(2, collectives.here().world)
     if count < least:
         raise GanzooError(f"{count} {what} pictures cannot be scored, there must be {least} or more")
 

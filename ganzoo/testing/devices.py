@@ -12,9 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from safetensors.torch import load_file
 
-from ganzoo import ranks, run
+from ganzoo import run
 from ganzoo.checkpoint import list_checkpoints
 from ganzoo.display import Display
+from ganzoo.distributed import collectives
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
@@ -55,7 +56,7 @@ def train(jobs: Iterable[Job]) -> None:
     registry, display = Registry.load(), Display(Console(quiet=True))
     for job in jobs:
         folder = Path(job.folder)
-        if ranks.agreed((folder / "config.yaml").exists()):
+        if collectives.agreed((folder / "config.yaml").exists()):
             run.resume(registry, folder, display)
         else:
             run.start(registry, resolve(registry, job.recipe, None, job.settings), display, out=folder)
@@ -115,5 +116,5 @@ def read_jobs(list_file: Path) -> list[Job]:
 
 
 if __name__ == "__main__":
-    with ranks.joined():
+    with collectives.joined():
         train(read_jobs(Path(sys.argv[1])))

@@ -8,7 +8,7 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 
 CUDA_STATE = 16  # bytes, a seed and an offset
 
@@ -43,9 +43,9 @@ def share(draw: Callable[[int], Tensor], size: int, rng: torch.Generator, dim: i
 
 def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Generator:
     """A generator for batches of ``count`` samples in all."""
-    if not ranks.here().together:
+    if not collectives.here().together:
         return torch.Generator(device).manual_seed(seed)
-    place, rng = ranks.here(), SharedRandom(device)
+    place, rng = collectives.here(), SharedRandom(device)
     rng.count, rng.rows = count, slice(place.rank, None, place.world)
     rng.manual_seed(seed)
     return rng
@@ -69,7 +69,7 @@ def own_rows(rng: torch.Generator, start: int) -> slice:
     """This rank's rows of the batch that ``rng`` draws for, where its first sample is number ``start`` of all."""
     if not isinstance(rng, SharedRandom):
         return slice(None)
-    place = ranks.here()
+    place = collectives.here()
     own = slice((place.rank - start) % place.world, None, place.world)
     # One that has none here still has to draw, so that its stream stays that of the others.
     rng.rows = own if range(rng.count)[own] else slice(0, 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,15 +23,15 @@ class SyncedBatchNorm(_BatchNorm):
         pass
 
     def forward(self, input: Tensor) -> Tensor:
-        if not ranks.here().together or not (self.training or self.running_mean is None):
+        if not collectives.here().together or not (self.training or self.running_mean is None):
             return super().forward(input)
         x = input.float()
         axes, shape = [0, *range(2, x.dim())], [1, -1, *[1] * (x.dim() - 2)]
-        mean = ranks.mean(x.mean(axes))
+        mean = collectives.mean(x.mean(axes))
         centred = x - mean.view(shape)
-        variance = ranks.mean(centred.square().mean(axes))
+        variance = collectives.mean(centred.square().mean(axes))
         if self.training and self.running_mean is not None:
-            self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * ranks.here().world)
+            self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * collectives.here().world)
         x = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             x = torch.addcmul(self.bias.view(shape), x, self.weight.view(shape))
@@ -49,7 +49,7 @@ class SyncedBatchNorm(_BatchNorm):
 
 def synchronise(network: Network) -> Network:
     """The network itself, its batch norms replaced by such as see all ranks' samples, weights and names kept."""
-    if ranks.here().together:
+    if collectives.here().together:
         for parent in list(network.modules()):
             for name, child in parent.named_children():
                 if isinstance(child, _BatchNorm):

@@ -7,7 +7,7 @@ import sys
 
 import torch
 
-from ganzoo import ranks
+from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 
 
@@ -18,8 +18,8 @@ def pick_device(setting: str) -> torch.device:
     """
     if setting == "auto":
         setting = "cuda" if torch.cuda.is_available() else "cpu"
-    if ranks.here().together and setting.startswith("cuda"):
-        return ranks.own_cuda_device(setting)
+    if collectives.here().together and setting.startswith("cuda"):
+        return collectives.own_cuda_device(setting)
     device = torch.device(setting)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise GanzooError(

@@ -15,11 +15,11 @@ from ganzoo import state
 from ganzoo.build import Model, build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config import Config, data_root
+from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_configured, peek_configured, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.data.usage import Usage
-from ganzoo.display import Display
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.entries import MetricEntry

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ganzoo.display import TRAINING, Display
+from ganzoo.console.display import TRAINING, Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.report.facts import Facts, read_facts

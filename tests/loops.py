@@ -14,9 +14,9 @@ from rich.console import Console
 from ganzoo import state
 from ganzoo.build import build_model
 from ganzoo.capture import Steps
+from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
-from ganzoo.display import Display
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.optimizers import Rate

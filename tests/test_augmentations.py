@@ -196,7 +196,7 @@ def test_the_strength_survives_a_stop(registry, tiny, tmp_path) -> None:
 
     from ganzoo import run
     from ganzoo.checkpoint import list_checkpoints
-    from ganzoo.display import Display
+    from ganzoo.console.display import Display
     from ganzoo.folder import RunFolder
     from ganzoo.resolve import resolve
 

@@ -24,7 +24,7 @@ from ganzoo.bench.markdown import to_markdown
 from ganzoo.bench.record import read_record, read_records, write_record
 from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.registry import Registry
 

@@ -13,8 +13,8 @@ from ganzoo.build import build_model
 from ganzoo.closer.look import look_closer, look_or_say_why
 from ganzoo.closer.neighbours import closest, nearest
 from ganzoo.closer.walks import between, slerp, truncated
+from ganzoo.console.display import Display
 from ganzoo.data.pictures import Pictures
-from ganzoo.display import Display
 from ganzoo.entries import PictureSpec
 from ganzoo.folder import RunFolder
 from ganzoo.report.closer import COUNT, copying, read_look, section

@@ -20,7 +20,7 @@ from torch import nn
 
 from ganzoo.checkpoint import list_checkpoints
 from ganzoo.cli.main import main
-from ganzoo.display import make_display
+from ganzoo.console.display import make_display
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device
 from ganzoo.distributed.launch import explain

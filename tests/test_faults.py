@@ -10,7 +10,7 @@ from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.bench.record import read_record
 from ganzoo.bench.work import RECORD, perform
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import TrainingFailed
 from ganzoo.faults import Fault, Watch
 from ganzoo.folder import RunFolder

@@ -21,7 +21,7 @@ from ganzoo import run as runs
 from ganzoo.card import write_card
 from ganzoo.cli.main import main
 from ganzoo.config import Config
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.publication import write_publication
 from ganzoo.registry import Registry

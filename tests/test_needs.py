@@ -17,7 +17,7 @@ from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
 from ganzoo import LossEntry, MetricEntry, run
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.needs import Need, check_needs, needs_of, read_needs, write_needs

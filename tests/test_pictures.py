@@ -15,8 +15,8 @@ from ganzoo import run
 from ganzoo.bench.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.closer.walks import between
+from ganzoo.console.display import Display
 from ganzoo.data.open import open_pictures
-from ganzoo.display import Display
 from ganzoo.folder import RunFolder
 from ganzoo.play.game import read_game
 from ganzoo.publication import write_publication

@@ -16,7 +16,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from ganzoo import LossEntry, hookimpl, run
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.registry import Registry

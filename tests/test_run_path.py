@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ganzoo import run
 from ganzoo.cli.main import main
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.resolve import resolve
 from ganzoo.run_path import is_checkpoint, is_run
 

@@ -17,8 +17,8 @@ from rich.console import Console
 from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.cli.main import main
+from ganzoo.console.display import Display
 from ganzoo.data.open import open_pictures
-from ganzoo.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.repeat import repeat_command

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ganzoo import run
 from ganzoo.build import build_model
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.entries import PictureSpec
 from ganzoo.resolve import resolve
 from ganzoo.sampling import labels_of, sample

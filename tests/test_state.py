@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ganzoo import run, state
 from ganzoo.checkpoint import Checkpoint
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.distributed.random import restore_stream
 from ganzoo.loop import Loop
 from ganzoo.resolve import resolve

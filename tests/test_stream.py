@@ -21,11 +21,11 @@ from test_shards import EACH, write_shard
 
 from ganzoo import run
 from ganzoo.config import Config
+from ganzoo.console.display import Display, make_display
 from ganzoo.data import stream
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures, peek_spec
 from ganzoo.data.pictures import Pictures
-from ganzoo.display import Display, make_display
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder

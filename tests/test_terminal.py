@@ -11,9 +11,9 @@ import pytest
 from report_runs import log_record, write_run
 from rich.console import Console
 
-from ganzoo.characters import BARS, PLAIN_BARS, SHADES, pictures, sparkline
 from ganzoo.cli.main import main
-from ganzoo.display import Display, LiveDisplay, figures, make_display
+from ganzoo.console.display import Display, LiveDisplay, figures, make_display
+from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, pictures, sparkline
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.watch import watch

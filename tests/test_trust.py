@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ganzoo import run
 from ganzoo.checkpoint import list_checkpoints
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop

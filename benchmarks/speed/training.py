@@ -27,10 +27,10 @@ from torch.utils.flop_counter import flop_registry
 
 from ganzoo.build import Model, build_model
 from ganzoo.config import Config, data_root
+from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
 from ganzoo.data.pictures import Pictures
-from ganzoo.display import Display
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop

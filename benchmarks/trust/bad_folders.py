@@ -24,7 +24,7 @@ from rich.console import Console
 from ganzoo import run
 from ganzoo.bench.verify import verify
 from ganzoo.closer.look import look_or_say_why
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.folder import RunFolder
 from ganzoo.publication import write_publication
 from ganzoo.report.write import write_report

@@ -34,7 +34,7 @@ from ganzoo.card import write_card
 from ganzoo.compare.page import to_page as to_comparison
 from ganzoo.compare.runs import Run
 from ganzoo.compare.terminal import print_runs
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.explain.describe import describe
 from ganzoo.explain.page import to_page as to_explanation

@@ -32,7 +32,7 @@ from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.work import perform
 from ganzoo.checkpoint import list_checkpoints
 from ganzoo.cli.main import main as command_line
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.metrics import reader, score
 from ganzoo.metrics.network import Network
 from ganzoo.registry import Registry

@@ -23,7 +23,7 @@ from rich.console import Console
 from scene import PICTURES, RECIPE, Scene, make_pictures, stand_in
 
 from ganzoo import run
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 

@@ -27,8 +27,8 @@ from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Reco
 from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.build import build_model, parameter_count
 from ganzoo.config import Config
+from ganzoo.console.display import Display
 from ganzoo.data.open import peek_configured
-from ganzoo.display import Display
 from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder

@@ -71,7 +71,7 @@ def run(
 
         print_dry_run(registry, resolved)
         return
-    from ganzoo.display import make_display
+    from ganzoo.console.display import make_display
     from ganzoo.distributed.collectives import check_batch
     from ganzoo.run import start
 
@@ -83,7 +83,7 @@ def run(
 
 def resume(run: RunArgument, devices: DevicesOption = 1, max_restarts: RestartsOption = 0) -> None:
     """Go on with a run exactly where its newest checkpoint stands, on as many devices as you like."""
-    from ganzoo.display import make_display
+    from ganzoo.console.display import make_display
     from ganzoo.registry import Registry
     from ganzoo.run import resume
 
@@ -113,7 +113,7 @@ def evaluate(
     devices: DevicesOption = 1,
 ) -> None:
     """Score a run anew, with its protocol beside the figures."""
-    from ganzoo.display import make_display
+    from ganzoo.console.display import make_display
     from ganzoo.hub import fetch
     from ganzoo.registry import Registry
     from ganzoo.run import evaluate

@@ -7,7 +7,7 @@ from ganzoo.cli.training import RunArgument, echo_end
 
 def watch(run: RunArgument) -> None:
     """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
-    from ganzoo.display import make_display
+    from ganzoo.console.display import make_display
     from ganzoo.folder import RunFolder
     from ganzoo.watch import watch
 

@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganzoo.characters import pictures, sparkline
 from ganzoo.compare.runs import Run, differences, incomparable, summary
+from ganzoo.console.images import pictures, sparkline
 from ganzoo.report.curves import ACCURACY, FID, LOSSES, Curve
 
 NARROWEST = 26  # characters of a run's column

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from ganzoo import run
 from ganzoo.checkpoint import list_checkpoints
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.distributed import collectives
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from ganzoo.build import build_model
 from ganzoo.config import Config
+from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.pictures import Pictures
-from ganzoo.display import Display
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.registry import Registry

@@ -19,7 +19,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import ganzoo_tensorboard
 from ganzoo.config import Config
-from ganzoo.display import Display
+from ganzoo.console.display import Display
 from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.run import resume, start

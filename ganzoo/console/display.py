@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ganzoo.characters import pictures, sparkline
+from ganzoo.console.images import pictures, sparkline
 from ganzoo.distributed import collectives
 from ganzoo.printable import printable
 from ganzoo.utils.image_grid import cut

@@ -21,7 +21,7 @@ from ganzoo.config import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 TOLERANCE = 1e-6
 NAMES = {

@@ -19,7 +19,7 @@ from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 
 def main(name: str, counts: list[int]) -> None:

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ganzoo.build import parameter_count
 from ganzoo.distributed.collectives import BUCKET
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
-from ganzoo.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry, load_target
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 WORLDS = (1, 8, 64, 1024)

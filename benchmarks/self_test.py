@@ -14,7 +14,7 @@ import sys
 from ganzoo.config import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.metrics.score import score_arrays
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 PUBLISHED, TOLERANCE = 3.1508, 0.01
 

@@ -16,7 +16,7 @@ from ganzoo.entries import (
     MetricEntry,
     PenaltyEntry,
 )
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 FILE = Path(__file__).with_name("catalogue.md")
 SECTIONS: tuple[tuple[type[Entry], str], ...] = (

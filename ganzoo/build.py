@@ -11,7 +11,7 @@ from ganzoo.config import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.spectral import normalise_together
 from ganzoo.step import ScheduledPenalty
 

@@ -9,7 +9,7 @@ from ganzoo.build import build_model, parameter_count
 from ganzoo.config import Config
 from ganzoo.data.open import peek_configured
 from ganzoo.distributed.device import pick_device
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 
 def print_dry_run(registry: Registry, config: Config) -> None:

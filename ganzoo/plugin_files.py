@@ -10,7 +10,7 @@ from pathlib import Path
 from ganzoo.config import Config
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.textfiles import write_text
 
 

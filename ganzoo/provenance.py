@@ -15,7 +15,7 @@ import ganzoo
 from ganzoo.config import Config
 from ganzoo.distributed import collectives
 from ganzoo.needs import needs_of, versions_used, write_needs
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")

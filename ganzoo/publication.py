@@ -24,7 +24,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.needs import Need, needs_of, read_needs, write_needs
 from ganzoo.plain import write_yaml
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.repeat import public_config, public_name, repeat_command
 from ganzoo.run import load_config, load_generator
 from ganzoo.sampling import grid, sample, save_picture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ganzoo.entries import ArchitectureEntry, AugmentationEntry, DatasetEntry, Entry, LossEntry, Needs, PenaltyEntry
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION], for example dcgan+wgan-gp"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganzoo.config import Config
 from ganzoo.needs import is_file, requirement, versions_used
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve, schema_of
 from ganzoo.settings import write_setting
 

@@ -22,8 +22,8 @@ from ganzoo.config import Config, CoreConfig
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plain import parse_json, parse_yaml, read_text
+from ganzoo.plugin.registry import Registry
 from ganzoo.recipe import Recipe, parse_data, parse_recipe
-from ganzoo.registry import Registry
 from ganzoo.schema import check_items, first_line, literal
 from ganzoo.settings import read_settings, typed
 from ganzoo.utils.checksum import DIGEST, unsealed

@@ -30,9 +30,9 @@ from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
 from ganzoo.needs import check_needs, needs_of
+from ganzoo.plugin.registry import Registry
 from ganzoo.plugin_files import check_plugins, copies, keep_plugins
 from ganzoo.provenance import provenance
-from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals

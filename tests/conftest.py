@@ -10,7 +10,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; withou
 import pytest
 from browsing import settle
 
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 

@@ -20,7 +20,7 @@ from ganzoo.data.open import open_pictures
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.optimizers import Rate
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.testing.tape import Tape
 

@@ -12,7 +12,7 @@ from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.play.game import Game
 from ganzoo.play.player import Player
-from ganzoo.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry, load_target
 from ganzoo.report.story import judge
 from ganzoo.resolve import resolve
 

@@ -18,7 +18,7 @@ from ganzoo.interfaces import draw_normal
 from ganzoo.loop import Loop
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.testing.devices import read_jobs, train
 
 CAPTURED = "captured"  # the folder of the runs that capture their steps, as on a GPU

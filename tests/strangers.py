@@ -8,7 +8,7 @@ from typing import Any
 from ganzoo import LossEntry, hookimpl
 from ganzoo.entries import Entry
 from ganzoo.interfaces import Loss
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 
 class Absolute(Loss):

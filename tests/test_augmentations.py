@@ -13,8 +13,8 @@ from ganzoo.augmented import Augmented
 from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator
+from ganzoo.plugin.registry import Registry, load_target
 from ganzoo.recipe import parse_recipe
-from ganzoo.registry import Registry, load_target
 from ganzoo_augmentations import ADAParams, DiffAugParams, ada, diffaug
 
 REGISTRY = Registry.load()

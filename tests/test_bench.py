@@ -26,7 +26,7 @@ from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 SMALL = ["loop.batch=16", "loop.device=cpu", "loop.log_kimg=0.064", "metrics.names=[]"]
 TINY_MLP = ["generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1"]

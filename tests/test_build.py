@@ -8,7 +8,7 @@ from ganzoo import ArchitectureEntry, PictureSpec
 from ganzoo.build import build_model, parameter_count
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 
 PICTURE = PictureSpec(1, 8)

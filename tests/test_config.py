@@ -6,7 +6,7 @@ import pytest
 
 from ganzoo import ArchitectureEntry, hookimpl
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.utils.checksum import sealed
 

@@ -17,7 +17,7 @@ from violations import BAD, GOOD, loss, plugin_of
 from ganzoo import hookimpl
 from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.testing import check
 from ganzoo.testing.conformance import CHECKS, Plan, plan
 from ganzoo.testing.tape import MESSAGE, Tape

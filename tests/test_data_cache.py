@@ -17,7 +17,7 @@ from ganzoo.data import cache, fill, remember
 from ganzoo.data.open import open_pictures
 from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 
 @pytest.fixture

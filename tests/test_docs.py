@@ -17,7 +17,7 @@ from fresh import fresh_environment, write_script
 import ganzoo
 from ganzoo import hookspecs
 from ganzoo.entries import KINDS
-from ganzoo.registry import REGISTRATION, Registry
+from ganzoo.plugin.registry import REGISTRATION, Registry
 
 DOCS = Path(__file__).parents[1] / "docs"
 HOOKS = [name for name, f in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(f, "ganzoo_spec")]

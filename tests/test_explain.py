@@ -24,7 +24,7 @@ from ganzoo.explain.probe import LOGITS, goal
 from ganzoo.explain.svg import to_svg
 from ganzoo.explain.terminal import print_system
 from ganzoo.interfaces import Discriminator, Generator, Penalty
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 
 SMALL = ["generator.width=16", "discriminator.width=16"]

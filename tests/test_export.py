@@ -18,7 +18,7 @@ from ganzoo.entries import ArchitectureEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.export import OPSET, TOLERANCE, check_format, export_generator
 from ganzoo.interfaces import Generator
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 
 ARCHITECTURES = ["mlp", "dcgan", "sngan", "stylegan-lite"]
 PICTURE = PictureSpec(3, 8, 5)

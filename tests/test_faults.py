@@ -16,7 +16,7 @@ from ganzoo.faults import Fault, Watch
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Loss
 from ganzoo.loop import Loop
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
 

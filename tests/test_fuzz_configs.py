@@ -12,7 +12,7 @@ from ganzoo.bench.grid import cells, load_grid
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.plain import parse_json, parse_yaml, write_yaml
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 
 REGISTRY = Registry.load(strict=True)

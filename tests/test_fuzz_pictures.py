@@ -16,7 +16,7 @@ from test_data_sources import picture, png
 
 from ganzoo.data.open import open_pictures, peek_spec
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo_datasets.files import Zip
 from ganzoo_datasets.shards import _expand
 

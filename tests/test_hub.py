@@ -23,8 +23,8 @@ from ganzoo.cli.main import main
 from ganzoo.config import Config
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
 from ganzoo.publication import write_publication
-from ganzoo.registry import Registry
 from ganzoo.repeat import public_name, repeat_command
 from ganzoo.resolve import resolve
 

@@ -22,7 +22,7 @@ from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import Network, NetworkMissing, find_network
 from ganzoo.metrics.score import score, score_arrays
 from ganzoo.metrics.shipped import save_shipped
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 SPEC = PictureSpec(1, 8, 3)
 NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", has_logits=False)

@@ -15,8 +15,8 @@ from ganzoo.entries import (
     PictureSpec,
 )
 from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
 from ganzoo.recipe import parse_data, parse_recipe
-from ganzoo.registry import Registry
 from ganzoo.resolve import resolve
 
 HINGE = LossEntry(name="hinge", summary="another hinge", target="stranger:Hinge", formula="none", penalties=("gp",))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.entries import PenaltyEntry
 from ganzoo.interfaces import Discriminator, Generator, PenaltyInputs
-from ganzoo.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry, load_target
 
 SHAPE = (5, 2, 3, 3)
 NAMES = ("gp", "dragan", "r1", "r2")

@@ -14,8 +14,8 @@ from ganzoo.bench.record import read_record
 from ganzoo.cli.main import main
 from ganzoo.entries import LossEntry
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
-from ganzoo.sources import FILES, FOLDER, ONLY, find_sources
+from ganzoo.plugin.discovery import FILES, FOLDER, ONLY, find_sources
+from ganzoo.plugin.registry import Registry
 
 TEXT = """
 from ganzoo import LossEntry, hookimpl

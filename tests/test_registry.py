@@ -10,7 +10,7 @@ from ganzoo import LossEntry, PenaltyEntry, hookimpl, hookspecs
 from ganzoo.cli.main import main
 from ganzoo.entries import ArchitectureEntry
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry, load_target
 
 
 def plugin(**functions) -> ModuleType:

@@ -19,7 +19,7 @@ from ganzoo import LossEntry, hookimpl, run
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
 from ganzoo.utils.checksum import sealed

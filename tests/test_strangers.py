@@ -89,7 +89,7 @@ def test_every_hook_is_documented():
 
 def test_the_core_names_no_plugin():
     """No architecture, loss, penalty or data set of the zoo is spelt out in the core's code."""
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
 
     names = {name for entries in Registry.load().entries.values() for name in entries}
     allowed = {"fid", "folder", "zip"}  # FID decides which checkpoint is best; the others are common words

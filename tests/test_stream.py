@@ -30,7 +30,7 @@ from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo_datasets import streamed

@@ -17,7 +17,7 @@ from torch.nn.functional import softplus
 
 from ganzoo.entries import ArchitectureEntry, LossEntry, Needs, PenaltyEntry, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty
-from ganzoo.registry import GROUP, Registry, load_target
+from ganzoo.plugin.registry import GROUP, Registry, load_target
 
 REGISTRY = Registry.load()
 ARCHITECTURES = sorted(REGISTRY.entries["architecture"])
@@ -99,7 +99,7 @@ def test_penalties_a_loss_brings_along_exist() -> None:
 def test_registration_does_not_import_torch(module: str) -> None:
     code = (
         "import sys, importlib\n"
-        "from ganzoo.registry import Registry\n"
+        "from ganzoo.plugin.registry import Registry\n"
         f"report = Registry(strict=True).add(lambda: importlib.import_module({module!r}), 'plugin')\n"
         "assert report.registered, 'registers nothing'\n"
         "assert 'torch' not in sys.modules, 'imports torch'\n"

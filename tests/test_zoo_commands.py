@@ -14,7 +14,7 @@ from ganzoo.build import build_model
 from ganzoo.cli import zoo
 from ganzoo.cli.main import app
 from ganzoo.entries import Entry, PictureSpec
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 
 

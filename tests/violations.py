@@ -26,7 +26,7 @@ from ganzoo import (
 from ganzoo.entries import KINDS, Entry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Metric, Penalty, Picture
-from ganzoo.registry import REGISTRATION
+from ganzoo.plugin.registry import REGISTRATION
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, StandInLoss, StandInSource
 
 LATE = 30  # calls after which something goes wrong that is not seen before

@@ -35,8 +35,8 @@ from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.network import Network, find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
+from ganzoo.plugin.registry import Registry
 from ganzoo.recipe import parse_data
-from ganzoo.registry import Registry
 
 WARM_UP = 2
 MOST_TRUE = 2000  # pictures whose FID torch-fidelity's slower extractor computes, too

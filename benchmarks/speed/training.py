@@ -34,7 +34,7 @@ from ganzoo.data.pictures import Pictures
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]

@@ -43,7 +43,7 @@ from ganzoo.explain.system import System
 from ganzoo.explain.terminal import print_system
 from ganzoo.play import write as play
 from ganzoo.play.player import Player
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.report import page as report
 from ganzoo.report.facts import Facts
 from ganzoo.report.story import Story

@@ -14,7 +14,7 @@ from pathlib import Path
 from moments import Disk, Moment
 from scene import Scene, make_pictures, read_json
 
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 
 @dataclass

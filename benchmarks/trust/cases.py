@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 EXECUTED = "executed"  # the file that hostile code would leave in the case's folder
 PATIENCE = 60  # seconds, after which a case counts as one that never ends

@@ -35,7 +35,7 @@ from ganzoo.cli.main import main as command_line
 from ganzoo.console.display import Display
 from ganzoo.metrics import reader, score
 from ganzoo.metrics.network import Network
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.textfiles import read_jsonl
 
 RECIPE = "mlp+non-saturating"

@@ -24,7 +24,7 @@ from scene import PICTURES, RECIPE, Scene, make_pictures, stand_in
 
 from ganzoo import run
 from ganzoo.console.display import Display
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 
 RESULTS = Path(__file__).parent / "results"

@@ -12,8 +12,8 @@ from typing import Any
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
 from ganzoo.plain import parse_yaml, read_text
+from ganzoo.plugin.registry import Registry
 from ganzoo.recipe import parse_data, parse_recipe
-from ganzoo.registry import Registry
 from ganzoo.schema import read_as
 
 ALL = "all"

@@ -20,7 +20,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
 from ganzoo.plain import write_yaml
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.schema import literal
 from ganzoo.utils.checksum import sha256_of

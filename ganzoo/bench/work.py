@@ -33,9 +33,9 @@ from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.needs import versions_of, versions_used
+from ganzoo.plugin.registry import Registry
 from ganzoo.provenance import describe_device
 from ganzoo.recipe import Recipe, parse_recipe
-from ganzoo.registry import Registry
 from ganzoo.repeat import plugin_options
 from ganzoo.resolve import resolve
 from ganzoo.run import Outcome, resume, start

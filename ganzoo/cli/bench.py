@@ -47,7 +47,7 @@ def bench(
         return
     from ganzoo.bench.grid import load_grid
     from ganzoo.bench.harness import Harness, make_launcher
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
 
     changes = {
         "name": name, "architectures": arch, "losses": loss, "extras": extra, "recipes": recipe, "data": data,
@@ -81,7 +81,7 @@ def verify(
                 typer.echo(f"{file}: digest right")
                 continue
             from ganzoo.bench.verify import verify as check
-            from ganzoo.registry import Registry
+            from ganzoo.plugin.registry import Registry
 
             verdict = check(file, Registry.load(), device=device, inception=inception)
         except GanzooError as error:

@@ -35,7 +35,7 @@ def explain(
     if html is not None and html == svg:
         raise GanzooError(f"--html and --svg both name {html}; name a file for each")
     from ganzoo.explain.describe import describe
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.resolve import resolve
 
     registry, settings = Registry.load(), list(settings or [])

@@ -35,7 +35,7 @@ def play(
     from ganzoo.hub import fetch
     from ganzoo.play.player import is_record, load_player
     from ganzoo.play.write import check_place, write_page
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
 
     place = out or (Path() if is_record(runs[0]) else default_place(runs[0], fetch(runs[0]))) / "play"
     check_place(place)

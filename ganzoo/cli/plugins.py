@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.registry import REGISTRATION, Registry
+from ganzoo.plugin.registry import REGISTRATION, Registry
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -89,7 +89,7 @@ def new(
     out: Annotated[Path | None, typer.Option(help="The folder. [default: ganzoo-NAME]", show_default=False)] = None,
 ) -> None:
     """Write a new plugin: a distribution that installs, passes its tests and conforms."""
-    from ganzoo.scaffold import write_plugin
+    from ganzoo.plugin.scaffold import write_plugin
 
     folder = write_plugin(name, kind, out, Registry.load())
     typer.echo(f"{folder}: a plugin that installs, passes its tests and conforms. Make it yours:")

@@ -26,7 +26,7 @@ def push(
 
     from ganzoo.folder import RunFolder
     from ganzoo.hub import SCHEME, check_repository, upload
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
 
     check_repository(name)
     RunFolder.open(run)

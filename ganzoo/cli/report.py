@@ -21,7 +21,7 @@ def report(
     from ganzoo.cli.training import warn
     from ganzoo.closer.look import look_or_say_why
     from ganzoo.folder import RunFolder
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.report.facts import read_facts
     from ganzoo.report.write import write_report
 

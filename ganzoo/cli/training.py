@@ -18,7 +18,7 @@ from ganzoo.printable import printable
 if TYPE_CHECKING:
     from ganzoo.distributed.collectives import Place
     from ganzoo.folder import RunFolder
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.run import Outcome
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
@@ -55,7 +55,7 @@ def run(
     max_restarts: RestartsOption = 0,
 ) -> None:
     """Train and score a combination."""
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.resolve import resolve
 
     registry = Registry.load()
@@ -84,7 +84,7 @@ def run(
 def resume(run: RunArgument, devices: DevicesOption = 1, max_restarts: RestartsOption = 0) -> None:
     """Go on with a run exactly where its newest checkpoint stands, on as many devices as you like."""
     from ganzoo.console.display import make_display
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.run import resume
 
     registry = Registry.load()
@@ -115,7 +115,7 @@ def evaluate(
     """Score a run anew, with its protocol beside the figures."""
     from ganzoo.console.display import make_display
     from ganzoo.hub import fetch
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.run import evaluate
 
     options: dict[str, Any] = {
@@ -155,7 +155,7 @@ def sample(
 
     from ganzoo.distributed.device import pick_device
     from ganzoo.hub import fetch
-    from ganzoo.registry import Registry
+    from ganzoo.plugin.registry import Registry
     from ganzoo.run import load_generator
     from ganzoo.sampling import grid, save_picture, to_image
     from ganzoo.sampling import sample as draw

@@ -18,7 +18,7 @@ from ganzoo.entries import (
     marks_of,
 )
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 PLURALS = {"loss": "losses", "penalty": "penalties"}
 

@@ -14,9 +14,9 @@ from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture
+from ganzoo.plugin.registry import Registry, load_target
 from ganzoo.printable import printable
 from ganzoo.recipe import parse_data
-from ganzoo.registry import Registry, load_target
 
 
 def open_pictures(

@@ -11,7 +11,7 @@ from ganzoo.explain.facts import Facts, gather
 from ganzoo.explain.probe import LOGITS
 from ganzoo.explain.system import LEARNERS, Curve, Learner, Setting, System, Tone, Update
 from ganzoo.explain.words import round_of, sections_of, settings_of, update_of
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.textfiles import one_line
 
 SUMMARY = (

@@ -13,7 +13,7 @@ from ganzoo.data.open import peek_configured
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.explain.probe import Curves, curves, passage
 from ganzoo.interfaces import Generator, Loss
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.textfiles import one_line
 
 

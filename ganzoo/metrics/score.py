@@ -25,8 +25,8 @@ from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Progress, Reader, array_chunks
 from ganzoo.metrics.reference import real_features
+from ganzoo.plugin.registry import Registry, load_target
 from ganzoo.recipe import parse_data
-from ganzoo.registry import Registry, load_target
 
 if TYPE_CHECKING:
     from ganzoo.data.pictures import Pictures

@@ -18,8 +18,8 @@ from ganzoo.hub import fetch, is_address
 from ganzoo.interfaces import Generator
 from ganzoo.play.directions import principal_directions
 from ganzoo.play.game import Game, read_game
+from ganzoo.plugin.registry import Registry
 from ganzoo.recipe import parse_data
-from ganzoo.registry import Registry
 from ganzoo.run import load_config, load_generator
 
 DIGITS = 5

@@ -9,7 +9,7 @@ from torch import Tensor
 from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.interfaces import Augmentation
 from ganzoo.loop import Loop
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.networks import SIZES
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, seeded
 from ganzoo.testing.rig import Rig

@@ -14,8 +14,8 @@ from typing import Any
 from ganzoo import __version__
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
-from ganzoo.registry import PluginReport, Registry
-from ganzoo.sources import GROUP, file_source, normal
+from ganzoo.plugin.discovery import GROUP, file_source, normal
+from ganzoo.plugin.registry import PluginReport, Registry
 from ganzoo.testing import (
     architecture,
     augmentation,

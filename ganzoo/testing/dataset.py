@@ -12,7 +12,7 @@ from ganzoo.data.open import open_pictures, peek_spec
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Skipped, expect

@@ -16,7 +16,7 @@ from ganzoo import run
 from ganzoo.checkpoint import list_checkpoints
 from ganzoo.console.display import Display
 from ganzoo.distributed import collectives
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
 

@@ -17,7 +17,7 @@ import pluggy
 import ganzoo
 from ganzoo.entries import Entry, LossEntry, PenaltyEntry, PictureSpec
 from ganzoo.folder import RunFolder
-from ganzoo.registry import REGISTRATION, PluginReport, Registry
+from ganzoo.plugin.registry import REGISTRATION, PluginReport, Registry
 from ganzoo.testing import import_probe
 from ganzoo.testing.probe import short_path
 from ganzoo.testing.rig import Rig

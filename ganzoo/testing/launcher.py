@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganzoo.bench.launcher import Launcher
 from ganzoo.entries import LauncherEntry
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import expect
 

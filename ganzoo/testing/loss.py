@@ -8,7 +8,7 @@ from torch import Tensor
 from ganzoo.entries import LossEntry, PictureSpec
 from ganzoo.interfaces import Loss
 from ganzoo.loop import Loop
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_pictures

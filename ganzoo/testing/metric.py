@@ -14,7 +14,7 @@ from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect

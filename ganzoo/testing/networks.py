@@ -9,7 +9,7 @@ from torch import Tensor
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.loop import Loop
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, labels_for, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_pictures

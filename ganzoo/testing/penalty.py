@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganzoo.entries import Needs, PenaltyEntry, PictureSpec
 from ganzoo.interfaces import Penalty, PenaltyInputs
 from ganzoo.loop import Loop
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, global_state_watched, random_pictures, seeded, weights_of
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, disc_pictures

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 
 from ganzoo.entries import Needs
-from ganzoo.registry import load_target
+from ganzoo.plugin.registry import load_target
 from ganzoo.testing.networks import Architecture, generate, judge
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, weights_of
 from ganzoo.testing.verdict import expect

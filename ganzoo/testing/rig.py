@@ -16,7 +16,7 @@ from ganzoo.data.feed import Feed
 from ganzoo.data.pictures import Pictures
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.testing.stand_ins import NAME
 

@@ -13,7 +13,7 @@ import ganzoo_projected
 from ganzoo.build import build_model
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep

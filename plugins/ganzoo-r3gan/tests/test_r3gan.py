@@ -15,7 +15,7 @@ import ganzoo_r3gan
 from ganzoo.build import build_model
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep

@@ -20,7 +20,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import ganzoo_tensorboard
 from ganzoo.config import Config
 from ganzoo.console.display import Display
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 from ganzoo.resolve import resolve
 from ganzoo.run import resume, start
 from ganzoo_tensorboard.events import flatten

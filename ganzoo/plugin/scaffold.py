@@ -16,7 +16,7 @@ from string import Template
 from ganzoo import __version__
 from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
-from ganzoo.registry import Registry
+from ganzoo.plugin.registry import Registry
 
 PREFIX = "ganzoo-"
 TEMPLATES, SUFFIX = Path(__file__).parent / "templates", ".template"

@@ -23,7 +23,7 @@ import pluggy
 from ganzoo import hookspecs
 from ganzoo.entries import KINDS, Entry
 from ganzoo.errors import GanzooError
-from ganzoo.sources import GROUP, find_sources, normal
+from ganzoo.plugin.discovery import GROUP, find_sources, normal
 
 REGISTRATION = {
     "register_architectures": "architecture",
@@ -80,7 +80,7 @@ class Registry:
         points: Iterable[EntryPoint] | None = None,
         files: Iterable[Path] | None = None,
     ) -> Registry:
-        """A registry with every plugin that :func:`ganzoo.sources.find_sources` finds.
+        """A registry with every plugin that :func:`ganzoo.plugin.discovery.find_sources` finds.
 
         Raises GanzooError where a file that was named fails.
         """

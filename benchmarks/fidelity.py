@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays

@@ -12,7 +12,7 @@ import sys
 
 import torch
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures, reference_split
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance

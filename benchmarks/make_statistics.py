@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures, reference_split
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry

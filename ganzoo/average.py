@@ -9,7 +9,7 @@ import torch
 from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
-from ganzoo.config import EMAConfig
+from ganzoo.config.schema import EMAConfig
 
 
 def decay_per_step(settings: EMAConfig, shown: int, pictures: int) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss

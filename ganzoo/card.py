@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 import ganzoo
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.needs import Need
 from ganzoo.repeat import install_command, public_name

@@ -21,7 +21,7 @@ from ganzoo.average import Average, decay_per_step
 from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps, can_capture
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.counters import Counters
 from ganzoo.data.feed import Feed
 from ganzoo.distributed import collectives

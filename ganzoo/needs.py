@@ -18,7 +18,7 @@ from ganzoo.plugin.registry import PluginReport, Registry
 from ganzoo.textfiles import one_line
 
 if TYPE_CHECKING:
-    from ganzoo.config import Config
+    from ganzoo.config.schema import Config
 
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+_-]*")

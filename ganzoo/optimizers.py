@@ -10,7 +10,7 @@ from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
-from ganzoo.config import LoopConfig, OptimizerConfig
+from ganzoo.config.schema import LoopConfig, OptimizerConfig
 from ganzoo.errors import GanzooError
 
 MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # as large as their parameter, or one number

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.plugin.registry import Registry

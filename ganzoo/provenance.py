@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import ganzoo
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.distributed import collectives
 from ganzoo.needs import needs_of, versions_used, write_needs
 from ganzoo.plugin.registry import Registry

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from ganzoo.config import Config
+from ganzoo.config.resolve import resolve, schema_of
+from ganzoo.config.schema import Config
+from ganzoo.config.settings import write_setting
 from ganzoo.needs import is_file, requirement, versions_used
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve, schema_of
-from ganzoo.settings import write_setting
 
 
 def public_config(config: Config) -> dict[str, Any]:

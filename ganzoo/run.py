@@ -14,7 +14,8 @@ import torch
 from ganzoo import state
 from ganzoo.build import Model, build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
-from ganzoo.config import Config, data_root
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_configured, peek_configured, reference_split
@@ -33,7 +34,6 @@ from ganzoo.needs import check_needs, needs_of
 from ganzoo.plugin.registry import Registry
 from ganzoo.plugin_files import check_plugins, copies, keep_plugins
 from ganzoo.provenance import provenance
-from ganzoo.resolve import resolve
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 

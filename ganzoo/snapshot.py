@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.checkpoint import Checkpoint
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.data.feed import Feed
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Discriminator, Generator

@@ -14,6 +14,7 @@ from rich.console import Console
 from ganzoo import state
 from ganzoo.build import build_model
 from ganzoo.capture import Steps
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
@@ -21,7 +22,6 @@ from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.optimizers import Rate
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.testing.tape import Tape
 
 Values = dict[str, torch.Tensor]

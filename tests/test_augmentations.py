@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ganzoo.augmented import Augmented
+from ganzoo.config.recipe import parse_recipe
 from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.recipe import parse_recipe
 from ganzoo_augmentations import ADAParams, DiffAugParams, ada, diffaug
 
 REGISTRY = Registry.load()
@@ -196,9 +196,9 @@ def test_the_strength_survives_a_stop(registry, tiny, tmp_path) -> None:
 
     from ganzoo import run
     from ganzoo.checkpoint import list_checkpoints
+    from ganzoo.config.resolve import resolve
     from ganzoo.console.display import Display
     from ganzoo.folder import RunFolder
-    from ganzoo.resolve import resolve
 
     def weights(folder: RunFolder) -> dict[str, Tensor]:
         last = list_checkpoints(folder.checkpoints)[-1].path

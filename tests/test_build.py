@@ -6,10 +6,10 @@ from torch import nn
 
 from ganzoo import ArchitectureEntry, PictureSpec
 from ganzoo.build import build_model, parameter_count
+from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 
 PICTURE = PictureSpec(1, 8)
 

@@ -13,6 +13,7 @@ from ganzoo.build import build_model
 from ganzoo.closer.look import look_closer, look_or_say_why
 from ganzoo.closer.neighbours import closest, nearest
 from ganzoo.closer.walks import between, slerp, truncated
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.pictures import Pictures
 from ganzoo.entries import PictureSpec
@@ -21,7 +22,6 @@ from ganzoo.report.closer import COUNT, copying, read_look, section
 from ganzoo.report.diagnosis import diagnose
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import Story
-from ganzoo.resolve import resolve
 from ganzoo.sampling import sample
 from ganzoo.utils.image_grid import GRID, read_grid
 

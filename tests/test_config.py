@@ -5,9 +5,9 @@ import json
 import pytest
 
 from ganzoo import ArchitectureEntry, hookimpl
+from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.utils.checksum import sealed
 
 

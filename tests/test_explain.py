@@ -15,6 +15,7 @@ from test_cli import ganzoo  # noqa: F401  the fixture
 
 from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, hookimpl
 from ganzoo.build import build_model, parameter_count
+from ganzoo.config.resolve import resolve
 from ganzoo.data.open import peek_spec
 from ganzoo.entries import param
 from ganzoo.explain.describe import describe
@@ -25,7 +26,6 @@ from ganzoo.explain.svg import to_svg
 from ganzoo.explain.terminal import print_system
 from ganzoo.interfaces import Discriminator, Generator, Penalty
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 
 SMALL = ["generator.width=16", "discriminator.width=16"]
 ZOO = Registry.load(strict=True).entries

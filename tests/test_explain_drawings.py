@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from ganzoo.config.resolve import resolve
 from ganzoo.explain.canvas import Canvas
 from ganzoo.explain.describe import describe
 from ganzoo.explain.layout import layers_of, place_across, place_down
 from ganzoo.explain.page import to_page
 from ganzoo.explain.svg import ACROSS, DOWN, style, to_svg
 from ganzoo.explain.terminal import diagram, print_system
-from ganzoo.resolve import resolve
 
 SMALL = ["generator.width=16", "discriminator.width=16"]
 EVERYTHING = ["mlp+relativistic+r1+diffaug", *SMALL, "penalties.r1.interval=16"]

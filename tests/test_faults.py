@@ -10,6 +10,7 @@ from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.bench.record import read_record
 from ganzoo.bench.work import RECORD, perform
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import TrainingFailed
 from ganzoo.faults import Fault, Watch
@@ -17,7 +18,6 @@ from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Loss
 from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
 
 USUAL = {"gradient_generator": 1.0, "gradient_discriminator": 1.0, "auc": 0.7, "ties": 0.0}

@@ -7,8 +7,8 @@ from fuzzing import clean, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ganzoo.config.recipe import parse_data, parse_recipe
 from ganzoo.plugin.registry import Registry
-from ganzoo.recipe import parse_data, parse_recipe
 
 REGISTRY = Registry.load(strict=True)
 NAMES = sorted(name for kind in REGISTRY.entries.values() for name in kind)

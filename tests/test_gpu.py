@@ -11,9 +11,9 @@ from loops import check_replayed, deterministic, values, with_rates
 from rich.console import Console
 
 from ganzoo import run, state
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.folder import RunFolder, read_jsonl
-from ganzoo.resolve import resolve
 from ganzoo.testing.devices import compare
 
 pytestmark = pytest.mark.gpu

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.metrics.extractor import load_extractor
 from ganzoo.metrics.features import Features

@@ -20,13 +20,13 @@ from ganzoo import hub as client
 from ganzoo import run as runs
 from ganzoo.card import write_card
 from ganzoo.cli.main import main
-from ganzoo.config import Config
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.publication import write_publication
 from ganzoo.repeat import public_name, repeat_command
-from ganzoo.resolve import resolve
 
 PROTOCOL = {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0, "metrics": {"fid": "a distance"}}
 PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "score.json",

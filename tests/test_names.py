@@ -6,6 +6,8 @@ import pytest
 from violations import plugin_of
 
 from ganzoo.cli.main import main
+from ganzoo.config.recipe import parse_data, parse_recipe
+from ganzoo.config.resolve import resolve
 from ganzoo.entries import (
     ArchitectureEntry,
     DatasetEntry,
@@ -16,8 +18,6 @@ from ganzoo.entries import (
 )
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.recipe import parse_data, parse_recipe
-from ganzoo.resolve import resolve
 
 HINGE = LossEntry(name="hinge", summary="another hinge", target="stranger:Hinge", formula="none", penalties=("gp",))
 OTHERS = (

@@ -17,12 +17,12 @@ from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
 from ganzoo import LossEntry, MetricEntry, run
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.needs import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.sampling import sample
 from ganzoo.utils.checksum import sealed
 

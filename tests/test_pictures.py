@@ -15,6 +15,7 @@ from ganzoo import run
 from ganzoo.bench.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.closer.walks import between
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.open import open_pictures
 from ganzoo.folder import RunFolder
@@ -22,7 +23,6 @@ from ganzoo.play.game import read_game
 from ganzoo.publication import write_publication
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.write import write_report
-from ganzoo.resolve import resolve
 from ganzoo.run import load_generator
 from ganzoo.sampling import grid, sample, to_image
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from ganzoo.config.recipe import parse_recipe
 from ganzoo.errors import GanzooError
-from ganzoo.recipe import parse_recipe
 
 
 def test_a_recipe_names_its_parts(registry):

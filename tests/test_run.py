@@ -16,11 +16,11 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from ganzoo import LossEntry, hookimpl, run
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.textfiles import read_jsonl
 from ganzoo.utils.checksum import sealed
 

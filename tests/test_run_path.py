@@ -9,8 +9,8 @@ from rich.console import Console
 
 from ganzoo import run
 from ganzoo.cli.main import main
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.resolve import resolve
 from ganzoo.run_path import is_checkpoint, is_run
 
 

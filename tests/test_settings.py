@@ -17,14 +17,14 @@ from rich.console import Console
 from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.cli.main import main
+from ganzoo.config.resolve import resolve
+from ganzoo.config.settings import read_settings, typed, write_setting
 from ganzoo.console.display import Display
 from ganzoo.data.open import open_pictures
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.repeat import repeat_command
 from ganzoo.report.facts import read_facts
-from ganzoo.resolve import resolve
-from ganzoo.settings import read_settings, typed, write_setting
 
 NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 2]", "{a: b}", "null", "~", "no", "1e5",
          "'quoted'", '"quoted"', "&a", "*a", "!!x", "%x", "@x", "`x", "a=b", "a,b", "- x", "? x", "# x", "${seed}",

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from ganzoo import run
 from ganzoo.build import build_model
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.entries import PictureSpec
-from ganzoo.resolve import resolve
 from ganzoo.sampling import labels_of, sample
 from ganzoo.snapshot import judge
 

@@ -7,8 +7,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo import PictureSpec
 from ganzoo.build import build_model
+from ganzoo.config.resolve import resolve
 from ganzoo.interfaces import Penalty
-from ganzoo.resolve import resolve
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
 

@@ -20,7 +20,8 @@ from disturbed import write_loss
 from test_shards import EACH, write_shard
 
 from ganzoo import run
-from ganzoo.config import Config
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display, make_display
 from ganzoo.data import stream
 from ganzoo.data.feed import Feed
@@ -31,7 +32,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo_datasets import streamed
 

@@ -13,9 +13,9 @@ from ganzoo import ArchitectureEntry, AugmentationEntry
 from ganzoo.build import build_model
 from ganzoo.cli import zoo
 from ganzoo.cli.main import app
+from ganzoo.config.resolve import resolve
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed, write
 from training import Flops
 
-from ganzoo.config import data_root
+from ganzoo.config.recipe import parse_data
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures
 from ganzoo.data.pictures import Pictures
 from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
@@ -36,7 +37,6 @@ from ganzoo.metrics.network import Network, find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
-from ganzoo.recipe import parse_data
 
 WARM_UP = 2
 MOST_TRUE = 2000  # pictures whose FID torch-fidelity's slower extractor computes, too

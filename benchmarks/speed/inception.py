@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from pairs import machine, save, slug, speed, write
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.metrics.extractor import Extractor, load_extractor
 from ganzoo.metrics.inception import Inception

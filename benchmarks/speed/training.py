@@ -26,7 +26,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ganzoo.build import Model, build_model
-from ganzoo.config import Config, data_root
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
@@ -35,7 +36,6 @@ from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]
 WARM_UP = 5  # iterations

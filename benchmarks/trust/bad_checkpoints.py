@@ -23,9 +23,9 @@ from safetensors.torch import save
 
 from ganzoo import run
 from ganzoo.checkpoint import FILES
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.metrics.network import find_network
-from ganzoo.resolve import resolve
 from ganzoo.utils.checksum import sealed, sha256_of
 
 CPU = torch.device("cpu")

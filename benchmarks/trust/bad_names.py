@@ -34,6 +34,7 @@ from ganzoo.card import write_card
 from ganzoo.compare.page import to_page as to_comparison
 from ganzoo.compare.runs import Run
 from ganzoo.compare.terminal import print_runs
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.explain.describe import describe
@@ -47,7 +48,6 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.report import page as report
 from ganzoo.report.facts import Facts
 from ganzoo.report.story import Story
-from ganzoo.resolve import resolve
 from ganzoo.textfiles import one_line
 
 RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]

@@ -23,9 +23,9 @@ from rich.console import Console
 from scene import PICTURES, RECIPE, Scene, make_pictures, stand_in
 
 from ganzoo import run
+from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 
 RESULTS = Path(__file__).parent / "results"
 POINTS = 60  # of a curve

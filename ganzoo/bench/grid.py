@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ganzoo.config.recipe import parse_data, parse_recipe
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
 from ganzoo.plain import parse_yaml, read_text
 from ganzoo.plugin.registry import Registry
-from ganzoo.recipe import parse_data, parse_recipe
 from ganzoo.schema import read_as
 
 ALL = "all"

@@ -16,13 +16,13 @@ from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.record import GRID_FILE, Record, read_record, write_record
+from ganzoo.config.recipe import parse_recipe
+from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.plain import is_number, parse_json
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.recipe import parse_recipe
 from ganzoo.schema import read_as
-from ganzoo.settings import read_settings, typed
 from ganzoo.textfiles import write_text
 
 Say = Callable[[str], None]

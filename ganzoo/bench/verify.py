@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
 from ganzoo.build import build_generator, check_picture
-from ganzoo.config import Config, data_root
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config, data_root
 from ganzoo.data.open import open_configured, peek_configured, reference_split
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
@@ -21,7 +22,6 @@ from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
 from ganzoo.plain import write_yaml
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.schema import literal
 from ganzoo.utils.checksum import sha256_of
 

@@ -26,7 +26,9 @@ from ganzoo.bench.process import STOPPED, heed_parent
 from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
 from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.build import build_model, parameter_count
-from ganzoo.config import Config
+from ganzoo.config.recipe import Recipe, parse_recipe
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.open import peek_configured
 from ganzoo.distributed.device import pick_device
@@ -35,9 +37,7 @@ from ganzoo.folder import RunFolder
 from ganzoo.needs import versions_of, versions_used
 from ganzoo.plugin.registry import Registry
 from ganzoo.provenance import describe_device
-from ganzoo.recipe import Recipe, parse_recipe
 from ganzoo.repeat import plugin_options
-from ganzoo.resolve import resolve
 from ganzoo.run import Outcome, resume, start
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.checksum import sha256_of

@@ -34,9 +34,9 @@ def explain(
     check_file(svg)
     if html is not None and html == svg:
         raise GanzooError(f"--html and --svg both name {html}; name a file for each")
+    from ganzoo.config.resolve import resolve
     from ganzoo.explain.describe import describe
     from ganzoo.plugin.registry import Registry
-    from ganzoo.resolve import resolve
 
     registry, settings = Registry.load(), list(settings or [])
     system = describe(registry, resolve(registry, recipe, None, settings), settings)

@@ -55,8 +55,8 @@ def run(
     max_restarts: RestartsOption = 0,
 ) -> None:
     """Train and score a combination."""
+    from ganzoo.config.resolve import resolve
     from ganzoo.plugin.registry import Registry
-    from ganzoo.resolve import resolve
 
     registry = Registry.load()
     settings = list(settings or [])

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ganzoo.closer.neighbours import Nearest, nearest
 from ganzoo.closer.walks import between, truncated
-from ganzoo.config import Config, data_root
+from ganzoo.config.schema import Config, data_root
 from ganzoo.data.open import open_configured, reference_split
 from ganzoo.data.pictures import Pictures
 from ganzoo.distributed.device import pick_device

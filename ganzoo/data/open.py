@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ganzoo.config import DataConfig, data_root
+from ganzoo.config.recipe import parse_data
+from ganzoo.config.schema import DataConfig, data_root
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
 from ganzoo.data.fill import Processing
@@ -16,7 +17,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture
 from ganzoo.plugin.registry import Registry, load_target
 from ganzoo.printable import printable
-from ganzoo.recipe import parse_data
 
 
 def open_pictures(

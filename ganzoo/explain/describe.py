@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.explain.diagram import arrows_of, formula_of, parts_of
 from ganzoo.explain.facts import Facts, gather
 from ganzoo.explain.probe import LOGITS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ganzoo.build import Model, build_model, parameter_count
-from ganzoo.config import Config
+from ganzoo.config.schema import Config
 from ganzoo.data.open import peek_configured
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.explain.probe import Curves, curves, passage

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganzoo.config.recipe import parse_data
 from ganzoo.distributed import collectives
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
@@ -26,7 +27,6 @@ from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Progress, Reader, array_chunks
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.recipe import parse_data
 
 if TYPE_CHECKING:
     from ganzoo.data.pictures import Pictures

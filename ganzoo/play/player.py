@@ -11,7 +11,8 @@ import torch
 
 from ganzoo.bench.record import read_record
 from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
-from ganzoo.config import Config, data_root
+from ganzoo.config.recipe import parse_data
+from ganzoo.config.schema import Config, data_root
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.hub import fetch, is_address
@@ -19,7 +20,6 @@ from ganzoo.interfaces import Generator
 from ganzoo.play.directions import principal_directions
 from ganzoo.play.game import Game, read_game
 from ganzoo.plugin.registry import Registry
-from ganzoo.recipe import parse_data
 from ganzoo.run import load_config, load_generator
 
 DIGITS = 5

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.data.open import open_pictures, peek_spec
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError

@@ -10,14 +10,14 @@ import torch
 from rich.console import Console
 
 from ganzoo.build import build_model
-from ganzoo.config import Config
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.feed import Feed
 from ganzoo.data.pictures import Pictures
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.testing.stand_ins import NAME
 
 BATCH = 8

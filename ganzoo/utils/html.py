@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from ganzoo.config import data_root
+from ganzoo.config.schema import data_root
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.writing import write_shared
 

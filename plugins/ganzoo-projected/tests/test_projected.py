@@ -11,10 +11,10 @@ from torch import Tensor
 
 import ganzoo_projected
 from ganzoo.build import build_model
+from ganzoo.config.resolve import resolve
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep
 from ganzoo_projected import DiscriminatorParams, GeneratorParams

@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 import ganzoo_r3gan
 from ganzoo.build import build_model
+from ganzoo.config.resolve import resolve
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep
 from ganzoo_r3gan import DiscriminatorParams, GeneratorParams

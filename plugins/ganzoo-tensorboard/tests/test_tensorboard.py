@@ -18,10 +18,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import ganzoo_tensorboard
-from ganzoo.config import Config
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
-from ganzoo.resolve import resolve
 from ganzoo.run import resume, start
 from ganzoo_tensorboard.events import flatten
 

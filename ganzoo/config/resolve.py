@@ -18,14 +18,14 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganzoo.config import Config, CoreConfig
+from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
+from ganzoo.config.schema import Config, CoreConfig
+from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plain import parse_json, parse_yaml, read_text
 from ganzoo.plugin.registry import Registry
-from ganzoo.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.schema import check_items, first_line, literal
-from ganzoo.settings import read_settings, typed
 from ganzoo.utils.checksum import DIGEST, unsealed
 
 REFERENCE = re.compile(r"\$\{[\w.]+\}")

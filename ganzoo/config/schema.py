@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganzoo.config.recipe import Recipe
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
 from ganzoo.paths import user_path
 from ganzoo.plain import write_yaml
-from ganzoo.recipe import Recipe
 from ganzoo.schema import literal
 
 

@@ -17,9 +17,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganzoo.build import parameter_count
 from ganzoo.distributed.collectives import BUCKET
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.models.build import parameter_count
 from ganzoo.plugin.registry import Registry, load_target
 
 SIZES = (32, 64, 128, 256, 512, 1024)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 import typer
 
-from ganzoo.build import build_model, parameter_count
 from ganzoo.config.schema import Config
 from ganzoo.data.open import peek_configured
 from ganzoo.distributed.device import pick_device
+from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 
 

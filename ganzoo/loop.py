@@ -18,7 +18,6 @@ import torch
 
 from ganzoo import state
 from ganzoo.average import Average, decay_per_step
-from ganzoo.build import Model
 from ganzoo.capture import CudaCapture, Steps, can_capture
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.config.schema import Config
@@ -33,6 +32,7 @@ from ganzoo.faults import Fault, Watch
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
+from ganzoo.models.build import Model
 from ganzoo.needs import Need
 from ganzoo.observer import Observer
 from ganzoo.optimizers import Rate, make_optimizer, make_scheduler

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from ganzoo import state
-from ganzoo.build import Model, build_generator, build_model, check_picture
 from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
@@ -30,6 +29,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
+from ganzoo.models.build import Model, build_generator, build_model, check_picture
 from ganzoo.needs import check_needs, needs_of
 from ganzoo.plugin.registry import Registry
 from ganzoo.plugin_files import check_plugins, copies, keep_plugins

@@ -18,7 +18,7 @@ from ganzoo.config.schema import Config
 from ganzoo.data.feed import Feed
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.sampling import grid, labels_of, sample, save_picture
+from ganzoo.models.sampling import grid, labels_of, sample, save_picture
 from ganzoo.textfiles import write_text
 from ganzoo.utils.image_grid import GRID
 from ganzoo.writing import writing

@@ -15,10 +15,10 @@ from operator import add
 import torch
 from torch import Tensor, nn
 
-from ganzoo.augmented import Augmented
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
+from ganzoo.models.augmented import Augmented
 from ganzoo.statistics import Statistics
 
 

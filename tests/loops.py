@@ -12,7 +12,6 @@ import torch
 from rich.console import Console
 
 from ganzoo import state
-from ganzoo.build import build_model
 from ganzoo.capture import Steps
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
@@ -20,6 +19,7 @@ from ganzoo.data.feed import Feed
 from ganzoo.data.open import open_pictures
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
+from ganzoo.models.build import build_model
 from ganzoo.optimizers import Rate
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing.tape import Tape

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ganzoo.augmented import Augmented
 from ganzoo.config.recipe import parse_recipe
 from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator
+from ganzoo.models.augmented import Augmented
 from ganzoo.plugin.registry import Registry, load_target
 from ganzoo_augmentations import ADAParams, DiffAugParams, ada, diffaug
 

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from ganzoo import ArchitectureEntry, PictureSpec
-from ganzoo.build import build_model, parameter_count
 from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 
 PICTURE = PictureSpec(1, 8)

@@ -9,7 +9,6 @@ from report_runs import write_look, write_run
 from rich.console import Console
 
 from ganzoo import run
-from ganzoo.build import build_model
 from ganzoo.closer.look import look_closer, look_or_say_why
 from ganzoo.closer.neighbours import closest, nearest
 from ganzoo.closer.walks import between, slerp, truncated
@@ -18,11 +17,12 @@ from ganzoo.console.display import Display
 from ganzoo.data.pictures import Pictures
 from ganzoo.entries import PictureSpec
 from ganzoo.folder import RunFolder
+from ganzoo.models.build import build_model
+from ganzoo.models.sampling import sample
 from ganzoo.report.closer import COUNT, copying, read_look, section
 from ganzoo.report.diagnosis import diagnose
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import Story
-from ganzoo.sampling import sample
 from ganzoo.utils.image_grid import GRID, read_grid
 
 NOWHERE = torch.full((5,), -1)

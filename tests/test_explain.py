@@ -14,7 +14,6 @@ from strangers import ABSOLUTE, with_stranger
 from test_cli import ganzoo  # noqa: F401  the fixture
 
 from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, hookimpl
-from ganzoo.build import build_model, parameter_count
 from ganzoo.config.resolve import resolve
 from ganzoo.data.open import peek_spec
 from ganzoo.entries import param
@@ -25,6 +24,7 @@ from ganzoo.explain.probe import LOGITS, goal
 from ganzoo.explain.svg import to_svg
 from ganzoo.explain.terminal import print_system
 from ganzoo.interfaces import Discriminator, Generator, Penalty
+from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 
 SMALL = ["generator.width=16", "discriminator.width=16"]

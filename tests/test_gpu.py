@@ -31,7 +31,7 @@ def test_a_run_on_the_gpu_learns_and_resumes(registry, tiny, tmp_path, recipe, p
 
 
 def test_the_same_latents_give_the_same_pictures_as_on_the_cpu(registry, tiny, tmp_path):
-    from ganzoo.sampling import sample
+    from ganzoo.models.sampling import sample
 
     settings = tiny("dcgan", device="cuda", precision="float32")
     quiet = Display(Console(quiet=True))

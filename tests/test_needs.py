@@ -21,9 +21,9 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
+from ganzoo.models.sampling import sample
 from ganzoo.needs import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.plugin.registry import Registry
-from ganzoo.sampling import sample
 from ganzoo.utils.checksum import sealed
 
 SAYS = "needs the loss 'absolute' of ganzoo-absolute 1.0, which is not installed: pip install ganzoo-absolute==1.0"

@@ -16,9 +16,9 @@ from play_runs import EVIL, Conditional, game, generator_of, player
 from test_report_page import CONTRASTS
 
 from ganzoo.entries import PictureSpec
+from ganzoo.models.sampling import sample
 from ganzoo.play.serve import make_server
 from ganzoo.play.write import write_page
-from ganzoo.sampling import sample
 
 pytestmark = pytest.mark.browser
 

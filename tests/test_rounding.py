@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.rounding import Round, Rounding, Scale
-from ganzoo.spectral import spectral
+from ganzoo.models.rounding import Round, Rounding, Scale
+from ganzoo.models.spectral import spectral
 
 FACTORS = [0.3, 1.0, 2.5]
 

@@ -10,11 +10,11 @@ from PIL import Image
 from rich.console import Console
 
 from ganzoo import run
-from ganzoo.build import build_model
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.entries import PictureSpec
-from ganzoo.sampling import labels_of, sample
+from ganzoo.models.build import build_model
+from ganzoo.models.sampling import labels_of, sample
 from ganzoo.snapshot import judge
 
 

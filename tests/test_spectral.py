@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.models.spectral import Division, Estimate, normalise_together, spectral
 from ganzoo.plugin.registry import load_target
-from ganzoo.spectral import Division, Estimate, normalise_together, spectral
 from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 
 PICTURE = PictureSpec(1, 28)

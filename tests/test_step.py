@@ -6,9 +6,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo import PictureSpec
-from ganzoo.build import build_model
 from ganzoo.config.resolve import resolve
 from ganzoo.interfaces import Penalty
+from ganzoo.models.build import build_model
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep
 

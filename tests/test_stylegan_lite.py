@@ -12,7 +12,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.sizes import check_doubling, split_size
+from ganzoo.models.sizes import check_doubling, split_size
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 from ganzoo_stylegan_lite.layers import Blur, Filter
 from ganzoo_stylegan_lite.networks import (

@@ -10,11 +10,11 @@ from strangers import ABSOLUTE, with_stranger
 from typer.testing import CliRunner
 
 from ganzoo import ArchitectureEntry, AugmentationEntry
-from ganzoo.build import build_model
 from ganzoo.cli import zoo
 from ganzoo.cli.main import app
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import Entry, PictureSpec
+from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 
 

@@ -25,7 +25,6 @@ from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ganzoo.build import Model, build_model
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
@@ -35,6 +34,7 @@ from ganzoo.data.pictures import Pictures
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
+from ganzoo.models.build import Model, build_model
 from ganzoo.plugin.registry import Registry
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]

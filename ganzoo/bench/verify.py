@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
-from ganzoo.build import build_generator, check_picture
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
 from ganzoo.data.open import open_configured, peek_configured, reference_split
@@ -20,6 +19,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
+from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plain import write_yaml
 from ganzoo.plugin.registry import Registry
 from ganzoo.schema import literal

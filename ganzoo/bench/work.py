@@ -25,7 +25,6 @@ from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.process import STOPPED, heed_parent
 from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
 from ganzoo.bench.record import Weights as WeightsOf
-from ganzoo.build import build_model, parameter_count
 from ganzoo.config.recipe import Recipe, parse_recipe
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
@@ -34,6 +33,7 @@ from ganzoo.data.open import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
+from ganzoo.models.build import build_model, parameter_count
 from ganzoo.needs import versions_of, versions_used
 from ganzoo.plugin.registry import Registry
 from ganzoo.provenance import describe_device

@@ -155,10 +155,10 @@ def sample(
 
     from ganzoo.distributed.device import pick_device
     from ganzoo.hub import fetch
+    from ganzoo.models.sampling import grid, save_picture, to_image
+    from ganzoo.models.sampling import sample as draw
     from ganzoo.plugin.registry import Registry
     from ganzoo.run import load_generator
-    from ganzoo.sampling import grid, save_picture, to_image
-    from ganzoo.sampling import sample as draw
 
     folder = fetch(run)
     generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"), warn)

@@ -30,9 +30,9 @@ from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
+from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.run import load_config, load_generator
-from ganzoo.sampling import grid, sample, save_picture
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.interfaces import Generator
-from ganzoo.sampling import first_draw, to_uint8
+from ganzoo.models.sampling import first_draw, to_uint8
 from ganzoo.utils.image_grid import GRID
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ganzoo.build import Model, build_model, parameter_count
 from ganzoo.config.schema import Config
 from ganzoo.data.open import peek_configured
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.explain.probe import Curves, curves, passage
 from ganzoo.interfaces import Generator, Loss
+from ganzoo.models.build import Model, build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.textfiles import one_line
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganzoo.distributed.random import own_rows, random_stream, share
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.sampling import CHUNK, check_sampling, to_uint8
+from ganzoo.models.sampling import CHUNK, check_sampling, to_uint8
 
 QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds it"
 

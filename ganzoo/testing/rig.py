@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ganzoo.build import build_model
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
@@ -17,6 +16,7 @@ from ganzoo.data.feed import Feed
 from ganzoo.data.pictures import Pictures
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
+from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing.stand_ins import NAME
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.rounding import Rounding
-from ganzoo.sizes import split_size
-from ganzoo.spectral import spectral
+from ganzoo.models.rounding import Rounding
+from ganzoo.models.sizes import split_size
+from ganzoo.models.spectral import spectral
 from ganzoo_dcgan import DiscriminatorParams, GeneratorParams
 
 

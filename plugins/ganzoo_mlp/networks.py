@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.spectral import spectral
+from ganzoo.models.spectral import spectral
 from ganzoo_mlp import DiscriminatorParams, GeneratorParams
 
 

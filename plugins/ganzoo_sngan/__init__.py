@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ganzoo import ArchitectureEntry, hookimpl
 from ganzoo.entries import at_least, param
-from ganzoo.sizes import check_doubling
+from ganzoo.models.sizes import check_doubling
 
 
 @dataclass

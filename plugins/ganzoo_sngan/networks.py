@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.sizes import split_size
-from ganzoo.spectral import spectral
+from ganzoo.models.sizes import split_size
+from ganzoo.models.spectral import spectral
 from ganzoo_sngan import DiscriminatorParams, GeneratorParams
 
 Wrap = Callable[[nn.Module], nn.Module]

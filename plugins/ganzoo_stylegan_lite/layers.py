@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.rounding import Round, Scale, transformed
+from ganzoo.models.rounding import Round, Scale, transformed
 
 
 class Equalised(nn.Module):

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform, of_whole_batch, whole_batch
-from ganzoo.sizes import split_size
-from ganzoo.spectral import spectral
+from ganzoo.models.sizes import split_size
+from ganzoo.models.spectral import spectral
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 from ganzoo_stylegan_lite.layers import Blur, EqualConv, Equalised, EqualLinear, Upsample, scaled_together
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator
-from ganzoo.spectral import spectral
+from ganzoo.models.spectral import spectral
 from ganzoo_projected import DiscriminatorParams
 from ganzoo_projected.frozen import frozen
 from ganzoo_projected.pyramid import Pyramid

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ganzoo.entries import PictureSpec
 from ganzoo.interfaces import Generator
-from ganzoo.sizes import split_size
+from ganzoo.models.sizes import split_size
 from ganzoo_projected import GeneratorParams
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 import ganzoo_projected
-from ganzoo.build import build_model
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
+from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.sizes import split_size
+from ganzoo.models.sizes import split_size
 from ganzoo_r3gan import DiscriminatorParams, GeneratorParams, NetworkParams
 
 SLOPE = 0.2

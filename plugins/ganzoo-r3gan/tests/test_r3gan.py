@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ganzoo_r3gan
-from ganzoo.build import build_model
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.errors import GanzooError
+from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.statistics import Statistics
 from ganzoo.step import TrainingStep

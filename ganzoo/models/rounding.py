@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from ganzoo.spectral import spectral_weight
+from ganzoo.models.spectral import spectral_weight
 
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 

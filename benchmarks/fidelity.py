@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from ganzoo.config.schema import data_root
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ganzoo.config.schema import data_root
-from ganzoo.data.open import open_pictures, reference_split
+from ganzoo.data.factory import open_pictures, reference_split
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.network import find_network

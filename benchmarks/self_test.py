@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from ganzoo.config.schema import data_root
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 

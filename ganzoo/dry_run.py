@@ -6,7 +6,7 @@ import torch
 import typer
 
 from ganzoo.config.schema import Config
-from ganzoo.data.open import peek_configured
+from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry

@@ -22,7 +22,7 @@ from ganzoo.capture import CudaCapture, Steps, can_capture
 from ganzoo.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.config.schema import Config
 from ganzoo.counters import Counters
-from ganzoo.data.feed import Feed
+from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import wants_bf16
 from ganzoo.distributed.random import random_stream

@@ -16,9 +16,9 @@ from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
-from ganzoo.data.feed import Feed
-from ganzoo.data.open import open_configured, peek_configured, reference_split
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.factory import open_configured, peek_configured, reference_split
+from ganzoo.data.loader import Feed
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.checkpoint import Checkpoint
 from ganzoo.config.schema import Config
-from ganzoo.data.feed import Feed
+from ganzoo.data.loader import Feed
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sampling import grid, labels_of, sample, save_picture

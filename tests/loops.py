@@ -15,8 +15,8 @@ from ganzoo import state
 from ganzoo.capture import Steps
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.feed import Feed
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
+from ganzoo.data.loader import Feed
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.models.build import build_model

@@ -14,7 +14,7 @@ from ganzoo.closer.neighbours import closest, nearest
 from ganzoo.closer.walks import between, slerp, truncated
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
 from ganzoo.entries import PictureSpec
 from ganzoo.folder import RunFolder
 from ganzoo.models.build import build_model

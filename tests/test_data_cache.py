@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganzoo.data import cache, fill, remember
-from ganzoo.data.open import open_pictures
+from ganzoo.data import cache, fill, fingerprints
+from ganzoo.data.factory import open_pictures
 from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
@@ -76,11 +76,11 @@ def test_the_users_folder_is_left_as_it_was(registry, root, folder):
 
 
 def test_files_that_did_not_change_are_not_read_again(registry, root, folder, monkeypatch):
-    monkeypatch.setattr(remember, "SETTLED_NS", 0)
+    monkeypatch.setattr(fingerprints, "SETTLED_NS", 0)
     first = opened(registry, folder, root)
     with monkeypatch.context() as patched:
         patched.setattr("ganzoo_datasets.files.Folder.read", lambda *_: pytest.fail("read again"))
-        patched.setattr("ganzoo.data.open.DataSource.peek", lambda _: None)
+        patched.setattr("ganzoo.data.factory.DataSource.peek", lambda _: None)
         assert opened(registry, folder, root).fingerprint == first.fingerprint
     save(folder / "3.png", 99)
     assert opened(registry, folder, root).fingerprint != first.fingerprint
@@ -89,7 +89,7 @@ def test_files_that_did_not_change_are_not_read_again(registry, root, folder, mo
 def test_fresh_files_and_damaged_notes_are_not_trusted(registry, root, folder, monkeypatch):
     first = opened(registry, folder, root)
     assert not (root / "keys").exists()  # written a moment ago
-    monkeypatch.setattr(remember, "SETTLED_NS", 0)
+    monkeypatch.setattr(fingerprints, "SETTLED_NS", 0)
     opened(registry, folder, root)
     (note,) = (root / "keys").iterdir()
     note.write_text("cut")

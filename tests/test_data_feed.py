@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ganzoo import PictureSpec
-from ganzoo.data.feed import Feed
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.loader import Feed
 
 
 def numbered(count: int) -> Pictures:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ganzoo import PictureSpec
-from ganzoo.data.open import open_pictures, peek_spec, reference_split
+from ganzoo.data.factory import open_pictures, peek_spec, reference_split
 from ganzoo.errors import GanzooError
 
 

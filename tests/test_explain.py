@@ -15,7 +15,7 @@ from test_cli import ganzoo  # noqa: F401  the fixture
 
 from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, hookimpl
 from ganzoo.config.resolve import resolve
-from ganzoo.data.open import peek_spec
+from ganzoo.data.factory import peek_spec
 from ganzoo.entries import param
 from ganzoo.explain.describe import describe
 from ganzoo.explain.formulas import how_often, loss_formula

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_data_sources import picture, png
 
-from ganzoo.data.open import open_pictures, peek_spec
+from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo_datasets.files import Zip

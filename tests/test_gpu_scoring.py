@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganzoo.config.schema import data_root
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.extractor import load_extractor
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network

@@ -30,7 +30,7 @@ NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", has_logits=F
 
 @dataclass
 class Set:
-    """What scoring reads of ganzoo.data.pictures.Pictures."""
+    """What scoring reads of ganzoo.data.dataset.Pictures."""
 
     array: np.ndarray
     labels: np.ndarray | None

@@ -17,7 +17,7 @@ from ganzoo.cli.main import main
 from ganzoo.closer.walks import between
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
 from ganzoo.folder import RunFolder
 from ganzoo.models.sampling import grid, sample, to_image
 from ganzoo.play.game import read_game

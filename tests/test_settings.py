@@ -20,7 +20,7 @@ from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.config.settings import read_settings, typed, write_setting
 from ganzoo.console.display import Display
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder
 from ganzoo.repeat import repeat_command

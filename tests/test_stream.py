@@ -24,9 +24,9 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display, make_display
 from ganzoo.data import stream
-from ganzoo.data.feed import Feed
-from ganzoo.data.open import open_pictures, peek_spec
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ganzoo.cli.main import main
 from ganzoo.data.channels import chosen_channels, convert
-from ganzoo.data.open import open_pictures, peek_spec
+from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.data.usage import Usage
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError

@@ -27,8 +27,8 @@ from training import Flops
 
 from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import data_root
-from ganzoo.data.open import open_pictures
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.factory import open_pictures
 from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
 from ganzoo.metrics.extractor import load_extractor
 from ganzoo.metrics.features import Features, Statistics

@@ -28,9 +28,9 @@ from torch.utils.flop_counter import flop_registry
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
-from ganzoo.data.feed import Feed
-from ganzoo.data.open import open_pictures
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.factory import open_pictures
+from ganzoo.data.loader import Feed
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop

@@ -14,7 +14,7 @@ import numpy as np
 from cases import Case, zoo
 from PIL import Image
 
-from ganzoo.data.open import open_pictures
+from ganzoo.data.factory import open_pictures
 
 SIZE = 8
 ROTATED = 0x0112  # the EXIF tag of the orientation

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
-from ganzoo.data.open import open_configured, peek_configured, reference_split
+from ganzoo.data.factory import open_configured, peek_configured, reference_split
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator

@@ -29,7 +29,7 @@ from ganzoo.config.recipe import Recipe, parse_recipe
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
-from ganzoo.data.open import peek_configured
+from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
 from ganzoo.folder import RunFolder

@@ -22,8 +22,8 @@ from torch import Tensor
 from ganzoo.closer.neighbours import Nearest, nearest
 from ganzoo.closer.walks import between, truncated
 from ganzoo.config.schema import Config, data_root
-from ganzoo.data.open import open_configured, reference_split
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.factory import open_configured, reference_split
 from ganzoo.distributed.device import pick_device
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator

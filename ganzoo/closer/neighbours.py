@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
 from ganzoo.metrics.reader import Reader, array_chunks
 
 SIDE = 32  # pixels of a side at most, when pixels are compared

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ganzoo.config.schema import Config
-from ganzoo.data.open import peek_configured
+from ganzoo.data.factory import peek_configured
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.explain.probe import Curves, curves, passage
 from ganzoo.interfaces import Generator, Loss

@@ -21,7 +21,7 @@ from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import load_shipped
 
 if TYPE_CHECKING:
-    from ganzoo.data.pictures import Pictures
+    from ganzoo.data.dataset import Pictures
 
 STAGE = "real pictures"
 FEATURES = "-features"  # ends the name of the file that holds all of them

@@ -29,7 +29,7 @@ from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry, load_target
 
 if TYPE_CHECKING:
-    from ganzoo.data.pictures import Pictures
+    from ganzoo.data.dataset import Pictures
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from ganzoo.config.schema import data_root
-from ganzoo.data.open import open_pictures, peek_spec
+from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture

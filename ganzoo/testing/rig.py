@@ -12,8 +12,8 @@ from rich.console import Console
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
-from ganzoo.data.feed import Feed
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.loader import Feed
 from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.models.build import build_model

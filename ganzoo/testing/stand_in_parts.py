@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
 from ganzoo.entries import Needs, PictureSpec
 from ganzoo.interfaces import BadPicture, DataSource, Discriminator, Generator, Loss, Picture
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ganzoo.data.decode import Unreadable, decode, measure
-from ganzoo.data.remember import remembered
+from ganzoo.data.fingerprints import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ganzoo.data.decode import Unreadable, decode
-from ganzoo.data.remember import remembered
+from ganzoo.data.fingerprints import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.data.pictures import Pictures
+from ganzoo.data.dataset import Pictures
 from ganzoo.data.stream import StreamedArray
 from ganzoo.distributed import collectives
 

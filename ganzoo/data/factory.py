@@ -9,8 +9,8 @@ from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import DataConfig, data_root
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
+from ganzoo.data.dataset import Pictures
 from ganzoo.data.fill import Processing
-from ganzoo.data.pictures import Pictures
 from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, PictureSpec
 from ganzoo.errors import GanzooError

@@ -13,8 +13,8 @@ import yaml
 import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.entries import PictureSpec
-from ganzoo.needs import Need
-from ganzoo.repeat import install_command, public_name
+from ganzoo.runs.reproduce import install_command, public_name
+from ganzoo.runs.requirements import Need
 from ganzoo.textfiles import one_line
 from ganzoo.utils.markdown import code, table, text_cell
 

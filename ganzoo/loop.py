@@ -19,7 +19,6 @@ import torch
 from ganzoo import state
 from ganzoo.average import Average, decay_per_step
 from ganzoo.capture import CudaCapture, Steps, can_capture
-from ganzoo.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.config.schema import Config
 from ganzoo.counters import Counters
 from ganzoo.data.loader import Feed
@@ -29,14 +28,15 @@ from ganzoo.distributed.random import random_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
 from ganzoo.faults import Fault, Watch
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.marks import Marks
 from ganzoo.models.build import Model
-from ganzoo.needs import Need
 from ganzoo.observer import Observer
 from ganzoo.optimizers import Rate, make_optimizer, make_scheduler
 from ganzoo.rollback import roll_back
+from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
+from ganzoo.runs.requirements import Need
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.snapshot import has_pictures, real_pictures, take_pictures
 from ganzoo.statistics import Statistics
 from ganzoo.step import ScheduledPenalty, TrainingStep

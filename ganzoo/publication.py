@@ -21,13 +21,13 @@ import torch
 
 from ganzoo.card import COLUMNS, Facts, write_card
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.models.sampling import grid, sample, save_picture
-from ganzoo.needs import Need, needs_of, read_needs, write_needs
 from ganzoo.plain import write_yaml
 from ganzoo.plugin.registry import Registry
-from ganzoo.repeat import public_config, public_name, repeat_command
 from ganzoo.run import load_config, load_generator
+from ganzoo.runs.reproduce import public_config, public_name, repeat_command
+from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.schema import literal
 from ganzoo.textfiles import write_text
 

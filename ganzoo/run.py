@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from ganzoo import state
-from ganzoo.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
@@ -24,16 +23,17 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError, WriteFailed
-from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
 from ganzoo.models.build import Model, build_generator, build_model, check_picture
-from ganzoo.needs import check_needs, needs_of
 from ganzoo.plugin.registry import Registry
-from ganzoo.plugin_files import check_plugins, copies, keep_plugins
-from ganzoo.provenance import provenance
+from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
+from ganzoo.runs.plugin_copies import check_plugins, copies, keep_plugins
+from ganzoo.runs.provenance import provenance
+from ganzoo.runs.requirements import check_needs, needs_of
+from ganzoo.runs.run_dir import Onlooker, RunFolder
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 

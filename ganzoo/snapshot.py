@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.checkpoint import Checkpoint
 from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sampling import grid, labels_of, sample, save_picture
+from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import write_text
 from ganzoo.utils.image_grid import GRID
 from ganzoo.writing import writing

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ganzoo.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.counters import read_counters
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import restore_stream
 from ganzoo.errors import GanzooError
 from ganzoo.faults import Watch
-from ganzoo.folder import CONFIG
-from ganzoo.needs import write_needs
 from ganzoo.optimizers import load_state, make_scheduler, set_rate, state_of
+from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
+from ganzoo.runs.requirements import write_needs
+from ganzoo.runs.run_dir import CONFIG
 from ganzoo.textfiles import read_jsonl
 
 if TYPE_CHECKING:

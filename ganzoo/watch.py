@@ -12,8 +12,8 @@ from PIL import Image
 
 from ganzoo.console.display import TRAINING, Display
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.report.facts import Facts, read_facts
+from ganzoo.runs.run_dir import RunFolder
 
 PAUSE = 1.0  # seconds between looks
 QUIET = 60.0  # seconds without a line of the log before anything is said of it

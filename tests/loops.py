@@ -17,11 +17,11 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
 from ganzoo.data.loader import Feed
-from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.models.build import build_model
 from ganzoo.optimizers import Rate
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.tape import Tape
 
 Values = dict[str, torch.Tensor]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo import checkpoint as module
-from ganzoo.checkpoint import list_checkpoints, prune_checkpoints, write_checkpoint
 from ganzoo.errors import GanzooError, WriteFailed
+from ganzoo.runs import checkpoint as module
+from ganzoo.runs.checkpoint import list_checkpoints, prune_checkpoints, write_checkpoint
 
 
 def write(folder, shown, network=None, **state):

@@ -16,13 +16,13 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.entries import PictureSpec
-from ganzoo.folder import RunFolder
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import sample
 from ganzoo.report.closer import COUNT, copying, read_look, section
 from ganzoo.report.diagnosis import diagnose
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import Story
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import GRID, read_grid
 
 NOWHERE = torch.full((5,), -1)

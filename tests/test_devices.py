@@ -18,7 +18,6 @@ import torch
 from disturbed import write_loss
 from torch import nn
 
-from ganzoo.checkpoint import list_checkpoints
 from ganzoo.cli.main import main
 from ganzoo.console.display import make_display
 from ganzoo.distributed import collectives
@@ -27,9 +26,10 @@ from ganzoo.distributed.launch import explain
 from ganzoo.distributed.random import random_stream
 from ganzoo.distributed.sync_batchnorm import SyncedBatchNorm, synchronise
 from ganzoo.errors import GanzooError
-from ganzoo.folder import Onlooker, RunFolder
 from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.metrics.fakes import fake_pictures
+from ganzoo.runs.checkpoint import list_checkpoints
+from ganzoo.runs.run_dir import Onlooker, RunFolder
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
 from ganzoo.textfiles import read_jsonl
 

@@ -14,10 +14,10 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import TrainingFailed
 from ganzoo.faults import Fault, Watch
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Loss
 from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl
 
 USUAL = {"gradient_generator": 1.0, "gradient_discriminator": 1.0, "auc": 0.7, "ties": 0.0}

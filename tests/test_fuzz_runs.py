@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from report_runs import log_record, write_look, write_run
 from safetensors.torch import save
 
-from ganzoo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganzoo.compare.runs import read_runs, summary
 from ganzoo.errors import Damaged
-from ganzoo.folder import RunFolder
-from ganzoo.needs import read_needs
 from ganzoo.report.closer import read_look
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import read_verdicts
+from ganzoo.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ganzoo.runs.requirements import read_needs
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl
 from ganzoo.utils.checksum import sealed
 

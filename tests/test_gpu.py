@@ -13,7 +13,7 @@ from rich.console import Console
 from ganzoo import run, state
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.folder import RunFolder, read_jsonl
+from ganzoo.runs.run_dir import RunFolder, read_jsonl
 from ganzoo.testing.devices import compare
 
 pytestmark = pytest.mark.gpu

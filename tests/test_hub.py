@@ -26,7 +26,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.publication import write_publication
-from ganzoo.repeat import public_name, repeat_command
+from ganzoo.runs.reproduce import public_name, repeat_command
 
 PROTOCOL = {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0, "metrics": {"fid": "a distance"}}
 PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "score.json",

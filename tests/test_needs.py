@@ -20,10 +20,10 @@ from ganzoo import LossEntry, MetricEntry, run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.models.sampling import sample
-from ganzoo.needs import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.checksum import sealed
 
 SAYS = "needs the loss 'absolute' of ganzoo-absolute 1.0, which is not installed: pip install ganzoo-absolute==1.0"

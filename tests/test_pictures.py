@@ -18,13 +18,13 @@ from ganzoo.closer.walks import between
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
-from ganzoo.folder import RunFolder
 from ganzoo.models.sampling import grid, sample, to_image
 from ganzoo.play.game import read_game
 from ganzoo.publication import write_publication
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.write import write_report
 from ganzoo.run import load_generator
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
 
 

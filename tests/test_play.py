@@ -24,7 +24,6 @@ from ganzoo.bench.record import Weights
 from ganzoo.cli.main import main
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.play import write as module
 from ganzoo.play.directions import principal_directions
@@ -32,6 +31,7 @@ from ganzoo.play.game import read_game
 from ganzoo.play.player import load_player
 from ganzoo.play.serve import make_server
 from ganzoo.play.write import write_page
+from ganzoo.runs.run_dir import RunFolder
 
 
 @pytest.fixture(scope="module")

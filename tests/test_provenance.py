@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import ganzoo
-from ganzoo.provenance import _git_commit
+from ganzoo.runs.provenance import _git_commit
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from browsing import CONTRASTS, settle
 from report_runs import write_look, write_run
 
-from ganzoo.folder import RunFolder
 from ganzoo.report.write import write_report
+from ganzoo.runs.run_dir import RunFolder
 
 EVIL = '"><img src="https://example.com/x.png" onerror="window.evil = 1">'
 

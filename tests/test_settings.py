@@ -22,9 +22,9 @@ from ganzoo.config.settings import read_settings, typed, write_setting
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
-from ganzoo.repeat import repeat_command
 from ganzoo.report.facts import read_facts
+from ganzoo.runs.reproduce import repeat_command
+from ganzoo.runs.run_dir import RunFolder
 
 NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 2]", "{a: b}", "null", "~", "no", "1e5",
          "'quoted'", '"quoted"', "&a", "*a", "!!x", "%x", "@x", "`x", "a=b", "a,b", "- x", "? x", "# x", "${seed}",

@@ -29,9 +29,9 @@ from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo_datasets import streamed
 

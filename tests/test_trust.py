@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from ganzoo import run
-from ganzoo.checkpoint import list_checkpoints
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
-from ganzoo.folder import RunFolder
 from ganzoo.loop import Loop
+from ganzoo.runs.checkpoint import list_checkpoints
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import PREEMPTED, Stopped, heeding_signals

@@ -19,8 +19,8 @@ from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.data.usage import Usage
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.report.facts import read_facts
+from ganzoo.runs.run_dir import RunFolder
 
 
 def save(file: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: int = 100) -> None:

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from ganzoo import run
-from ganzoo.checkpoint import list_checkpoints
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.folder import RunFolder
 from ganzoo.metrics.network import NetworkMissing, find_network
+from ganzoo.runs.checkpoint import list_checkpoints
+from ganzoo.runs.run_dir import RunFolder
 
 FAKES = 48
 SMALL = {

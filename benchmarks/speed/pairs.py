@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ganzoo.provenance import describe_device
+from ganzoo.runs.provenance import describe_device
 
 RESULTS = Path(os.environ.get("GANZOO_SPEED_RESULTS") or Path(__file__).parent / "results")
 

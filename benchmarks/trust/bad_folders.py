@@ -25,9 +25,9 @@ from ganzoo import run
 from ganzoo.bench.verify import verify
 from ganzoo.closer.look import look_or_say_why
 from ganzoo.console.display import Display
-from ganzoo.folder import RunFolder
 from ganzoo.publication import write_publication
 from ganzoo.report.write import write_report
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import write_text
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo.utils.lock import alone_in

@@ -12,7 +12,7 @@ from campaign import Campaign, Row, plain
 from moments import die
 from scene import Ended, Scene, read_json
 
-from ganzoo.folder import SEALED_LINE, RunFolder
+from ganzoo.runs.run_dir import SEALED_LINE, RunFolder
 
 
 def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:

@@ -30,12 +30,12 @@ from ganzoo.bench.harness import Harness
 from ganzoo.bench.job import Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.work import perform
-from ganzoo.checkpoint import list_checkpoints
 from ganzoo.cli.main import main as command_line
 from ganzoo.console.display import Display
 from ganzoo.metrics import reader, score
 from ganzoo.metrics.network import Network
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.textfiles import read_jsonl
 
 RECIPE = "mlp+non-saturating"

@@ -32,13 +32,13 @@ from ganzoo.console.display import Display
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.models.build import build_model, parameter_count
-from ganzoo.needs import versions_of, versions_used
 from ganzoo.plugin.registry import Registry
-from ganzoo.provenance import describe_device
-from ganzoo.repeat import plugin_options
 from ganzoo.run import Outcome, resume, start
+from ganzoo.runs.provenance import describe_device
+from ganzoo.runs.reproduce import plugin_options
+from ganzoo.runs.requirements import versions_of, versions_used
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.signals import Stopped

@@ -24,9 +24,9 @@ def push(
     """Publish a run's generator with its configuration, score and a model card."""
     import tempfile
 
-    from ganzoo.folder import RunFolder
     from ganzoo.hub import SCHEME, check_repository, upload
     from ganzoo.plugin.registry import Registry
+    from ganzoo.runs.run_dir import RunFolder
 
     check_repository(name)
     RunFolder.open(run)

@@ -20,10 +20,10 @@ def report(
     """Write a run's report.html, while it trains or after, with a closer look at its newest checkpoint."""
     from ganzoo.cli.training import warn
     from ganzoo.closer.look import look_or_say_why
-    from ganzoo.folder import RunFolder
     from ganzoo.plugin.registry import Registry
     from ganzoo.report.facts import read_facts
     from ganzoo.report.write import write_report
+    from ganzoo.runs.run_dir import RunFolder
 
     folder = RunFolder.open(run)
     registry, seen = Registry.load(), _state(folder.samples)

@@ -17,9 +17,9 @@ from ganzoo.printable import printable
 
 if TYPE_CHECKING:
     from ganzoo.distributed.collectives import Place
-    from ganzoo.folder import RunFolder
     from ganzoo.plugin.registry import Registry
     from ganzoo.run import Outcome
+    from ganzoo.runs.run_dir import RunFolder
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
 SourceArgument = Annotated[

@@ -8,7 +8,7 @@ from ganzoo.cli.training import RunArgument, echo_end
 def watch(run: RunArgument) -> None:
     """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
     from ganzoo.console.display import make_display
-    from ganzoo.folder import RunFolder
+    from ganzoo.runs.run_dir import RunFolder
     from ganzoo.watch import watch
 
     folder = RunFolder.open(run)

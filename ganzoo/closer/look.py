@@ -25,7 +25,6 @@ from ganzoo.config.schema import Config, data_root
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_configured, reference_split
 from ganzoo.distributed.device import pick_device
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader
@@ -33,6 +32,7 @@ from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.run import load_config, load_generator
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.report.diagnosis import mean
 from ganzoo.report.facts import Facts, read_facts
 from ganzoo.report.story import Story, read_story
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import one_line
 
 SNAPSHOTS = 120  # of all runs together

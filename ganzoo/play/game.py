@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.folder import RunFolder
 from ganzoo.report.story import Judged, Verdicts, read_grid, read_verdicts
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import sheet
 
 COLUMNS = 16

@@ -14,13 +14,13 @@ from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
 from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import Config, data_root
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.hub import fetch, is_address
 from ganzoo.interfaces import Generator
 from ganzoo.play.directions import principal_directions
 from ganzoo.play.game import Game, read_game
 from ganzoo.plugin.registry import Registry
 from ganzoo.run import load_config, load_generator
+from ganzoo.runs.run_dir import RunFolder
 
 DIGITS = 5
 

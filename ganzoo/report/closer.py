@@ -13,8 +13,8 @@ from string import Template
 
 import numpy as np
 
-from ganzoo.folder import RunFolder
 from ganzoo.report.sheets import data_uri
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.html import asset, text
 from ganzoo.utils.image_grid import GRID, read_grid
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganzoo.folder import RunFolder
 from ganzoo.plain import is_number, parse_yaml
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl
 
 Record = Mapping[str, float]

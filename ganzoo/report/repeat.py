@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from ganzoo.repeat import install_command, plugin_options
 from ganzoo.report.facts import Facts
+from ganzoo.runs.reproduce import install_command, plugin_options
 from ganzoo.textfiles import one_line
 
 

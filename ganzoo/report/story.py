@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.folder import RunFolder
 from ganzoo.plain import parse_json
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import read_grid
 
 SHOWN = 16  # of a grid's pictures in the story

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.report.closer import read_look
 from ganzoo.report.facts import read_facts
 from ganzoo.report.page import to_page
 from ganzoo.report.story import read_story
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import write_text
 
 

@@ -13,11 +13,11 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from ganzoo import run
-from ganzoo.checkpoint import list_checkpoints
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.distributed import collectives
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.textfiles import read_jsonl
 
 TIMES = ("seconds", "pictures_per_second")

@@ -16,8 +16,8 @@ import pluggy
 
 import ganzoo
 from ganzoo.entries import Entry, LossEntry, PenaltyEntry, PictureSpec
-from ganzoo.folder import RunFolder
 from ganzoo.plugin.registry import REGISTRATION, PluginReport, Registry
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing import import_probe
 from ganzoo.testing.probe import short_path
 from ganzoo.testing.rig import Rig

@@ -15,8 +15,8 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from ganzoo.checkpoint import PREFIX
-from ganzoo.folder import RunFolder
+from ganzoo.runs.checkpoint import PREFIX
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl
 
 COUNTERS = frozenset(("kimg", "shown", "steps_d", "steps_g"))  # of a log record: the axis, not the curve

@@ -10,8 +10,8 @@ from typing import Any
 from ganzoo.config.resolve import resolve, schema_of
 from ganzoo.config.schema import Config
 from ganzoo.config.settings import write_setting
-from ganzoo.needs import is_file, requirement, versions_used
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.requirements import is_file, requirement, versions_used
 
 
 def public_config(config: Config) -> dict[str, Any]:

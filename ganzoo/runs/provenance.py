@@ -14,8 +14,8 @@ import torch
 import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.distributed import collectives
-from ganzoo.needs import needs_of, versions_used, write_needs
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.requirements import needs_of, versions_used, write_needs
 
 COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
-from ganzoo.folder import RunFolder
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import write_text
 
 

@@ -9,7 +9,7 @@ samples/          grids from fixed latents
 verdicts/         what the discriminator said of them, see ganzoo.snapshot
 closer/           a closer look at the generator, see ganzoo.closer.look
 report.html       see ganzoo.report
-checkpoints/      see ganzoo.checkpoint
+checkpoints/      see ganzoo.runs.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
 lock              held by the process that is at work in it, see ganzoo.utils.lock
 
@@ -25,11 +25,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ganzoo.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.needs import Need, read_needs
 from ganzoo.plain import is_number, parse_json
-from ganzoo.run_path import CONFIG, SEAL, is_run, not_a_run
+from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
+from ganzoo.runs.requirements import Need, read_needs
+from ganzoo.runs.run_path import CONFIG, SEAL, is_run, not_a_run
 from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.checksum import sealed, unsealed
 from ganzoo.writing import append_text

@@ -11,18 +11,18 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from ganzoo import state
-from ganzoo.capture import Steps
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
 from ganzoo.data.loader import Feed
-from ganzoo.loop import Loop
 from ganzoo.models.build import build_model
-from ganzoo.optimizers import Rate
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.tape import Tape
+from ganzoo.training import state
+from ganzoo.training.cuda_graph import Steps
+from ganzoo.training.loop import Loop
+from ganzoo.training.optim import Rate
 
 Values = dict[str, torch.Tensor]
 MARGIN = 10  # times the distance between eager runs

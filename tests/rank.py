@@ -15,11 +15,11 @@ from test_metrics_score import NETWORK, Blur, Set, Stub
 import ganzoo_fidelity
 from ganzoo.distributed import collectives
 from ganzoo.interfaces import draw_normal
-from ganzoo.loop import Loop
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing.devices import read_jobs, train
+from ganzoo.training.loop import Loop
 
 CAPTURED = "captured"  # the folder of the runs that capture their steps, as on a GPU
 SCORES = "fid", "fid,kid,prc"  # from sums alone, and from all features

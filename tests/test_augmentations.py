@@ -194,11 +194,11 @@ def test_impossible_parameters_are_refused() -> None:
 def test_the_strength_survives_a_stop(registry, tiny, tmp_path) -> None:
     from rich.console import Console
 
-    from ganzoo import run
     from ganzoo.config.resolve import resolve
     from ganzoo.console.display import Display
     from ganzoo.runs.checkpoint import list_checkpoints
     from ganzoo.runs.run_dir import RunFolder
+    from ganzoo.training import run
 
     def weights(folder: RunFolder) -> dict[str, Tensor]:
         last = list_checkpoints(folder.checkpoints)[-1].path

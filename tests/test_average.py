@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo import average
-from ganzoo.average import Average, move_by_foreach, move_by_lerp
+from ganzoo.training import ema
+from ganzoo.training.ema import Average, move_by_foreach, move_by_lerp
 
 
 def network(seed: int) -> nn.Module:
@@ -22,7 +22,7 @@ def network(seed: int) -> nn.Module:
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.999, 1.0])
 @pytest.mark.parametrize("move", [move_by_lerp, move_by_foreach])
 def test_each_tensor_moves_by_its_share_and_counters_are_copied(monkeypatch, decay, move):
-    monkeypatch.setattr(average, "move_by_lerp", move)
+    monkeypatch.setattr(ema, "move_by_lerp", move)
     mean = Average(network(1))
     mean.set_decay(decay)
     before = {name: value.clone() for name, value in mean.module.state_dict().items()}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from loops import check_replayed, deterministic, has_gather, values, with_noise, with_rates, with_tape
 
-from ganzoo.capture import WARM_UP, can_capture
+from ganzoo.training.cuda_graph import WARM_UP, can_capture
 
 STEPS = 20
 RECIPES = [
@@ -135,8 +135,10 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop):
 def test_only_fused_optimizers_are_captured(make_loop, monkeypatch):
     """And only captured ones have their rates in tensors, which others read back at each step, or refuse."""
     cuda = torch.device("cuda")
-    monkeypatch.setattr("ganzoo.loop.can_capture", lambda values, device, warn: can_capture(values, cuda, warn))
-    monkeypatch.setattr("ganzoo.loop.CudaCapture", lambda device, rng: "a capture")
+    monkeypatch.setattr(
+        "ganzoo.training.loop.can_capture", lambda values, device, warn: can_capture(values, cuda, warn)
+    )
+    monkeypatch.setattr("ganzoo.training.loop.CudaCapture", lambda device, rng: "a capture")
 
     def kinds(*settings: str) -> tuple[bool, set[type], list[str]]:
         warnings: list[str] = []

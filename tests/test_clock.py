@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ganzoo.loop import Loop
 from ganzoo.textfiles import read_jsonl
+from ganzoo.training.loop import Loop
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks/speed"))
 import pairs
@@ -52,7 +52,7 @@ def test_the_log_counts_the_time_that_the_device_takes(make_loop, monkeypatch):
         device.ask()
 
     monkeypatch.setattr(Loop, "iteration", asked)
-    monkeypatch.setattr("ganzoo.loop.time", SimpleNamespace(perf_counter=device.clock))
+    monkeypatch.setattr("ganzoo.training.loop.time", SimpleNamespace(perf_counter=device.clock))
     loop = make_loop("mlp+minimax", "run")
     with device:
         loop.train()

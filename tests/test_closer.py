@@ -8,7 +8,6 @@ import torch
 from report_runs import write_look, write_run
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.closer.look import look_closer, look_or_say_why
 from ganzoo.closer.neighbours import closest, nearest
 from ganzoo.closer.walks import between, slerp, truncated
@@ -23,6 +22,7 @@ from ganzoo.report.diagnosis import diagnose
 from ganzoo.report.facts import read_facts
 from ganzoo.report.story import Story
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.training import run
 from ganzoo.utils.image_grid import GRID, read_grid
 
 NOWHERE = torch.full((5,), -1)

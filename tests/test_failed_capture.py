@@ -9,7 +9,7 @@ import pytest
 import torch
 from cuda_stand_in import MAIN, Cuda, Random
 
-from ganzoo.capture import WARM_UP, CudaCapture, Steps
+from ganzoo.training.cuda_graph import WARM_UP, CudaCapture, Steps
 
 
 @pytest.fixture

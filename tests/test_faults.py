@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from ganzoo import LossEntry, run
+from ganzoo import LossEntry
 from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.bench.record import read_record
@@ -13,12 +13,13 @@ from ganzoo.bench.work import RECORD, perform
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import TrainingFailed
-from ganzoo.faults import Fault, Watch
 from ganzoo.interfaces import Loss
-from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl
+from ganzoo.training import run
+from ganzoo.training.anomalies import Fault, Watch
+from ganzoo.training.loop import Loop
 
 USUAL = {"gradient_generator": 1.0, "gradient_discriminator": 1.0, "auc": 0.7, "ties": 0.0}
 

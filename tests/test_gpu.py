@@ -10,11 +10,11 @@ import world
 from loops import check_replayed, deterministic, values, with_rates
 from rich.console import Console
 
-from ganzoo import run, state
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.runs.run_dir import RunFolder, read_jsonl
 from ganzoo.testing.devices import compare
+from ganzoo.training import run, state
 
 pytestmark = pytest.mark.gpu
 

@@ -17,7 +17,6 @@ from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
 from ganzoo import hub as client
-from ganzoo import run as runs
 from ganzoo.card import write_card
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
@@ -27,6 +26,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.publication import write_publication
 from ganzoo.runs.reproduce import public_name, repeat_command
+from ganzoo.training import run as runs
 
 PROTOCOL = {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0, "metrics": {"fid": "a distance"}}
 PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "score.json",

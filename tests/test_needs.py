@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
-from ganzoo import LossEntry, MetricEntry, run
+from ganzoo import LossEntry, MetricEntry
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
@@ -24,6 +24,7 @@ from ganzoo.models.sampling import sample
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 
 SAYS = "needs the loss 'absolute' of ganzoo-absolute 1.0, which is not installed: pip install ganzoo-absolute==1.0"

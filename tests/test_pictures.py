@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.bench.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.closer.walks import between
@@ -23,8 +22,9 @@ from ganzoo.play.game import read_game
 from ganzoo.publication import write_publication
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.write import write_report
-from ganzoo.run import load_generator
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.training import run
+from ganzoo.training.run import load_generator
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
 
 

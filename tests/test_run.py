@@ -15,13 +15,14 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from ganzoo import LossEntry, hookimpl, run
+from ganzoo import LossEntry, hookimpl
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
 from ganzoo.textfiles import read_jsonl
+from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 
 
@@ -94,7 +95,7 @@ def test_one_seed_gives_one_result(trained):
 )
 def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkeypatch, recipe, settings):
     undisturbed = trained(recipe, "undisturbed", settings)
-    from ganzoo.loop import Loop
+    from ganzoo.training.loop import Loop
 
     whole = Loop.iteration
 

@@ -7,11 +7,11 @@ import shutil
 import pytest
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.runs.run_path import is_checkpoint, is_run
+from ganzoo.training import run
 
 
 @pytest.fixture(scope="module")

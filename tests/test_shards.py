@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from test_data_sources import picture, png
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display, make_display
 from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.errors import GanzooError
-from ganzoo.loop import Loop
 from ganzoo.testing.devices import COMPARABLE, compare
+from ganzoo.training import run
+from ganzoo.training.loop import Loop
 
 EACH = 9
 

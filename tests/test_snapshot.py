@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.entries import PictureSpec
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import labels_of, sample
-from ganzoo.snapshot import judge
+from ganzoo.training import run
+from ganzoo.training.snapshots import judge
 
 
 @pytest.fixture(scope="module")

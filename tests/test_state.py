@@ -7,12 +7,12 @@ import torch
 from loops import values
 from rich.console import Console
 
-from ganzoo import run, state
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.distributed.random import restore_stream
-from ganzoo.loop import Loop
 from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.training import run, state
+from ganzoo.training.loop import Loop
 
 OF_CUDA = torch.arange(16, dtype=torch.uint8)  # a seed and an offset
 OF_CPU = torch.Generator().get_state()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ganzoo.distributed import collectives
-from ganzoo.statistics import Statistics
 from ganzoo.testing.tape import Tape
+from ganzoo.training.stats import Statistics
 
 NAN, INFINITE = float("nan"), float("inf")
 

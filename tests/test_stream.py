@@ -19,7 +19,6 @@ import torch
 from disturbed import write_loss
 from test_shards import EACH, write_shard
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display, make_display
@@ -29,10 +28,11 @@ from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
-from ganzoo.loop import Loop
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.devices import COMPARABLE, compare
+from ganzoo.training import run
+from ganzoo.training.loop import Loop
 from ganzoo_datasets import streamed
 
 COUNT = 3 * EACH

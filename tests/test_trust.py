@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
-from ganzoo.loop import Loop
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.training import run
+from ganzoo.training.loop import Loop
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import PREEMPTED, Stopped, heeding_signals
 from ganzoo.writing import append_text, write_whole

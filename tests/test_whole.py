@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.metrics.network import NetworkMissing, find_network
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.training import run
 
 FAKES = 48
 SMALL = {

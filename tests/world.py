@@ -15,8 +15,8 @@ import torch
 from loops import check_distance, deterministic, has_gather, with_noise, with_rates, with_tape
 
 from ganzoo.distributed import collectives
-from ganzoo.loop import Loop
 from ganzoo.testing.devices import COMPARABLE, Job, compare, read_jobs, train, train_on
+from ganzoo.training.loop import Loop
 
 RECIPES = {
     "dcgan+wgan-gp": [],

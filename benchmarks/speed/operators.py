@@ -25,7 +25,7 @@ from pairs import save
 from torch.utils._python_dispatch import TorchDispatchMode
 from training import Work, our_loop
 
-from ganzoo.capture import WARM_UP
+from ganzoo.training.cuda_graph import WARM_UP
 
 RECIPES = ("dcgan+non-saturating", "dcgan+wgan-gp", "stylegan-lite+wgan-gp", "stylegan-lite+non-saturating+r1")
 WIDTHS = ("generator.width=64", "discriminator.width=64")

@@ -32,10 +32,10 @@ from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_pictures
 from ganzoo.data.loader import Feed
 from ganzoo.distributed.device import pick_device, prepare_process
-from ganzoo.loop import Loop
 from ganzoo.models.build import Model, build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.training.loop import Loop
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]
 WARM_UP = 5  # iterations

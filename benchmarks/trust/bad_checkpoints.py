@@ -21,11 +21,11 @@ from cases import EXECUTED, Case, zoo
 from rich.console import Console
 from safetensors.torch import save
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.metrics.network import find_network
 from ganzoo.runs.checkpoint import FILES
+from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
 
 CPU = torch.device("cpu")

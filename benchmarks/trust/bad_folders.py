@@ -21,7 +21,6 @@ from cases import EXECUTED, Case, zoo
 from PIL import Image
 from rich.console import Console
 
-from ganzoo import run
 from ganzoo.bench.verify import verify
 from ganzoo.closer.look import look_or_say_why
 from ganzoo.console.display import Display
@@ -29,6 +28,7 @@ from ganzoo.publication import write_publication
 from ganzoo.report.write import write_report
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import write_text
+from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.subprocess import interpreter

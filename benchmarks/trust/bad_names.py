@@ -24,7 +24,7 @@ from cases import Case, zoo
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from ganzoo import LossEntry, hookimpl, publication, run
+from ganzoo import LossEntry, hookimpl, publication
 from ganzoo.bench import markdown, page
 from ganzoo.bench.leaderboard import Report, make_report
 from ganzoo.bench.published import Figure, Published
@@ -49,6 +49,7 @@ from ganzoo.report import page as report
 from ganzoo.report.facts import Facts
 from ganzoo.report.story import Story
 from ganzoo.textfiles import one_line
+from ganzoo.training import run
 
 RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]
 HARMLESS = "harmless words, as many as (a name) has; here and there more"

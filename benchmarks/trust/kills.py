@@ -15,17 +15,17 @@ from moments import Disk, Moment, Phase, die
 from scene import Scene
 
 import ganzoo.data.cache
-import ganzoo.loop
-import ganzoo.state
+import ganzoo.training.loop
+import ganzoo.training.state
 from ganzoo.bench import harness, work
-from ganzoo.loop import Loop
+from ganzoo.training.loop import Loop
 
 PLACES: dict[tuple[Any, str], str] = {
     (ganzoo.data.cache, "_write"): "building the data cache",
     (Loop, "iteration"): "within a step",
     (Loop, "_log"): "writing the log",
-    (ganzoo.state, "write_checkpoint"): "writing a checkpoint",
-    (ganzoo.loop, "take_pictures"): "writing samples",
+    (ganzoo.training.state, "write_checkpoint"): "writing a checkpoint",
+    (ganzoo.training.loop, "take_pictures"): "writing samples",
     (Loop, "_score"): "within a metric run",
     (work, "write_record"): "writing a record",
     (harness.Harness, "_publish"): "writing a record",

@@ -11,7 +11,7 @@ from campaign import Campaign, Row, plain
 from moments import Phase
 from scene import Scene, StandIn
 
-from ganzoo.loop import Loop
+from ganzoo.training.loop import Loop
 from ganzoo.utils.lock import alone_in
 
 GRACE = 10.0  # seconds that a cluster leaves after SIGTERM, at the least

@@ -22,10 +22,10 @@ from statistics import median
 from rich.console import Console
 from scene import PICTURES, RECIPE, Scene, make_pictures, stand_in
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
+from ganzoo.training import run
 
 RESULTS = Path(__file__).parent / "results"
 POINTS = 60  # of a curve

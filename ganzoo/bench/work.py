@@ -34,12 +34,12 @@ from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
-from ganzoo.run import Outcome, resume, start
 from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of, versions_used
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.signals import Stopped
 

@@ -18,8 +18,8 @@ from ganzoo.printable import printable
 if TYPE_CHECKING:
     from ganzoo.distributed.collectives import Place
     from ganzoo.plugin.registry import Registry
-    from ganzoo.run import Outcome
     from ganzoo.runs.run_dir import RunFolder
+    from ganzoo.training.run import Outcome
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.", show_default=False)]
 SourceArgument = Annotated[
@@ -73,7 +73,7 @@ def run(
         return
     from ganzoo.console.display import make_display
     from ganzoo.distributed.collectives import check_batch
-    from ganzoo.run import start
+    from ganzoo.training.run import start
 
     check_batch(resolved.values.loop.batch, max(1, devices))
     with _on(devices, max_restarts) as place:
@@ -85,7 +85,7 @@ def resume(run: RunArgument, devices: DevicesOption = 1, max_restarts: RestartsO
     """Go on with a run exactly where its newest checkpoint stands, on as many devices as you like."""
     from ganzoo.console.display import make_display
     from ganzoo.plugin.registry import Registry
-    from ganzoo.run import resume
+    from ganzoo.training.run import resume
 
     registry = Registry.load()
     with _on(devices, max_restarts) as place:
@@ -116,7 +116,7 @@ def evaluate(
     from ganzoo.console.display import make_display
     from ganzoo.hub import fetch
     from ganzoo.plugin.registry import Registry
-    from ganzoo.run import evaluate
+    from ganzoo.training.run import evaluate
 
     options: dict[str, Any] = {
         "names": f"[{metrics}]" if metrics is not None else None,
@@ -158,7 +158,7 @@ def sample(
     from ganzoo.models.sampling import grid, save_picture, to_image
     from ganzoo.models.sampling import sample as draw
     from ganzoo.plugin.registry import Registry
-    from ganzoo.run import load_generator
+    from ganzoo.training.run import load_generator
 
     folder = fetch(run)
     generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"), warn)

@@ -31,9 +31,9 @@ from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
-from ganzoo.run import load_config, load_generator
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl, write_text
+from ganzoo.training.run import load_config, load_generator
 from ganzoo.utils.image_grid import GRID
 
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each

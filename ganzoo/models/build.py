@@ -13,7 +13,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
 from ganzoo.models.spectral import normalise_together
 from ganzoo.plugin.registry import load_target
-from ganzoo.step import ScheduledPenalty
+from ganzoo.training.step import ScheduledPenalty
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ log.jsonl         one record per log interval
 scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
-verdicts/         what the discriminator said of them, see ganzoo.snapshot
+verdicts/         what the discriminator said of them, see ganzoo.training.snapshots
 closer/           a closer look at the generator, see ganzoo.closer.look
 report.html       see ganzoo.report
 checkpoints/      see ganzoo.runs.checkpoint

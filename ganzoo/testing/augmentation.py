@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.interfaces import Augmentation
-from ganzoo.loop import Loop
 from ganzoo.plugin.registry import load_target
 from ganzoo.testing.networks import SIZES
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, seeded
@@ -17,6 +16,7 @@ from ganzoo.testing.stand_in_parts import disc_pictures
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
+from ganzoo.training.loop import Loop
 
 PICTURE = PictureSpec(3, 16)
 MANY = 32  # pictures, enough that not all draws fall alike

@@ -12,13 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from safetensors.torch import load_file
 
-from ganzoo import run
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.distributed import collectives
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.textfiles import read_jsonl
+from ganzoo.training import run
 
 TIMES = ("seconds", "pictures_per_second")
 # Settings for small runs that several processes repeat to within float32's precision. Not with Adam: it divides a

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ganzoo.entries import LossEntry, PictureSpec
 from ganzoo.interfaces import Loss
-from ganzoo.loop import Loop
 from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, global_state_watched, seeded
 from ganzoo.testing.rig import Rig
@@ -15,6 +14,7 @@ from ganzoo.testing.stand_in_parts import disc_pictures
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
+from ganzoo.training.loop import Loop
 
 PICTURE = PictureSpec(1, 8)
 SIDES = ("discriminator", "generator")

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.loop import Loop
 from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, labels_for, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_pictures
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped
+from ganzoo.training.loop import Loop
 
 SIZES = (8, 16, 28, 30, 32, 36, 48, 64)
 LARGER = (128, 256)  # looked at where none of the others is supported

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PenaltyEntry, PictureSpec
 from ganzoo.interfaces import Penalty, PenaltyInputs
-from ganzoo.loop import Loop
 from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, global_state_watched, random_pictures, seeded, weights_of
 from ganzoo.testing.rig import Rig
@@ -17,6 +16,7 @@ from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import expect
+from ganzoo.training.loop import Loop
 
 PICTURE = PictureSpec(1, 8)
 

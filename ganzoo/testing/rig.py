@@ -14,11 +14,11 @@ from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.loader import Feed
-from ganzoo.loop import Loop
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.stand_ins import NAME
+from ganzoo.training.loop import Loop
 
 BATCH = 8
 # float32, so that what the processor can do decides nothing.

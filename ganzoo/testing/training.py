@@ -7,12 +7,12 @@ from typing import Protocol
 
 import torch
 
-from ganzoo.capture import WARM_UP, Steps
-from ganzoo.loop import Loop
-from ganzoo.optimizers import Rate
 from ganzoo.testing.probe import place_of, told
 from ganzoo.testing.tape import MESSAGE, Tape
 from ganzoo.testing.verdict import Failure, expect
+from ganzoo.training.cuda_graph import WARM_UP, Steps
+from ganzoo.training.loop import Loop
+from ganzoo.training.optim import Rate
 
 STEPS = 50
 REPLAYS = 3

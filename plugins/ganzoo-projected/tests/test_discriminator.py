@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import Needs, PictureSpec
-from ganzoo.optimizers import make_optimizer
+from ganzoo.training.optim import make_optimizer
 from ganzoo_projected import DiscriminatorParams, pyramid
 from ganzoo_projected.discriminator import Mixing, ProjectedDiscriminator
 from ganzoo_projected.pyramid import Pyramid

@@ -15,8 +15,8 @@ from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
-from ganzoo.statistics import Statistics
-from ganzoo.step import TrainingStep
+from ganzoo.training.stats import Statistics
+from ganzoo.training.step import TrainingStep
 from ganzoo_projected import DiscriminatorParams, GeneratorParams
 from ganzoo_projected.generator import Excitation, FastGANGenerator
 

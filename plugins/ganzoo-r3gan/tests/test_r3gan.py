@@ -17,8 +17,8 @@ from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
-from ganzoo.statistics import Statistics
-from ganzoo.step import TrainingStep
+from ganzoo.training.stats import Statistics
+from ganzoo.training.step import TrainingStep
 from ganzoo_r3gan import DiscriminatorParams, GeneratorParams
 from ganzoo_r3gan.networks import GAIN, Down, R3GANDiscriminator, R3GANGenerator, ResidualBlock, Up
 

@@ -22,7 +22,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
-from ganzoo.run import resume, start
+from ganzoo.training.run import resume, start
 from ganzoo_tensorboard.events import flatten
 
 SMALL = ["generator.width=8", "generator.layers=1", "discriminator.width=8", "discriminator.layers=1", "loop.batch=16",

@@ -19,7 +19,7 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
 from ganzoo.models.augmented import Augmented
-from ganzoo.statistics import Statistics
+from ganzoo.training.stats import Statistics
 
 
 class ScheduledPenalty:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ganzoo.optimizers import FUSED
+from ganzoo.training.optim import FUSED
 
 Work = Callable[[], None]
 WARM_UP = 3  # eager steps of each kind before it is captured: what is made once (Adam's moments, buffers) is made there

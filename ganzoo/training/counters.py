@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass
 class Counters:
-    """Pictures shown, steps of each network, seconds of training, rollbacks (see :mod:`ganzoo.faults`)."""
+    """Pictures shown, steps of each network, seconds of training, rollbacks (see :mod:`ganzoo.training.anomalies`)."""
 
     shown: int = 0
     steps_d: int = 0

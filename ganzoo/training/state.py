@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ganzoo.counters import read_counters
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import restore_stream
 from ganzoo.errors import GanzooError
-from ganzoo.faults import Watch
-from ganzoo.optimizers import load_state, make_scheduler, set_rate, state_of
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.requirements import write_needs
 from ganzoo.runs.run_dir import CONFIG
 from ganzoo.textfiles import read_jsonl
+from ganzoo.training.anomalies import Watch
+from ganzoo.training.counters import read_counters
+from ganzoo.training.optim import load_state, make_scheduler, set_rate, state_of
 
 if TYPE_CHECKING:
-    from ganzoo.loop import Loop
+    from ganzoo.training.loop import Loop
 
 
 def modules(loop: Loop) -> dict[str, torch.nn.Module]:

@@ -16,30 +16,30 @@ from typing import Any
 
 import torch
 
-from ganzoo import state
-from ganzoo.average import Average, decay_per_step
-from ganzoo.capture import CudaCapture, Steps, can_capture
 from ganzoo.config.schema import Config
-from ganzoo.counters import Counters
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import wants_bf16
 from ganzoo.distributed.random import random_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
-from ganzoo.faults import Fault, Watch
 from ganzoo.interfaces import Generator
-from ganzoo.marks import Marks
 from ganzoo.models.build import Model
-from ganzoo.observer import Observer
-from ganzoo.optimizers import Rate, make_optimizer, make_scheduler
-from ganzoo.rollback import roll_back
 from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.runs.requirements import Need
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.snapshot import has_pictures, real_pictures, take_pictures
-from ganzoo.statistics import Statistics
-from ganzoo.step import ScheduledPenalty, TrainingStep
+from ganzoo.training import state
+from ganzoo.training.anomalies import Fault, Watch
+from ganzoo.training.counters import Counters
+from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
+from ganzoo.training.ema import Average, decay_per_step
+from ganzoo.training.marks import Marks
+from ganzoo.training.observer import Observer
+from ganzoo.training.optim import Rate, make_optimizer, make_scheduler
+from ganzoo.training.rollback import roll_back
+from ganzoo.training.snapshots import has_pictures, real_pictures, take_pictures
+from ganzoo.training.stats import Statistics
+from ganzoo.training.step import ScheduledPenalty, TrainingStep
 
 
 class Loop:
@@ -119,7 +119,7 @@ class Loop:
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then leave a checkpoint.
 
-        Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.faults` is seen.
+        Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.training.anomalies` is seen.
         """
         collectives.equalise(state.modules(self).values())
         # Asked of all ranks, and before the first one writes what the answer hangs on.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ganzoo.errors import TrainingFailed
-from ganzoo.faults import Fault
-from ganzoo.state import restore
+from ganzoo.training.anomalies import Fault
+from ganzoo.training.state import restore
 
 if TYPE_CHECKING:
-    from ganzoo.loop import Loop
+    from ganzoo.training.loop import Loop
 
 
 def roll_back(loop: Loop, fault: Fault) -> None:

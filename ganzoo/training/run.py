@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from ganzoo import state
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, data_root
 from ganzoo.console.display import Display
@@ -24,7 +23,6 @@ from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.interfaces import Generator
-from ganzoo.loop import Loop
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
 from ganzoo.models.build import Model, build_generator, build_model, check_picture
@@ -34,6 +32,8 @@ from ganzoo.runs.plugin_copies import check_plugins, copies, keep_plugins
 from ganzoo.runs.provenance import provenance
 from ganzoo.runs.requirements import check_needs, needs_of
 from ganzoo.runs.run_dir import Onlooker, RunFolder
+from ganzoo.training import state
+from ganzoo.training.loop import Loop
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 

@@ -67,7 +67,7 @@ def run(
         raise GanzooError("name a recipe, for example `ganzoo run dcgan+wgan-gp`; `ganzoo list` shows what there is")
     resolved = resolve(registry, recipe, config, settings)
     if dry_run:
-        from ganzoo.dry_run import print_dry_run
+        from ganzoo.cli.dry_run import print_dry_run
 
         print_dry_run(registry, resolved)
         return

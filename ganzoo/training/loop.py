@@ -119,7 +119,7 @@ class Loop:
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then leave a checkpoint.
 
-        Raises TrainingFailed where a loss or gradient is not finite, or another of :mod:`ganzoo.training.anomalies` is seen.
+        Raises TrainingFailed where :mod:`ganzoo.training.anomalies` finds that training went wrong.
         """
         collectives.equalise(state.modules(self).values())
         # Asked of all ranks, and before the first one writes what the answer hangs on.

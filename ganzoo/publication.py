@@ -22,14 +22,14 @@ import torch
 from ganzoo.card import COLUMNS, Facts, write_card
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_picture
-from ganzoo.plain import write_yaml
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.schema import literal
 from ganzoo.textfiles import write_text
 from ganzoo.training.run import load_config, load_generator
+from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.structured import literal
 
 SAMPLES = "samples.png"
 ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoint names them, or ways to a file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.plain import parse_json
+from ganzoo.utils.safe_yaml import parse_json
 from ganzoo.writing import write_whole
 
 

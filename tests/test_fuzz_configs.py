@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ganzoo.bench.grid import cells, load_grid
 from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
-from ganzoo.plain import parse_json, parse_yaml, write_yaml
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.safe_yaml import parse_json, parse_yaml, write_yaml
 
 REGISTRY = Registry.load(strict=True)
 WHOLE = resolve(REGISTRY, "stylegan-lite/dcgan+non-saturating+r1+ada")

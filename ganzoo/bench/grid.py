@@ -12,9 +12,9 @@ from typing import Any
 from ganzoo.config.recipe import parse_data, parse_recipe
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
-from ganzoo.plain import parse_yaml, read_text
 from ganzoo.plugin.registry import Registry
-from ganzoo.schema import read_as
+from ganzoo.utils.safe_yaml import parse_yaml, read_text
+from ganzoo.utils.structured import read_as
 
 ALL = "all"
 MOST_ROWS = 100_000

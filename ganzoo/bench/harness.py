@@ -20,10 +20,10 @@ from ganzoo.config.recipe import parse_recipe
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.plain import is_number, parse_json
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.schema import read_as
 from ganzoo.textfiles import write_text
+from ganzoo.utils.safe_yaml import is_number, parse_json
+from ganzoo.utils.structured import read_as
 
 Say = Callable[[str], None]
 

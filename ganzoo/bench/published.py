@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.plain import parse_json
-from ganzoo.schema import read_as
+from ganzoo.utils.safe_yaml import parse_json
+from ganzoo.utils.structured import read_as
 
 
 @dataclass

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.plain import parse_json
-from ganzoo.schema import read_as
 from ganzoo.textfiles import write_text
 from ganzoo.utils.checksum import DIGEST, digest_of, sealed
+from ganzoo.utils.safe_yaml import parse_json
+from ganzoo.utils.structured import read_as
 
 SCHEMA = 1
 GRID_FILE = "grid.json"

@@ -20,10 +20,10 @@ from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
 from ganzoo.models.build import build_generator, check_picture
-from ganzoo.plain import write_yaml
 from ganzoo.plugin.registry import Registry
-from ganzoo.schema import literal
 from ganzoo.utils.checksum import sha256_of
+from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
 # some pixels by one step of 255 and an FID by some thousandths; bf16 or TF32 in the generator would show as more.

@@ -23,10 +23,10 @@ from ganzoo.config.schema import Config, CoreConfig
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
-from ganzoo.plain import parse_json, parse_yaml, read_text
 from ganzoo.plugin.registry import Registry
-from ganzoo.schema import check_items, first_line, literal
 from ganzoo.utils.checksum import DIGEST, unsealed
+from ganzoo.utils.safe_yaml import parse_json, parse_yaml, read_text
+from ganzoo.utils.structured import check_items, first_line, literal
 
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
 ESCAPED = re.compile(r"(?<!\\)(\\\\)*\\\$\{")  # behind an odd number of backslashes: text

@@ -12,8 +12,8 @@ from typing import Any
 from ganzoo.config.recipe import Recipe
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
 from ganzoo.paths import user_path
-from ganzoo.plain import write_yaml
-from ganzoo.schema import literal
+from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.structured import literal
 
 
 def _one_of(config: object, name: str, *choices: str) -> None:

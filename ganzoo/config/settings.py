@@ -11,8 +11,8 @@ from typing import Any
 from omegaconf import DictConfig, StringNode
 
 from ganzoo.errors import GanzooError
-from ganzoo.plain import MOST_DEPTH, PlainLoader, has_half_character, parse_yaml
-from ganzoo.schema import literal
+from ganzoo.utils.safe_yaml import MOST_DEPTH, PlainLoader, has_half_character, parse_yaml
+from ganzoo.utils.structured import literal
 
 
 class Given(str):

@@ -20,8 +20,8 @@ from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.data.whole import discard, whole_folder
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import DataSource, StreamedSource
-from ganzoo.plain import parse_json
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
+from ganzoo.utils.safe_yaml import parse_json
 
 FORMAT = 1
 SUMS = "sums"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganzoo.plain import is_number, parse_yaml
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.safe_yaml import is_number, parse_yaml
 
 Record = Mapping[str, float]
 

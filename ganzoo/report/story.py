@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.plain import parse_json
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import read_grid
+from ganzoo.utils.safe_yaml import parse_json
 
 SHOWN = 16  # of a grid's pictures in the story
 THUMB = 32  # pixels of a side, when distances are measured

@@ -15,7 +15,7 @@ from ganzoo.config.schema import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.runs.reproduce import install_command, public_name
 from ganzoo.runs.requirements import Need
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 from ganzoo.utils.markdown import code, table, text_cell
 
 ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")

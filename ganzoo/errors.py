@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.printable import printable
-
 LONGEST = 1200  # characters of a message
 
 
@@ -54,3 +52,11 @@ class TrainingFailed(GanzooError):
             f"last good checkpoint: {checkpoint or 'none'}; "
             "try a lower optimizer.*.lr, loop.clip_grad=1, loop.precision=float32 or loop.on_nan=rollback"
         )
+
+
+def printable(text: str) -> str:
+    """The same, with line breaks, control characters, terminal escapes and bytes that are no text written out.
+
+    A file's name may hold any of them; a line on a terminal may not.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import __version__
 from ganzoo.errors import GanzooError
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

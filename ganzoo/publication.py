@@ -26,8 +26,8 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import write_text
 from ganzoo.training.run import load_config, load_generator
+from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ganzoo.textfiles import read_jsonl
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import read_jsonl
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks/speed"))
 import pairs

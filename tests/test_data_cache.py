@@ -15,9 +15,9 @@ from PIL import Image
 
 from ganzoo.data import cache, fill, fingerprints
 from ganzoo.data.factory import open_pictures
-from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import whole_folder
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, folder):
 
 
 def test_leftovers_of_the_dead_are_removed_those_of_the_living_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.data.whole._alive", lambda pid: pid == os.getpid())
+    monkeypatch.setattr("ganzoo.utils.files._alive", lambda pid: pid == os.getpid())
     with whole_folder(tmp_path / "a") as living:
         dead = tmp_path / living.name.replace(f".{os.getpid()}.", ".1.")
         elsewhere, old = (tmp_path / f".a.another-host.{pid}.abcd.part" for pid in (1, 2))

@@ -31,7 +31,7 @@ from ganzoo.metrics.fakes import fake_pictures
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import Onlooker, RunFolder
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
-from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.files import read_jsonl
 
 RECIPES = [
     *(f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")),

@@ -16,10 +16,10 @@ from ganzoo.errors import TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl
 from ganzoo.training import run
 from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import read_jsonl
 
 USUAL = {"gradient_generator": 1.0, "gradient_discriminator": 1.0, "auc": 0.7, "ties": 0.0}
 

@@ -21,8 +21,8 @@ from ganzoo.report.story import read_verdicts
 from ganzoo.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganzoo.runs.requirements import read_needs
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl
 from ganzoo.utils.checksum import sealed
+from ganzoo.utils.files import read_jsonl
 
 META = {"shown": 500, "recipe": "mlp+minimax", "kimg": 0.5, "steps_d": 3, "steps_g": 3, "seconds": 0.1,
         "picture": {"channels": 1, "size": 28, "classes": 0}, "files": {"state.pt": "0" * 64},

@@ -11,7 +11,7 @@ from ganzoo.bench.grid import Grid
 from ganzoo.bench.harness import Harness, make_launcher
 from ganzoo.bench.record import read_records
 from ganzoo.errors import GanzooError
-from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.files import read_jsonl
 
 SETTINGS = [
     "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1", "loop.batch=16",

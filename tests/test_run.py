@@ -21,9 +21,9 @@ from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
-from ganzoo.textfiles import read_jsonl
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
+from ganzoo.utils.files import read_jsonl
 
 
 @pytest.fixture

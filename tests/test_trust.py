@@ -17,12 +17,11 @@ from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.training import run
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import append_text, read_jsonl, write_text, write_whole
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import PREEMPTED, Stopped, heeding_signals
-from ganzoo.writing import append_text, write_whole
 
 TRUST = Path(__file__).parents[1] / "benchmarks/trust"
 

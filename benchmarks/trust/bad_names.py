@@ -48,8 +48,8 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.report import page as report
 from ganzoo.report.facts import Facts
 from ganzoo.report.story import Story
-from ganzoo.textfiles import one_line
 from ganzoo.training import run
+from ganzoo.utils.files import one_line
 
 RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]
 HARMLESS = "harmless words, as many as (a name) has; here and there more"

@@ -36,7 +36,7 @@ from ganzoo.metrics import reader, score
 from ganzoo.metrics.network import Network
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import list_checkpoints
-from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.files import read_jsonl
 
 RECIPE = "mlp+non-saturating"
 PICTURES = 32

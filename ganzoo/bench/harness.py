@@ -21,7 +21,7 @@ from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
 

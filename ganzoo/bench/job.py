@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganzoo.bench.grid import Cell
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 
 RECORD, SAMPLES, WEIGHTS, SPEED, NEIGHBOURS = (
     "record.json", "samples.png", "weights.safetensors", "speed.json", "neighbours",

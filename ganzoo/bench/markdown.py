@@ -8,7 +8,7 @@ from pathlib import Path
 from ganzoo.bench.leaderboard import Group, Report
 from ganzoo.bench.rows import Row
 from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 from ganzoo.utils.markdown import PLAIN, code, table_row, text_cell
 
 COMMANDS = "With the defaults of the version that made them; `ganzoo run --config RECORD` has all settings of a record."

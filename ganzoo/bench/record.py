@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.textfiles import write_text
 from ganzoo.utils.checksum import DIGEST, digest_of, sealed
+from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import parse_json
 from ganzoo.utils.structured import read_as
 

@@ -9,7 +9,7 @@ from ganzoo.bench.leaderboard import read_report
 from ganzoo.bench.markdown import to_markdown
 from ganzoo.bench.page import to_page
 from ganzoo.errors import GanzooError
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 
 Say = Callable[[str], None]
 

@@ -38,9 +38,9 @@ from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of, versions_used
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
+from ganzoo.utils.files import read_jsonl, write_text
 from ganzoo.utils.signals import Stopped
 
 CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]")

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from ganzoo.errors import GanzooError
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 
 
 def check_file(file: Path | None) -> None:

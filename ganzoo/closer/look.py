@@ -32,8 +32,8 @@ from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.training.run import load_config, load_generator
+from ganzoo.utils.files import read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each

@@ -12,7 +12,7 @@ from ganzoo.report.diagnosis import mean
 from ganzoo.report.facts import Facts, read_facts
 from ganzoo.report.story import Story, read_story
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 SNAPSHOTS = 120  # of all runs together
 PROTOCOL = ("reference", "split", "real_pictures", "fake_pictures", "network", "extractor", "truncation")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ganzoo.config.recipe import Recipe
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
-from ganzoo.paths import user_path
+from ganzoo.utils.files import user_path
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 

@@ -17,10 +17,10 @@ from ganzoo.data.channels import AUTO
 from ganzoo.data.decode import RESIZE
 from ganzoo.data.fill import PICTURES, PLACES, Processing, fill
 from ganzoo.data.stream import BlockReader, StreamedArray
-from ganzoo.data.whole import discard, whole_folder
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import DataSource, StreamedSource
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
+from ganzoo.utils.files import discard, whole_folder
 from ganzoo.utils.safe_yaml import parse_json
 
 FORMAT = 1

@@ -12,7 +12,7 @@ from ganzoo.explain.probe import LOGITS
 from ganzoo.explain.system import LEARNERS, Curve, Learner, Setting, System, Tone, Update
 from ganzoo.explain.words import round_of, sections_of, settings_of, update_of
 from ganzoo.plugin.registry import Registry
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 SUMMARY = (
     "Two networks play against each other. The generator makes pictures from random numbers; the discriminator is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganzoo.explain.facts import Facts, Network, by
 from ganzoo.explain.formulas import loss_formula, penalty_formula
 from ganzoo.explain.system import Arrow, Learner, Line, Part, Side
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 DISCRIMINATOR: Learner = "discriminator"
 GENERATOR: Learner = "generator"

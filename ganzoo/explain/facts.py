@@ -14,7 +14,7 @@ from ganzoo.explain.probe import Curves, curves, passage
 from ganzoo.interfaces import Generator, Loss
 from ganzoo.models.build import Model, build_model, parameter_count
 from ganzoo.plugin.registry import Registry
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 
 @dataclass(frozen=True)

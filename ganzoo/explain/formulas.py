@@ -8,8 +8,8 @@ from typing import Any
 
 from ganzoo.entries import LossEntry, PenaltyEntry
 from ganzoo.explain.system import Learner, Line
-from ganzoo.textfiles import one_line
 from ganzoo.training.step import ScheduledPenalty
+from ganzoo.utils.files import one_line
 
 SYMBOL: dict[Learner, str] = {"discriminator": "D", "generator": "G"}
 UNSTATED = "(its plugin states no formula)"

@@ -10,8 +10,8 @@ from ganzoo.explain.facts import Facts
 from ganzoo.explain.formulas import how_often
 from ganzoo.explain.probe import goal
 from ganzoo.explain.system import Learner, Section, Setting
-from ganzoo.textfiles import one_line
 from ganzoo.training.step import ScheduledPenalty
+from ganzoo.utils.files import one_line
 
 
 def sections_of(facts: Facts) -> tuple[Section, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.writing import write_shared
+from ganzoo.utils.files import write_shared
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 """What NumPy raises for a file that is missing, cut short or of another kind."""

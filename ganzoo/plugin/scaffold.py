@@ -14,9 +14,9 @@ from pathlib import Path
 from string import Template
 
 from ganzoo import __version__
-from ganzoo.data.whole import whole_folder
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import whole_folder
 
 PREFIX = "ganzoo-"
 TEMPLATES, SUFFIX = Path(__file__).parent / "templates", ".template"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.files import read_jsonl
 from ganzoo.utils.safe_yaml import is_number, parse_yaml
 
 Record = Mapping[str, float]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ganzoo.report.facts import Facts
 from ganzoo.runs.reproduce import install_command, plugin_options
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 
 def script(facts: Facts) -> str:

@@ -11,7 +11,7 @@ from ganzoo.report.facts import read_facts
 from ganzoo.report.page import to_page
 from ganzoo.report.story import read_story
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 
 
 def write_report(folder: RunFolder) -> Path:

@@ -29,11 +29,9 @@ from torch import Tensor, nn
 
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
-from ganzoo.paths import regular
-from ganzoo.textfiles import read_jsonl
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
+from ganzoo.utils.files import flush, read_jsonl, regular, writing
 from ganzoo.utils.safe_yaml import parse_json
-from ganzoo.writing import flush, writing
 
 PREFIX = "kimg"
 FILES = "files"

@@ -11,7 +11,7 @@ from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text
 
 
 def keep_plugins(registry: Registry, config: Config, folder: RunFolder) -> None:

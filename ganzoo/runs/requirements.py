@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.entries import Entry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import PluginReport, Registry
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 if TYPE_CHECKING:
     from ganzoo.config.schema import Config

@@ -29,10 +29,9 @@ from ganzoo.errors import Damaged, GanzooError
 from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
 from ganzoo.runs.requirements import Need, read_needs
 from ganzoo.runs.run_path import CONFIG, SEAL, is_run, not_a_run
-from ganzoo.textfiles import read_jsonl, write_text
 from ganzoo.utils.checksum import sealed, unsealed
+from ganzoo.utils.files import append_text, read_jsonl, write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
-from ganzoo.writing import append_text
 
 SEALED_LINE = "# sha256 {}: take this line out where you change something on purpose\n"
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}

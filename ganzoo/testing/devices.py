@@ -17,8 +17,8 @@ from ganzoo.console.display import Display
 from ganzoo.distributed import collectives
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import list_checkpoints
-from ganzoo.textfiles import read_jsonl
 from ganzoo.training import run
+from ganzoo.utils.files import read_jsonl
 
 TIMES = ("seconds", "pictures_per_second")
 # Settings for small runs that several processes repeat to within float32's precision. Not with Adam: it divides a

@@ -19,9 +19,8 @@ from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sampling import grid, labels_of, sample, save_picture
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import write_text
+from ganzoo.utils.files import write_text, writing
 from ganzoo.utils.image_grid import GRID
-from ganzoo.writing import writing
 
 COUNT = GRID**2
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ganzoo.paths import regular
+from ganzoo.utils.files import regular
 
 DIGEST = "digest"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ganzoo.config.schema import data_root
 from ganzoo.errors import GanzooError, WriteFailed
-from ganzoo.writing import write_shared
+from ganzoo.utils.files import write_shared
 
 MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
 

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
-from ganzoo.textfiles import one_line
-from ganzoo.writing import open_itself, writing
+from ganzoo.utils.files import one_line, open_itself, writing
 
 NAME = "lock"
 

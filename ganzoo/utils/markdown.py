@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from ganzoo.textfiles import one_line
+from ganzoo.utils.files import one_line
 
 PLAIN = re.compile(r"[\w+/.,:=@ -]+")
 

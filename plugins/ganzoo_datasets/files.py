@@ -18,8 +18,8 @@ from ganzoo.data.fingerprints import remembered
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, DataSource, Picture
-from ganzoo.paths import user_path
 from ganzoo.printable import printable
+from ganzoo.utils.files import user_path
 from ganzoo.utils.safe_yaml import parse_long_json
 from ganzoo_datasets.names import describe_left_out, is_hidden, is_picture, left_out
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadPicture, Picture, StreamedSource
-from ganzoo.paths import user_path
+from ganzoo.utils.files import user_path
 from ganzoo_datasets.shards import Shards, members
 
 TIMEOUT = 6  # seconds without a byte: a process that is asked to end has ten

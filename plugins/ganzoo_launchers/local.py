@@ -11,7 +11,7 @@ from pathlib import Path
 from ganzoo.bench.job import NEIGHBOURS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.process import JobProcess
-from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.files import read_jsonl
 from ganzoo_launchers import LocalParams
 
 POLL = 0.2

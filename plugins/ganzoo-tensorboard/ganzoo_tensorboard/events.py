@@ -17,7 +17,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from ganzoo.runs.checkpoint import PREFIX
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.textfiles import read_jsonl
+from ganzoo.utils.files import read_jsonl
 
 COUNTERS = frozenset(("kimg", "shown", "steps_d", "steps_g"))  # of a log record: the axis, not the curve
 

@@ -1,0 +1,203 @@
+"""Files and directories that are written whole or not at all, and text files read as far as they are whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from ganzoo.errors import WriteFailed
+from ganzoo.utils.safe_yaml import parse_json
+
+
+def user_path(text: str | Path) -> Path:
+    """A path with ``~`` for who calls; that of a user who is not here is left as it is: it will not be found."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111, pathlib's raises then
+
+
+def regular(file: Path) -> Path:
+    """The same. Raises OSError where it is not there, or a pipe or a device, whose reading may not end."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    return file
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises WriteFailed, which names ``path``, for an OSError inside."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(path, error.strerror or str(error)) from error
+
+
+def open_itself(file: Path, mode: str) -> IO[Any]:
+    """Open a file to be written, text or bytes. Raises OSError for a link, which would lead the writing elsewhere: a
+    run's folder may come from anyone."""
+    encoding = None if "b" in mode else "utf-8"
+    return open(file, mode, encoding=encoding, opener=_not_through_links)
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path | None = None) -> None:
+    """Write under the name ``partial``, flush, rename: the file is old or new, never half. Raises WriteFailed."""
+    partial = partial or file.with_name(f".{file.name}.part")
+    try:
+        with writing(file):
+            with open_itself(partial, "wb") as stream:
+                write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(file)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def write_shared(file: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """The same where several processes may write the file, each under a name of its own, and make the folders above."""
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, write, file.with_name(f".{file.name}.{os.getpid()}.part"))
+
+
+def append_text(file: Path, text: str) -> None:
+    """Add to the end of a file, or leave it as long as it was. Raises WriteFailed."""
+    with writing(file), open_itself(file, "ab") as stream:
+        end = stream.tell()
+        try:
+            stream.write(text.encode())
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                os.truncate(file, end)
+            raise
+
+
+def flush(path: Path) -> None:
+    """Have the system put a file, or the names in a folder, onto the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write, flush, rename: the file is old or new, never half. Raises WriteFailed where the disk refuses.
+
+    A byte of a file name that is not UTF-8 is written as its escape.
+    """
+    write_whole(file, lambda stream: stream.write(text.encode(errors="backslashreplace")))
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters: what comes from outside must not steer a terminal."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def read_jsonl(file: Path) -> list[dict[str, Any]]:
+    """All whole records; lines that a kill cut short or that were damaged are left out."""
+    if not file.exists():
+        return []
+    records = []
+    for line in file.read_bytes().splitlines():
+        try:
+            record = parse_json(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
+
+
+DAY = 24 * 60 * 60
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to be filled, flushed and renamed to ``folder`` if nothing raises, removed if something does.
+
+    Several processes may write the same folder at once: the first to finish wins, the others find it there.
+    What processes that have died had begun is removed. Raises OSError where it cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = _own(folder)
+    partial.mkdir()
+    now = partial.stat().st_mtime
+    for old in folder.parent.glob(".*.*.*.*.part"):
+        if _abandoned(old, now):
+            shutil.rmtree(old, ignore_errors=True)
+    try:
+        yield partial
+        _flush(partial)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder; who has its files open goes on reading them. Raises OSError where it cannot be moved away."""
+    gone = _own(folder)
+    try:
+        folder.rename(gone)
+    except FileNotFoundError:  # another process was faster
+        return
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _own(folder: Path) -> Path:
+    """A name for this process alone."""
+    return folder.parent / f".{folder.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
+
+
+def _abandoned(partial: Path, now: float) -> bool:
+    """Its process has died; one on another machine counts as dead when nothing was written for a day.
+
+    ``now`` is the time of the disk they share, not of this machine's clock, which may have jumped.
+    """
+    host, pid = partial.name.split(".")[2:4]
+    if host == _host() and pid.isdigit() and not _alive(int(pid)):
+        return True
+    try:
+        written = max(path.stat().st_mtime for path in [partial, *partial.iterdir()])
+    except OSError:  # renamed or removed just now
+        return False
+    return now - written > DAY
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _flush(folder: Path) -> None:
+    for path in [*folder.iterdir(), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)

@@ -15,9 +15,8 @@ import typer
 
 from ganzoo import __version__
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
-from ganzoo.errors import GanzooError, RankLost
+from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import also_named
-from ganzoo.printable import printable
 from ganzoo.utils import openmp
 from ganzoo.utils.signals import Stopped
 

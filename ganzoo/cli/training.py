@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.errors import GanzooError
-from ganzoo.printable import printable
+from ganzoo.errors import GanzooError, printable
 
 if TYPE_CHECKING:
     from ganzoo.distributed.collectives import Place

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ganzoo.console.images import pictures, sparkline
 from ganzoo.distributed import collectives
-from ganzoo.printable import printable
+from ganzoo.errors import printable
 from ganzoo.utils.image_grid import cut
 
 Record = Mapping[str, Any]

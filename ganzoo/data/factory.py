@@ -13,10 +13,9 @@ from ganzoo.data.dataset import Pictures
 from ganzoo.data.fill import Processing
 from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, PictureSpec
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import DataSource, Picture
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.printable import printable
 
 
 def open_pictures(

@@ -18,9 +18,8 @@ import numpy as np
 from ganzoo.data.channels import AUTO, chosen_channels, conversion, convert
 from ganzoo.data.decode import RESIZE, Unreadable, resize
 from ganzoo.data.usage import UNREADABLE
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadPicture, DataSource, Picture, StreamedSource
-from ganzoo.printable import printable
 
 PICTURES = "pictures.npy"
 PLACES = "places.npy"  # of each picture of a streamed set: file, first byte, end

@@ -16,9 +16,8 @@ from typing import Any
 from ganzoo.data.decode import Unreadable, decode, measure
 from ganzoo.data.fingerprints import remembered
 from ganzoo.entries import PictureSpec
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadPicture, DataSource, Picture
-from ganzoo.printable import printable
 from ganzoo.utils.files import user_path
 from ganzoo.utils.safe_yaml import parse_long_json
 from ganzoo_datasets.names import describe_left_out, is_hidden, is_picture, left_out

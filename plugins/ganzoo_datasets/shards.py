@@ -23,9 +23,8 @@ from urllib.parse import urlsplit
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.data.fingerprints import remembered
 from ganzoo.entries import PictureSpec
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadPicture, DataSource, Picture
-from ganzoo.printable import printable
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.names import is_hidden, is_picture, left_out

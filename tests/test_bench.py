@@ -19,8 +19,8 @@ from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
 from ganzoo.bench.job import Job
 from ganzoo.bench.launcher import Launcher
-from ganzoo.bench.leaderboard import make_report
-from ganzoo.bench.markdown import to_markdown
+from ganzoo.bench.leaderboard.board import make_report
+from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.record import read_record, read_records, write_record
 from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform

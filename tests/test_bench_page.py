@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bench_records import make_record, protocol, write_records
 
-from ganzoo.bench.report import write_report
+from ganzoo.bench.leaderboard.report import write_report
 
 PUBLISHED = Path(__file__).parents[1] / "benchmarks/published.json"
 EVIL = '<img src="https://example.com/x.png" onerror="window.evil = 1">'

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from bench_records import make_record, protocol, write_records
 
-from ganzoo.bench.leaderboard import make_report, pareto_front, read_report
-from ganzoo.bench.markdown import to_markdown
-from ganzoo.bench.page import to_page
-from ganzoo.bench.published import Figure, Published, read_published
-from ganzoo.bench.report import write_report
-from ganzoo.bench.samples import LONGEST, data_uri
-from ganzoo.bench.wording import measured, protocol_in_words, protocol_labels
+from ganzoo.bench.leaderboard.board import make_report, pareto_front, read_report
+from ganzoo.bench.leaderboard.markdown import to_markdown
+from ganzoo.bench.leaderboard.page import to_page
+from ganzoo.bench.leaderboard.published import Figure, Published, read_published
+from ganzoo.bench.leaderboard.report import write_report
+from ganzoo.bench.leaderboard.samples import LONGEST, data_uri
+from ganzoo.bench.leaderboard.wording import measured, protocol_in_words, protocol_labels
 from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
 
@@ -375,7 +375,7 @@ def test_a_report_is_the_same_each_time(tmp_path):
 def test_a_report_needs_no_torch(tmp_path):
     write_records(tmp_path, [make_record()])
     code = (
-        "import sys; from pathlib import Path; from ganzoo.bench.report import write_report;"
+        "import sys; from pathlib import Path; from ganzoo.bench.leaderboard.report import write_report;"
         f"write_report(Path({str(tmp_path)!r}), *map(Path({str(tmp_path)!r}).joinpath, ('a.md', 'a.html', 'none')));"
         "sys.exit('torch' in sys.modules)"
     )

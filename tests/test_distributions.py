@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from fresh import ROOT, fresh_environment
 
-from ganzoo.bench.leaderboard import read_report
-from ganzoo.bench.markdown import to_markdown
+from ganzoo.bench.leaderboard.board import read_report
+from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.record import read_records
 from ganzoo.metrics.network import PACKAGE
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from ganzoo.bench.grid import Grid
 from ganzoo.bench.harness import Harness
-from ganzoo.bench.leaderboard import make_report
-from ganzoo.bench.markdown import to_markdown
-from ganzoo.bench.published import read_published
+from ganzoo.bench.leaderboard.board import make_report
+from ganzoo.bench.leaderboard.markdown import to_markdown
+from ganzoo.bench.leaderboard.published import read_published
 from ganzoo.bench.record import Record, read_record, write_record
 from ganzoo.errors import GanzooError
 from ganzoo.utils.checksum import sealed

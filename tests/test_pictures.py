@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from ganzoo.bench.samples import data_uri as record_uri
+from ganzoo.bench.leaderboard.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.closer.walks import between
 from ganzoo.config.resolve import resolve

@@ -25,9 +25,9 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from ganzoo import LossEntry, hookimpl, publication
-from ganzoo.bench import markdown, page
-from ganzoo.bench.leaderboard import Report, make_report
-from ganzoo.bench.published import Figure, Published
+from ganzoo.bench.leaderboard import markdown, page
+from ganzoo.bench.leaderboard.board import Report, make_report
+from ganzoo.bench.leaderboard.published import Figure, Published
 from ganzoo.bench.record import Hardware, Record, read_record
 from ganzoo.card import Facts as CardFacts
 from ganzoo.card import write_card

@@ -101,7 +101,7 @@ def report(
     published: Annotated[Path, typer.Option(help="Others' figures.")] = Path("benchmarks/published.json"),
 ) -> None:
     """Make the leaderboard of every record that is there."""
-    from ganzoo.bench.report import write_report
+    from ganzoo.bench.leaderboard.report import write_report
 
     def warn(line: str) -> None:
         typer.echo(line, err=True)

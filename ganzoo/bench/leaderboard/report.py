@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ganzoo.bench.leaderboard import read_report
-from ganzoo.bench.markdown import to_markdown
-from ganzoo.bench.page import to_page
+from ganzoo.bench.leaderboard.board import read_report
+from ganzoo.bench.leaderboard.markdown import to_markdown
+from ganzoo.bench.leaderboard.page import to_page
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import write_text
 

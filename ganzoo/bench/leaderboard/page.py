@@ -7,12 +7,12 @@ from functools import partial
 from string import Template
 from typing import Any
 
-from ganzoo.bench.charts import specifications
-from ganzoo.bench.leaderboard import Group, Report
-from ganzoo.bench.published import Figure, Published
-from ganzoo.bench.rows import Row
-from ganzoo.bench.samples import data_uri
-from ganzoo.bench.wording import (
+from ganzoo.bench.leaderboard.board import Group, Report
+from ganzoo.bench.leaderboard.charts import specifications
+from ganzoo.bench.leaderboard.published import Figure, Published
+from ganzoo.bench.leaderboard.rows import Row
+from ganzoo.bench.leaderboard.samples import data_uri
+from ganzoo.bench.leaderboard.wording import (
     COSTS,
     NONE,
     Column,
@@ -33,7 +33,7 @@ def to_page(report: Report) -> str:
     labels = protocol_labels(report.groups)
     rows: list[dict[str, Any]] = []
     sections = [_group(group, label, rows) for group, label in zip(report.groups, labels, strict=True)]
-    own = partial(asset, "ganzoo.bench")
+    own = partial(asset, "ganzoo.bench.leaderboard")
     return Template(own("page.html")).substitute(
         style=palette() + own("page.css"),
         script=own("page.js") + copying(),

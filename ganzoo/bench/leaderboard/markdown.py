@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ganzoo.bench.leaderboard import Group, Report
-from ganzoo.bench.rows import Row
-from ganzoo.bench.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
+from ganzoo.bench.leaderboard.board import Group, Report
+from ganzoo.bench.leaderboard.rows import Row
+from ganzoo.bench.leaderboard.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
 from ganzoo.utils.files import one_line
 from ganzoo.utils.markdown import PLAIN, code, table_row, text_cell
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.bench.leaderboard import Group, Report
-from ganzoo.bench.rows import BESIDE, Row, Spread
+from ganzoo.bench.leaderboard.board import Group, Report
+from ganzoo.bench.leaderboard.rows import BESIDE, Row, Spread
 
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
 NONE = "–"

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganzoo.bench.published import Published, read_published
+from ganzoo.bench.leaderboard.published import Published, read_published
+from ganzoo.bench.leaderboard.rows import Row, make_rows, protocol_key
+from ganzoo.bench.leaderboard.samples import check_samples
 from ganzoo.bench.record import Record, read_record, record_files
-from ganzoo.bench.rows import Row, make_rows, protocol_key
-from ganzoo.bench.samples import check_samples
 from ganzoo.errors import GanzooError
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganzoo.config.schema import data_root
 from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import data_root
 
 TOLERANCE = 1e-6
 NAMES = {

@@ -12,7 +12,6 @@ import sys
 
 import torch
 
-from ganzoo.config.schema import data_root
 from ganzoo.data.factory import open_pictures, reference_split
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
@@ -20,6 +19,7 @@ from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import data_root
 
 
 def main(name: str, counts: list[int]) -> None:

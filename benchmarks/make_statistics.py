@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.config.schema import data_root
 from ganzoo.data.factory import open_pictures, reference_split
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
@@ -19,6 +18,7 @@ from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import save_shipped, unpack
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import data_root
 
 
 def main(name: str, out: Path) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ganzoo.config.schema import data_root
 from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import data_root
 
 PUBLISHED, TOLERANCE = 3.1508, 0.01
 

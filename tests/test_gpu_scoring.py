@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from ganzoo.config.schema import data_root
 from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.extractor import load_extractor
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays
+from ganzoo.utils.files import data_root
 from ganzoo_fidelity.metrics import KID, PrecisionRecall
 
 pytestmark = pytest.mark.gpu

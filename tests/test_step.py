@@ -8,9 +8,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganzoo import PictureSpec
 from ganzoo.config.resolve import resolve
 from ganzoo.interfaces import Penalty
+from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import build_model
 from ganzoo.training.stats import Statistics
-from ganzoo.training.step import ScheduledPenalty, TrainingStep
+from ganzoo.training.step import TrainingStep
 
 PICTURE = PictureSpec(1, 8)
 NINE = [f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")]

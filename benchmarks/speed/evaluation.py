@@ -26,7 +26,6 @@ from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed, writ
 from training import Flops
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.config.schema import data_root
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_pictures
 from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
@@ -37,6 +36,7 @@ from ganzoo.metrics.network import Network, find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import data_root
 
 WARM_UP = 2
 MOST_TRUE = 2000  # pictures whose FID torch-fidelity's slower extractor computes, too

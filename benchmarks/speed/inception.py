@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from pairs import machine, save, slug, speed, write
 
-from ganzoo.config.schema import data_root
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.metrics.extractor import Extractor, load_extractor
 from ganzoo.metrics.inception import Inception
 from ganzoo.metrics.network import find_network
+from ganzoo.utils.files import data_root
 
 WARM_UP = 2  # calls; with cudnn.benchmark the first one searches
 LAYOUTS = {"channels last": torch.channels_last, "NCHW": torch.contiguous_format}

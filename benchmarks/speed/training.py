@@ -26,7 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ganzoo.config.resolve import resolve
-from ganzoo.config.schema import Config, data_root
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_pictures
@@ -36,6 +36,7 @@ from ganzoo.models.build import Model, build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import data_root
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]
 WARM_UP = 5  # iterations

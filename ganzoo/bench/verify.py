@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
-from ganzoo.config.schema import Config, data_root
+from ganzoo.config.schema import Config
 from ganzoo.data.factory import open_configured, peek_configured, reference_split
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
@@ -22,6 +22,7 @@ from ganzoo.metrics.score import score
 from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import sha256_of
+from ganzoo.utils.files import data_root
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 

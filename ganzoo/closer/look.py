@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ganzoo.closer.neighbours import Nearest, nearest
 from ganzoo.closer.walks import between, truncated
-from ganzoo.config.schema import Config, data_root
+from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_configured, reference_split
 from ganzoo.distributed.device import pick_device
@@ -33,7 +33,7 @@ from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training.run import load_config, load_generator
-from ganzoo.utils.files import read_jsonl, write_text
+from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ganzoo.config.recipe import Recipe
 from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
-from ganzoo.utils.files import user_path
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -162,8 +159,3 @@ class Config:
     def to_yaml(self) -> str:
         """Write the resolved configuration: all that is needed to repeat the run."""
         return write_yaml(literal(self.as_dict()))
-
-
-def data_root(setting: str | None) -> Path:
-    """Where data sets and caches are kept."""
-    return user_path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.config.schema import DataConfig, data_root
+from ganzoo.config.schema import DataConfig
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
 from ganzoo.data.dataset import Pictures
@@ -16,6 +16,7 @@ from ganzoo.entries import DatasetEntry, PictureSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import DataSource, Picture
 from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.utils.files import data_root
 
 
 def open_pictures(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ganzoo.entries import LossEntry, PenaltyEntry
 from ganzoo.explain.system import Learner, Line
-from ganzoo.training.step import ScheduledPenalty
+from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.utils.files import one_line
 
 SYMBOL: dict[Learner, str] = {"discriminator": "D", "generator": "G"}

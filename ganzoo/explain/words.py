@@ -10,7 +10,7 @@ from ganzoo.explain.facts import Facts
 from ganzoo.explain.formulas import how_often
 from ganzoo.explain.probe import goal
 from ganzoo.explain.system import Learner, Section, Setting
-from ganzoo.training.step import ScheduledPenalty
+from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.utils.files import one_line
 
 

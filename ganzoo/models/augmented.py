@@ -1,11 +1,11 @@
-"""A discriminator that sees its pictures through an augmentation."""
+"""What the training step sees of a discriminator with an augmentation, and of a penalty with a schedule."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Augmentation, Discriminator
+from ganzoo.interfaces import Augmentation, Discriminator, Penalty
 
 
 class Augmented(Discriminator):
@@ -25,3 +25,23 @@ class Augmented(Discriminator):
             with torch.autocast(pictures.device.type, enabled=False):  # places in a picture want all of float32
                 pictures = self.augmentation(pictures.float(), rng)
         return self.discriminator(pictures, labels, rng=rng)
+
+
+class ScheduledPenalty:
+    """A penalty with its name, side, weight and interval, as the loop schedules it."""
+
+    def __init__(self, name: str, network: str, penalty: Penalty, weight: float, interval: int) -> None:
+        self.name, self.network, self.penalty = name, network, penalty
+        self.interval = interval
+        # A lazy penalty shares the step of the main loss, so its weight makes up for the steps without it;
+        # learning rate and betas need no correction, which StyleGAN2's separate lazy steps do.
+        # In a tensor, as a captured step would go on with the number it was captured with.
+        self.weight = torch.tensor(weight * interval)
+
+    def to(self, device: torch.device) -> None:
+        """Move the weight to where the loss is computed."""
+        self.weight = self.weight.to(device)
+
+    def due(self, step: int) -> bool:
+        """Whether it applies at this step of its network, counted from 0."""
+        return step % self.interval == 0

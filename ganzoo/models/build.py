@@ -11,9 +11,9 @@ from ganzoo.config.schema import Config
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
+from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.spectral import normalise_together
 from ganzoo.plugin.registry import load_target
-from ganzoo.training.step import ScheduledPenalty
 
 
 @dataclass(frozen=True)

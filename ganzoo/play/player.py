@@ -12,7 +12,7 @@ import torch
 from ganzoo.bench.record import read_record
 from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
 from ganzoo.config.recipe import parse_data
-from ganzoo.config.schema import Config, data_root
+from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
 from ganzoo.hub import fetch, is_address
 from ganzoo.interfaces import Generator
@@ -21,6 +21,7 @@ from ganzoo.play.game import Game, read_game
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training.run import load_config, load_generator
+from ganzoo.utils.files import data_root
 
 DIGITS = 5
 

@@ -7,7 +7,6 @@ from itertools import islice
 
 import numpy as np
 
-from ganzoo.config.schema import data_root
 from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
@@ -16,6 +15,7 @@ from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Skipped, expect
+from ganzoo.utils.files import data_root
 
 LOOKED_AT = 200  # pictures; enough to see a kind of mistake, few enough for a large set
 SMALL = 16

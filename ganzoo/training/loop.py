@@ -24,6 +24,7 @@ from ganzoo.distributed.random import random_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
+from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.runs.requirements import Need
@@ -39,7 +40,7 @@ from ganzoo.training.optim import Rate, make_optimizer, make_scheduler
 from ganzoo.training.rollback import roll_back
 from ganzoo.training.snapshots import has_pictures, real_pictures, take_pictures
 from ganzoo.training.stats import Statistics
-from ganzoo.training.step import ScheduledPenalty, TrainingStep
+from ganzoo.training.step import TrainingStep
 
 
 class Loop:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.resolve import resolve
-from ganzoo.config.schema import Config, data_root
+from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_configured, peek_configured, reference_split
@@ -34,6 +34,7 @@ from ganzoo.runs.requirements import check_needs, needs_of
 from ganzoo.runs.run_dir import Onlooker, RunFolder
 from ganzoo.training import state
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import data_root
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 

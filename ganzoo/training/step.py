@@ -17,29 +17,9 @@ from torch import Tensor, nn
 
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
-from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Penalty, PenaltyInputs
-from ganzoo.models.augmented import Augmented
+from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, PenaltyInputs
+from ganzoo.models.augmented import Augmented, ScheduledPenalty
 from ganzoo.training.stats import Statistics
-
-
-class ScheduledPenalty:
-    """A penalty with its name, side, weight and interval, as the loop schedules it."""
-
-    def __init__(self, name: str, network: str, penalty: Penalty, weight: float, interval: int) -> None:
-        self.name, self.network, self.penalty = name, network, penalty
-        self.interval = interval
-        # A lazy penalty shares the step of the main loss, so its weight makes up for the steps without it;
-        # learning rate and betas need no correction, which StyleGAN2's separate lazy steps do.
-        # In a tensor, as a captured step would go on with the number it was captured with.
-        self.weight = torch.tensor(weight * interval)
-
-    def to(self, device: torch.device) -> None:
-        """Move the weight to where the loss is computed."""
-        self.weight = self.weight.to(device)
-
-    def due(self, step: int) -> bool:
-        """Whether it applies at this step of its network, counted from 0."""
-        return step % self.interval == 0
 
 
 class TrainingStep:

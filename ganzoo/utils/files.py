@@ -23,6 +23,11 @@ def user_path(text: str | Path) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111, pathlib's raises then
 
 
+def data_root(setting: str | None) -> Path:
+    """Where data sets and caches are kept."""
+    return user_path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data")
+
+
 def regular(file: Path) -> Path:
     """The same. Raises OSError where it is not there, or a pipe or a device, whose reading may not end."""
     if not stat.S_ISREG(file.stat().st_mode):

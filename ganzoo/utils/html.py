@@ -9,9 +9,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from ganzoo.config.schema import data_root
 from ganzoo.errors import GanzooError, WriteFailed
-from ganzoo.utils.files import write_shared
+from ganzoo.utils.files import data_root, write_shared
 
 MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
 

@@ -1,0 +1,33 @@
+"""The table of the code in CONTRIBUTING.md is the tree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+UNNAMED = {"__init__.py", "__main__.py", "py.typed"}
+
+
+def table() -> str:
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| in `ganzoo/` |")[2].partition("\n\n")[0]
+
+
+def test_every_package_and_module_of_the_core_is_in_the_table_and_nothing_else():
+    named = {name for row in table().splitlines() for name in re.findall(r"`([\w.]+/?)`", row.split("|")[1])}
+    tree = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "ganzoo").iterdir()}
+    assert named == {name for name in tree if name not in UNNAMED and not name.startswith((".", "__"))}
+
+
+def test_the_table_is_one_screen():
+    assert len(table().splitlines()) <= 24
+
+
+def test_the_order_of_the_table_is_the_order_of_the_layers():
+    layers = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("layers = [")[2].partition("]")[0]
+    order = [re.findall(r"ganzoo\.(\w+)", line) for line in layers.splitlines() if line.strip()]
+    level = {name: place for place, names in enumerate(reversed(order)) for name in names}
+    rows = [re.findall(r"`(\w+)(?:\.py|/)`", row.split("|")[1]) for row in table().splitlines()[2:]]
+    packages = [name for row in rows for name in row if name in level and (ROOT / f"ganzoo/{name}").is_dir()]
+    core = packages[: packages.index("testing") + 1]
+    assert [level[name] for name in core] == sorted(level[name] for name in core)

@@ -1,4 +1,4 @@
-"""What wants a GPU, step by step, the most telling first; docs/gpu.md says how to read it.
+"""Run everything that needs a GPU as steps with time limits, the most telling first. See docs/gpu.md.
 
     python benchmarks/gpu.py [--minutes 10] [--out runs/gpu] [--call N] [--only STEP]
     python benchmarks/gpu.py --device cpu --rehearse     # tiny budgets, without the steps that only a GPU can do
@@ -107,7 +107,7 @@ def _row_is_missing(folder: Path) -> str:
     """Why a grid that ended well has left no row; "" where it has. A failed row ends well, too."""
     records = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.name != "grid.json"]
     failed = [record["reason"] for record in records if record["status"] != "done"]
-    return failed[0] if failed else "" if records else f"there is no record in {folder}"
+    return failed[0] if failed else "" if records else f"no record was written to {folder}"
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -55,7 +55,7 @@ class TrainingFailed(GanzooError):
 
 
 def printable(text: str) -> str:
-    """The same, with line breaks, control characters, terminal escapes and bytes that are no text written out.
+    """Write out line breaks, control characters, terminal escapes and bytes that are not UTF-8.
 
     A file's name may hold any of them; a line on a terminal may not.
     """

@@ -239,11 +239,11 @@ def cases() -> list[Case]:
         weights("a tensor of 2⁶³ numbers", _tensor([2**63], 8)),
         weights("a tensor that begins after its end", _tensor([2], -8)),
         weights("10,000 foreign tensors, their names with a terminal's escape", save(foreign), "does not fit this"),
-        case("weights: a pipe", partial(_special, os.mkfifo), "ema.safetensors: it is no file"),
+        case("weights: a pipe", partial(_special, os.mkfifo), "ema.safetensors: it is not a regular file"),
         case(
             "weights: a link to /dev/zero",
             partial(_special, lambda file: file.symlink_to("/dev/zero")),
-            "it is no file",
+            "it is not a regular file",
         ),
         state("a pickle that runs code, as torch.save writes it", partial(_state_file, _torch_saved), "cannot read"),
         state("a bare pickle that runs code", partial(_state_file, _pickled), "state.pt: File is not a zip file"),

@@ -218,7 +218,7 @@ def cases() -> list[Case]:
             partial(_files, {"\x1b[31mx.png": b"no picture"}),
             r"\x1b[31mx.png: it cannot be decoded",
         ),
-        Case("zip: a pipe", partial(_pipe, "zip"), "pipe is not a whole zip file (it is no file)"),
+        Case("zip: a pipe", partial(_pipe, "zip"), "pipe is not a whole zip file (it is not a regular file)"),
         Case(
             "dataset.json: a label for a file elsewhere",
             partial(_labels, _label("../../etc/passwd")),

@@ -1,7 +1,7 @@
-"""Decode every picture of a source into one array, those that cannot be used left out or refused.
+"""Decode every picture of a source into one array, and skip or refuse those that cannot be used.
 
-All pictures of a set have one size and one number of channels. Which, most of them decide, whatever the first one by
-name is: so they are written as they come, and written again only where they differ.
+All pictures of an array have the same size and number of channels: those that most pictures have. So pictures are
+written as they come, and written again only if they differ.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Processing:
-    """What is done to each picture, and to those that cannot be used.
+    """How pictures are processed.
 
-    size: to crop and resize to; None: as they are. channels: "auto", "1" or "3". skip_bad: skip what cannot be used.
+    size: height and width to crop and resize to; None keeps theirs. channels: "auto", "1" or "3". skip_bad: skip
+    pictures that cannot be used instead of raising.
     """
 
     size: int | None = None

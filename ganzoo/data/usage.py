@@ -47,7 +47,7 @@ class Usage:
 
     @classmethod
     def read(cls, noted: Any) -> Usage | None:
-        """Read what :meth:`as_dict` gave; None where it is not that, since a run may come from anyone."""
+        """Read the output of :meth:`as_dict`; return None for anything else, since a run may come from anyone."""
         if not isinstance(noted, Mapping) or not _is_count(noted.get("used")):
             return None
         remarks = noted.get("remarks")

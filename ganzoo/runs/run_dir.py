@@ -132,7 +132,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open an existing run. Raises GanzooError that says what ``path`` is where it is not a run."""
+        """Open an existing run. Raises GanzooError if ``path`` is not a run, and says what it is."""
         if not is_run(path):
             raise GanzooError(not_a_run(path))
         return cls(path)

@@ -29,9 +29,9 @@ def data_root(setting: str | None) -> Path:
 
 
 def regular(file: Path) -> Path:
-    """The same. Raises OSError where it is not there, or a pipe or a device, whose reading may not end."""
+    """Return the file itself. Raises OSError if it is missing, or a pipe or device, whose reading may not end."""
     if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     return file
 
 

@@ -71,7 +71,7 @@ def _quota() -> float:
             continue
         top = CGROUPS if not controllers else CGROUPS / "cpu"
         group = top / path.lstrip("/")
-        # A container may see its own group at the top, whatever its path is called outside.
+        # A container may see its own group at the top, under another path than outside.
         for folder in {top, group, *(parent for parent in group.parents if parent.is_relative_to(top))}:
             quotas.append(_quota_of(folder))
     return min(quotas)

@@ -60,7 +60,7 @@ class _Files(DataSource):
 
     @cached_property
     def names(self) -> list[str]:
-        """The pictures' names, sorted. Raises GanzooError where there are none."""
+        """The pictures' names, sorted. Raises GanzooError if the set has no pictures."""
         found = [name for name in self._listing if is_picture(name) and not is_hidden(name)]
         if not found:
             why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
@@ -80,7 +80,7 @@ class _Files(DataSource):
 
     @cached_property
     def label_file(self) -> str | None:
-        """The name of the ``dataset.json`` to read: at the top, else the only one further down; None without."""
+        """The name of the ``dataset.json`` to read: the one at the top, else the only one; None without one."""
         found = [name for name in self._listing if PurePosixPath(name).name == LABELS and not is_hidden(name)]
         return LABELS if LABELS in found else found[0] if len(found) == 1 else None
 
@@ -91,7 +91,7 @@ class _Files(DataSource):
         return (f"labels not read: {len(several)} files are named {LABELS}, none of them at the top",)
 
     def label_text(self) -> bytes | None:
-        """The content of ``dataset.json``, None where there is none. Raises GanzooError where it cannot be read."""
+        """The content of ``dataset.json``; None without one. Raises GanzooError if it cannot be read."""
         if self.label_file is None:
             return None
         try:
@@ -178,7 +178,7 @@ class _Files(DataSource):
         return max(self.labels.values()) + 1 if self.labels else 0
 
     def _peek_all(self, reason: str) -> PictureSpec:
-        """The same where none of those that were looked at can be used: the first that can."""
+        """The spec of the first picture that can be used, if none of the sampled ones can."""
         for item in self:
             if isinstance(item, Picture):
                 height, width, channels = item.pixels.shape
@@ -218,7 +218,7 @@ class Zip(_Files):
     def archive(self) -> zipfile.ZipFile:
         try:
             if not self.path.is_file():
-                raise ValueError("it is no file")
+                raise ValueError("it is not a regular file")
             return zipfile.ZipFile(self.path)
         except Exception as error:  # zipfile raises many things on what is no zip
             raise GanzooError(

@@ -28,7 +28,7 @@ def is_hidden(name: str) -> bool:
 
 
 def hidden(name: str) -> str:
-    """Say in which way a file is hidden; empty where it is not."""
+    """Say in which way a file is hidden; empty for a visible file."""
     *folders, file = PurePosixPath(name).parts or ("",)
     if any((folder.startswith(".") and folder != "..") or folder == MAC for folder in folders):
         return HIDDEN

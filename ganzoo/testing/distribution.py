@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pluggy
 
-import ganzoo
 from ganzoo.entries import Entry, LossEntry, PenaltyEntry, PictureSpec
+from ganzoo.plugin import registry
 from ganzoo.plugin.registry import REGISTRATION, PluginReport, Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing import import_probe
@@ -28,7 +28,7 @@ from ganzoo.testing.verdict import Failure, Skipped, expect
 # Code that loads a plugin, between the probe and the plugin's own.
 LOADERS = (
     *(str(Path(str(module.__file__)).parent) for module in (importlib, import_probe, pluggy)),
-    str(Path(str(ganzoo.__file__)).parent / "registry.py"),
+    str(registry.__file__),
     "<",
 )
 LITTLE = ("loop.kimg=0.032", "loop.log_kimg=0.016", "loop.snapshot_kimg=0.016")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -72,3 +74,33 @@ def test_a_table_is_written_before_the_next_line_is_measured(script, monkeypatch
     monkeypatch.setattr("sys.argv", ["inception.py", "--device", "cpu", "--batches", "4", "--modes", "exact"])
     inception.main()
     assert lines == [0, 1, 2, 3]
+
+
+def test_busy_measures_each_setting_beside_each_load_and_closes_what_it_started(script, monkeypatch, tmp_path):
+    busy, open_sides, spins = script("busy"), [], []
+
+    class Side:
+        def __init__(self, build, *arguments):
+            inspect.signature(build).bind(*arguments)  # what the process will be called with
+            spins.append(os.environ.get("GOMP_SPINCOUNT"))
+            open_sides.append(self)
+
+        def ready(self): ...
+
+        def __call__(self, seconds):
+            return 100.0
+
+        def close(self):
+            open_sides.remove(self)
+
+    monkeypatch.setattr(busy, "Side", Side)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.setattr("sys.argv", ["busy.py", "--spins", "none", "0", "--loads", "0", "1", "--repeats", "2"])
+    busy.main()
+    assert spins == [None, "0"] * 2 and open_sides == [] and os.environ["GOMP_SPINCOUNT"] == "7"
+    (file,) = (tmp_path / "tables").glob("busy-*.json")
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["work"], row["spins"], row["load"]) for row in rows] == [
+        (work, spin, load) for work in ("training", "scoring") for spin in ("none", "0") for load in (0, 1)
+    ]
+    assert all(row["speeds"] == [100.0, 100.0] and row["ratio"] == 1 for row in rows)

@@ -81,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         builders: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
             "training": (our_side, (work, Path(scratch))),
-            "scoring": (scoring_side, ("exact", "cpu", "fashion-10k")),
+            "scoring": (scoring_side, ("exact", False, "cpu", "fashion-10k")),
         }
         sides: dict[tuple[str, str], Side] = {}
         for name, (build, arguments) in builders.items():
@@ -90,6 +90,7 @@ def main() -> None:
                 with environment(spins):
                     sides[name, spins] = Side(build, *own)
                 stack.callback(sides[name, spins].close)
+                sides[name, spins].ready()  # building must not disturb what is measured
         speeds = table(sides, given.loads, given.repeats, given.seconds)
     rows, figures = [], []
     for name in builders:

@@ -1,8 +1,9 @@
-"""How the threads of an operator share the processors, set before torch is imported, which reads it once.
+"""Set how OpenMP's threads use the processors, before torch is imported and reads it.
 
 Two things cost a CPU run most of its speed. Threads that have finished their part of an operator spin until the others
-have too: beside another busy process they spin for one that is not running. And in a container with a quota, as many
-threads as the machine has processors use the quota up early and then wait. What a user has set stays as it is.
+have finished too; beside another busy process they spin for a thread that is not running. And in a container with a
+CPU quota, one thread for each processor of the machine uses the quota up early, and all of them wait for the next
+period. Values that the user has set stay as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import os
 from pathlib import Path
 
-SPINS = "1000"  # iterations, about a microsecond; see benchmarks/speed/README.md for what was measured
+SPINS = "1000"  # iterations of the waiting loop; benchmarks/speed/README.md has the measurements
 CGROUPS = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 THREADS = "OMP_NUM_THREADS"

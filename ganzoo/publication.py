@@ -23,10 +23,10 @@ from ganzoo.card import COLUMNS, Facts, write_card
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.training.run import load_config, load_generator
 from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
+from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunFolder, read_jsonl
 from ganzoo.testing.devices import compare
 from ganzoo.training import run, state
@@ -38,9 +39,7 @@ def test_the_same_latents_give_the_same_pictures_as_on_the_cpu(registry, tiny, t
     run.start(registry, resolve(registry, "dcgan+minimax", None, settings), quiet, out=tmp_path / "run")
     assert RunFolder(tmp_path / "run").latest() is not None
     pictures = [
-        torch.cat(
-            list(sample(run.load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1))
-        )
+        torch.cat(list(sample(load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1)))
         for device in ("cpu", "cuda")
     ]
     assert (pictures[0].int() - pictures[1].int()).abs().max() <= 1  # a level of 256, from rounding

@@ -25,6 +25,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.publication import write_publication
+from ganzoo.runs.load import load_generator
 from ganzoo.runs.reproduce import public_name, repeat_command
 from ganzoo.training import run as runs
 
@@ -210,7 +211,7 @@ def test_nothing_tells_where_things_lie_on_this_machine(trained, tmp_path):
     content = written(tmp_path / "card")
     assert not any(b"secret" in data or str(tmp_path).encode() in data for data in content.values())
     assert b"of `folder:cats`" in content["README.md"] and b"| absolute.py |" in content["README.md"]
-    runs.load_generator(with_stranger(distribution="absolute.py", version=""), tmp_path / "card", "latest", "cpu")
+    load_generator(with_stranger(distribution="absolute.py", version=""), tmp_path / "card", "latest", "cpu")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import sample
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
@@ -59,8 +60,8 @@ def calls(registry, quiet, folder):
     return [
         lambda: run.resume(registry, folder, quiet),
         lambda: run.evaluate(registry, folder, quiet),
-        lambda: run.load_generator(registry, folder, "latest", cpu),
-        lambda: run.load_generator(registry, folder, "no such checkpoint", cpu),
+        lambda: load_generator(registry, folder, "latest", cpu),
+        lambda: load_generator(registry, folder, "no such checkpoint", cpu),
     ]
 
 
@@ -101,13 +102,13 @@ def test_a_run_stopped_before_its_first_checkpoint_names_them_too(strangers_run,
 
 
 def test_with_the_plugin_pictures_are_drawn_without_the_data(strangers_run):
-    generator = run.load_generator(with_stranger(), strangers_run, "latest", torch.device("cpu"))
+    generator = load_generator(with_stranger(), strangers_run, "latest", torch.device("cpu"))
     assert next(sample(generator, 2, seed=0)).shape == (2, 1, 8, 8)
 
 
 def test_another_version_is_told_and_used(strangers_run):
     warnings: list[str] = []
-    run.load_generator(with_stranger(version="2.0"), strangers_run, "latest", torch.device("cpu"), warnings.append)
+    load_generator(with_stranger(version="2.0"), strangers_run, "latest", torch.device("cpu"), warnings.append)
     assert warnings == [f"{strangers_run} was made with ganzoo-absolute 1.0, here is 2.0"]
 
 
@@ -119,10 +120,10 @@ def test_a_metric_is_needed_for_scoring_alone(strangers_run, registry):
         config.read_text().partition("\n")[2].replace("absolute", "minimax").replace("names: []", "names: [beauty]")
     )
     folder = RunFolder.open(strangers_run)
-    assert run.load_config(registry, folder).values.metrics.names == ["beauty"]
-    assert run.load_config(registry, folder, ("metrics.names=[fid]",), scoring=True)
+    assert load_config(registry, folder).values.metrics.names == ["beauty"]
+    assert load_config(registry, folder, ("metrics.names=[fid]",), scoring=True)
     with pytest.raises(GanzooError, match=r"pip install ganzoo-beauty==3\.0"):
-        run.load_config(registry, folder, scoring=True)
+        load_config(registry, folder, scoring=True)
 
 
 def test_what_scores_is_among_the_needs(tiny):
@@ -198,7 +199,7 @@ def test_a_damaged_picture_is_refused(strangers_run, picture):
     for file in strangers_run.glob("checkpoints/*/meta.json"):
         file.write_text(json.dumps({**json.loads(file.read_text()), "picture": picture}))
     with pytest.raises(GanzooError, match=r"meta\.json"):
-        run.load_generator(with_stranger(), strangers_run, "latest", torch.device("cpu"))
+        load_generator(with_stranger(), strangers_run, "latest", torch.device("cpu"))
 
 
 def test_what_a_run_names_is_neither_imported_nor_installed(strangers_run, registry, tmp_path, monkeypatch):
@@ -210,13 +211,13 @@ def test_what_a_run_names_is_neither_imported_nor_installed(strangers_run, regis
     sys.addaudithook(lambda name, _: seen.on and name in ("subprocess.Popen", "socket.connect", "os.exec")
                      and seen.events.append(name))  # fmt: skip
     with pytest.raises(GanzooError, match=r"pip install evil==1\.0"):
-        run.load_generator(registry, strangers_run, "latest", torch.device("cpu"))
+        load_generator(registry, strangers_run, "latest", torch.device("cpu"))
     config = strangers_run / "config.yaml"
     config.write_text(
         config.read_text().partition("\n")[2].replace("absolute", "evil:Loss").replace("folder:", "evil:")
     )
     note(strangers_run, None)
     with pytest.raises(GanzooError, match="evil"):
-        run.load_generator(registry, strangers_run, "latest", torch.device("cpu"))
+        load_generator(registry, strangers_run, "latest", torch.device("cpu"))
     seen.on = False
     assert seen.events == [] and "evil" not in sys.modules and not (tmp_path / "imported").exists()

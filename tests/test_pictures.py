@@ -22,9 +22,9 @@ from ganzoo.play.game import read_game
 from ganzoo.publication import write_publication
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.write import write_report
+from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
-from ganzoo.training.run import load_generator
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
 
 

@@ -16,6 +16,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.runs.checkpoint import list_checkpoints
+from ganzoo.runs.load import load_config
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
 from ganzoo.training.loop import Loop
@@ -103,7 +104,7 @@ def test_a_config_changed_on_purpose_counts(registry, finished):
     first, _, rest = text.partition("\n")
     assert first.endswith("take this line out where you change something on purpose")
     finished.config_file.write_text(rest.replace("seed: 0", "seed: 7", 1))
-    assert run.load_config(registry, finished).values.seed == 7
+    assert load_config(registry, finished).values.seed == 7
 
 
 def test_a_folder_is_one_processs(tmp_path):

@@ -25,6 +25,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.metrics.network import find_network
 from ganzoo.runs.checkpoint import FILES
+from ganzoo.runs.load import load_generator
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
 
@@ -69,7 +70,7 @@ def feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
 
 
 def sample(folder: Path) -> None:
-    run.load_generator(zoo(), folder, "latest", CPU)
+    load_generator(zoo(), folder, "latest", CPU)
 
 
 def resume(folder: Path) -> None:

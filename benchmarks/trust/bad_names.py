@@ -48,7 +48,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.report import page as report
 from ganzoo.report.facts import Facts
 from ganzoo.report.story import Story
-from ganzoo.training import run
+from ganzoo.runs.load import load_generator
 from ganzoo.utils.files import one_line
 
 RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]
@@ -201,7 +201,7 @@ def _system(name: str) -> System:
 
 def _play(name: str) -> str:
     """Its page alone: what lies beside it is the same for every run."""
-    generator = run.load_generator(zoo(), trained(), "latest", CPU)
+    generator = load_generator(zoo(), trained(), "latest", CPU)
     player = Player(name, name, name, generator, (name,) * 10, None)
     data = {**player.data(), "classes": [name]}
     made = play.Template(play.asset(play.OWN, "index.html")).substitute(

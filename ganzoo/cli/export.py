@@ -26,7 +26,7 @@ def export(
     from ganzoo.export import SUFFIXES, check_format, example_inputs, export_generator
     from ganzoo.hub import fetch
     from ganzoo.plugin.registry import Registry
-    from ganzoo.training.run import load_generator
+    from ganzoo.runs.load import load_generator
 
     check_format(form)
     folder = fetch(run)

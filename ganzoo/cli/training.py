@@ -157,7 +157,7 @@ def sample(
     from ganzoo.models.sampling import grid, save_picture, to_image
     from ganzoo.models.sampling import sample as draw
     from ganzoo.plugin.registry import Registry
-    from ganzoo.training.run import load_generator
+    from ganzoo.runs.load import load_generator
 
     folder = fetch(run)
     generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"), warn)

@@ -31,8 +31,8 @@ from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.training.run import load_config, load_generator
 from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 

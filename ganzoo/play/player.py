@@ -19,8 +19,8 @@ from ganzoo.interfaces import Generator
 from ganzoo.play.directions import principal_directions
 from ganzoo.play.game import Game, read_game
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.training.run import load_config, load_generator
 from ganzoo.utils.files import data_root
 
 DIGITS = 5

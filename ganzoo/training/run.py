@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
@@ -20,17 +19,17 @@ from ganzoo.data.loader import Feed
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
-from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
-from ganzoo.models.build import Model, build_generator, build_model, check_picture
+from ganzoo.models.build import Model, build_model, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
-from ganzoo.runs.plugin_copies import check_plugins, copies, keep_plugins
+from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
-from ganzoo.runs.requirements import check_needs, needs_of
+from ganzoo.runs.requirements import needs_of
 from ganzoo.runs.run_dir import Onlooker, RunFolder
 from ganzoo.training import state
 from ganzoo.training.loop import Loop
@@ -135,47 +134,6 @@ def evaluate(
     found = folder.checkpoint(checkpoint, display.warn)
     generator = load_generator(registry, path, found.path.name, device)
     return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
-
-
-def load_config(
-    registry: Registry,
-    folder: RunFolder,
-    settings: tuple[str, ...] = (),
-    *,
-    scoring: bool = False,
-    warn: Callable[[str], None] = lambda message: None,
-) -> Config:
-    """The configuration a run was started with, changed by ``settings``.
-
-    Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics'
-    are needed for ``scoring`` alone. It says where the plugin files are that the run was started with. ``warn`` is told
-    of plugins in other versions.
-    """
-    needs, place, kept = folder.needs(), str(folder.path), copies(folder)
-    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, warn, kept)
-    config = resolve(registry, None, folder.good_config(warn), settings)
-    if scoring:
-        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
-        check_needs(scored, registry, place, copies=kept)
-    return config
-
-
-def load_generator(
-    registry: Registry,
-    path: Path,
-    checkpoint: str,
-    device: torch.device,
-    warn: Callable[[str], None] = lambda message: None,
-) -> Generator:
-    """A run's averaged generator, in evaluation mode on the device. The data need not be there."""
-    folder = RunFolder.open(path)
-    config = load_config(registry, folder, warn=warn)
-    found = folder.checkpoint(checkpoint, warn)
-    spec = found.picture or peek_configured(registry, config.values.data)
-    check_picture(config, spec)
-    generator = build_generator(config, spec)
-    found.load_weights("ema", generator)
-    return generator.to(device).to(memory_format=torch.channels_last).eval()
 
 
 def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:

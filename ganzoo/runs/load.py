@@ -1,0 +1,60 @@
+"""A run's configuration and its averaged generator, from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
+from ganzoo.data.factory import peek_configured
+from ganzoo.entries import MetricEntry
+from ganzoo.interfaces import Generator
+from ganzoo.models.build import build_generator, check_picture
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.plugin_copies import copies
+from ganzoo.runs.requirements import check_needs
+from ganzoo.runs.run_dir import RunFolder
+
+
+def load_config(
+    registry: Registry,
+    folder: RunFolder,
+    settings: tuple[str, ...] = (),
+    *,
+    scoring: bool = False,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Config:
+    """The configuration a run was started with, changed by ``settings``.
+
+    Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics'
+    are needed for ``scoring`` alone. It says where the plugin files are that the run was started with. ``warn`` is told
+    of plugins in other versions.
+    """
+    needs, place, kept = folder.needs(), str(folder.path), copies(folder)
+    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, warn, kept)
+    config = resolve(registry, None, folder.good_config(warn), settings)
+    if scoring:
+        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
+        check_needs(scored, registry, place, copies=kept)
+    return config
+
+
+def load_generator(
+    registry: Registry,
+    path: Path,
+    checkpoint: str,
+    device: torch.device,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Generator:
+    """A run's averaged generator, in evaluation mode on the device. The data need not be there."""
+    folder = RunFolder.open(path)
+    config = load_config(registry, folder, warn=warn)
+    found = folder.checkpoint(checkpoint, warn)
+    spec = found.picture or peek_configured(registry, config.values.data)
+    check_picture(config, spec)
+    generator = build_generator(config, spec)
+    found.load_weights("ema", generator)
+    return generator.to(device).to(memory_format=torch.channels_last).eval()

@@ -31,12 +31,11 @@ from ganzoo.runs.requirements import Need
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import state
 from ganzoo.training.anomalies import Fault, Watch
-from ganzoo.training.counters import Counters
 from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
 from ganzoo.training.ema import Average, decay_per_step
-from ganzoo.training.marks import Marks
 from ganzoo.training.observer import Observer
 from ganzoo.training.optim import Rate, make_optimizer, make_scheduler
+from ganzoo.training.progress import Counters, Marks
 from ganzoo.training.rollback import roll_back
 from ganzoo.training.snapshots import has_pictures, real_pictures, take_pictures
 from ganzoo.training.stats import Statistics

@@ -14,8 +14,8 @@ from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.requirements import write_needs
 from ganzoo.runs.run_dir import CONFIG
 from ganzoo.training.anomalies import Watch
-from ganzoo.training.counters import read_counters
 from ganzoo.training.optim import load_state, make_scheduler, set_rate, state_of
+from ganzoo.training.progress import read_counters
 from ganzoo.utils.files import read_jsonl
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
-"""How far a run has come."""
+"""How far a run is: what it has counted, and marks along the way."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -25,3 +26,18 @@ def read_counters(noted: Mapping[str, object]) -> Counters:
         if not isinstance(value, kinds) or not 0 <= value < 2**63:
             raise ValueError(f"{item.name} is {value!r}")
     return counters
+
+
+class Marks:
+    """Multiples of an interval in kimg, each reported once; ``inf`` for none. ``shown``: pictures so far."""
+
+    def __init__(self, kimg: float, shown: int) -> None:
+        self.interval = kimg * 1000
+        self.next = (shown // self.interval + 1) * self.interval if kimg != math.inf else math.inf
+
+    def passed(self, shown: int) -> bool:
+        """Whether the next one has been reached."""
+        if shown < self.next:
+            return False
+        self.next = (shown // self.interval + 1) * self.interval
+        return True

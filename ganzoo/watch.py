@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganzoo.console.display import TRAINING, Display
 from ganzoo.errors import GanzooError
-from ganzoo.report.facts import Facts, read_facts
+from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunFolder
 
 PAUSE = 1.0  # seconds between looks

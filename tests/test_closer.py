@@ -19,8 +19,8 @@ from ganzoo.models.build import build_model
 from ganzoo.models.sampling import sample
 from ganzoo.report.closer import COUNT, copying, read_look, section
 from ganzoo.report.diagnosis import diagnose
-from ganzoo.report.facts import read_facts
 from ganzoo.report.story import Story
+from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
 from ganzoo.utils.image_grid import GRID, read_grid

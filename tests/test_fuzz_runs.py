@@ -16,9 +16,9 @@ from safetensors.torch import save
 from ganzoo.compare.runs import read_runs, summary
 from ganzoo.errors import Damaged
 from ganzoo.report.closer import read_look
-from ganzoo.report.facts import read_facts
 from ganzoo.report.story import read_verdicts
 from ganzoo.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ganzoo.runs.reader import read_facts
 from ganzoo.runs.requirements import read_needs
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.checksum import sealed

@@ -15,11 +15,11 @@ from report_runs import log_record, write_grid, write_run
 from ganzoo.cli.main import main
 from ganzoo.report import diagnosis
 from ganzoo.report.curves import ACCURACY, GRADIENTS, points, thin
-from ganzoo.report.facts import Facts, read_facts
 from ganzoo.report.repeat import script
 from ganzoo.report.sheets import data_uri
 from ganzoo.report.story import Snapshot, Story, distances, judge, read_story, read_verdicts
 from ganzoo.report.write import report_or_say_why, write_report
+from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import read_grid
 

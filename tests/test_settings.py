@@ -22,7 +22,7 @@ from ganzoo.config.settings import read_settings, typed, write_setting
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
 from ganzoo.errors import GanzooError
-from ganzoo.report.facts import read_facts
+from ganzoo.runs.reader import read_facts
 from ganzoo.runs.reproduce import repeat_command
 from ganzoo.runs.run_dir import RunFolder
 

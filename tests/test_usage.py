@@ -19,7 +19,7 @@ from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.data.usage import Usage
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.report.facts import read_facts
+from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunFolder
 
 

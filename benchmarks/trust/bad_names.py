@@ -46,9 +46,9 @@ from ganzoo.play import write as play
 from ganzoo.play.player import Player
 from ganzoo.plugin.registry import Registry
 from ganzoo.report import page as report
-from ganzoo.report.facts import Facts
 from ganzoo.report.story import Story
 from ganzoo.runs.load import load_generator
+from ganzoo.runs.reader import Facts
 from ganzoo.utils.files import one_line
 
 RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]

@@ -21,8 +21,8 @@ def report(
     from ganzoo.cli.training import warn
     from ganzoo.closer.look import look_or_say_why
     from ganzoo.plugin.registry import Registry
-    from ganzoo.report.facts import read_facts
     from ganzoo.report.write import write_report
+    from ganzoo.runs.reader import read_facts
     from ganzoo.runs.run_dir import RunFolder
 
     folder = RunFolder.open(run)

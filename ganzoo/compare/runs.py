@@ -9,8 +9,8 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.report.diagnosis import mean
-from ganzoo.report.facts import Facts, read_facts
 from ganzoo.report.story import Story, read_story
+from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import one_line
 

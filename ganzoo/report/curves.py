@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.report.facts import Record
+from ganzoo.runs.reader import Record
 from ganzoo.utils.html import MISSING
 
 MOST = 400  # points of a line; more are averaged

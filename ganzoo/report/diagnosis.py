@@ -12,8 +12,8 @@ from statistics import fmean
 from typing import Literal
 
 from ganzoo.report.closer import CLOSE, Look
-from ganzoo.report.facts import Facts, Record
 from ganzoo.report.story import Story
+from ganzoo.runs.reader import Facts, Record
 
 ENOUGH = 8  # records of the log, or there is nothing to say
 TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85

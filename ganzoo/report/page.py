@@ -14,10 +14,10 @@ from ganzoo.report import closer
 from ganzoo.report.closer import Look
 from ganzoo.report.curves import charts
 from ganzoo.report.diagnosis import Finding, diagnose
-from ganzoo.report.facts import Facts
 from ganzoo.report.repeat import script
 from ganzoo.report.sheets import BUDGET, data_uri
 from ganzoo.report.story import Story, as_data
+from ganzoo.runs.reader import Facts
 from ganzoo.utils.html import as_json, asset, copying, libraries, palette, text
 
 FIGURES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from ganzoo.report.facts import Facts
+from ganzoo.runs.reader import Facts
 from ganzoo.runs.reproduce import install_command, plugin_options
 from ganzoo.utils.files import one_line
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError
 from ganzoo.report.closer import read_look
-from ganzoo.report.facts import read_facts
 from ganzoo.report.page import to_page
 from ganzoo.report.story import read_story
+from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import write_text
 

@@ -19,6 +19,23 @@ def test_every_package_and_module_of_the_core_is_in_the_table_and_nothing_else()
     assert named == {name for name in tree if name not in UNNAMED and not name.startswith((".", "__"))}
 
 
+def plugin_table() -> dict[str, set[str]]:
+    """What each directory of plugins registers."""
+    rows = [line.split("|") for line in (ROOT / "plugins/README.md").read_text(encoding="utf-8").splitlines()]
+    return {row[1].strip().strip("`"): set(re.findall(r"`([\w-]+)`", row[3])) for row in rows if len(row) == 5}
+
+
+def test_the_table_of_plugins_names_each_directory():
+    directories = {path.name for path in (ROOT / "plugins").iterdir() if path.is_dir() and path.name[0] not in "._"}
+    assert set(plugin_table()) - {"directory", "---"} == directories
+
+
+def test_the_table_of_plugins_names_what_they_register(registry):
+    named = {name for directory, names in plugin_table().items() if "_" in directory for name in names}
+    entries = (entry for kind in registry.entries.values() for entry in kind.values())
+    assert named == {entry.name for entry in entries if registry.owner(entry).distribution == "ganzoo"}
+
+
 def test_the_table_is_one_screen():
     assert len(table().splitlines()) <= 24
 

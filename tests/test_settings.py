@@ -81,17 +81,13 @@ def test_any_path_that_a_file_system_allows_names_that_path(registry, tmp_path, 
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     folder.mkdir(exist_ok=True)
     Image.new("L", (8, 8)).save(folder / "a.png")
-    for key, value in (
-        ("data.name", f"folder:{folder}"),
-        ("data.root", str(folder)),
-        ("metrics.inception", str(folder)),
-    ):
-        config = resolve(registry, "mlp+minimax", None, [f"{key}={value}"])
-        group, name_ = key.split(".")
-        assert getattr(getattr(config.values, group), name_) == value
-        file = tmp_path / "config.yaml"
-        file.write_text(config.to_yaml())
-        assert resolve(registry, None, file).as_dict() == config.as_dict()
+    settings = [f"data.name=folder:{folder}", f"data.root={folder}", f"metrics.inception={folder}"]
+    config = resolve(registry, "mlp+minimax", None, settings)
+    data, metrics = config.values.data, config.values.metrics
+    assert (data.name, data.root, metrics.inception) == (f"folder:{folder}", str(folder), str(folder))
+    file = tmp_path / "config.yaml"
+    file.write_text(config.to_yaml())
+    assert resolve(registry, None, file).as_dict() == config.as_dict()
     assert len(open_pictures(registry, f"folder:{folder}", root=tmp_path / "root")) == 1
 
 

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import world
 
 from ganzoo.testing.devices import compare
 
 
-@pytest.fixture(scope="module")
-def worlds(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("worlds")
-    world.train_all(folder, "cpu")
-    return folder
-
-
-@pytest.mark.parametrize("recipe", world.RECIPES)
-def test_a_captured_step_holds_its_all_reduces(worlds, recipe):
-    world.check_captured(worlds, recipe)
-    with pytest.raises(AssertionError, match="apart, eager runs"):
-        world.check_captured(worlds, recipe, world.FAULTY)
-
-
-@pytest.mark.parametrize("recipe", world.RECIPES)
-def test_a_world_of_one_trains_what_one_process_trains(worlds, recipe):
-    found = compare(worlds / world.ALONE / recipe, worlds / world.TOGETHER / recipe)
-    assert found.weights < world.TOLERANCE and found.logged < world.TOLERANCE and found.moved > 100 * world.TOLERANCE
+def test_a_world_of_one_captures_its_all_reduces_and_trains_what_one_process_trains(tmp_path):
+    """One test, since starting the world takes most of its time."""
+    world.train_all(tmp_path, "cpu")
+    for recipe in world.RECIPES:
+        world.check_captured(tmp_path, recipe)
+        with pytest.raises(AssertionError, match="apart, eager runs"):
+            world.check_captured(tmp_path, recipe, world.FAULTY)
+        found = compare(tmp_path / world.ALONE / recipe, tmp_path / world.TOGETHER / recipe)
+        assert found.weights < world.TOLERANCE and found.logged < world.TOLERANCE
+        assert found.moved > 100 * world.TOLERANCE

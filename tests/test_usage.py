@@ -197,6 +197,14 @@ def test_peeking_sees_what_most_pictures_are(registry, folder, tmp_path):
     assert not (tmp_path / "root/cache").exists()
 
 
+@pytest.mark.parametrize("sizes", [(16, 8), (8, 16)])
+def test_peeking_decides_a_tie_as_decoding_does(registry, opened, folder, tmp_path, sizes):
+    for number, size in enumerate(sizes):
+        save(folder / f"{number}.png", size=(size, size))
+    peeked = peek_spec(registry, f"folder:{folder}", root=tmp_path / "root")
+    assert peeked == opened(skip_bad=True).spec == PictureSpec(3, sizes[0], 0)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_header_tells_the_upright_size(orientation):
     from ganzoo.data.decode import decode, measure

@@ -84,7 +84,7 @@ def count(recipe: str, settings: tuple[str, ...] = ()) -> dict[str, Counter[str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", default=RECIPES)
-    parser.add_argument("--before", type=Path, help="counts of an earlier version, to stand beside these")
+    parser.add_argument("--before", type=Path, help="counts of an earlier version, shown beside the new ones")
     parser.add_argument("--name", default="operators", help="of the table under results/")
     given = parser.parse_args()
     earlier = json.loads(given.before.read_text()) if given.before else {"rows": []}

@@ -113,7 +113,7 @@ class Steps:
         self._done: Counter[str] = Counter()
 
     def forget(self) -> None:
-        """Begin eagerly again: what was captured writes into tensors that are no longer used."""
+        """Begin eagerly again: captured steps write into tensors that are no longer used."""
         self._replays.clear()
         self._done.clear()
         if self.capture is not None:
@@ -124,7 +124,7 @@ class Steps:
         if kind not in self._replays and self.capture is not None and self._done[kind] >= WARM_UP:
             try:
                 self._replays[kind] = self.capture(work)
-            except Exception as error:  # whatever a plugin's code does that a graph cannot hold
+            except Exception as error:  # a plugin's code may do anything that a graph cannot hold
                 self.capture = None
                 self._replays.clear()
                 self.warn(f"loop.capture: {kind} cannot be captured, steps run eagerly: {_first_line(error)}")

@@ -8,11 +8,11 @@ import stat
 import zipfile
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from ganzoo.data.channels import AUTO, chosen_channels
 from ganzoo.data.decode import Unreadable, decode, measure
 from ganzoo.data.fingerprints import remembered
 from ganzoo.entries import PictureSpec
@@ -79,16 +79,19 @@ class _Files(DataSource):
         """Every file whose bytes matter."""
 
     @cached_property
+    def _label_files(self) -> list[str]:
+        return [name for name in self._listing if PurePosixPath(name).name == LABELS and not is_hidden(name)]
+
+    @property
     def label_file(self) -> str | None:
         """The name of the ``dataset.json`` to read: the one at the top, else the only one; None without one."""
-        found = [name for name in self._listing if PurePosixPath(name).name == LABELS and not is_hidden(name)]
+        found = self._label_files
         return LABELS if LABELS in found else found[0] if len(found) == 1 else None
 
     def remarks(self) -> Sequence[str]:
-        several = [name for name in self._listing if PurePosixPath(name).name == LABELS and not is_hidden(name)]
-        if self.label_file is not None or not several:
+        if self.label_file is not None or not self._label_files:
             return ()
-        return (f"labels not read: {len(several)} files are named {LABELS}, none of them at the top",)
+        return (f"labels not read: {len(self._label_files)} files are named {LABELS}, none of them at the top",)
 
     def label_text(self) -> bytes | None:
         """The content of ``dataset.json``; None without one. Raises GanzooError if it cannot be read."""
@@ -160,18 +163,20 @@ class _Files(DataSource):
                 yield BadPicture(name, str(error))
 
     def peek(self) -> PictureSpec:
-        """The spec that most pictures have, of a large set judged by some of them."""
-        shapes, reason = Counter[tuple[int, int, int]](), ""
+        """The spec that most pictures have; a large set is judged by a sample."""
+        sizes, channels, reason = Counter[tuple[int, int]](), Counter[int](), ""
         for name in self.names[:: -(-len(self) // LOOKED_AT)]:
             try:
-                shapes[measure(self.read(name))] += 1
+                height, width, depth = measure(self.read(name))
             except Unreadable as error:
                 reason = reason or f"{printable(name)}: {error}"
-        if not shapes:
+                continue
+            sizes[height, width] += 1
+            channels[depth] += 1
+        if not sizes:
             return self._peek_all(reason)
-        height, width = _most(shapes, lambda shape: shape[:2])
-        channels = _most(shapes, lambda shape: shape[2])
-        return PictureSpec(channels, height if height == width else 0, self._classes)
+        height, width = sizes.most_common(1)[0][0]  # of as many the first by name, as when all are decoded
+        return PictureSpec(chosen_channels(AUTO, channels), height if height == width else 0, self._classes)
 
     @property
     def _classes(self) -> int:
@@ -250,14 +255,6 @@ class Zip(_Files):
 
     def files(self) -> Iterator[Path]:
         yield self.path
-
-
-def _most(shapes: Counter[tuple[int, int, int]], part: Callable[[tuple[int, int, int]], Any]) -> Any:
-    """The part of a shape that most pictures have; colour where as many are grey."""
-    parts: Counter[Any] = Counter()
-    for shape, times in shapes.items():
-        parts[part(shape)] += times
-    return max(parts, key=lambda found: (parts[found], found))
 
 
 def _is_class(value: object) -> bool:

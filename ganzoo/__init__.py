@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ganzoo.entries import (
     ArchitectureEntry,
     AugmentationEntry,
+    CommandEntry,
     DatasetEntry,
     LauncherEntry,
     LossEntry,
@@ -16,6 +17,7 @@ from ganzoo.entries import (
     PenaltyEntry,
     PenaltyParams,
     PictureSpec,
+    StoreEntry,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import hookimpl
@@ -28,6 +30,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 __all__ = [
     "ArchitectureEntry",
     "AugmentationEntry",
+    "CommandEntry",
     "DatasetEntry",
     "GanzooError",
     "LauncherEntry",
@@ -37,6 +40,7 @@ __all__ = [
     "PenaltyEntry",
     "PenaltyParams",
     "PictureSpec",
+    "StoreEntry",
     "__version__",
     "hookimpl",
 ]

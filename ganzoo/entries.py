@@ -235,6 +235,32 @@ class LauncherEntry(Entry):
     default: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class CommandEntry(Entry):
+    """A command of ``ganzoo``: ``ganzoo NAME ...``.
+
+    target: import string of a :class:`click.Command` (a group is one too); imported when the command runs, so that
+        help and listings stay fast.
+    group: heading in ``ganzoo --help``.
+    """
+
+    kind: ClassVar[str] = "command"
+    target: str
+    group: str = "More commands"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreEntry(Entry):
+    """A place outside this machine that runs are loaded from: every command that reads a run takes ``NAME://PLACE``.
+
+    target: import string of a function that takes such an address and returns a run directory on this machine, which it
+        may download first. It raises GanzooError if the address is wrong or the place cannot be reached.
+    """
+
+    kind: ClassVar[str] = "store"
+    target: str
+
+
 KINDS: tuple[type[Entry], ...] = (
     ArchitectureEntry,
     LossEntry,
@@ -243,4 +269,6 @@ KINDS: tuple[type[Entry], ...] = (
     DatasetEntry,
     MetricEntry,
     LauncherEntry,
+    CommandEntry,
+    StoreEntry,
 )

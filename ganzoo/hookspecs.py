@@ -16,11 +16,13 @@ import pluggy
 from ganzoo.entries import (
     ArchitectureEntry,
     AugmentationEntry,
+    CommandEntry,
     DatasetEntry,
     LauncherEntry,
     LossEntry,
     MetricEntry,
     PenaltyEntry,
+    StoreEntry,
 )
 
 hookspec = pluggy.HookspecMarker("ganzoo")
@@ -60,6 +62,16 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
 @hookspec
 def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
     """Register places where benchmark jobs run."""
+
+
+@hookspec
+def register_commands(register: Callable[[CommandEntry], None]) -> None:
+    """Register commands of ``ganzoo``."""
+
+
+@hookspec
+def register_stores(register: Callable[[StoreEntry], None]) -> None:
+    """Register places outside this machine that runs are loaded from."""
 
 
 @hookspec

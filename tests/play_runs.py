@@ -9,12 +9,12 @@ from torch import nn
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import ArchitectureEntry, PictureSpec
 from ganzoo.interfaces import Generator
-from ganzoo.play.game import Game
-from ganzoo.play.player import Player
 from ganzoo.plugin.registry import Registry, load_target
-from ganzoo.report.story import judge
 from ganzoo.runs.checkpoint import write_checkpoint
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo_play.game import Game
+from ganzoo_play.player import Player
+from ganzoo_report.story import judge
 
 EVIL = "</script><img src='https://example.com/x.png' onerror='window.evil = 1'>"
 

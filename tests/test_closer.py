@@ -8,22 +8,22 @@ import torch
 from report_runs import write_look, write_run
 from rich.console import Console
 
-from ganzoo.closer.look import look_closer, look_or_say_why
-from ganzoo.closer.neighbours import closest, nearest
-from ganzoo.closer.walks import between, slerp, truncated
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.entries import PictureSpec
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import sample
-from ganzoo.report.closer import COUNT, copying, read_look, section
-from ganzoo.report.diagnosis import diagnose
-from ganzoo.report.story import Story
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
 from ganzoo.utils.image_grid import GRID, read_grid
+from ganzoo_report.analysis.interpolation import between, slerp, truncated
+from ganzoo_report.analysis.nearest_neighbors import closest, nearest
+from ganzoo_report.analysis.run import look_closer, look_or_say_why
+from ganzoo_report.closer import COUNT, copying, read_look, section
+from ganzoo_report.diagnosis import diagnose
+from ganzoo_report.story import Story
 
 NOWHERE = torch.full((5,), -1)
 
@@ -87,7 +87,7 @@ def test_pixels_find_a_copy_and_features_decide_where_they_are_read():
 
 
 def test_a_set_that_is_too_large_is_searched_in_part(monkeypatch):
-    monkeypatch.setattr("ganzoo.closer.neighbours.MOST", 0)
+    monkeypatch.setattr("ganzoo_report.analysis.nearest_neighbors.MOST", 0)
     array = np.random.default_rng(0).integers(0, 256, (1500, 1, 4, 4)).astype(np.uint8)
     found = nearest(torch.from_numpy(array[:40]), torch.arange(40), real_pictures(array), seed=3)
     assert found.searched == 1000 and (found.index != np.arange(40)).all() and (found.distance > 0).all()

@@ -13,9 +13,9 @@ from report_runs import write_run
 from rich.console import Console
 
 from ganzoo.cli.main import main
-from ganzoo.compare.runs import SNAPSHOTS, differences, incomparable, read_runs, summary, tell_apart
-from ganzoo.compare.terminal import print_runs
 from ganzoo.errors import GanzooError
+from ganzoo_report.compare.runs import SNAPSHOTS, differences, incomparable, read_runs, summary, tell_apart
+from ganzoo_report.compare.terminal import print_runs
 
 EVIL = '"><img src=x onerror="window.evil=1">.[0]'
 

@@ -17,15 +17,15 @@ from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, ho
 from ganzoo.config.resolve import resolve
 from ganzoo.data.factory import peek_spec
 from ganzoo.entries import param
-from ganzoo.explain.describe import describe
-from ganzoo.explain.formulas import how_often, loss_formula
-from ganzoo.explain.page import to_page
-from ganzoo.explain.probe import LOGITS, goal
-from ganzoo.explain.svg import to_svg
-from ganzoo.explain.terminal import print_system
 from ganzoo.interfaces import Discriminator, Generator, Penalty
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
+from ganzoo_explain.describe import describe
+from ganzoo_explain.formulas import how_often, loss_formula
+from ganzoo_explain.page import to_page
+from ganzoo_explain.probe import LOGITS, goal
+from ganzoo_explain.svg import to_svg
+from ganzoo_explain.terminal import print_system
 
 SMALL = ["generator.width=16", "discriminator.width=16"]
 ZOO = Registry.load(strict=True).entries

@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 
 from ganzoo.config.resolve import resolve
-from ganzoo.explain.canvas import Canvas
-from ganzoo.explain.describe import describe
-from ganzoo.explain.layout import layers_of, place_across, place_down
-from ganzoo.explain.page import to_page
-from ganzoo.explain.svg import ACROSS, DOWN, style, to_svg
-from ganzoo.explain.terminal import diagram, print_system
+from ganzoo_explain.canvas import Canvas
+from ganzoo_explain.describe import describe
+from ganzoo_explain.layout import layers_of, place_across, place_down
+from ganzoo_explain.page import to_page
+from ganzoo_explain.svg import ACROSS, DOWN, style, to_svg
+from ganzoo_explain.terminal import diagram, print_system
 
 SMALL = ["generator.width=16", "discriminator.width=16"]
 EVERYTHING = ["mlp+relativistic+r1+diffaug", *SMALL, "penalties.r1.interval=16"]

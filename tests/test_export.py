@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 import ganzoo_stylegan_lite
-from ganzoo import export as module
 from ganzoo.cli.main import main
 from ganzoo.entries import ArchitectureEntry, PictureSpec
 from ganzoo.errors import GanzooError
-from ganzoo.export import OPSET, TOLERANCE, check_format, export_generator
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import load_target
+from ganzoo_export import onnx as module
+from ganzoo_export.onnx import OPSET, TOLERANCE, check_format, export_generator
 
 ARCHITECTURES = ["mlp", "dcgan", "sngan", "stylegan-lite"]
 PICTURE = PictureSpec(3, 8, 5)

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from report_runs import log_record, write_look, write_run
 from safetensors.torch import save
 
-from ganzoo.compare.runs import read_runs, summary
 from ganzoo.errors import Damaged
-from ganzoo.report.closer import read_look
-from ganzoo.report.story import read_verdicts
 from ganzoo.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.requirements import read_needs
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.checksum import sealed
 from ganzoo.utils.files import read_jsonl
+from ganzoo_report.closer import read_look
+from ganzoo_report.compare.runs import read_runs, summary
+from ganzoo_report.story import read_verdicts
 
 META = {"shown": 500, "recipe": "mlp+minimax", "kimg": 0.5, "steps_d": 3, "steps_g": 3, "seconds": 0.1,
         "picture": {"channels": 1, "size": 28, "classes": 0}, "files": {"state.pt": "0" * 64},

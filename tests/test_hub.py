@@ -16,18 +16,18 @@ from PIL import Image
 from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
 
-from ganzoo import hub as client
-from ganzoo.card import write_card
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.publication import write_publication
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.reproduce import public_name, repeat_command
 from ganzoo.training import run as runs
+from ganzoo_hub import client
+from ganzoo_hub.card import write_card
+from ganzoo_hub.publish import write_publication
 
 PROTOCOL = {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0, "metrics": {"fid": "a distance"}}
 PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "score.json",
@@ -170,7 +170,7 @@ def test_nothing_from_outside_is_read_as_markup(trained, tmp_path, monkeypatch):
     """Not what a plugin, a record or a file says of itself."""
     from dataclasses import replace
 
-    import ganzoo.publication as module
+    import ganzoo_hub.publish as module
 
     facts = []
     monkeypatch.setattr(module, "write_card", lambda given: facts.append(given) or "")

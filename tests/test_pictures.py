@@ -13,19 +13,19 @@ from rich.console import Console
 
 from ganzoo.bench.leaderboard.samples import data_uri as record_uri
 from ganzoo.cli.main import main
-from ganzoo.closer.walks import between
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
 from ganzoo.models.sampling import grid, sample, to_image
-from ganzoo.play.game import read_game
-from ganzoo.publication import write_publication
-from ganzoo.report.sheets import BUDGET, data_uri
-from ganzoo.report.write import write_report
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
+from ganzoo_hub.publish import write_publication
+from ganzoo_play.game import read_game
+from ganzoo_report.analysis.interpolation import between
+from ganzoo_report.sheets import BUDGET, data_uri
+from ganzoo_report.write import write_report
 
 
 def drawn(count: int, channels: int, height: int = 9, width: int = 9) -> torch.Tensor:
@@ -148,7 +148,7 @@ def test_a_runs_own_grids_show_its_generator_and_its_data(trained, registry):
 
 
 def test_the_closer_look_shows_its_walks(trained, registry):
-    from ganzoo.closer.look import look_closer
+    from ganzoo_report.analysis.run import look_closer
 
     path, generator, channels = trained
     look_closer(registry, RunFolder.open(path))

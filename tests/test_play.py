@@ -19,19 +19,19 @@ from play_runs import EVIL, Conditional, game, generator_of, player, write_run
 from report_runs import write_run as write_played_run
 from torch import nn
 
-import ganzoo.export
+import ganzoo_export.onnx
 from ganzoo.bench.record import Weights
 from ganzoo.cli.main import main
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.play import write as module
-from ganzoo.play.directions import principal_directions
-from ganzoo.play.game import read_game
-from ganzoo.play.player import load_player
-from ganzoo.play.serve import make_server
-from ganzoo.play.write import write_page
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo_play import write as module
+from ganzoo_play.directions import principal_directions
+from ganzoo_play.game import read_game
+from ganzoo_play.player import load_player
+from ganzoo_play.serve import make_server
+from ganzoo_play.write import write_page
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def stub():
         patch.setattr(
             module, "export_generator", lambda generator, form, file: file.write_text(type(generator).__name__)
         )
-        patch.setattr(ganzoo.export, "NEEDED", ())
+        patch.setattr(ganzoo_export.onnx, "NEEDED", ())
         yield
 
 
@@ -240,7 +240,7 @@ def test_what_cannot_be_played_is_one_line(registry, stub, tmp_path, capsys, mon
         code, _, err = call("play", *arguments, "--no-serve", capsys=capsys)
         assert code == 2 and words in err and len(err.splitlines()) == 1
     assert not (fresh.path / "play").exists()
-    monkeypatch.setattr(ganzoo.export, "NEEDED", ("onnx_is_not_here",))
+    monkeypatch.setattr(ganzoo_export.onnx, "NEEDED", ("onnx_is_not_here",))
     code, _, err = call("play", fresh.path, capsys=capsys)
     assert code == 2 and "pip install 'ganzoo[export]'" in err and "--format" not in err
 

@@ -17,8 +17,8 @@ from test_report_page import CONTRASTS
 
 from ganzoo.entries import PictureSpec
 from ganzoo.models.sampling import sample
-from ganzoo.play.serve import make_server
-from ganzoo.play.write import write_page
+from ganzoo_play.serve import make_server
+from ganzoo_play.write import write_page
 
 pytestmark = pytest.mark.browser
 

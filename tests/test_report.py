@@ -13,15 +13,15 @@ import pytest
 from report_runs import log_record, write_grid, write_run
 
 from ganzoo.cli.main import main
-from ganzoo.report import diagnosis
-from ganzoo.report.curves import ACCURACY, GRADIENTS, points, thin
-from ganzoo.report.repeat import script
-from ganzoo.report.sheets import data_uri
-from ganzoo.report.story import Snapshot, Story, distances, judge, read_story, read_verdicts
-from ganzoo.report.write import report_or_say_why, write_report
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import read_grid
+from ganzoo_report import diagnosis
+from ganzoo_report.curves import ACCURACY, GRADIENTS, points, thin
+from ganzoo_report.repeat import script
+from ganzoo_report.sheets import data_uri
+from ganzoo_report.story import Snapshot, Story, distances, judge, read_story, read_verdicts
+from ganzoo_report.write import report_or_say_why, write_report
 
 RUN = Path("runs/a b")
 CONFIG = {

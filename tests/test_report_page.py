@@ -9,8 +9,8 @@ import pytest
 from browsing import CONTRASTS, settle
 from report_runs import write_look, write_run
 
-from ganzoo.report.write import write_report
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo_report.write import write_report
 
 EVIL = '"><img src="https://example.com/x.png" onerror="window.evil = 1">'
 

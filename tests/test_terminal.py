@@ -16,7 +16,7 @@ from ganzoo.console.display import Display, LiveDisplay, figures, make_display
 from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, pictures, sparkline
 from ganzoo.errors import GanzooError
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.watch import watch
+from ganzoo_report.watch import watch
 
 CELLS = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 3)).astype(np.uint8)
 

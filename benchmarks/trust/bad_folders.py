@@ -22,16 +22,16 @@ from PIL import Image
 from rich.console import Console
 
 from ganzoo.bench.verify import verify
-from ganzoo.closer.look import look_or_say_why
 from ganzoo.console.display import Display
-from ganzoo.publication import write_publication
-from ganzoo.report.write import write_report
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo.utils.files import append_text, write_text
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.subprocess import interpreter
+from ganzoo_hub.publish import write_publication
+from ganzoo_report.analysis.run import look_or_say_why
+from ganzoo_report.write import write_report
 
 RECORD = Path(__file__).parents[1] / "results" / "fashion-cpu-10min" / "fashion-mnist--dcgan+minimax--s0.json"
 MODULES = ("torch", "numpy", "yaml", "typer", "pluggy", "sitecustomize", "evil")

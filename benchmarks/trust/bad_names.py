@@ -24,32 +24,33 @@ from cases import Case, zoo
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from ganzoo import LossEntry, hookimpl, publication
+from ganzoo import LossEntry, hookimpl
 from ganzoo.bench.leaderboard import markdown, page
 from ganzoo.bench.leaderboard.board import Report, make_report
 from ganzoo.bench.leaderboard.published import Figure, Published
 from ganzoo.bench.record import Hardware, Record, read_record
-from ganzoo.card import Facts as CardFacts
-from ganzoo.card import write_card
-from ganzoo.compare.page import to_page as to_comparison
-from ganzoo.compare.runs import Run
-from ganzoo.compare.terminal import print_runs
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
-from ganzoo.explain.describe import describe
-from ganzoo.explain.page import to_page as to_explanation
-from ganzoo.explain.svg import to_svg
-from ganzoo.explain.system import System
-from ganzoo.explain.terminal import print_system
-from ganzoo.play import write as play
-from ganzoo.play.player import Player
 from ganzoo.plugin.registry import Registry
-from ganzoo.report import page as report
-from ganzoo.report.story import Story
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.reader import Facts
 from ganzoo.utils.files import one_line
+from ganzoo_explain.describe import describe
+from ganzoo_explain.page import to_page as to_explanation
+from ganzoo_explain.svg import to_svg
+from ganzoo_explain.system import System
+from ganzoo_explain.terminal import print_system
+from ganzoo_hub import publish as publication
+from ganzoo_hub.card import Facts as CardFacts
+from ganzoo_hub.card import write_card
+from ganzoo_play import write as play
+from ganzoo_play.player import Player
+from ganzoo_report import page as report
+from ganzoo_report.compare.page import to_page as to_comparison
+from ganzoo_report.compare.runs import Run
+from ganzoo_report.compare.terminal import print_runs
+from ganzoo_report.story import Story
 
 RECORD = sorted((Path(__file__).parents[1] / "results").rglob("*--s0.json"))[0]
 HARMLESS = "harmless words, as many as (a name) has; here and there more"
@@ -160,7 +161,7 @@ def _comparison(name: str) -> str:
 
 
 def _runs_as_read(name: str) -> list[Run]:
-    """As :func:`ganzoo.compare.runs.read_runs` names them."""
+    """As :func:`ganzoo_report.compare.runs.read_runs` names them."""
     return [replace(one, name=one_line(one.name)) for one in _runs(name)]
 
 

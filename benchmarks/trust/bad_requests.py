@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cases import Case
 
-from ganzoo.play.serve import ADDRESS, make_server
+from ganzoo_play.serve import ADDRESS, make_server
 
 SECRET = b"what lies beside the page"
 

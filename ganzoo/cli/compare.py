@@ -18,16 +18,16 @@ def compare(
 ) -> None:
     """Put curves, scores and pictures of several runs side by side."""
     check_file(html)
-    from ganzoo.compare.runs import read_runs
+    from ganzoo_report.compare.runs import read_runs
 
     found = read_runs(runs)
     if html is None:
         from rich.console import Console
 
-        from ganzoo.compare.terminal import print_runs
+        from ganzoo_report.compare.terminal import print_runs
 
         print_runs(found, Console())
         return
-    from ganzoo.compare.page import to_page
+    from ganzoo_report.compare.page import to_page
 
     write_file(html, to_page(found))

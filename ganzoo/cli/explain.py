@@ -35,22 +35,22 @@ def explain(
     if html is not None and html == svg:
         raise GanzooError(f"--html and --svg both name {html}; name a file for each")
     from ganzoo.config.resolve import resolve
-    from ganzoo.explain.describe import describe
     from ganzoo.plugin.registry import Registry
+    from ganzoo_explain.describe import describe
 
     registry, settings = Registry.load(), list(settings or [])
     system = describe(registry, resolve(registry, recipe, None, settings), settings)
     if html is None and svg is None:
         from rich.console import Console
 
-        from ganzoo.explain.terminal import print_system
+        from ganzoo_explain.terminal import print_system
 
         print_system(system, Console())
     if html is not None:
-        from ganzoo.explain.page import to_page
+        from ganzoo_explain.page import to_page
 
         write_file(html, to_page(system))
     if svg is not None:
-        from ganzoo.explain.svg import to_svg
+        from ganzoo_explain.svg import to_svg
 
         write_file(svg, to_svg(system))

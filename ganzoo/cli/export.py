@@ -23,10 +23,10 @@ def export(
     """Write a run's generator as a file that other programs run, and check that it makes the same pictures."""
     import torch
 
-    from ganzoo.export import SUFFIXES, check_format, example_inputs, export_generator
-    from ganzoo.hub import fetch
     from ganzoo.plugin.registry import Registry
     from ganzoo.runs.load import load_generator
+    from ganzoo_export.onnx import SUFFIXES, check_format, example_inputs, export_generator
+    from ganzoo_hub.client import fetch
 
     check_format(form)
     folder = fetch(run)

@@ -27,15 +27,15 @@ def play(
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
 ) -> None:
     """Move through the latents of runs in the browser, and play against the discriminator."""
-    from ganzoo.export import check_format
+    from ganzoo_export.onnx import check_format
 
     check_format("onnx")
     if not 0 <= port < 2**16:
         raise GanzooError(f"--port is {port}, must be 0 to {2**16 - 1}")
-    from ganzoo.hub import fetch
-    from ganzoo.play.player import is_record, load_player
-    from ganzoo.play.write import check_place, write_page
     from ganzoo.plugin.registry import Registry
+    from ganzoo_hub.client import fetch
+    from ganzoo_play.player import is_record, load_player
+    from ganzoo_play.write import check_place, write_page
 
     place = out or (Path() if is_record(runs[0]) else default_place(runs[0], fetch(runs[0]))) / "play"
     check_place(place)
@@ -44,7 +44,7 @@ def play(
     typer.echo(f"page: {page}")
     if no_serve:
         return
-    from ganzoo.play.serve import serve
+    from ganzoo_play.serve import serve
 
     def opened(address: str) -> None:
         typer.echo(f"open: {address} (Ctrl-C ends it)")

@@ -24,13 +24,13 @@ def push(
     """Publish a run's generator with its configuration, score and a model card."""
     import tempfile
 
-    from ganzoo.hub import SCHEME, check_repository, upload
     from ganzoo.plugin.registry import Registry
     from ganzoo.runs.run_dir import RunFolder
+    from ganzoo_hub.client import SCHEME, check_repository, upload
 
     check_repository(name)
     RunFolder.open(run)
-    from ganzoo.publication import write_publication
+    from ganzoo_hub.publish import write_publication
 
     address = f"{SCHEME}{name}"
     if out is not None:

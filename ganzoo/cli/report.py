@@ -19,11 +19,11 @@ def report(
 ) -> None:
     """Write a run's report.html, while it trains or after, with a closer look at its newest checkpoint."""
     from ganzoo.cli.training import warn
-    from ganzoo.closer.look import look_or_say_why
     from ganzoo.plugin.registry import Registry
-    from ganzoo.report.write import write_report
     from ganzoo.runs.reader import read_facts
     from ganzoo.runs.run_dir import RunFolder
+    from ganzoo_report.analysis.run import look_or_say_why
+    from ganzoo_report.write import write_report
 
     folder = RunFolder.open(run)
     registry, seen = Registry.load(), _state(folder.samples)

@@ -113,9 +113,9 @@ def evaluate(
 ) -> None:
     """Score a run anew, with its protocol beside the figures."""
     from ganzoo.console.display import make_display
-    from ganzoo.hub import fetch
     from ganzoo.plugin.registry import Registry
     from ganzoo.training.run import evaluate
+    from ganzoo_hub.client import fetch
 
     options: dict[str, Any] = {
         "names": f"[{metrics}]" if metrics is not None else None,
@@ -153,11 +153,11 @@ def sample(
     import torch
 
     from ganzoo.distributed.device import pick_device
-    from ganzoo.hub import fetch
     from ganzoo.models.sampling import grid, save_picture, to_image
     from ganzoo.models.sampling import sample as draw
     from ganzoo.plugin.registry import Registry
     from ganzoo.runs.load import load_generator
+    from ganzoo_hub.client import fetch
 
     folder = fetch(run)
     generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"), warn)
@@ -183,7 +183,7 @@ def sample(
 
 def default_place(run: str, folder: Path) -> Path:
     """Where what is made of a run goes: into its folder, or for one on the hub, whose folder is a cache, here."""
-    from ganzoo.hub import is_address
+    from ganzoo_hub.client import is_address
 
     return Path() if is_address(run) else folder
 
@@ -207,9 +207,9 @@ def _on(devices: int, max_restarts: int = 0) -> Iterator[Place]:
 
 def _close(registry: Registry, outcome: Outcome, place: Place) -> None:
     """The end of a run: its report, where it is, what it scored, how to go on. Of several ranks the first says it."""
-    from ganzoo.closer.look import look_or_say_why
-    from ganzoo.report.write import report_or_say_why
     from ganzoo.utils.signals import PREEMPTED
+    from ganzoo_report.analysis.run import look_or_say_why
+    from ganzoo_report.write import report_or_say_why
 
     if place.rank > 0:
         return

@@ -9,7 +9,7 @@ def watch(run: RunArgument) -> None:
     """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
     from ganzoo.console.display import make_display
     from ganzoo.runs.run_dir import RunFolder
-    from ganzoo.watch import watch
+    from ganzoo_report.watch import watch
 
     folder = RunFolder.open(run)
     echo_end(folder, watch(folder, make_display()))

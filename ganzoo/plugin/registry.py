@@ -33,6 +33,8 @@ REGISTRATION = {
     "register_datasets": "dataset",
     "register_metrics": "metric",
     "register_launchers": "launcher",
+    "register_commands": "command",
+    "register_stores": "store",
 }
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 E = TypeVar("E", bound=Entry)

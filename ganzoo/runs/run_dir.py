@@ -7,8 +7,8 @@ scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
 verdicts/         what the discriminator said of them, see ganzoo.training.snapshots
-closer/           a closer look at the generator, see ganzoo.closer.look
-report.html       see ganzoo.report
+closer/           a closer look at the generator, see ganzoo_report.analysis.run
+report.html       see ganzoo_report
 checkpoints/      see ganzoo.runs.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
 lock              held by the process that is at work in it, see ganzoo.utils.lock

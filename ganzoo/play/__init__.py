@@ -1,1 +1,0 @@
-"""A page on which one moves through a generator's latents: see ganzoo.play.write for what is in its folder."""

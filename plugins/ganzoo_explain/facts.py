@@ -1,0 +1,102 @@
+"""What can be known of a combination before it is trained: its configuration, built networks, and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from ganzoo.config.schema import Config
+from ganzoo.data.factory import peek_configured
+from ganzoo.entries import Entry, PictureSpec
+from ganzoo.interfaces import Generator, Loss
+from ganzoo.models.build import Model, build_model, parameter_count
+from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import one_line
+from ganzoo_explain.probe import Curves, curves, passage
+
+
+@dataclass(frozen=True)
+class Network:
+    """Weights that training changes, and what a picture becomes on its way through."""
+
+    weights: int
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the explanation is drawn from."""
+
+    registry: Registry
+    config: Config
+    picture: PictureSpec
+    model: Model
+    latent: tuple[int, ...]
+    generator: Network
+    discriminator: Network
+    curves: Curves
+
+    @property
+    def batch(self) -> int:
+        """Pictures of either kind in one step."""
+        batch: int = self.config.values.loop.batch
+        return batch
+
+    @property
+    def steps(self) -> int:
+        """Steps of the discriminator for one of the generator."""
+        return self.config.discriminator_steps
+
+    @property
+    def normal_latents(self) -> bool:
+        """Whether the generator draws its latents as the core does, from a standard normal distribution."""
+        return type(self.model.generator).sample_latents is Generator.sample_latents
+
+    @property
+    def bounds_weights(self) -> bool:
+        """Whether the loss changes the discriminator's weights after each of its steps."""
+        return type(self.model.loss).constrain is not Loss.constrain
+
+    @property
+    def pictures(self) -> str:
+        """The shape of a batch of pictures."""
+        return by((self.batch, self.picture.channels, self.picture.size, self.picture.size))
+
+    def named(self, entry: Entry) -> str:
+        """An entry's name and whose it is."""
+        owner = self.registry.owner(entry)
+        return one_line(f"{entry.name}, from {owner.distribution} {owner.version}")
+
+
+def gather(registry: Registry, config: Config) -> Facts:
+    """Build the combination on the CPU and look at it. Raises GanzooError for whatever a run would refuse."""
+    data = config.values.data
+    picture = peek_configured(registry, data)
+    model = build_model(config, picture)
+    latents = model.generator.sample_latents(2, torch.Generator().manual_seed(0))
+    labels = torch.zeros(2, dtype=torch.int64) if picture.classes else None
+    pictures, grown = passage(model.generator, latents, labels)
+    _, judged = passage(model.discriminator, pictures, labels)
+    first, shape = by(latents.shape[1:]), by((picture.channels, picture.size, picture.size))
+    return Facts(
+        registry=registry,
+        config=config,
+        picture=picture,
+        model=model,
+        latent=tuple(latents.shape[1:]),
+        generator=Network(parameter_count(model.generator), _between((first, *grown, shape))),
+        discriminator=Network(parameter_count(model.discriminator), _between((shape, *judged, "1"))),
+        curves=curves(model.loss, config.recipe.loss.generator_needs_real),
+    )
+
+
+def by(sizes: Iterable[int]) -> str:
+    """A shape: ``32×1×28×28``."""
+    return "×".join(map(str, sizes))
+
+
+def _between(stages: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what stays the same from one to the next."""
+    return tuple(stage for i, stage in enumerate(stages) if i == 0 or stage != stages[i - 1])

@@ -1,0 +1,269 @@
+"""Every part of a combination in a few plain sentences, for someone who has never met a GAN."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from ganzoo.entries import Entry, PenaltyEntry
+from ganzoo.models.augmented import ScheduledPenalty
+from ganzoo.utils.files import one_line
+from ganzoo_explain.facts import Facts
+from ganzoo_explain.formulas import how_often
+from ganzoo_explain.probe import goal
+from ganzoo_explain.system import Learner, Section, Setting
+
+
+def sections_of(facts: Facts) -> tuple[Section, ...]:
+    """The parts in the order of the diagram, then the penalties and what is kept of it all."""
+    recipe = facts.config.recipe
+    penalties = zip(recipe.penalties, facts.model.penalties, strict=True)
+    return (
+        _latents(facts),
+        _generator(facts),
+        _pictures(facts),
+        *([_augmentation(facts)] if recipe.augmentation else []),
+        _discriminator(facts),
+        _verdict(facts),
+        _losses(facts),
+        *(_penalty(facts, entry, scheduled) for entry, scheduled in penalties),
+        _average(facts),
+    )
+
+
+def settings_of(prefix: str, params: Any, *names: str) -> tuple[Setting, ...]:
+    """A dataclass's values as ``KEY=VALUE``, each with its help; all of them, or those named."""
+    items = [item for item in fields(params) if not names or item.name in names]
+    return tuple(
+        Setting(f"{prefix}.{item.name}", _value(getattr(params, item.name)), one_line(item.metadata.get("help", "")))
+        for item in items
+    )
+
+
+def round_of(facts: Facts) -> tuple[str, ...]:
+    """One round of training, in the order in which it happens."""
+    batch, steps, fresh = facts.batch, facts.steps, facts.config.values.loop.fresh_fakes
+    shown = "Both are changed at random by the augmentation and shown" if facts.model.augmentation else "Both are shown"
+    lines = [
+        f"{batch} real pictures are drawn, and {batch} random inputs, of which the generator makes {batch} pictures.",
+        f"{shown} to the discriminator. From its verdicts follows its loss, and its "
+        f"{facts.discriminator.weights:,} weights move one small step in the direction that lowers it.",
+    ]
+    if steps > 1:
+        lines.append(f"That is done {steps} times, each time with other pictures, before the generator's turn.")
+    lines += [
+        f"For its own turn the generator makes {batch} new pictures, which the discriminator judges."
+        if fresh
+        else "The generator learns from the very pictures that the discriminator was just shown, judged once more by "
+        "the discriminator as it is now.",
+        "The generator's loss is computed from these verdicts. Its gradient runs back through the discriminator, which "
+        f"stays as it is, into the pictures and on into the generator, whose {facts.generator.weights:,} weights move "
+        "one small step.",
+    ]
+    pictures = facts.config.values.loop.kimg * 1000
+    rounds = max(1, round(pictures / (batch * steps)))
+    lines.append(f"Then the next round: about {rounds:,}, until {pictures:,.0f} real pictures have been shown.")
+    return tuple(lines)
+
+
+def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
+    """Which weights one update changes, how the gradient gets there, and what else takes part."""
+    penalties = [p for p in facts.model.penalties if p.network == learner]
+    network, optimizer = getattr(facts, learner), getattr(facts.config.values.optimizer, learner)
+    rate = f"by {one_line(optimizer.name)} at a learning rate of {optimizer.lr:g}"
+    if learner == "discriminator":
+        turns = "once" if facts.steps == 1 else f"{facts.steps} times"
+        lines = [
+            f"Changes the discriminator's {network.weights:,} weights, {turns} a round, {rate}. The generator's stay "
+            "as they are: its pictures are taken as they come, and the gradient ends in the discriminator."
+        ]
+        if facts.bounds_weights:
+            lines.append("After each step the loss also puts bounds on the discriminator's weights.")
+    else:
+        lines = [
+            f"Changes the generator's {network.weights:,} weights, once a round, {rate}. The gradient passes through "
+            "the discriminator, whose weights are frozen meanwhile, and tells each pixel in which direction it would "
+            "have helped the generator."
+        ]
+        if facts.config.recipe.loss.generator_needs_real:
+            lines.append("The verdict on real pictures is read for comparison; no gradient goes that way.")
+    if penalties:
+        lines.append("Penalties: " + ", ".join(f"{p.name} {how_often(p.interval)}" for p in penalties) + ".")
+    else:
+        lines.append("No penalty applies here.")
+    return tuple(lines)
+
+
+def _latents(facts: Facts) -> Section:
+    count = " × ".join(map(str, facts.latent))
+    lines = [
+        f"{count} random numbers for each picture, also called a latent"
+        + (", drawn from a bell curve (mean 0, deviation 1)." if facts.normal_latents else "."),
+        "They are all that the generator is given: other numbers, another picture. At first they mean nothing; "
+        "training gives them a meaning.",
+    ]
+    if facts.model.generator.conditional and facts.picture.classes:
+        lines.append(f"With them goes a label, one of {facts.picture.classes} classes, that says what to make.")
+    return Section("Random input", "", tuple(lines))
+
+
+def _generator(facts: Facts) -> Section:
+    entry = facts.config.recipe.generator
+    return Section(
+        "Generator",
+        facts.named(entry),
+        (
+            "A network that turns random numbers into a picture. It never sees a real one: all it learns, it learns "
+            "from how its pictures would have to change for the discriminator to judge them otherwise.",
+            _here(entry),
+        ),
+        one_line(entry.paper),
+        settings_of("generator", facts.config.values.generator),
+    )
+
+
+def _pictures(facts: Facts) -> Section:
+    picture, dataset = facts.picture, facts.config.dataset
+    lines = [
+        f"The examples to be imitated, {picture.size} × {picture.size} pixels with {picture.channels} "
+        f"channel{'s' * (picture.channels != 1)}. The discriminator is always shown as many real pictures as generated "
+        f"ones, {facts.batch} of each in a step.",
+        _here(dataset),
+    ]
+    if picture.classes and not (facts.model.generator.conditional or facts.model.discriminator.conditional):
+        lines.append(f"Their {picture.classes} classes are not used: no one tells the networks what a picture shows.")
+    return Section(
+        "Real pictures",
+        facts.named(dataset),
+        tuple(lines),
+        one_line(dataset.paper),
+        settings_of("data", facts.config.values.data, "name", "split", "size", "mirror"),
+    )
+
+
+def _augmentation(facts: Facts) -> Section:
+    entry = facts.config.recipe.augmentation
+    assert entry is not None
+    return Section(
+        "Augmentation",
+        facts.named(entry),
+        (
+            "Changes every picture at random before the discriminator sees it, real and generated alike, so that it "
+            "cannot learn the real ones by heart. The gradient passes through it on its way to the generator.",
+            _here(entry),
+        ),
+        one_line(entry.paper),
+        settings_of("augmentation", facts.config.values.augmentation),
+    )
+
+
+def _discriminator(facts: Facts) -> Section:
+    entry, mixes = facts.config.recipe.discriminator, facts.model.discriminator.mixes_samples
+    return Section(
+        "Discriminator",
+        facts.named(entry),
+        (
+            "A network that looks at a picture and answers with one number, the higher the more real it looks. It "
+            "learns to tell real from generated, and is the only teacher that the generator has.",
+            "A verdict depends on the other pictures of the batch too, so real and generated ones are shown apart."
+            if mixes
+            else "It judges each picture by itself.",
+            _here(entry),
+        ),
+        one_line(entry.paper),
+        settings_of("discriminator", facts.config.values.discriminator),
+    )
+
+
+def _verdict(facts: Facts) -> Section:
+    loss = facts.config.recipe.loss
+    if loss.probability:
+        lines = (
+            "One number a picture, its logit. Above 0 it says real, below 0 fake. The sigmoid s turns it into the "
+            "probability of being real: 0 is 50 %, 2 is 88 %, -2 is 12 %.",
+            "It is right where a real picture is called real and a generated one fake. As the generator learns it is "
+            "right less often, down to one time in two: a guess.",
+        )
+    elif loss.zero_is_border:
+        lines = (
+            "One number a picture. Above 0 it says real, below 0 fake; the further from 0, the surer. It is no "
+            "probability.",
+            "It is right where a real picture is called real and a generated one fake. As the generator learns it is "
+            "right less often, down to one time in two: a guess.",
+        )
+    else:
+        lines = (
+            "One number a picture, without a border between real and fake: only the comparison counts, the higher "
+            "number is for what looks more real.",
+            "How well it tells the two apart is seen from pairs: how often it ranks the real picture above the "
+            "generated one. As the generator learns, that falls towards one time in two: a guess.",
+        )
+    return Section("Verdict", "", lines)
+
+
+def _losses(facts: Facts) -> Section:
+    entry, curves = facts.config.recipe.loss, facts.curves
+    lines = [
+        "A loss is a number to be made small. The discriminator's is small where it tells real from generated; the "
+        "generator's, where the discriminator judges the generated pictures as the generator would have it. E[...] is "
+        "the mean over the pictures of a step.",
+        _here(entry),
+    ]
+    drives = [("d_real", goal(curves.d_real)), ("d_fake", goal(curves.d_fake))]
+    told = " and ".join(f"{name} {where}" for name, where in drives if where)
+    if told:
+        lines.append(f"Here the discriminator drives {told}" + (_generators_goal(goal(curves.g_fake))) + ".")
+    return Section(
+        "The two losses", facts.named(entry), tuple(lines), one_line(entry.paper),
+        settings_of("loss", facts.config.values.loss),
+    )  # fmt: skip
+
+
+def _generators_goal(where: str) -> str:
+    return f", and the generator drives d_fake {where}: that they pull it different ways is the game" if where else ""
+
+
+def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> Section:
+    key = entry.name.replace("-", "_")
+    lazily = f" with {scheduled.interval} times its weight" if scheduled.interval > 1 else ""
+    brought = " The loss brings it along." if entry.name in facts.config.recipe.loss.penalties else ""
+    return Section(
+        "Penalty",
+        facts.named(entry),
+        (
+            f"A further term in the {entry.network}'s loss, {how_often(scheduled.interval)}{lazily}. It asks not for "
+            f"better verdicts but for good behaviour of the network, so that the two can go on learning.{brought}",
+            _here(entry),
+        ),
+        one_line(entry.paper),
+        settings_of(f"penalties.{key}", getattr(facts.config.values.penalties, key)),
+    )
+
+
+def _average(facts: Facts) -> Section:
+    return Section(
+        "What is shown and scored",
+        "",
+        (
+            "Not the generator of the last step but a moving average of its weights, which is steadier. It takes no "
+            "part in the training.",
+        ),
+        settings=settings_of("ema", facts.config.values.ema),
+    )
+
+
+def _here(entry: Entry) -> str:
+    """What an entry says of itself."""
+    text = one_line(f"Here it is {entry.name}: {entry.summary}")
+    return text if text[-1] in ".?!" else f"{text}."
+
+
+def _value(value: Any) -> str:
+    """As the command line takes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_value, value))}]"
+    return one_line(str(value))

@@ -1,0 +1,94 @@
+"""A run as it is published: a run folder with its averaged generator alone, a model card and a grid of pictures.
+
+README.md         the model card
+config.yaml       the resolved configuration, without places on one machine
+provenance.json   versions, commit, device, seed, fingerprint of the data
+score.json        values and protocol; empty where it was not scored
+samples.png       pictures from seed 0
+checkpoints/NAME  ema.safetensors, meta.json
+
+Being a run folder, what reads one reads this: ``ganzoo sample``, ``eval``, ``export``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path, PurePath
+
+import torch
+
+from ganzoo.errors import GanzooError
+from ganzoo.models.sampling import grid, sample, save_picture
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.reproduce import public_config, public_name, repeat_command
+from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.files import write_text
+from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.structured import literal
+from ganzoo_hub.card import COLUMNS, Facts, write_card
+
+SAMPLES = "samples.png"
+ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoint names them, or ways to a file
+
+
+def write_publication(
+    registry: Registry, path: Path, checkpoint: str, address: str, place: Path, warn: Callable[[str], None]
+) -> None:
+    """Write what is to be published of a run's checkpoint as ``address`` into the empty folder ``place``.
+
+    ``warn`` is told what the card says against it. Raises GanzooError where the run cannot be loaded or the folder
+    holds something.
+    """
+    folder, target = RunFolder.open(path), RunFolder(place)
+    config = load_config(registry, folder)
+    found = folder.checkpoint(checkpoint)
+    generator = load_generator(registry, path, found.path.name, torch.device("cpu"), warn)
+    noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config, registry)
+    origin, score = folder.provenance(), folder.score_of(found.path.name)
+    if score:
+        score["protocol"]["reference"] = public_name(score["protocol"]["reference"])
+    if isinstance(origin.get("data"), dict):
+        origin["data"]["name"] = public_name(config.values.data.name)
+    facts = Facts(
+        address=address,
+        config=config,
+        picture=generator.picture,
+        shown=found.meta["shown"],
+        needs=tuple(map(_without_place, noted)),
+        score=score,
+        origin={name: value for name, value in origin.items() if name not in ELSEWHERE},
+        repeat=repeat_command(config, registry),
+        samples=SAMPLES,
+    )
+    for caveat in facts.caveats:
+        warn(f"{path}: {caveat} The card says so.")
+    _make(place)
+    kept = target.checkpoints / found.path.name
+    kept.mkdir(parents=True)
+    shutil.copyfile(found.path / "ema.safetensors", kept / "ema.safetensors")
+    meta = {**found.meta, "picture": asdict(generator.picture), "needs": write_needs(facts.needs)}
+    target.write_json(kept / "meta.json", meta)
+    write_text(target.config_file, write_yaml(literal(public_config(config))))
+    target.write_json(target.provenance_file, facts.origin)
+    target.write_json(target.score_file, score)
+    pictures = torch.cat(list(sample(generator, COLUMNS**2, seed=0)))
+    save_picture(grid(pictures, COLUMNS), place / SAMPLES)
+    write_text(place / "README.md", write_card(facts))
+
+
+def _without_place(need: Need) -> Need:
+    """A plugin that was a file, without the way to it."""
+    return need if need.requirement else replace(need, distribution=PurePath(need.distribution).name)
+
+
+def _make(place: Path) -> None:
+    if place.is_file() or (place.is_dir() and any(place.iterdir())):
+        raise GanzooError(f"{place} already holds something; choose another --out")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GanzooError(f"cannot make {place}: {error.strerror}; choose another --out") from error

@@ -1,0 +1,55 @@
+"""The pictures of the game, and what the discriminator said of each, as the run itself kept them at its snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.image_grid import sheet
+from ganzoo_report.story import Judged, Verdicts, read_grid, read_verdicts
+
+COLUMNS = 16
+
+
+@dataclass(frozen=True)
+class Game:
+    """``pictures`` uint8 ``(N, H, W, 3)``: generated ones, then real ones, in the order of the verdicts' two sides."""
+
+    pictures: np.ndarray
+    verdicts: Verdicts
+
+    @property
+    def sheet(self) -> Image.Image:
+        """All pictures in one, ``COLUMNS`` in a row, without gaps."""
+        return sheet(self.pictures, COLUMNS)
+
+    def data(self) -> Mapping[str, Any]:
+        """For the page: of each picture whether it is real, whether the discriminator says so, and its figure."""
+        verdicts = self.verdicts
+        return {
+            "columns": COLUMNS,
+            "probability": verdicts.probability,
+            "border": verdicts.zero_is_border,
+            "pictures": [*_said(verdicts.fake, 0), *_said(verdicts.real, 1)],
+        }
+
+
+def read_game(folder: RunFolder, checkpoint: str) -> Game | None:
+    """The game of a checkpoint; None where the run kept no pictures or verdicts of it, or they are damaged."""
+    fake = read_grid(folder.samples / f"{checkpoint}.png")
+    real = read_grid(folder.verdicts / "real.png")
+    verdicts = read_verdicts(folder.verdicts / f"{checkpoint}.json")
+    if fake is None or real is None or verdicts is None or fake.shape != real.shape:
+        return None
+    if len(verdicts.fake) != len(fake) or len(verdicts.real) != len(real):
+        return None
+    return Game(np.concatenate([fake, real]), verdicts)
+
+
+def _said(judged: Sequence[Judged], real: int) -> list[list[float]]:
+    return [[real, int(one.real), round(one.value, 4)] for one in judged]

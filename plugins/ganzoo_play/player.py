@@ -1,0 +1,119 @@
+"""One run as the page plays it: its generator, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganzoo.bench.record import read_record
+from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
+from ganzoo.config.recipe import parse_data
+from ganzoo.config.schema import Config
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.files import data_root
+from ganzoo_hub.client import fetch, is_address
+from ganzoo_play.directions import principal_directions
+from ganzoo_play.game import Game, read_game
+
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class Player:
+    """``folder``: which run it is. ``about``: of it, one line. ``class_names``: one for each class, () without.
+
+    game: None where nothing to play it with was kept.
+    """
+
+    recipe: str
+    folder: str
+    about: str
+    generator: Generator
+    class_names: tuple[str, ...]
+    game: Game | None
+
+    def data(self) -> Mapping[str, Any]:
+        """What the page is told, its files aside."""
+        generator = self.generator
+        directions = principal_directions(generator)
+        return {
+            "name": self.recipe,
+            "folder": self.folder,
+            "about": self.about,
+            "latents": generator.latent_dim,
+            "size": generator.picture.size,
+            "channels": generator.picture.channels,
+            "truncation": generator.has_truncation,
+            "classes": list(self.class_names) if generator.conditional else [],
+            "directions": [[round(value, DIGITS) for value in row] for row in directions.tolist()],
+            "game": self.game.data() if self.game else None,
+        }
+
+
+def load_player(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
+    """A run's folder, hf://OWNER/NAME, or a leaderboard's record beside its weights; on the CPU.
+
+    Raises GanzooError where it cannot be loaded.
+    """
+    player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint, warn)
+    if type(player.generator).sample_latents is not Generator.sample_latents:
+        warn(f"{source}: its latents are not drawn as others' are; the page draws standard normal ones")
+    return player
+
+
+def is_record(source: str) -> bool:
+    """Whether it is a row of ``ganzoo bench`` rather than a run."""
+    return source.endswith(".json")
+
+
+def _run(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
+    path = fetch(source)
+    folder = RunFolder.open(path)
+    generator = load_generator(registry, path, checkpoint, torch.device("cpu"), warn)
+    config, found = load_config(registry, folder), folder.checkpoint(checkpoint)
+    fid = folder.score_of(found.path.name).get("values", {}).get("fid")
+    name = source if is_address(source) else path.resolve().name
+    game = read_game(folder, found.path.name)
+    return _player(registry, config, generator, found.kimg, fid, name, game)
+
+
+def _recorded(registry: Registry, file: Path) -> Player:
+    record = read_record(file)
+    weights = weights_of(record, file)
+    if weights is None:
+        raise GanzooError(f"{file}: the weights of this row are not here; play a row that has kept them, or a run")
+    config = recorded_config(record, registry)
+    generator = load_recorded(record, config, weights, registry, data_root(None))
+    return _player(registry, config, generator, record.shown / 1000, record.scores.get("fid"), file.stem, None)
+
+
+def _player(
+    registry: Registry,
+    config: Config,
+    generator: Generator,
+    kimg: float,
+    fid: float | None,
+    name: str,
+    game: Game | None,
+) -> Player:
+    data = config.values.data.name
+    about = " · ".join([data, f"{kimg:,.5g} kimg", *([] if fid is None else [f"FID {fid:.2f}"]), name])
+    names = _class_names(registry, data, generator.picture.classes)
+    return Player(str(config.recipe), name, about, generator, names, game)
+
+
+def _class_names(registry: Registry, data: str, classes: int) -> tuple[str, ...]:
+    """The data set's where it has them, else numbers."""
+    try:
+        names = parse_data(data, registry)[0].class_names
+    except GanzooError:  # the data set's plugin is not here, nor need it be
+        names = ()
+    return names if len(names) == classes else tuple(map(str, range(classes)))

@@ -1,0 +1,92 @@
+"""The page's folder, which any static host can serve under any path:
+
+index.html, *.css, *.js   the page; what it knows of the runs stands in index.html
+vendor/                   onnxruntime-web, gifenc, and their licences
+runs/N.onnx               the generator of each run, as `ganzoo export` makes it
+runs/N.png                the pictures of its game, where the run kept any
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from ganzoo.errors import GanzooError
+from ganzoo.models.sampling import save_picture
+from ganzoo.utils.files import write_text
+from ganzoo.utils.html import as_json, asset, palette, text
+from ganzoo_export.onnx import export_generator
+from ganzoo_play.player import Player
+
+PACKED = ".xz"
+MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: a folder that may be written anew
+OWN = "ganzoo_play"
+
+
+def write_page(players: Sequence[Player], folder: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
+    """Write the page of these runs; its index.html. The folder is whole or as it was before.
+
+    ``tell`` hears of each step. Raises GanzooError where a generator cannot be exported, or the folder holds anything
+    but an earlier page or cannot be written.
+    """
+    check_place(folder)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        (partial / "runs").mkdir(parents=True)
+        _unpack(partial)
+        data = [_write_player(player, number, partial, tell) for number, player in enumerate(players)]
+        page = Template(asset(OWN, "index.html")).substitute(
+            mark=MARK, title=text(" | ".join(dict.fromkeys(player.recipe for player in players))), runs=as_json(data)
+        )
+        write_text(partial / "palette.css", palette())
+        write_text(partial / "index.html", page)
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise GanzooError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    return folder / "index.html"
+
+
+def check_place(folder: Path) -> None:
+    """Raises GanzooError where writing there would cost anything but an earlier page."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    with suppress(OSError, UnicodeDecodeError):
+        if MARK in (folder / "index.html").read_text(encoding="utf-8"):
+            return
+    raise GanzooError(f"{folder} already holds something that is no such page; choose another --out")
+
+
+def _write_player(player: Player, number: int, folder: Path, tell: Callable[[str], None]) -> dict[str, object]:
+    tell(f"exporting {player.recipe}, {player.about}")
+    data = dict(player.data())
+    data["model"] = f"runs/{number}.onnx"
+    export_generator(player.generator, "onnx", folder / str(data["model"]))
+    if player.game:
+        data["sheet"] = f"runs/{number}.png"
+        save_picture(player.game.sheet, folder / str(data["sheet"]))
+    return data
+
+
+def _unpack(folder: Path) -> None:
+    """The page's own files and what it needs, unpacked where they are packed."""
+    for origin, place in ((files(OWN) / "assets", folder), (files(OWN) / "vendor", folder / "vendor")):
+        place.mkdir(exist_ok=True)
+        for file in origin.iterdir():
+            if file.name.endswith(PACKED):
+                (place / file.name.removesuffix(PACKED)).write_bytes(lzma.decompress(file.read_bytes()))
+            elif file.name != "index.html":
+                (place / file.name).write_bytes(file.read_bytes())

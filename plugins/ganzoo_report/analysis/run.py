@@ -1,0 +1,137 @@
+"""A closer look at the newest checkpoint, left in the run's folder for its report.
+
+closer/nearest.png     two rows of generated pictures above the nearest real picture of each, then two rows of real
+                       pictures above theirs
+closer/between.png     a row of frames from each of eight latents to the next
+closer/truncation.png  eight latents, from the mean to what was drawn; where the generator has truncation
+closer/look.json       which checkpoint, and the distances; written last
+
+All of it depends on the checkpoint, the data and the seed alone, so that a stopped look is simply taken again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.config.schema import Config
+from ganzoo.data.dataset import Pictures
+from ganzoo.data.factory import open_configured, reference_split
+from ganzoo.distributed.device import pick_device
+from ganzoo.interfaces import Generator
+from ganzoo.metrics.network import find_network
+from ganzoo.metrics.reader import Reader
+from ganzoo.metrics.reference import kept_features
+from ganzoo.models.sampling import grid, sample, save_picture
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.files import data_root, read_jsonl, write_text
+from ganzoo.utils.image_grid import GRID
+from ganzoo_report.analysis.interpolation import between, truncated
+from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
+
+COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
+SHEETS = ("between.png", "truncation.png", "nearest.png")
+CHOSEN = 16  # real pictures for each that features are compared of, at most
+
+
+def look_or_say_why(registry: Registry, path: Path, warn: Callable[[str], None]) -> None:
+    """Take a look unless this checkpoint has one; a run or a report never fails because of it."""
+    try:
+        look_closer(registry, RunFolder.open(path))
+    except Exception as error:  # whatever it is, the report is worth more
+        warn(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def look_closer(registry: Registry, folder: RunFolder) -> None:
+    """Write all that is listed above for the newest checkpoint, unless it is there already or there is none.
+
+    Raises GanzooError as loading the checkpoint or its data does.
+    """
+    checkpoint = folder.latest()
+    if checkpoint is None or folder.closer_look().get("checkpoint") == checkpoint.path.name:
+        return
+    config = load_config(registry, folder)
+    device = pick_device(config.values.loop.device)
+    generator = load_generator(registry, folder.path, checkpoint.path.name, device)
+    seed = config.values.seed
+    sheets = {"between": between(generator, seed)}
+    if generator.has_truncation:
+        sheets["truncation"] = truncated(generator, seed)
+    sheets["nearest"], found = _nearest(registry, config, folder, generator, device)
+    folder.closer.mkdir(exist_ok=True)
+    for name in (*SHEETS, folder.closer_file.name):  # nothing else: the folder may be a link to another
+        (folder.closer / name).unlink(missing_ok=True)
+    for name, pictures in sheets.items():
+        save_picture(grid(pictures, GRID), folder.closer / f"{name}.png")
+    record = {
+        "checkpoint": checkpoint.path.name,
+        "shown": checkpoint.meta["shown"],
+        "nearest": found,
+    }
+    write_text(folder.closer_file, json.dumps(record))
+
+
+def _nearest(
+    registry: Registry, config: Config, folder: RunFolder, generator: Generator, device: torch.device
+) -> tuple[Tensor, dict[str, Any]]:
+    values = config.values
+    real = _open(registry, config, values.data.split)
+    held_out, own, split = _yardstick(registry, config, real)
+    fake = torch.cat(list(sample(generator, COUNT, values.seed)))
+    reader = kept = None
+    if read_jsonl(folder.scores_file):  # else the network may not even be here
+        root = data_root(values.data.root)
+        network = find_network(values.metrics.inception, root)
+        exact, fast = (Reader(network, mode, device, ("2048",)) for mode in ("exact", "fast"))
+        kept = kept_features(real, exact, root)
+        reader = fast if kept is None else exact
+    queries = torch.cat([fake, held_out])
+    nowhere = torch.full((COUNT,), -1)
+    # Few enough that it costs a small share of what scoring the run did.
+    chosen = min(CHOSEN, values.metrics.fakes // (10 * len(queries)))
+    found = nearest(queries, torch.cat([nowhere, own]), real, values.seed, reader, kept, chosen)
+    neighbours = torch.from_numpy(real.array[found.index])
+    sheet = torch.cat([fake, neighbours[:COUNT], held_out, neighbours[COUNT:]])
+    return sheet, _record(found, split)
+
+
+def _record(found: Nearest, held_out: str) -> dict[str, Any]:
+    distances = [float(f"{value:.5g}") for value in found.distance]
+    return {
+        "space": found.space,
+        "searched": found.searched,
+        "compared": found.compared,
+        "held_out": held_out,
+        "generated": distances[:COUNT],
+        "real": distances[COUNT:],
+    }
+
+
+def _yardstick(registry: Registry, config: Config, real: Pictures) -> tuple[Tensor, Tensor, str]:
+    """Real pictures to compare with, their places in the training set (-1: not in it), and the split they are of.
+
+    Where there are none that were held out, they are of the training set itself, and "".
+    """
+    data = config.values.data
+    split = reference_split(registry, data.name)
+    others, held_out = real, ""
+    if not config.dataset.takes_location and split != data.split:
+        others, held_out = _open(registry, config, split), split
+    order = torch.randperm(len(others), generator=torch.Generator().manual_seed(config.values.seed))
+    places = order[torch.arange(COUNT) % len(others)]
+    own = torch.full_like(places, -1) if held_out else places
+    return torch.from_numpy(others.array[places.numpy()]), own, held_out
+
+
+def _open(registry: Registry, config: Config, split: str) -> Pictures:
+    return open_configured(registry, config.values.data, split=split)
+
+
+__all__ = ["look_closer", "look_or_say_why"]

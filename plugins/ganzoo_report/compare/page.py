@@ -1,0 +1,107 @@
+"""Runs side by side as one page that needs no network. Their folders are foreign input: all of it is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from string import Template
+from typing import Any
+
+from ganzoo.utils.html import as_json, asset, palette, text
+from ganzoo_report.compare.runs import Run, differences, incomparable, summary
+from ganzoo_report.curves import CURVES, FID, Curve, chart, points, thin
+from ganzoo_report.page import curves_section, table
+from ganzoo_report.sheets import BUDGET, data_uri
+from ganzoo_report.story import SHOWN, as_data
+
+POINTS = 200  # of a run in one chart
+WORDS = {
+    "loss_discriminator": "What the discriminator tries to make small; of different losses not comparable.",
+    "loss_generator": "What the generator tries to make small; of different losses not comparable.",
+    "accuracy_real": "Real pictures that the discriminator takes for real.",
+    "accuracy_fake": "Generated pictures that it takes for generated: it falls as a generator learns.",
+    "auc": "Of a real and a generated picture, how often the real one is held to be the more real; 50% is a guess.",
+    "gradient_discriminator": "How hard each update pulls.",
+    "gradient_generator": "How hard each update pulls. Towards zero: nothing more is learned.",
+}
+
+
+def to_page(runs: Sequence[Run]) -> str:
+    """The whole file."""
+    own, shared = partial(asset, "ganzoo_report.compare"), partial(asset, "ganzoo_report")
+    curves, drawn, bundle = curves_section(lambda: _charts(runs))
+    names = [run.name for run in runs]
+    differ = differences(runs)
+    return Template(own("page.html")).substitute(
+        title=text(" and ".join(names) if len(names) < 4 else f"{len(names)} runs"),
+        style=palette() + shared("page.css") + own("page.css"),
+        script=shared("common.js") + own("page.js"),
+        warning=f'<p class="missing">{text(words)}</p>' if (words := incomparable(runs)) else "",
+        summary=table("What they are and how they did", ["", *names], [[name, *row] for name, row in summary(runs)]),
+        settings=table("Settings that differ", ["", *names], [[name, *row] for name, row in differ])
+        if differ
+        else "<p>They differ in no other setting.</p>",
+        moments=len(_moments(runs)) - 1,
+        runs="".join(map(_run, runs)),
+        curves=curves,
+        data=as_json(_data(runs)),
+        charts=as_json(drawn),
+        libraries=bundle,
+    )
+
+
+def _run(run: Run) -> str:
+    """The place of a run's pictures, for the script."""
+    size = run.story.snapshots[-1].pictures.shape[1] if run.story.snapshots else 0
+    scaling, places = "pixelated" if size <= 64 else "auto", "<li><div></div><span></span></li>" * SHOWN
+    return (
+        f'<section class="run"><h3>{text(run.name)}</h3><p class="says"></p>'
+        f'<div><ul class="pictures" data-scaling="{scaling}">{places}</ul></div></section>'
+    )
+
+
+def _moments(runs: Sequence[Run]) -> list[float]:
+    """Every kimg at which there is a snapshot of any of them; at least one."""
+    return sorted({snapshot.kimg for run in runs for snapshot in run.story.snapshots}) or [0.0]
+
+
+def _data(runs: Sequence[Run]) -> dict[str, Any]:
+    budget = BUDGET // max(1, sum(len(run.story.snapshots) for run in runs))
+    return {
+        "moments": _moments(runs),
+        "runs": [
+            {
+                "probability": any(one.verdicts.probability for one in run.story.snapshots if one.verdicts),
+                "steps": [
+                    {**data, "sheet": data_uri(snapshot.pictures, budget)}
+                    for snapshot, data in zip(run.story.snapshots, as_data(run.story), strict=True)
+                ],
+            }
+            for run in runs
+        ],
+    }
+
+
+def _charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """One for each figure, with a line for each run that has it."""
+    thinned = [thin(run.facts.log, POINTS) for run in runs]
+    made = []
+    for curve in (FID, *(curve for curve in CURVES if curve is not FID)):
+        for figure, title in curve.series.items():
+            rows = []
+            for run, log in zip(runs, thinned, strict=True):
+                rows += points(run.facts.scores if curve is FID else log, replace(curve, series={figure: run.name}))
+            if rows:
+                made.append(chart(_of_runs(curve, figure, title, runs), rows))
+    return made
+
+
+def _of_runs(curve: Curve, figure: str, title: str, runs: Sequence[Run]) -> Curve:
+    single = len(curve.series) == 1
+    return replace(
+        curve,
+        title=curve.title if single else f"{curve.title}: {title}",
+        words=WORDS.get(figure, curve.words),
+        series={run.name: run.name for run in runs},
+    )

@@ -1,0 +1,118 @@
+"""What several runs say, brought together. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganzoo.errors import GanzooError
+from ganzoo.runs.reader import Facts, read_facts
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.files import one_line
+from ganzoo_report.diagnosis import mean
+from ganzoo_report.story import Story, read_story
+
+SNAPSHOTS = 120  # of all runs together
+PROTOCOL = ("reference", "split", "real_pictures", "fake_pictures", "network", "extractor", "truncation")
+
+
+@dataclass(frozen=True)
+class Run:
+    """name: tells it from the others. facts, story: as its report reads them. protocol: of its last score."""
+
+    name: str
+    facts: Facts
+    story: Story
+    protocol: Mapping[str, Any]
+
+    @property
+    def fids(self) -> list[tuple[float, float]]:
+        """Kimg and FID of each score, oldest first."""
+        return [(record["kimg"], record["fid"]) for record in self.facts.scores if "fid" in record]
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """All of them. Raises GanzooError for fewer than two, for one named twice, and for what is no run."""
+    if len(paths) < 2:
+        raise GanzooError("name two runs or more to compare, for example `ganzoo compare runs/*`")
+    folders = [RunFolder.open(path) for path in paths]
+    places = [path.resolve() for path in paths]
+    for place, path in enumerate(paths):
+        if places[place] in places[:place]:
+            raise GanzooError(f"{path} is named twice; name each run once")
+    return [_read(folder, one_line(name), len(paths)) for folder, name in zip(folders, tell_apart(places), strict=True)]
+
+
+def tell_apart(places: Sequence[Path]) -> list[str]:
+    """The shortest piece of each path, of equally many parts, that tells it from the others; all paths differ."""
+    parts = [list(place.parts) for place in places]
+    while len({part[-1] for part in parts}) == 1:  # the same end says nothing: a/run, b/run
+        parts = [part[:-1] for part in parts]
+    pieces = (["/".join(part[-depth:]) for part in parts] for depth in range(1, max(map(len, parts)) + 1))
+    return next(names for names in pieces if len(set(names)) == len(names))
+
+
+def _read(folder: RunFolder, name: str, count: int) -> Run:
+    try:
+        facts = read_facts(folder)
+    except OSError as error:
+        raise GanzooError(f"cannot read {folder.config_file}: {error.strerror}") from error
+    protocol = folder.last_score().get("protocol")
+    story = read_story(folder, most=max(2, SNAPSHOTS // count))
+    return Run(name, facts, story, protocol if isinstance(protocol, dict) else {})
+
+
+def summary(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Rows of a table: what each is, how far it came, how well it did; those that no run has are left out."""
+    columns = [dict(_about(run)) for run in runs]
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    return [(name, [column.get(name, "–") for column in columns]) for name in names]
+
+
+def _about(run: Run) -> Iterator[tuple[str, str]]:
+    facts, budget = run.facts, run.facts.number("loop.kimg")
+    yield "combination", one_line(facts.recipe)
+    yield "data", one_line(str(facts.setting("data.name")))
+    yield "seed", one_line(str(facts.setting("seed")))
+    yield "trained", f"{facts.kimg:,.5g}{'' if budget is None else f' of {budget:,.5g}'} kimg"
+    if seconds := next((record["seconds"] for record in reversed(facts.log) if "seconds" in record), None):
+        yield "time", f"{seconds / 60:,.1f} min"
+    if device := facts.provenance.get("device"):
+        yield "device", one_line(str(device))
+    if run.fids:
+        yield "FID at the end", f"{run.fids[-1][1]:.2f}"
+        best = min(run.fids, key=lambda scored: scored[1])
+        yield "best FID", f"{best[1]:.2f} at {best[0]:,.5g} kimg"
+    late = facts.log[-max(1, len(facts.log) // 10) :]
+    if (auc := mean(late, "auc")) is not None:
+        yield "pairs ranked rightly", f"{auc:.1%}"
+    if run.story.snapshots and (diversity := run.story.snapshots[-1].diversity) is not None:
+        yield "diversity", f"{diversity:.0%} of the real pictures'"
+
+
+def differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+    """Settings in which they differ; a seed, a combination or a data set stands in the summary already."""
+    flat = [dict(_settings(run.facts.config)) for run in runs]
+    names = sorted({name for one in flat for name in one} - {"recipe", "seed", "data.name"})
+    rows = [(name, [one.get(name, "–") for one in flat]) for name in names]
+    return [(name, values) for name, values in rows if len(set(values)) > 1]
+
+
+def _settings(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in node.items():
+        name = one_line(f"{prefix}{key}")
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{name}.")
+        else:
+            yield name, "null" if value is None else one_line(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def incomparable(runs: Sequence[Run]) -> str:
+    """In which points the scores' protocols differ, in a sentence; "" where their FIDs may be compared."""
+    scored = [run.protocol for run in runs if run.fids and run.protocol]
+    differ = [name for name in PROTOCOL if len({str(protocol.get(name)) for protocol in scored}) > 1]
+    if not differ:
+        return ""
+    return f"These FIDs are not comparable: they were taken under protocols that differ in {', '.join(differ)}."

@@ -1,0 +1,242 @@
+"""What the figures of a run say, in plain words, and what to try. Pure functions, one for each finding.
+
+The limits were set on runs of this zoo that went well and on some that collapsed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from ganzoo.runs.reader import Facts, Record
+from ganzoo_report.closer import CLOSE, Look
+from ganzoo_report.story import Story
+
+ENOUGH = 8  # records of the log, or there is nothing to say
+TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85
+BEHIND = 0.35  # of pairs ranked rightly: less than a guess; runs that learn stay above 0.45
+VANISHED = 0.01  # of the gradient that once reached the generator
+COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real pictures': runs that learn reach 0.9
+GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
+STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
+BETTER = 0.97  # FID against the one before
+WORSE, MUCH_WORSE = 1.05, 1.25  # FID against the best
+AHEAD = 0.6  # of pairs ranked rightly at the end; below it a discriminator that gained has still little to go by
+CATCHING_UP = 0.05  # of pairs ranked rightly, from one quarter of a run to the last: by either network
+
+
+Kind = Literal["trouble", "note", "good"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``why``: the figures it rests on. ``advice`` and ``command``: what to try, empty where there is nothing to."""
+
+    kind: Kind
+    title: str
+    why: str
+    advice: str = ""
+    command: str = ""
+
+
+def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Finding]:
+    """Everything there is to say, troubles first; never empty."""
+    copied = [finding] if look and (finding := copying(look)) else []
+    if len(facts.log) < ENOUGH:
+        few = f"The log holds {len(facts.log)} records; a diagnosis wants {ENOUGH} or more."
+        return [*copied, Finding("note", "Too early to say", few, *_longer(facts))]
+    rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
+        no_learning,
+        discriminator_too_strong,
+        discriminator_pulls_ahead,
+        discriminator_behind,
+        mode_collapse,
+        past_its_best,
+        still_improving,
+    )
+    found = copied + [finding for rule in rules if (finding := rule(facts, story))]
+    return found or [Finding("good", "No trouble seen", _all_well(facts, story))]
+
+
+def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
+    """It tells nearly all apart and the generator no longer catches up; of a critic: no gradient comes back."""
+    early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
+    auc = mean(late, "auc")
+    before, after = mean(early, "gradient_generator"), mean(late, "gradient_generator")
+    if before and after is not None and after < VANISHED * before:
+        why = f"The gradient that reaches the generator fell to {after / before:.2%} of what it was."
+    elif auc is not None and auc >= TOO_STRONG and mean(late, "accuracy_real") is not None:
+        why = (
+            f"In the last quarter of the run it ranked {auc:.1%} of real/generated pairs rightly. Where it is nearly "
+            "always right it has little to say about how to become better."
+        )
+    else:
+        return None
+    return Finding(
+        "trouble",
+        "The discriminator is too strong",
+        why,
+        *_rate(facts, "discriminator", 1 / 4, "Let it learn more slowly:"),
+    )
+
+
+def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
+    """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall, and
+    no matter while the pictures gain from it."""
+    quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
+    lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
+    if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
+        return None
+    if discriminator_too_strong(facts, story) or _fell_to_the_end(_fids(facts)):
+        return None
+    when = ("first", "second", "third")[quarters.index(lowest)]
+    why = (
+        f"It ranked {lowest:.1%} of real/generated pairs rightly in the {when} quarter of the run, {late:.1%} in "
+        "the last: it learns to tell them apart faster than the generator learns to be taken for real."
+    )
+    rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
+    if rates and rates[-1] < rates[len(rates) // 2]:
+        why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
+    advice = "Where the pictures no longer gain, let it learn more slowly:"
+    return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
+
+
+def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
+    """It holds generated pictures to be the more real ones: it follows a generator that has moved on."""
+    auc = mean(_quarter(facts.log, 3), "auc")
+    if auc is None or auc >= BEHIND:
+        return None
+    why = (
+        f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs rightly, where a guess would "
+        "reach 50%. While it is wrong the generator learns the wrong things; at the start of a run that passes."
+    )
+    faster = _rate(facts, "discriminator", 4, "If it lasts, let it learn faster:")
+    return Finding("note", "The discriminator is behind", why, *faster)
+
+
+def mode_collapse(facts: Facts, story: Story) -> Finding | None:
+    """The generated pictures lie closer together than real ones do; a note alone while they move apart."""
+    seen = [snapshot for snapshot in story.snapshots[1:] if snapshot.nearest is not None]
+    if not seen:
+        return None
+    middle, last = seen[len(seen) // 2].nearest or 0.0, seen[-1].nearest or 0.0
+    if last >= COLLAPSED:
+        return None
+    why = (
+        f"Of 64 generated pictures each is only {last:.0%} as far from its nearest neighbour as real pictures are "
+        f"(any two of them: {seen[-1].diversity or 0:.0%})"
+    )
+    if last > GROWING * middle:
+        why += f", but they move apart: in the middle of the run it was {middle:.0%}."
+        return Finding("note", "Little variety yet", why, *_longer(facts))
+    slower = _rate(facts, "generator", 1 / 4, "Let the generator take smaller steps:")
+    return Finding("trouble", "Mode collapse suspected", f"{why}: many look alike.", *slower)
+
+
+def copying(look: Look) -> Finding | None:
+    """Generated pictures lie on training pictures."""
+    if look.nearest is None or not look.nearest.copies:
+        return None
+    why = (
+        f"{look.nearest.copies} of {len(look.nearest.generated)} generated pictures lie less than {CLOSE:g} times as "
+        "far from a training picture as real pictures usually do: see the marked pairs of the closer look."
+    )
+    advice = "Train on more pictures, or with an augmentation; these there are:"
+    return Finding("trouble", "Copying suspected", why, advice, "ganzoo list")
+
+
+def no_learning(facts: Facts, story: Story) -> Finding | None:
+    """The pictures stay what they were, or their FID does."""
+    moved = story.travelled
+    scores = _fids(facts)
+    if moved is not None and moved < STILL:
+        why = f"Over the whole run the pictures moved by {moved:.0%} of the distance between two real pictures."
+    elif len(scores) > 2 and min(scores[1:]) > 0.99 * scores[0]:
+        why = (
+            f"The FID never fell below where it began ({scores[0]:.1f}; the lowest after that: {min(scores[1:]):.1f})."
+        )
+    else:
+        return None
+    return Finding("trouble", "No learning", why, *_rate(facts, "generator", 4, "Let the generator take larger steps:"))
+
+
+def past_its_best(facts: Facts, story: Story) -> Finding | None:
+    """The FID rose again."""
+    scored = [(record["fid"], record["kimg"]) for record in facts.scores if "fid" in record]
+    if len(scored) < 2:
+        return None
+    best, last = min(scored), scored[-1]
+    if last[0] <= WORSE * best[0]:
+        return None
+    why = f"The FID was {best[0]:.1f} at {best[1]:g} kimg and is {last[0]:.1f} at {last[1]:g} kimg."
+    command = f"ganzoo sample {shlex.quote(str(facts.path))} --checkpoint best"
+    kind: Kind = "trouble" if last[0] > MUCH_WORSE * best[0] else "note"
+    return Finding(kind, "Past its best", why, "The best checkpoint was kept; use that one:", command)
+
+
+def still_improving(facts: Facts, story: Story) -> Finding | None:
+    """The last score is the best by a margin; without scores, the generator was catching up to the end."""
+    scores = _fids(facts)
+    middle, late = mean(_quarter(facts.log, 1), "auc"), mean(_quarter(facts.log, 3), "auc")
+    if len(scores) > 1:
+        if not _fell_to_the_end(scores):
+            return None
+        why = f"The FID fell to the end: {scores[-2]:.1f}, then {scores[-1]:.1f}."
+    elif middle is not None and late is not None and middle - late > CATCHING_UP and late > 0.5:
+        why = f"The discriminator ranked {middle:.1%} of pairs rightly in the second quarter, {late:.1%} in the last."
+    else:
+        return None
+    if not facts.finished:
+        command = f"ganzoo resume {shlex.quote(str(facts.path))}"
+        return Finding("note", "Still improving", why, "If it is not running, go on:", command)
+    return Finding("note", "Still improving", why, *_longer(facts))
+
+
+def mean(records: Sequence[Record], name: str) -> float | None:
+    """Of a figure over some records; None where none holds it."""
+    values = [record[name] for record in records if name in record]
+    return fmean(values) if values else None
+
+
+def _fids(facts: Facts) -> list[float]:
+    return [record["fid"] for record in facts.scores if "fid" in record]
+
+
+def _fell_to_the_end(fids: Sequence[float]) -> bool:
+    return len(fids) > 1 and fids[-1] <= BETTER * min(fids[:-1])
+
+
+def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:
+    return log[number * len(log) // 4 : (number + 1) * len(log) // 4]
+
+
+def _again(facts: Facts, setting: str) -> str:
+    return f"ganzoo run --config {shlex.quote(str(facts.path / 'config.yaml'))} {shlex.quote(setting)}"
+
+
+def _rate(facts: Facts, network: str, factor: float, advice: str) -> tuple[str, str]:
+    rate = facts.number(f"optimizer.{network}.lr")
+    return (advice, _again(facts, f"optimizer.{network}.lr={rate * factor:g}")) if rate else ("", "")
+
+
+def _longer(facts: Facts) -> tuple[str, str]:
+    budget = facts.number("loop.kimg")
+    if not budget:
+        return "", ""
+    if not facts.finished:
+        return "If it is not running, go on:", f"ganzoo resume {shlex.quote(str(facts.path))}"
+    return "Train for twice as long:", _again(facts, f"loop.kimg={budget * 2:g}")
+
+
+def _all_well(facts: Facts, story: Story) -> str:
+    parts = []
+    if (auc := mean(_quarter(facts.log, 3), "auc")) is not None:
+        parts.append(f"the discriminator ranks {auc:.0%} of pairs rightly (50%: cannot tell them apart)")
+    last = story.snapshots[-1] if story.snapshots else None
+    if last and last.nearest is not None and last.diversity is not None:
+        parts.append(f"the samples are {last.diversity:.0%} as diverse as real pictures")
+    words = "; ".join(parts)
+    return f"{words[:1].upper()}{words[1:]}." if words else "None of the rules of this page found anything."

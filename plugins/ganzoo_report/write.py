@@ -1,0 +1,34 @@
+"""From a run's folder to its ``report.html``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ganzoo.errors import GanzooError
+from ganzoo.runs.reader import read_facts
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.files import write_text
+from ganzoo_report.closer import read_look
+from ganzoo_report.page import to_page
+from ganzoo_report.story import read_story
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write the report of a run, finished or not; its file. Raises GanzooError where it cannot be read or written."""
+    try:
+        page = to_page(read_facts(folder), read_story(folder), read_look(folder))
+        write_text(folder.report_file, page)
+    except OSError as error:
+        raise GanzooError(f"cannot write {folder.report_file}: {error.strerror or error}") from error
+    return folder.report_file
+
+
+def report_or_say_why(folder: RunFolder, warn: Callable[[str], None]) -> Path | None:
+    """The same at the end of a run, which never fails because of its report; None where there is none."""
+    try:
+        return write_report(folder)
+    except Exception as error:  # whatever it is, the run is worth more
+        reason = " ".join(str(error).split())
+        warn(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {folder.path}`")
+        return None

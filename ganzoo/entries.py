@@ -235,6 +235,9 @@ class LauncherEntry(Entry):
     default: bool = False
 
 
+CORE_COMMANDS = frozenset({"run", "resume", "eval", "sample", "bench", "list", "info", "plugins"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommandEntry(Entry):
     """A command of ``ganzoo``: ``ganzoo NAME ...``.
@@ -242,6 +245,8 @@ class CommandEntry(Entry):
     target: import string of a :class:`click.Command` (a group is one too); imported when the command runs, so that
         help and listings stay fast.
     group: heading in ``ganzoo --help``.
+
+    The names of the core's own commands are taken.
     """
 
     kind: ClassVar[str] = "command"

@@ -92,3 +92,8 @@ def checkpoint_written(run: Path, checkpoint: Path, kimg: float) -> None:
 @hookspec
 def run_finished(run: Path, score: Mapping[str, Any]) -> None:
     """The run reached its budget: its score, empty where none could be computed."""
+
+
+@hookspec
+def run_stopped(run: Path, reason: str) -> None:
+    """The run ended before its budget: ``reason`` is "interrupted" (Ctrl-C), "preempted" (SIGTERM) or the error."""

@@ -6,12 +6,12 @@ import shlex
 from dataclasses import fields, replace
 
 import pytest
+from click.testing import CliRunner
 from strangers import ABSOLUTE, with_stranger
-from typer.testing import CliRunner
 
 from ganzoo import ArchitectureEntry, AugmentationEntry
-from ganzoo.cli import zoo
-from ganzoo.cli.main import app
+from ganzoo.cli import info
+from ganzoo.cli.commands import app
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.models.build import build_model
@@ -22,7 +22,7 @@ from ganzoo.plugin.registry import Registry
 def ganzoo(monkeypatch):
     """Its output, with a stranger's loss among what is installed."""
     registry = with_stranger(replace(ABSOLUTE, paper="Somebody 2020", formula="E[|d|]"))
-    monkeypatch.setattr(zoo.Registry, "load", lambda: registry)
+    monkeypatch.setattr(Registry, "load", lambda: registry)
 
     def call(*arguments: str) -> str:
         result = CliRunner().invoke(app, arguments)
@@ -72,6 +72,12 @@ def test_every_example_would_run(registry, ganzoo, entry):
         changes = {"architectures": [options["--arch"]], "losses": [options["--loss"]], "kimg": options["--kimg"]}
         assert load_grid(None, changes) and options["--launcher"] == entry.name
         return
+    if entry.kind == "command":
+        assert (verb, arguments) == (entry.name, ["--help"])
+        return
+    if entry.kind == "store":
+        assert verb == "sample" and arguments[0].startswith(f"{entry.name}://")
+        return
     config = resolve(registry, arguments[0], None, arguments[1:])
     values = config.values
     used = {part.name for part in config.recipe.parts} | {values.data.name.partition(":")[0], *values.metrics.names}
@@ -87,6 +93,6 @@ def test_an_example_takes_a_loss_that_goes_with_the_part(registry):
     turned.entries["loss"] = {"wgan-gp": losses["wgan-gp"], **losses}
     for entry in (registry.entries["penalty"]["gp"], registry.entries["augmentation"]["ada"]):
         assert isinstance(entry, AugmentationEntry) or entry.name in losses["wgan-gp"].penalties
-        example = zoo._example(turned, entry)
+        example = info._example(turned, entry)
         assert "wgan-gp" not in example
         resolve(registry, shlex.split(example)[2], None)

@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from ganzoo.cli.options import PATH
 from ganzoo.errors import GanzooError
 
-app = typer.Typer(
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    short_help="Train and score a grid; verify records; write the leaderboard.",
-)
 RESULTS = Path("benchmarks/results")
 
-ListOption = list[str] | None
 
-
-@app.callback()
+@click.group(invoke_without_command=True)
+@click.option("--grid", type=PATH, help="A file of configs/bench.")
+@click.option("--name", help="Name of the grid. [default: the file's]")
+@click.option("--arch", multiple=True, help="Architecture, or all; may be repeated.")
+@click.option("--loss", multiple=True, help="Loss, or all; may be repeated.")
+@click.option("--extra", multiple=True, help="Penalty to add, e.g. r1; may be repeated.")
+@click.option("--recipe", multiple=True, help="A whole recipe; may be repeated.")
+@click.option("--data", multiple=True, help="Data set; may be repeated.")
+@click.option("--seed", type=int, multiple=True, help="Seed; may be repeated.")
+@click.option("--kimg", type=float, help="Budget of each job in kimg.")
+@click.option("--minutes", type=float, help="Budget of each job in minutes of training.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Setting of every job; may be repeated.")
+@click.option("--launcher", help="Where jobs run. [default: this machine]")
+@click.option("--launcher-set", metavar="KEY=VALUE", multiple=True, help="Setting of the launcher; may be repeated.")
+@click.option("--results", type=PATH, default=RESULTS, show_default=True, help="Directory of the records.")
+@click.option("--work", type=PATH, default="runs/bench", show_default=True, help="Directory of the runs.")
+@click.option("--keep-weights", type=int, default=3, show_default=True, help="Number of best rows that keep weights.")
+@click.option("--retry", is_flag=True, help="Try failed rows again.")
+@click.pass_context
 def bench(
-    context: typer.Context,
-    grid: Annotated[Path | None, typer.Option(help="A file of configs/bench.", show_default=False)] = None,
-    name: Annotated[str | None, typer.Option(help="Of the grid. [default: the file's]", show_default=False)] = None,
-    arch: Annotated[ListOption, typer.Option(help="Architecture, or all; may be repeated.", show_default=False)] = None,
-    loss: Annotated[ListOption, typer.Option(help="Loss, or all; may be repeated.", show_default=False)] = None,
-    extra: Annotated[ListOption, typer.Option(help="Penalties to add, e.g. r1.", show_default=False)] = None,
-    recipe: Annotated[ListOption, typer.Option(help="A whole recipe.", show_default=False)] = None,
-    data: Annotated[ListOption, typer.Option(help="Data set.", show_default=False)] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Seed.", show_default=False)] = None,
-    kimg: Annotated[float | None, typer.Option(help="Budget of each in kimg.", show_default=False)] = None,
-    minutes: Annotated[float | None, typer.Option(help="Or in minutes of training.", show_default=False)] = None,
-    settings: Annotated[ListOption, typer.Option("--set", metavar="KEY=VALUE", show_default=False)] = None,
-    launcher: Annotated[
-        str | None, typer.Option(help="Where it runs. [default: this machine]", show_default=False)
-    ] = None,
-    launcher_set: Annotated[ListOption, typer.Option(metavar="KEY=VALUE", show_default=False)] = None,
-    results: Annotated[Path, typer.Option(help="Where records go.")] = RESULTS,
-    work: Annotated[Path, typer.Option(help="Where runs are made.")] = Path("runs/bench"),
-    keep_weights: Annotated[int, typer.Option(help="Of how many of the best rows.")] = 3,
-    retry: Annotated[bool, typer.Option("--retry", help="Try failed rows again.")] = False,
+    context: click.Context,
+    grid: Path | None,
+    name: str | None,
+    arch: tuple[str, ...],
+    loss: tuple[str, ...],
+    extra: tuple[str, ...],
+    recipe: tuple[str, ...],
+    data: tuple[str, ...],
+    seed: tuple[int, ...],
+    kimg: float | None,
+    minutes: float | None,
+    settings: tuple[str, ...],
+    launcher: str | None,
+    launcher_set: tuple[str, ...],
+    results: Path,
+    work: Path,
+    keep_weights: int,
+    retry: bool,
 ) -> None:
     """Train and score a grid of combinations; stopped and called again, it goes on."""
     if context.invoked_subcommand is not None:
@@ -49,27 +58,30 @@ def bench(
     from ganzoo.bench.harness import Harness, make_launcher
     from ganzoo.plugin.registry import Registry
 
+    several = {"architectures": arch, "losses": loss, "extras": extra, "recipes": recipe, "data": data, "seeds": seed,
+               "settings": settings}  # fmt: skip
     changes = {
-        "name": name, "architectures": arch, "losses": loss, "extras": extra, "recipes": recipe, "data": data,
-        "seeds": seed, "kimg": kimg, "minutes": minutes, "settings": settings,
-    }  # fmt: skip
+        "name": name,
+        "kimg": kimg,
+        "minutes": minutes,
+        **{key: list(values) or None for key, values in several.items()},
+    }
     if grid is None and not (arch or recipe):
         raise GanzooError("name a grid with --grid FILE, or combinations with --arch and --loss, or --recipe")
     registry = Registry.load()
     found = load_grid(grid, changes)
-    where = make_launcher(registry, launcher, launcher_set or [])
-    records = Harness(found, registry, where, results, work, typer.echo).run(keep=keep_weights, retry=retry)
+    where = make_launcher(registry, launcher, list(launcher_set))
+    records = Harness(found, registry, where, results, work, click.echo).run(keep=keep_weights, retry=retry)
     failed = [record for record in records if record.status == "failed"]
-    typer.echo(f"{len(records)} records in {results / found.name}, {len(failed)} of them failed")
+    click.echo(f"{len(records)} records in {results / found.name}, {len(failed)} of them failed")
 
 
-@app.command()
-def verify(
-    records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Or folders of them.", show_default=False)],
-    device: Annotated[str, typer.Option(help="Where to score again.")] = "auto",
-    inception: Annotated[str | None, typer.Option(help="File with the FID network.", show_default=False)] = None,
-    digest_only: Annotated[bool, typer.Option("--digest-only", help="Do not score again.")] = False,
-) -> None:
+@bench.command()
+@click.argument("records", metavar="RECORD...", nargs=-1, required=True, type=PATH)
+@click.option("--device", default="auto", show_default=True, help="Where to score again.")
+@click.option("--inception", help="File with the FID network.")
+@click.option("--digest-only", is_flag=True, help="Do not score again.")
+def verify(records: tuple[Path, ...], device: str, inception: str | None, digest_only: bool) -> None:
     """Check records, and score their weights again where they are still there."""
     from ganzoo.bench.record import read_record, record_files
 
@@ -78,7 +90,7 @@ def verify(
         try:
             if digest_only:
                 read_record(file)
-                typer.echo(f"{file}: digest right")
+                click.echo(f"{file}: digest right")
                 continue
             from ganzoo.bench.verify import verify as check
             from ganzoo.plugin.registry import Registry
@@ -86,25 +98,26 @@ def verify(
             verdict = check(file, Registry.load(), device=device, inception=inception)
         except GanzooError as error:
             refused = True
-            typer.echo(f"refused: {error}", err=True)
+            click.echo(f"refused: {error}", err=True)
             continue
         refused |= verdict.holds is False
-        typer.echo(verdict.text)
+        click.echo(verdict.text)
     if refused:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-@app.command()
-def report(
-    results: Annotated[Path, typer.Option(help="Where the records are.")] = RESULTS,
-    out: Annotated[Path, typer.Option(help="Gets LEADERBOARD.md and leaderboard.html.")] = Path("benchmarks"),
-    published: Annotated[Path, typer.Option(help="Others' figures.")] = Path("benchmarks/published.json"),
-) -> None:
+@bench.command()
+@click.option("--results", type=PATH, default=RESULTS, show_default=True, help="Directory of the records.")
+@click.option(
+    "--out", type=PATH, default="benchmarks", show_default=True, help="Gets LEADERBOARD.md and leaderboard.html."
+)
+@click.option("--published", type=PATH, default="benchmarks/published.json", show_default=True, help="Others' figures.")
+def report(results: Path, out: Path, published: Path) -> None:
     """Make the leaderboard of every record that is there."""
     from ganzoo.bench.leaderboard.report import write_report
 
     def warn(line: str) -> None:
-        typer.echo(line, err=True)
+        click.echo(line, err=True)
 
     for file in write_report(results, out / "LEADERBOARD.md", out / "leaderboard.html", published, warn):
-        typer.echo(file)
+        click.echo(file)

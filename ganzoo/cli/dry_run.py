@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import click
 import torch
-import typer
 
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
@@ -22,8 +22,8 @@ def print_dry_run(registry: Registry, config: Config) -> None:
     with torch.no_grad():
         pictures = model.generator.eval()(torch.zeros(2, model.generator.latent_dim))
     shape = (batch, *pictures.shape[1:])
-    typer.echo(config.to_yaml())
-    typer.echo(f"# generator      {parameter_count(model.generator):>11,} parameters, "
+    click.echo(config.to_yaml())
+    click.echo(f"# generator      {parameter_count(model.generator):>11,} parameters, "
                f"({batch}, {model.generator.latent_dim}) -> {shape}")  # fmt: skip
-    typer.echo(f"# discriminator  {parameter_count(model.discriminator):>11,} parameters, {shape} -> ({batch},)")
-    typer.echo(f"# device         {device}")
+    click.echo(f"# discriminator  {parameter_count(model.discriminator):>11,} parameters, {shape} -> ({batch},)")
+    click.echo(f"# device         {device}")

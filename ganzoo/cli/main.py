@@ -1,4 +1,4 @@
-"""The command line: what each of its words calls.
+"""The command line from its arguments to its exit code.
 
 Nothing here imports torch at the top, so that help and listings answer at once.
 """
@@ -9,48 +9,18 @@ import os
 import sys
 import time
 from io import TextIOWrapper
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import typer
+import click
 
 from ganzoo import __version__
-from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
+from ganzoo.cli.commands import app
 from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import also_named
 from ganzoo.utils import openmp
 from ganzoo.utils.signals import Stopped
 
 PATIENCE = 10  # seconds
-
-app = typer.Typer(
-    name="ganzoo",
-    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored with FID.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    epilog="--version prints the version. Anywhere on the line, --plugin FILE.py loads a plugin from a file, and again "
-    "for each further file; --debug shows tracebacks.",
-)
-app.command("run")(training.run)
-app.command("resume")(training.resume)
-app.command("eval")(training.evaluate)
-app.command("sample")(training.sample)
-app.command("export")(export.export)
-app.command("report")(report.report)
-app.command("watch")(watch.watch)
-app.command("compare")(compare.compare)
-app.command("play")(play.play)
-app.command("push")(push.push)
-app.command("list")(zoo.list_zoo)
-app.command("info")(zoo.info)
-app.add_typer(plugins.app, name="plugins")
-app.command("explain")(explain.explain)
-app.add_typer(bench.app, name="bench")
-
-
-@app.callback()
-def options() -> None:
-    """Without options of its own: typer reads any value through pydantic, whose import `ganzoo list` can spare."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -63,7 +33,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     debug = "--debug" in arguments or bool(os.environ.get("GANZOO_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
     if arguments[:1] == ["--version"]:
-        typer.echo(f"ganzoo {__version__}")
+        click.echo(f"ganzoo {__version__}")
         sys.exit(0)
     try:
         arguments, files = _take(arguments, "--plugin")
@@ -103,20 +73,20 @@ def _let_others_speak(error: Exception) -> None:
         time.sleep(PATIENCE)
 
 
-def _report(error: Any) -> int:
+def _report(error: Exception) -> int:
     """Print an error as one line on stderr; what to exit with."""
     if isinstance(error, GanzooError):
         return _complain(str(error), 2)
     if isinstance(error, BrokenPipeError):
         return 1
-    if type(error).__name__ == "Abort":
+    if isinstance(error, click.Abort):
         return 130
-    if hasattr(error, "format_message"):  # the command line itself was wrong
+    if isinstance(error, click.ClickException):  # the command line itself was wrong
         return _complain(f"{error.format_message()} See `ganzoo --help`.", 2)
     message = " ".join(str(error).split()) or "no message"
     return _complain(f"unexpected {type(error).__name__}: {message} (run again with --debug for the traceback)", 1)
 
 
 def _complain(message: str, code: int) -> int:
-    typer.echo(f"ganzoo: {printable(message)}", err=True)
+    click.echo(f"ganzoo: {printable(message)}", err=True)
     return code

@@ -3,55 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from ganzoo.cli.options import PATH
 from ganzoo.plugin.registry import REGISTRATION, Registry
 
-app = typer.Typer(
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    short_help="List plugins; check one; write a new one.",
-)
 
-
-@app.callback()
-def plugins(context: typer.Context) -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def plugins(context: click.Context) -> None:
     """List plugins, what each registered, and any failure."""
     if context.invoked_subcommand is not None:
         return
     registry = Registry.load()
     for plugin in registry.plugins:
-        typer.secho(f"{plugin.origin}  {plugin.name}", bold=True)
+        click.secho(f"{plugin.origin}  {plugin.name}", bold=True)
         for kind, name in plugin.registered:
-            typer.echo(f"  {kind} {name}")
+            click.echo(f"  {kind} {name}")
         for hook in plugin.hooks:
             if hook not in REGISTRATION:
-                typer.echo(f"  hook {hook}")
+                click.echo(f"  hook {hook}")
         for warning in plugin.warnings:
-            typer.secho(f"  {warning}", fg="yellow")
+            click.secho(f"  {warning}", fg="yellow")
         if plugin.error:
-            typer.secho(f"  failed: {plugin.error}", fg="red")
+            click.secho(f"  failed: {plugin.error}", fg="red")
     for clash in registry.clashes.values():
-        typer.secho(clash, fg="yellow")
+        click.secho(clash, fg="yellow")
 
 
-@app.command()
-def check(
-    targets: Annotated[
-        list[str], typer.Argument(metavar="TARGET...", help="Distributions, or .py files.", show_default=False)
-    ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="E.g. generator.width=8.", show_default=False),
-    ] = None,
-    location: Annotated[
-        str | None, typer.Option(help="Of pictures, for a data set written NAME:PATH.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
-) -> None:
-    """Check all that a distribution registers: shapes, gradients, seeds, saving, 50 steps of training."""
+@plugins.command()
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="E.g. generator.width=8.")
+@click.option("--location", help="Of images, for a data set written NAME:PATH.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | None, as_json: bool) -> None:
+    """Check all that a distribution or a .py file registers: shapes, gradients, seeds, saving, 50 steps of training."""
     from ganzoo.testing.conformance import Plan, plan
     from ganzoo.testing.verdict import Verdict, to_json
 
@@ -62,35 +49,31 @@ def check(
         for result in found.results():
             if result.subject != subject:
                 subject = result.subject
-                typer.secho(subject, bold=True)
-            typer.secho(f"  {result}", fg="red" if result.status == "failed" else None)
+                click.secho(subject, bold=True)
+            click.secho(f"  {result}", fg="red" if result.status == "failed" else None)
             results.append(result)
         verdict = found.verdict(results)
         for note in verdict.notes:
-            typer.secho(f"note: {note}", fg="yellow")
-        typer.secho(verdict.summary, bold=True)
+            click.secho(f"note: {note}", fg="yellow")
+        click.secho(verdict.summary, bold=True)
         return verdict
 
-    plans = [plan(target, settings=settings or (), location=location) for target in targets]
+    plans = [plan(target, settings=settings, location=location) for target in targets]
     verdicts = [run(found) for found in plans]
     if as_json:
-        typer.echo(to_json(verdicts))
+        click.echo(to_json(verdicts))
     if not all(verdict.passed for verdict in verdicts):
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-@app.command()
-def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the part, e.g. soft-hinge.", show_default=False)],
-    kind: Annotated[
-        str,
-        typer.Option(help="architecture, loss, penalty, dataset, metric or augmentation.", show_default=False),
-    ],
-    out: Annotated[Path | None, typer.Option(help="The folder. [default: ganzoo-NAME]", show_default=False)] = None,
-) -> None:
+@plugins.command()
+@click.argument("name", metavar="NAME")
+@click.option("--kind", required=True, help="architecture, loss, penalty, dataset, metric or augmentation.")
+@click.option("--out", type=PATH, help="The folder. [default: ganzoo-NAME]")
+def new(name: str, kind: str, out: Path | None) -> None:
     """Write a new plugin: a distribution that installs, passes its tests and conforms."""
     from ganzoo.plugin.scaffold import write_plugin
 
     folder = write_plugin(name, kind, out, Registry.load())
-    typer.echo(f"{folder}: a plugin that installs, passes its tests and conforms. Make it yours:")
-    typer.echo(f'  cd {folder} && pip install -e ".[test]" && python -m pytest')
+    click.echo(f"{folder}: a plugin that installs, passes its tests and conforms. Make it yours:")
+    click.echo(f'  cd {folder} && pip install -e ".[test]" && python -m pytest')

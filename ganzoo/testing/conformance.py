@@ -19,6 +19,7 @@ from ganzoo.plugin.registry import PluginReport, Registry
 from ganzoo.testing import (
     architecture,
     augmentation,
+    command,
     dataset,
     distribution,
     launcher,
@@ -26,6 +27,7 @@ from ganzoo.testing import (
     metric,
     penalty,
     stand_ins,
+    store,
 )
 from ganzoo.testing.probe import told
 from ganzoo.testing.rig import Rig
@@ -41,6 +43,8 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "dataset": dataset.CHECKS,
     "metric": metric.CHECKS,
     "launcher": launcher.CHECKS,
+    "command": command.CHECKS,
+    "store": store.CHECKS,
 }
 PARTS: dict[str, Callable[..., Any]] = {
     "architecture": architecture.Architecture,
@@ -49,6 +53,8 @@ PARTS: dict[str, Callable[..., Any]] = {
     "augmentation": augmentation.AugmentationPart,
     "metric": metric.MetricPart,
     "launcher": launcher.LauncherPart,
+    "command": command.CommandPart,
+    "store": store.StorePart,
 }
 # Where one of these finds something, the others of its kind would only find it again.
 GATES: dict[str, tuple[str, ...]] = {
@@ -60,6 +66,8 @@ GATES: dict[str, tuple[str, ...]] = {
     "dataset": ("interface", "shapes"),
     "metric": ("interface", "reads"),
     "launcher": ("interface",),
+    "command": ("interface",),
+    "store": ("interface",),
 }
 
 

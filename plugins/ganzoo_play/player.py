@@ -18,8 +18,8 @@ from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.store import fetch, is_address
 from ganzoo.utils.files import data_root
-from ganzoo_hub.client import fetch, is_address
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import Game, read_game
 
@@ -75,7 +75,7 @@ def is_record(source: str) -> bool:
 
 
 def _run(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
-    path = fetch(source)
+    path = fetch(registry, source)
     folder = RunFolder.open(path)
     generator = load_generator(registry, path, checkpoint, torch.device("cpu"), warn)
     config, found = load_config(registry, folder), folder.checkpoint(checkpoint)

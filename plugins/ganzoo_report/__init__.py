@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from ganzoo import CommandEntry, hookimpl
+
+logger = logging.getLogger(__name__)
 
 
 @hookimpl
@@ -33,3 +38,31 @@ def register_commands(register: Callable[[CommandEntry], None]) -> None:
             group="Look at runs",
         )
     )
+
+
+@hookimpl
+def run_finished(run: Path, score: Mapping[str, Any]) -> None:
+    """Analyse the newest checkpoint and write the report."""
+    from ganzoo.plugin.registry import Registry
+    from ganzoo_report.analysis.run import look_or_say_why
+
+    look_or_say_why(Registry.load(), run, logger.warning)
+    _write(run)
+
+
+@hookimpl
+def run_stopped(run: Path, reason: str) -> None:
+    """Write the report without an analysis, as a user who stops a run does not want to wait.
+
+    After SIGTERM there may be no time even for that.
+    """
+    if reason != "preempted":
+        _write(run)
+
+
+def _write(run: Path) -> None:
+    from ganzoo.runs.run_dir import RunFolder
+    from ganzoo_report.write import report_or_say_why
+
+    if file := report_or_say_why(RunFolder.open(run), logger.warning):
+        logger.info("report: %s", file)

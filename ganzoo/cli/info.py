@@ -1,79 +1,74 @@
-"""`ganzoo list`, `info`: what is installed. No torch here."""
+"""`ganzoo info`: what one part is. No torch here."""
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import MISSING, Field, fields
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
+from ganzoo.cli.list import mention_failures
 from ganzoo.entries import (
     ArchitectureEntry,
     AugmentationEntry,
+    CommandEntry,
     DatasetEntry,
     Entry,
     LauncherEntry,
     LossEntry,
+    MetricEntry,
     PenaltyEntry,
+    StoreEntry,
     marks_of,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
-PLURALS = {"loss": "losses", "penalty": "penalties"}
 
+@click.command()
+@click.argument("name", metavar="NAME")
+def info(name: str) -> None:
+    """Explain one part: what it is, its paper, its parameters, an example.
 
-def list_zoo() -> None:
-    """List architectures, losses, penalties, augmentations, data sets, metrics and launchers, and whose each is."""
-    registry = Registry.load()
-    width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
-    owners = max((len(plugin.distribution) for plugin in registry.plugins), default=0)
-    for kind, entries in registry.entries.items():
-        typer.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
-        for name in sorted(entries):
-            owner = registry.owner(entries[name]).distribution
-            typer.echo(f"  {name:<{width}}  {owner:<{owners}}  {entries[name].summary}")
-    _mention_failures(registry)
-
-
-def info(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="E.g. dcgan, wgan-gp, gp, cifar10.", show_default=False)],
-) -> None:
-    """Explain one part: what it is, paper, parameters, an example."""
+    NAME is the name of any part, e.g. dcgan, wgan-gp, gp, cifar10.
+    """
     registry = Registry.load()
     found = registry.find(name)
     if not found:
         names = sorted({known for entries in registry.entries.values() for known in entries})
-        raise GanzooError(f"nothing named {name!r}{_did_you_mean(name, names)} (installed: {', '.join(names)})")
+        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise GanzooError(f"nothing named {name!r}{hint} (installed: {', '.join(names)})")
     for entry in found:
         _explain(registry, entry)
-    _mention_failures(registry)
+    mention_failures(registry)
 
 
 def _explain(registry: Registry, entry: Entry) -> None:
     owner = registry.owner(entry)
-    typer.secho(f"{entry.name}", bold=True, nl=False)
-    typer.echo(f"  {entry.kind}, from {owner.distribution} {owner.version}")
-    typer.echo(entry.summary)
+    click.secho(f"{entry.name}", bold=True, nl=False)
+    click.echo(f"  {entry.kind}, from {owner.distribution} {owner.version}")
+    click.echo(entry.summary)
     for line in _facts(entry):
-        typer.echo(line)
+        click.echo(line)
     for title, params in _params(entry):
         if marks := marks_of(params()):
-            typer.echo(f"marked on the leaderboard: {', '.join(marks)}")
-        typer.secho(title, bold=True)
+            click.echo(f"marked on the leaderboard: {', '.join(marks)}")
+        click.secho(title, bold=True)
         for item in fields(params):
-            typer.echo(f"  {item.name}: {_type(item)} = {_default(item)}  {item.metadata.get('help', '')}")
+            click.echo(f"  {item.name}: {_type(item)} = {_default(item)}  {item.metadata.get('help', '')}")
     defaults = {**getattr(entry, "defaults", {})}
     if defaults:
-        typer.secho("other settings it changes", bold=True)
+        click.secho("other settings it changes", bold=True)
         for key, value in defaults.items():
-            typer.echo(f"  {key}={value}")
+            click.echo(f"  {key}={value}")
     for loss, settings in getattr(entry, "tuned", {}).items():
-        typer.secho(f"and with {loss}", bold=True)
+        click.secho(f"and with {loss}", bold=True)
         for key, value in settings.items():
-            typer.echo(f"  {key}={value}")
-    typer.secho("example", bold=True)
-    typer.echo(f"  {_example(registry, entry)}")
+            click.echo(f"  {key}={value}")
+    click.secho("example", bold=True)
+    click.echo(f"  {_example(registry, entry)}")
 
 
 def _facts(entry: Entry) -> list[str]:
@@ -146,7 +141,13 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo run {architecture}+{loss} data.name={entry.name}{location}"
     if isinstance(entry, LauncherEntry):
         return f"ganzoo bench --arch {architecture} --loss {loss} --kimg 10 --launcher {entry.name}"
-    return f"ganzoo run {architecture}+{loss} 'metrics.names=[{entry.name}]'"
+    if isinstance(entry, CommandEntry):
+        return f"ganzoo {entry.name} --help"
+    if isinstance(entry, StoreEntry):
+        return f"ganzoo sample {entry.name}://PLACE"
+    if isinstance(entry, MetricEntry):
+        return f"ganzoo run {architecture}+{loss} 'metrics.names=[{entry.name}]'"
+    return "ganzoo list"
 
 
 def _go_together(loss: LossEntry, entry: Entry) -> bool:
@@ -154,18 +155,3 @@ def _go_together(loss: LossEntry, entry: Entry) -> bool:
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         return loss.zero_is_border
     return entry.name not in loss.penalties
-
-
-def _did_you_mean(name: str, names: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
-def _mention_failures(registry: Registry) -> None:
-    for plugin in registry.plugins:
-        if plugin.error:
-            typer.secho(f"not loaded: {plugin.name} of {plugin.origin}: {plugin.error}", fg="red", err=True)
-    for clash in registry.clashes.values():
-        typer.secho(clash, fg="yellow", err=True)

@@ -1,0 +1,109 @@
+"""The commands of ``ganzoo``: the core's own and those that plugins register, each imported when it runs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import click
+
+from ganzoo.entries import CORE_COMMANDS, CommandEntry
+from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry, load_target
+
+TRAIN, ZOO = "Train and score", "See and extend the zoo"
+OWN = (
+    CommandEntry(name="run", summary="Train and score a combination.", target="ganzoo.cli.run:run", group=TRAIN),
+    CommandEntry(
+        name="resume",
+        summary="Continue a run exactly at its newest checkpoint.",
+        target="ganzoo.cli.run:resume",
+        group=TRAIN,
+    ),
+    CommandEntry(
+        name="eval", summary="Score a run again and show the protocol.", target="ganzoo.cli.eval:evaluate", group=TRAIN
+    ),
+    CommandEntry(
+        name="sample", summary="Draw images with a run's generator.", target="ganzoo.cli.sample:sample", group=TRAIN
+    ),
+    CommandEntry(
+        name="bench",
+        summary="Train and score a grid; verify records; write the leaderboard.",
+        target="ganzoo.cli.bench:bench",
+        group=TRAIN,
+    ),
+    CommandEntry(name="list", summary="List every installed part.", target="ganzoo.cli.list:list_parts", group=ZOO),
+    CommandEntry(name="info", summary="Explain one part of the zoo.", target="ganzoo.cli.info:info", group=ZOO),
+    CommandEntry(
+        name="plugins",
+        summary="List plugins; check one; write a new one.",
+        target="ganzoo.cli.plugins:plugins",
+        group=ZOO,
+    ),
+)
+assert {entry.name for entry in OWN} == CORE_COMMANDS
+
+
+class Zoo(click.Group):
+    """A group that finds its commands in the registry and imports only the one that runs."""
+
+    def entries(self) -> dict[str, CommandEntry]:
+        """Every command by its name, the core's own first."""
+        registered = Registry.load().entries[CommandEntry.kind].values()
+        return {entry.name: entry for entry in (*OWN, *registered) if isinstance(entry, CommandEntry)}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.entries())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command. Raises GanzooError if its target is not a click command."""
+        own = next((entry for entry in OWN if entry.name == cmd_name), None)
+        entry = own or Registry.load().lookup(CommandEntry, cmd_name)
+        if entry is None:
+            return None
+        command = load_target(entry.target)
+        if not isinstance(command, click.Command):
+            raise GanzooError(f"the command {cmd_name!r} points to {entry.target}, which is not a click command")
+        command.name = cmd_name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments start with. Raises GanzooError with the nearest names."""
+        name = args[0]
+        command = self.get_command(ctx, name)
+        if command is not None:
+            return name, command, args[1:]
+        if name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        registry = Registry.load()
+        if clash := registry.clashes.get((CommandEntry.kind, name)):
+            raise GanzooError(clash)
+        near = difflib.get_close_matches(name, self.list_commands(ctx), n=2, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; see `ganzoo --help`"
+        failed = [plugin.distribution for plugin in registry.plugins if plugin.error]
+        failures = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
+        raise GanzooError(f"unknown command {name!r}{hint}{failures}")
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each group, without importing a command."""
+        entries = self.entries().values()
+        own = dict.fromkeys(entry.group for entry in OWN)
+        for group in (*own, *sorted({entry.group for entry in entries} - own.keys())):
+            with formatter.section(group):
+                formatter.write_dl(_rows(entry for entry in entries if entry.group == group))
+
+
+def _rows(entries: Iterable[CommandEntry]) -> list[tuple[str, str]]:
+    return [(entry.name, entry.summary) for entry in entries]
+
+
+@click.group(
+    cls=Zoo,
+    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored with FID.",
+    epilog="--version prints the version. Anywhere on the line, --plugin FILE.py loads a plugin from a file, and again "
+    "for each further file; --debug shows tracebacks.",
+)
+def app() -> None:
+    """Take no options of its own: those of every command are read in ``main``."""

@@ -1,0 +1,119 @@
+"""`ganzoo run` and `ganzoo resume`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganzoo.cli.options import PATH, devices_option, run_argument
+from ganzoo.errors import GanzooError
+
+if TYPE_CHECKING:
+    from ganzoo.distributed.collectives import Place
+    from ganzoo.training.run import Outcome
+
+restarts_option = click.option(
+    "--max-restarts",
+    type=int,
+    default=0,
+    show_default=True,
+    help="With --devices: how often to start again after a process dies.",
+)
+
+
+@click.command()
+@click.argument("recipe", metavar="[RECIPE]", required=False)
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--config", type=PATH, help="A YAML file of settings, or a record of ganzoo bench.")
+@click.option("--out", type=PATH, help="The run's folder. [default: runs/RECIPE-NUMBER]")
+@click.option("--init-from", type=PATH, help="Start from the weights of another run.")
+@click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")
+@devices_option
+@restarts_option
+def run(
+    recipe: str | None,
+    settings: tuple[str, ...],
+    config: Path | None,
+    out: Path | None,
+    init_from: Path | None,
+    dry_run: bool,
+    devices: int,
+    max_restarts: int,
+) -> None:
+    """Train and score a combination.
+
+    RECIPE is ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...], e.g. dcgan+wgan-gp; KEY=VALUE are settings, e.g. loop.kimg=50
+    data.name=cifar10.
+    """
+    from ganzoo.config.resolve import resolve
+    from ganzoo.plugin.registry import Registry
+
+    registry = Registry.load()
+    if recipe is not None and "=" in recipe:
+        settings = (recipe, *settings)
+        recipe = None
+    if recipe is None and config is None:
+        raise GanzooError("name a recipe, for example `ganzoo run dcgan+wgan-gp`; `ganzoo list` shows what there is")
+    resolved = resolve(registry, recipe, config, list(settings))
+    if dry_run:
+        from ganzoo.cli.dry_run import print_dry_run
+
+        print_dry_run(registry, resolved)
+        return
+    from ganzoo.console.display import make_display
+    from ganzoo.distributed.collectives import check_batch
+    from ganzoo.training.run import start
+
+    check_batch(resolved.values.loop.batch, max(1, devices))
+    with on_devices(devices, max_restarts) as place:
+        outcome = start(registry, resolved, make_display(), out=out, init_from=init_from)
+    _close(outcome, place)
+
+
+@click.command()
+@run_argument
+@devices_option
+@restarts_option
+def resume(run: Path, devices: int, max_restarts: int) -> None:
+    """Continue a run exactly at its newest checkpoint, on any number of devices."""
+    from ganzoo.console.display import make_display
+    from ganzoo.plugin.registry import Registry
+    from ganzoo.training.run import resume
+
+    registry = Registry.load()
+    with on_devices(devices, max_restarts) as place:
+        outcome = resume(registry, run, make_display())
+    _close(outcome, place)
+
+
+@contextmanager
+def on_devices(devices: int, max_restarts: int = 0) -> Iterator[Place]:
+    """Yield this process's part of the work; a process that starts others for it exits with their exit code."""
+    from ganzoo.distributed.collectives import joined
+    from ganzoo.distributed.launch import is_worker, launch
+
+    if devices != 1 and not is_worker():
+        raise click.exceptions.Exit(launch(devices, max_restarts, sys.argv[1:]))
+    with joined() as place:
+        yield place
+
+
+def _close(outcome: Outcome, place: Place) -> None:
+    """Print where the run is, what it scored and how to continue it; the first rank alone prints."""
+    from ganzoo.console.summary import summary
+    from ganzoo.utils.signals import PREEMPTED
+
+    if place.rank > 0:
+        return
+    path = outcome.folder.path
+    if not outcome.finished:
+        stopped = "stopped by SIGTERM, all is saved" if outcome.code == PREEMPTED else "stopped"
+        click.echo(f"{stopped}; continue with: ganzoo resume {path}")
+        raise click.exceptions.Exit(outcome.code)
+    for line in summary(outcome.folder, outcome.score):
+        click.echo(line)

@@ -1,0 +1,60 @@
+"""`ganzoo sample`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.options import PATH, checkpoint_option, source_argument, truncation_option, warn
+from ganzoo.errors import GanzooError
+
+
+@click.command()
+@source_argument
+@click.option("--out", type=PATH, help="A .png for a grid, else a folder of single PNGs. [default: sample.png in RUN]")
+@click.option("-n", "--count", type=int, default=64, show_default=True, help="Number of images.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of latents and noise.")
+@click.option("--class", "label", type=int, help="Only this class.")
+@truncation_option
+@checkpoint_option
+def sample(
+    run: str, out: Path | None, count: int, seed: int, label: int | None, truncation: float, checkpoint: str
+) -> None:
+    """Draw images with a run's generator.
+
+    RUN is a run's folder or the address of a run, such as hf://OWNER/NAME.
+    """
+    if count < 1:
+        raise GanzooError(f"--count is {count}, must be 1 or more")
+    import torch
+
+    from ganzoo.distributed.device import pick_device
+    from ganzoo.models.sampling import grid, save_picture, to_image
+    from ganzoo.models.sampling import sample as draw
+    from ganzoo.plugin.registry import Registry
+    from ganzoo.runs.load import load_generator
+    from ganzoo.runs.store import fetch, output_directory
+
+    registry = Registry.load()
+    folder = fetch(registry, run)
+    generator = load_generator(registry, folder, checkpoint, pick_device("auto"), warn)
+    chunks = draw(generator, count, seed, label=label, truncation=truncation)
+    out = out or output_directory(run, folder) / "sample.png"
+    if out.suffix.lower() == ".png":
+        pictures = torch.cat(list(chunks))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        alone = count == 1
+        save_picture(to_image(pictures[0]) if alone else grid(pictures, math.ceil(math.sqrt(count))), out)
+        click.echo(f"1 picture: {out}" if alone else f"{count} pictures in a grid: {out}")
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise GanzooError(f"{out} already holds something; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for chunk in chunks:
+        for picture in chunk:
+            save_picture(to_image(picture), out / f"{number:06d}.png")
+            number += 1
+    click.echo(f"{count} pictures: {out}")

@@ -1,0 +1,49 @@
+"""What a command must do: load as a click command and show its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.testing import CliRunner
+
+from ganzoo.entries import CommandEntry
+from ganzoo.plugin.registry import load_target
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.verdict import expect
+
+
+@dataclass
+class CommandPart:
+    """A command and what its target turned out to be."""
+
+    entry: CommandEntry
+    rig: Rig
+    target: Any = None
+
+
+def interface(part: CommandPart) -> None:
+    """The target is a click command."""
+    part.target = load_target(part.entry.target)
+    expect(
+        isinstance(part.target, click.Command),
+        f"{part.entry.target} is {type(part.target).__name__}, not a click command; decorate it with @click.command()",
+    )
+
+
+def shows_help(part: CommandPart) -> None:
+    """``--help`` prints a description and does nothing else."""
+    result = CliRunner().invoke(part.target, ["--help"], prog_name=f"ganzoo {part.entry.name}")
+    expect(result.exit_code == 0, f"--help exits with {result.exit_code}: {result.output.strip()[-200:]}")
+    described = (part.target.help or part.target.short_help or "").strip()
+    expect(described, "it has no description; give its function a docstring")
+
+
+def refuses_unknown_options(part: CommandPart) -> None:
+    """An unknown option is an error of the command line and exits with 2."""
+    result = CliRunner().invoke(part.target, ["--no-such-option"], prog_name=f"ganzoo {part.entry.name}")
+    expect(result.exit_code == 2, f"--no-such-option exits with {result.exit_code}, must be refused with 2")
+
+
+CHECKS = (interface, shows_help, refuses_unknown_options)

@@ -1,0 +1,80 @@
+"""`ganzoo report`, `ganzoo watch` and `ganzoo compare`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.options import PATH, check_file, run_argument, warn, write_file
+
+PAUSE = 2.0  # seconds between looks at a run that is followed
+
+
+@click.command()
+@run_argument
+@click.option("--follow", is_flag=True, help="Write it anew at each snapshot until the run is finished.")
+def report(run: Path, follow: bool) -> None:
+    """Write a run's report.html, during or after training, with an analysis of its newest checkpoint."""
+    from ganzoo.plugin.registry import Registry
+    from ganzoo.runs.reader import read_facts
+    from ganzoo.runs.run_dir import RunFolder
+    from ganzoo_report.analysis.run import look_or_say_why
+    from ganzoo_report.write import write_report
+
+    folder = RunFolder.open(run)
+    registry, seen = Registry.load(), _state(folder.samples)
+    look_or_say_why(registry, run, warn)
+    click.echo(write_report(folder))
+    while follow and not read_facts(folder).finished:
+        time.sleep(PAUSE)
+        now = _state(folder.samples)
+        if now != seen:
+            seen = now
+            write_report(folder)
+    if follow:
+        look_or_say_why(registry, run, warn)
+        write_report(folder)
+
+
+def _state(samples: Path) -> list[str]:
+    return sorted(path.name for path in samples.glob("*.png"))
+
+
+@click.command()
+@run_argument
+def watch(run: Path) -> None:
+    """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
+    from ganzoo.console.display import make_display
+    from ganzoo.console.summary import summary
+    from ganzoo.runs.run_dir import RunFolder
+    from ganzoo_report.watch import watch
+
+    folder = RunFolder.open(run)
+    score = watch(folder, make_display())
+    if folder.report_file.exists():
+        click.echo(f"report: {folder.report_file}")
+    for line in summary(folder, score):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=PATH)
+@click.option("--html", type=PATH, metavar="FILE", help="Write a page instead of printing.")
+def compare(runs: tuple[Path, ...], html: Path | None) -> None:
+    """Put curves, scores and images of several runs side by side."""
+    check_file(html)
+    from ganzoo_report.compare.runs import read_runs
+
+    found = read_runs(list(runs))
+    if html is None:
+        from rich.console import Console
+
+        from ganzoo_report.compare.terminal import print_runs
+
+        print_runs(found, Console())
+        return
+    from ganzoo_report.compare.page import to_page
+
+    write_file(html, to_page(found))

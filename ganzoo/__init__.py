@@ -3,7 +3,9 @@
 Importing this package is cheap (no torch), because plugins import it to register themselves.
 """
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import (
     ArchitectureEntry,
@@ -21,6 +23,11 @@ from ganzoo.entries import (
 )
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo.api import create_model, list_parts, load_generator
+
+API = ("create_model", "list_parts", "load_generator")
 
 try:
     __version__ = version("ganzoo")
@@ -42,5 +49,19 @@ __all__ = [
     "PictureSpec",
     "StoreEntry",
     "__version__",
+    "create_model",
     "hookimpl",
+    "list_parts",
+    "load_generator",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the Python API when it is first used."""
+    if name in API:
+        return getattr(import_module("ganzoo.api"), name)
+    raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,7 +8,7 @@ nothing here touches the global random state.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,35 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.distributed.collectives import of_whole_batch, whole_batch
-from ganzoo.distributed.random import share
+from ganzoo.drawing import draw_images, draw_normal, draw_uniform
 from ganzoo.entries import Needs, PictureSpec
-
-
-def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:
-    """Standard normal numbers on ``like``'s device and in its dtype, drawn on the generator's own device.
-
-    Scoring draws on the CPU, so that a score does not depend on the device. With ``rng`` None: zeros,
-    the mean, so that a network can be run without noise. ``dim`` is the axis of the samples: on several devices each
-    gets those of its own.
-    """
-    if rng is None:
-        return torch.zeros(shape, device=like.device, dtype=like.dtype)
-    return _draw(torch.randn, shape, rng, like, dim)
-
-
-def draw_uniform(shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int = 0) -> Tensor:
-    """Uniform numbers in [0, 1) on ``like``'s device and in its dtype, drawn on the generator's own device; ``dim`` as
-    in :func:`draw_normal`."""
-    return _draw(torch.rand, shape, rng, like, dim)
-
-
-def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int) -> Tensor:
-    def draw(samples: int) -> Tensor:
-        return kind((*shape[:dim], samples, *shape[dim + 1 :]), generator=rng, device=rng.device)
-
-    # A single number is no sample's: every device draws the same.
-    drawn = share(draw, shape[dim], rng, dim) if shape else kind((), generator=rng, device=rng.device)
-    return drawn.to(device=like.device, dtype=like.dtype)
 
 
 class Generator(nn.Module, ABC):
@@ -80,6 +53,16 @@ class Generator(nn.Module, ABC):
     def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor:
         """Latents ``(count, Z)`` from the prior, drawn on the generator's device, returned on ``device``."""
         return torch.randn(count, self.latent_dim, generator=rng, device=rng.device).to(device)
+
+    def sample(
+        self, count: int, *, seed: int = 0, labels: Tensor | int | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """Draw images ``(count, C, H, W)`` in [-1, 1], float32 on the CPU; image k depends on the seed alone.
+
+        labels: classes ``(count,)``, one class for all, or None for random ones. Call it in evaluation mode. Raises
+        GanzooError for labels or a truncation that the generator does not know.
+        """
+        return torch.cat([chunk.float().cpu() for chunk in draw_images(self, count, seed, labels, truncation)])
 
 
 class Discriminator(nn.Module, ABC):

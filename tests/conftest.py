@@ -77,7 +77,7 @@ TINY = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny():
     """Settings that make a combination small and fast, scored with nothing."""
 

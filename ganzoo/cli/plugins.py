@@ -68,7 +68,9 @@ def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | N
 
 @plugins.command()
 @click.argument("name", metavar="NAME")
-@click.option("--kind", required=True, help="architecture, loss, penalty, dataset, metric or augmentation.")
+@click.option(
+    "--kind", required=True, help="architecture, loss, penalty, dataset, metric, augmentation, command or hooks."
+)
 @click.option("--out", type=PATH, help="The folder. [default: ganzoo-NAME]")
 def new(name: str, kind: str, out: Path | None) -> None:
     """Write a new plugin: a distribution that installs, passes its tests and conforms."""

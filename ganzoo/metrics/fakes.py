@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.distributed.random import own_rows, random_stream, share
+from ganzoo.drawing import CHUNK, check_drawing
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.models.sampling import CHUNK, check_sampling, to_uint8
+from ganzoo.models.sampling import to_uint8
 
 QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds it"
 
@@ -34,7 +35,7 @@ def fake_pictures(
         raise GanzooError(
             "this generator is class-conditional, but the real set to draw its classes from has no labels"
         )
-    check_sampling(generator, None, truncation)
+    check_drawing(generator, count, None, truncation)
     pool = torch.from_numpy(np.asarray(labels, dtype=np.int64)) if generator.conditional else None
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
     rng = random_stream("cpu", CHUNK, seed)

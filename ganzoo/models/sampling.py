@@ -9,12 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.errors import GanzooError
+from ganzoo.drawing import CHUNK, draw_images, draw_inputs
 from ganzoo.interfaces import Generator
 from ganzoo.utils.files import write_whole
 from ganzoo.utils.image_grid import GAP
-
-CHUNK = 100
 
 
 def to_uint8(pictures: Tensor) -> Tensor:
@@ -22,25 +20,12 @@ def to_uint8(pictures: Tensor) -> Tensor:
     return pictures.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-@torch.no_grad()
 def sample(
     generator: Generator, count: int, seed: int, *, label: int | None = None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the CPU.
-
-    Latents and noise are drawn on the CPU, chunk by chunk of fixed size, so that picture k depends on the
-    seed alone, not on the device. Raises GanzooError for a label or truncation the generator does not know.
-    """
-    check_sampling(generator, label, truncation)
-    device = next(generator.parameters()).device
-    rng = torch.Generator().manual_seed(seed)
-    for start in range(0, count, CHUNK):
-        latents, drawn = _draw(generator, rng, device)
-        labels = None
-        if drawn is not None:
-            labels = (drawn if label is None else torch.full_like(drawn, label)).to(device)
-        pictures = generator(latents, labels, rng=rng, truncation=truncation)
-        yield to_uint8(pictures[: count - start]).cpu()
+    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the CPU, as :func:`draw_images` draws them."""
+    for images in draw_images(generator, count, seed, label, truncation):
+        yield to_uint8(images).cpu()
 
 
 def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
@@ -58,27 +43,8 @@ def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Ten
     """
     if count > CHUNK:
         raise ValueError(f"count is {count}, must be {CHUNK} or less")
-    latents, labels = _draw(generator, torch.Generator().manual_seed(seed), "cpu")
+    latents, labels = draw_inputs(generator, torch.Generator().manual_seed(seed), "cpu")
     return latents[:count], None if labels is None else labels[:count]
-
-
-def _draw(generator: Generator, rng: torch.Generator, device: torch.device | str) -> tuple[Tensor, Tensor | None]:
-    """A chunk's latents on the device, and its labels on the CPU where there are classes."""
-    latents = generator.sample_latents(CHUNK, rng, device)
-    classes = generator.picture.classes
-    return latents, torch.randint(classes, (CHUNK,), generator=rng) if classes else None
-
-
-def check_sampling(generator: Generator, label: int | None, truncation: float) -> None:
-    """Raises GanzooError for what this generator cannot do."""
-    if label is not None and not generator.conditional:
-        raise GanzooError("--class: this generator is not class-conditional; leave --class out")
-    if label is not None and not 0 <= label < generator.picture.classes:
-        raise GanzooError(f"--class is {label}, must be 0 to {generator.picture.classes - 1}")
-    if not 0 <= truncation <= 1:
-        raise GanzooError(f"--truncation is {truncation}, must be from 0 to 1")
-    if truncation != 1 and not generator.has_truncation:
-        raise GanzooError("--truncation: this generator has none; leave --truncation out")
 
 
 def to_image(pixels: Tensor) -> Image.Image:

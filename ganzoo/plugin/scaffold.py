@@ -29,7 +29,10 @@ MODULES = {
     "dataset": "pictures",
     "metric": "score",
     "augmentation": "augmentation",
+    "command": "command",
+    "hooks": "hooks",
 }
+TITLES = {"dataset": "data set", "hooks": "life-cycle hooks"}
 
 
 def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> Path:
@@ -75,7 +78,10 @@ def _substitutions(name: str, kind: str, distribution: str, package: str, regist
     values = {
         "name": name,
         "key": name.replace("-", "_"),
-        "kind": "data set" if kind == "dataset" else kind,
+        "title": f"The {TITLES.get(kind, kind)} `{name}`" if kind != "hooks" else "Life-cycle hooks",
+        "description": f"A {TITLES.get(kind, kind)} for ganzoo" if kind != "hooks" else "Life-cycle hooks for ganzoo",
+        "kind": TITLES.get(kind, kind),
+        "look": f"ganzoo info {name}" if kind != "hooks" else "ganzoo plugins",
         "distribution": distribution,
         "package": package,
         "module": MODULES[kind],

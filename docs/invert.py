@@ -1,0 +1,91 @@
+"""A command in one file: find the latents of an image by gradient descent through a run's generator.
+
+    ganzoo invert runs/dcgan+wgan-gp-001 shirt.png --plugin docs/invert.py
+
+It writes ``inverted.png``, the given image beside the generator's nearest, and ``inverted.npy``, the latents. The
+method is that of Creswell, Bharath 2016, Inverting The Generator Of A Generative Adversarial Network, arXiv:1611.05644,
+from several starts at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import ganzoo
+from ganzoo import CommandEntry, GanzooError, hookimpl
+from ganzoo.cli.options import PATH, checkpoint_option, source_argument
+
+STARTS = 16  # random latents to begin from; the best end wins
+
+
+@hookimpl
+def register_commands(register):
+    register(
+        CommandEntry(
+            name="invert",
+            summary="Find the latents of a given image.",
+            target="invert:invert",
+            group="Understand and play",
+        )
+    )
+
+
+@click.command()
+@source_argument
+@click.argument("image", metavar="IMAGE", type=PATH)
+@click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Steps of gradient descent.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Learning rate.")
+@click.option(
+    "--out", type=PATH, default="inverted.png", show_default=True, help="The comparison; latents go beside it."
+)
+@checkpoint_option
+def invert(run: str, image: Path, steps: int, rate: float, out: Path, checkpoint: str) -> None:
+    """Find the latents whose image is nearest to IMAGE, by gradient descent on the squared error of the pixels."""
+    import numpy as np
+    import torch
+
+    generator = ganzoo.load_generator(run, checkpoint=checkpoint, device="cpu")
+    target = read_image(image, generator.picture.channels, generator.picture.size)
+    rng = torch.Generator().manual_seed(0)
+    latents = generator.sample_latents(STARTS, rng).requires_grad_()
+    labels = torch.arange(STARTS) % generator.picture.classes if generator.conditional else None
+    adam = torch.optim.Adam([latents], lr=rate)
+    for _ in range(steps):
+        adam.zero_grad()
+        errors = (generator(latents, labels) - target).square().mean((1, 2, 3))
+        errors.sum().backward()
+        adam.step()
+    with torch.no_grad():
+        images = generator(latents, labels)
+        errors = (images - target).square().mean((1, 2, 3))
+    best = int(errors.argmin())
+    write_pair(target, images[best], out)
+    np.save(out.with_suffix(".npy"), latents[best].detach().numpy())
+    click.echo(f"mean squared error {errors[best]:.4f}, of {STARTS} starts {errors.min():.4f} to {errors.max():.4f}")
+    click.echo(f"given and found: {out}")
+
+
+def read_image(file: Path, channels: int, size: int):
+    """Read an image as a float tensor ``(C, size, size)`` in [-1, 1]. Raises GanzooError if it cannot be read."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("L" if channels == 1 else "RGB").resize((size, size))
+    except OSError as error:
+        raise GanzooError(f"cannot read {file} as an image: {error}; name a PNG, JPEG or WebP file") from error
+    pixels = torch.from_numpy(np.asarray(image, dtype=np.float32)) / 127.5 - 1
+    return pixels.view(size, size, channels).permute(2, 0, 1)
+
+
+def write_pair(given, found, file: Path) -> None:
+    """Write two images ``(C, H, W)`` in [-1, 1] side by side."""
+    import torch
+
+    from ganzoo.models.sampling import grid, save_picture, to_uint8
+
+    save_picture(grid(to_uint8(torch.stack([given, found])), 2), file)

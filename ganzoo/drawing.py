@@ -1,0 +1,110 @@
+"""Random draws from an explicit ``torch.Generator``: numbers for plugins, images from a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ganzoo.distributed.random import share
+from ganzoo.entries import PictureSpec
+from ganzoo.errors import GanzooError
+
+CHUNK = 100  # images drawn at once: part of what a seed means
+
+
+def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:
+    """Draw standard normal numbers on the device of ``rng`` and return them on ``like``'s device in its dtype.
+
+    Scoring draws on the CPU, so that a score does not depend on the device. With ``rng`` None: zeros, the mean, so that
+    a network can be run without noise. ``dim`` is the axis of the samples: on several devices each gets its own.
+    """
+    if rng is None:
+        return torch.zeros(shape, device=like.device, dtype=like.dtype)
+    return _draw(torch.randn, shape, rng, like, dim)
+
+
+def draw_uniform(shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int = 0) -> Tensor:
+    """Draw uniform numbers in [0, 1), as :func:`draw_normal` does."""
+    return _draw(torch.rand, shape, rng, like, dim)
+
+
+def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int) -> Tensor:
+    def draw(samples: int) -> Tensor:
+        return kind((*shape[:dim], samples, *shape[dim + 1 :]), generator=rng, device=rng.device)
+
+    # A single number belongs to no sample: every device draws the same.
+    drawn = share(draw, shape[dim], rng, dim) if shape else kind((), generator=rng, device=rng.device)
+    return drawn.to(device=like.device, dtype=like.dtype)
+
+
+class DrawsImages(Protocol):
+    """What is needed of a :class:`ganzoo.interfaces.Generator` to draw images."""
+
+    conditional: bool
+    has_truncation: bool
+    picture: PictureSpec
+
+    def parameters(self) -> Iterator[Any]: ...
+    def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor: ...
+    def __call__(
+        self, latents: Tensor, labels: Tensor | None, *, rng: torch.Generator, truncation: float
+    ) -> Tensor: ...
+
+
+@torch.no_grad()
+def draw_images(
+    generator: DrawsImages, count: int, seed: int, labels: Tensor | int | None = None, truncation: float = 1.0
+) -> Iterator[Tensor]:
+    """Yield ``count`` images as float chunks ``(n, C, H, W)`` in [-1, 1] on the generator's device.
+
+    Latents, classes and noise are drawn on the CPU, chunk by chunk of fixed size, so that image k depends on the seed
+    alone and not on the device. labels: classes ``(count,)``, one class for all, or None for random ones. Raises
+    GanzooError for labels or a truncation that the generator does not know.
+    """
+    check_drawing(generator, count, labels, truncation)
+    device = next(generator.parameters()).device
+    rng = torch.Generator().manual_seed(seed)
+    for start in range(0, count, CHUNK):
+        latents, drawn = draw_inputs(generator, rng, device)
+        if drawn is not None:
+            chosen = drawn.clone()
+            if labels is not None:
+                wanted = torch.as_tensor(labels).expand(count)[start : start + CHUNK]
+                chosen[: len(wanted)] = wanted
+            drawn = chosen.to(device)
+        images = generator(latents, drawn, rng=rng, truncation=truncation)
+        yield images[: count - start]
+
+
+def draw_inputs(
+    generator: DrawsImages, rng: torch.Generator, device: torch.device | str
+) -> tuple[Tensor, Tensor | None]:
+    """Draw a chunk's latents, on the device, and its classes ``(CHUNK,)`` on the CPU, None without classes."""
+    latents = generator.sample_latents(CHUNK, rng, device)
+    classes = generator.picture.classes
+    return latents, torch.randint(classes, (CHUNK,), generator=rng) if classes else None
+
+
+def check_drawing(generator: DrawsImages, count: int, labels: Tensor | int | None, truncation: float) -> None:
+    """Raises GanzooError for a count, labels or a truncation that the generator does not take."""
+    if count < 1:
+        raise GanzooError(f"the number of images is {count}, must be 1 or more")
+    if labels is not None:
+        _check_labels(generator, count, torch.as_tensor(labels))
+    if not 0 <= truncation <= 1:
+        raise GanzooError(f"the truncation is {truncation}, must be from 0 to 1")
+    if truncation != 1 and not generator.has_truncation:
+        raise GanzooError("this generator has no truncation; leave the truncation out")
+
+
+def _check_labels(generator: DrawsImages, count: int, labels: Tensor) -> None:
+    if not generator.conditional:
+        raise GanzooError("this generator is not class-conditional; leave the class out")
+    if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != count):
+        raise GanzooError(f"labels have the shape {tuple(labels.shape)}, must be one class or ({count},)")
+    wrong = labels[(labels < 0) | (labels >= generator.picture.classes)]
+    if len(wrong.flatten()):
+        raise GanzooError(f"the class is {wrong.flatten()[0]}, must be 0 to {generator.picture.classes - 1}")

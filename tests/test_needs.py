@@ -130,7 +130,7 @@ def test_what_scores_is_among_the_needs(tiny):
     entry = MetricEntry(name="beauty", summary="", target="nowhere:Beauty")
     registry = with_stranger(entry, hook="register_metrics", distribution="ganzoo-beauty", version="3.0")
     config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[beauty, unheard-of]"])
-    assert Need("metric", "beauty", "ganzoo-beauty", "3.0") in needs_of(config, registry)
+    assert Need("metric", "beauty", "ganzoo-beauty", "3.0") in needs_of(config)
 
 
 NEED = Need("loss", "absolute", "ganzoo-absolute", "1.0")
@@ -175,8 +175,8 @@ def test_a_part_is_known_by_its_short_name_too(tiny):
     registry.plugins[-1].registered = [("loss", entry.name)]
     check_needs([NEED], registry, "run")
     config = resolve(registry, "mlp+absolute", None, tiny("mlp"))
-    registry.owners["loss", entry.name] = registry.plugins[-1]
-    assert NEED in needs_of(replace(config, recipe=replace(config.recipe, loss=entry)), registry)
+    loss = replace(config.recipe.loss, name=entry.name)
+    assert NEED in needs_of(replace(config, recipe=replace(config.recipe, loss=loss)))
 
 
 def test_names_are_compared_as_package_indexes_do():

@@ -39,7 +39,7 @@ def explain(
     from ganzoo_explain.describe import describe
 
     registry, settings = Registry.load(), list(settings or [])
-    system = describe(registry, resolve(registry, recipe, None, settings), settings)
+    system = describe(resolve(registry, recipe, None, settings), settings)
     if html is None and svg is None:
         from rich.console import Console
 

@@ -31,7 +31,7 @@ def list_zoo() -> None:
     for kind, entries in registry.entries.items():
         typer.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
         for name in sorted(entries):
-            owner = registry.owner(entries[name]).distribution
+            owner = entries[name].owner.distribution
             typer.echo(f"  {name:<{width}}  {owner:<{owners}}  {entries[name].summary}")
     _mention_failures(registry)
 
@@ -51,7 +51,7 @@ def info(
 
 
 def _explain(registry: Registry, entry: Entry) -> None:
-    owner = registry.owner(entry)
+    owner = entry.owner
     typer.secho(f"{entry.name}", bold=True, nl=False)
     typer.echo(f"  {entry.kind}, from {owner.distribution} {owner.version}")
     typer.echo(entry.summary)

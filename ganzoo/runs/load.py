@@ -1,4 +1,4 @@
-"""A run's configuration and its averaged generator, from its folder."""
+"""A run's configuration and a checkpoint's averaged generator."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ganzoo.entries import MetricEntry
 from ganzoo.interfaces import Generator
 from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.requirements import check_needs
 from ganzoo.runs.run_dir import RunFolder
@@ -49,12 +50,19 @@ def load_generator(
     device: torch.device,
     warn: Callable[[str], None] = lambda message: None,
 ) -> Generator:
-    """A run's averaged generator, in evaluation mode on the device. The data need not be there."""
+    """Load a run's averaged generator, as :func:`restore_generator`, from the checkpoint of that name."""
     folder = RunFolder.open(path)
     config = load_config(registry, folder, warn=warn)
-    found = folder.checkpoint(checkpoint, warn)
-    spec = found.picture or peek_configured(registry, config.values.data)
+    return restore_generator(config, folder.checkpoint(checkpoint, warn), device)
+
+
+def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.device) -> Generator:
+    """Load a checkpoint's averaged generator, in evaluation mode on the device. The data set need not be there.
+
+    Raises GanzooError if the weights are damaged or do not fit the configuration.
+    """
+    spec = checkpoint.picture or peek_configured(config)
     check_picture(config, spec)
     generator = build_generator(config, spec)
-    found.load_weights("ema", generator)
+    checkpoint.load_weights("ema", generator)
     return generator.to(device).to(memory_format=torch.channels_last).eval()

@@ -14,10 +14,9 @@ from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import write_text
 
 
-def keep_plugins(registry: Registry, config: Config, folder: RunFolder) -> None:
-    """Copy the files that the configuration has a part of into the run's folder."""
-    owners = [registry.owner(entry) for entry in (*config.recipe.parts, config.dataset)]
-    for file in {owner.file for owner in owners if owner.file is not None}:
+def keep_plugins(config: Config, folder: RunFolder) -> None:
+    """Copy the plugin files of the configuration's parts into the run's directory."""
+    for file in {entry.owner.file for entry in config.entries if entry.owner.file is not None}:
         folder.plugins.mkdir(exist_ok=True)
         write_text(folder.plugins / file.name, file.read_text(encoding="utf-8"))
 

@@ -14,7 +14,7 @@ import torch
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
-from ganzoo.data.factory import open_configured, peek_configured, reference_split
+from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.data.loader import Feed
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
@@ -26,7 +26,7 @@ from ganzoo.metrics.score import score
 from ganzoo.models.build import Model, build_model, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
 from ganzoo.runs.requirements import needs_of
@@ -63,20 +63,20 @@ def start(
         return resume(registry, begun.path, display)
     with heeding_signals(collectives.here().together) as stop:
         source = RunFolder.open(init_from).checkpoint("latest", display.warn) if init_from else None
-        device, pictures = _prepare(registry, config, display)
+        device, pictures = _prepare(config, display)
         model = build_model(config, pictures.spec)
         usage = _say_usage(pictures, model, display)
         folder = _reserve(out, str(config.recipe))
         with _alone_in(folder.path, display.warn):
             folder.check_unbegun()
             loop = _loop(registry, config, display, folder, device, pictures, model)
-            origin = _origin(config, registry, device, pictures, usage)
+            origin = _origin(config, device, pictures, usage)
             if source is not None:
                 state.load_weights(loop, source)
                 origin[INIT_FROM] = str(source.path.absolute())
             folder.note_provenance(origin)
             if collectives.first():
-                keep_plugins(registry, config, folder)
+                keep_plugins(config, folder)
             folder.begin(config.to_yaml())
             return _train(registry, config, display, folder, loop, stop)
 
@@ -87,7 +87,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
     with heeding_signals(collectives.here().together) as stop, _alone_in(path, display.warn):
         config = load_config(registry, folder, warn=display.warn, scoring=True)
         check_plugins(registry, folder)
-        device, pictures = _prepare(registry, config, display)
+        device, pictures = _prepare(config, display)
         known = folder.provenance()
         if not known:
             display.warn(f"{folder.provenance_file} is damaged or gone; it is written anew")
@@ -99,7 +99,7 @@ def resume(registry: Registry, path: Path, display: Display) -> Outcome:
         model = build_model(config, pictures.spec)
         usage = _say_usage(pictures, model, display)
         loop = _loop(registry, config, display, folder, device, pictures, model)
-        origin = _origin(config, registry, device, pictures, usage)
+        origin = _origin(config, device, pictures, usage)
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = folder.newest_good(display.warn)
@@ -132,17 +132,17 @@ def evaluate(
     config = load_config(registry, folder, settings, warn=display.warn, scoring=True)
     device = pick_device(config.values.loop.device)
     found = folder.checkpoint(checkpoint, display.warn)
-    generator = load_generator(registry, path, found.path.name, device)
+    generator = restore_generator(config, found, device)
     return _score(registry, config, device, display, generator, config.values.metrics.mode, truncation)
 
 
-def _prepare(registry: Registry, config: Config, display: Display) -> tuple[torch.device, Pictures]:
+def _prepare(config: Config, display: Display) -> tuple[torch.device, Pictures]:
     """Validate inputs, cheapest checks first, and open the data."""
     prepare_process()
     collectives.check_batch(config.values.loop.batch)
     device = pick_device(config.values.loop.device)
-    check_picture(config, peek_configured(registry, config.values.data))
-    pictures = _open(registry, config, config.values.data.split, display)
+    check_picture(config, peek_configured(config))
+    pictures = _open(config, config.values.data.split, display)
     check_picture(config, pictures.spec)  # of a large set, peeking looks at some pictures only
     return device, pictures
 
@@ -159,16 +159,14 @@ def _say_usage(pictures: Pictures, model: Model, display: Display) -> Usage:
     return usage
 
 
-def _origin(
-    config: Config, registry: Registry, device: torch.device, pictures: Pictures, usage: Usage
-) -> dict[str, Any]:
+def _origin(config: Config, device: torch.device, pictures: Pictures, usage: Usage) -> dict[str, Any]:
     """What the run's folder keeps of software, machine and data."""
-    origin = provenance(config, registry, device, pictures.fingerprint)
+    origin = provenance(config, device, pictures.fingerprint)
     return {**origin, "data": {**origin["data"], **usage.as_dict()}}
 
 
-def _open(registry: Registry, config: Config, split: str, display: Display) -> Pictures:
-    opened = partial(open_configured, registry, config.values.data, split=split, warn=display.warn)
+def _open(config: Config, split: str, display: Display) -> Pictures:
+    opened = partial(open_configured, config, split=split, warn=display.warn)
     return collectives.by_first(opened, opened)  # what one decodes, the others find
 
 
@@ -207,7 +205,7 @@ def _loop(
     values = config.values
     feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, display)
-    needs = needs_of(config, registry)
+    needs = needs_of(config)
     notify = _notifier(registry, display)
     return Loop(config, model, feed, folder, device, display, notify, scoring, display.warn, needs)
 
@@ -255,7 +253,7 @@ def _score(
     metrics = config.values.metrics
     if not metrics.names:
         return {}
-    reference = _open(registry, config, reference_split(registry, config.values.data.name), display)
+    reference = _open(config, config.dataset.reference, display)
     return score(
         registry=registry,
         names=metrics.names,

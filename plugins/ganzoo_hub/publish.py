@@ -22,7 +22,7 @@ import torch
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
@@ -44,10 +44,10 @@ def write_publication(
     holds something.
     """
     folder, target = RunFolder.open(path), RunFolder(place)
-    config = load_config(registry, folder)
+    config = load_config(registry, folder, warn=warn)
     found = folder.checkpoint(checkpoint)
-    generator = load_generator(registry, path, found.path.name, torch.device("cpu"), warn)
-    noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config, registry)
+    generator = restore_generator(config, found, torch.device("cpu"))
+    noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config)
     origin, score = folder.provenance(), folder.score_of(found.path.name)
     if score:
         score["protocol"]["reference"] = public_name(score["protocol"]["reference"])

@@ -11,12 +11,11 @@ import torch
 
 from ganzoo.bench.record import read_record
 from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
-from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import data_root
 from ganzoo_hub.client import fetch, is_address
@@ -77,12 +76,12 @@ def is_record(source: str) -> bool:
 def _run(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
     path = fetch(source)
     folder = RunFolder.open(path)
-    generator = load_generator(registry, path, checkpoint, torch.device("cpu"), warn)
-    config, found = load_config(registry, folder), folder.checkpoint(checkpoint)
+    config, found = load_config(registry, folder, warn=warn), folder.checkpoint(checkpoint, warn)
+    generator = restore_generator(config, found, torch.device("cpu"))
     fid = folder.score_of(found.path.name).get("values", {}).get("fid")
     name = source if is_address(source) else path.resolve().name
     game = read_game(folder, found.path.name)
-    return _player(registry, config, generator, found.kimg, fid, name, game)
+    return _player(config, generator, found.kimg, fid, name, game)
 
 
 def _recorded(registry: Registry, file: Path) -> Player:
@@ -91,12 +90,11 @@ def _recorded(registry: Registry, file: Path) -> Player:
     if weights is None:
         raise GanzooError(f"{file}: the weights of this row are not here; play a row that has kept them, or a run")
     config = recorded_config(record, registry)
-    generator = load_recorded(record, config, weights, registry, data_root(None))
-    return _player(registry, config, generator, record.shown / 1000, record.scores.get("fid"), file.stem, None)
+    generator = load_recorded(record, config, weights, data_root(None))
+    return _player(config, generator, record.shown / 1000, record.scores.get("fid"), file.stem, None)
 
 
 def _player(
-    registry: Registry,
     config: Config,
     generator: Generator,
     kimg: float,
@@ -106,14 +104,11 @@ def _player(
 ) -> Player:
     data = config.values.data.name
     about = " · ".join([data, f"{kimg:,.5g} kimg", *([] if fid is None else [f"FID {fid:.2f}"]), name])
-    names = _class_names(registry, data, generator.picture.classes)
+    names = _class_names(config, generator.picture.classes)
     return Player(str(config.recipe), name, about, generator, names, game)
 
 
-def _class_names(registry: Registry, data: str, classes: int) -> tuple[str, ...]:
+def _class_names(config: Config, classes: int) -> tuple[str, ...]:
     """The data set's where it has them, else numbers."""
-    try:
-        names = parse_data(data, registry)[0].class_names
-    except GanzooError:  # the data set's plugin is not here, nor need it be
-        names = ()
+    names = config.dataset.class_names
     return names if len(names) == classes else tuple(map(str, range(classes)))

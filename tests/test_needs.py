@@ -106,10 +106,9 @@ def test_with_the_plugin_pictures_are_drawn_without_the_data(strangers_run):
     assert next(sample(generator, 2, seed=0)).shape == (2, 1, 8, 8)
 
 
-def test_another_version_is_told_and_used(strangers_run):
-    warnings: list[str] = []
-    load_generator(with_stranger(version="2.0"), strangers_run, "latest", torch.device("cpu"), warnings.append)
-    assert warnings == [f"{strangers_run} was made with ganzoo-absolute 1.0, here is 2.0"]
+def test_another_version_is_told_and_used(strangers_run, logged):
+    load_generator(with_stranger(version="2.0"), strangers_run, "latest", torch.device("cpu"))
+    assert logged == [f"{strangers_run} was made with ganzoo-absolute 1.0, here is 2.0"]
 
 
 def test_a_metric_is_needed_for_scoring_alone(strangers_run, registry):

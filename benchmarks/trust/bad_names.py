@@ -221,7 +221,7 @@ def _card_facts() -> CardFacts:
         tempfile.TemporaryDirectory() as scratch,
         patch.object(publication, "write_card", lambda f: told.append(f) or ""),
     ):
-        publication.write_publication(zoo(), trained(), "latest", "hf://a/b", Path(scratch) / "card", lambda line: None)
+        publication.write_publication(zoo(), trained(), "latest", "hf://a/b", Path(scratch) / "card")
     return told[0]
 
 

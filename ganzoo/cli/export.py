@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli.training import CheckpointOption, SourceArgument, default_place, warn
+from ganzoo.cli.training import CheckpointOption, SourceArgument, default_place
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
 
     check_format(form)
     folder = fetch(run)
-    generator = load_generator(Registry.load(), folder, checkpoint, torch.device("cpu"), warn)
+    generator = load_generator(Registry.load(), folder, checkpoint, torch.device("cpu"))
     file = out or default_place(run, folder) / f"generator{SUFFIXES[form]}"
     difference = export_generator(generator, form, file)
     picture, inputs = generator.picture, example_inputs(generator, 2, 1.0)

@@ -15,6 +15,7 @@ import typer
 
 from ganzoo import __version__
 from ganzoo.cli import bench, compare, explain, export, play, plugins, push, report, training, watch, zoo
+from ganzoo.console.messages import showing, to_stderr
 from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import also_named
 from ganzoo.utils import openmp
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(0)
     try:
         arguments, files = _take(arguments, "--plugin")
-        with also_named(files):
+        with also_named(files), showing(to_stderr()):
             code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
         _let_others_speak(error)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli.training import CheckpointOption, default_place, warn
+from ganzoo.cli.training import CheckpointOption, default_place
 from ganzoo.errors import GanzooError
 
 
@@ -40,7 +40,7 @@ def play(
     place = out or (Path() if is_record(runs[0]) else default_place(runs[0], fetch(runs[0]))) / "play"
     check_place(place)
     registry = Registry.load()
-    page = write_page([load_player(registry, run, checkpoint, warn) for run in runs], place, typer.echo)
+    page = write_page([load_player(registry, run, checkpoint) for run in runs], place, typer.echo)
     typer.echo(f"page: {page}")
     if no_serve:
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli.training import CheckpointOption, RunArgument, warn
+from ganzoo.cli.training import CheckpointOption, RunArgument
 
 
 def push(
@@ -34,11 +34,11 @@ def push(
 
     address = f"{SCHEME}{name}"
     if out is not None:
-        write_publication(Registry.load(), run, checkpoint, address, out, warn)
+        write_publication(Registry.load(), run, checkpoint, address, out)
         typer.echo(f"written: {out}")
         return
     with tempfile.TemporaryDirectory() as scratch:
-        write_publication(Registry.load(), run, checkpoint, address, Path(scratch), warn)
+        write_publication(Registry.load(), run, checkpoint, address, Path(scratch))
         url = upload(Path(scratch), name, f"A run of ganzoo: {run.resolve().name}", private)
     typer.echo(f"pushed: {url}")
     typer.echo(f"pictures of it: ganzoo sample {address}")

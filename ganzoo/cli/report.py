@@ -18,7 +18,6 @@ def report(
     ] = False,
 ) -> None:
     """Write a run's report.html, while it trains or after, with a closer look at its newest checkpoint."""
-    from ganzoo.cli.training import warn
     from ganzoo.plugin.registry import Registry
     from ganzoo.runs.reader import read_facts
     from ganzoo.runs.run_dir import RunFolder
@@ -27,7 +26,7 @@ def report(
 
     folder = RunFolder.open(run)
     registry, seen = Registry.load(), _state(folder.samples)
-    look_or_say_why(registry, run, warn)
+    look_or_say_why(registry, run)
     typer.echo(write_report(folder))
     while follow and not read_facts(folder).finished:
         time.sleep(PAUSE)
@@ -36,7 +35,7 @@ def report(
             seen = now
             write_report(folder)
     if follow:
-        look_or_say_why(registry, run, warn)
+        look_or_say_why(registry, run)
         write_report(folder)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.errors import GanzooError, printable
+from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
     from ganzoo.distributed.collectives import Place
@@ -160,7 +160,7 @@ def sample(
     from ganzoo_hub.client import fetch
 
     folder = fetch(run)
-    generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"), warn)
+    generator = load_generator(Registry.load(), folder, checkpoint, pick_device("auto"))
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
     out = out or default_place(run, folder) / "sample.png"
     if out.suffix.lower() == ".png":
@@ -188,11 +188,6 @@ def default_place(run: str, folder: Path) -> Path:
     return Path() if is_address(run) else folder
 
 
-def warn(message: str) -> None:
-    """A line on stderr about something that stops nothing."""
-    typer.secho(f"warning: {printable(message)}", fg="yellow", err=True)
-
-
 @contextmanager
 def _on(devices: int, max_restarts: int = 0) -> Iterator[Place]:
     """Within: this process's part of the work. In a process that starts others for it: exits with what they came to."""
@@ -218,8 +213,8 @@ def _close(registry: Registry, outcome: Outcome, place: Place) -> None:
         typer.echo(f"stopped by SIGTERM, all is saved; go on with: ganzoo resume {path}")
         raise typer.Exit(PREEMPTED)
     if outcome.finished:  # who stops a run does not want to wait
-        look_or_say_why(registry, path, warn)
-    report_or_say_why(outcome.folder, warn)
+        look_or_say_why(registry, path)
+    report_or_say_why(outcome.folder)
     if not outcome.finished:
         typer.echo(f"stopped; go on with: ganzoo resume {path}")
         raise typer.Exit(outcome.code)

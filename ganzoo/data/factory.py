@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ def open_configured(
     *,
     split: str | None = None,
     root: Path | None = None,
-    warn: Callable[[str], None] = lambda message: None,
 ) -> Pictures:
     """Open the data set of a configuration, by default its own split. Raises GanzooError as :func:`open_dataset`."""
     data = config.values.data
@@ -38,7 +36,6 @@ def open_configured(
         root=root or data_root(data.root),
         skip_bad=data.skip_bad,
         channels=data.channels,
-        warn=warn,
     )
 
 
@@ -57,13 +54,12 @@ def open_dataset(
     root: Path | None = None,
     skip_bad: bool = False,
     channels: str = AUTO,
-    warn: Callable[[str], None] = lambda message: None,
 ) -> Pictures:
     """Decode a data set, or find it in the cache. ``name``: as a configuration names it, for messages and scores.
 
     root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
     channels: "1", "3", or "auto" for what most pictures have; the others are converted.
-    warn: told of a cache that was damaged. What was skipped or converted is in ``usage``.
+    What was skipped or converted is in ``usage``. A damaged cache is logged and made anew.
     Raises GanzooError for a missing set and for the first picture that cannot be used.
     """
     root = root or data_root(None)
@@ -74,7 +70,7 @@ def open_dataset(
         channels=AUTO if own is not None and channels == str(own.channels) else channels,
         skip_bad=skip_bad,
     )
-    array, labels, meta = cached(source, name, processing, root, warn)
+    array, labels, meta = cached(source, name, processing, root)
     # As peek_spec counts them, so that leaving pictures out changes no network.
     classes = 0 if labels is None else (entry.picture or source.peek()).classes
     return Pictures(

@@ -258,13 +258,13 @@ class Registry:
             f"write {' or '.join(_full(report, name) for report in claims)}"
         )
 
-    def notify(
-        self, hook: str, warn: Callable[[str], None], only: Collection[str] | None = None, **arguments: Any
-    ) -> None:
-        """Call a life-cycle hook, each implementation by itself: one that raises is reported, the others run.
+    def notify(self, hook: str, only: Collection[str] | None = None, **arguments: Any) -> list[str]:
+        """Call a life-cycle hook; return a line for each plugin whose function raised. The others run all the same.
 
-        only: of the plugins ``distribution:name`` in it.
+        only: the plugins ``distribution:name`` to call; None for all. Raises GanzooError at the first failure if the
+        registry is strict.
         """
+        failures = []
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
             if only is not None and impl.plugin_name not in only:
                 continue
@@ -274,7 +274,8 @@ class Registry:
                 message = f"plugin {impl.plugin_name!r} failed in {hook}: {_reason(error)}"
                 if self.strict:
                     raise GanzooError(message) from error
-                warn(message)
+                failures.append(message)
+        return failures
 
 
 def _call(impl: Any, **arguments: Any) -> None:

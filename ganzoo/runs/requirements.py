@@ -6,8 +6,9 @@ imported or installed because of them.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from ganzoo.utils.files import one_line
 if TYPE_CHECKING:
     from ganzoo.config.schema import Config
 
+logger = logging.getLogger(__name__)
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+_-]*")
 
@@ -86,10 +88,9 @@ def check_needs(
     needs: Iterable[Need],
     registry: Registry,
     place: str,
-    warn: Callable[[str], None] = lambda message: None,
     copies: Mapping[str, Path] | None = None,
 ) -> None:
-    """Raises GanzooError, with what to install, where a needed part is not there; ``warn`` of other versions.
+    """Raises GanzooError, with what to install, where a needed part is not there; logs other versions.
 
     ``copies``: where plugins that are single files were kept, by the file's name.
     """
@@ -106,7 +107,7 @@ def check_needs(
         problems = [_problem(parts, registry, copies or {}) for parts in missing.values()]
         raise GanzooError(f"{place} needs {'; and '.join(problems)}")
     for line in others:
-        warn(line)
+        logger.warning(line)
 
 
 def _problem(parts: list[Need], registry: Registry, copies: Mapping[str, Path]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,14 +14,15 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import one_line, open_itself, writing
 
 NAME = "lock"
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def alone_in(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Hold the folder's lock. Raises GanzooError, which names the holder, where another process has it.
 
     The system takes the lock from a process that dies, whatever kills it. On NFS it holds between machines where the
-    mount has locks (Linux turns flock into the server's byte-range locks); where it has none, ``warn`` is told.
+    mount has locks (Linux turns flock into the server's byte-range locks); where it has none, a warning is logged.
     """
     try:
         import fcntl
@@ -34,7 +36,7 @@ def alone_in(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
-                warn(f"{folder} cannot be locked ({error.strerror}): let no other process work in it")
+                logger.warning(f"{folder} cannot be locked ({error.strerror}): let no other process work in it")
                 yield
                 return
             stream.seek(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ganzoo_hub.client import fetch, is_address
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import Game, read_game
 
+logger = logging.getLogger(f"ganzoo.{__name__}")
 DIGITS = 5
 
 
@@ -57,14 +59,14 @@ class Player:
         }
 
 
-def load_player(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
+def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
     """A run's folder, hf://OWNER/NAME, or a leaderboard's record beside its weights; on the CPU.
 
     Raises GanzooError where it cannot be loaded.
     """
-    player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint, warn)
+    player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint)
     if type(player.generator).sample_latents is not Generator.sample_latents:
-        warn(f"{source}: its latents are not drawn as others' are; the page draws standard normal ones")
+        logger.warning(f"{source}: its latents are not drawn as others' are; the page draws standard normal ones")
     return player
 
 
@@ -73,10 +75,10 @@ def is_record(source: str) -> bool:
     return source.endswith(".json")
 
 
-def _run(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
+def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     path = fetch(source)
     folder = RunFolder.open(path)
-    config, found = load_config(registry, folder, warn=warn), folder.checkpoint(checkpoint, warn)
+    config, found = load_config(registry, folder), folder.checkpoint(checkpoint)
     generator = restore_generator(config, found, torch.device("cpu"))
     fid = folder.score_of(found.path.name).get("values", {}).get("fid")
     name = source if is_address(source) else path.resolve().name

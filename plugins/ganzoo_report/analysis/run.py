@@ -12,7 +12,7 @@ All of it depends on the checkpoint, the data and the seed alone, so that a stop
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,18 @@ from ganzoo.utils.image_grid import GRID
 from ganzoo_report.analysis.interpolation import between, truncated
 from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
 
+logger = logging.getLogger(f"ganzoo.{__name__}")
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
 SHEETS = ("between.png", "truncation.png", "nearest.png")
 CHOSEN = 16  # real pictures for each that features are compared of, at most
 
 
-def look_or_say_why(registry: Registry, path: Path, warn: Callable[[str], None]) -> None:
+def look_or_say_why(registry: Registry, path: Path) -> None:
     """Take a look unless this checkpoint has one; a run or a report never fails because of it."""
     try:
         look_closer(registry, RunFolder.open(path))
     except Exception as error:  # whatever it is, the report is worth more
-        warn(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
+        logger.warning(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def look_closer(registry: Registry, folder: RunFolder) -> None:

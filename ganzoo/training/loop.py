@@ -267,6 +267,7 @@ class Loop:
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
         for callback in self.callbacks:
             callback.snapshot_taken(self.folder.path, checkpoint.kimg, image)
+        for callback in self.callbacks:
             callback.checkpoint_written(self.folder.path, checkpoint.path, checkpoint.kimg)
 
     def finish(self) -> dict[str, Any]:
@@ -285,8 +286,7 @@ class Loop:
         self.all_saved = True
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False
-        new = bool(result) and not known
-        if new:
+        if new := bool(result) and not known:
             record = {"shown": self.counters.shown, "kimg": checkpoint.kimg, "checkpoint": name, **result}
             self.folder.append(self.folder.scores_file, record)
         self.folder.write_json(self.folder.score_file, result)

@@ -12,7 +12,8 @@ import sys
 
 import torch
 
-from ganzoo.data.factory import open_pictures, reference_split
+from ganzoo.config.recipe import parse_data
+from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.network import find_network
@@ -25,7 +26,7 @@ from ganzoo.utils.files import data_root
 def main(name: str, counts: list[int]) -> None:
     registry, root = Registry.load(), data_root(None)
     train = open_pictures(registry, name, split="train", root=root).array
-    reference = open_pictures(registry, name, split=reference_split(registry, name), root=root)
+    reference = open_pictures(registry, name, split=parse_data(name, registry)[0].reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reader = Reader(find_network(None, root), "exact", device, ("2048",))
     real, _ = real_features(reference, reader, root, whole=False)

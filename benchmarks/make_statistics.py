@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from ganzoo.data.factory import open_pictures, reference_split
+from ganzoo.config.recipe import parse_data
+from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.network import find_network
@@ -25,7 +26,7 @@ def main(name: str, out: Path) -> None:
     """Extract, write, and measure the loss of precision."""
     registry = Registry.load()
     root = data_root(None)
-    pictures = open_pictures(registry, name, split=reference_split(registry, name), root=root)
+    pictures = open_pictures(registry, name, split=parse_data(name, registry)[0].reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     show = lambda stage, done, total: print(f"\r{stage} {done}/{total}", end="", flush=True)  # noqa: E731
     reader = Reader(find_network(None, root), "exact", device, ("2048",), progress=show)

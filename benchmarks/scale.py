@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ganzoo.distributed.collectives import BUCKET
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.models.build import parameter_count
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 WORLDS = (1, 8, 64, 1024)
@@ -49,8 +49,8 @@ class Cost:
 def cost(entry: ArchitectureEntry, size: int, channels: int) -> Cost:
     picture = PictureSpec(channels, size)
     with FakeTensorMode():
-        generator = load_target(entry.generator)(picture, entry.generator_params())
-        discriminator = load_target(entry.discriminator)(picture, entry.discriminator_params(), Needs())
+        generator = entry.load_generator()(picture, entry.generator_params())
+        discriminator = entry.load_discriminator()(picture, entry.discriminator_params(), Needs())
         latents, pictures = torch.zeros(4, generator.latent_dim), torch.zeros(4, channels, size, size)
         counts = [parameter_count(network) for network in (generator, discriminator)]
         flops = []

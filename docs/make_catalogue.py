@@ -42,7 +42,7 @@ def page() -> str:
     parts = [HEAD]
     for cls, title in SECTIONS:
         parts.append(f"## {title}\n")
-        own = [entry for entry in registry.entries[cls.kind].values() if registry.owner(entry).distribution == "ganzoo"]
+        own = [entry for entry in registry.entries[cls.kind].values() if entry.owner.distribution == "ganzoo"]
         parts += ["\n".join(lines(entry)) for entry in sorted(own, key=lambda entry: entry.name)]
     return "\n".join(parts)
 

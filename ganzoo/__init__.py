@@ -3,6 +3,7 @@
 Importing this package is cheap (no torch), because plugins import it to register themselves.
 """
 
+import logging
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ try:
     __version__ = version("ganzoo")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program that uses ganzoo decides what is printed
 
 __all__ = [
     "ArchitectureEntry",

@@ -71,7 +71,7 @@ def load_generator(
 
     registry = Registry.load()
     place = pick_device("auto") if device is None else torch.device(device)
-    return load_generator(registry, fetch(registry, os.fspath(run)), checkpoint, place, logger.warning)
+    return load_generator(registry, fetch(registry, os.fspath(run)), checkpoint, place)
 
 
 def as_arguments(settings: Mapping[str, Any] | None) -> list[str]:

@@ -6,9 +6,18 @@ points to (``"module:Name"``) follow the abstract ones in :mod:`ganzoo.interface
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+from ganzoo.errors import GanzooError
+from ganzoo.params import NoParams, PenaltyParams
+from ganzoo.params import above_zero as above_zero
+from ganzoo.params import at_least as at_least
+from ganzoo.params import marks_of as marks_of
+from ganzoo.params import param as param
 
 
 @dataclass(frozen=True)
@@ -34,52 +43,32 @@ class Needs:
         return Needs(per_sample=self.per_sample or other.per_sample)
 
 
-@dataclass
-class NoParams:
-    """For an entry without parameters."""
+@dataclass(frozen=True)
+class Owner:
+    """The distribution that registered an entry.
 
-
-def param(default: Any, help: str) -> Any:
-    """A dataclass field with its help text, shown by ``ganzoo info``."""
-    if isinstance(default, (list, dict)):
-        return field(default_factory=lambda: type(default)(default), metadata={"help": help})
-    return field(default=default, metadata={"help": help})
-
-
-def at_least(params: object, bound: float, *names: str) -> None:
-    """For a dataclass's ``__post_init__``: ValueError where one of these fields is below the bound; None is let be."""
-    for name in names:
-        value = getattr(params, name)
-        if value is not None and not value >= bound:
-            raise ValueError(f"{name} is {value}, must be {bound:g} or more")
-
-
-def above_zero(params: object, *names: str) -> None:
-    """As :func:`at_least`, for fields that must not be 0 either."""
-    for name in names:
-        value = getattr(params, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} is {value}, must be above 0")
-
-
-def marks_of(params: object) -> tuple[str, ...]:
-    """What a reader must know of every score made with a part that has these parameters, such as data it has seen.
-
-    A dataclass of parameters says so in ``marks``, an attribute or a property; the leaderboard shows it on the row.
+    A plugin that is a single file has the file's name as distribution, the start of its SHA-256 as version, and its
+    path as ``file``.
     """
-    return tuple(getattr(params, "marks", ()))
+
+    distribution: str = ""
+    version: str = ""
+    file: Path | None = None
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution} {self.version}".strip()
 
 
-@dataclass
-class PenaltyParams:
-    """Every penalty's parameters start with these two."""
-
-    weight: float = param(1.0, "factor of the penalty in the loss of the network it regularises")
-    interval: int = param(1, "apply every so many steps, weight scaled to match (lazy regularisation)")
-
-    def __post_init__(self) -> None:
-        at_least(self, 0, "weight")
-        at_least(self, 1, "interval")
+def load_target(target: str) -> Any:
+    """Import the object that an import string ``"module:Name"`` names. Raises GanzooError if it cannot be imported."""
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise GanzooError(f"cannot load {target!r}: {reason}; reinstall the plugin it belongs to") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,17 +79,30 @@ class Entry:
         name, the registry keeps both as ``distribution:name``.
     summary: one sentence.
     paper: authors, year, title and where to find it, or "".
+    owner: set by the registry.
     """
 
     kind: ClassVar[str] = ""
     name: str
     summary: str
     paper: str = ""
+    owner: Owner = field(default=Owner(), compare=False, repr=False)
 
     @property
     def short(self) -> str:
         """The name without a distribution."""
         return self.name.rpartition(":")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetEntry(Entry):
+    """An entry with one import string, ``target``."""
+
+    target: str
+
+    def load(self) -> Any:
+        """Import the target. Raises GanzooError if it cannot be imported."""
+        return load_target(self.target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +126,17 @@ class ArchitectureEntry(Entry):
     defaults: Mapping[str, Any] = field(default_factory=dict)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def load_generator(self) -> Any:
+        """Import the generator's class. Raises GanzooError if it cannot be imported."""
+        return load_target(self.generator)
+
+    def load_discriminator(self) -> Any:
+        """Import the discriminator's class. Raises GanzooError if it cannot be imported."""
+        return load_target(self.discriminator)
+
 
 @dataclass(frozen=True, kw_only=True)
-class LossEntry(Entry):
+class LossEntry(TargetEntry):
     """A loss: its class and the facts the loop needs about it.
 
     discriminator_steps: discriminator steps per generator step.
@@ -138,7 +148,6 @@ class LossEntry(Entry):
     """
 
     kind: ClassVar[str] = "loss"
-    target: str
     params: type = NoParams
     formula: str = ""
     discriminator_steps: int = 1
@@ -151,11 +160,10 @@ class LossEntry(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PenaltyEntry(Entry):
+class PenaltyEntry(TargetEntry):
     """A penalty on one of the two networks. ``params`` extends :class:`PenaltyParams`."""
 
     kind: ClassVar[str] = "penalty"
-    target: str
     params: type[PenaltyParams] = PenaltyParams
     formula: str = ""
     network: Literal["discriminator", "generator"] = "discriminator"
@@ -164,21 +172,20 @@ class PenaltyEntry(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentationEntry(Entry):
+class AugmentationEntry(TargetEntry):
     """Changes what the discriminator is shown, real and generated pictures alike; named in a recipe like a penalty.
 
     reads_border: adapts to the side of 0 on which logits fall, so the loss must put the border there.
     """
 
     kind: ClassVar[str] = "augmentation"
-    target: str
     params: type = NoParams
     reads_border: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetEntry(Entry):
+class DatasetEntry(TargetEntry):
     """A source of pictures.
 
     takes_location: written ``name:PATH`` (a folder, a zip).
@@ -193,7 +200,6 @@ class DatasetEntry(Entry):
     """
 
     kind: ClassVar[str] = "dataset"
-    target: str
     takes_location: bool = False
     picture: PictureSpec | None = None
     class_names: tuple[str, ...] = ()
@@ -207,7 +213,7 @@ class DatasetEntry(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetricEntry(Entry):
+class MetricEntry(TargetEntry):
     """A score of generated pictures.
 
     features: the features it reads ("2048" for Inception's pool, "logits_unbiased" for the Inception Score).
@@ -216,21 +222,19 @@ class MetricEntry(Entry):
     """
 
     kind: ClassVar[str] = "metric"
-    target: str
     features: str = "2048"
     reads: Literal["statistics", "features"] = "features"
     lower_is_better: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class LauncherEntry(Entry):
+class LauncherEntry(TargetEntry):
     """Where the jobs of a benchmark run: this machine, a cluster. The class follows ganzoo.bench.launcher.Launcher.
 
     default: the launcher a benchmark uses where none is named.
     """
 
     kind: ClassVar[str] = "launcher"
-    target: str
     params: type = NoParams
     default: bool = False
 
@@ -239,7 +243,7 @@ CORE_COMMANDS = frozenset({"run", "resume", "eval", "sample", "bench", "list", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandEntry(Entry):
+class CommandEntry(TargetEntry):
     """A command of ``ganzoo``: ``ganzoo NAME ...``.
 
     target: import string of a :class:`click.Command` (a group is one too); imported when the command runs, so that
@@ -250,12 +254,11 @@ class CommandEntry(Entry):
     """
 
     kind: ClassVar[str] = "command"
-    target: str
     group: str = "More commands"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreEntry(Entry):
+class StoreEntry(TargetEntry):
     """A place outside this machine that runs are loaded from: every command that reads a run takes ``NAME://PLACE``.
 
     target: import string of a function that takes such an address and returns a run directory on this machine, which it
@@ -263,7 +266,6 @@ class StoreEntry(Entry):
     """
 
     kind: ClassVar[str] = "store"
-    target: str
 
 
 KINDS: tuple[type[Entry], ...] = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -24,6 +24,9 @@ from ganzoo.entries import (
     PenaltyEntry,
     StoreEntry,
 )
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
@@ -74,26 +77,53 @@ def register_stores(register: Callable[[StoreEntry], None]) -> None:
     """Register places outside this machine that runs are loaded from."""
 
 
+# The life-cycle hooks. The first rank calls each of them, after the terminal's display has shown the event.
+
+
 @hookspec
 def run_started(run: Path, config: Mapping[str, Any]) -> None:
-    """A run begins or resumes: its folder and its resolved configuration."""
+    """A run begins or resumes: its directory and its resolved configuration, which ``config.yaml`` holds by now."""
 
 
 @hookspec
 def interval_logged(run: Path, record: Mapping[str, Any]) -> None:
-    """A log interval ended: the record just written to ``log.jsonl``."""
+    """A log interval ended: the record, after it was appended to ``log.jsonl``."""
+
+
+@hookspec
+def snapshot_taken(run: Path, kimg: float, image: Image) -> None:
+    """The grid of generated images, a PIL image, was written to ``samples/``; ``checkpoint_written`` follows.
+
+    A run that was stopped between its checkpoint and the snapshot takes the snapshot when it resumes.
+    """
 
 
 @hookspec
 def checkpoint_written(run: Path, checkpoint: Path, kimg: float) -> None:
-    """A checkpoint lies complete on disk."""
+    """A checkpoint and its snapshot are complete on disk, and older checkpoints are removed."""
+
+
+@hookspec
+def scored(run: Path, kimg: float, score: Mapping[str, Any]) -> None:
+    """A checkpoint was scored: values and protocol, after they were written to ``scores.jsonl`` and ``score.json``.
+
+    Called for each score during training and for the final one, before ``run_finished``; not for one that is known.
+    """
 
 
 @hookspec
 def run_finished(run: Path, score: Mapping[str, Any]) -> None:
-    """The run reached its budget: its score, empty where none could be computed."""
+    """The run reached its budget: the content of ``score.json``, empty if no score could be computed.
+
+    Called after the run's lock is released and the signals' handlers are restored: Ctrl-C ends the process.
+    """
 
 
 @hookspec
 def run_stopped(run: Path, reason: str) -> None:
-    """The run ended before its budget: ``reason`` is "interrupted" (Ctrl-C), "preempted" (SIGTERM) or the error."""
+    """A run that started ended before its budget.
+
+    reason: ``interrupted`` (Ctrl-C), ``preempted`` (SIGTERM), or the error in one line, such as a loss that is not
+    finite or a full disk. Called as late as ``run_finished``; not after a second Ctrl-C, which ends the process at
+    once, nor after an error before ``run_started``.
+    """

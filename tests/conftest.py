@@ -89,12 +89,22 @@ def tiny():
 
 
 @pytest.fixture
+def logged():
+    """All that is logged below ``ganzoo``, a line each."""
+    from ganzoo.console.messages import Messages, showing
+
+    lines: list[str] = []
+    with showing(Messages(lines.append, lines.append)):
+        yield lines
+
+
+@pytest.fixture
 def make_loop(registry, tmp_path, tiny):
-    """Builds a small loop of a recipe into a folder of that name; ``warnings`` gets what it warns of."""
+    """Builds a small loop of a recipe into a folder of that name."""
     from loops import build_loop
 
-    def make(recipe, name, settings=(), device="cpu", warnings=None):
+    def make(recipe, name, settings=(), device="cpu"):
         chosen = [*tiny(recipe.split("+")[0], device=device), *settings]
-        return build_loop(registry, tmp_path / name, recipe, chosen, [] if warnings is None else warnings)
+        return build_loop(registry, tmp_path / name, recipe, chosen)
 
     return make

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from ganzoo.config.resolve import resolve
-from ganzoo.console.display import Display
 from ganzoo.data.factory import open_pictures
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.tape import Tape
-from ganzoo.training import state
 from ganzoo.training.cuda_graph import Steps
 from ganzoo.training.loop import Loop
 from ganzoo.training.optim import Rate
@@ -30,27 +27,26 @@ ROUNDING = 1e-7
 FLOOR = 1e-3  # a tensor whose largest number is below counts as one of this size
 
 
-def build_loop(registry: Registry, folder: Path, recipe: str, settings: Sequence[str], warnings: list[str]) -> Loop:
+def build_loop(registry: Registry, folder: Path, recipe: str, settings: Sequence[str]) -> Loop:
     """A loop on 8x8 pictures that calls no hooks and takes no scores."""
     config = resolve(registry, recipe, None, settings)
     device = torch.device(config.values.loop.device)
     pictures = open_pictures(registry, config.values.data.name, split="train", size=8)
     feed = Feed(pictures, config.values.loop.batch, 0, device, mirror=True)
     run_folder = RunFolder.create(folder, recipe, config.to_yaml())
-    quiet, nothing = Display(Console(quiet=True)), lambda *_, **__: {}
-    model = build_model(config, pictures.spec)
-    return Loop(config, model, feed, run_folder, device, quiet, nothing, nothing, warnings.append)
+    return Loop(config, build_model(config, pictures.spec), feed, run_folder, device)
 
 
 def with_rates(loop: Loop) -> Loop:
     """Hold the learning rates in tensors, as captured steps do: float32 rounds them."""
-    loop.rates = [Rate(optimizer, loop.device) for optimizer in (loop.optimizer_d, loop.optimizer_g)]
+    state = loop.state
+    state.rates = [Rate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)]
     return loop
 
 
 def with_tape(loop: Loop) -> Loop:
     """Replay steps with a stand-in for CUDA graphs."""
-    loop.steps = Steps(Tape([loop.rng]), loop.warn)
+    loop.steps = Steps(Tape([loop.state.rng]))
     return with_rates(loop)
 
 
@@ -71,7 +67,7 @@ def values(loop: Loop, steps: int) -> Values:
         loop.iteration()
     found = {
         f"{name}.{key}": value.clone()
-        for name, module in state.modules(loop).items()
+        for name, module in loop.state.modules.items()
         for key, value in module.state_dict().items()
     }
     return found | {name: torch.tensor(mean) for name, mean in loop.statistics.read()[0].items()}

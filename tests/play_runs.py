@@ -9,7 +9,7 @@ from torch import nn
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import ArchitectureEntry, PictureSpec
 from ganzoo.interfaces import Generator
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import write_checkpoint
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo_play.game import Game
@@ -40,7 +40,7 @@ def generator_of(name: str, picture: PictureSpec) -> Generator:
     params.width = 8
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        generator = load_target(entry.generator)(picture, params)
+        generator = entry.load_generator()(picture, params)
         rng = torch.Generator().manual_seed(1)
         for _ in range(3):
             generator(generator.sample_latents(16, rng), rng=rng)
@@ -70,7 +70,7 @@ def write_run(path, registry, settings=(), recipe="mlp+minimax", checkpoint=True
     )
     folder = RunFolder.create(path, recipe, config.to_yaml())
     if checkpoint:
-        generator = load_target(config.recipe.generator.generator)(PictureSpec(1, 28, 10), config.values.generator)
+        generator = config.recipe.generator.load_generator()(PictureSpec(1, 28, 10), config.values.generator)
         meta = {"shown": 4000, "picture": {"channels": 1, "size": 28, "classes": 10}}
         write_checkpoint(folder.checkpoints, meta, {"ema": generator}, {})
     return folder

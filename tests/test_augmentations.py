@@ -14,7 +14,7 @@ from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator
 from ganzoo.models.augmented import Augmented
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 from ganzoo_augmentations import ADAParams, DiffAugParams, ada, diffaug
 
 REGISTRY = Registry.load()
@@ -34,7 +34,7 @@ def pictures(spec: PictureSpec, count: int = 4, dtype: torch.dtype = torch.float
 
 def make(name: str, spec: PictureSpec = SPECS[0], **params: object) -> Augmentation:
     entry = REGISTRY.get(AugmentationEntry, name)
-    augmentation = load_target(entry.target)(spec, entry.params(**params))
+    augmentation = entry.load()(spec, entry.params(**params))
     augmentation.strength.fill_(1)
     return augmentation
 

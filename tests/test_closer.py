@@ -156,10 +156,9 @@ def test_a_look_is_the_same_whenever_it_is_taken_and_taken_once(registry, traine
     assert look.truncation is not None and min(look.nearest.real) > 0
 
 
-def test_a_look_that_fails_is_one_line(registry, trained, tmp_path):
-    said: list[str] = []
-    look_or_say_why(registry, tmp_path, said.append)
-    assert len(said) == 1 and "no closer look" in said[0] and "\n" not in said[0]
+def test_a_look_that_fails_is_one_line(registry, trained, tmp_path, logged):
+    look_or_say_why(registry, tmp_path)
+    assert len(logged) == 1 and "no closer look" in logged[0] and "\n" not in logged[0]
 
 
 def test_copies_are_marked_and_diagnosed(tmp_path):

@@ -143,13 +143,12 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["meta.json", "pictures.npy"])
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: os.truncate(path, 130), flip])
-def test_a_damaged_cache_is_named_and_made_anew(registry, root, folder, part, damage):
+def test_a_damaged_cache_is_named_and_made_anew(registry, root, folder, part, damage, logged):
     before = opened(registry, folder, root).array.tobytes()
     (made,) = (root / "cache").iterdir()
     damage(made / part)
-    warnings: list[str] = []
-    assert opened(registry, folder, root, warn=warnings.append).array.tobytes() == before
-    assert warnings == [f"the cache {made} is damaged; it is made anew"]
+    assert opened(registry, folder, root).array.tobytes() == before
+    assert logged == [f"the cache {made} is damaged; it is made anew"]
     assert in_cache(root) == [made.name]
 
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from ganzoo import PictureSpec
-from ganzoo.data.factory import open_pictures, peek_spec, reference_split
+from ganzoo.config.recipe import parse_data
+from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.errors import GanzooError
 
 
@@ -297,6 +298,5 @@ def test_a_damaged_member_of_a_zip_is_named(registry, root, tmp_path):
 
 
 def test_reference_splits(registry):
-    assert reference_split(registry, "fashion-mnist") == reference_split(registry, "mnist") == "test"
-    assert reference_split(registry, "cifar10") == "train"
-    assert reference_split(registry, "folder:x") == "train"
+    names = ("fashion-mnist", "mnist", "cifar10", "folder:x")
+    assert [parse_data(name, registry)[0].reference for name in names] == ["test", "test", "train", "train"]

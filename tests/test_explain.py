@@ -34,7 +34,7 @@ EVERYTHING = ["mlp+relativistic+r1+diffaug", *SMALL, "penalties.r1.interval=16"]
 
 
 def explained(registry, recipe, *settings):
-    return describe(registry, resolve(registry, recipe, None, settings), settings)
+    return describe(resolve(registry, recipe, None, settings), settings)
 
 
 def lines(system, key):
@@ -106,7 +106,7 @@ def strange_registry():
 @pytest.mark.parametrize("name", sorted(ZOO["architecture"]))
 def test_the_boxes_count_what_is_built(registry, name):
     config = resolve(registry, f"{name}+non-saturating", None, ["loop.batch=5"])
-    system = describe(registry, config)
+    system = describe(config)
     model = build_model(config, peek_spec(registry, config.values.data.name))
     for key, network in (("generator", model.generator), ("discriminator", model.discriminator)):
         assert f"{parameter_count(network):,} weights" in lines(system, key)

@@ -22,7 +22,7 @@ EVERYTHING = ["mlp+relativistic+r1+diffaug", *SMALL, "penalties.r1.interval=16"]
 
 
 def explained(registry, recipe, *settings):
-    return describe(registry, resolve(registry, recipe, None, settings), settings)
+    return describe(resolve(registry, recipe, None, settings), settings)
 
 
 @pytest.mark.parametrize("recipe", [["mlp+minimax", *SMALL], EVERYTHING])

@@ -16,7 +16,6 @@ from ganzoo.cli.main import main
 from ganzoo.entries import ArchitectureEntry, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.plugin.registry import load_target
 from ganzoo_export import onnx as module
 from ganzoo_export.onnx import OPSET, TOLERANCE, check_format, export_generator
 
@@ -34,7 +33,7 @@ def make(registry):
         params.width = 8
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            generator = load_target(entry.generator)(PICTURE, params)
+            generator = entry.load_generator()(PICTURE, params)
             rng = torch.Generator().manual_seed(1)
             for _ in range(3):
                 generator(generator.sample_latents(16, rng), rng=rng)

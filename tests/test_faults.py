@@ -119,9 +119,8 @@ def quiet() -> Display:
 def faulty() -> Registry:
     registry = Registry.load(strict=True)
     for name in ("Once", "Always", "Constant"):
-        entry = LossEntry(name=name.lower(), summary="", target=f"{__name__}:{name}")
+        entry = LossEntry(name=name.lower(), summary="", target=f"{__name__}:{name}", owner=registry.plugins[0].owner)
         registry.entries["loss"][name.lower()] = entry
-        registry.owners["loss", name.lower()] = registry.plugins[0]
     return registry
 
 

@@ -15,7 +15,7 @@ from ganzoo.console.display import Display
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunFolder, read_jsonl
 from ganzoo.testing.devices import compare
-from ganzoo.training import run, state
+from ganzoo.training import run
 
 pytestmark = pytest.mark.gpu
 
@@ -48,19 +48,19 @@ def test_the_same_latents_give_the_same_pictures_as_on_the_cpu(registry, tiny, t
 def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):
     loop, shown = None, 0
     for number, device in enumerate(("cuda", "cpu", "cuda")):
-        checkpoint = state.save(loop) if loop else None
+        checkpoint = loop.state.save(loop.folder) if loop else None
         loop = make_loop("dcgan+wgan-gp", f"run{number}", device=device)
         if checkpoint is not None:
-            state.restore(loop, checkpoint)
+            loop.restore(checkpoint)
         assert loop.counters.shown == shown
         assert all(value.isfinite().all() for value in values(loop, 6).values())
         shown = loop.counters.shown
 
 
-def test_a_failed_capture_leaves_the_process_usable(make_loop):
+def test_a_failed_capture_leaves_the_process_usable(make_loop, logged):
     """The run goes on as an eager one, and what comes after it draws, captures and replays."""
-    stream, warnings = torch.cuda.current_stream(), list[str]()
-    failing = make_loop("mlp+minimax", "failing", device="cuda", warnings=warnings)
+    stream = torch.cuda.current_stream()
+    failing = make_loop("mlp+minimax", "failing", device="cuda")
     discriminator = failing.model.loss.discriminator
 
     def reads(**logits):
@@ -70,34 +70,32 @@ def test_a_failed_capture_leaves_the_process_usable(make_loop):
     failing.model.loss.discriminator = reads
     with deterministic():
         found = values(failing, 8)
-        assert len(warnings) == 1 and "steps run eagerly" in warnings[0]
+        assert len(logged) == 1 and "steps run eagerly" in logged[0]
         assert torch.cuda.current_stream() == stream and not torch.cuda.is_current_stream_capturing()
         torch.randn(3, device="cuda")
         torch.cuda.empty_cache()
         expected = values(with_rates(make_loop("mlp+minimax", "eager", ["loop.capture=false"], "cuda")), 8)
-        after = make_loop("mlp+minimax", "after", device="cuda", warnings=warnings)
+        after = make_loop("mlp+minimax", "after", device="cuda")
         captured = values(after, 8)
-    assert len(warnings) == 1 and after.steps._replays
+    assert len(logged) == 1 and after.steps._replays
     assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert all(torch.equal(captured[name], value) for name, value in expected.items())
 
 
-def test_after_a_rollback_steps_are_captured_anew(make_loop):
-    warnings: list[str] = []
-
+def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
     def train(name, *settings):
-        loop = make_loop("dcgan+wgan-gp", name, settings, "cuda", warnings)
+        loop = make_loop("dcgan+wgan-gp", name, settings, "cuda")
         values(with_rates(loop), 6)
-        checkpoint = state.save(loop)
+        checkpoint = loop.state.save(loop.folder)
         values(loop, 3)
-        state.restore(loop, checkpoint, rollbacks=1)
+        loop.restore(checkpoint, rollbacks=1)
         loop.steps.forget()
         return loop, values(loop, 8)
 
     with deterministic():
         captured, found = train("captured")
         eager = [train(f"eager{number}", "loop.capture=false")[1] for number in range(3)]
-    assert not warnings and captured.steps._replays
+    assert not logged and captured.steps._replays
     check_replayed(found, eager)
 
 

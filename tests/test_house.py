@@ -33,7 +33,7 @@ def test_the_table_of_plugins_names_each_directory():
 def test_the_table_of_plugins_names_what_they_register(registry):
     named = {name for directory, names in plugin_table().items() if "_" in directory for name in names}
     entries = (entry for kind in registry.entries.values() for entry in kind.values())
-    assert named == {entry.name for entry in entries if registry.owner(entry).distribution == "ganzoo"}
+    assert named == {entry.name for entry in entries if entry.owner.distribution == "ganzoo"}
 
 
 def test_the_table_is_one_screen():

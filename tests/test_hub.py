@@ -184,7 +184,7 @@ def test_nothing_from_outside_is_read_as_markup(trained, tmp_path, monkeypatch):
     facts = []
     monkeypatch.setattr(module, "write_card", lambda given: facts.append(given) or "")
     registry = Registry.load()
-    write_publication(registry, trained(), "latest", "hf://alice/garments", tmp_path / "card", lambda line: None)
+    write_publication(registry, trained(), "latest", "hf://alice/garments", tmp_path / "card")
     entry = replace(facts[0].config.recipe.loss, name=HOSTILE, paper=HOSTILE)
     recipe = replace(facts[0].config.recipe, loss=entry, penalties=())
     card = write_card(
@@ -219,7 +219,7 @@ def test_nothing_tells_where_things_lie_on_this_machine(trained, tmp_path):
     score = {"values": {"fid": 1.0}, "protocol": {**PROTOCOL, "reference": f"folder:{secret / 'cats'}"}}
     registry = with_stranger(distribution=str(secret / "absolute.py"), version="")
     run = trained("mlp+absolute", settings, registry, score)
-    write_publication(registry, run, "latest", "hf://alice/cats", tmp_path / "card", lambda line: None)
+    write_publication(registry, run, "latest", "hf://alice/cats", tmp_path / "card")
     content = written(tmp_path / "card")
     assert not any(b"secret" in data or str(tmp_path).encode() in data for data in content.values())
     assert b"of `folder:cats`" in content["README.md"] and b"| absolute.py |" in content["README.md"]
@@ -258,7 +258,7 @@ def test_the_command_repeats_the_run(registry, recipe, settings):
 def test_without_the_plugin_an_address_says_what_to_install(one_hub, ganzoo, trained, tmp_path):
     registry = with_stranger(ABSOLUTE)
     run = trained("mlp+absolute", registry=registry)
-    write_publication(registry, run, "latest", "hf://alice/strange", tmp_path / "card", lambda line: None)
+    write_publication(registry, run, "latest", "hf://alice/strange", tmp_path / "card")
     assert "ganzoo-absolute==1.0" in (tmp_path / "card/README.md").read_text()
     client.upload(tmp_path / "card", "alice/strange", "A run", False)
     code, _, err = ganzoo("sample", "hf://alice/strange")

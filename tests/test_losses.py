@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ganzoo.entries import LossEntry
 from ganzoo.interfaces import Loss
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 
 NAMES = sorted(Registry.load().entries[LossEntry.kind])
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0, 1.0])
@@ -22,7 +22,7 @@ def entry_of(name: str) -> LossEntry:
 
 def make(name: str) -> Loss:
     entry = entry_of(name)
-    return load_target(entry.target)(entry.params())
+    return entry.load()(entry.params())
 
 
 def sigmoid(x: float) -> float:

@@ -56,7 +56,7 @@ def test_both_are_named_and_neither_wins(clashing):
 @pytest.mark.parametrize("name", ["Ganzoo_Stranger:hinge", "ganzoo-stranger:hinge", "ganzoo.stranger:hinge"])
 def test_the_full_name_works_however_the_distribution_is_spelt(clashing, name):
     assert clashing.get(LossEntry, name).summary == "another hinge"
-    assert clashing.owner(clashing.get(LossEntry, name)).distribution == "Ganzoo_Stranger"
+    assert clashing.get(LossEntry, name).owner.distribution == "Ganzoo_Stranger"
 
 
 def test_the_full_name_works_without_a_clash(registry):

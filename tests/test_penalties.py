@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.entries import PenaltyEntry
 from ganzoo.interfaces import Discriminator, Generator, PenaltyInputs
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 
 SHAPE = (5, 2, 3, 3)
 NAMES = ("gp", "dragan", "r1", "r2")
@@ -45,7 +45,7 @@ def penalty(name: str, discriminator: Discriminator, real: Tensor, fake: Tensor,
     entry = Registry.load().get(PenaltyEntry, name)
     rng = None if seed is None else torch.Generator().manual_seed(seed)
     inputs = PenaltyInputs(NoGenerator(), discriminator, real, fake, torch.zeros(len(real), 1), rng=rng)
-    return load_target(entry.target)(entry.params())(inputs)
+    return entry.load()(entry.params())(inputs)
 
 
 def linear(x: Tensor, w: Tensor) -> Tensor:

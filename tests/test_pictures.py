@@ -159,7 +159,7 @@ def test_the_closer_look_shows_its_walks(trained, registry):
 
 def test_what_is_published_shows_the_pictures_of_seed_0(trained, registry, tmp_path):
     path, generator, _ = trained
-    write_publication(registry, path, "latest", "hf://alice/set", tmp_path / "published", lambda message: None)
+    write_publication(registry, path, "latest", "hf://alice/set", tmp_path / "published")
     image = Image.open(tmp_path / "published/samples.png")
     assert image.tobytes() == grid(made(generator, 64, 0), 8).tobytes()
 

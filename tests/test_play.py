@@ -274,7 +274,7 @@ def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry,
     records = [make_record(), make_record("mlp+minimax", data="fashion-10k", config=config, weights=kept)]
     gone, there = write_records(tmp_path, records)
     with pytest.raises(GanzooError, match="the weights of this row are not here"):
-        load_player(registry, str(gone), "latest", pytest.fail)
-    found = load_player(registry, str(there), "latest", pytest.fail)
+        load_player(registry, str(gone), "latest")
+    found = load_player(registry, str(there), "latest")
     assert found.about == "fashion-10k · 100 kimg · FID 30.00 · 001" and found.game is None
     assert found.generator.picture == PictureSpec(1, 28, 10)

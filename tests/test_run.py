@@ -207,9 +207,12 @@ class Breaking(Loss):
 def test_nan_stops_the_run_with_step_part_and_last_good_checkpoint(quiet, tiny, tmp_path):
     registry = Registry.load(strict=True)
     registry.entries["loss"]["breaking"] = LossEntry(
-        name="breaking", summary="", target=f"{__name__}:Breaking", generator_needs_real=True
+        name="breaking",
+        summary="",
+        target=f"{__name__}:Breaking",
+        generator_needs_real=True,
+        owner=registry.plugins[0].owner,
     )
-    registry.owners["loss", "breaking"] = registry.plugins[0]
     Breaking.calls = 0
     settings = [*tiny("mlp", log_kimg=0.064, snapshot_kimg=0.064), "loop.kimg=1"]
     with pytest.raises(TrainingFailed) as caught:

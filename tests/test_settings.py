@@ -151,6 +151,6 @@ def test_a_display_takes_any_name(tmp_path):
     with (tmp_path / "out.txt").open("w", encoding="utf-8") as stream:
         display = Display(Console(file=stream))
         display.note("a \udcff")
-        with display.running("on \udcff", 1):
-            pass
+        display.begin("on \udcff", 1)
+        display.close()
     assert r"\udcff" in (tmp_path / "out.txt").read_text()

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.models.spectral import Division, Estimate, normalise_together, spectral
-from ganzoo.plugin.registry import load_target
 from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 
 PICTURE = PictureSpec(1, 28)
@@ -32,7 +31,7 @@ def test_the_largest_singular_value_is_one(registry, name: str, params: dict[str
     torch.manual_seed(0)
     if not wanted:
         params = {**params, "norm": "none"} if "norm" in params else {**params, "spectral": False}
-    network = load_target(entry.discriminator)(PICTURE, entry.discriminator_params(**params), Needs()).train()
+    network = entry.load_discriminator()(PICTURE, entry.discriminator_params(**params), Needs()).train()
     for _ in range(100):  # each pass improves the estimate by a step of the power method
         network(torch.zeros(2, 1, 28, 28))
     layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear, EqualConv, EqualLinear))]

@@ -11,7 +11,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.distributed.random import restore_stream
 from ganzoo.runs.checkpoint import Checkpoint
-from ganzoo.training import run, state
+from ganzoo.training import run
 from ganzoo.training.loop import Loop
 
 OF_CUDA = torch.arange(16, dtype=torch.uint8)  # a seed and an offset
@@ -45,10 +45,10 @@ def from_cuda(monkeypatch):
 def test_a_checkpoint_of_a_gpu_goes_on_on_a_cpu(make_loop, from_cuda):
     first = make_loop("dcgan+wgan-gp", "first")
     values(first, 3)
-    checkpoint, drawn = state.save(first), []
+    checkpoint, drawn = first.state.save(first.folder), []
     for name in ("second", "third"):
         loop = make_loop("dcgan+wgan-gp", name)
-        state.restore(loop, checkpoint)
+        loop.restore(checkpoint)
         assert loop.counters == first.counters
         drawn.append(values(loop, 3))
     assert all(torch.equal(drawn[1][name], value) for name, value in drawn[0].items())

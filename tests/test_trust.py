@@ -52,11 +52,6 @@ def quiet() -> Display:
 
 
 @pytest.fixture
-def told() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def finished(registry, quiet, tiny, tmp_path) -> RunFolder:
     return run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run").folder
 
@@ -67,13 +62,13 @@ def flip(file: Path) -> None:
     file.write_bytes(content)
 
 
-def test_the_newest_good_checkpoint_is_used_and_the_damaged_one_named(registry, quiet, finished, told):
+def test_the_newest_good_checkpoint_is_used_and_the_damaged_one_named(registry, quiet, finished, logged):
     older, newer = list_checkpoints(finished.checkpoints)
     before = (newer.path / "ema.safetensors").read_bytes()
     flip(newer.path / "discriminator.safetensors")
-    assert finished.newest_good(told.append).path == older.path
+    assert finished.newest_good().path == older.path
     file = newer.path / "discriminator.safetensors"
-    assert told == [f"{file} is damaged: its checksum does not fit; {older.path.name} is used"]
+    assert logged == [f"{file} is damaged: its checksum does not fit; {older.path.name} is used"]
     with pytest.raises(Damaged, match="its checksum does not fit"):
         finished.checkpoint(newer.path.name)
     assert run.resume(registry, finished.path, quiet).finished
@@ -88,12 +83,12 @@ def test_where_all_checkpoints_are_damaged_nothing_is_begun_anew(registry, quiet
         run.resume(registry, finished.path, quiet)
 
 
-def test_a_damaged_config_is_replaced_by_the_checkpoints_copy(finished, told):
-    assert finished.good_config(told.append) == finished.config_file and told == []
+def test_a_damaged_config_is_replaced_by_the_checkpoints_copy(finished, logged):
+    assert finished.good_config() == finished.config_file and logged == []
     flip(finished.config_file)
     newest = finished.latest().path
-    assert finished.good_config(told.append) == newest / "config.yaml"
-    assert told == [f"{finished.config_file} is damaged: its checksum does not fit; the copy in {newest} is used"]
+    assert finished.good_config() == newest / "config.yaml"
+    assert logged == [f"{finished.config_file} is damaged: its checksum does not fit; the copy in {newest} is used"]
     for size in (200, 40, 5, 0, 100):  # the last one of zeros, as after a power cut
         os.truncate(finished.config_file, size)
         assert finished.good_config() == newest / "config.yaml"
@@ -109,12 +104,12 @@ def test_a_config_changed_on_purpose_counts(registry, finished):
 
 def test_a_folder_is_one_processs(tmp_path):
     with (
-        alone_in(tmp_path, pytest.fail),
+        alone_in(tmp_path),
         pytest.raises(GanzooError, match=rf"is in use by process {os.getpid()} on .*; wait for it to end, or stop it"),
-        alone_in(tmp_path, pytest.fail),
+        alone_in(tmp_path),
     ):
         pass
-    with alone_in(tmp_path, pytest.fail):
+    with alone_in(tmp_path):
         pass
 
 

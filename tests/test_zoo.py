@@ -17,13 +17,13 @@ from torch.nn.functional import softplus
 
 from ganzoo.entries import ArchitectureEntry, LossEntry, Needs, PenaltyEntry, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator, Loss, Penalty
-from ganzoo.plugin.registry import GROUP, Registry, load_target
+from ganzoo.plugin.registry import GROUP, Registry
 
 REGISTRY = Registry.load()
 ARCHITECTURES = sorted(REGISTRY.entries["architecture"])
 PICTURES = [PictureSpec(1, 28), PictureSpec(3, 32, classes=3), PictureSpec(1, 48)]
 PLUGINS = sorted(p.value for p in entry_points(group=GROUP) if p.dist is not None and p.dist.name == "ganzoo")
-TRUNCATING = [n for n in ARCHITECTURES if load_target(REGISTRY.get(ArchitectureEntry, n).generator).has_truncation]
+TRUNCATING = [n for n in ARCHITECTURES if REGISTRY.get(ArchitectureEntry, n).load_generator().has_truncation]
 SMALL = {"latent_dim": 6, "w_dim": 6, "width": 8, "width_max": 16, "layers": 2}
 
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
@@ -44,8 +44,8 @@ def pair(name: str, picture: PictureSpec, needs: Needs | None = None, seed: int 
     entry = entry_of(name)
     entry.check_picture(picture)
     torch.manual_seed(seed)
-    generator = load_target(entry.generator)(picture, small(entry.generator_params))
-    discriminator = load_target(entry.discriminator)(picture, small(entry.discriminator_params), needs or Needs())
+    generator = entry.load_generator()(picture, small(entry.generator_params))
+    discriminator = entry.load_discriminator()(picture, small(entry.discriminator_params), needs or Needs())
     return generator, discriminator
 
 
@@ -74,12 +74,12 @@ def test_the_first_party_zoo_is_whole() -> None:
 
 def test_every_target_follows_its_interface() -> None:
     for name in ARCHITECTURES:
-        assert issubclass(load_target(entry_of(name).generator), Generator)
-        assert issubclass(load_target(entry_of(name).discriminator), Discriminator)
+        assert issubclass(entry_of(name).load_generator(), Generator)
+        assert issubclass(entry_of(name).load_discriminator(), Discriminator)
     for kind, entry_type, interface in (("loss", LossEntry, Loss), ("penalty", PenaltyEntry, Penalty)):
         assert REGISTRY.entries[kind], f"no {kind} is registered"
         for name in REGISTRY.entries[kind]:
-            assert issubclass(load_target(REGISTRY.get(entry_type, name).target), interface)
+            assert issubclass(REGISTRY.get(entry_type, name).load(), interface)
 
 
 def test_every_entry_tells_where_it_comes_from() -> None:

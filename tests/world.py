@@ -81,7 +81,7 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
         if has_gather(str(loop.config.recipe)):
             with_noise(loop, seed=EAGER.index(name))
     if name == FAULTY:
-        loop.rates = []  # replayed steps go on with the first rate
+        loop.state.rates = []  # replayed steps go on with the first rate
     whole(loop)
     assert bool(loop.steps._replays) == captured
 

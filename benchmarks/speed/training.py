@@ -21,13 +21,11 @@ from typing import Any
 import torch
 from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed, write
 from plain import PlainLoop
-from rich.console import Console
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
-from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_pictures
 from ganzoo.data.loader import Feed
@@ -100,8 +98,7 @@ def our_loop(work: Work, scratch: Path) -> Loop:
     config, pictures, model = work.prepare()
     device, folder = pick_device(config.values.loop.device), RunFolder.create(scratch, work.recipe, config.to_yaml())
     feed = Feed(pictures, config.values.loop.batch, config.values.seed, device)
-    quiet, nothing = Display(Console(quiet=True)), lambda *_, **__: {}
-    return Loop(config, model, feed, folder, device, quiet, nothing, nothing)
+    return Loop(config, model, feed, folder, device)
 
 
 def plain_side(work: Work) -> Callable[[float], float]:

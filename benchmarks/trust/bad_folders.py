@@ -23,6 +23,7 @@ from rich.console import Console
 
 from ganzoo.bench.verify import verify
 from ganzoo.console.display import Display
+from ganzoo.console.messages import Messages, showing
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
@@ -68,13 +69,14 @@ def _evaluate(folder: Path) -> None:
 
 
 def _push(folder: Path) -> None:
-    write_publication(zoo(), folder, "latest", "hf://a/b", folder.parent / "card", lambda line: None)
+    write_publication(zoo(), folder, "latest", "hf://a/b", folder.parent / "card")
 
 
 def _report(folder: Path) -> None:
     """It is written whatever the run needs, without a closer look at it."""
     told: list[str] = []
-    look_or_say_why(zoo(), folder, told.append)
+    with showing(Messages(told.append, told.append)):
+        look_or_say_why(zoo(), folder)
     write_report(RunFolder.open(folder))
     if not any("which was not loaded" in line for line in told):
         raise AssertionError(f"told: {told}")
@@ -176,7 +178,7 @@ def _write_through(link: str, write: Callable[[Path], object], place: Path) -> s
 
 
 def _lock(folder: Path) -> None:
-    with alone_in(folder, lambda line: None):
+    with alone_in(folder):
         pass
 
 
@@ -188,7 +190,7 @@ def _closer(folder: Path, checkpoint: Path) -> None:
 
 
 def _look(folder: Path) -> None:
-    look_or_say_why(zoo(), folder, lambda line: None)
+    look_or_say_why(zoo(), folder)
     pictures = folder.parent / "pictures"
     if not (pictures / "between.png").is_file() or (pictures / "mine.png").read_text() != SECRET:
         raise AssertionError("it took no look, or took a picture away")

@@ -197,7 +197,7 @@ def _system(name: str) -> System:
     hook = hookimpl(lambda register: register(entry), specname="register_losses")
     registry.add(lambda: SimpleNamespace(register_losses=hook), "strange", name, name)
     settings = ["generator.width=16", "discriminator.width=16"]
-    return describe(registry, resolve(registry, "mlp+strange", None, settings), [f"data.name={name}"])
+    return describe(resolve(registry, "mlp+strange", None, settings), [f"data.name={name}"])
 
 
 def _play(name: str) -> str:
@@ -219,7 +219,7 @@ def _card_facts() -> CardFacts:
         tempfile.TemporaryDirectory() as scratch,
         patch.object(publication, "write_card", lambda f: told.append(f) or ""),
     ):
-        publication.write_publication(zoo(), trained(), "latest", "hf://a/b", Path(scratch) / "card", lambda line: None)
+        publication.write_publication(zoo(), trained(), "latest", "hf://a/b", Path(scratch) / "card")
     return told[0]
 
 

@@ -34,7 +34,7 @@ def _two_processes(campaign: Campaign) -> Row:
 
     def both() -> int:
         scene.run.mkdir()
-        with alone_in(scene.run, print):
+        with alone_in(scene.run):
             second = Scene(scene.place, campaign.registry, "second.txt").child(scene.command)
             print(second.printed)
             return second.code

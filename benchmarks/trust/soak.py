@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -26,6 +26,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
 from ganzoo.training import run
+from ganzoo.training.callbacks import Callback
 
 RESULTS = Path(__file__).parent / "results"
 POINTS = 60  # of a curve
@@ -74,16 +75,16 @@ def one_long_run(place: Path, registry: Registry, intervals: int, say: Callable[
         f"loop.snapshot_kimg={100 * batch / 1000}", f"metrics.times={max(1, intervals // 100)}",
     ]  # fmt: skip
 
-    class Watching(Display):
+    class Watching(Callback):
         done = 0
 
-        def record(self, record: dict[str, object]) -> None:
+        def interval_logged(self, run: Path, record: Mapping[str, object]) -> None:
             self.done += 1
             if self.done % every == 0:
                 curve.append(measure(self.done))
                 say(curve[-1])
 
-    run.start(registry, resolve(registry, RECIPE, None, settings), Watching(Console(quiet=True)), out=scene.run)
+    run.start(registry, resolve(registry, RECIPE, None, settings), Watching(), out=scene.run)
     return curve
 
 

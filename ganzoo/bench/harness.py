@@ -20,7 +20,7 @@ from ganzoo.config.recipe import parse_recipe
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
@@ -149,7 +149,7 @@ class Harness:
         from ganzoo.bench.work import failed_record  # imports torch, which the parent of the jobs else never needs
 
         recipe = parse_recipe(job.cell.recipe, self.registry)
-        write_record(job.folder / RECORD, failed_record(job, self.registry, recipe, reason))
+        write_record(job.folder / RECORD, failed_record(job, recipe, reason))
 
     def _publish(self, job: Job) -> None:
         """What is kept of a job, the record last: where it stands, the rest is there."""
@@ -188,5 +188,5 @@ def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> 
         params: Any = read_as(entry.params, typed(read_settings(settings), OmegaConf.structured(entry.params), str))
     except ValueError as error:
         raise GanzooError(f"launcher {name}: {error}") from error
-    launcher: Launcher = load_target(entry.target)(params)
+    launcher: Launcher = entry.load()(params)
     return launcher

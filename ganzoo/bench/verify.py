@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
-from ganzoo.data.factory import open_configured, peek_configured, reference_split
+from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -98,10 +98,9 @@ def recorded_config(record: Record, registry: Registry) -> Config:
         return resolve(registry, None, file)
 
 
-def load_recorded(record: Record, config: Config, weights: Path, registry: Registry, root: Path) -> Generator:
+def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:
     """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
-    data = config.values.data
-    spec = peek_configured(registry, data, root)
+    spec = peek_configured(config, root)
     check_picture(config, spec)
     generator = build_generator(config, spec)
     try:
@@ -127,11 +126,11 @@ def _score_again(
     config = recorded_config(record, registry)
     data = config.values.data
     root = root or data_root(None)
-    split = reference_split(registry, data.name)
-    real = open_configured(registry, data, split=split, root=root)
+    split = config.dataset.reference
+    real = open_configured(config, split=split, root=root)
     if real.fingerprint != protocol["fingerprint"]:
         raise GanzooError(f"{data.name}'s {split} pictures are not those of the record; get the same set")
-    generator = load_recorded(record, config, weights, registry, root)
+    generator = load_recorded(record, config, weights, root)
     generator = generator.to(place).to(memory_format=torch.channels_last)
     again = score(
         registry=registry,

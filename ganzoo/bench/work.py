@@ -36,7 +36,7 @@ from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.reproduce import plugin_options
-from ganzoo.runs.requirements import versions_of, versions_used
+from ganzoo.runs.requirements import versions_of
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
@@ -61,12 +61,12 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
             return False
         if config.values.metrics.names and not outcome.score:
             raise GanzooError("it was trained but not scored, for want of the FID network; see `ganzoo eval --help`")
-        record = _record(job, registry, config, outcome)
+        record = _record(job, config, outcome)
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if isinstance(error, GanzooError):
             reason = str(error)
-        record = failed_record(job, registry, recipe, reason, config)
+        record = failed_record(job, recipe, reason, config)
     write_record(job.folder / RECORD, record)
     return True
 
@@ -84,19 +84,19 @@ def calibrate(job: Job, registry: Registry) -> float:
 def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
     run = job.folder / "run"
     folder = RunFolder(run)
-    if folder.is_of(config.to_yaml()) and not _changed(registry, config, run):
+    if folder.is_of(config.to_yaml()) and not _changed(config, run):
         return resume(registry, run, display)
     shutil.rmtree(run, ignore_errors=True)
     return start(registry, config, display, out=run)
 
 
-def _changed(registry: Registry, config: Config, run: Path) -> bool:
+def _changed(config: Config, run: Path) -> bool:
     """Whether a plugin is another version than the run was begun with: its row would be half of each."""
     origin = RunFolder(run).provenance()  # empty where it is damaged: it was there before the run began
-    return bool(origin) and origin.get("plugins") != versions_used(config, registry)
+    return bool(origin) and origin.get("plugins") != versions_of(config.entries)
 
 
-def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> Record:
+def _record(job: Job, config: Config, outcome: Outcome) -> Record:
     folder, score = outcome.folder, outcome.score
     last = read_jsonl(folder.log_file)[-1]
     checkpoint = folder.checkpoint("latest")
@@ -104,8 +104,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
     shutil.copyfile(weights, job.folder / WEIGHTS)
     shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
     origin = folder.provenance()
-    data = config.values.data
-    picture = peek_configured(registry, data)
+    picture = peek_configured(config)
     model = build_model(config, picture)
     protocol = dict(score.get("protocol", {}))
     return _described(
@@ -143,7 +142,7 @@ def _record(job: Job, registry: Registry, config: Config, outcome: Outcome) -> R
     )
 
 
-def failed_record(job: Job, registry: Registry, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
+def failed_record(job: Job, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
     """A row that says why there is nothing to show."""
     log = read_jsonl(job.folder / "run" / "log.jsonl")
     last = log[-1] if log else {}
@@ -161,7 +160,7 @@ def failed_record(job: Job, registry: Registry, recipe: Recipe, reason: str, con
         cost=None,
         parameters={},
         versions={"ganzoo": version("ganzoo"), "torch": torch.__version__},
-        plugins=versions_of(registry, recipe.parts),
+        plugins=versions_of(recipe.parts),
         git_commit=None,
         weights=None,
         curve=[],

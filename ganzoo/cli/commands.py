@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import click
 
-from ganzoo.entries import CORE_COMMANDS, CommandEntry
+from ganzoo.entries import CORE_COMMANDS, CommandEntry, load_target
 from ganzoo.errors import GanzooError
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 
 TRAIN, ZOO = "Train and score", "See and extend the zoo"
 OWN = (

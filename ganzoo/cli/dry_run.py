@@ -9,14 +9,12 @@ from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.models.build import build_model, parameter_count
-from ganzoo.plugin.registry import Registry
 
 
-def print_dry_run(registry: Registry, config: Config) -> None:
+def print_dry_run(config: Config) -> None:
     """Print it all, train nothing, write nothing. Raises whatever a run would refuse."""
     device = pick_device(config.values.loop.device)
-    data = config.values.data
-    picture = peek_configured(registry, data)
+    picture = peek_configured(config)
     model = build_model(config, picture)
     batch = config.values.loop.batch
     with torch.no_grad():

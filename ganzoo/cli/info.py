@@ -46,7 +46,7 @@ def info(name: str) -> None:
 
 
 def _explain(registry: Registry, entry: Entry) -> None:
-    owner = registry.owner(entry)
+    owner = entry.owner
     click.secho(f"{entry.name}", bold=True, nl=False)
     click.echo(f"  {entry.kind}, from {owner.distribution} {owner.version}")
     click.echo(entry.summary)

@@ -18,7 +18,7 @@ def list_parts() -> None:
     for kind, entries in registry.entries.items():
         click.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
         for name in sorted(entries):
-            owner = registry.owner(entries[name]).distribution
+            owner = entries[name].owner.distribution
             click.echo(f"  {name:<{width}}  {owner:<{owners}}  {entries[name].summary}")
     mention_failures(registry)
 

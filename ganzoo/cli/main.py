@@ -15,6 +15,7 @@ import click
 
 from ganzoo import __version__
 from ganzoo.cli.commands import app
+from ganzoo.console.messages import showing, to_stderr
 from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import also_named
 from ganzoo.utils import openmp
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(0)
     try:
         arguments, files = _take(arguments, "--plugin")
-        with also_named(files):
+        with also_named(files), showing(to_stderr()):
             code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
         _let_others_speak(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.errors import GanzooError, printable
+from ganzoo.errors import GanzooError
 from ganzoo.utils.files import write_text
 
 PATH = click.Path(path_type=Path)
@@ -32,11 +32,6 @@ devices_option = click.option(
     show_default=True,
     help="GPUs of this machine, or processes on its CPU, that share the work.",
 )
-
-
-def warn(message: str) -> None:
-    """Write a warning to stderr."""
-    click.secho(f"warning: {printable(message)}", fg="yellow", err=True)
 
 
 def check_file(file: Path | None) -> None:

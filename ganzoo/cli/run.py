@@ -63,7 +63,7 @@ def run(
     if dry_run:
         from ganzoo.cli.dry_run import print_dry_run
 
-        print_dry_run(registry, resolved)
+        print_dry_run(resolved)
         return
     from ganzoo.console.display import make_display
     from ganzoo.distributed.collectives import check_batch

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH, checkpoint_option, source_argument, truncation_option, warn
+from ganzoo.cli.options import PATH, checkpoint_option, source_argument, truncation_option
 from ganzoo.errors import GanzooError
 
 
@@ -39,7 +39,7 @@ def sample(
 
     registry = Registry.load()
     folder = fetch(registry, run)
-    generator = load_generator(registry, folder, checkpoint, pick_device("auto"), warn)
+    generator = load_generator(registry, folder, checkpoint, pick_device("auto"))
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
     out = out or output_directory(run, folder) / "sample.png"
     if out.suffix.lower() == ".png":

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.config.schema import Config, CoreConfig
 from ganzoo.config.settings import read_settings, typed
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
@@ -67,7 +67,9 @@ def resolve(
             f"data.split={values.data.split}: {dataset.name} has no such split; leave data.split out, or name a data "
             f"set of the {values.data.split} images"
         )
-    return Config(values, recipe, dataset)
+    metrics = (registry.lookup(MetricEntry, name) for name in values.metrics.names)
+    location = parse_data(values.data.name, registry)[1]
+    return Config(values, recipe, dataset, location, tuple(entry for entry in metrics if entry))
 
 
 def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
@@ -234,7 +236,7 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 
 def _dataset_entry(registry: Registry, layers: Iterable[tuple[str, dict[str, Any]]]) -> DatasetEntry:
-    """The data set the settings name, or the installed one that is marked as the default."""
+    """Look up the data set that the settings name, or the installed one that is marked as the default."""
     name: Any = None
     for _, layer in layers:
         data = layer.get("data")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ganzoo.config.recipe import Recipe
-from ganzoo.entries import DatasetEntry, above_zero, at_least, marks_of, param
+from ganzoo.entries import DatasetEntry, Entry, MetricEntry, above_zero, at_least, marks_of, param
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -131,11 +131,22 @@ class CoreConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A checked configuration: ``values`` holds dataclasses, ``recipe`` the entries, ``dataset`` the data's entry."""
+    """A checked configuration and the entries it names.
+
+    values: dataclasses. location: the path or address after the data set's name, or None. metrics: the entries of the
+    metrics that are installed; scoring refuses the others.
+    """
 
     values: Any
     recipe: Recipe
     dataset: DatasetEntry
+    location: str | None = None
+    metrics: tuple[MetricEntry, ...] = ()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The recipe's parts and the data set: what training takes. Metrics are needed for scoring alone."""
+        return (*self.recipe.parts, self.dataset)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain containers, fit for YAML and JSON."""

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ganzoo.console.images import pictures, sparkline
+from ganzoo.console.messages import Messages, showing
 from ganzoo.distributed import collectives
 from ganzoo.errors import printable
+from ganzoo.training.callbacks import Callback
 from ganzoo.utils.image_grid import cut
 
 Record = Mapping[str, Any]
@@ -29,12 +32,13 @@ BELOW = 10  # lines that are not pictures
 TRAINING = "training"
 
 
-class Display:
-    """Plain lines: one per log interval."""
+class Display(Callback):
+    """Plain lines: one per log interval, one per warning or note."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.budget = 0
+        self._messages = Messages(self.warn, self.note)
         self._state = TRAINING
         self._scoring_since = 0.0
 
@@ -47,26 +51,48 @@ class Display:
         self.console.print(printable(message), highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
-    def running(self, headline: str, budget: int) -> Iterator[None]:
-        """Around the whole run of so many pictures."""
+    def watching(self) -> Iterator[None]:
+        with showing(self._messages):
+            try:
+                yield
+            finally:
+                self.close()
+
+    def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
+        budget = math.ceil(config["loop"]["kimg"] * 1000)
+        self.begin(f"{config['recipe']} on {config['data']['name']}, {budget / 1000:g} kimg, into {run}", budget)
+
+    def run_finished(self, run: Path, score: Mapping[str, Any]) -> None:
+        self.close()
+
+    def run_stopped(self, run: Path, reason: str) -> None:
+        self.close()
+
+    def begin(self, headline: str, budget: int) -> None:
+        """Print the headline of a run of so many images."""
         self.budget = budget
         self.console.print(printable(headline), highlight=False, soft_wrap=True, markup=False)
-        yield
 
-    def progress(self, shown: int) -> None:
-        """After each iteration."""
+    def close(self) -> None:
+        """Leave the terminal to others; a second call does nothing."""
 
     def past(self, log: Sequence[Record]) -> None:
         """What was logged before this display looked; the last of it is enough."""
         for record in log[-1:]:
-            self.record(record)
+            self.show_record(record)
 
-    def record(self, record: Record) -> None:
-        """After each log interval."""
+    def interval_logged(self, run: Path, record: Record) -> None:
+        self.show_record(record)
+
+    def snapshot_taken(self, run: Path, kimg: float, image: Image.Image) -> None:
+        self.show_samples(image)
+
+    def show_record(self, record: Record) -> None:
+        """Show a record of the log."""
         self.console.print(_line(record, self.budget), highlight=False, soft_wrap=True, markup=False)
 
-    def samples(self, image: Image.Image) -> None:
-        """After each snapshot: the grid from fixed latents."""
+    def show_samples(self, image: Image.Image) -> None:
+        """Show the grid from fixed latents."""
 
     def state(self, words: str) -> None:
         """What goes on, where that changes."""
@@ -75,7 +101,7 @@ class Display:
             self.console.print(words, highlight=False, markup=False)
 
     def scoring(self, what: str, done: int, total: int) -> None:
-        """While scoring; at most a line every ten seconds."""
+        """Print at most a line every ten seconds."""
         if done >= total or time.monotonic() - self._scoring_since > 10:
             self._scoring_since = time.monotonic()
             self.console.print(f"scoring: {what} {done}/{total}", highlight=False, markup=False)
@@ -100,13 +126,15 @@ class LiveDisplay(Display):
         self._picture: RenderableType = Text("The first pictures come with the first snapshot.")
         self._drawn = 0.0
         self._begun = False
+        self._live = Live(console=self.console, refresh_per_second=4, get_renderable=self._render)
 
-    @contextmanager
-    def running(self, headline: str, budget: int) -> Iterator[None]:
-        with super().running(headline, budget):
-            self._progress.update(self._task, total=budget)
-            with Live(console=self.console, refresh_per_second=4, get_renderable=self._render):
-                yield
+    def begin(self, headline: str, budget: int) -> None:
+        super().begin(headline, budget)
+        self._progress.update(self._task, total=budget)
+        self._live.start(refresh=True)
+
+    def close(self) -> None:
+        self._live.stop()
 
     def progress(self, shown: int) -> None:
         now = time.monotonic()
@@ -120,10 +148,10 @@ class LiveDisplay(Display):
     def past(self, log: Sequence[Record]) -> None:
         self._log.extend(log)
 
-    def record(self, record: Record) -> None:
+    def show_record(self, record: Record) -> None:
         self._log.append(record)
 
-    def samples(self, image: Image.Image) -> None:
+    def show_samples(self, image: Image.Image) -> None:
         self._cells, self._drawn_for = cut(image), (0, 0)
 
     def state(self, words: str) -> None:

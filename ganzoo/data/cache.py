@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ganzoo.utils.checksum import sealed, sha256_of, unsealed
 from ganzoo.utils.files import discard, whole_folder
 from ganzoo.utils.safe_yaml import parse_json
 
+logger = logging.getLogger(__name__)
 FORMAT = 1
 SUMS = "sums"
 CHECKED = 4 * 2**30  # bytes: what is larger is not read as a whole at each start to see whether it is what was written
@@ -35,11 +36,10 @@ def cached(
     name: str,
     processing: Processing,
     root: Path,
-    warn: Callable[[str], None] = lambda message: None,
 ) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
     """Pictures, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
 
-    Made where they are not there, and made anew where they are not what was written, which ``warn`` is told.
+    Made where they are not there, and made anew where they are not what was written, which is logged.
     Raises GanzooError that names the picture and what to do, unless ``skip_bad`` leaves it out.
     """
     key = _key(source, processing)
@@ -49,7 +49,7 @@ def cached(
     try:
         return _read(source, folder, key, processing.size)
     except Damaged as error:
-        warn(f"{error}; it is made anew")
+        logger.warning(f"{error}; it is made anew")
     try:
         discard(folder)
     except OSError as error:

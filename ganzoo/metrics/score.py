@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganzoo.config.recipe import parse_data
 from ganzoo.distributed import collectives
-from ganzoo.entries import MetricEntry
+from ganzoo.entries import MetricEntry, load_target
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.extractor import takes_tf32
@@ -26,7 +26,7 @@ from ganzoo.metrics.features import Features
 from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Progress, Reader, array_chunks
 from ganzoo.metrics.reference import real_features
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Pictures

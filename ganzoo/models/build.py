@@ -13,7 +13,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
 from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.spectral import normalise_together
-from ganzoo.plugin.registry import load_target
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
         torch.manual_seed(values.seed)
         generator = build_generator(config, picture)
         try:
-            discriminator = load_target(recipe.discriminator.discriminator)(picture, values.discriminator, recipe.needs)
+            discriminator = recipe.discriminator.load_discriminator()(picture, values.discriminator, recipe.needs)
         except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
             raise GanzooError(f"{recipe}: {' '.join(str(error).split())[:300]}") from error
     _check_shapes(config, generator, discriminator, picture)
@@ -49,19 +48,19 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
     penalties = []
     for key, entry in recipe.penalty_keys.items():
         params = getattr(values.penalties, key)
-        penalty = load_target(entry.target)(params)
+        penalty = entry.load()(params)
         penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
     augmentation = None
     if recipe.augmentation:
-        augmentation = load_target(recipe.augmentation.target)(picture, values.augmentation)
-    return Model(generator, discriminator, load_target(recipe.loss.target)(values.loss), tuple(penalties), augmentation)
+        augmentation = recipe.augmentation.load()(picture, values.augmentation)
+    return Model(generator, discriminator, recipe.loss.load()(values.loss), tuple(penalties), augmentation)
 
 
 def build_generator(config: Config, picture: PictureSpec) -> Generator:
     """The generator alone, from the global random state. Raises GanzooError where the settings ask for too much."""
     entry = config.recipe.generator
     try:
-        generator: Generator = load_target(entry.generator)(picture, config.values.generator)
+        generator: Generator = entry.load_generator()(picture, config.values.generator)
     except (RuntimeError, MemoryError, OverflowError) as error:  # torch's words for memory that is not to be had
         raise GanzooError(
             f"{entry.name}: there can be no such generator of {picture.size}x{picture.size} pictures "

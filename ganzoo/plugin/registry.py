@@ -8,7 +8,6 @@ there under their full names, ``distribution:name``, and the short one is refuse
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
 import re
 import warnings
@@ -21,7 +20,7 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import CORE_COMMANDS, KINDS, CommandEntry, Entry
+from ganzoo.entries import CORE_COMMANDS, KINDS, CommandEntry, Entry, Owner, load_target
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.discovery import GROUP, find_sources, normal
 
@@ -58,9 +57,14 @@ class PluginReport:
     file: Path | None = None
 
     @property
+    def owner(self) -> Owner:
+        """The owner of its entries."""
+        return Owner(self.distribution, self.version, self.file)
+
+    @property
     def origin(self) -> str:
         """Distribution and version, for messages."""
-        return f"{self.distribution} {self.version}".strip()
+        return self.owner.origin
 
 
 class Registry:
@@ -69,7 +73,6 @@ class Registry:
     def __init__(self, strict: bool | None = None) -> None:
         self.strict = os.environ.get("GANZOO_STRICT", "") not in ("", "0") if strict is None else strict
         self.entries: dict[str, dict[str, Entry]] = {cls.kind: {} for cls in KINDS}
-        self.owners: dict[tuple[str, str], PluginReport] = {}
         self.plugins: list[PluginReport] = []
         self._claims: dict[tuple[str, str], list[PluginReport]] = {}
         self._manager = pluggy.PluginManager(GROUP)
@@ -183,14 +186,13 @@ class Registry:
         claims = self._claims.setdefault(key, [])
         claims.append(report)
         if len(claims) == 2:
-            first = self.owners.pop(key)
+            first = claims[0]
             first.registered.remove(key)
             self._put(replace(self.entries[entry.kind].pop(entry.name), name=_full(first, entry.name)), first)
         self._put(entry if len(claims) == 1 else replace(entry, name=_full(report, entry.name)), report)
 
     def _put(self, entry: Entry, report: PluginReport) -> None:
-        self.entries[entry.kind][entry.name] = entry
-        self.owners[entry.kind, entry.name] = report
+        self.entries[entry.kind][entry.name] = replace(entry, owner=report.owner)
         report.registered.append((entry.kind, entry.name))
 
     def get(self, cls: type[E], name: str, near: Entry | None = None) -> E:
@@ -207,11 +209,10 @@ class Registry:
         if name in entries:
             return cast(E, entries[name])
         if near is not None and ":" not in name:
-            name = f"{self.owner(near).distribution}:{name}"
+            name = f"{near.owner.distribution}:{name}"
         distribution, colon, short = name.rpartition(":")
         for entry in entries.values() if colon else ():
-            owner = self.owners.get((entry.kind, entry.name))
-            if entry.short == short and owner and normal(owner.distribution) == normal(distribution):
+            if entry.short == short and normal(entry.owner.distribution) == normal(distribution):
                 return cast(E, entry)
         return None
 
@@ -248,10 +249,6 @@ class Registry:
         """The single files among the plugins, by their names."""
         return {report.file.name: report.file for report in self.plugins if report.file and not report.error}
 
-    def owner(self, entry: Entry) -> PluginReport:
-        """Which plugin registered this entry."""
-        return self.owners[entry.kind, entry.name]
-
     @property
     def clashes(self) -> dict[tuple[str, str], str]:
         """Kind and short name that several distributions claim, each with a line that says what to write instead."""
@@ -263,13 +260,13 @@ class Registry:
             f"write {' or '.join(_full(report, name) for report in claims)}"
         )
 
-    def notify(
-        self, hook: str, warn: Callable[[str], None], only: Collection[str] | None = None, **arguments: Any
-    ) -> None:
-        """Call a life-cycle hook, each implementation by itself: one that raises is reported, the others run.
+    def notify(self, hook: str, only: Collection[str] | None = None, **arguments: Any) -> list[str]:
+        """Call a life-cycle hook; return a line for each plugin whose function raised. The others run all the same.
 
-        only: of the plugins ``distribution:name`` in it.
+        only: the plugins ``distribution:name`` to call; None for all. Raises GanzooError at the first failure if the
+        registry is strict.
         """
+        failures = []
         for impl in getattr(self._manager.hook, hook).get_hookimpls():
             if only is not None and impl.plugin_name not in only:
                 continue
@@ -279,16 +276,8 @@ class Registry:
                 message = f"plugin {impl.plugin_name!r} failed in {hook}: {_reason(error)}"
                 if self.strict:
                     raise GanzooError(message) from error
-                warn(message)
-
-
-def load_target(target: str) -> Any:
-    """The object an import string ``"module:Name"`` points to. Raises GanzooError where it is not there."""
-    module, _, attribute = target.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise GanzooError(f"cannot load {target!r}: {_reason(error)}; reinstall the plugin it belongs to") from error
+                failures.append(message)
+        return failures
 
 
 def _call(impl: Any, **arguments: Any) -> None:

@@ -51,9 +51,7 @@ def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> 
     package = distribution.replace("-", "_")
     for entry in registry.find(name):
         if entry.kind == kind:
-            raise GanzooError(
-                f"the {kind} {name!r} is registered by {registry.owner(entry).origin}; choose another name"
-            )
+            raise GanzooError(f"the {kind} {name!r} is registered by {entry.owner.origin}; choose another name")
     if importlib.util.find_spec(package) is not None:
         raise GanzooError(f"a module {package} is installed already; choose another name, or uninstall it")
     folder = out or Path(distribution)

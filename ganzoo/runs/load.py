@@ -1,8 +1,7 @@
-"""A run's configuration and its averaged generator, from its folder."""
+"""A run's configuration and a checkpoint's averaged generator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from ganzoo.entries import MetricEntry
 from ganzoo.interfaces import Generator
 from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.requirements import check_needs
 from ganzoo.runs.run_dir import RunFolder
@@ -25,20 +25,18 @@ def load_config(
     settings: tuple[str, ...] = (),
     *,
     scoring: bool = False,
-    warn: Callable[[str], None] = lambda message: None,
 ) -> Config:
     """The configuration a run was started with, changed by ``settings``.
 
-    Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics'
-    are needed for ``scoring`` alone. It says where the plugin files are that the run was started with. ``warn`` is told
-    of plugins in other versions.
+    Raises GanzooError first if a plugin that the run needs is missing; its metrics' plugins are needed for ``scoring``
+    alone. The error says where the plugin files are that the run was started with. Other versions are logged.
     """
     needs, place, kept = folder.needs(), str(folder.path), copies(folder)
-    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, warn, kept)
-    config = resolve(registry, None, folder.good_config(warn), settings)
+    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, kept)
+    config = resolve(registry, None, folder.good_config(), settings)
     if scoring:
         scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
-        check_needs(scored, registry, place, copies=kept)
+        check_needs(scored, registry, place, kept)
     return config
 
 
@@ -47,14 +45,20 @@ def load_generator(
     path: Path,
     checkpoint: str,
     device: torch.device,
-    warn: Callable[[str], None] = lambda message: None,
 ) -> Generator:
-    """A run's averaged generator, in evaluation mode on the device. The data need not be there."""
+    """Load a run's averaged generator, as :func:`restore_generator`, from the checkpoint of that name."""
     folder = RunFolder.open(path)
-    config = load_config(registry, folder, warn=warn)
-    found = folder.checkpoint(checkpoint, warn)
-    spec = found.picture or peek_configured(registry, config.values.data)
+    config = load_config(registry, folder)
+    return restore_generator(config, folder.checkpoint(checkpoint), device)
+
+
+def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.device) -> Generator:
+    """Load a checkpoint's averaged generator, in evaluation mode on the device. The data set need not be there.
+
+    Raises GanzooError if the weights are damaged or do not fit the configuration.
+    """
+    spec = checkpoint.picture or peek_configured(config)
     check_picture(config, spec)
     generator = build_generator(config, spec)
-    found.load_weights("ema", generator)
+    checkpoint.load_weights("ema", generator)
     return generator.to(device).to(memory_format=torch.channels_last).eval()

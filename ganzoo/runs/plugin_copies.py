@@ -9,23 +9,22 @@ from pathlib import Path
 
 from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
-from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import write_text
 
 
-def keep_plugins(registry: Registry, config: Config, folder: RunFolder) -> None:
-    """Copy the files that the configuration has a part of into the run's folder."""
-    owners = [registry.owner(entry) for entry in (*config.recipe.parts, config.dataset)]
-    for file in {owner.file for owner in owners if owner.file is not None}:
+def keep_plugins(config: Config, folder: RunFolder) -> None:
+    """Copy the plugin files of the configuration's parts into the run's directory."""
+    for file in {entry.owner.file for entry in config.entries if entry.owner.file is not None}:
         folder.plugins.mkdir(exist_ok=True)
         write_text(folder.plugins / file.name, file.read_text(encoding="utf-8"))
 
 
-def check_plugins(registry: Registry, folder: RunFolder) -> None:
-    """Raises GanzooError where a file is loaded that is not what the run was begun with."""
+def check_plugins(config: Config, folder: RunFolder) -> None:
+    """Raise GanzooError if a part's plugin file is not the one that the run was begun with."""
+    files = {entry.owner.file.name: entry.owner.file for entry in config.entries if entry.owner.file is not None}
     for name, copy in copies(folder).items():
-        loaded = registry.files.get(name)
+        loaded = files.get(name)
         if loaded is not None and loaded.read_bytes() != copy.read_bytes():
             raise GanzooError(
                 f"{loaded} is not what {folder.path} was begun with; go on with --plugin {copy}, or start anew with "

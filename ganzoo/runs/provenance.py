@@ -14,14 +14,13 @@ import torch
 import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.distributed import collectives
-from ganzoo.plugin.registry import Registry
-from ganzoo.runs.requirements import needs_of, versions_used, write_needs
+from ganzoo.runs.requirements import needs_of, versions_of, write_needs
 
 COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")
 
 
-def provenance(config: Config, registry: Registry, device: torch.device, fingerprint: str) -> dict[str, Any]:
+def provenance(config: Config, device: torch.device, fingerprint: str) -> dict[str, Any]:
     """What ``provenance.json`` holds."""
     return {
         "recipe": str(config.recipe),
@@ -33,8 +32,8 @@ def provenance(config: Config, registry: Registry, device: torch.device, fingerp
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": {name: _version(name) for name in PACKAGES},
-        "plugins": versions_used(config, registry),
-        "needs": write_needs(needs_of(config, registry)),
+        "plugins": versions_of(config.entries),
+        "needs": write_needs(needs_of(config)),
         "git_commit": _git_commit(),
     }
 

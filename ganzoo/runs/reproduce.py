@@ -11,7 +11,7 @@ from ganzoo.config.resolve import resolve, schema_of
 from ganzoo.config.schema import Config
 from ganzoo.config.settings import write_setting
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.requirements import is_file, requirement, versions_used
+from ganzoo.runs.requirements import is_file, requirement, versions_of
 
 
 def public_config(config: Config) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def repeat_command(config: Config, registry: Registry) -> str:
         for key, value in _leaves(content)
         if key not in default or value != default[key]
     ]
-    files = plugin_options(versions_used(config, registry))
+    files = plugin_options(versions_of(config.entries))
     return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed, *files])
 
 

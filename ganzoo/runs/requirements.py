@@ -6,13 +6,14 @@ imported or installed because of them.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.entries import Entry, MetricEntry
+from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import PluginReport, Registry
 from ganzoo.utils.files import one_line
@@ -20,6 +21,7 @@ from ganzoo.utils.files import one_line
 if TYPE_CHECKING:
     from ganzoo.config.schema import Config
 
+logger = logging.getLogger(__name__)
 DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+_-]*")
 
@@ -54,23 +56,15 @@ def is_file(version: str) -> bool:
     return version.startswith("sha256:")
 
 
-def versions_used(config: Config, registry: Registry) -> dict[str, str]:
-    """Version of each distribution that a configuration has a part of; of a single file its digest."""
-    return versions_of(registry, (*config.recipe.parts, config.dataset))
+def versions_of(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return the version of each distribution that these entries come from; for a single file its digest."""
+    return {entry.owner.distribution: entry.owner.version for entry in entries}
 
 
-def versions_of(registry: Registry, entries: Iterable[Entry]) -> dict[str, str]:
-    """Version of each distribution that these come from."""
-    return {owner.distribution: owner.version for owner in map(registry.owner, entries)}
-
-
-def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
-    """What a run of this configuration needs: each part of its recipe, its data set, its metrics."""
-    metrics = registry.entries[MetricEntry.kind]
-    entries: list[Entry] = [*config.recipe.parts, config.dataset]
-    entries += [metrics[name] for name in config.values.metrics.names if name in metrics]
-    owned = [(entry, registry.owner(entry)) for entry in entries]
-    found = (Need(entry.kind, _short(entry.name), owner.distribution, owner.version) for entry, owner in owned)
+def needs_of(config: Config) -> tuple[Need, ...]:
+    """Return what a run of this configuration needs: each part of its recipe, its data set, its metrics."""
+    entries = (*config.entries, *config.metrics)
+    found = (Need(entry.kind, entry.short, entry.owner.distribution, entry.owner.version) for entry in entries)
     return tuple(dict.fromkeys(found))
 
 
@@ -94,10 +88,9 @@ def check_needs(
     needs: Iterable[Need],
     registry: Registry,
     place: str,
-    warn: Callable[[str], None] = lambda message: None,
     copies: Mapping[str, Path] | None = None,
 ) -> None:
-    """Raises GanzooError, with what to install, where a needed part is not there; ``warn`` of other versions.
+    """Raises GanzooError, with what to install, where a needed part is not there; logs other versions.
 
     ``copies``: where plugins that are single files were kept, by the file's name.
     """
@@ -114,7 +107,7 @@ def check_needs(
         problems = [_problem(parts, registry, copies or {}) for parts in missing.values()]
         raise GanzooError(f"{place} needs {'; and '.join(problems)}")
     for line in others:
-        warn(line)
+        logger.warning(line)
 
 
 def _problem(parts: list[Need], registry: Registry, copies: Mapping[str, Path]) -> str:

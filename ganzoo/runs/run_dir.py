@@ -19,7 +19,8 @@ lock              held by the process that is at work in it, see ganzoo.utils.lo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -37,11 +38,7 @@ SEALED_LINE = "# sha256 {}: take this line out where you change something on pur
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
 UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
 
-Warn = Callable[[str], None]
-
-
-def silent(message: str) -> None:
-    """For who wants no warnings."""
+logger = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -94,8 +91,8 @@ class RunFolder:
         """Write the configuration: from now on it is a run."""
         write_text(self.config_file, _sealed(config_yaml))
 
-    def good_config(self, warn: Warn = silent) -> Path:
-        """The configuration, or where it is damaged the newest good checkpoint's copy; ``warn`` is told in one line.
+    def good_config(self) -> Path:
+        """The configuration, or where it is damaged the newest good checkpoint's copy; that is logged.
 
         Raises Damaged where there is none.
         """
@@ -113,7 +110,7 @@ class RunFolder:
         good = self.newest_good()
         if good is None or CONFIG not in good.files:
             raise Damaged(f"{damage}; restore it, or take out its first line")
-        warn(f"{damage}; the copy in {good.path} is used")
+        logger.warning(f"{damage}; the copy in {good.path} is used")
         return good.path / CONFIG
 
     @classmethod
@@ -142,8 +139,8 @@ class RunFolder:
         found = list_checkpoints(self.checkpoints)
         return found[-1] if found else None
 
-    def newest_good(self, warn: Warn = silent) -> Checkpoint | None:
-        """The newest checkpoint that is what was written; ``warn`` is told of each damaged one that is newer.
+    def newest_good(self) -> Checkpoint | None:
+        """The newest checkpoint that is what was written; each damaged one that is newer is logged.
 
         None where there is no checkpoint yet. Raises Damaged where all are damaged.
         """
@@ -156,13 +153,13 @@ class RunFolder:
                 damage.append(error)
                 continue
             for known in damage:
-                warn(f"{known}; {path.name} is used")
+                logger.warning(f"{known}; {path.name} is used")
             return checkpoint
         if damage:
             raise Damaged(f"{damage[0]}, and no other checkpoint in {self.path} is whole; start anew")
         return None
 
-    def checkpoint(self, which: str, warn: Warn = silent) -> Checkpoint:
+    def checkpoint(self, which: str) -> Checkpoint:
         """``"latest"`` that is not damaged, ``"best"`` (by FID) or a checkpoint's folder name.
 
         Raises GanzooError where there is none, Damaged for the best or a named one that is not what was written.
@@ -172,7 +169,7 @@ class RunFolder:
             raise GanzooError(f"{self.path} holds no checkpoint yet; start it with `ganzoo resume {self.path}`")
         name = self.best() if which == "best" else which
         if which == "latest" or name is None:
-            newest = self.newest_good(warn)
+            newest = self.newest_good()
             assert newest is not None
             return newest
         if name not in paths:
@@ -229,17 +226,17 @@ class RunFolder:
         """What a checkpoint keeps a copy of: the log and the scores up to it."""
         return [file for file in (self.log_file, self.scores_file) if file.exists()]
 
-    def rewind(self, checkpoint: Checkpoint | None, warn: Warn = silent) -> None:
+    def rewind(self, checkpoint: Checkpoint | None) -> None:
         """Drop what was logged after a checkpoint, since the resumed run will log it again; None: all of it.
 
-        Where what is left is not what the checkpoint has a copy of, the copy is taken and ``warn`` is told.
+        Where what is left is not what the checkpoint has a copy of, the copy is taken and that is logged.
         """
         shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
             kept = [r for r in read_jsonl(file) if isinstance(r.get("shown"), int) and r["shown"] <= shown]
             copy = checkpoint.log(file.name) if checkpoint else []
             if checkpoint and kept[: len(copy)] != copy:
-                warn(f"{file} is damaged: its lines do not fit; the copy in {checkpoint.path} is used")
+                logger.warning(f"{file} is damaged: its lines do not fit; the copy in {checkpoint.path} is used")
                 # A score of this very checkpoint came after it.
                 late = [record for record in kept if record["shown"] == shown and record not in copy]
                 kept = [*copy, *(late if file == self.scores_file else [])]
@@ -267,7 +264,7 @@ class Onlooker(RunFolder):
 
     def begin(self, config_yaml: str) -> None: ...
 
-    def rewind(self, checkpoint: Checkpoint | None, warn: Warn = silent) -> None: ...
+    def rewind(self, checkpoint: Checkpoint | None) -> None: ...
 
     def append(self, file: Path, record: Mapping[str, Any]) -> None: ...
 
@@ -292,13 +289,11 @@ def _stem(recipe: str) -> str:
 
 def _make_next(parent: Path, stem: str) -> Path:
     """The first free number's folder, which no other process gets as well."""
-    number = 1
+    number = 0
     parent.mkdir(parents=True, exist_ok=True)
     while True:
+        number += 1
         path = parent / f"{stem}-{number:03d}"
-        try:
+        with suppress(FileExistsError):
             path.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
             return path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.entries import StoreEntry
+from ganzoo.entries import StoreEntry, load_target
 from ganzoo.errors import GanzooError
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 
 
 def is_address(run: str) -> bool:

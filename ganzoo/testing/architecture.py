@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import PictureSpec, load_target
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mixing
 from ganzoo.testing.networks import SIZES, Architecture, generate, judge
 from ganzoo.testing.probe import random_pictures, seeded

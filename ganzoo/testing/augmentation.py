@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ganzoo.entries import AugmentationEntry, PictureSpec
 from ganzoo.interfaces import Augmentation
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.networks import SIZES
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, seeded
 from ganzoo.testing.rig import Rig
@@ -32,7 +31,7 @@ class AugmentationPart:
 
     def make(self, picture: PictureSpec = PICTURE) -> Augmentation:
         """A new one."""
-        augmentation: Augmentation = load_target(self.entry.target)(picture, self.config.values.augmentation)
+        augmentation: Augmentation = self.entry.load()(picture, self.config.values.augmentation)
         with torch.no_grad():
             augmentation.strength.fill_(1)
         return augmentation
@@ -44,7 +43,7 @@ class AugmentationPart:
 
 def interface(part: AugmentationPart) -> None:
     """The class follows its interface and is built from a picture spec and the entry's parameters."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, Augmentation),
         f"{part.entry.target} is no ganzoo.interfaces.Augmentation",

@@ -8,8 +8,7 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
-from ganzoo.entries import CommandEntry
-from ganzoo.plugin.registry import load_target
+from ganzoo.entries import CommandEntry, load_target
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import expect
 

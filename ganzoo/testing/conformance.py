@@ -162,7 +162,8 @@ def plan(
     if all(report.distribution != stand_ins.DISTRIBUTION for report in registry.plugins):
         registry.add(lambda: stand_ins, "stand-ins", stand_ins.DISTRIBUTION, __version__)
     rig = Rig(registry, settings)
-    entries = tuple(e for known in registry.entries.values() for e in known.values() if registry.owner(e) in reports)
+    registered = {part for report in reports for part in report.registered}
+    entries = tuple(e for known in registry.entries.values() for e in known.values() if (e.kind, e.name) in registered)
     whole = distribution.Distribution(registry, tuple(reports), tuple(points), entries)
     subjects = [Subject("distribution", "", lambda: whole)]
     subjects += [Subject(entry.kind, entry.name, partial(_part, entry, rig, location)) for entry in entries]

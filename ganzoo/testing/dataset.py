@@ -11,7 +11,6 @@ from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, Picture
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Skipped, expect
@@ -31,7 +30,7 @@ class DatasetPart:
 
     def source(self, split: str = "train") -> DataSource:
         """A new source."""
-        source: DataSource = load_target(self.entry.target)(self.location, data_root(None), split)
+        source: DataSource = self.entry.load()(self.location, data_root(None), split)
         return source
 
     @cached_property
@@ -53,7 +52,7 @@ def first(source: DataSource) -> list[Picture]:
 
 def interface(part: DatasetPart) -> None:
     """The class follows its interface, is built from location, root and split, and has its pictures at hand."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, DataSource), f"{part.entry.target} is no ganzoo.interfaces.DataSource"
     )

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_pictures
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped, expect
+from ganzoo.training.callbacks import INTERRUPTED_REASON, Hooks
 
 # Code that loads a plugin, between the probe and the plugin's own.
 LOADERS = (
@@ -98,15 +98,18 @@ def life_cycle(part: Distribution) -> None:
         raise Skipped("it has no life-cycle hooks")
     problems: list[str] = []
     plugins = {f"{report.distribution}:{report.name}" for report in part.reports}
-    notify = partial(part.registry.notify, warn=problems.append, only=plugins)
+    hooks = Hooks(part.registry, plugins, problems.append)
     rig = Rig(part.registry)
     config = rig.config(f"{NAME}+{NAME}", *LITTLE)
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run", str(config.recipe), config.to_yaml())
-        loop = rig.loop(config, disc_pictures(PictureSpec(1, 8)), folder, notify)
-        notify("run_started", run=folder.path, config=config.as_dict())
+        loop = rig.loop(config, disc_pictures(PictureSpec(1, 8)), folder, [hooks])
+        hooks.run_started(folder.path, config.as_dict())
         loop.train()
-        notify("run_finished", run=folder.path, score={})
+        hooks.scored(folder.path, config.values.loop.kimg, {"values": {}, "protocol": {}, "seconds": 0.0})
+        hooks.run_finished(folder.path, {})
+        hooks.run_started(folder.path, config.as_dict())
+        hooks.run_stopped(folder.path, INTERRUPTED_REASON)
     expect(not problems, "; ".join(dict.fromkeys(problems)))
 
 

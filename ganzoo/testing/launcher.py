@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ganzoo.bench.launcher import Launcher
 from ganzoo.entries import LauncherEntry
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import expect
 
@@ -18,7 +17,7 @@ class LauncherPart:
 
 def interface(part: LauncherPart) -> None:
     """The class follows its interface and is built from the entry's parameters."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, Launcher), f"{part.entry.target} is no ganzoo.bench.launcher.Launcher"
     )

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ganzoo.entries import LossEntry, PictureSpec
 from ganzoo.interfaces import Loss
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_pictures
@@ -30,7 +29,7 @@ class LossPart:
 
     def make(self) -> Loss:
         """A new one."""
-        loss: Loss = load_target(self.entry.target)(self.config.values.loss)
+        loss: Loss = self.entry.load()(self.config.values.loss)
         return loss
 
     def loop(self) -> Loop:
@@ -53,7 +52,7 @@ def logits(count: int, spread: float = 1.0) -> tuple[Tensor, Tensor]:
 
 def interface(part: LossPart) -> None:
     """The class follows its interface and is built from the entry's parameters."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Loss), f"{part.entry.target} is no ganzoo.interfaces.Loss")
     part.make()
 

@@ -14,7 +14,6 @@ from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
@@ -47,7 +46,7 @@ class MetricPart:
 
     def measure(self, shift: float = 0.0, seed: int = 0) -> Mapping[str, Any]:
         """Its values for generated pictures of that shift."""
-        metric: Metric = load_target(self.entry.target)()
+        metric: Metric = self.entry.load()()
         return metric(real=self.real(), fake=self.side(1, shift), seed=seed)
 
     def known(self, shift: float = 0.0) -> Mapping[str, Any]:
@@ -66,7 +65,7 @@ def _sure(matrix: Tensor, shift: float) -> Tensor:
 
 def interface(part: MetricPart) -> None:
     """The class follows its interface and is built without arguments."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Metric), f"{part.entry.target} is no ganzoo.interfaces.Metric")
     cls()
     known = part.entry.features in WIDTHS
@@ -108,7 +107,7 @@ def direction(part: MetricPart) -> None:
 
 def inputs_left_alone(part: MetricPart) -> None:
     """The features are as they were."""
-    metric: Metric = load_target(part.entry.target)()
+    metric: Metric = part.entry.load()()
     real, fake = part.real(), part.side(1)
     before = [_content(real), _content(fake)]
     metric(real=real, fake=fake, seed=0)

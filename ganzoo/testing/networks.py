@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, labels_for, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_pictures
@@ -58,8 +57,8 @@ class Architecture:
         """Both networks, in training mode. Raises ValueError where the discriminator cannot meet the needs."""
         picture, values = picture or self.picture, self.config.values
         with global_seed(seed):
-            generator = load_target(self.entry.generator)(picture, values.generator)
-            discriminator = load_target(self.entry.discriminator)(picture, values.discriminator, needs or Needs())
+            generator = self.entry.load_generator()(picture, values.generator)
+            discriminator = self.entry.load_discriminator()(picture, values.discriminator, needs or Needs())
         return generator.train(), discriminator.train()
 
     def per_sample_discriminator(self) -> Discriminator:

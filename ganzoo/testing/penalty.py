@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ganzoo.entries import Needs, PenaltyEntry, PictureSpec
 from ganzoo.interfaces import Penalty, PenaltyInputs
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_seed, global_state_watched, random_pictures, seeded, weights_of
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, disc_pictures
@@ -33,7 +32,7 @@ class PenaltyPart:
 
     def make(self) -> Penalty:
         """A new one."""
-        penalty: Penalty = load_target(self.entry.target)(getattr(self.config.values.penalties, self.key))
+        penalty: Penalty = self.entry.load()(getattr(self.config.values.penalties, self.key))
         return penalty
 
     def inputs(self, count: int = 4, seed: int = 0) -> PenaltyInputs:
@@ -60,7 +59,7 @@ class PenaltyPart:
 
 def interface(part: PenaltyPart) -> None:
     """The class follows its interface and is built from the entry's parameters."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Penalty), f"{part.entry.target} is no ganzoo.interfaces.Penalty")
     part.make()
 

@@ -8,7 +8,6 @@ import torch
 from safetensors.torch import load, save
 
 from ganzoo.entries import Needs
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.networks import Architecture, generate, judge
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, weights_of
 from ganzoo.testing.verdict import expect
@@ -64,8 +63,8 @@ def global_random_state(part: Architecture) -> None:
     """Building leaves NumPy's and Python's state alone, running torch's as well."""
     with global_state_watched("building the networks", but="torch"):
         values = part.config.values
-        load_target(part.entry.generator)(part.picture, values.generator)
-        load_target(part.entry.discriminator)(part.picture, values.discriminator, Needs())
+        part.entry.load_generator()(part.picture, values.generator)
+        part.entry.load_discriminator()(part.picture, values.discriminator, Needs())
     generator, discriminator = part.pair()
     for training in (True, False):
         with global_state_watched("the generator"):

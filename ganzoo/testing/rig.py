@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from rich.console import Console
 
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
-from ganzoo.console.display import Display
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing.stand_ins import NAME
+from ganzoo.training.callbacks import Callback
 from ganzoo.training.loop import Loop
 
 BATCH = 8
@@ -40,7 +38,7 @@ class Rig:
         config: Config,
         pictures: Pictures,
         folder: RunFolder | None = None,
-        notify: Callable[..., None] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Loop:
         """Ready to train. Until something is logged or saved, no folder is needed."""
         return Loop(
@@ -49,16 +47,5 @@ class Rig:
             Feed(pictures, config.values.loop.batch, 0, "cpu"),
             folder or RunFolder(Path("unused")),
             torch.device("cpu"),
-            Display(Console(quiet=True)),
-            notify or _nobody,
-            _unscored,
+            callbacks,
         )
-
-
-def _nobody(*hook: str, **arguments: Any) -> None:
-    """Nobody watches."""
-
-
-def _unscored(*what: Any) -> dict[str, Any]:
-    """Nothing is scored."""
-    return {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.entries import StoreEntry
+from ganzoo.entries import StoreEntry, load_target
 from ganzoo.errors import GanzooError
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
 

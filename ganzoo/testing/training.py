@@ -41,9 +41,10 @@ def capture_safe(part: Trainable) -> None:
     """A step reads no value back to the host, and recorded once and replayed it gives the weights of an eager one."""
     eager, taped = part.loop(), part.loop()
     for loop in (eager, taped):
-        loop.rates = [Rate(optimizer, loop.device) for optimizer in (loop.optimizer_d, loop.optimizer_g)]
-    recorder = _Recorder(Tape([taped.rng]))
-    taped.steps = Steps(recorder, lambda message: None)
+        state = loop.state
+        state.rates = [Rate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)]
+    recorder = _Recorder(Tape([taped.state.rng]))
+    taped.steps = Steps(recorder)
     for _ in range(WARM_UP + 1 + REPLAYS):
         eager.iteration()
         taped.iteration()
@@ -77,5 +78,5 @@ class _Recorder:
 
 
 def _values(loop: Loop) -> list[torch.Tensor]:
-    networks = (loop.model.generator, loop.model.discriminator, loop.ema.module)
+    networks = (loop.model.generator, loop.model.discriminator, loop.state.ema.module)
     return [value for network in networks for value in network.state_dict().values()]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,18 +15,19 @@ import torch
 
 from ganzoo.training.optim import FUSED
 
+logger = logging.getLogger(__name__)
 Work = Callable[[], None]
 WARM_UP = 3  # eager steps of each kind before it is captured: what is made once (Adam's moments, buffers) is made there
 _failed: list[torch.cuda.CUDAGraph] = []  # kept, as the host's allocator goes on asking them what they capture
 
 
-def can_capture(values: Any, device: torch.device, warn: Callable[[str], None]) -> bool:
-    """Whether a configuration's steps may be captured on a device; ``warn`` is told what a graph cannot hold."""
+def can_capture(values: Any, device: torch.device) -> bool:
+    """Whether a configuration's steps may be captured on a device. Logs what a graph cannot hold."""
     if device.type != "cuda" or not values.loop.capture:
         return False
     others = {values.optimizer.generator.name, values.optimizer.discriminator.name} - set(FUSED)
     if others:
-        warn(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
+        logger.warning(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
     return not others
 
 
@@ -104,11 +106,11 @@ class CudaCapture:
 class Steps:
     """Does each kind of step: eagerly at first, then as it was captured.
 
-    ``capture`` None, or a capture that fails once, leaves them all eager; ``warn`` gets the reason in one line.
+    ``capture`` None, or a capture that fails once, leaves them all eager; the reason is logged in one line.
     """
 
-    def __init__(self, capture: Capture | None, warn: Callable[[str], None]) -> None:
-        self.capture, self.warn = capture, warn
+    def __init__(self, capture: Capture | None) -> None:
+        self.capture = capture
         self._replays: dict[str, Work] = {}
         self._done: Counter[str] = Counter()
 
@@ -127,7 +129,7 @@ class Steps:
             except Exception as error:  # a plugin's code may do anything that a graph cannot hold
                 self.capture = None
                 self._replays.clear()
-                self.warn(f"loop.capture: {kind} cannot be captured, steps run eagerly: {_first_line(error)}")
+                logger.warning(f"loop.capture: {kind} cannot be captured, steps run eagerly: {_first_line(error)}")
         replay = self._replays.get(kind)
         if replay is not None:
             replay()

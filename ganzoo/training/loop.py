@@ -7,6 +7,7 @@ checkpoint needs to hold only weights, optimizers, counters and one random state
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -20,34 +21,28 @@ from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import wants_bf16
-from ganzoo.distributed.random import random_stream
-from ganzoo.distributed.sync_batchnorm import synchronise
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Generator
 from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
-from ganzoo.runs.requirements import Need
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.training import state
 from ganzoo.training.anomalies import Fault, Watch
+from ganzoo.training.callbacks import Callback
 from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
-from ganzoo.training.ema import Average, decay_per_step
-from ganzoo.training.observer import Observer
-from ganzoo.training.optim import Rate, make_optimizer, make_scheduler
+from ganzoo.training.ema import decay_per_step
 from ganzoo.training.progress import Counters, Marks
-from ganzoo.training.rollback import roll_back
 from ganzoo.training.snapshots import has_pictures, real_pictures, take_pictures
+from ganzoo.training.state import TrainState
 from ganzoo.training.stats import Statistics
 from ganzoo.training.step import TrainingStep
+from ganzoo.utils.files import read_jsonl
+
+logger = logging.getLogger(__name__)
 
 
 class Loop:
-    """Trains one model into one run folder.
-
-    ``notify(hook, **arguments)`` calls the life-cycle hooks; ``score(generator, mode)`` returns named values; ``warn``
-    gets one line where steps cannot be captured; ``needs`` are the plugins that every checkpoint names.
-    """
+    """Trains one model into one run's directory; ``score(generator, mode)`` returns a score's values and protocol."""
 
     def __init__(
         self,
@@ -56,48 +51,29 @@ class Loop:
         feed: Feed,
         folder: RunFolder,
         device: torch.device,
-        observer: Observer,
-        notify: Callable[..., None],
-        score: Callable[[Generator, str], dict[str, Any]],
-        warn: Callable[[str], None] = lambda message: None,
-        needs: Sequence[Need] = (),
+        callbacks: Sequence[Callback] = (),
+        score: Callable[[Generator, str], dict[str, Any]] = lambda generator, mode: {},
     ) -> None:
-        values = config.values
-        self.config, self.settings, self.model = config, values.loop, model
+        self.config, self.settings, self.model = config, config.values.loop, model
         self.feed, self.folder, self.device = feed, folder, device
-        self.observer, self.notify, self.score = observer, notify, score
-        self.needs, self.warn = needs, warn
+        self.callbacks, self.score = callbacks, score
         self.steps_per_generator_step = config.discriminator_steps
         # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
-        self.real = real_pictures(feed, values.seed) if collectives.first() else None
-        self.counters = Counters()
+        self.real = real_pictures(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
-        self.rng = random_stream(device, self.settings.batch, values.seed)
-        for network in (model.generator, model.discriminator):
-            synchronise(network).to(device).to(memory_format=torch.channels_last).train()
-        if model.augmentation is not None:
-            model.augmentation.to(device)
-        for penalty in model.penalties:
-            penalty.to(device)
-        self.ema = Average(model.generator)
-        captured = can_capture(values, device, warn)
-        self.optimizer_g = make_optimizer(model.generator, values.optimizer.generator, capturable=captured)
-        self.optimizer_d = make_optimizer(model.discriminator, values.optimizer.discriminator, capturable=captured)
-        optimizers = (self.optimizer_d, self.optimizer_g)
-        self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, self.settings))]
-        # Only for captured steps: an optimizer that is not fused would read a rate in a tensor back at each step.
-        self.rates = [Rate(optimizer, device) for optimizer in optimizers] if captured else []
-        self.steps = Steps(CudaCapture(device, self.rng) if captured else None, warn)
+        captured = can_capture(config.values, device)
+        self.state = TrainState(config, model, device, captured=captured)
+        self.steps = Steps(CudaCapture(device, self.state.rng) if captured else None)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
         self.step = TrainingStep(
             generator=model.generator,
             discriminator=model.discriminator,
             loss=model.loss,
             generator_needs_real=config.recipe.loss.generator_needs_real,
-            optimizer_g=self.optimizer_g,
-            optimizer_d=self.optimizer_d,
-            rng=self.rng,
+            optimizer_g=self.state.optimizer_g,
+            optimizer_d=self.state.optimizer_d,
+            rng=self.state.rng,
             statistics=self.statistics,
             bf16=wants_bf16(self.settings.precision, device),
             clip_grad=self.settings.clip_grad,
@@ -105,23 +81,21 @@ class Loop:
         )
 
     @property
+    def counters(self) -> Counters:
+        """Images shown, steps of each network, seconds, rollbacks."""
+        return self.state.counters
+
+    @property
     def budget(self) -> int:
         """Pictures to show in all."""
         return math.ceil(self.settings.kimg * 1000)
-
-    @property
-    def generator(self) -> Generator:
-        """The averaged generator, in evaluation mode: what is sampled and scored."""
-        generator = self.ema.module
-        assert isinstance(generator, Generator)
-        return generator.eval()
 
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then leave a checkpoint.
 
         Raises TrainingFailed where :mod:`ganzoo.training.anomalies` finds that training went wrong.
         """
-        collectives.equalise(state.modules(self).values())
+        collectives.equalise(self.state.modules.values())
         # Asked of all ranks, and before the first one writes what the answer hangs on.
         latest = self.folder.latest()
         if collectives.agreed(latest is None):
@@ -132,7 +106,34 @@ class Loop:
             try:
                 return self._train_on()
             except Fault as fault:
-                roll_back(self, fault)
+                self.roll_back(fault)
+
+    def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
+        """Go on from a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""
+        self.state.restore(checkpoint, **counters)
+        self.feed.vary(self.counters.rollbacks)
+        self.statistics.step.fill_(self.counters.steps_d)
+        self.folder.rewind(checkpoint)
+        collectives.wait()
+        self.watch = Watch(read_jsonl(self.folder.log_file))
+
+    def roll_back(self, fault: Fault) -> None:
+        """Go back to the newest good checkpoint, to go on with another data order and half the learning rate.
+
+        Raises TrainingFailed if ``loop.on_nan`` or ``loop.max_rollbacks`` forbids it.
+        """
+        settings, counters = self.settings, self.counters
+        good = self.folder.newest_good()
+        if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
+            raise TrainingFailed(str(fault), str(self.config.recipe), good.path if good else None, counters.rollbacks)
+        self.restore(good, rollbacks=counters.rollbacks + 1)
+        self.counters.seconds = counters.seconds
+        self.steps.forget()
+        rates = f"learning rate x{0.5**self.counters.rollbacks:g}, another data order"
+        count = f"rollback {self.counters.rollbacks} of {settings.max_rollbacks}"
+        said = f"{fault}; {count}: back to {good.path.name}, {rates}"
+        self.faults.append(said)
+        logger.warning(said)
 
     def _train_on(self) -> None:
         counters, settings = self.counters, self.settings
@@ -149,7 +150,8 @@ class Loop:
             if self._pictures_arrived():
                 self.iteration()
             stop = collectives.agreed(self.stop_requested)
-            self.observer.progress(counters.shown)
+            for callback in self.callbacks:
+                callback.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
             due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
             if due and counters.shown > since_shown:
@@ -201,7 +203,7 @@ class Loop:
             counters.steps_d += 1
             if left or not both:
                 self.steps.run(_kind("discriminator", due), partial(self._discriminator_step, due))
-        self.ema.set_decay(self._ema_decay())
+        self.state.ema.set_decay(self._ema_decay())
         due_g = self._due("generator", counters.steps_g)
         counters.steps_g += 1
         if both:
@@ -209,10 +211,7 @@ class Loop:
             self.steps.run(kind, partial(self._both_steps, due, due_g))
         else:
             self.steps.run(_kind("generator", due_g), partial(self._generator_step, due_g))
-        for scheduler in self.schedulers:
-            scheduler.step_update(counters.steps_d)
-        for rate in self.rates:
-            rate.hold()
+        self.state.update_rates()
 
     def _discriminator_step(self, due: list[ScheduledPenalty]) -> None:
         self.step.update_discriminator(*self.feed.read(), due)
@@ -220,11 +219,11 @@ class Loop:
 
     def _generator_step(self, due: list[ScheduledPenalty]) -> None:
         self.step.update_generator(*self.feed.read(), due)
-        self.ema.update(self.model.generator)
+        self.state.ema.update(self.model.generator)
 
     def _both_steps(self, due: list[ScheduledPenalty], due_g: list[ScheduledPenalty]) -> None:
         self.step.update_both(*self.feed.read(), due, due_g)
-        self.ema.update(self.model.generator)
+        self.state.ema.update(self.model.generator)
         self.statistics.step += 1
 
     def _due(self, network: str, step: int) -> list[ScheduledPenalty]:
@@ -241,22 +240,22 @@ class Loop:
             "kimg": counters.shown / 1000,
             **asdict(counters),
             "pictures_per_second": speed,
-            "lr_discriminator": float(self.optimizer_d.param_groups[0]["lr"]),
-            "lr_generator": float(self.optimizer_g.param_groups[0]["lr"]),
+            "lr_discriminator": float(self.state.optimizer_d.param_groups[0]["lr"]),
+            "lr_generator": float(self.state.optimizer_g.param_groups[0]["lr"]),
             **means,
             **({"faults": self.faults} if self.faults else {}),
         }
         self.faults = []
         self.folder.append(self.folder.log_file, record)
-        self.observer.record(record)
-        self.notify("interval_logged", run=self.folder.path, record=record)
+        for callback in self.callbacks:
+            callback.interval_logged(self.folder.path, record)
 
     def _snapshot(self) -> Checkpoint:
         """A checkpoint and a grid from latents that stay the same for the whole run; the first rank writes them."""
         return collectives.by_first(self._write_snapshot, self._latest)
 
     def _write_snapshot(self) -> Checkpoint:
-        checkpoint = state.save(self)
+        checkpoint = self.state.save(self.folder)
         self._show(checkpoint)
         return checkpoint
 
@@ -264,10 +263,12 @@ class Loop:
         """All that follows the writing of a checkpoint."""
         discriminator = self.model.discriminator
         assert self.real is not None
-        image = take_pictures(self.folder, checkpoint, self.generator, discriminator, self.real, self.config)
+        image = take_pictures(self.folder, checkpoint, self.state.generator, discriminator, self.real, self.config)
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
-        self.observer.samples(image)
-        self.notify("checkpoint_written", run=self.folder.path, checkpoint=checkpoint.path, kimg=checkpoint.kimg)
+        for callback in self.callbacks:
+            callback.snapshot_taken(self.folder.path, checkpoint.kimg, image)
+        for callback in self.callbacks:
+            callback.checkpoint_written(self.folder.path, checkpoint.path, checkpoint.kimg)
 
     def finish(self) -> dict[str, Any]:
         """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
@@ -280,19 +281,17 @@ class Loop:
 
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
         """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
-        known = self.folder.score_of(checkpoint.path.name)
+        name = checkpoint.path.name
+        known = self.folder.score_of(name)
         self.all_saved = True
-        result = known or self.score(self.generator, mode)
+        result = known or self.score(self.state.generator, mode)
         self.all_saved = False
-        if result and not known:
-            record = {
-                "shown": self.counters.shown,
-                "kimg": checkpoint.kimg,
-                "checkpoint": checkpoint.path.name,
-                **result,
-            }
+        if new := bool(result) and not known:
+            record = {"shown": self.counters.shown, "kimg": checkpoint.kimg, "checkpoint": name, **result}
             self.folder.append(self.folder.scores_file, record)
         self.folder.write_json(self.folder.score_file, result)
+        for callback in self.callbacks if new else ():
+            callback.scored(self.folder.path, checkpoint.kimg, result)
         return result
 
 

@@ -1,93 +1,146 @@
-"""What a checkpoint holds of a loop: written, and taken back."""
+"""All that training changes, in one object, and its checkpoints."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
-from ganzoo.distributed import collectives
-from ganzoo.distributed.random import restore_stream
+from ganzoo.config.schema import Config
+from ganzoo.distributed.random import random_stream, restore_stream
+from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
-from ganzoo.runs.requirements import write_needs
-from ganzoo.runs.run_dir import CONFIG
-from ganzoo.training.anomalies import Watch
-from ganzoo.training.optim import load_state, make_scheduler, set_rate, state_of
-from ganzoo.training.progress import read_counters
-from ganzoo.utils.files import read_jsonl
-
-if TYPE_CHECKING:
-    from ganzoo.training.loop import Loop
+from ganzoo.runs.requirements import needs_of, write_needs
+from ganzoo.runs.run_dir import CONFIG, RunFolder
+from ganzoo.training.ema import Average
+from ganzoo.training.optim import Rate, load_state, make_optimizer, make_scheduler, set_rate, state_of
+from ganzoo.training.progress import Counters, read_counters
 
 
-def modules(loop: Loop) -> dict[str, torch.nn.Module]:
-    """All that a checkpoint holds the weights or buffers of."""
-    augmentation = loop.model.augmentation
-    return {**_networks(loop), **({"augmentation": augmentation} if augmentation is not None else {})}
+class TrainState:
+    """Networks, average, optimizers with their schedules, random state and counters.
 
+    captured: steps are replayed as CUDA graphs, so learning rates must lie in tensors.
+    """
 
-def save(loop: Loop) -> Checkpoint:
-    """Write a checkpoint of the loop as it stands."""
-    meta = {
-        "recipe": str(loop.config.recipe),
-        "kimg": loop.counters.shown / 1000,
-        **asdict(loop.counters),
-        "picture": asdict(loop.model.generator.picture),
-        "needs": write_needs(loop.needs),
-    }
-    state = {
-        "optimizer_g": state_of(loop.optimizer_g),
-        "optimizer_d": state_of(loop.optimizer_d),
-        "rng": loop.rng.get_state(),
-        "counters": asdict(loop.counters),
-    }
-    texts = {CONFIG: loop.config.to_yaml()}
-    return write_checkpoint(loop.folder.checkpoints, meta, modules(loop), state, texts, loop.folder.logs())
+    def __init__(self, config: Config, model: Model, device: torch.device, *, captured: bool = False) -> None:
+        self.config, self.model = config, model
+        self.counters = Counters()
+        self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
+        for network in (model.generator, model.discriminator):
+            synchronise(network).to(device).to(memory_format=torch.channels_last).train()
+        if model.augmentation is not None:
+            model.augmentation.to(device)
+        for penalty in model.penalties:
+            penalty.to(device)
+        self.ema = Average(model.generator)
+        both = config.values.optimizer
+        self.optimizer_g = make_optimizer(model.generator, both.generator, capturable=captured)
+        self.optimizer_d = make_optimizer(model.discriminator, both.discriminator, capturable=captured)
+        self._make_schedulers()
+        # Only for captured steps: an optimizer that is not fused would read a rate in a tensor back at each step.
+        self.rates = [Rate(optimizer, device) for optimizer in (self.optimizer_d, self.optimizer_g)] if captured else []
 
+    @property
+    def generator(self) -> Generator:
+        """The averaged generator, in evaluation mode: it is sampled and scored."""
+        generator = self.ema.module
+        assert isinstance(generator, Generator)
+        return generator.eval()
 
-def restore(loop: Loop, checkpoint: Checkpoint, **counters: int) -> None:
-    """Go on from a checkpoint of this configuration, but for some counters. Raises GanzooError: it does not fit."""
-    for name, module in modules(loop).items():
-        checkpoint.load_weights(name, module)
-    state = checkpoint.load_state()
-    try:
-        load_state(loop.optimizer_g, state["optimizer_g"])
-        load_state(loop.optimizer_d, state["optimizer_d"])
-        loop.counters = read_counters({**state["counters"], **counters})
-        restore_stream(loop.rng, state["rng"], loop.config.values.seed, loop.counters.shown)
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's own
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
-    _vary(loop)
-    for rate in loop.rates:
-        rate.hold()
-    loop.statistics.step.fill_(loop.counters.steps_d)
-    loop.folder.rewind(checkpoint, loop.warn)
-    collectives.wait()
-    loop.watch = Watch(read_jsonl(loop.folder.log_file))
+    @property
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """Both networks and the average, by their names in a checkpoint."""
+        return {"generator": self.model.generator, "discriminator": self.model.discriminator, "ema": self.ema.module}
 
+    @property
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """All modules whose weights or buffers change, by their names in a checkpoint."""
+        augmentation = self.model.augmentation
+        return {**self.networks, **({"augmentation": augmentation} if augmentation is not None else {})}
 
-def load_weights(loop: Loop, checkpoint: Checkpoint) -> None:
-    """Take the two networks' weights and the average, nothing else."""
-    for name, network in _networks(loop).items():
-        checkpoint.load_weights(name, network)
+    def state_dict(self) -> dict[str, Any]:
+        """Return all of it: a state for each module, each optimizer, the random stream and the counters."""
+        return {
+            **{name: module.state_dict() for name, module in self.modules.items()},
+            "optimizer_g": state_of(self.optimizer_g),
+            "optimizer_d": state_of(self.optimizer_d),
+            "rng": self.rng.get_state(),
+            "counters": asdict(self.counters),
+        }
 
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned. Modules that it leaves out stay as they are.
 
-def _networks(loop: Loop) -> dict[str, torch.nn.Module]:
-    return {"generator": loop.model.generator, "discriminator": loop.model.discriminator, "ema": loop.ema.module}
+        Raises LookupError, TypeError, ValueError, RuntimeError or AttributeError if it does not fit.
+        """
+        for name, module in self.modules.items():
+            if name in state:
+                module.load_state_dict(state[name])
+        load_state(self.optimizer_g, state["optimizer_g"])
+        load_state(self.optimizer_d, state["optimizer_d"])
+        self.counters = read_counters(state["counters"])
+        restore_stream(self.rng, state["rng"], self.config.values.seed, self.counters.shown)
+        self._halve_rates()
+        self.hold_rates()
 
+    def update_rates(self) -> None:
+        """Move the learning rates along their schedules."""
+        for scheduler in self.schedulers:
+            scheduler.step_update(self.counters.steps_d)
+        self.hold_rates()
 
-def _vary(loop: Loop) -> None:
-    """What rollbacks change for good: the order of the data, and the learning rates, halved by each."""
-    loop.feed.vary(loop.counters.rollbacks)
-    if not loop.counters.rollbacks:
-        return
-    both, share = loop.config.values.optimizer, 0.5**loop.counters.rollbacks
-    optimizers = {loop.optimizer_d: both.discriminator, loop.optimizer_g: both.generator}
-    for optimizer, config in optimizers.items():
-        set_rate(optimizer, config.lr * share)
-    loop.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, loop.settings))]
-    for scheduler in loop.schedulers:
-        scheduler.step_update(loop.counters.steps_d)
+    def hold_rates(self) -> None:
+        """Put learning rates that were assigned into their tensors."""
+        for rate in self.rates:
+            rate.hold()
+
+    def save(self, folder: RunFolder) -> Checkpoint:
+        """Write a checkpoint into the run's directory. Raises WriteFailed if the disk refuses."""
+        meta = {
+            "recipe": str(self.config.recipe),
+            "kimg": self.counters.shown / 1000,
+            **asdict(self.counters),
+            "picture": asdict(self.model.generator.picture),
+            "needs": write_needs(needs_of(self.config)),
+        }
+        modules = self.modules
+        state = {name: value for name, value in self.state_dict().items() if name not in modules}
+        texts = {CONFIG: self.config.to_yaml()}
+        return write_checkpoint(folder.checkpoints, meta, modules, state, texts, folder.logs())
+
+    def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
+        """Take over a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""
+        for name, module in self.modules.items():
+            checkpoint.load_weights(name, module)
+        state = checkpoint.load_state()
+        try:
+            self.load_state_dict({**state, "counters": {**state["counters"], **counters}})
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's own
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
+
+    def load_weights(self, checkpoint: Checkpoint) -> None:
+        """Take over the weights of both networks and the average, nothing else."""
+        for name, network in self.networks.items():
+            checkpoint.load_weights(name, network)
+
+    def _make_schedulers(self) -> None:
+        optimizers, settings = (self.optimizer_d, self.optimizer_g), self.config.values.loop
+        self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, settings))]
+
+    def _halve_rates(self) -> None:
+        """Each rollback halves the learning rates for good."""
+        if not self.counters.rollbacks:
+            return
+        both, share = self.config.values.optimizer, 0.5**self.counters.rollbacks
+        set_rate(self.optimizer_d, both.discriminator.lr * share)
+        set_rate(self.optimizer_g, both.generator.lr * share)
+        self._make_schedulers()
+        for scheduler in self.schedulers:
+            scheduler.step_update(self.counters.steps_d)

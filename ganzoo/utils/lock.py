@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import one_line, open_itself, writing
 
 NAME = "lock"
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def alone_in(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Hold the lock of a directory. Raises GanzooError, which names the holder, if another process has it.
 
     The system frees the lock when the process dies, whatever kills it. On NFS it holds between machines if the mount
-    has locks (Linux turns flock into the server's byte-range locks). If a file system has no locks, ``warn`` says so.
+    has locks (Linux turns flock into the server's byte-range locks). A file system without locks is logged as a warning.
     """
     with writing(folder / NAME):
         stream = open_itself(folder / NAME, "a+")
@@ -29,7 +31,7 @@ def alone_in(folder: Path, warn: Callable[[str], None]) -> Iterator[None]:
         try:
             locked = lock_descriptor(stream.fileno(), blocking=False)
         except OSError as error:
-            warn(f"{folder} cannot be locked ({error.strerror}): let no other process work in it")
+            logger.warning(f"{folder} cannot be locked ({error.strerror}): let no other process work in it")
             yield
             return
         if not locked:

@@ -29,7 +29,7 @@ def explain(recipe: str, settings: tuple[str, ...], html: Path | None, svg: Path
     from ganzoo_explain.describe import describe
 
     registry = Registry.load()
-    system = describe(registry, resolve(registry, recipe, None, list(settings)), list(settings))
+    system = describe(resolve(registry, recipe, None, list(settings)), list(settings))
     if html is None and svg is None:
         from rich.console import Console
 

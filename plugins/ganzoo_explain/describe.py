@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 
 from ganzoo.config.schema import Config
-from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import one_line
 from ganzoo_explain.diagram import arrows_of, formula_of, parts_of
 from ganzoo_explain.facts import Facts, gather
@@ -23,12 +22,12 @@ LOOP = ("kimg", "batch", "discriminator_steps", "fresh_fakes", "schedule", "hold
 TITLES = {"discriminator": "The discriminator's update", "generator": "The generator's update"}
 
 
-def describe(registry: Registry, config: Config, settings: Sequence[str] = ()) -> System:
+def describe(config: Config, settings: Sequence[str] = ()) -> System:
     """Build the combination and describe it; ``settings`` are the command line's, for the command that trains it.
 
     Raises GanzooError for whatever a run would refuse.
     """
-    facts = gather(registry, config)
+    facts = gather(config)
     recipe = one_line(str(config.recipe))
     return System(
         recipe=recipe,

@@ -12,7 +12,6 @@ from ganzoo.data.factory import peek_configured
 from ganzoo.entries import Entry, PictureSpec
 from ganzoo.interfaces import Generator, Loss
 from ganzoo.models.build import Model, build_model, parameter_count
-from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import one_line
 from ganzoo_explain.probe import Curves, curves, passage
 
@@ -29,7 +28,6 @@ class Network:
 class Facts:
     """All that the explanation is drawn from."""
 
-    registry: Registry
     config: Config
     picture: PictureSpec
     model: Model
@@ -66,14 +64,12 @@ class Facts:
 
     def named(self, entry: Entry) -> str:
         """An entry's name and whose it is."""
-        owner = self.registry.owner(entry)
-        return one_line(f"{entry.name}, from {owner.distribution} {owner.version}")
+        return one_line(f"{entry.name}, from {entry.owner.distribution} {entry.owner.version}")
 
 
-def gather(registry: Registry, config: Config) -> Facts:
+def gather(config: Config) -> Facts:
     """Build the combination on the CPU and look at it. Raises GanzooError for whatever a run would refuse."""
-    data = config.values.data
-    picture = peek_configured(registry, data)
+    picture = peek_configured(config)
     model = build_model(config, picture)
     latents = model.generator.sample_latents(2, torch.Generator().manual_seed(0))
     labels = torch.zeros(2, dtype=torch.int64) if picture.classes else None
@@ -81,7 +77,6 @@ def gather(registry: Registry, config: Config) -> Facts:
     _, judged = passage(model.discriminator, pictures, labels)
     first, shape = by(latents.shape[1:]), by((picture.channels, picture.size, picture.size))
     return Facts(
-        registry=registry,
         config=config,
         picture=picture,
         model=model,

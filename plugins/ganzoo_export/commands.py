@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH, checkpoint_option, source_argument, warn
+from ganzoo.cli.options import PATH, checkpoint_option, source_argument
 
 
 @click.command()
@@ -36,7 +36,7 @@ def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
     check_format(form)
     registry = Registry.load()
     folder = fetch(registry, run)
-    generator = load_generator(registry, folder, checkpoint, torch.device("cpu"), warn)
+    generator = load_generator(registry, folder, checkpoint, torch.device("cpu"))
     file = out or output_directory(run, folder) / f"generator{SUFFIXES[form]}"
     difference = export_generator(generator, form, file)
     picture, inputs = generator.picture, example_inputs(generator, 2, 1.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH, checkpoint_option, run_argument, warn
+from ganzoo.cli.options import PATH, checkpoint_option, run_argument
 
 
 @click.command()
@@ -29,11 +29,11 @@ def push(run: Path, name: str, checkpoint: str, private: bool, out: Path | None)
 
     address = f"{SCHEME}{name}"
     if out is not None:
-        write_publication(Registry.load(), run, checkpoint, address, out, warn)
+        write_publication(Registry.load(), run, checkpoint, address, out)
         click.echo(f"written: {out}")
         return
     with tempfile.TemporaryDirectory() as scratch:
-        write_publication(Registry.load(), run, checkpoint, address, Path(scratch), warn)
+        write_publication(Registry.load(), run, checkpoint, address, Path(scratch))
         url = upload(Path(scratch), name, f"A run of ganzoo: {run.resolve().name}", private)
     click.echo(f"pushed: {url}")
     click.echo(f"pictures of it: ganzoo sample {address}")

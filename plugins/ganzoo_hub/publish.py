@@ -12,8 +12,8 @@ Being a run folder, what reads one reads this: ``ganzoo sample``, ``eval``, ``ex
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 
@@ -22,7 +22,7 @@ import torch
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunFolder
@@ -31,23 +31,22 @@ from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 from ganzoo_hub.card import COLUMNS, Facts, write_card
 
+logger = logging.getLogger(f"ganzoo.{__name__}")
 SAMPLES = "samples.png"
 ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoint names them, or ways to a file
 
 
-def write_publication(
-    registry: Registry, path: Path, checkpoint: str, address: str, place: Path, warn: Callable[[str], None]
-) -> None:
+def write_publication(registry: Registry, path: Path, checkpoint: str, address: str, place: Path) -> None:
     """Write what is to be published of a run's checkpoint as ``address`` into the empty folder ``place``.
 
-    ``warn`` is told what the card says against it. Raises GanzooError where the run cannot be loaded or the folder
-    holds something.
+    What the card says against it is logged. Raises GanzooError if the run cannot be loaded or the directory holds
+    something.
     """
     folder, target = RunFolder.open(path), RunFolder(place)
     config = load_config(registry, folder)
     found = folder.checkpoint(checkpoint)
-    generator = load_generator(registry, path, found.path.name, torch.device("cpu"), warn)
-    noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config, registry)
+    generator = restore_generator(config, found, torch.device("cpu"))
+    noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config)
     origin, score = folder.provenance(), folder.score_of(found.path.name)
     if score:
         score["protocol"]["reference"] = public_name(score["protocol"]["reference"])
@@ -65,7 +64,7 @@ def write_publication(
         samples=SAMPLES,
     )
     for caveat in facts.caveats:
-        warn(f"{path}: {caveat} The card says so.")
+        logger.warning(f"{path}: {caveat} The card says so.")
     _make(place)
     kept = target.checkpoints / found.path.name
     kept.mkdir(parents=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH, checkpoint_option, warn
+from ganzoo.cli.options import PATH, checkpoint_option
 from ganzoo.errors import GanzooError
 
 
@@ -35,7 +35,7 @@ def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no
     registry = Registry.load()
     place = out or (Path() if is_record(runs[0]) else output_directory(runs[0], fetch(registry, runs[0]))) / "play"
     check_place(place)
-    page = write_page([load_player(registry, run, checkpoint, warn) for run in runs], place, click.echo)
+    page = write_page([load_player(registry, run, checkpoint) for run in runs], place, click.echo)
     click.echo(f"page: {page}")
     if no_serve:
         return

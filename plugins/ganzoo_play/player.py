@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +12,18 @@ import torch
 
 from ganzoo.bench.record import read_record
 from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
-from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.runs.store import fetch, is_address
 from ganzoo.utils.files import data_root
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import Game, read_game
 
+logger = logging.getLogger(f"ganzoo.{__name__}")
 DIGITS = 5
 
 
@@ -58,14 +59,14 @@ class Player:
         }
 
 
-def load_player(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
+def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
     """A run's folder, hf://OWNER/NAME, or a leaderboard's record beside its weights; on the CPU.
 
     Raises GanzooError where it cannot be loaded.
     """
-    player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint, warn)
+    player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint)
     if type(player.generator).sample_latents is not Generator.sample_latents:
-        warn(f"{source}: its latents are not drawn as others' are; the page draws standard normal ones")
+        logger.warning(f"{source}: its latents are not drawn as others' are; the page draws standard normal ones")
     return player
 
 
@@ -74,15 +75,15 @@ def is_record(source: str) -> bool:
     return source.endswith(".json")
 
 
-def _run(registry: Registry, source: str, checkpoint: str, warn: Callable[[str], None]) -> Player:
+def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     path = fetch(registry, source)
     folder = RunFolder.open(path)
-    generator = load_generator(registry, path, checkpoint, torch.device("cpu"), warn)
     config, found = load_config(registry, folder), folder.checkpoint(checkpoint)
+    generator = restore_generator(config, found, torch.device("cpu"))
     fid = folder.score_of(found.path.name).get("values", {}).get("fid")
     name = source if is_address(source) else path.resolve().name
     game = read_game(folder, found.path.name)
-    return _player(registry, config, generator, found.kimg, fid, name, game)
+    return _player(config, generator, found.kimg, fid, name, game)
 
 
 def _recorded(registry: Registry, file: Path) -> Player:
@@ -91,12 +92,11 @@ def _recorded(registry: Registry, file: Path) -> Player:
     if weights is None:
         raise GanzooError(f"{file}: the weights of this row are not here; play a row that has kept them, or a run")
     config = recorded_config(record, registry)
-    generator = load_recorded(record, config, weights, registry, data_root(None))
-    return _player(registry, config, generator, record.shown / 1000, record.scores.get("fid"), file.stem, None)
+    generator = load_recorded(record, config, weights, data_root(None))
+    return _player(config, generator, record.shown / 1000, record.scores.get("fid"), file.stem, None)
 
 
 def _player(
-    registry: Registry,
     config: Config,
     generator: Generator,
     kimg: float,
@@ -106,14 +106,11 @@ def _player(
 ) -> Player:
     data = config.values.data.name
     about = " · ".join([data, f"{kimg:,.5g} kimg", *([] if fid is None else [f"FID {fid:.2f}"]), name])
-    names = _class_names(registry, data, generator.picture.classes)
+    names = _class_names(config, generator.picture.classes)
     return Player(str(config.recipe), name, about, generator, names, game)
 
 
-def _class_names(registry: Registry, data: str, classes: int) -> tuple[str, ...]:
+def _class_names(config: Config, classes: int) -> tuple[str, ...]:
     """The data set's where it has them, else numbers."""
-    try:
-        names = parse_data(data, registry)[0].class_names
-    except GanzooError:  # the data set's plugin is not here, nor need it be
-        names = ()
+    names = config.dataset.class_names
     return names if len(names) == classes else tuple(map(str, range(classes)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganzoo import CommandEntry, hookimpl
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"ganzoo.{__name__}")
 
 
 @hookimpl
@@ -46,7 +46,7 @@ def run_finished(run: Path, score: Mapping[str, Any]) -> None:
     from ganzoo.plugin.registry import Registry
     from ganzoo_report.analysis.run import look_or_say_why
 
-    look_or_say_why(Registry.load(), run, logger.warning)
+    look_or_say_why(Registry.load(), run)
     _write(run)
 
 
@@ -64,5 +64,5 @@ def _write(run: Path) -> None:
     from ganzoo.runs.run_dir import RunFolder
     from ganzoo_report.write import report_or_say_why
 
-    if file := report_or_say_why(RunFolder.open(run), logger.warning):
+    if file := report_or_say_why(RunFolder.open(run)):
         logger.info("report: %s", file)

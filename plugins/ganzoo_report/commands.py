@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH, check_file, run_argument, warn, write_file
+from ganzoo.cli.options import PATH, check_file, run_argument, write_file
 
 PAUSE = 2.0  # seconds between looks at a run that is followed
 
@@ -25,7 +25,7 @@ def report(run: Path, follow: bool) -> None:
 
     folder = RunFolder.open(run)
     registry, seen = Registry.load(), _state(folder.samples)
-    look_or_say_why(registry, run, warn)
+    look_or_say_why(registry, run)
     click.echo(write_report(folder))
     while follow and not read_facts(folder).finished:
         time.sleep(PAUSE)
@@ -34,7 +34,7 @@ def report(run: Path, follow: bool) -> None:
             seen = now
             write_report(folder)
     if follow:
-        look_or_say_why(registry, run, warn)
+        look_or_say_why(registry, run)
         write_report(folder)
 
 

@@ -35,12 +35,13 @@ def watch(
     if not budget:
         raise GanzooError(f"{folder.config_file} is damaged: it says no loop.kimg; restore it")
     headline = f"{facts.recipe} on {facts.setting('data.name')}, {budget:g} kimg, in {folder.path}"
-    with display.running(headline, math.ceil(budget * 1000)):
+    with display.watching():
+        display.begin(headline, math.ceil(budget * 1000))
         display.past(facts.log)
         seen, shown = len(facts.log), None
         while True:
             for record in facts.log[seen:]:
-                display.record(record)
+                display.show_record(record)
             seen = len(facts.log)  # fewer than before where a resumed run has taken some back
             display.progress(round(facts.kimg * 1000))
             shown = _show_newest(folder, shown, display)
@@ -72,7 +73,7 @@ def _show_newest(folder: RunFolder, shown: Path | None, display: Display) -> Pat
         return shown
     try:
         with Image.open(newest, formats=["PNG"]) as image:
-            display.samples(image.convert("RGB"))
+            display.show_samples(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass  # the next one may be whole
     return newest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
@@ -12,6 +12,8 @@ from ganzoo.utils.files import write_text
 from ganzoo_report.closer import read_look
 from ganzoo_report.page import to_page
 from ganzoo_report.story import read_story
+
+logger = logging.getLogger(f"ganzoo.{__name__}")
 
 
 def write_report(folder: RunFolder) -> Path:
@@ -24,11 +26,11 @@ def write_report(folder: RunFolder) -> Path:
     return folder.report_file
 
 
-def report_or_say_why(folder: RunFolder, warn: Callable[[str], None]) -> Path | None:
+def report_or_say_why(folder: RunFolder) -> Path | None:
     """The same at the end of a run, which never fails because of its report; None where there is none."""
     try:
         return write_report(folder)
     except Exception as error:  # whatever it is, the run is worth more
         reason = " ".join(str(error).split())
-        warn(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {folder.path}`")
+        logger.warning(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {folder.path}`")
         return None

@@ -12,7 +12,7 @@ All of it depends on the checkpoint, the data and the seed alone, so that a stop
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Pictures
-from ganzoo.data.factory import open_configured, reference_split
+from ganzoo.data.factory import open_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import find_network
@@ -29,24 +29,25 @@ from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 from ganzoo_report.analysis.interpolation import between, truncated
 from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
 
+logger = logging.getLogger(f"ganzoo.{__name__}")
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
 SHEETS = ("between.png", "truncation.png", "nearest.png")
 CHOSEN = 16  # real pictures for each that features are compared of, at most
 
 
-def look_or_say_why(registry: Registry, path: Path, warn: Callable[[str], None]) -> None:
+def look_or_say_why(registry: Registry, path: Path) -> None:
     """Take a look unless this checkpoint has one; a run or a report never fails because of it."""
     try:
         look_closer(registry, RunFolder.open(path))
     except Exception as error:  # whatever it is, the report is worth more
-        warn(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
+        logger.warning(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def look_closer(registry: Registry, folder: RunFolder) -> None:
@@ -59,12 +60,12 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
         return
     config = load_config(registry, folder)
     device = pick_device(config.values.loop.device)
-    generator = load_generator(registry, folder.path, checkpoint.path.name, device)
+    generator = restore_generator(config, checkpoint, device)
     seed = config.values.seed
     sheets = {"between": between(generator, seed)}
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
-    sheets["nearest"], found = _nearest(registry, config, folder, generator, device)
+    sheets["nearest"], found = _nearest(config, folder, generator, device)
     folder.closer.mkdir(exist_ok=True)
     for name in (*SHEETS, folder.closer_file.name):  # nothing else: the folder may be a link to another
         (folder.closer / name).unlink(missing_ok=True)
@@ -79,11 +80,11 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
 
 
 def _nearest(
-    registry: Registry, config: Config, folder: RunFolder, generator: Generator, device: torch.device
+    config: Config, folder: RunFolder, generator: Generator, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
     values = config.values
-    real = _open(registry, config, values.data.split)
-    held_out, own, split = _yardstick(registry, config, real)
+    real = _open(config, values.data.split)
+    held_out, own, split = _yardstick(config, real)
     fake = torch.cat(list(sample(generator, COUNT, values.seed)))
     reader = kept = None
     if read_jsonl(folder.scores_file):  # else the network may not even be here
@@ -114,24 +115,23 @@ def _record(found: Nearest, held_out: str) -> dict[str, Any]:
     }
 
 
-def _yardstick(registry: Registry, config: Config, real: Pictures) -> tuple[Tensor, Tensor, str]:
+def _yardstick(config: Config, real: Pictures) -> tuple[Tensor, Tensor, str]:
     """Real pictures to compare with, their places in the training set (-1: not in it), and the split they are of.
 
     Where there are none that were held out, they are of the training set itself, and "".
     """
-    data = config.values.data
-    split = reference_split(registry, data.name)
+    data, split = config.values.data, config.dataset.reference
     others, held_out = real, ""
     if not config.dataset.takes_location and split != data.split:
-        others, held_out = _open(registry, config, split), split
+        others, held_out = _open(config, split), split
     order = torch.randperm(len(others), generator=torch.Generator().manual_seed(config.values.seed))
     places = order[torch.arange(COUNT) % len(others)]
     own = torch.full_like(places, -1) if held_out else places
     return torch.from_numpy(others.array[places.numpy()]), own, held_out
 
 
-def _open(registry: Registry, config: Config, split: str) -> Pictures:
-    return open_configured(registry, config.values.data, split=split)
+def _open(config: Config, split: str) -> Pictures:
+    return open_configured(config, split=split)
 
 
 __all__ = ["look_closer", "look_or_say_why"]

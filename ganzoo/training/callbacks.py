@@ -1,0 +1,163 @@
+"""Who is told of a run's events: one list, of the terminal's display, the plugins' hooks and a program's own callbacks.
+
+All are called by the first rank, in the order of the list, in which the plugins' hooks come last. An event about a file
+comes after the file is whole on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ganzoo.distributed import collectives
+from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
+from ganzoo.utils.signals import PREEMPTED, Stopped
+
+logger = logging.getLogger(__name__)
+INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
+
+
+class Callback:
+    """Hears of a run's events; its methods do nothing. ``run`` is the run's directory, ``kimg`` its progress."""
+
+    def watching(self) -> AbstractContextManager[object]:
+        """Wrap all work on a run, on every rank: from the first check of its inputs to the last event."""
+        return nullcontext()
+
+    def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
+        """A run begins or resumes."""
+
+    def progress(self, shown: int) -> None:
+        """An iteration ended, with so many images shown."""
+
+    def interval_logged(self, run: Path, record: Mapping[str, Any]) -> None:
+        """The record of a log interval was appended to ``log.jsonl``."""
+
+    def snapshot_taken(self, run: Path, kimg: float, image: Image.Image) -> None:
+        """The grid of generated images was written to ``samples/``."""
+
+    def checkpoint_written(self, run: Path, checkpoint: Path, kimg: float) -> None:
+        """A checkpoint and its snapshot were written, and older checkpoints removed."""
+
+    def scoring(self, what: str, done: int, total: int) -> None:
+        """A step of scoring ended."""
+
+    def scored(self, run: Path, kimg: float, score: Mapping[str, Any]) -> None:
+        """A checkpoint's score was written to ``scores.jsonl`` and ``score.json``."""
+
+    def run_finished(self, run: Path, score: Mapping[str, Any]) -> None:
+        """The run reached its budget. ``score`` is empty if it could not be computed."""
+
+    def run_stopped(self, run: Path, reason: str) -> None:
+        """The run ended before its budget: ``interrupted``, ``preempted``, or the error in one line."""
+
+
+class Hooks(Callback):
+    """Calls the life-cycle hooks of plugins. A hook that raises is reported through ``report``; the run goes on.
+
+    only: the plugins ``distribution:name`` to call; None for all.
+    """
+
+    def __init__(
+        self, registry: Registry, only: Iterable[str] | None = None, report: Callable[[str], None] = logger.warning
+    ) -> None:
+        self.registry, self.report = registry, report
+        self.only = None if only is None else frozenset(only)
+
+    def _call(self, hook: str, **arguments: Any) -> None:
+        for failure in self.registry.notify(hook, self.only, **arguments):
+            self.report(failure)
+
+    def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
+        self._call("run_started", run=run, config=config)
+
+    def interval_logged(self, run: Path, record: Mapping[str, Any]) -> None:
+        self._call("interval_logged", run=run, record=record)
+
+    def snapshot_taken(self, run: Path, kimg: float, image: Image.Image) -> None:
+        self._call("snapshot_taken", run=run, kimg=kimg, image=image)
+
+    def checkpoint_written(self, run: Path, checkpoint: Path, kimg: float) -> None:
+        self._call("checkpoint_written", run=run, checkpoint=checkpoint, kimg=kimg)
+
+    def scored(self, run: Path, kimg: float, score: Mapping[str, Any]) -> None:
+        self._call("scored", run=run, kimg=kimg, score=score)
+
+    def run_finished(self, run: Path, score: Mapping[str, Any]) -> None:
+        self._call("run_finished", run=run, score=score)
+
+    def run_stopped(self, run: Path, reason: str) -> None:
+        self._call("run_stopped", run=run, reason=reason)
+
+
+class Audience:
+    """The callbacks of one run. ``listeners`` is empty on every rank but the first.
+
+    ``run`` is the run's directory once it has started; ``stopped`` is why it stopped, None if it reached its budget.
+    """
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.listeners: Sequence[Callback] = callbacks if collectives.first() else ()
+        self.run: Path | None = None
+        self.score: Mapping[str, Any] = {}
+        self.stopped: str | None = None
+
+    def start(self, run: Path, config: Mapping[str, Any]) -> None:
+        """Tell everyone that the run started: from now on its end will be told too."""
+        self.run = run
+        for callback in self.listeners:
+            callback.run_started(run, config)
+
+    def scoring(self, what: str, done: int, total: int) -> None:
+        """Tell everyone of a step of scoring."""
+        for callback in self.listeners:
+            callback.scoring(what, done, total)
+
+    def end(self) -> None:
+        """Tell everyone how the run ended, if it had started. Plugins may take long, so no rank is waited for."""
+        if self.run is None:
+            return
+        with collectives.alone():
+            for callback in self.listeners:
+                if self.stopped is None:
+                    callback.run_finished(self.run, self.score)
+                else:
+                    callback.run_stopped(self.run, self.stopped)
+
+
+@contextmanager
+def audience(callbacks: Sequence[Callback]) -> Iterator[Audience]:
+    """Watch a run, and tell of its end after the block has let go of all it held: the lock, the signals' handlers.
+
+    A second Ctrl-C ends the process at once: nobody is told.
+    """
+    with ExitStack() as stack:
+        for callback in callbacks:
+            stack.enter_context(callback.watching())
+        watched = Audience(callbacks)
+        try:
+            yield watched
+        except (Exception, Stopped) as error:
+            watched.stopped = reason_of(error)
+            watched.end()
+            raise
+        watched.end()
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a run stopped, in one line."""
+    if isinstance(error, Stopped):
+        return stop_reason(error.code)
+    message = " ".join(str(error).split())
+    return message if isinstance(error, GanzooError) else f"{type(error).__name__}: {message}"
+
+
+def stop_reason(code: int) -> str:
+    """Return the reason for a stop by a signal, from the exit code it leads to."""
+    return PREEMPTED_REASON if code == PREEMPTED else INTERRUPTED_REASON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo import __version__
+from ganzoo.console.messages import showing
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.discovery import GROUP, file_source, normal
@@ -106,7 +108,8 @@ class Case:
         if self.subject.closed:
             raise Skipped(self.subject.closed)
         try:
-            self.check(self.subject.part)
+            with showing(logging.NullHandler()):  # a check's own message is all that is printed
+                self.check(self.subject.part)
         except Exception as error:
             if self.name in GATES[self.subject.kind]:
                 self.subject.closed = str(error) if isinstance(error, Skipped) else f"{self.name} failed"

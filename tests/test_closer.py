@@ -23,6 +23,7 @@ from ganzoo_report.analysis.nearest_neighbors import closest, nearest
 from ganzoo_report.analysis.run import look_closer, look_or_say_why
 from ganzoo_report.closer import COUNT, copying, read_look, section
 from ganzoo_report.diagnosis import diagnose
+from ganzoo_report.places import analysis_directory, analysis_file
 from ganzoo_report.story import Story
 
 NOWHERE = torch.full((5,), -1)
@@ -140,17 +141,17 @@ def trained(registry, tmp_path_factory):
 
 def test_a_look_is_the_same_whenever_it_is_taken_and_taken_once(registry, trained):
     look_closer(registry, trained)
-    files = sorted(trained.closer.iterdir())
+    files = sorted(analysis_directory(trained.path).iterdir())
     assert [file.name for file in files] == ["between.png", "look.json", "nearest.png", "truncation.png"]
     first = {file.name: file.read_bytes() for file in files}
-    (trained.closer / "between.png").unlink()
+    (analysis_directory(trained.path) / "between.png").unlink()
     look_closer(registry, trained)
-    assert not (trained.closer / "between.png").exists()  # it is there already
-    trained.closer_file.unlink()  # as when it was stopped
+    assert not (analysis_directory(trained.path) / "between.png").exists()  # it is there already
+    analysis_file(trained.path).unlink()  # as when it was stopped
     look_closer(registry, trained)
-    assert {file.name: file.read_bytes() for file in trained.closer.iterdir()} == first
+    assert {file.name: file.read_bytes() for file in analysis_directory(trained.path).iterdir()} == first
     story = read_grid(max(trained.samples.glob("*.png")))
-    assert (read_grid(trained.closer / "nearest.png")[:COUNT] == story[:COUNT]).all()
+    assert (read_grid(analysis_directory(trained.path) / "nearest.png")[:COUNT] == story[:COUNT]).all()
     look = read_look(trained)
     assert look.kimg == 0.128 and look.nearest.searched == 10000 and look.nearest.space == "pixels"
     assert look.truncation is not None and min(look.nearest.real) > 0

@@ -7,8 +7,6 @@ scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
 verdicts/         what the discriminator said of them, see ganzoo.training.snapshots
-closer/           a closer look at the generator, see ganzoo_report.analysis.run
-report.html       see ganzoo_report
 checkpoints/      see ganzoo.runs.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
 lock              held by the process that is at work in it, see ganzoo.utils.lock
@@ -53,9 +51,6 @@ class RunFolder:
         self.provenance_file = path / "provenance.json"
         self.samples = path / "samples"
         self.verdicts = path / "verdicts"
-        self.closer = path / "closer"
-        self.closer_file = self.closer / "look.json"
-        self.report_file = path / "report.html"
         self.checkpoints = path / "checkpoints"
         self.plugins = path / "plugins"
 
@@ -211,16 +206,12 @@ class RunFolder:
     def provenance(self) -> dict[str, Any]:
         """What was noted of software, machine and data; empty where nothing whole is there."""
         with suppress(ValueError):
-            return unsealed(_read_json(self.provenance_file))
+            return unsealed(read_json(self.provenance_file))
         return {}
 
     def last_score(self) -> dict[str, Any]:
         """Values and protocol of the last score; empty where nothing whole is there."""
-        return _read_json(self.score_file)
-
-    def closer_look(self) -> dict[str, Any]:
-        """What was noted of the closer look at the generator; empty where nothing whole is there."""
-        return _read_json(self.closer_file)
+        return read_json(self.score_file)
 
     def logs(self) -> list[Path]:
         """What a checkpoint keeps a copy of: the log and the scores up to it."""
@@ -271,7 +262,8 @@ class Onlooker(RunFolder):
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None: ...
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a small JSON file of a run; empty if it is missing or damaged."""
     try:
         content = parse_json(file.read_bytes())
     except (OSError, ValueError):

@@ -23,7 +23,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Hold the lock of a directory. Raises GanzooError, which names the holder, if another process has it.
 
     The system frees the lock when the process dies, whatever kills it. On NFS it holds between machines if the mount
-    has locks (Linux turns flock into the server's byte-range locks). A file system without locks is logged as a warning.
+    has locks (Linux turns flock into the server's byte-range locks); without locks, a warning is logged.
     """
     with writing(folder / NAME):
         stream = open_itself(folder / NAME, "a+")

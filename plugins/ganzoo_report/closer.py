@@ -16,6 +16,7 @@ import numpy as np
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.html import render
 from ganzoo.utils.image_grid import GRID, read_grid
+from ganzoo_report.places import analysis_directory, read_analysis
 from ganzoo_report.sheets import data_uri
 
 if TYPE_CHECKING:
@@ -74,13 +75,14 @@ class Look:
 
 def read_look(folder: RunFolder) -> Look | None:
     """None where none was taken, or what was left of it is damaged."""
-    record = folder.closer_look()
+    record = read_analysis(folder)
     try:
         kimg = float(record["shown"]) / 1000
     except (ValueError, TypeError, KeyError):
         return None
-    between, truncation = (read_grid(folder.closer / f"{name}.png") for name in ("between", "truncation"))
-    return Look(kimg, _read_nearest(record, read_grid(folder.closer / "nearest.png")), between, truncation)
+    place = analysis_directory(folder.path)
+    between, truncation = (read_grid(place / f"{name}.png") for name in ("between", "truncation"))
+    return Look(kimg, _read_nearest(record, read_grid(place / "nearest.png")), between, truncation)
 
 
 def _read_nearest(record: dict[str, object], pictures: np.ndarray | None) -> Nearest | None:

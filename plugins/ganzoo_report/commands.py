@@ -49,12 +49,13 @@ def watch(run: Path) -> None:
     from ganzoo.console.display import make_display
     from ganzoo.console.summary import summary
     from ganzoo.runs.run_dir import RunFolder
+    from ganzoo_report.places import report_file
     from ganzoo_report.watch import watch
 
     folder = RunFolder.open(run)
     score = watch(folder, make_display())
-    if folder.report_file.exists():
-        click.echo(f"report: {folder.report_file}")
+    if (report := report_file(folder.path)).exists():
+        click.echo(f"report: {report}")
     for line in summary(folder, score):
         click.echo(line)
 

@@ -11,6 +11,7 @@ from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import write_text
 from ganzoo_report.closer import read_look
 from ganzoo_report.page import to_page
+from ganzoo_report.places import report_file
 from ganzoo_report.story import read_story
 
 logger = logging.getLogger(f"ganzoo.{__name__}")
@@ -18,12 +19,13 @@ logger = logging.getLogger(f"ganzoo.{__name__}")
 
 def write_report(folder: RunFolder) -> Path:
     """Write the report of a run, finished or not; its file. Raises GanzooError where it cannot be read or written."""
+    file = report_file(folder.path)
     try:
         page = to_page(read_facts(folder), read_story(folder), read_look(folder))
-        write_text(folder.report_file, page)
+        write_text(file, page)
     except OSError as error:
-        raise GanzooError(f"cannot write {folder.report_file}: {error.strerror or error}") from error
-    return folder.report_file
+        raise GanzooError(f"cannot write {file}: {error.strerror or error}") from error
+    return file
 
 
 def report_or_say_why(folder: RunFolder) -> Path | None:

@@ -35,6 +35,7 @@ from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 from ganzoo_report.analysis.interpolation import between, truncated
 from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
+from ganzoo_report.places import analysis_directory, analysis_file, read_analysis
 
 logger = logging.getLogger(f"ganzoo.{__name__}")
 COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
@@ -56,7 +57,7 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
     Raises GanzooError as loading the checkpoint or its data does.
     """
     checkpoint = folder.latest()
-    if checkpoint is None or folder.closer_look().get("checkpoint") == checkpoint.path.name:
+    if checkpoint is None or read_analysis(folder).get("checkpoint") == checkpoint.path.name:
         return
     config = load_config(registry, folder)
     device = pick_device(config.values.loop.device)
@@ -66,17 +67,18 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
     sheets["nearest"], found = _nearest(config, folder, generator, device)
-    folder.closer.mkdir(exist_ok=True)
-    for name in (*SHEETS, folder.closer_file.name):  # nothing else: the folder may be a link to another
-        (folder.closer / name).unlink(missing_ok=True)
+    place = analysis_directory(folder.path)
+    place.mkdir(exist_ok=True)
+    for name in (*SHEETS, analysis_file(folder.path).name):  # nothing else: the folder may be a link to another
+        (place / name).unlink(missing_ok=True)
     for name, pictures in sheets.items():
-        save_picture(grid(pictures, GRID), folder.closer / f"{name}.png")
+        save_picture(grid(pictures, GRID), place / f"{name}.png")
     record = {
         "checkpoint": checkpoint.path.name,
         "shown": checkpoint.meta["shown"],
         "nearest": found,
     }
-    write_text(folder.closer_file, json.dumps(record))
+    write_text(analysis_file(folder.path), json.dumps(record))
 
 
 def _nearest(

@@ -26,9 +26,15 @@ from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ganzoo.api import create_model, list_parts, load_generator
+    from ganzoo.api import create_model, evaluate, list_parts, load, load_generator, train
+    from ganzoo.run import Run
+    from ganzoo.training.callbacks import Callback
 
-API = ("create_model", "list_parts", "load_generator")
+API = {
+    "Callback": "ganzoo.training.callbacks",
+    "Run": "ganzoo.run",
+    **dict.fromkeys(("create_model", "evaluate", "list_parts", "load", "load_generator", "train"), "ganzoo.api"),
+}
 
 try:
     __version__ = version("ganzoo")
@@ -40,6 +46,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program that 
 __all__ = [
     "ArchitectureEntry",
     "AugmentationEntry",
+    "Callback",
     "CommandEntry",
     "DatasetEntry",
     "GanzooError",
@@ -50,19 +57,23 @@ __all__ = [
     "PenaltyEntry",
     "PenaltyParams",
     "PictureSpec",
+    "Run",
     "StoreEntry",
     "__version__",
     "create_model",
+    "evaluate",
     "hookimpl",
     "list_parts",
+    "load",
     "load_generator",
+    "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import the Python API when it is first used."""
     if name in API:
-        return getattr(import_module("ganzoo.api"), name)
+        return getattr(import_module(API[name]), name)
     raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")
 
 

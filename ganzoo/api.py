@@ -1,29 +1,35 @@
 """The Python API: train, load, sample and score from a program or a notebook.
 
-Every function is available as ``ganzoo.NAME``. Nothing here prints or changes signal handlers; progress and warnings
-reach callbacks and the logger ``ganzoo``.
+Every function is available as ``ganzoo.NAME``; the command line calls the same ones. Nothing here prints or installs a
+signal handler: progress reaches the callbacks, notes and warnings the logger ``ganzoo``. torch is imported when a
+function needs it.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import json
-import logging
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ganzoo.config.arguments import Settings, as_arguments
 from ganzoo.entries import KINDS, PictureSpec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from torch import Tensor
 
     from ganzoo.interfaces import Generator
+    from ganzoo.metrics.score import Score
     from ganzoo.models.build import Model
+    from ganzoo.run import Run
+    from ganzoo.training.callbacks import Callback
 
-logger = logging.getLogger(__name__)
+RunPath = str | os.PathLike[str]
 
 
 def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
@@ -40,7 +46,7 @@ def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
     return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
 
 
-def create_model(recipe: str, *, image: PictureSpec | None = None, settings: Mapping[str, Any] | None = None) -> Model:
+def create_model(recipe: str, *, image: PictureSpec | None = None, settings: Settings = None) -> Model:
     """Build the untrained networks, loss and penalties of a recipe such as ``"dcgan+wgan-gp"``, on the CPU.
 
     image: channels, size and classes of the images, by default one channel of 28x28 pixels. settings: by dotted keys,
@@ -54,14 +60,67 @@ def create_model(recipe: str, *, image: PictureSpec | None = None, settings: Map
     return build_model(config, image or PictureSpec(channels=1, size=28))
 
 
-def load_generator(
-    run: str | os.PathLike[str], *, checkpoint: str = "latest", device: torch.device | str | None = None
-) -> Generator:
+def train(
+    recipe: str | None = None,
+    *,
+    data: str | None = None,
+    out: RunPath | None = None,
+    callbacks: Iterable[Callback] = (),
+    settings: Settings = None,
+    config: RunPath | None = None,
+    init_from: RunPath | None = None,
+    heed_signals: bool = False,
+) -> Run:
+    """Train and score a combination, and return the finished run.
+
+    recipe: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...]``, e.g. ``"dcgan+wgan-gp"``; None if ``config`` names it.
+    data: a data set such as ``"cifar10"`` or ``"folder:PATH"``. out: the run's directory, by default
+    ``runs/RECIPE-NUMBER``. callbacks: :class:`ganzoo.Callback` objects, e.g. ``ganzoo.show_progress()``; the hooks of
+    plugins are called after them. settings: by dotted keys, e.g. ``{"loop.kimg": 50}``. config: a YAML file of settings
+    or a benchmark's record. init_from: a run to take the first weights from. heed_signals: stop at Ctrl-C and SIGTERM
+    with a checkpoint and return the unfinished run; otherwise Ctrl-C raises KeyboardInterrupt, and the newest
+    checkpoint is what is left.
+
+    Raises GanzooError before anything is written if the recipe, a setting or the data cannot be used.
+    """
+    from ganzoo.config.resolve import resolve
+    from ganzoo.distributed.collectives import joined
+    from ganzoo.run import Run
+    from ganzoo.training.run import start
+
+    registry = Registry.load()
+    chosen = as_arguments(settings)
+    if data is not None:
+        chosen.append(f"data.name={data}")
+    if recipe is None and config is None:
+        raise GanzooError("name a recipe, for example dcgan+wgan-gp; ganzoo.list_parts() returns the installed parts")
+    resolved = resolve(registry, recipe, _path(config), chosen)
+    with joined():
+        outcome = start(
+            registry,
+            resolved,
+            *callbacks,
+            out=_path(out),
+            init_from=_path(init_from),
+            heed_signals=heed_signals,
+        )
+    return Run(outcome.folder.path, outcome)
+
+
+def load(run: RunPath) -> Run:
+    """Open a run: its directory, or an address such as ``hf://OWNER/NAME``. Raises GanzooError if it is not a run."""
+    from ganzoo.run import Run
+    from ganzoo.runs.store import fetch
+
+    return Run(fetch(Registry.load(), os.fspath(run)))
+
+
+def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.device | str | None = None) -> Generator:
     """Load the averaged generator of a run, in evaluation mode.
 
-    run: a run directory or an address such as ``hf://OWNER/NAME``. checkpoint: "latest", "best" or a checkpoint's name.
-    device: by default a GPU if there is one. Raises GanzooError if the run, a plugin that it needs or the checkpoint is
-    missing or damaged.
+    run: a run directory, an address such as ``hf://OWNER/NAME``, or a benchmark's record whose weights were kept.
+    checkpoint: "latest", "best" or a checkpoint's name. device: by default a GPU if there is one. Raises GanzooError if
+    the run, a plugin that it needs or the checkpoint is missing or damaged.
     """
     import torch
 
@@ -69,25 +128,39 @@ def load_generator(
     from ganzoo.runs.load import load_generator
     from ganzoo.runs.store import fetch
 
-    registry = Registry.load()
-    place = pick_device("auto") if device is None else torch.device(device)
+    registry, place = Registry.load(), pick_device("auto") if device is None else torch.device(device)
+    if os.fspath(run).endswith(".json"):
+        from ganzoo.bench.verify import load_record
+
+        return load_record(Path(run), registry).to(place)
     return load_generator(registry, fetch(registry, os.fspath(run)), checkpoint, place)
 
 
-def as_arguments(settings: Mapping[str, Any] | None) -> list[str]:
-    """Turn settings by dotted keys into ``KEY=VALUE``, as the command line takes them.
+def evaluate(
+    generator_or_images: Generator | Tensor | np.ndarray,
+    *,
+    data: str,
+    metrics: Sequence[str] = ("fid",),
+    samples: int = 10_000,
+    seed: int = 0,
+    callbacks: Iterable[Callback] = (),
+    settings: Settings = None,
+) -> Score:
+    """Score a generator or images against a data set.
 
-    Raises GanzooError for a value that is not text, a number, a boolean, None or a list of them.
+    generator_or_images: a generator in evaluation mode, or images ``(N, C, H, W)``: uint8, or float in [-1, 1].
+    data: a data set such as ``"fashion-mnist"`` or ``"folder:PATH"``. samples: images drawn from a generator, from
+    ``seed``. settings: of ``data.*`` and ``metrics.*`` by dotted keys, e.g. ``{"metrics.mode": "fast"}``.
+
+    Raises GanzooError for an unknown metric or data set and for images that do not fit it, NetworkMissing if the
+    network of an extractor is not on this machine.
     """
-    return [f"{key}={_as_text(key, value)}" for key, value in (settings or {}).items()]
+    from ganzoo.metrics.evaluate import evaluate
+
+    chosen = [f"data.name={data}", f"metrics.names=[{','.join(metrics)}]", f"metrics.fakes={samples}"]
+    chosen += [f"metrics.seed={seed}", *as_arguments(settings)]
+    return evaluate(Registry.load(), generator_or_images, chosen, *callbacks)
 
 
-def _as_text(key: str, value: Any) -> str:
-    if isinstance(value, (str, os.PathLike)):
-        return os.fsdecode(value)
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError) as error:
-        raise GanzooError(
-            f"{key} is a {type(value).__name__}, must be text, a number, true or false, or a list"
-        ) from error
+def _path(path: RunPath | None) -> Path | None:
+    return None if path is None else Path(path)

@@ -98,6 +98,16 @@ def recorded_config(record: Record, registry: Registry) -> Config:
         return resolve(registry, None, file)
 
 
+def load_record(file: Path, registry: Registry) -> Generator:
+    """Load the generator of a record whose weights were kept, as :func:`load_recorded`. Raises GanzooError."""
+    record = read_record(file)
+    weights = weights_of(record, file)
+    if weights is None:
+        raise GanzooError(f"the weights of {file} were not kept; train it again with `ganzoo run --config {file}`")
+    config = recorded_config(record, registry)
+    return load_recorded(record, config, weights, data_root(config.values.data.root))
+
+
 def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:
     """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
     spec = peek_configured(config, root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,29 +35,20 @@ def evaluate(
 
     RUN is a run's folder or the address of a run, such as hf://OWNER/NAME.
     """
+    from ganzoo.api import load
     from ganzoo.cli.run import on_devices
     from ganzoo.console.display import make_display
-    from ganzoo.plugin.registry import Registry
-    from ganzoo.runs.store import fetch
-    from ganzoo.training.run import evaluate
 
-    options: dict[str, Any] = {
-        "names": f"[{metrics}]" if metrics is not None else None,
-        "fakes": samples,
-        "seed": seed,
-        "inception": str(inception) if inception else None,
-        "mode": mode,
-    }
-    settings = tuple(f"metrics.{name}={value}" for name, value in options.items() if value is not None)
-    registry = Registry.load()
+    settings = {"metrics.inception": inception, "metrics.mode": mode}
     with on_devices(devices) as place:
-        result = evaluate(
-            registry,
-            fetch(registry, run),
-            make_display(),
-            checkpoint=checkpoint,
-            settings=settings,
+        score = load(run).evaluate(
+            None if metrics is None else metrics.split(","),
+            samples=samples,
+            seed=seed,
             truncation=truncation,
+            checkpoint=checkpoint,
+            callbacks=[make_display()],
+            settings={key: value for key, value in settings.items() if value is not None},
         )
         if place.rank == 0:
-            click.echo(json.dumps(result, indent=2))
+            click.echo(json.dumps(score.to_dict() if score.values else {}, indent=2))

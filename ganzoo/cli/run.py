@@ -15,7 +15,7 @@ from ganzoo.errors import GanzooError
 
 if TYPE_CHECKING:
     from ganzoo.distributed.collectives import Place
-    from ganzoo.training.run import Outcome
+    from ganzoo.run import Run
 
 restarts_option = click.option(
     "--max-restarts",
@@ -50,29 +50,36 @@ def run(
     RECIPE is ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...], e.g. dcgan+wgan-gp; KEY=VALUE are settings, e.g. loop.kimg=50
     data.name=cifar10.
     """
-    from ganzoo.config.resolve import resolve
-    from ganzoo.plugin.registry import Registry
-
-    registry = Registry.load()
     if recipe is not None and "=" in recipe:
         settings = (recipe, *settings)
         recipe = None
     if recipe is None and config is None:
         raise GanzooError("name a recipe, for example `ganzoo run dcgan+wgan-gp`; `ganzoo list` shows what there is")
-    resolved = resolve(registry, recipe, config, list(settings))
+    from ganzoo.config.resolve import resolve
+    from ganzoo.plugin.registry import Registry
+
+    resolved = resolve(Registry.load(), recipe, config, settings)
     if dry_run:
         from ganzoo.cli.dry_run import print_dry_run
 
         print_dry_run(resolved)
         return
+    from ganzoo.api import train
     from ganzoo.console.display import make_display
     from ganzoo.distributed.collectives import check_batch
-    from ganzoo.training.run import start
 
     check_batch(resolved.values.loop.batch, max(1, devices))
     with on_devices(devices, max_restarts) as place:
-        outcome = start(registry, resolved, make_display(), out=out, init_from=init_from)
-    _close(outcome, place)
+        finished = train(
+            recipe,
+            out=out,
+            callbacks=[make_display()],
+            settings=settings,
+            config=config,
+            init_from=init_from,
+            heed_signals=True,
+        )
+    _close(finished, place)
 
 
 @click.command()
@@ -81,14 +88,13 @@ def run(
 @restarts_option
 def resume(run: Path, devices: int, max_restarts: int) -> None:
     """Continue a run exactly at its newest checkpoint, on any number of devices."""
+    from ganzoo.api import load
     from ganzoo.console.display import make_display
-    from ganzoo.plugin.registry import Registry
-    from ganzoo.training.run import resume
 
-    registry = Registry.load()
+    begun = load(run)
     with on_devices(devices, max_restarts) as place:
-        outcome = resume(registry, run, make_display())
-    _close(outcome, place)
+        resumed = begun.resume(callbacks=[make_display()], heed_signals=True)
+    _close(resumed, place)
 
 
 @contextmanager
@@ -103,17 +109,16 @@ def on_devices(devices: int, max_restarts: int = 0) -> Iterator[Place]:
         yield place
 
 
-def _close(outcome: Outcome, place: Place) -> None:
+def _close(run: Run, place: Place) -> None:
     """Print where the run is, what it scored and how to continue it; the first rank alone prints."""
     from ganzoo.console.summary import summary
     from ganzoo.utils.signals import PREEMPTED
 
     if place.rank > 0:
         return
-    path = outcome.folder.path
-    if not outcome.finished:
-        stopped = "stopped by SIGTERM, all is saved" if outcome.code == PREEMPTED else "stopped"
-        click.echo(f"{stopped}; continue with: ganzoo resume {path}")
-        raise click.exceptions.Exit(outcome.code)
-    for line in summary(outcome.folder, outcome.score):
+    if run.stop_code:
+        stopped = "stopped by SIGTERM, all is saved" if run.stop_code == PREEMPTED else "stopped"
+        click.echo(f"{stopped}; continue with: ganzoo resume {run.path}")
+        raise click.exceptions.Exit(run.stop_code)
+    for line in summary(run):
         click.echo(line)

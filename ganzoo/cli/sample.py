@@ -30,18 +30,15 @@ def sample(
         raise GanzooError(f"--count is {count}, must be 1 or more")
     import torch
 
-    from ganzoo.distributed.device import pick_device
+    from ganzoo.api import load
     from ganzoo.models.sampling import grid, save_picture, to_image
     from ganzoo.models.sampling import sample as draw
-    from ganzoo.plugin.registry import Registry
-    from ganzoo.runs.load import load_generator
-    from ganzoo.runs.store import fetch, output_directory
+    from ganzoo.runs.store import output_directory
 
-    registry = Registry.load()
-    folder = fetch(registry, run)
-    generator = load_generator(registry, folder, checkpoint, pick_device("auto"))
+    loaded = load(run)
+    generator = loaded.generator(checkpoint)
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
-    out = out or output_directory(run, folder) / "sample.png"
+    out = out or output_directory(run, loaded.path) / "sample.png"
     if out.suffix.lower() == ".png":
         pictures = torch.cat(list(chunks))
         out.parent.mkdir(parents=True, exist_ok=True)

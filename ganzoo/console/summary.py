@@ -7,27 +7,37 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
+class Scored(Protocol):
+    """A score: its values by name, and how they were computed."""
+
+    @property
+    def values(self) -> Mapping[str, float]: ...
+    @property
+    def protocol(self) -> Mapping[str, Any]: ...
+
+
 class Finished(Protocol):
-    """A finished run: its directory and that of its sample grids."""
+    """A finished run."""
 
     @property
     def path(self) -> Path: ...
     @property
-    def samples(self) -> Path: ...
+    def samples(self) -> list[Path]: ...
+    @property
+    def score(self) -> Scored | None: ...
 
 
-def summary(run: Finished, score: Mapping[str, Any]) -> list[str]:
+def summary(run: Finished) -> list[str]:
     """Return what the run scored and the paths of its newest sample grid and its directory, one line each."""
-    grids = sorted(run.samples.glob("*.png"))
-    return [score_line(score), *(f"samples: {grid}" for grid in grids[-1:]), f"run: {run.path}"]
+    return [score_line(run.score), *(f"samples: {grid}" for grid in run.samples[-1:]), f"run: {run.path}"]
 
 
-def score_line(score: Mapping[str, Any]) -> str:
+def score_line(score: Scored | None) -> str:
     """Return the values of a score with the number of images behind them."""
-    if not score:
+    if score is None or not score.values:
         return "score: none"
-    protocol = score["protocol"]
-    values = ", ".join(f"{name} {value:.4g}" for name, value in score["values"].items())
+    protocol = score.protocol
+    values = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
     reference = f"{protocol['real_pictures']} {protocol['split']} pictures of {protocol['reference']}"
     against = f"{protocol['fake_pictures']} generated against {reference}"
     note = " (a demonstration: scored against its own training pictures)" if protocol.get("demonstration") else ""

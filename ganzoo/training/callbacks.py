@@ -132,10 +132,11 @@ class Audience:
 
 
 @contextmanager
-def audience(callbacks: Sequence[Callback]) -> Iterator[Audience]:
+def audience(callbacks: Sequence[Callback], *, tell_interrupts: bool = False) -> Iterator[Audience]:
     """Watch a run, and tell of its end after the block has let go of all it held: the lock, the signals' handlers.
 
-    A second Ctrl-C ends the process at once: nobody is told.
+    tell_interrupts: tell of a KeyboardInterrupt too. Where signals are heeded it is the second Ctrl-C, which ends the
+    process at once.
     """
     with ExitStack() as stack:
         for callback in callbacks:
@@ -143,7 +144,9 @@ def audience(callbacks: Sequence[Callback]) -> Iterator[Audience]:
         watched = Audience(callbacks)
         try:
             yield watched
-        except (Exception, Stopped) as error:
+        except (Exception, Stopped, KeyboardInterrupt) as error:
+            if isinstance(error, KeyboardInterrupt) and not tell_interrupts:
+                raise
             watched.stopped = reason_of(error)
             watched.end()
             raise
@@ -152,6 +155,8 @@ def audience(callbacks: Sequence[Callback]) -> Iterator[Audience]:
 
 def reason_of(error: BaseException) -> str:
     """Return why a run stopped, in one line."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED_REASON
     if isinstance(error, Stopped):
         return stop_reason(error.code)
     message = " ".join(str(error).split())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.network import NetworkMissing
-from ganzoo.metrics.score import score
+from ganzoo.metrics.score import Score, score
 from ganzoo.models.build import Model, build_model, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
@@ -52,7 +52,12 @@ class Outcome:
 
 
 def start(
-    registry: Registry, config: Config, *callbacks: Callback, out: Path | None = None, init_from: Path | None = None
+    registry: Registry,
+    config: Config,
+    *callbacks: Callback,
+    out: Path | None = None,
+    init_from: Path | None = None,
+    heed_signals: bool = True,
 ) -> Outcome:
     """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend.
 
@@ -61,8 +66,8 @@ def start(
     """
     begun = RunFolder.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
     if begun is not None:
-        return resume(registry, begun.path, *callbacks)
-    with audience([*callbacks, Hooks(registry)]) as watched, heeding_signals(collectives.here().together) as stop:
+        return resume(registry, begun.path, *callbacks, heed_signals=heed_signals)
+    with _watched(registry, callbacks, heed_signals) as (watched, stop):
         source = RunFolder.open(init_from).checkpoint("latest") if init_from else None
         device, pictures = _prepare(config)
         model = build_model(config, pictures.spec)
@@ -82,14 +87,10 @@ def start(
             return _train(loop, watched, stop)
 
 
-def resume(registry: Registry, path: Path, *callbacks: Callback) -> Outcome:
+def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
     """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again."""
     folder = _kind_of_folder().open(path)
-    with (
-        audience([*callbacks, Hooks(registry)]) as watched,
-        heeding_signals(collectives.here().together) as stop,
-        _alone_in(path),
-    ):
+    with _watched(registry, callbacks, heed_signals) as (watched, stop), _alone_in(path):
         config = load_config(registry, folder, scoring=True)
         check_plugins(config, folder)
         device, pictures = _prepare(config)
@@ -129,8 +130,8 @@ def evaluate(
     checkpoint: str = "latest",
     settings: tuple[str, ...] = (),
     truncation: float = 1.0,
-) -> dict[str, Any]:
-    """Score a run's checkpoint anew, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing.
+) -> Score:
+    """Score a run's checkpoint again, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing.
 
     Of the callbacks' methods, ``watching`` and ``scoring`` are called.
     """
@@ -142,6 +143,16 @@ def evaluate(
         found = folder.checkpoint(checkpoint)
         generator = restore_generator(config, found, device)
         return _score(registry, config, device, watched, generator, config.values.metrics.mode, truncation)
+
+
+@contextmanager
+def _watched(registry: Registry, callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audience, Stop]]:
+    """Tell callbacks and plugins of the run within, and heed signals on its behalf if asked to."""
+    with (
+        audience([*callbacks, Hooks(registry)], tell_interrupts=not heed) as watched,
+        heeding_signals(collectives.here().together, heed) as stop,
+    ):
+        yield watched, stop
 
 
 def _prepare(config: Config) -> tuple[torch.device, Pictures]:
@@ -233,7 +244,8 @@ def _score_or_say_why(
     registry: Registry, config: Config, device: torch.device, watched: Audience, generator: Generator, mode: str
 ) -> dict[str, Any]:
     try:
-        return _score(registry, config, device, watched, generator, mode)
+        found = _score(registry, config, device, watched, generator, mode)
+        return found.to_dict() if found.values else {}
     except NetworkMissing as error:
         logger.warning(f"not scored: {error}")
         return {}
@@ -247,10 +259,10 @@ def _score(
     generator: Generator,
     mode: str,
     truncation: float = 1.0,
-) -> dict[str, Any]:
+) -> Score:
     metrics = config.values.metrics
     if not metrics.names:
-        return {}
+        return Score({}, {}, 0.0)
     return score(
         registry=registry,
         names=metrics.names,
@@ -264,7 +276,7 @@ def _score(
         device=device,
         truncation=truncation,
         progress=watched.scoring,
-    ).to_dict()
+    )
 
 
 def _fingerprint(origin: Mapping[str, Any]) -> Any:

@@ -54,10 +54,10 @@ class Stop:
 
 
 @contextmanager
-def heeding_signals(together: bool = False) -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM go to what is yielded. Outside of the main thread, which alone gets signals, none do."""
+def heeding_signals(together: bool = False, heed: bool = True) -> Iterator[Stop]:
+    """Ctrl-C and SIGTERM go to what is yielded, if ``heed``. Threads beside the main one get no signals."""
     stop = Stop(together)
-    if threading.current_thread() is not threading.main_thread():
+    if not heed or threading.current_thread() is not threading.main_thread():
         yield stop
         return
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+import ganzoo
 from ganzoo.cli.options import PATH, check_file, run_argument, write_file
 
 PAUSE = 2.0  # seconds between looks at a run that is followed
@@ -48,15 +49,14 @@ def watch(run: Path) -> None:
     """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
     from ganzoo.console.display import make_display
     from ganzoo.console.summary import summary
-    from ganzoo.runs.run_dir import RunFolder
     from ganzoo_report.places import report_file
     from ganzoo_report.watch import watch
 
-    folder = RunFolder.open(run)
-    score = watch(folder, make_display())
-    if (report := report_file(folder.path)).exists():
+    watched = ganzoo.load(run)
+    watch(watched.folder, make_display())
+    if (report := report_file(run)).exists():
         click.echo(f"report: {report}")
-    for line in summary(folder, score):
+    for line in summary(watched):
         click.echo(line)
 
 

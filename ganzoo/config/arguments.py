@@ -1,0 +1,37 @@
+"""Settings of a program as the command line writes them. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganzoo.errors import GanzooError
+
+Settings = Mapping[str, Any] | Sequence[str] | None
+"""By dotted keys, or as ``KEY=VALUE``."""
+
+
+def as_arguments(settings: Settings) -> list[str]:
+    """Turn settings into ``KEY=VALUE``.
+
+    Raises GanzooError for a value that is not text, a path, a number, a boolean, None or a list or mapping of them.
+    """
+    if settings is None:
+        return []
+    if isinstance(settings, Mapping):
+        return [f"{key}={_as_text(key, value)}" for key, value in settings.items()]
+    if isinstance(settings, str):
+        raise GanzooError(f"settings is the text {settings!r}, must be a mapping or a list of KEY=VALUE")
+    return list(settings)
+
+
+def _as_text(key: str, value: Any) -> str:
+    if isinstance(value, (str, os.PathLike)):
+        return os.fsdecode(value)
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        kind = type(value).__name__
+        raise GanzooError(f"{key} is of the type {kind}, must be text, a number, true or false, or a list") from error

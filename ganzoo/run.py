@@ -1,0 +1,140 @@
+"""A run as an object: what :func:`ganzoo.train` and :func:`ganzoo.load` return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from ganzoo.config.arguments import Settings, as_arguments
+from ganzoo.metrics.score import Score
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.reader import read_facts
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.files import read_jsonl
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganzoo.interfaces import Generator
+    from ganzoo.training.callbacks import Callback
+    from ganzoo.training.run import Outcome
+
+
+class Run:
+    """A run directory. Everything is read from disk when it is asked for, so a run in progress can be watched.
+
+    path: the directory. Raises GanzooError if it is not a run.
+    """
+
+    def __init__(self, path: Path, outcome: Outcome | None = None) -> None:
+        self.folder = RunFolder.open(path)
+        self.path = path
+        self.stop_code = outcome.code if outcome else 0
+        """What a process that was stopped by a signal exits with; 0 if it was not."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, all defaults included."""
+        return load_config(Registry.load(), self.folder).as_dict()
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The records of the log intervals, oldest first: ``kimg``, losses, accuracies, ``auc`` and so on."""
+        return list(read_jsonl(self.folder.log_file))
+
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        """Every score during training, oldest first, each with ``kimg``, ``values`` and ``protocol``."""
+        return list(read_jsonl(self.folder.scores_file))
+
+    @property
+    def score(self) -> Score | None:
+        """The newest score; None if nothing was scored."""
+        found = self.folder.last_score()
+        return Score(found["values"], found["protocol"], found.get("seconds", 0.0)) if found else None
+
+    @property
+    def samples(self) -> list[Path]:
+        """The sample grids, oldest first: PNG files, all from the same latents."""
+        return sorted(self.folder.samples.glob("*.png"))
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The names of the checkpoints, oldest first."""
+        return [path.name for path in sorted(self.folder.checkpoints.glob("kimg*")) if path.is_dir()]
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has reached its budget."""
+        return read_facts(self.folder).finished
+
+    def generator(self, checkpoint: str = "latest", *, device: torch.device | str | None = None) -> Generator:
+        """Load the averaged generator in evaluation mode, as :func:`ganzoo.load_generator` does."""
+        import torch
+
+        from ganzoo.distributed.device import pick_device
+
+        place = pick_device("auto") if device is None else torch.device(device)
+        return load_generator(Registry.load(), self.path, checkpoint, place)
+
+    def resume(self, *, callbacks: Iterable[Callback] = (), heed_signals: bool = False) -> Run:
+        """Continue training exactly at the newest checkpoint, and return the run; a finished run is scored again.
+
+        Raises GanzooError if the data have changed, a plugin is missing, or another process works in the directory.
+        """
+        from ganzoo.distributed.collectives import joined
+        from ganzoo.training.run import resume
+
+        with joined():
+            outcome = resume(Registry.load(), self.path, *callbacks, heed_signals=heed_signals)
+        return Run(self.path, outcome)
+
+    def evaluate(
+        self,
+        metrics: Sequence[str] | None = None,
+        *,
+        samples: int | None = None,
+        seed: int | None = None,
+        truncation: float = 1.0,
+        checkpoint: str = "latest",
+        callbacks: Iterable[Callback] = (),
+        settings: Settings = None,
+    ) -> Score:
+        """Score a checkpoint again; what is not given is as in the run's configuration. The run is not changed.
+
+        metrics: names, e.g. ``["fid", "kid"]``. samples: number of generated images. truncation: below 1 nearer the
+        mean with less variety. Raises GanzooError, and NetworkMissing without the network of an extractor.
+        """
+        from ganzoo.distributed.collectives import joined
+        from ganzoo.training.run import evaluate
+
+        chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else list(metrics)}
+        given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
+        arguments = (*as_arguments(given), *as_arguments(settings))
+        with joined():
+            return evaluate(
+                Registry.load(),
+                self.path,
+                *callbacks,
+                checkpoint=checkpoint,
+                settings=arguments,
+                truncation=truncation,
+            )
+
+    def __repr__(self) -> str:
+        score = self.score
+        values = "".join(f", {name} {value:.4g}" for name, value in score.values.items()) if score else ""
+        return f"Run({str(self.path)!r}{values})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Show the newest sample grid in a notebook."""
+        if not self.samples:
+            return None
+        with Image.open(self.samples[-1]) as grid, BytesIO() as stream:
+            grid.save(stream, "png")
+            return stream.getvalue()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import operator
-import os
 import pickle
 import re
 import shutil
@@ -28,9 +27,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ganzoo.entries import PictureSpec
-from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.errors import Damaged, GanzooError
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
-from ganzoo.utils.files import flush, read_jsonl, regular, writing
+from ganzoo.utils.files import discard, read_jsonl, regular, whole_folder, writing
 from ganzoo.utils.safe_yaml import parse_json
 
 PREFIX = "kimg"
@@ -124,31 +123,17 @@ def write_checkpoint(
     Raises WriteFailed where the disk refuses, and leaves nothing behind then.
     """
     final = folder / f"{PREFIX}{meta['shown'] / 1000:010.3f}"
-    partial = folder / f".{final.name}.{os.getpid()}.part"
-    shutil.rmtree(partial, ignore_errors=True)
     sums: dict[str, str] = {}
-    try:
-        with writing(final):
-            folder.mkdir(parents=True, exist_ok=True)
-            partial.mkdir()
-            for name, network in networks.items():
-                sums[f"{name}.safetensors"] = _write(
-                    partial / f"{name}.safetensors", save(_plain(network.state_dict()))
-                )
-            sums["state.pt"] = _write(partial / "state.pt", _saved(state))
-            for name, text in (texts or {}).items():
-                sums[name] = _write(partial / name, text.encode())
-            for file in copies:
-                sums[file.name] = _copy(file, partial / file.name)
-            _write(partial / "meta.json", json.dumps(sealed({**meta, FILES: sums}), indent=1).encode())
-            flush(partial)
-            if final.exists():  # left by what came by the same count before and could not be read
-                _discard(final)
-            partial.rename(final)
-            flush(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    # It replaces one that came by the same count before and could not be read.
+    with writing(final), whole_folder(final, replace=True) as partial:
+        for name, network in networks.items():
+            sums[f"{name}.safetensors"] = _write(partial / f"{name}.safetensors", save(_plain(network.state_dict())))
+        sums["state.pt"] = _write(partial / "state.pt", _saved(state))
+        for name, text in (texts or {}).items():
+            sums[name] = _write(partial / name, text.encode())
+        for file in copies:
+            sums[file.name] = _copy(file, partial / file.name)
+        _write(partial / "meta.json", json.dumps(sealed({**meta, FILES: sums}), indent=1).encode())
     return Checkpoint(final, dict(meta), sums)
 
 
@@ -188,8 +173,8 @@ def prune_checkpoints(folder: Path, keep: int, best: str | None) -> None:
     """Remove all but the newest ``keep``, the one named ``best``, and what an interrupted writing left."""
     for checkpoint in list_checkpoints(folder)[:-keep]:
         if checkpoint.path.name != best:
-            with suppress(WriteFailed):  # it will be old the next time, too
-                _discard(checkpoint.path)
+            with suppress(OSError):  # it will be old the next time, too
+                discard(checkpoint.path)
     for leftover in folder.glob(f".{PREFIX}*.part"):
         shutil.rmtree(leftover, ignore_errors=True)
 
@@ -202,14 +187,6 @@ def set_aside(path: Path) -> None:
         path.rename(aside)
 
 
-def _discard(path: Path) -> None:
-    """Take its name away first: what is half removed must not look like a checkpoint."""
-    gone = path.with_name(f".{path.name}.{os.getpid()}.old.part")
-    with writing(path):
-        path.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
-
-
 def _write(file: Path, content: bytes) -> str:
     return _write_parts(file, (content,))
 
@@ -220,14 +197,12 @@ def _copy(source: Path, file: Path) -> str:
 
 
 def _write_parts(file: Path, parts: Iterable[bytes]) -> str:
-    """Write and flush a new file; its checksum. Raises OSError."""
+    """Write a new file; its checksum. Raises OSError."""
     digest = sha256()
     with file.open("wb") as stream:
         for part in parts:
             stream.write(part)
             digest.update(part)
-        stream.flush()
-        os.fsync(stream.fileno())
     return digest.hexdigest()
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -55,24 +55,31 @@ def _not_through_links(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
-def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path | None = None) -> None:
-    """Write under the name ``partial``, flush, rename: the file is old or new, never half. Raises WriteFailed."""
+@contextmanager
+def whole_file(file: Path, partial: Path | None = None) -> Iterator[Path]:
+    """Yield the path to write to; flush what was written and rename it to ``file`` unless something raises.
+
+    The file is old or new, never half, and the temporary one goes. Raises OSError.
+    """
     partial = partial or file.with_name(f".{file.name}.part")
     try:
-        with writing(file):
-            with open_itself(partial, "wb") as stream:
-                write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(file)
+        yield partial
+        flush(partial)
+        partial.replace(file)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
 
 
+def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path | None = None) -> None:
+    """Write a file as :func:`whole_file` does. Raises WriteFailed."""
+    with writing(file), whole_file(file, partial) as place, open_itself(place, "wb") as stream:
+        write(stream)
+
+
 def write_shared(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """The same where several processes may write the file, each under a name of its own, and make the folders above."""
+    """Write a file that other processes may write too, each under a name of its own; make the directories above it."""
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, write, file.with_name(f".{file.name}.{os.getpid()}.part"))
@@ -92,7 +99,7 @@ def append_text(file: Path, text: str) -> None:
 
 
 def flush(path: Path) -> None:
-    """Have the system put a file, or the names in a folder, onto the disk."""
+    """Put a file, or the names in a directory, onto the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -129,42 +136,58 @@ def read_jsonl(file: Path) -> list[dict[str, Any]]:
 
 
 DAY = 24 * 60 * 60
+LEFTOVER = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]+\.part")
 
 
-@contextlib.contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder to be filled, flushed and renamed to ``folder`` if nothing raises, removed if something does.
+@contextmanager
+def whole_folder(folder: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty directory to fill; flush it and rename it to ``folder`` unless something raises.
 
-    Several processes may write the same folder at once: the first to finish wins, the others find it there.
-    What processes that have died had begun is removed. Raises OSError where it cannot be written.
+    Several processes may write the same directory at once: the first to finish wins, the others find it there. With
+    ``replace`` what is there already gives way, and comes back if the renaming fails.
+    Remove what dead processes left here. Raises OSError if it cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = _own(folder)
     partial.mkdir()
-    now = partial.stat().st_mtime
-    for old in folder.parent.glob(".*.*.*.*.part"):
-        if _abandoned(old, now):
-            shutil.rmtree(old, ignore_errors=True)
+    _remove_leftovers(folder.parent, partial.stat().st_mtime)
     try:
         yield partial
-        _flush(partial)
+        for path in [*partial.rglob("*"), partial]:
+            flush(path)
+        old = _moved_away(folder) if replace else None
         try:
             partial.rename(folder)
         except OSError:
-            if not folder.exists():
+            if old is not None:
+                old.rename(folder)
+            if replace or not folder.exists():
                 raise
+        flush(folder.parent)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder; who has its files open goes on reading them. Raises OSError where it cannot be moved away."""
+    """Remove a directory, its name first: what is half removed must not look whole.
+
+    A process that has its files open goes on reading them. Raises OSError if it cannot be moved away.
+    """
+    gone = _moved_away(folder)
+    if gone is not None:
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _moved_away(folder: Path) -> Path | None:
+    """Rename a directory to a temporary name; None if there is no such directory, or no longer."""
     gone = _own(folder)
     try:
         folder.rename(gone)
-    except FileNotFoundError:  # another process was faster
-        return
-    shutil.rmtree(gone, ignore_errors=True)
+    except FileNotFoundError:
+        return None
+    return gone
 
 
 def _own(folder: Path) -> Path:
@@ -172,13 +195,17 @@ def _own(folder: Path) -> Path:
     return folder.parent / f".{folder.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
 
 
-def _abandoned(partial: Path, now: float) -> bool:
-    """Its process has died; one on another machine counts as dead when nothing was written for a day.
+def _remove_leftovers(parent: Path, now: float) -> None:
+    """Remove the directories that dead processes left. ``now`` is the time of the disk they share, not of this
+    machine's clock, which may have jumped."""
+    for path in parent.glob(".*.part"):
+        if (owner := LEFTOVER.fullmatch(path.name)) and _abandoned(path, owner["host"], int(owner["pid"]), now):
+            shutil.rmtree(path, ignore_errors=True)
 
-    ``now`` is the time of the disk they share, not of this machine's clock, which may have jumped.
-    """
-    host, pid = partial.name.split(".")[2:4]
-    if host == _host() and pid.isdigit() and not _alive(int(pid)):
+
+def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:
+    """Its process has died; one on another machine counts as dead if it wrote nothing for a day."""
+    if host == _host() and not _alive(pid):
         return True
     try:
         written = max(path.stat().st_mtime for path in [partial, *partial.iterdir()])
@@ -199,10 +226,3 @@ def _alive(pid: int) -> bool:
     except OSError:
         pass
     return True
-
-
-def _flush(folder: Path) -> None:
-    for path in [*folder.iterdir(), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)

@@ -11,7 +11,7 @@ import importlib.util
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from torch.export import Dim, ExportedProgram
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
+from ganzoo.utils.files import whole_file
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 NEEDED = ("onnx", "onnxscript", "onnxruntime")  # for ONNX alone
@@ -60,24 +61,20 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
     model = Exported(generator.to(memory_format=torch.contiguous_format))
     if file.is_dir():
         raise GanzooError(f"{file} is a folder; name a file, for example {file / f'generator{SUFFIXES[form]}'}")
-    partial = file.with_name(f".{file.name}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)  # a run's folder may come from anyone, with a link of that name
-        with torch.no_grad():
-            (_write_onnx if form == "onnx" else _write_torch)(_trace(model), partial)
-            difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
-        if not difference <= TOLERANCE:
-            raise GanzooError(
-                f"the exported generator's pictures differ by {difference:.2g} from its own, more than {TOLERANCE:g}; "
-                "nothing was written"
-            )
-        partial.replace(file)
+        with whole_file(file) as partial:
+            partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
+            with torch.no_grad():
+                (_write_onnx if form == "onnx" else _write_torch)(_trace(model), partial)
+                difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
+            if not difference <= TOLERANCE:
+                raise GanzooError(
+                    f"the exported generator's pictures differ by {difference:.2g} from its own, more than "
+                    f"{TOLERANCE:g}; nothing was written"
+                )
     except OSError as error:
         raise GanzooError(f"cannot write {file}: {error.strerror or error}; choose another --out") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return difference
 
 

@@ -9,8 +9,6 @@ runs/N.png                the pictures of its game, where the run kept any
 from __future__ import annotations
 
 import lzma
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.resources import files
@@ -19,7 +17,7 @@ from string import Template
 
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import save_picture
-from ganzoo.utils.files import write_text
+from ganzoo.utils.files import whole_folder, write_text
 from ganzoo.utils.html import as_json, asset, palette, text
 from ganzoo_export.onnx import export_generator
 from ganzoo_play.player import Player
@@ -36,27 +34,20 @@ def write_page(players: Sequence[Player], folder: Path, tell: Callable[[str], No
     but an earlier page or cannot be written.
     """
     check_place(folder)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
     try:
-        (partial / "runs").mkdir(parents=True)
-        _unpack(partial)
-        data = [_write_player(player, number, partial, tell) for number, player in enumerate(players)]
-        page = Template(asset(OWN, "index.html")).substitute(
-            mark=MARK, title=text(" | ".join(dict.fromkeys(player.recipe for player in players))), runs=as_json(data)
-        )
-        write_text(partial / "palette.css", palette())
-        write_text(partial / "index.html", page)
-        if folder.exists():
-            folder.rename(old)
-        partial.rename(folder)
+        with whole_folder(folder, replace=True) as partial:
+            (partial / "runs").mkdir()
+            _unpack(partial)
+            data = [_write_player(player, number, partial, tell) for number, player in enumerate(players)]
+            page = Template(asset(OWN, "index.html")).substitute(
+                mark=MARK,
+                title=text(" | ".join(dict.fromkeys(player.recipe for player in players))),
+                runs=as_json(data),
+            )
+            write_text(partial / "palette.css", palette())
+            write_text(partial / "index.html", page)
     except OSError as error:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
         raise GanzooError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
     return folder / "index.html"
 
 

@@ -123,3 +123,15 @@ def test_every_entry_can_be_explained(ganzoo, registry):
     for entries in registry.entries.values():
         for name in entries:
             assert ganzoo("info", name)[0] == 0
+
+
+def test_listing_imports_no_template_engine():
+    code = (
+        "import sys\n"
+        "from ganzoo.cli.main import main\n"
+        "try: main(['list'])\n"
+        "except SystemExit: pass\n"
+        "print({'jinja2', 'torch'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout.endswith("set()\n"), ended.stderr

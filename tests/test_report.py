@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -215,7 +216,7 @@ def test_names_from_outside_are_escaped(tmp_path):
 def test_a_report_without_altair_says_how_to_get_the_curves(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "altair", None)
     page = write_report(RunFolder(write_run(tmp_path))).read_text()
-    assert "pip install &#x27;ganzoo[report]&#x27;" in page
+    assert "pip install 'ganzoo[report]'" in html.unescape(page)
     assert 'id="time"' in page and "<table>" in page and "vegaEmbed=" not in page
 
 

@@ -205,9 +205,7 @@ def _play(name: str) -> str:
     generator = load_generator(zoo(), trained(), "latest", CPU)
     player = Player(name, name, name, generator, (name,) * 10, None)
     data = {**player.data(), "classes": [name]}
-    made = play.Template(play.asset(play.OWN, "index.html")).substitute(
-        mark=play.MARK, title=play.text(player.recipe), runs=play.as_json([data])
-    )
+    made = play.to_page([player.recipe], [data])
     (told,) = json.loads(made.partition('id="runs">')[2].partition("</script>")[0])
     if told["classes"] != [name] or told["name"] != name:
         raise AssertionError(f"{name!r} is not what the page is told")

@@ -1,43 +1,42 @@
-"""What every page that needs no network is made of: escaped text, data, the charts' libraries."""
+"""Render pages that need no network: templates that escape, their styles and scripts, the charts' libraries."""
 
 from __future__ import annotations
 
 import contextlib
-import html
-import json
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.utils.files import data_root, write_shared
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
 MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
 
 
-def text(content: object) -> str:
-    """Anything, as text and never as markup, in an element or between quotes."""
-    return html.escape(" ".join(str(content).split()))
+def render(template: str, **values: Any) -> Markup:
+    """Fill in a template, named ``package/file`` after a file of the package's ``assets``.
+
+    Values are text, never markup, unless they are ``trusted`` or were rendered themselves; runs of blanks become one.
+    Raises ValueError for numbers in ``tojson`` that are not finite.
+    """
+    return trusted(_environment().get_template(template).render(values))
 
 
-def as_json(content: Any) -> str:
-    """JSON that cannot end the script element it stands in. Raises ValueError for numbers that are not finite."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+def trusted(markup: str) -> Markup:
+    """Markup of our own, in which everything foreign is escaped already."""
+    from markupsafe import Markup
+
+    return Markup(markup)  # noqa: S704
 
 
 def asset(package: str, name: str) -> str:
     """A file of a package's ``assets``."""
     return (files(package) / "assets" / name).read_text(encoding="utf-8")
-
-
-def palette() -> str:
-    """The colours of every page, light and dark, as CSS variables."""
-    return asset("ganzoo", "palette.css")
-
-
-def copying() -> str:
-    """The script behind every copy button."""
-    return asset("ganzoo", "copy.js")
 
 
 def libraries() -> str:
@@ -58,3 +57,31 @@ def libraries() -> str:
     with contextlib.suppress(WriteFailed):
         write_shared(kept, lambda stream: stream.write(script.encode()))
     return script
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import escape
+
+    made = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_one_blank,
+        loader=FunctionLoader(_source),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    made.filters["keep_blanks"] = escape
+    made.globals["asset"] = lambda name: trusted(_source(name))
+    return made
+
+
+def _source(name: str) -> str:
+    return asset(*name.split("/"))
+
+
+def _one_blank(value: Any) -> Any:
+    """Collapse blanks and line breaks, but in markup, which has its own."""
+    return value if hasattr(value, "__html__") else " ".join(str(value).split())

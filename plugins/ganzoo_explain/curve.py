@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganzoo.utils.html import text
+from ganzoo_explain.svg import text
 from ganzoo_explain.system import Curve
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 300.0, 170.0, 50.0, 34.0, 10.0, 52.0

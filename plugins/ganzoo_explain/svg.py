@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ganzoo.utils.html import asset, text
+from ganzoo.utils.html import asset
 from ganzoo_explain.layout import Box, Measures, Wire, place_across, place_down
 from ganzoo_explain.system import LEARNERS, Learner, System
 
@@ -25,6 +25,11 @@ LEGEND = (
 def to_svg(system: System) -> str:
     """The diagram as a file of its own, from left to right, light or dark as the viewer is."""
     return diagram(system, across=True, style=style())
+
+
+def text(content: object) -> str:
+    """Anything, as text and never as markup, in an element or between quotes."""
+    return escape(" ".join(str(content).split()))
 
 
 def style() -> str:

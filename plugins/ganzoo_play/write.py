@@ -9,16 +9,15 @@ runs/N.png                the pictures of its game, where the run kept any
 from __future__ import annotations
 
 import lzma
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import save_picture
 from ganzoo.utils.files import whole_folder, write_text
-from ganzoo.utils.html import as_json, asset, palette, text
+from ganzoo.utils.html import asset, render, trusted
 from ganzoo_export.onnx import export_generator
 from ganzoo_play.player import Player
 
@@ -39,16 +38,17 @@ def write_page(players: Sequence[Player], folder: Path, tell: Callable[[str], No
             (partial / "runs").mkdir()
             _unpack(partial)
             data = [_write_player(player, number, partial, tell) for number, player in enumerate(players)]
-            page = Template(asset(OWN, "index.html")).substitute(
-                mark=MARK,
-                title=text(" | ".join(dict.fromkeys(player.recipe for player in players))),
-                runs=as_json(data),
-            )
-            write_text(partial / "palette.css", palette())
-            write_text(partial / "index.html", page)
+            write_text(partial / "palette.css", asset("ganzoo", "palette.css"))
+            write_text(partial / "index.html", to_page([player.recipe for player in players], data))
     except OSError as error:
         raise GanzooError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
     return folder / "index.html"
+
+
+def to_page(recipes: Sequence[str], data: Sequence[Mapping[str, object]]) -> str:
+    """The content of ``index.html``, with what its scripts know of each run."""
+    title = " | ".join(dict.fromkeys(recipes))
+    return str(render(f"{OWN}/index.html", mark=trusted(MARK), title=title, runs=data))
 
 
 def check_place(folder: Path) -> None:

@@ -9,20 +9,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from string import Template
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganzoo.runs.run_dir import RunFolder
-from ganzoo.utils.html import asset, text
+from ganzoo.utils.html import render
 from ganzoo.utils.image_grid import GRID, read_grid
 from ganzoo_report.sheets import data_uri
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 COUNT = 2 * GRID
 CLOSE = 0.3  # of the distance that is usual among real pictures: so close lies a copy
 STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet
-NONE = "<p>None was taken yet: a run ends with one, and <code>ganzoo report</code> takes one at any time.</p>"
 SPACES = {
     "features": "It is measured in the features of the FID's network: small where two pictures show much the same "
     "thing, even if their pixels differ.",
@@ -101,19 +103,21 @@ def _read_nearest(record: dict[str, object], pictures: np.ndarray | None) -> Nea
     return found if whole and found.space in SPACES and found.usual > 0 else None
 
 
-def section(look: Look | None) -> str:
+def section(look: Look | None) -> Markup:
     """The section's content, without its heading."""
     if look is None:
-        return NONE
-    own = Template(asset("ganzoo_report", "closer.html"))
+        return render("ganzoo_report/closer.html", look=None)
     sheets = (look.between, look.truncation, look.nearest.pictures if look.nearest else None)
     size = next((sheet.shape[1] for sheet in sheets if sheet is not None), 0)
-    return own.substitute(
+    return render(
+        "ganzoo_report/closer.html",
+        look=look,
         kimg=f"{look.kimg:,.5g}",
         scaling="pixelated" if size <= 64 else "auto",
-        nearest="" if look.nearest is None else _nearest(look.nearest),
-        between="" if look.between is None else _between(look.between),
-        truncation="" if look.truncation is None else _truncation(look.truncation),
+        nearest=None if look.nearest is None else _nearest(look.nearest),
+        between=None if look.between is None else _sheet(look.between),
+        truncation=None if look.truncation is None else _sheet(look.truncation),
+        steps=STEPS,
     )
 
 
@@ -128,9 +132,8 @@ def copying(found: Nearest) -> str:
     return f"No sign of copying. {far} as real pictures are, and none of them suspiciously close."
 
 
-def _nearest(found: Nearest) -> str:
+def _nearest(found: Nearest) -> dict[str, Any]:
     other = "the nearest one of the training set" if found.held_out else "the nearest other one"
-    real = f"Real pictures ({found.held_out} set, never trained on)" if found.held_out else "Real pictures"
     how = f"{found.searched:,} training pictures were searched"
     if found.space == "features" and found.compared < found.searched:
         how += f": the {found.compared:,} whose pixels come nearest were compared by their features"
@@ -139,57 +142,36 @@ def _nearest(found: Nearest) -> str:
         f"1.0 is what is usual: half of the real pictures are further from {other}, half are nearer. A generator that "
         "has learned pictures by heart makes pairs that look the same, with figures near 0."
     )
-    sheet = data_uri(found.pictures, SHEET, GRID)
-    return (
-        f"<h3>Does it copy?</h3><p>{text(words)}</p><p><strong>{text(copying(found))}</strong> "
-        f"<small>{text(how)}.</small></p>"
-        f'<div class="sides"><section aria-labelledby="of-copies"><h4 id="of-copies">Generated pictures, and the '
-        f"nearest real one</h4>{_pairs(found, found.generated, 0, sheet)}</section>"
-        f'<section aria-labelledby="of-usual"><h4 id="of-usual">{text(real)}, and {other}</h4>'
-        f"{_pairs(found, found.real, 2 * COUNT, sheet)}</section></div>"
-    )
+    return {
+        "words": words,
+        "copying": copying(found),
+        "how": how,
+        "other": other,
+        "of_real": f"Real pictures ({found.held_out} set, never trained on)" if found.held_out else "Real pictures",
+        "sheet": _sheet(found.pictures),
+        "generated": _pairs(found, found.generated, 0),
+        "real": _pairs(found, found.real, 2 * COUNT),
+    }
 
 
-def _pairs(found: Nearest, distances: Sequence[float], start: int, sheet: str) -> str:
-    pairs = []
-    for place, distance in enumerate(distances):
-        share = distance / found.usual
-        marked = ' class="copy"' if share < CLOSE else ""
-        tiles = _tile(start + place) + _tile(start + COUNT + place)
-        pairs.append(f"<li{marked}>{tiles}<span>{share:.1f}</span></li>")
-    return f'<ul class="pairs" style="--sheet: url({sheet})">{"".join(pairs)}</ul>'
+def _pairs(found: Nearest, distances: Sequence[float], start: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "marked": distance / found.usual < CLOSE,
+            "share": f"{distance / found.usual:.1f}",
+            "at": _at(start + place),
+            "nearest_at": _at(start + COUNT + place),
+        }
+        for place, distance in enumerate(distances)
+    ]
 
 
-def _between(pictures: np.ndarray) -> str:
-    words = (
-        "Each row goes in even steps from the random numbers of one picture to those of the next row's first. Where a "
-        "generator has understood what it draws, one picture turns into the other and those on the way look real as "
-        "well; one that has learned single pictures by heart jumps. Noise that a generator adds of its own is left "
-        "out, so that nothing else moves."
-    )
-    return f"<h3>From one picture to the next</h3><p>{words}</p>{_sheet(pictures, 'Walks between latents')}"
+def _sheet(pictures: np.ndarray) -> dict[str, Any]:
+    """The sheet as a data URI, and the place of each picture on it."""
+    return {"source": data_uri(pictures, SHEET, GRID), "places": [_at(place) for place in range(len(pictures))]}
 
 
-def _truncation(pictures: np.ndarray) -> str:
-    words = (
-        "Each row is one picture, drawn ever less like the mean of all: 0 is the mean itself, 1 is how it is drawn "
-        "everywhere else on this page, but without noise. Towards 0 pictures become more typical and more alike: less "
-        "variety, often better pictures. It is what <code>--truncation</code> sets when you draw samples."
-    )
-    head = "".join(f"<span>{step}</span>" for step in STEPS)
-    return (
-        f'<h3>Truncation</h3><p>{words}</p><div class="steps" aria-hidden="true">{head}</div>'
-        f"{_sheet(pictures, 'Truncation from 0 to 1')}"
-    )
-
-
-def _sheet(pictures: np.ndarray, title: str) -> str:
-    tiles = "".join(map(_tile, range(len(pictures))))
-    sheet = data_uri(pictures, SHEET, GRID)
-    return f'<div class="sheet" role="img" aria-label="{text(title)}" style="--sheet: url({sheet})">{tiles}</div>'
-
-
-def _tile(place: int) -> str:
-    """One picture of a sheet ``GRID`` wide and high."""
+def _at(place: int) -> str:
+    """Where one picture of a sheet ``GRID`` wide and high lies, as CSS."""
     row, column = divmod(place, GRID)
-    return f'<div style="--at: {100 * column / (GRID - 1):.4g}% {100 * row / (GRID - 1):.4g}%"></div>'
+    return f"{100 * column / (GRID - 1):.4g}% {100 * row / (GRID - 1):.4g}%"

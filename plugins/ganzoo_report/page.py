@@ -1,21 +1,19 @@
-"""The report as one page that needs no network. A run's folder is foreign input: all of it is escaped."""
+"""Render the report as one page that needs no network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from html import escape
-from string import Template
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from ganzoo.data.usage import Usage
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import Facts
-from ganzoo.utils.html import as_json, asset, copying, libraries, palette, text
+from ganzoo.utils.html import libraries, render, trusted
 from ganzoo_report import closer
 from ganzoo_report.closer import Look
 from ganzoo_report.curves import charts
-from ganzoo_report.diagnosis import Finding, diagnose
+from ganzoo_report.diagnosis import diagnose
 from ganzoo_report.repeat import script
 from ganzoo_report.sheets import BUDGET, data_uri
 from ganzoo_report.story import Story, as_data
@@ -33,29 +31,34 @@ FIGURES = (
     ("lr_generator", "learning rate of the generator", "{:.4g}"),
 )
 RANGES = {0: "the whole run", 0.5: "its second half", 0.75: "its last quarter", 0.9: "its last tenth"}
-KINDS = {"trouble": "Trouble", "note": "Note", "good": "Good"}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The charts of a page and the libraries that draw them; ``missing``: how to get those, if they are missing."""
+
+    drawn: list[dict[str, Any]] = field(default_factory=list)
+    libraries: str = ""
+    missing: str = ""
+    ranges: ClassVar[dict[float, str]] = RANGES
 
 
 def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
     """The whole file."""
-    own = partial(asset, "ganzoo_report")
-    curves, drawn, bundle = curves_section(lambda: charts(facts.log, facts.scores))
-    return Template(own("page.html")).substitute(
-        style=palette() + own("page.css"),
-        script=own("common.js") + own("page.js") + copying(),
-        recipe=text(facts.recipe),
-        state="finished" if facts.finished else "unfinished",
-        summary=text(_summary(facts)),
-        unfinished="" if facts.finished else own("unfinished.html"),
-        story=_story(story, own),
-        diagnosis="\n".join(map(_finding, diagnose(facts, story, look))),
-        closer=closer.section(look),
-        curves=curves,
-        tables=_tables(facts),
-        repeat=_pre(script(facts)),
-        snapshots=as_json(_snapshots(story)),
-        charts=as_json(drawn),
-        libraries=bundle,
+    return str(
+        render(
+            "ganzoo_report/page.html",
+            recipe=facts.recipe,
+            finished=facts.finished,
+            summary=_summary(facts),
+            story=_story(story),
+            findings=diagnose(facts, story, look),
+            closer=closer.section(look),
+            curves=curves_of(lambda: charts(facts.log, facts.scores)),
+            tables=list(_tables(facts)),
+            repeat=script(facts),
+            snapshots=_snapshots(story),
+        )
     )
 
 
@@ -77,9 +80,10 @@ def _summary(facts: Facts) -> str:
     return " · ".join(parts)
 
 
-def _story(story: Story, own: Any) -> str:
+def _story(story: Story) -> dict[str, Any] | None:
+    """What the story's section is made of; None without pictures."""
     if not story.snapshots:
-        return "<p>There are no pictures yet: the first snapshot makes some.</p>"
+        return None
     kept = next((snapshot.verdicts for snapshot in story.snapshots if snapshot.verdicts), None)
     if kept is None:
         words = "This run was made before verdicts were kept: its pictures are shown without."
@@ -96,12 +100,12 @@ def _story(story: Story, own: Any) -> str:
             "that moment; 1 is the most real. Green: in the upper half."
         )
     size = story.snapshots[-1].pictures.shape[1]
-    return Template(own("story.html")).substitute(
-        words=text(words),
-        last=len(story.snapshots) - 1,
-        scaling="pixelated" if size <= 64 else "auto",
-        pictures="<li><div></div><span></span></li>" * len(story.snapshots[-1].pictures),
-    )
+    return {
+        "words": words,
+        "last": len(story.snapshots) - 1,
+        "scaling": "pixelated" if size <= 64 else "auto",
+        "count": len(story.snapshots[-1].pictures),
+    }
 
 
 def _snapshots(story: Story) -> dict[str, Any]:
@@ -119,43 +123,17 @@ def _snapshots(story: Story) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> str:
-    tried = f"<p>{text(finding.advice)}</p>{_pre(finding.command)}" if finding.command else ""
-    title = f'<span class="kind">{KINDS[finding.kind]}</span> {text(finding.title)}'
-    return f'<article class="{finding.kind}"><h3>{title}</h3><p>{text(finding.why)}</p>{tried}</article>'
-
-
-def _pre(content: str) -> str:
-    """Text to be copied, line breaks kept."""
-    return f'<div class="copied"><button class="copy">copy</button><pre tabindex="0">{escape(content)}</pre></div>'
-
-
-def curves_section(draw: Callable[[], list[dict[str, Any]]]) -> tuple[str, list[dict[str, Any]], str]:
-    """The section, the charts and their libraries; where those are missing, how to get them."""
+def curves_of(draw: Callable[[], list[dict[str, Any]]]) -> Curves:
+    """Draw the charts and load their libraries, or tell how to get those."""
     try:
         drawn = draw()
-        bundle = libraries() if drawn else ""
+        return Curves(drawn, trusted(libraries() if drawn else ""))
     except GanzooError as error:
-        return f'<p class="missing">{text(error)}</p>', [], ""
-    if not drawn:
-        return "<p>There are no figures yet: the first line of the log makes some.</p>", [], ""
-    figures = "".join(
-        f"<figure><figcaption><strong>{text(chart['title'])}</strong><small>{text(chart['words'])}</small></figcaption>"
-        '<div class="chart"></div></figure>'
-        for chart in drawn
-    )
-    choices = "".join(f'<option value="{share}">{name}</option>' for share, name in RANGES.items())
-    return (
-        f'<p><label for="range">Show</label> <select id="range">{choices}</select> '
-        "<small>Drag a chart to move in it, turn the wheel with Ctrl held down to zoom, double-click to go back; hover "
-        f'for the figures.</small></p><div class="charts">{figures}</div>',
-        drawn,
-        bundle,
-    )
+        return Curves(missing=str(error))
 
 
-def _tables(facts: Facts) -> str:
-    tables = []
+def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
+    """Title, head and rows of each table."""
     if facts.log:
         moments = [facts.log[place] for place in sorted({0, len(facts.log) // 2, len(facts.log) - 1})]
         rows = [
@@ -163,29 +141,15 @@ def _tables(facts: Facts) -> str:
             for name, title, form in FIGURES
             if any(name in moment for moment in moments)
         ]
-        tables.append(table("At the start, in the middle, at the end", ["", *map(_kimg, moments)], rows))
+        yield {"title": "At the start, in the middle, at the end", "head": ["", *map(_kimg, moments)], "rows": rows}
     if facts.scores:
         names = list(dict.fromkeys(name for record in facts.scores for name in record if name != "kimg"))
         rows = [
             [_kimg(record), *(f"{record[name]:.5g}" if name in record else "–" for name in names)]
             for record in facts.scores
         ]
-        tables.append(table("Scores", ["", *names], rows))
-    return "".join(tables)
+        yield {"title": "Scores", "head": ["", *names], "rows": rows}
 
 
 def _kimg(record: Any) -> str:
     return f"{record['kimg']:,.5g} kimg"
-
-
-def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table that scrolls where it is too wide."""
-    columns = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
-    lines = "".join(
-        f'<tr><th scope="row">{text(first)}</th>{"".join(f"<td>{text(cell)}</td>" for cell in cells)}</tr>'
-        for first, *cells in rows
-    )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(title)}"><table><caption>{text(title)}'
-        f"</caption><thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>"
-    )

@@ -1,10 +1,8 @@
-"""The leaderboard as one page that needs no network. Records are foreign input: all of theirs is escaped."""
+"""Render the leaderboard as one page that needs no network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from string import Template
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
@@ -23,7 +21,7 @@ from ganzoo.bench.leaderboard.wording import (
     score_columns,
     seeds,
 )
-from ganzoo.utils.html import as_json, asset, copying, libraries, palette, text
+from ganzoo.utils.html import libraries, render, trusted
 
 FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget, hardware, command
 
@@ -31,24 +29,27 @@ FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget
 def to_page(report: Report) -> str:
     """The whole file. Raises GanzooError where Altair is not installed, or a sample grid is no picture."""
     labels = protocol_labels(report.groups)
-    rows: list[dict[str, Any]] = []
-    sections = [_group(group, label, rows) for group, label in zip(report.groups, labels, strict=True)]
-    own = partial(asset, "ganzoo.bench.leaderboard")
-    return Template(own("page.html")).substitute(
-        style=palette() + own("page.css"),
-        script=own("page.js") + copying(),
-        notes="\n".join(f"<p>{text(line)}</p>" for line in notes(report)),
-        filters="\n".join(_filters(report.groups, labels)),
-        groups="\n".join(sections),
-        elsewhere=_elsewhere(report.elsewhere),
-        omitted=_omitted(report.omitted),
-        charts=as_json(specifications()),
-        rows=as_json(rows),
-        libraries=libraries(),
+    chart_rows: list[dict[str, Any]] = []
+    groups = [_group(group, label, chart_rows) for group, label in zip(report.groups, labels, strict=True)]
+    return str(
+        render(
+            "ganzoo.bench.leaderboard/page.html",
+            notes=notes(report),
+            filters=_filters(report.groups, labels),
+            groups=groups,
+            elsewhere=[(one.data, _figure(one, figure)) for one in report.elsewhere for figure in one.figures],
+            omitted=report.omitted,
+            charts=specifications(),
+            chart_rows=chart_rows,
+            libraries=trusted(libraries()),
+            none_given=NONE,
+            fixed=FIXED,
+        )
     )
 
 
-def _filters(groups: Sequence[Group], labels: Sequence[str]) -> Iterable[str]:
+def _filters(groups: Sequence[Group], labels: Sequence[str]) -> dict[str, list[str]]:
+    """The choices of each filter, each once."""
     rows = [row for group in groups for row in group.rows]
     choices = {
         "data": [group.data for group in groups],
@@ -57,143 +58,78 @@ def _filters(groups: Sequence[Group], labels: Sequence[str]) -> Iterable[str]:
         "budget": [row.budget for row in sorted(rows, key=lambda row: (row.budget[-1], row.first.budget.minutes or 0,
                                                                        row.first.budget.kimg))],
     }  # fmt: skip
-    for name, values in choices.items():
-        options = "".join(f'<option value="{text(value)}">{text(value)}</option>' for value in dict.fromkeys(values))
-        yield (
-            f'<div><label for="filter-{name}">{name.capitalize()}</label>'
-            f'<select id="filter-{name}" name="{name}"><option value="">all</option>{options}</select></div>'
-        )
+    return {name: list(dict.fromkeys(values)) for name, values in choices.items()}
 
 
-def _group(group: Group, label: str, rows: list[dict[str, Any]]) -> str:
-    """A section: table and charts. What the charts draw is added to ``rows``; a table row's id is its place there."""
-    columns = score_columns(group)
+def _group(group: Group, label: str, chart_rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A section: table and charts. Add to ``chart_rows`` what the charts draw; a table row's id is its place there."""
+    columns = [*score_columns(group), *COSTS]
+    attributes = {"data": group.data, "protocol": label}
     front = group.front
-    lines = []
+    rows = []
     for row in group.rows:
-        lines.append(_row(group, row, columns, {"id": len(rows), "data": group.data, "protocol": label}, row in front))
-        rows.append(_chart_data(row, len(rows), row in front))
-    width = FIXED + len(columns) + len(COSTS)
-    for published in group.published:
-        attributes = _data({"data": group.data, "protocol": label})
-        lines += [_published(published, figure, attributes, first=NONE, width=width) for figure in published.figures]
-    return (
-        f'<section class="group"><h2>{text(group.data)}</h2>'
-        f'<p class="protocol">{text(protocol_in_words(group))}</p>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Rows of {text(group.data)}"><table>'
-        f"{_head(columns)}<tbody>{''.join(lines)}</tbody></table></div>"
-        f'<div class="charts">{"".join(_figures(group))}</div></section>'
-    )
+        number = len(chart_rows)
+        rows.append(_row(group, row, columns, {"id": number, **attributes}, row in front))
+        chart_rows.append(_chart_data(row, number, row in front))
+    return {
+        "data": group.data,
+        "protocol": protocol_in_words(group),
+        "columns": columns,
+        "attributes": attributes,
+        "rows": rows,
+        "published": [_figure(one, figure) for one in group.published for figure in one.figures],
+        "figures": list(_figures(group)),
+    }
 
 
-def _head(columns: Sequence[Column]) -> str:
-    def button(name: str, title: str = "", kind: str = "", order: str = "none") -> str:
-        of_kind = f' class="{kind}"' if kind else ""
-        return f'<th scope="col" aria-sort="{order}"{of_kind}><button title="{text(title)}">{name}</button></th>'
-
-    cells = [
-        button("#", "rank in the group, by FID", order="ascending"),
-        button("Recipe", kind="text"),
-        button("FID", "lower is better; mean ± sample deviation over seeds"),
-        '<th scope="col">Samples</th>',
-        *(button(text(column.name), column.title) for column in (*columns, *COSTS)),
-        button("Budget", "what was given to each", kind="text"),
-        button("Hardware", kind="text"),
-        '<th scope="col" class="text">Command</th>',
-    ]
-    return f"<thead><tr>{''.join(cells)}</tr></thead>"
-
-
-def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str, Any], front: bool) -> str:
-    rank, first = group.rank(row), row.first
-    badges = [_badge(mark) for mark in row.marks]
+def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str, Any], front: bool) -> dict[str, Any]:
+    first = row.first
+    badges = [(mark, "") for mark in row.marks]
     if front:
-        badges.insert(0, _badge("Pareto front", "front"))
+        badges.insert(0, ("Pareto front", "front"))
     if not row.done:
-        badges.insert(0, _badge(f"failed: {row.reason}", "bad"))
-    best = ' class="best"' if rank == 1 else ""
-    fid = f"{measured(row.fid)} <small>{seeds(row.fid)}</small>" if row.fid else NONE
-    cells = [
-        f'<td data-value="{rank or ""}">{rank or NONE}</td>',
-        f'<th scope="row" data-value="{text(first.recipe)}">{_recipe(first.recipe)}<br>{"".join(badges)}</th>',
-        f'<td data-value="{row.fid.mean if row.fid else ""}"{best}>{fid}</td>',
-        f"<td>{_thumbnail(row)}</td>",
-        *(_cell(column, row) for column in (*columns, *COSTS)),
-        f'<td class="text" data-value="{text(row.budget)}">{text(row.budget)}</td>',
-        f'<td class="text" data-value="{text(row.hardware)}" title="{text(first.hardware.device)}">'
-        f"{text(row.hardware)}</td>",
-        '<td class="text"><div class="command"><button class="copy">copy</button>'
-        f'<code title="{text(first.command)}">{text(first.command)}</code></div></td>',
-    ]
-    filtered = _data({**attributes, "hardware": row.hardware, "budget": row.budget})
-    return f"<tr {filtered}>{''.join(cells)}</tr>"
+        badges.insert(0, (f"failed: {row.reason}", "bad"))
+    part, *others = first.recipe.split("+")
+    return {
+        "attributes": {**attributes, "hardware": row.hardware, "budget": row.budget},
+        "rank": group.rank(row),
+        "recipe": first.recipe,
+        "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone
+        "badges": badges,
+        "fid": {"value": row.fid.mean if row.fid else "", "shown": measured(row.fid), "seeds": seeds(row.fid)},
+        "sample": _sample(row),
+        "cells": [_cell(column, row) for column in columns],
+        "budget": row.budget,
+        "hardware": row.hardware,
+        "device": first.hardware.device,
+        "command": first.command,
+    }
 
 
-def _cell(column: Column, row: Row) -> str:
+def _cell(column: Column, row: Row) -> dict[str, Any]:
     value = column.value(row)
     mean, _, deviation = column.text(row).partition(" ± ")
-    below = f"<small>± {text(deviation)}</small>" if deviation else ""
-    return f'<td data-value="{"" if value is None else value}">{text(mean)}{below}</td>'
+    return {"value": "" if value is None else value, "mean": mean, "deviation": deviation}
 
 
-def _recipe(recipe: str) -> str:
-    """Broken between its parts alone."""
-    first, *rest = recipe.split("+")
-    parts = [first, *(f"+{part}" for part in rest)]
-    return "<wbr>".join(f'<span class="part">{text(part)}</span>' for part in parts)
-
-
-def _badge(content: str, kind: str = "") -> str:
-    return f'<span class="badge {kind}">{text(content)}</span>'
-
-
-def _data(attributes: Mapping[str, Any]) -> str:
-    return " ".join(f'data-{name}="{text(value)}"' for name, value in attributes.items())
-
-
-def _thumbnail(row: Row) -> str:
+def _sample(row: Row) -> dict[str, str] | None:
     if row.samples is None:
-        return NONE
+        return None
     file, record = row.samples
-    words = text(f"{record.recipe} on {record.data}, seed {record.seed}")
-    source = data_uri(file.parent / str(record.samples))
-    return f'<button class="thumb" title="Enlarge"><img src="{source}" alt="{words}"></button>'
+    return {
+        "source": data_uri(file.parent / str(record.samples)),
+        "words": f"{record.recipe} on {record.data}, seed {record.seed}",
+    }
 
 
-def _published(published: Published, figure: Figure, attributes: str, *, first: str, width: int) -> str:
-    """A row of another's figure: in the table, but unlike the rows that were trained here."""
-    note = ". ".join(filter(None, (published.origin, published.protocol, published.note, figure.note)))
-    deviation = "" if figure.deviation is None else f" ± {figure.deviation:g}"
-    return (
-        f'<tr class="published" {attributes}><td>{text(first)}</td>'
-        f'<th scope="row" data-value="{text(figure.system)}">{text(figure.system)}<br>{_badge("published")}</th>'
-        f'<td data-value="{figure.fid}">{figure.fid:g}{deviation}</td>'
-        f'<td class="source" colspan="{width - 3}"><div>{text(note)}</div></td></tr>'
-    )
-
-
-def _elsewhere(published: Sequence[Published]) -> str:
-    if not published:
-        return ""
-    head = "".join(f'<th scope="col" class="text">{name}</th>' for name in ("Data", "System", "FID", "Source"))
-    lines = [
-        _published(group, figure, _data({"data": group.data}), first=group.data, width=4)
-        for group in published
-        for figure in group.figures
-    ]
-    return (
-        '<section id="elsewhere"><h2>Published under other protocols</h2>'
-        '<p class="protocol">Not comparable with any row above.</p>'
-        '<div class="scroll" tabindex="0" role="region" aria-label="Published under other protocols"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></section>"
-    )
-
-
-def _omitted(lines: Sequence[str]) -> str:
-    if not lines:
-        return ""
-    items = "".join(f"<li>{text(line)}</li>" for line in lines)
-    return f'<section id="warnings"><h2>Warnings</h2><ul>{items}</ul></section>'
+def _figure(published: Published, figure: Figure) -> dict[str, Any]:
+    """A row of another's figure."""
+    return {
+        "system": figure.system,
+        "fid": figure.fid,
+        "shown": f"{figure.fid:g}" + ("" if figure.deviation is None else f" ± {figure.deviation:g}"),
+        "note": ". ".join(filter(None, (published.origin, published.protocol, published.note, figure.note))),
+    }
 
 
 def _chart_data(row: Row, number: int, front: bool) -> dict[str, Any]:
@@ -218,27 +154,19 @@ def _chart_data(row: Row, number: int, front: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _figures(group: Group) -> Iterable[str]:
-    def figure(chart: str, title: str, words: str, choice: str = "") -> str:
-        return (
-            f'<figure data-chart="{chart}"><figcaption><strong>{title}</strong> {choice}<small>{words}</small>'
-            f'</figcaption><div class="chart"></div></figure>'
-        )
-
+def _figures(group: Group) -> Iterator[dict[str, str]]:
+    """Name, title and caption of each chart of a group."""
     crowded = sum(not row.alone for row in group.rows)
     without = f" Left out: {crowded} trained side by side." if crowded else ""
     if sum(row.alone and row.fid is not None and row.minutes is not None for row in group.rows) > 1:
         words = f"Dashes: the Pareto front of each class of hardware. Bars: ± deviation.{without}"
-        yield figure("time", "FID against training time", words)
+        yield {"chart": "time", "title": "FID against training time", "words": words}
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
-        yield figure("matrix", "Architecture × loss", "The best mean FID of the rows shown.")
+        words = "The best mean FID of the rows shown."
+        yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
     points = [point for row in group.rows for record in row.done for point in record.curve]
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
-        choice = (
-            '<select aria-label="Horizontal axis"><option value="curve-kimg">over pictures shown</option>'
-            '<option value="curve-minutes">over training time</option></select>'
-        )
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
         words = f"On {counts} generated pictures, a line for each seed; a click in the legend picks a recipe.{note}"
-        yield figure("curve", "FID on the way", words, choice)
+        yield {"chart": "curve", "title": "FID on the way", "words": words}

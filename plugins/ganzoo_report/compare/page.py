@@ -1,17 +1,15 @@
-"""Runs side by side as one page that needs no network. Their folders are foreign input: all of it is escaped."""
+"""Render runs side by side as one page that needs no network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from string import Template
 from typing import Any
 
-from ganzoo.utils.html import as_json, asset, palette, text
+from ganzoo.utils.html import render
 from ganzoo_report.compare.runs import Run, differences, incomparable, summary
 from ganzoo_report.curves import CURVES, FID, Curve, chart, points, thin
-from ganzoo_report.page import curves_section, table
+from ganzoo_report.page import curves_of
 from ganzoo_report.sheets import BUDGET, data_uri
 from ganzoo_report.story import SHOWN, as_data
 
@@ -29,36 +27,26 @@ WORDS = {
 
 def to_page(runs: Sequence[Run]) -> str:
     """The whole file."""
-    own, shared = partial(asset, "ganzoo_report.compare"), partial(asset, "ganzoo_report")
-    curves, drawn, bundle = curves_section(lambda: _charts(runs))
     names = [run.name for run in runs]
-    differ = differences(runs)
-    return Template(own("page.html")).substitute(
-        title=text(" and ".join(names) if len(names) < 4 else f"{len(names)} runs"),
-        style=palette() + shared("page.css") + own("page.css"),
-        script=shared("common.js") + own("page.js"),
-        warning=f'<p class="missing">{text(words)}</p>' if (words := incomparable(runs)) else "",
-        summary=table("What they are and how they did", ["", *names], [[name, *row] for name, row in summary(runs)]),
-        settings=table("Settings that differ", ["", *names], [[name, *row] for name, row in differ])
-        if differ
-        else "<p>They differ in no other setting.</p>",
-        moments=len(_moments(runs)) - 1,
-        runs="".join(map(_run, runs)),
-        curves=curves,
-        data=as_json(_data(runs)),
-        charts=as_json(drawn),
-        libraries=bundle,
+    return str(
+        render(
+            "ganzoo_report.compare/page.html",
+            title=" and ".join(names) if len(names) < 4 else f"{len(names)} runs",
+            runs=[{"name": run.name, "scaling": _scaling(run)} for run in runs],
+            count=SHOWN,
+            warning=incomparable(runs),
+            head=["", *names],
+            summary=[[name, *row] for name, row in summary(runs)],
+            settings=[[name, *row] for name, row in differences(runs)],
+            curves=curves_of(lambda: _charts(runs)),
+            data=_data(runs),
+        )
     )
 
 
-def _run(run: Run) -> str:
-    """The place of a run's pictures, for the script."""
+def _scaling(run: Run) -> str:
     size = run.story.snapshots[-1].pictures.shape[1] if run.story.snapshots else 0
-    scaling, places = "pixelated" if size <= 64 else "auto", "<li><div></div><span></span></li>" * SHOWN
-    return (
-        f'<section class="run"><h3>{text(run.name)}</h3><p class="says"></p>'
-        f'<div><ul class="pictures" data-scaling="{scaling}">{places}</ul></div></section>'
-    )
+    return "pixelated" if size <= 64 else "auto"
 
 
 def _moments(runs: Sequence[Run]) -> list[float]:

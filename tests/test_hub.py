@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from hub import TOKEN, Hub
+from huggingface_hub import ModelCardData
 from PIL import Image
 from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
@@ -137,6 +138,13 @@ def test_the_card_tells_score_protocol_parts_and_command(ganzoo, trained, tmp_pa
     card = (tmp_path / "card/README.md").read_text()
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["library_name"] == "ganzoo" and {"mlp", "minimax"} <= set(front["tags"])
+    assert front["pipeline_tag"] == "unconditional-image-generation"
+    told = ModelCardData(**front)
+    assert told.model_name == "garments"
+    assert [(one.metric_type, one.metric_value) for one in told.eval_results] == [("fid", 12.5), ("kid_mean", 0.001)]
+    for one in told.eval_results:
+        assert (one.task_type, one.dataset_name) == ("unconditional-image-generation", "fashion-10k")
+        assert one.metric_args == {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0}
     for said in ("# garments\n", "| `fid` | 12.5 |", "| `kid_mean` | 0.001 |", "| fake pictures | 64 |",
                  "| metrics | fid: a distance |", "| loss | `minimax` | ganzoo ",
                  "    ganzoo run mlp+minimax data.name=", "(samples.png)", "pip install ganzoo=="):  # fmt: skip
@@ -153,6 +161,7 @@ def test_unfinished_and_unscored_is_said_in_card_and_terminal(ganzoo, trained):
     card = Path("card/README.md").read_text()
     for caveat in ("Unfinished: trained on 0.032 of 2 kimg.", "Not scored."):
         assert f"**{caveat}**" in card and f"{caveat} The card says so." in err
+    assert not {"model-index", "model_name"} & set(yaml.safe_load(card.split("---\n")[1]))
     assert json.loads(Path("card/score.json").read_text()) == {}
 
 
@@ -190,6 +199,9 @@ def test_nothing_from_outside_is_read_as_markup(trained, tmp_path, monkeypatch):
     )
     front, body = card.split("---\n", 2)[1:]
     assert yaml.safe_load(front)["tags"][-1] == "<script>x</script> | [a](javascript:b) `c` # d[31m"
+    (told,) = ModelCardData(**yaml.safe_load(front)).eval_results
+    flat = "<script>x</script> | [a](javascript:b) `c` # d[31m"
+    assert told.metric_type == flat and told.metric_args == {flat: flat}
     prose = [line for line in body.splitlines() if not line.startswith("    ")]  # indented lines are code
     for markup in ("<script", "](javascript", "`c`"):
         assert not any(markup in line for line in prose)

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -18,6 +18,10 @@ from ganzoo.runs.requirements import Need
 from ganzoo.utils.files import one_line
 from ganzoo.utils.markdown import code, table, text_cell
 
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+TASK = "unconditional-image-generation"
 ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
 COLUMNS = 8  # of the grid of samples, which has as many rows
 
@@ -59,15 +63,11 @@ class Facts:
 def write_card(facts: Facts) -> str:
     """The whole README.md, front matter first."""
     recipe, data = facts.config.recipe, public_name(facts.config.values.data.name)
-    front = {
-        "library_name": "ganzoo",
-        "pipeline_tag": "unconditional-image-generation",
-        "tags": list(dict.fromkeys(["gan", "ganzoo", *(one_line(part.name) for part in recipe.parts)])),
-    }
     size, channels = facts.picture.size, {1: "grey", 3: "colour"}[facts.picture.channels]
     lines = [
         "---",
-        yaml.safe_dump(front, sort_keys=False).rstrip(),
+        # Of one line a value: a broken one could end the front matter.
+        yaml.safe_dump(_front(facts), sort_keys=False, width=math.inf).rstrip(),
         "---",
         "",
         f"# {text_cell(facts.address.rpartition('/')[2])}",
@@ -87,6 +87,41 @@ def write_card(facts: Facts) -> str:
         *_training(facts),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _front(facts: Facts) -> dict[str, Any]:
+    """The hub's metadata: what the model is for, its parts as tags, its scores."""
+    from huggingface_hub import ModelCardData
+
+    parts = (one_line(part.name) for part in facts.config.recipe.parts)
+    results = list(_results(facts)) or None
+    return ModelCardData(
+        library_name="ganzoo",
+        pipeline_tag=TASK,
+        tags=["gan", "ganzoo", *parts],
+        model_name=one_line(facts.address.rpartition("/")[2]) if results else None,
+        eval_results=results,
+    ).to_dict()
+
+
+def _results(facts: Facts) -> Iterator[EvalResult]:
+    """Each value of the score, with the protocol it depends on."""
+    from huggingface_hub import EvalResult
+
+    protocol = facts.score.get("protocol", {})
+    against = one_line(str(protocol.get("reference") or public_name(facts.config.values.data.name)))
+    plain = {one_line(name): value for name, value in protocol.items() if isinstance(value, (str, int, float))}
+    for name, value in facts.score.get("values", {}).items():
+        yield EvalResult(
+            task_type=TASK,
+            dataset_type=against,
+            dataset_name=against,
+            dataset_split=one_line(str(protocol["split"])) if "split" in protocol else None,
+            metric_type=one_line(name),
+            metric_value=value,
+            metric_name=f"{one_line(name)}, a demonstration" if protocol.get("demonstration") else None,
+            metric_args={key: one_line(value) if isinstance(value, str) else value for key, value in plain.items()},
+        )
 
 
 def _score(score: Mapping[str, Any]) -> Iterator[str]:

@@ -236,7 +236,7 @@ def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor
     return function(_Sum.apply(whole))[own]
 
 
-# torch.distributed.nn.functional.all_reduce has the same gradient but is deprecated, and raises no RankLost in backward.
+# torch.distributed.nn.functional.all_reduce has the same gradient, but is deprecated and raises no RankLost backwards.
 class _Sum(torch.autograd.Function):
     """The sum over all ranks. Its gradient is the sum of theirs, so a gradient of a gradient works as well."""
 

@@ -78,8 +78,10 @@ def batch_of_one(part: Architecture) -> None:
     with torch.no_grad():
         pictures = generate(generator.eval(), 1)
         expect(pictures.shape[:1] == (1,) and pictures.ndim == 4, f"one latent gives {tuple(pictures.shape)}")
+        expect(pictures.isfinite().all(), "one latent gives a picture that is not finite")
         logits = judge(discriminator.eval(), pictures)
         expect(logits.shape == (1,), f"one picture gives logits {tuple(logits.shape)}, expected (1,)")
+        expect(logits.isfinite().all(), "one picture gives a logit that is not finite")
 
 
 def resolutions(part: Architecture) -> None:
@@ -93,18 +95,33 @@ def resolutions(part: Architecture) -> None:
             if part.refusal(picture) is not None:
                 continue
             try:
-                generator, discriminator = part.pair(picture)
-                with torch.no_grad():
-                    pictures = generate(generator.eval(), 2)
-                    logits = judge(discriminator.eval(), random_pictures(picture, 2))
+                made = _made_at(part, picture)
             except Exception as error:
                 raise Failure(
                     f"check_picture lets {channels}x{size}x{size} pass, but then: {type(error).__name__}: "
                     f"{' '.join(str(error).split())}; refuse it there with a ValueError"
                 ) from error
             expected = (2, channels, size, size)
-            expect(pictures.shape == expected, f"at size {size} the generator makes {tuple(pictures.shape)}")
-            expect(logits.shape == (2,), f"at size {size} the discriminator gives {tuple(logits.shape)}")
+            for pictures, logits in made:
+                expect(pictures.shape == expected, f"at size {size} the generator makes {tuple(pictures.shape)}")
+                expect(logits.shape == (2,), f"at size {size} the discriminator gives {tuple(logits.shape)}")
+                finite = pictures.isfinite().all() and logits.isfinite().all()
+                expect(finite, f"at size {size} pictures or logits are not finite")
+            largest = pictures.abs().max().item()  # the last ones are evaluation's
+            expect(largest <= 1, f"at size {size} a pixel is {largest:.3g} away from 0, must stay in [-1, 1]")
+
+
+def _made_at(part: Architecture, picture: PictureSpec) -> list[tuple[Tensor, Tensor]]:
+    """Pictures and logits in training and in evaluation."""
+    generator, discriminator = part.pair(picture)
+    with torch.no_grad():
+        return [
+            (
+                generate(generator.train(training), 2),
+                judge(discriminator.train(training), random_pictures(picture, 2)),
+            )
+            for training in (True, False)
+        ]
 
 
 def labels(part: Architecture) -> None:
@@ -124,17 +141,19 @@ def labels(part: Architecture) -> None:
 
 
 def truncation(part: Architecture) -> None:
-    """Truncation 0 gives one picture for all latents, where the generator claims to understand it."""
+    """If the generator claims truncation, 0 gives one picture for all latents, and 0.5 other pictures than 1."""
     generator = part.pair()[0].eval()
     if not generator.has_truncation:
         raise Skipped("its generator does not claim to have truncation")
     latents = generator.sample_latents(4, seeded())
     with torch.no_grad():
-        pictures = generator(latents, torch.zeros(4, dtype=torch.int64), truncation=0.0)
+        labels = torch.zeros(4, dtype=torch.int64)
+        pictures, half, whole = (generator(latents, labels, truncation=level) for level in (0.0, 0.5, 1.0))
     expect(
         torch.allclose(pictures, pictures[:1].expand_as(pictures), atol=1e-5),
         "has_truncation is True, but with truncation=0 different latents still give different pictures",
     )
+    expect(not torch.equal(half, whole), "has_truncation is True, but truncation=0.5 changes no picture")
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

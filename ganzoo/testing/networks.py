@@ -15,9 +15,9 @@ from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped
 from ganzoo.training.loop import Loop
 
-SIZES = (8, 16, 28, 30, 32, 36, 48, 64)
+SIZES = (8, 9, 16, 28, 30, 32, 36, 48, 64)
 LARGER = (128, 256)  # looked at where none of the others is supported
-FIRST = (16, 8, 32, 28, 64, 48, 36, 30, *LARGER)  # the first of these is what most checks look at
+FIRST = (16, 8, 32, 28, 64, 48, 36, 30, 9, *LARGER)  # the first of these is what most checks look at
 PER_SAMPLE = Needs(per_sample=True)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ganzoo.errors import GanzooError
@@ -21,7 +22,7 @@ class Curve:
     title: str
     words: str
     axis: str
-    series: Mapping[str, str]
+    series: Mapping[str, str] = field(hash=False)
     border: float | None = None
     log: bool = False
     percent: bool = False
@@ -74,12 +75,12 @@ def charts(log: Sequence[Record], scores: Sequence[Record]) -> list[dict[str, An
 def chart(curve: Curve, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Title, words, specification and points of a curve, for the page's script. Raises GanzooError without Altair."""
     try:
-        import altair
+        import altair  # noqa: F401
     except ImportError as error:
         raise GanzooError(MISSING) from error
     there = {row["s"] for row in rows}
-    spec = _chart(altair, curve, [name for name in curve.series.values() if name in there])
-    return {"title": curve.title, "words": curve.words, "spec": spec.to_dict(), "rows": rows}
+    spec = _specification(curve, tuple(curve.series.values()), tuple(n for n in curve.series.values() if n in there))
+    return {"title": curve.title, "words": curve.words, "spec": spec, "rows": rows}
 
 
 def points(records: Sequence[Record], curve: Curve) -> list[dict[str, Any]]:
@@ -106,8 +107,15 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
     return thinned
 
 
-def _chart(alt: Any, curve: Curve, names: Sequence[str]) -> Any:
-    domain = list(curve.series.values())
+@lru_cache(maxsize=64)  # Altair takes a tenth of a second for each, and a report is written at every snapshot
+def _specification(curve: Curve, domain: tuple[str, ...], names: tuple[str, ...]) -> dict[str, Any]:
+    import altair
+
+    made: dict[str, Any] = _chart(altair, curve, list(domain), names).to_dict()
+    return made
+
+
+def _chart(alt: Any, curve: Curve, domain: list[str], names: Sequence[str]) -> Any:
     form = ".1%" if curve.percent else ".4~g"
     scale = {"type": "log"} if curve.log else {"zero": False}
     axis = {"format": ".0%"} if curve.percent else {}

@@ -37,6 +37,7 @@ def to_page(report: Report) -> str:
             notes=notes(report),
             filters=_filters(report.groups, labels),
             groups=groups,
+            elsewhere_score="FID",
             elsewhere=[(one.data, _figure(one, figure)) for one in report.elsewhere for figure in one.figures],
             omitted=report.omitted,
             charts=specifications(),
@@ -74,6 +75,8 @@ def _group(group: Group, label: str, chart_rows: list[dict[str, Any]]) -> dict[s
     return {
         "data": group.data,
         "protocol": protocol_in_words(group),
+        "score": "FID",
+        "score_title": "lower is better; mean ± sample deviation over seeds",
         "columns": columns,
         "attributes": attributes,
         "rows": rows,
@@ -96,7 +99,7 @@ def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str
         "recipe": first.recipe,
         "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone
         "badges": badges,
-        "fid": {"value": row.fid.mean if row.fid else "", "shown": measured(row.fid), "seeds": seeds(row.fid)},
+        "score": {"value": row.fid.mean if row.fid else "", "shown": measured(row.fid), "seeds": seeds(row.fid)},
         "sample": _sample(row),
         "cells": [_cell(column, row) for column in columns],
         "budget": row.budget,
@@ -124,10 +127,10 @@ def _sample(row: Row) -> dict[str, str] | None:
 
 def _figure(published: Published, figure: Figure) -> dict[str, Any]:
     """A row of another's figure."""
+    shown = f"{figure.fid:g}" + ("" if figure.deviation is None else f" ± {figure.deviation:g}")
     return {
         "system": figure.system,
-        "fid": figure.fid,
-        "shown": f"{figure.fid:g}" + ("" if figure.deviation is None else f" ± {figure.deviation:g}"),
+        "score": {"value": figure.fid, "shown": shown},
         "note": ". ".join(filter(None, (published.origin, published.protocol, published.note, figure.note))),
     }
 

@@ -37,11 +37,11 @@ def rows_of(*records):
 
 def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
     (row,) = rows_of(*(make_record(fid=fid, seed=seed) for seed, fid in enumerate((20.0, 22.0, 27.0))))
-    assert row.fid.count == 3
-    assert row.fid.mean == pytest.approx(23.0)
-    assert row.fid.deviation == pytest.approx(13**0.5)  # (9 + 1 + 16) / (3 - 1)
-    assert measured(row.fid) == "23.00 ± 3.61"
-    assert measured(rows_of(make_record(fid=20.0))[0].fid) == "20.00"  # one seed has no deviation
+    assert row.ranked.count == 3
+    assert row.ranked.mean == pytest.approx(23.0)
+    assert row.ranked.deviation == pytest.approx(13**0.5)  # (9 + 1 + 16) / (3 - 1)
+    assert measured(row.ranked) == "23.00 ± 3.61"
+    assert measured(rows_of(make_record(fid=20.0))[0].ranked) == "20.00"  # one seed has no deviation
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
 )
 def test_what_differs_in_more_than_the_seed_is_not_averaged(other):
     rows = rows_of(make_record(fid=20.0, seed=0), make_record(**{"fid": 30.0, "seed": 1, **other}))
-    assert [row.fid.count for row in rows] == [1, 1]
+    assert [row.ranked.count for row in rows] == [1, 1]
 
 
 def test_what_to_do_about_faults_parts_no_rows_that_met_none():
@@ -93,14 +93,14 @@ def test_a_protocol_is_a_group_of_its_own_and_ranked_alone():
 def test_how_the_statistics_were_come_by_is_no_protocol():
     other = protocol(real_statistics="shipped", network_file="x", network_source="y", torch_fidelity="0.5", seed=7)
     (row,) = rows_of(make_record(seed=0), make_record(seed=1, protocol=other))
-    assert row.fid.count == 2
+    assert row.ranked.count == 2
 
 
 def test_tf32_decides_a_score_and_float32_on_a_gpu_is_that_of_a_cpu():
     cpu, gpu, tf32 = protocol(), protocol(extractor_device="cuda", tf32=False), protocol(tf32=True)
     report = report_of(make_record(), make_record(seed=1, protocol=gpu), make_record(seed=2, protocol=tf32))
     assert cpu.keys() < gpu.keys()
-    assert sorted(sum(row.fid.count for row in group.rows) for group in report.groups) == [1, 2]
+    assert sorted(sum(row.ranked.count for row in group.rows) for group in report.groups) == [1, 2]
     assert sorted("float32 in TF32" in protocol_in_words(group) for group in report.groups) == [False, True]
 
 
@@ -115,7 +115,7 @@ def test_a_protocol_in_words():
 
 def test_a_seed_that_is_there_twice_counts_once_and_is_named():
     report = report_of(make_record(fid=20.0), make_record(fid=30.0))
-    assert report.groups[0].rows[0].fid.mean == 20.0
+    assert report.groups[0].rows[0].ranked.mean == 20.0
     assert report.omitted == ["left out: results/1.json repeats seed 0 of results/0.json"]
 
 
@@ -140,7 +140,7 @@ def test_failed_rows_are_shown_last_with_their_reason():
 
 def test_a_failed_seed_is_said_of_its_row():
     (row,) = rows_of(make_record(failed="too hot", seed=0), make_record(fid=30.0, seed=1))
-    assert row.fid.count == 1
+    assert row.ranked.count == 1
     assert row.marks == ["1 of 2 seeds failed: too hot"]
 
 
@@ -204,7 +204,7 @@ def test_a_source_that_leaves_its_protocol_unsaid_matches_nothing():
 
 def test_the_published_figures_are_readable_and_name_their_source():
     found = read_published(PUBLISHED)
-    figures = {(p.data, p.fake_pictures, f.system, f.fid) for p in found for f in p.figures}
+    figures = {(p.data, p.fake_pictures, f.system, f.value) for p in found for f in p.read}
     assert ("fashion-mnist", 10000, "WGAN", 21.5) in figures
     assert all(published.source for published in found)
     assert any("as quoted in Dai & Wipf 2019" in published.origin for published in found)

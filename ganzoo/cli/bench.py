@@ -67,7 +67,10 @@ def bench(
 def verify(
     records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Or folders of them.", show_default=False)],
     device: Annotated[str, typer.Option(help="Where to score again.")] = "auto",
-    inception: Annotated[str | None, typer.Option(help="File with the FID network.", show_default=False)] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="File of the extractor, or {EXTRACTOR: FILE}.", show_default=False)
+    ] = None,
+    inception: Annotated[str | None, typer.Option(help="The same for inception alone.", show_default=False)] = None,
     digest_only: Annotated[bool, typer.Option("--digest-only", help="Do not score again.")] = False,
 ) -> None:
     """Check records, and score their weights again where they are still there."""
@@ -83,7 +86,7 @@ def verify(
             from ganzoo.bench.verify import verify as check
             from ganzoo.plugin.registry import Registry
 
-            verdict = check(file, Registry.load(), device=device, inception=inception)
+            verdict = check(file, Registry.load(), device=device, weights=weights, inception=inception)
         except GanzooError as error:
             refused = True
             typer.echo(f"refused: {error}", err=True)

@@ -24,7 +24,7 @@ PATIENCE = 10  # seconds
 
 app = typer.Typer(
     name="ganzoo",
-    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored with FID.",
+    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored by metrics.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -24,7 +24,7 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder
 SourceArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's folder, or hf://OWNER/NAME.", show_default=False)
 ]
-CheckpointOption = Annotated[str, typer.Option(help="latest, best (by FID) or a checkpoint's name.")]
+CheckpointOption = Annotated[str, typer.Option(help="latest, best (by the first metric) or a checkpoint's name.")]
 DevicesOption = Annotated[int, typer.Option(help="GPUs of this machine, or processes on its CPU, that share the work.")]
 RestartsOption = Annotated[int, typer.Option(help="With --devices: start again so often where a process dies.")]
 
@@ -95,7 +95,7 @@ def resume(run: RunArgument, devices: DevicesOption = 1, max_restarts: RestartsO
 def evaluate(
     run: SourceArgument,
     metrics: Annotated[
-        str | None, typer.Option(help="Comma-separated, e.g. fid,kid,prc. [default: the run's]", show_default=False)
+        str | None, typer.Option(help="Comma-separated, e.g. kid,prc. [default: the run's]", show_default=False)
     ] = None,
     samples: Annotated[
         int | None, typer.Option(help="Generated pictures to score. [default: the run's]", show_default=False)
@@ -105,7 +105,10 @@ def evaluate(
     ] = None,
     truncation: Annotated[float, typer.Option(help="Below 1: nearer the mean, less variety.")] = 1.0,
     checkpoint: CheckpointOption = "latest",
-    inception: Annotated[Path | None, typer.Option(help="File with the FID network.", show_default=False)] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="File of the extractor, or {EXTRACTOR: FILE}.", show_default=False)
+    ] = None,
+    inception: Annotated[Path | None, typer.Option(help="The same for inception alone.", show_default=False)] = None,
     mode: Annotated[
         str | None, typer.Option(help="exact, or reference: torch-fidelity's network as it is.", show_default=False)
     ] = None,
@@ -121,6 +124,7 @@ def evaluate(
         "names": f"[{metrics}]" if metrics is not None else None,
         "fakes": samples,
         "seed": seed,
+        "weights": weights,
         "inception": str(inception) if inception else None,
         "mode": mode,
     }

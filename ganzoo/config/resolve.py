@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.config.schema import Config, CoreConfig
 from ganzoo.config.settings import read_settings, typed
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
@@ -101,7 +101,8 @@ def schema_of(recipe: Recipe) -> DictConfig:
 
 
 def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
-    """The data set's, each architecture's for its own network, the loss's and penalties', the tuned pairs'."""
+    """The metrics', the data set's, each architecture's for its own network, the loss's and penalties', the tuned
+    pairs'."""
 
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))
@@ -112,7 +113,10 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
             (recipe.discriminator.name, {k: v for k, v in other.items() if is_discriminators(k)}),
         ]
 
+    metrics = registry.entries[MetricEntry.kind].values()
+    scored = [entry.name for entry in metrics if isinstance(entry, MetricEntry) and entry.default]
     layers = [
+        ("the metrics", {"metrics.names": scored}),
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),

@@ -31,6 +31,7 @@ REGISTRATION = {
     "register_penalties": "penalty",
     "register_augmentations": "augmentation",
     "register_datasets": "dataset",
+    "register_extractors": "extractor",
     "register_metrics": "metric",
     "register_launchers": "launcher",
     "register_commands": "command",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -10,13 +10,15 @@ import torch
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
-from ganzoo.entries import MetricEntry
+from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.interfaces import Generator
 from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.plugin_copies import copies
-from ganzoo.runs.requirements import check_needs
+from ganzoo.runs.requirements import Need, check_needs
 from ganzoo.runs.run_dir import RunFolder
+
+SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
 
 
 def load_config(
@@ -29,17 +31,24 @@ def load_config(
 ) -> Config:
     """The configuration a run was started with, changed by ``settings``.
 
-    Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics'
-    are needed for ``scoring`` alone. It says where the plugin files are that the run was started with. ``warn`` is told
-    of plugins in other versions.
+    Raises GanzooError, before anything else can fail, where a plugin is not there that the run needs; its metrics' and
+    extractors' are needed for ``scoring`` alone. It says where the plugin files are that the run was started with.
+    ``warn`` is told of plugins in other versions.
     """
     needs, place, kept = folder.needs(), str(folder.path), copies(folder)
-    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, warn, kept)
+    check_needs([need for need in needs if need.kind not in SCORING], registry, place, warn, kept)
     config = resolve(registry, None, folder.good_config(warn), settings)
     if scoring:
-        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
-        check_needs(scored, registry, place, copies=kept)
+        check_needs(_scored(needs, config, registry), registry, place, copies=kept)
     return config
+
+
+def _scored(needs: Iterable[Need], config: Config, registry: Registry) -> list[Need]:
+    """What this configuration's metrics need: themselves and their extractors."""
+    names = set(config.values.metrics.names)
+    metrics = (registry.lookup(MetricEntry, name) for name in names)
+    names |= {metric.extractor.rpartition(":")[2] for metric in metrics if metric is not None}
+    return [need for need in needs if need.kind in SCORING and need.name in names]
 
 
 def load_generator(

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.entries import Entry, MetricEntry
+from ganzoo.entries import Entry, ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import PluginReport, Registry
 from ganzoo.utils.files import one_line
@@ -65,10 +65,12 @@ def versions_of(registry: Registry, entries: Iterable[Entry]) -> dict[str, str]:
 
 
 def needs_of(config: Config, registry: Registry) -> tuple[Need, ...]:
-    """What a run of this configuration needs: each part of its recipe, its data set, its metrics."""
-    metrics = registry.entries[MetricEntry.kind]
-    entries: list[Entry] = [*config.recipe.parts, config.dataset]
-    entries += [metrics[name] for name in config.values.metrics.names if name in metrics]
+    """What a run of this configuration needs: each part of its recipe, its data set, its metrics, their extractors."""
+    named = [registry.lookup(MetricEntry, name) for name in config.values.metrics.names]
+    metrics = [entry for entry in named if entry is not None]
+    extractors = [registry.lookup(ExtractorEntry, entry.extractor, near=entry) for entry in metrics]
+    entries: list[Entry] = [*config.recipe.parts, config.dataset, *metrics]
+    entries += [entry for entry in extractors if entry is not None]
     owned = [(entry, registry.owner(entry)) for entry in entries]
     found = (Need(entry.kind, _short(entry.name), owner.distribution, owner.version) for entry, owner in owned)
     return tuple(dict.fromkeys(found))

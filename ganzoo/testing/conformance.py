@@ -21,6 +21,7 @@ from ganzoo.testing import (
     augmentation,
     dataset,
     distribution,
+    extractor,
     launcher,
     loss,
     metric,
@@ -39,6 +40,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "penalty": penalty.CHECKS,
     "augmentation": augmentation.CHECKS,
     "dataset": dataset.CHECKS,
+    "extractor": extractor.CHECKS,
     "metric": metric.CHECKS,
     "launcher": launcher.CHECKS,
 }
@@ -47,6 +49,7 @@ PARTS: dict[str, Callable[..., Any]] = {
     "loss": loss.LossPart,
     "penalty": penalty.PenaltyPart,
     "augmentation": augmentation.AugmentationPart,
+    "extractor": extractor.ExtractorPart,
     "metric": metric.MetricPart,
     "launcher": launcher.LauncherPart,
 }
@@ -58,6 +61,7 @@ GATES: dict[str, tuple[str, ...]] = {
     "penalty": ("interface", "shapes"),
     "augmentation": ("interface", "shapes", "dtypes"),
     "dataset": ("interface", "shapes"),
+    "extractor": ("interface", "shapes"),
     "metric": ("interface", "reads"),
     "launcher": ("interface",),
 }

@@ -19,9 +19,8 @@ from ganzoo.data.loader import Feed
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
-from ganzoo.errors import GanzooError, WriteFailed
+from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import score
 from ganzoo.models.build import Model, build_model, check_picture
 from ganzoo.plugin.registry import Registry
@@ -257,15 +256,11 @@ def _score(
         return {}
     reference = _open(registry, config, reference_split(registry, config.values.data.name), display)
     return score(
+        replace(metrics, mode=mode),
+        generator,
+        reference,
         registry=registry,
-        names=metrics.names,
-        generator=generator,
-        real=reference,
-        fakes=metrics.fakes,
-        seed=metrics.seed,
         root=data_root(config.values.data.root),
-        inception=metrics.inception,
-        mode=mode,
         device=device,
         truncation=truncation,
         progress=display.scoring,

@@ -24,8 +24,8 @@ STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet
 NONE = "<p>None was taken yet: a run ends with one, and <code>ganzoo report</code> takes one at any time.</p>"
 SPACES = {
-    "features": "It is measured in the features of the FID's network: small where two pictures show much the same "
-    "thing, even if their pixels differ.",
+    "features": "It is measured in the features that the run's first metric reads: small where two pictures show much "
+    "the same thing, even if their pixels differ.",
     "pixels": "It is measured between pixels, since this run had no score whose network could tell more: small where "
     "two pictures are light and dark in the same places.",
 }

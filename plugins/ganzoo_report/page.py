@@ -39,7 +39,7 @@ KINDS = {"trouble": "Trouble", "note": "Note", "good": "Good"}
 def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
     """The whole file."""
     own = partial(asset, "ganzoo_report")
-    curves, drawn, bundle = curves_section(lambda: charts(facts.log, facts.scores))
+    curves, drawn, bundle = curves_section(lambda: charts(facts))
     return Template(own("page.html")).substitute(
         style=palette() + own("page.css"),
         script=own("common.js") + own("page.js") + copying(),
@@ -72,8 +72,8 @@ def _summary(facts: Facts) -> str:
     if device := facts.provenance.get("device"):
         parts.append(str(device))
     parts.append(f"seed {facts.setting('seed')}")
-    if fid := next((record["fid"] for record in reversed(facts.scores) if "fid" in record), None):
-        parts.append(f"FID {fid:.2f}")
+    if facts.ranking and facts.ranked:
+        parts.append(f"{facts.ranking.title} {facts.ranking.text(facts.ranked[-1][1])}")
     return " · ".join(parts)
 
 

@@ -16,16 +16,18 @@ from ganzoo.bench.leaderboard.wording import (
     COSTS,
     NONE,
     Column,
-    measured,
     notes,
     protocol_in_words,
     protocol_labels,
     score_columns,
+    score_text,
+    score_title,
     seeds,
 )
+from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import as_json, asset, copying, libraries, palette, text
 
-FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget, hardware, command
+FIXED = 7  # columns beside scores and costs: rank, recipe, score, samples, budget, hardware, command
 
 
 def to_page(report: Report) -> str:
@@ -42,7 +44,7 @@ def to_page(report: Report) -> str:
         groups="\n".join(sections),
         elsewhere=_elsewhere(report.elsewhere),
         omitted=_omitted(report.omitted),
-        charts=as_json(specifications()),
+        charts=as_json(specifications([group.ranking for group in report.groups if group.ranking])),
         rows=as_json(rows),
         libraries=libraries(),
     )
@@ -72,29 +74,31 @@ def _group(group: Group, label: str, rows: list[dict[str, Any]]) -> str:
     lines = []
     for row in group.rows:
         lines.append(_row(group, row, columns, {"id": len(rows), "data": group.data, "protocol": label}, row in front))
-        rows.append(_chart_data(row, len(rows), row in front))
+        rows.append(_chart_data(group, row, len(rows), row in front))
     width = FIXED + len(columns) + len(COSTS)
     for published in group.published:
         attributes = _data({"data": group.data, "protocol": label})
-        lines += [_published(published, figure, attributes, first=NONE, width=width) for figure in published.figures]
+        lines += [_published(published, figure, attributes, first=NONE, width=width) for figure in published.read]
+    score = group.ranking.value if group.ranking else ""
     return (
-        f'<section class="group"><h2>{text(group.data)}</h2>'
+        f'<section class="group" data-score="{text(score)}"><h2>{text(group.data)}</h2>'
         f'<p class="protocol">{text(protocol_in_words(group))}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Rows of {text(group.data)}"><table>'
-        f"{_head(columns)}<tbody>{''.join(lines)}</tbody></table></div>"
+        f"{_head(group, columns)}<tbody>{''.join(lines)}</tbody></table></div>"
         f'<div class="charts">{"".join(_figures(group))}</div></section>'
     )
 
 
-def _head(columns: Sequence[Column]) -> str:
+def _head(group: Group, columns: Sequence[Column]) -> str:
     def button(name: str, title: str = "", kind: str = "", order: str = "none") -> str:
         of_kind = f' class="{kind}"' if kind else ""
         return f'<th scope="col" aria-sort="{order}"{of_kind}><button title="{text(title)}">{name}</button></th>'
 
+    direction = f"{group.ranking.direction}; " if group.ranking else ""
     cells = [
-        button("#", "rank in the group, by FID", order="ascending"),
+        button("#", f"rank in the group, by {score_title(group)}", order="ascending"),
         button("Recipe", kind="text"),
-        button("FID", "lower is better; mean ± sample deviation over seeds"),
+        button(text(score_title(group)), f"{direction}mean ± sample deviation over seeds"),
         '<th scope="col">Samples</th>',
         *(button(text(column.name), column.title) for column in (*columns, *COSTS)),
         button("Budget", "what was given to each", kind="text"),
@@ -112,11 +116,12 @@ def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str
     if not row.done:
         badges.insert(0, _badge(f"failed: {row.reason}", "bad"))
     best = ' class="best"' if rank == 1 else ""
-    fid = f"{measured(row.fid)} <small>{seeds(row.fid)}</small>" if row.fid else NONE
+    found = group.ranked(row)
+    score = f"{score_text(group, row)} <small>{seeds(found)}</small>" if found else NONE
     cells = [
         f'<td data-value="{rank or ""}">{rank or NONE}</td>',
         f'<th scope="row" data-value="{text(first.recipe)}">{_recipe(first.recipe)}<br>{"".join(badges)}</th>',
-        f'<td data-value="{row.fid.mean if row.fid else ""}"{best}>{fid}</td>',
+        f'<td data-value="{found.mean if found else ""}"{best}>{score}</td>',
         f"<td>{_thumbnail(row)}</td>",
         *(_cell(column, row) for column in (*columns, *COSTS)),
         f'<td class="text" data-value="{text(row.budget)}">{text(row.budget)}</td>',
@@ -163,11 +168,10 @@ def _thumbnail(row: Row) -> str:
 def _published(published: Published, figure: Figure, attributes: str, *, first: str, width: int) -> str:
     """A row of another's figure: in the table, but unlike the rows that were trained here."""
     note = ". ".join(filter(None, (published.origin, published.protocol, published.note, figure.note)))
-    deviation = "" if figure.deviation is None else f" ± {figure.deviation:g}"
     return (
         f'<tr class="published" {attributes}><td>{text(first)}</td>'
         f'<th scope="row" data-value="{text(figure.system)}">{text(figure.system)}<br>{_badge("published")}</th>'
-        f'<td data-value="{figure.fid}">{figure.fid:g}{deviation}</td>'
+        f'<td data-value="{figure.value}">{figure.text}</td>'
         f'<td class="source" colspan="{width - 3}"><div>{text(note)}</div></td></tr>'
     )
 
@@ -175,11 +179,13 @@ def _published(published: Published, figure: Figure, attributes: str, *, first: 
 def _elsewhere(published: Sequence[Published]) -> str:
     if not published:
         return ""
-    head = "".join(f'<th scope="col" class="text">{name}</th>' for name in ("Data", "System", "FID", "Source"))
+    titles = {Ranking(figure.name).title for group in published for figure in group.read}
+    names = ("Data", "System", text(" / ".join(sorted(titles))), "Source")
+    head = "".join(f'<th scope="col" class="text">{name}</th>' for name in names)
     lines = [
         _published(group, figure, _data({"data": group.data}), first=group.data, width=4)
         for group in published
-        for figure in group.figures
+        for figure in group.read
     ]
     return (
         '<section id="elsewhere"><h2>Published under other protocols</h2>'
@@ -196,7 +202,8 @@ def _omitted(lines: Sequence[str]) -> str:
     return f'<section id="warnings"><h2>Warnings</h2><ul>{items}</ul></section>'
 
 
-def _chart_data(row: Row, number: int, front: bool) -> dict[str, Any]:
+def _chart_data(group: Group, row: Row, number: int, front: bool) -> dict[str, Any]:
+    found = group.ranked(row)
     timed = row.alone and row.minutes is not None
     return {
         "id": number,
@@ -205,15 +212,15 @@ def _chart_data(row: Row, number: int, front: bool) -> dict[str, Any]:
         "loss": row.loss,
         "budget": row.budget,
         "hardware": row.hardware,
-        "fid": row.fid.mean if row.fid else None,
-        "deviation": row.fid.deviation if row.fid else None,
-        "seeds": row.fid.count if row.fid else 0,
+        "score": found.mean if found else None,
+        "deviation": found.deviation if found else None,
+        "seeds": found.count if found else 0,
         "minutes": row.minutes.mean if timed and row.minutes else None,
         "front": front,
         "points": [
             {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if row.alone else None,
-             "fid": point.fid, "fakes": point.fakes}
-            for record in row.done for point in record.curve
+             "score": point.value, "fakes": point.fakes}
+            for record in row.done if record.ranking == group.ranking for point in record.points
         ],
     }  # fmt: skip
 
@@ -225,14 +232,14 @@ def _figures(group: Group) -> Iterable[str]:
             f'</figcaption><div class="chart"></div></figure>'
         )
 
-    crowded = sum(not row.alone for row in group.rows)
+    crowded, title = sum(not row.alone for row in group.rows), text(score_title(group))
     without = f" Left out: {crowded} trained side by side." if crowded else ""
-    if sum(row.alone and row.fid is not None and row.minutes is not None for row in group.rows) > 1:
+    if sum(row.alone and group.ranked(row) is not None and row.minutes is not None for row in group.rows) > 1:
         words = f"Dashes: the Pareto front of each class of hardware. Bars: ± deviation.{without}"
-        yield figure("time", "FID against training time", words)
+        yield figure("time", f"{title} against training time", words)
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
-        yield figure("matrix", "Architecture × loss", "The best mean FID of the rows shown.")
-    points = [point for row in group.rows for record in row.done for point in record.curve]
+        yield figure("matrix", "Architecture × loss", f"The best mean {title} of the rows shown.")
+    points = [point for row in group.rows for record in row.done for point in record.points]
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         choice = (
@@ -241,4 +248,4 @@ def _figures(group: Group) -> Iterable[str]:
         )
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
         words = f"On {counts} generated pictures, a line for each seed; a click in the legend picks a recipe.{note}"
-        yield figure("curve", "FID on the way", words, choice)
+        yield figure("curve", f"{title} on the way", words, choice)

@@ -8,18 +8,40 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.safe_yaml import parse_json
+from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
 
 
-@dataclass
+@dataclass(frozen=True)
 class Figure:
-    """One system's FID; ``deviation`` where it is known, ``note`` what else is said of it."""
+    """One system's value, which in the file stands under its own name: ``{"system": "LSGAN", "kid_mean": 0.02}``.
+
+    ``deviation`` where it is known, ``note`` what else is said of it.
+    """
 
     system: str
-    fid: float
+    name: str
+    value: float
     deviation: float | None = None
     note: str = ""
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Figure:
+        """From the file. Raises ValueError where it is not of that form."""
+        rest = dict(content)
+        system, deviation, note = rest.pop("system", None), rest.pop("deviation", None), rest.pop("note", "")
+        texts = isinstance(system, str) and isinstance(note, str)
+        if not texts or len(rest) != 1 or not all(map(is_number, rest.values())):
+            raise ValueError(f"a figure is {dict(content)!r}, must have a system and one value")
+        if deviation is not None and not is_number(deviation):
+            raise ValueError(f"deviation is {deviation!r}, must be a number")
+        ((name, value),) = rest.items()
+        return cls(system, name, float(value), None if deviation is None else float(deviation), note)
+
+    @property
+    def text(self) -> str:
+        """The value and its deviation."""
+        return f"{self.value:g}" if self.deviation is None else f"{self.value:g} ± {self.deviation:g}"
 
 
 @dataclass
@@ -32,7 +54,7 @@ class Published:
 
     source: str
     data: str
-    figures: list[Figure]
+    figures: list[dict[str, Any]]
     quoted_in: str | None = None
     split: str | None = None
     real_pictures: int | None = None
@@ -42,8 +64,12 @@ class Published:
     network: str | None = None
     note: str = ""
 
-    def matches(self, protocol: Mapping[str, Any]) -> bool:
-        """Whether data set, reference split, counts and conditioning are those of ``protocol``.
+    def __post_init__(self) -> None:
+        self.read = [Figure.read(figure) for figure in self.figures]
+
+    def matches(self, protocol: Mapping[str, Any], value: str) -> bool:
+        """Whether data set, reference split, counts and conditioning are those of ``protocol``, and every figure is of
+        the value of that name.
 
         A source that leaves one of them unsaid matches nothing. Ours must be of the pictures' own size, untruncated.
         """
@@ -55,7 +81,8 @@ class Published:
             (self.conditional, protocol.get("classes", "none") != "none"),
         )
         own_size = not protocol.get("resize") and protocol.get("truncation", 1.0) == 1.0
-        return own_size and all(said is not None and said == ours for said, ours in pairs)
+        same = all(figure.name == value for figure in self.read)
+        return own_size and same and all(said is not None and said == ours for said, ours in pairs)
 
     @property
     def origin(self) -> str:

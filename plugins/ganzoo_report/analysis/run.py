@@ -24,7 +24,7 @@ from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_configured, reference_split
 from ganzoo.distributed.device import pick_device
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.network import find_network
+from ganzoo.metrics.extractors import source_of_first
 from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
@@ -88,10 +88,11 @@ def _nearest(
     reader = kept = None
     if read_jsonl(folder.scores_file):  # else the network may not even be here
         root = data_root(values.data.root)
-        network = find_network(values.metrics.inception, root)
-        exact, fast = (Reader(network, mode, device, ("2048",)) for mode in ("exact", "fast"))
-        kept = kept_features(real, exact, root)
-        reader = fast if kept is None else exact
+        source = source_of_first(registry, values.metrics, root)
+        if source is not None:
+            exact, fast = (Reader(source[0], mode, device, source[1:]) for mode in ("exact", "fast"))
+            kept = kept_features(real, exact, root)
+            reader = fast if kept is None else exact
     queries = torch.cat([fake, held_out])
     nowhere = torch.full((COUNT,), -1)
     # Few enough that it costs a small share of what scoring the run did.

@@ -23,7 +23,7 @@ from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
 
 PUBLISHED = Path(__file__).parents[1] / "benchmarks/published.json"
-LUCIC = Published(source="Lucic", data="fashion-mnist", figures=[Figure("WGAN", 21.5, 1.6)], split="test",
+LUCIC = Published(source="Lucic", data="fashion-mnist", figures=[Figure("WGAN", "fid", 21.5, 1.6)], split="test",
                   real_pictures=10000, fake_pictures=10000, conditional=False)  # fmt: skip
 
 
@@ -198,13 +198,13 @@ def test_published_rows_stand_only_beside_their_own_protocol(changes):
 
 
 def test_a_source_that_leaves_its_protocol_unsaid_matches_nothing():
-    silent = Published(source="somebody", data="fashion-mnist", figures=[Figure("best", 1.0)])
+    silent = Published(source="somebody", data="fashion-mnist", figures=[Figure("best", "fid", 1.0)])
     assert report_of(make_record(), figures=[silent]).elsewhere == [silent]
 
 
 def test_the_published_figures_are_readable_and_name_their_source():
     found = read_published(PUBLISHED)
-    figures = {(p.data, p.fake_pictures, f.system, f.value) for p in found for f in p.read}
+    figures = {(p.data, p.fake_pictures, f.system, f.value) for p in found for f in p.figures}
     assert ("fashion-mnist", 10000, "WGAN", 21.5) in figures
     assert all(published.source for published in found)
     assert any("as quoted in Dai & Wipf 2019" in published.origin for published in found)
@@ -290,7 +290,7 @@ def evil_page():
         make_record(f"{EVIL}+{EVIL}", fid=30.0, marks=[EVIL], command=f"{EVIL}\n rm -rf x", data=EVIL, curve=True,
                     hardware={"kind": EVIL, "device": EVIL}, protocol=protocol(reference=EVIL, split=EVIL)),
         make_record(f"{EVIL}+{EVIL}", failed=EVIL),
-        figures=[Published(source=EVIL, data=EVIL, figures=[Figure(EVIL, 1.0, note=EVIL)])],
+        figures=[Published(source=EVIL, data=EVIL, figures=[Figure(EVIL, "fid", 1.0, note=EVIL)])],
     ))  # fmt: skip
 
 

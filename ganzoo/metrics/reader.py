@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -53,7 +54,7 @@ class Reader:
     @property
     def name(self) -> str:
         """What two readings must share for their first features to be the same, short enough for a file name."""
-        feature = "" if self.reads_first else f"-{self.features[0]}"
+        feature = "" if self.reads_first else "+" + re.sub(r"[^A-Za-z0-9_-]", "", self.features[0])
         return f"{self.source.network.sha256[:16]}-{self.mode}-{self.device.type}{feature}"
 
     @property

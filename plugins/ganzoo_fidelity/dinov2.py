@@ -29,8 +29,8 @@ PREPROCESSING = (
 class Dinov2Extractor(Extractor):
     """The feature ``class-token``: the class token after the last layer norm.
 
-    ``reference`` resizes with Pillow itself; ``exact`` and ``fast`` resize on the device, which moves a pixel by one
-    step of 255 at most. ``fast``, for curves, computes in bf16 where the device has it.
+    ``reference`` resizes with Pillow itself; ``exact`` and ``fast`` resize on the device, which moves few pixels,
+    by one step of 255 or two. ``fast``, for curves, computes in bf16 where the device has it.
     """
 
     model: ClassVar[str]
@@ -85,9 +85,14 @@ class Dinov2Large(Dinov2Extractor):
 
 
 def resize(images: Tensor) -> Tensor:
-    """uint8 images ``(N, 1 or 3, H, W)`` to whole numbers from 0 to 255 ``(N, 3, 224, 224)``, float32."""
-    resized = F.interpolate(images.float(), (SIZE, SIZE), mode="bicubic", antialias=True)
-    return resized.round().clamp(0, 255).expand(-1, 3, -1, -1)
+    """uint8 images ``(N, 1 or 3, H, W)`` to whole numbers from 0 to 255 ``(N, 3, 224, 224)``, float32.
+
+    Like Pillow, resize rows first, then columns, and round after each.
+    """
+    resized = images.float()
+    for shape in ((images.shape[2], SIZE), (SIZE, SIZE)):
+        resized = F.interpolate(resized, shape, mode="bicubic", antialias=True).round().clamp(0, 255)
+    return resized.expand(-1, 3, -1, -1)
 
 
 def resize_with_pillow(images: Tensor) -> Tensor:

@@ -31,10 +31,10 @@ def to_markdown(report: Report, place: Path) -> str:
         lines += _group(group, place)
     if report.elsewhere:
         lines += ["## Published under other protocols", "", "Not comparable with any row above.", ""]
-        titles = {Ranking(figure.name).title for published in report.elsewhere for figure in published.read}
+        titles = {Ranking(figure.name).title for published in report.elsewhere for figure in published.figures}
         lines += [f"| *system* | *{' / '.join(sorted(titles))}* | *protocol* | *source* |", "| --- | --- | --- | --- |"]
         for published in report.elsewhere:
-            for figure in published.read:
+            for figure in published.figures:
                 note = "; ".join(filter(None, (published.note, figure.note)))
                 texts = (figure.system, figure.text, published.protocol,
                          f"{published.origin}{f'. {note}' if note else ''}")  # fmt: skip
@@ -64,7 +64,7 @@ def _group(group: Group, place: Path) -> list[str]:
         ]))  # fmt: skip
     blank = [""] * (len(names) - 5)
     for published in group.published:
-        for figure in published.read:
+        for figure in published.figures:
             source = f"*{text_cell('. '.join(filter(None, (published.origin, figure.note))))}*"
             cells = ["*published*", f"*{text_cell(figure.system)}*", f"*{figure.text}*", *blank, source, ""]
             lines.append(table_row(cells))

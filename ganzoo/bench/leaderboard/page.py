@@ -78,7 +78,7 @@ def _group(group: Group, label: str, rows: list[dict[str, Any]]) -> str:
     width = FIXED + len(columns) + len(COSTS)
     for published in group.published:
         attributes = _data({"data": group.data, "protocol": label})
-        lines += [_published(published, figure, attributes, first=NONE, width=width) for figure in published.read]
+        lines += [_published(published, figure, attributes, first=NONE, width=width) for figure in published.figures]
     score = group.ranking.value if group.ranking else ""
     return (
         f'<section class="group" data-score="{text(score)}"><h2>{text(group.data)}</h2>'
@@ -179,13 +179,13 @@ def _published(published: Published, figure: Figure, attributes: str, *, first: 
 def _elsewhere(published: Sequence[Published]) -> str:
     if not published:
         return ""
-    titles = {Ranking(figure.name).title for group in published for figure in group.read}
+    titles = {Ranking(figure.name).title for group in published for figure in group.figures}
     names = ("Data", "System", text(" / ".join(sorted(titles))), "Source")
     head = "".join(f'<th scope="col" class="text">{name}</th>' for name in names)
     lines = [
         _published(group, figure, _data({"data": group.data}), first=group.data, width=4)
         for group in published
-        for figure in group.read
+        for figure in group.figures
     ]
     return (
         '<section id="elsewhere"><h2>Published under other protocols</h2>'

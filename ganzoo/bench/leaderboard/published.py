@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.safe_yaml import is_number, parse_json
+from ganzoo.utils.safe_yaml import parse_json
 from ganzoo.utils.structured import read_as
 
 
-@dataclass(frozen=True)
+@dataclass
 class Figure:
-    """One system's value, which in the file stands under its own name: ``{"system": "LSGAN", "kid_mean": 0.02}``.
+    """One system's ``value`` of what ``name`` says; ``deviation`` where it is known, ``note`` what else is said of it.
 
-    ``deviation`` where it is known, ``note`` what else is said of it.
+    In the file the value stands under its own name: ``{"system": "LSGAN", "kid_mean": 0.02}``.
     """
 
     system: str
@@ -24,19 +24,6 @@ class Figure:
     value: float
     deviation: float | None = None
     note: str = ""
-
-    @classmethod
-    def read(cls, content: Mapping[str, Any]) -> Figure:
-        """From the file. Raises ValueError where it is not of that form."""
-        rest = dict(content)
-        system, deviation, note = rest.pop("system", None), rest.pop("deviation", None), rest.pop("note", "")
-        texts = isinstance(system, str) and isinstance(note, str)
-        if not texts or len(rest) != 1 or not all(map(is_number, rest.values())):
-            raise ValueError(f"a figure is {dict(content)!r}, must have a system and one value")
-        if deviation is not None and not is_number(deviation):
-            raise ValueError(f"deviation is {deviation!r}, must be a number")
-        ((name, value),) = rest.items()
-        return cls(system, name, float(value), None if deviation is None else float(deviation), note)
 
     @property
     def text(self) -> str:
@@ -54,7 +41,7 @@ class Published:
 
     source: str
     data: str
-    figures: list[dict[str, Any]]
+    figures: list[Figure]
     quoted_in: str | None = None
     split: str | None = None
     real_pictures: int | None = None
@@ -63,9 +50,6 @@ class Published:
     resize: str | None = None
     network: str | None = None
     note: str = ""
-
-    def __post_init__(self) -> None:
-        self.read = [Figure.read(figure) for figure in self.figures]
 
     def matches(self, protocol: Mapping[str, Any], value: str) -> bool:
         """Whether data set, reference split, counts and conditioning are those of ``protocol``, and every figure is of
@@ -81,7 +65,7 @@ class Published:
             (self.conditional, protocol.get("classes", "none") != "none"),
         )
         own_size = not protocol.get("resize") and protocol.get("truncation", 1.0) == 1.0
-        same = all(figure.name == value for figure in self.read)
+        same = all(figure.name == value for figure in self.figures)
         return own_size and same and all(said is not None and said == ours for said, ours in pairs)
 
     @property
@@ -112,8 +96,21 @@ def read_published(file: Path) -> list[Published]:
     """Every group of figures in a file. Raises GanzooError where it cannot be read or is not of this form."""
     try:
         content = parse_json(file.read_bytes())
+        for source in content if isinstance(content, list) else ():
+            if isinstance(source, dict) and isinstance(source.get("figures"), list):
+                source["figures"] = [_named(figure) for figure in source["figures"]]
         return read_as(_File, {"published": content}).published
     except OSError as error:
         raise GanzooError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
         raise GanzooError(f"{file} is not a list of published figures: {error}") from error
+
+
+def _named(figure: Any) -> Any:
+    """A figure of the file with its value's name beside the value."""
+    fields = {"system", "deviation", "note"}
+    values = sorted(set(figure) - fields) if isinstance(figure, dict) else []
+    if len(values) != 1:
+        raise ValueError(f"a figure is {figure!r}, must have a system and one value under its name")
+    rest = {key: value for key, value in figure.items() if key in fields}
+    return {**rest, "name": values[0], "value": figure[values[0]]}

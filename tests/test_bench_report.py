@@ -332,7 +332,8 @@ def test_the_charts_take_what_the_page_gives_them(tmp_path):
     rows, charts = (
         json.loads(page.partition(f'id="{name}">')[2].partition("</script>")[0]) for name in ("rows", "charts")
     )
-    assert {spec["data"]["name"] for spec in charts.values()} == {"rows", "curve"}
+    assert list(charts) == ["fid"] and 'data-score="fid"' in page
+    assert {spec["data"]["name"] for spec in charts["fid"].values()} == {"rows", "curve"}
     alone, crowded = sorted(rows, key=lambda row: row["minutes"] is None)
     assert (alone["minutes"], alone["front"], crowded["minutes"], crowded["front"]) == (5.0, True, None, False)
     assert [point["minutes"] for point in alone["points"]] == [1.0, 2.5, 5.0]

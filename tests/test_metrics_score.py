@@ -240,6 +240,8 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
     refused("unknown metric 'fdi'; did you mean fid", "fdi")
     with pytest.raises(ValueError, match="fakes is 1, must be 2 or more"):
         MetricsConfig(fakes=1)
+    with pytest.raises(GanzooError, match="1 generated pictures cannot be scored"):
+        score_arrays(MetricsConfig(names=["fid"]), real.array, real.array[:1], registry=zoo, root=tmp_path)
     refused("1 real pictures cannot be scored", real=replace(real, array=real.array[:1]))
     refused("pictures that are not numbers", generator=Blur(float("nan")))
     refused("has no labels", real=replace(real, labels=None))

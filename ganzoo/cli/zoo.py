@@ -12,8 +12,10 @@ from ganzoo.entries import (
     AugmentationEntry,
     DatasetEntry,
     Entry,
+    ExtractorEntry,
     LauncherEntry,
     LossEntry,
+    MetricEntry,
     PenaltyEntry,
     marks_of,
 )
@@ -24,7 +26,7 @@ PLURALS = {"loss": "losses", "penalty": "penalties"}
 
 
 def list_zoo() -> None:
-    """List architectures, losses, penalties, augmentations, data sets, metrics and launchers, and whose each is."""
+    """List the parts that are installed, from architectures to launchers, and whose each is."""
     registry = Registry.load()
     width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
     owners = max((len(plugin.distribution) for plugin in registry.plugins), default=0)
@@ -146,7 +148,11 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo run {architecture}+{loss} data.name={entry.name}{location}"
     if isinstance(entry, LauncherEntry):
         return f"ganzoo bench --arch {architecture} --loss {loss} --kimg 10 --launcher {entry.name}"
-    return f"ganzoo run {architecture}+{loss} 'metrics.names=[{entry.name}]'"
+    name = entry.name
+    if isinstance(entry, ExtractorEntry):
+        metrics = (metric for metric in registry.entries[MetricEntry.kind].values() if isinstance(metric, MetricEntry))
+        name = next((metric.name for metric in metrics if metric.extractor == entry.name), "METRIC")
+    return f"ganzoo run {architecture}+{loss} 'metrics.names=[{name}]'"
 
 
 def _go_together(loss: LossEntry, entry: Entry) -> bool:

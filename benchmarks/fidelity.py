@@ -17,11 +17,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from ganzoo.config.schema import MetricsConfig
 from ganzoo.data.factory import open_pictures
-from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
+from ganzoo_fidelity.network import find_network
 
 TOLERANCE = 1e-6
 NAMES = {
@@ -52,10 +53,8 @@ def main() -> int:
             check=True, capture_output=True, text=True,
         )  # fmt: skip
     theirs = json.loads(done.stdout)
-    ours = score_arrays(
-        registry=registry, names=["fid", "kid", "prc"], real=sets["test"], fake=sets["train"], seed=0,
-        root=data_root(None), mode="reference",
-    ).values  # fmt: skip
+    metrics = MetricsConfig(names=["fid", "kid", "prc"], mode="reference")
+    ours = score_arrays(metrics, sets["test"], sets["train"], registry=registry, root=data_root(None)).values
     worst = 0.0
     for name, their_name in NAMES.items():
         off = abs(ours[name] - theirs[their_name]) / abs(theirs[their_name])

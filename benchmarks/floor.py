@@ -14,9 +14,10 @@ import torch
 
 from ganzoo.config.recipe import parse_data
 from ganzoo.data.factory import open_pictures
+from ganzoo.entries import ExtractorEntry
+from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
-from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
@@ -28,7 +29,7 @@ def main(name: str, counts: list[int]) -> None:
     train = open_pictures(registry, name, split="train", root=root).array
     reference = open_pictures(registry, name, split=parse_data(name, registry)[0].reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    reader = Reader(find_network(None, root), "exact", device, ("2048",))
+    reader = Reader(find_source(registry.get(ExtractorEntry, "inception"), None, root), "exact", device, ("2048",))
     real, _ = real_features(reference, reader, root, whole=False)
     drawn = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: max(counts)].sort().values
     matrix = reader.read(array_chunks(train[drawn.numpy()]), len(drawn), "training pictures")["2048"]

@@ -13,9 +13,10 @@ import torch
 
 from ganzoo.config.recipe import parse_data
 from ganzoo.data.factory import open_pictures
+from ganzoo.entries import ExtractorEntry
+from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.frechet import frechet_distance
-from ganzoo.metrics.network import find_network
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import save_shipped, unpack
 from ganzoo.plugin.registry import Registry
@@ -29,10 +30,12 @@ def main(name: str, out: Path) -> None:
     pictures = open_pictures(registry, name, split=parse_data(name, registry)[0].reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     show = lambda stage, done, total: print(f"\r{stage} {done}/{total}", end="", flush=True)  # noqa: E731
-    reader = Reader(find_network(None, root), "exact", device, ("2048",), progress=show)
+    reader = Reader(
+        find_source(registry.get(ExtractorEntry, "inception"), None, root), "exact", device, ("2048",), progress=show
+    )
     count = len(pictures.array)
     whole = Features(count, matrix=reader.read(array_chunks(pictures.array), count, name)["2048"])
-    save_shipped(out, whole.statistics, pictures.array, reader.network.sha256)
+    save_shipped(out, whole.statistics, pictures.array, reader.source.network.sha256)
 
     half = Features(count // 2, matrix=whole.matrix[: count // 2]).statistics
     sigma = whole.statistics["sigma"]

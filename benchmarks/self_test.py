@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ganzoo.config.schema import MetricsConfig
 from ganzoo.data.factory import open_pictures
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
@@ -26,7 +27,7 @@ def main() -> int:
     registry = Registry.load(strict=True)
     train, test = (open_pictures(registry, "cifar10", split=split) for split in ("train", "test"))
     found = score_arrays(
-        registry=registry, names=["fid"], real=test.array, fake=train.array, seed=0, root=data_root(None),
+        MetricsConfig(names=["fid"]), test.array, train.array, registry=registry, root=data_root(None),
         real_name="cifar10 test", fake_name="cifar10 train", device=device,
     )  # fmt: skip
     fid = found.values["fid"]

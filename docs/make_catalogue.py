@@ -12,6 +12,7 @@ from ganzoo.entries import (
     AugmentationEntry,
     DatasetEntry,
     Entry,
+    ExtractorEntry,
     LossEntry,
     MetricEntry,
     PenaltyEntry,
@@ -25,6 +26,7 @@ SECTIONS: tuple[tuple[type[Entry], str], ...] = (
     (PenaltyEntry, "Penalties"),
     (AugmentationEntry, "Augmentations"),
     (DatasetEntry, "Data sets"),
+    (ExtractorEntry, "Extractors"),
     (MetricEntry, "Metrics"),
 )
 HEAD = """\

@@ -155,11 +155,13 @@ def evaluate(
     Raises GanzooError for an unknown metric or data set and for images that do not fit it, NetworkMissing if the
     network of an extractor is not on this machine.
     """
-    from ganzoo.metrics.evaluate import evaluate
+    from ganzoo.metrics.standalone import score_anything
+    from ganzoo.training.callbacks import audience
 
     chosen = [f"data.name={data}", f"metrics.names=[{','.join(metrics)}]", f"metrics.fakes={samples}"]
     chosen += [f"metrics.seed={seed}", *as_arguments(settings)]
-    return evaluate(Registry.load(), generator_or_images, chosen, *callbacks)
+    with audience(list(callbacks)) as watched:
+        return score_anything(Registry.load(), generator_or_images, chosen, watched.scoring)
 
 
 def _path(path: RunPath | None) -> Path | None:

@@ -213,18 +213,41 @@ class DatasetEntry(TargetEntry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtractorEntry(TargetEntry):
+    """A pretrained network whose features metrics compare.
+
+    target: import string of a :class:`ganzoo.metrics.extractor.Extractor`.
+    features: width of each feature that it offers, by name; a metric whose entry names none reads the first.
+    logits: the feature that is class logits, if any. Metrics read it as ``logits``, and of generated images alone.
+    weights: whether it needs any, from a file or a download. title: its name in a protocol; by default the entry's.
+    """
+
+    kind: ClassVar[str] = "extractor"
+    features: Mapping[str, int]
+    logits: str = ""
+    weights: bool = True
+    title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MetricEntry(TargetEntry):
     """A score of generated pictures.
 
-    features: the features it reads ("2048" for Inception's pool, "logits_unbiased" for the Inception Score).
+    extractor: the extractor whose features it reads.
+    features: the feature it reads, such as Inception's "2048" or "logits_unbiased"; "" for the first.
     reads: "statistics" (mean and covariance suffice) or "features" (all of them).
-    lower_is_better: direction of its first value.
+    primary: the value that ranks runs and checkpoints, of those that the metric returns; "" for its first.
+    lower_is_better: direction of the primary value.
+    default: a run that names no metric is scored with it.
     """
 
     kind: ClassVar[str] = "metric"
-    features: str = "2048"
+    extractor: str = "inception"
+    features: str = ""
     reads: Literal["statistics", "features"] = "features"
+    primary: str = ""
     lower_is_better: bool = True
+    default: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +297,7 @@ KINDS: tuple[type[Entry], ...] = (
     PenaltyEntry,
     AugmentationEntry,
     DatasetEntry,
+    ExtractorEntry,
     MetricEntry,
     LauncherEntry,
     CommandEntry,

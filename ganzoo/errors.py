@@ -43,6 +43,10 @@ class WriteFailed(GanzooError):
         super().__init__(f"cannot write {path}: {reason}; what was written before is whole")
 
 
+class NetworkMissing(GanzooError):
+    """An extractor's network is not on this machine and cannot be downloaded; the message says how to get it."""
+
+
 class TrainingFailed(GanzooError):
     """A loss or a gradient that is not finite, or another fault: the run stopped, its checkpoints are good."""
 

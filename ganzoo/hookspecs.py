@@ -18,6 +18,7 @@ from ganzoo.entries import (
     AugmentationEntry,
     CommandEntry,
     DatasetEntry,
+    ExtractorEntry,
     LauncherEntry,
     LossEntry,
     MetricEntry,
@@ -55,6 +56,11 @@ def register_augmentations(register: Callable[[AugmentationEntry], None]) -> Non
 @hookspec
 def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     """Register sources of pictures."""
+
+
+@hookspec
+def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
+    """Register pretrained networks whose features metrics compare."""
 
 
 @hookspec

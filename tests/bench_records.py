@@ -40,7 +40,7 @@ def make_record(
     architectures, loss, *penalties = recipe.split("+")
     generator, _, discriminator = architectures.partition("/")
     scores = {} if fid is None or failed else {"fid": fid, "kid_mean": fid / 1000, "precision": 0.6, "recall": 0.3}
-    points = [CurvePoint(kimg=k, seconds=minutes * 6 * k, fid=(fid or 0) * (1 + 20 / k), fakes=1000)
+    points = [CurvePoint(k, minutes * 6 * k, (fid or 0) * (1 + 20 / k), 1000).to_dict("fid")
               for k in (2.0, 5.0, 10.0)]  # fmt: skip
     content: dict[str, Any] = {
         "schema": SCHEMA, "grid": "grid", "recipe": recipe, "architecture": generator,

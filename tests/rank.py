@@ -13,8 +13,10 @@ from loops import with_tape
 from test_metrics_score import NETWORK, Blur, Set, Stub
 
 import ganzoo_fidelity
+from ganzoo.config.schema import MetricsConfig
 from ganzoo.distributed import collectives
 from ganzoo.interfaces import draw_normal
+from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
 from ganzoo.plugin.registry import Registry
@@ -35,13 +37,13 @@ class Noisy(Blur):
 
 def score(root: Path, *names: str) -> dict[str, float]:
     """Of 251 pictures against 121, with an extractor that takes no time."""
-    readers.load_extractor, scoring.find_network = lambda *_: Stub(), lambda *_: NETWORK  # type: ignore[assignment]
+    readers.load_extractor, extractors.find_network = lambda *_: Stub(), lambda *_: NETWORK  # type: ignore[assignment]
     registry = Registry(strict=True)
     registry.add(lambda: ganzoo_fidelity, "fidelity", "ganzoo")
     rng = np.random.default_rng(0)
     real = Set(rng.integers(0, 256, (121, 1, 8, 8), dtype=np.uint8), np.repeat([0, 1, 2], [90, 31, 0]))
     return scoring.score(
-        registry=registry, names=names, generator=Noisy(), real=real, fakes=251, seed=0, root=root  # type: ignore[arg-type]
+        MetricsConfig(names=list(names), fakes=251), Noisy(), real, registry=registry, root=root  # type: ignore[arg-type]
     ).values  # fmt: skip
 
 

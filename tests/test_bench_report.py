@@ -23,7 +23,7 @@ from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
 
 PUBLISHED = Path(__file__).parents[1] / "benchmarks/published.json"
-LUCIC = Published(source="Lucic", data="fashion-mnist", figures=[Figure("WGAN", 21.5, 1.6)], split="test",
+LUCIC = Published(source="Lucic", data="fashion-mnist", figures=[Figure("WGAN", "fid", 21.5, 1.6)], split="test",
                   real_pictures=10000, fake_pictures=10000, conditional=False)  # fmt: skip
 
 
@@ -37,11 +37,11 @@ def rows_of(*records):
 
 def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
     (row,) = rows_of(*(make_record(fid=fid, seed=seed) for seed, fid in enumerate((20.0, 22.0, 27.0))))
-    assert row.fid.count == 3
-    assert row.fid.mean == pytest.approx(23.0)
-    assert row.fid.deviation == pytest.approx(13**0.5)  # (9 + 1 + 16) / (3 - 1)
-    assert measured(row.fid) == "23.00 ± 3.61"
-    assert measured(rows_of(make_record(fid=20.0))[0].fid) == "20.00"  # one seed has no deviation
+    assert row.ranked.count == 3
+    assert row.ranked.mean == pytest.approx(23.0)
+    assert row.ranked.deviation == pytest.approx(13**0.5)  # (9 + 1 + 16) / (3 - 1)
+    assert measured(row.ranked) == "23.00 ± 3.61"
+    assert measured(rows_of(make_record(fid=20.0))[0].ranked) == "20.00"  # one seed has no deviation
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
 )
 def test_what_differs_in_more_than_the_seed_is_not_averaged(other):
     rows = rows_of(make_record(fid=20.0, seed=0), make_record(**{"fid": 30.0, "seed": 1, **other}))
-    assert [row.fid.count for row in rows] == [1, 1]
+    assert [row.ranked.count for row in rows] == [1, 1]
 
 
 def test_what_to_do_about_faults_parts_no_rows_that_met_none():
@@ -93,14 +93,14 @@ def test_a_protocol_is_a_group_of_its_own_and_ranked_alone():
 def test_how_the_statistics_were_come_by_is_no_protocol():
     other = protocol(real_statistics="shipped", network_file="x", network_source="y", torch_fidelity="0.5", seed=7)
     (row,) = rows_of(make_record(seed=0), make_record(seed=1, protocol=other))
-    assert row.fid.count == 2
+    assert row.ranked.count == 2
 
 
 def test_tf32_decides_a_score_and_float32_on_a_gpu_is_that_of_a_cpu():
     cpu, gpu, tf32 = protocol(), protocol(extractor_device="cuda", tf32=False), protocol(tf32=True)
     report = report_of(make_record(), make_record(seed=1, protocol=gpu), make_record(seed=2, protocol=tf32))
     assert cpu.keys() < gpu.keys()
-    assert sorted(sum(row.fid.count for row in group.rows) for group in report.groups) == [1, 2]
+    assert sorted(sum(row.ranked.count for row in group.rows) for group in report.groups) == [1, 2]
     assert sorted("float32 in TF32" in protocol_in_words(group) for group in report.groups) == [False, True]
 
 
@@ -115,7 +115,7 @@ def test_a_protocol_in_words():
 
 def test_a_seed_that_is_there_twice_counts_once_and_is_named():
     report = report_of(make_record(fid=20.0), make_record(fid=30.0))
-    assert report.groups[0].rows[0].fid.mean == 20.0
+    assert report.groups[0].rows[0].ranked.mean == 20.0
     assert report.omitted == ["left out: results/1.json repeats seed 0 of results/0.json"]
 
 
@@ -140,7 +140,7 @@ def test_failed_rows_are_shown_last_with_their_reason():
 
 def test_a_failed_seed_is_said_of_its_row():
     (row,) = rows_of(make_record(failed="too hot", seed=0), make_record(fid=30.0, seed=1))
-    assert row.fid.count == 1
+    assert row.ranked.count == 1
     assert row.marks == ["1 of 2 seeds failed: too hot"]
 
 
@@ -198,13 +198,13 @@ def test_published_rows_stand_only_beside_their_own_protocol(changes):
 
 
 def test_a_source_that_leaves_its_protocol_unsaid_matches_nothing():
-    silent = Published(source="somebody", data="fashion-mnist", figures=[Figure("best", 1.0)])
+    silent = Published(source="somebody", data="fashion-mnist", figures=[Figure("best", "fid", 1.0)])
     assert report_of(make_record(), figures=[silent]).elsewhere == [silent]
 
 
 def test_the_published_figures_are_readable_and_name_their_source():
     found = read_published(PUBLISHED)
-    figures = {(p.data, p.fake_pictures, f.system, f.fid) for p in found for f in p.figures}
+    figures = {(p.data, p.fake_pictures, f.system, f.value) for p in found for f in p.figures}
     assert ("fashion-mnist", 10000, "WGAN", 21.5) in figures
     assert all(published.source for published in found)
     assert any("as quoted in Dai & Wipf 2019" in published.origin for published in found)
@@ -290,7 +290,7 @@ def evil_page():
         make_record(f"{EVIL}+{EVIL}", fid=30.0, marks=[EVIL], command=f"{EVIL}\n rm -rf x", data=EVIL, curve=True,
                     hardware={"kind": EVIL, "device": EVIL}, protocol=protocol(reference=EVIL, split=EVIL)),
         make_record(f"{EVIL}+{EVIL}", failed=EVIL),
-        figures=[Published(source=EVIL, data=EVIL, figures=[Figure(EVIL, 1.0, note=EVIL)])],
+        figures=[Published(source=EVIL, data=EVIL, figures=[Figure(EVIL, "fid", 1.0, note=EVIL)])],
     ))  # fmt: skip
 
 
@@ -332,7 +332,8 @@ def test_the_charts_take_what_the_page_gives_them(tmp_path):
     rows, charts = (
         json.loads(page.partition(f'id="{name}">')[2].partition("</script>")[0]) for name in ("rows", "charts")
     )
-    assert {spec["data"]["name"] for spec in charts.values()} == {"rows", "curve"}
+    assert list(charts) == ["fid"] and 'data-score="fid"' in page
+    assert {spec["data"]["name"] for spec in charts["fid"].values()} == {"rows", "curve"}
     alone, crowded = sorted(rows, key=lambda row: row["minutes"] is None)
     assert (alone["minutes"], alone["front"], crowded["minutes"], crowded["front"]) == (5.0, True, None, False)
     assert [point["minutes"] for point in alone["points"]] == [1.0, 2.5, 5.0]

@@ -40,11 +40,13 @@ def real_pictures(array: np.ndarray) -> Pictures:
 class Mirrored:
     """A reader whose features are the mean brightness of each half, so that features and pixels disagree."""
 
+    features = ("halves",)
+
     def read(self, chunks, count, stage):
         pictures = torch.cat(list(chunks)).float()
         assert len(pictures) == count
         half = pictures.shape[-1] // 2
-        return {"2048": torch.stack([pictures[..., :half].mean((1, 2, 3)), pictures[..., half:].mean((1, 2, 3))], 1)}
+        return {"halves": torch.stack([pictures[..., :half].mean((1, 2, 3)), pictures[..., half:].mean((1, 2, 3))], 1)}
 
 
 def test_the_closest_are_those_of_every_pair():
@@ -82,7 +84,7 @@ def test_pixels_find_a_copy_and_features_decide_where_they_are_read():
     assert read.index.tolist() == [7, 250] and read.distance.tolist() == [0, 0]
 
     shuffled = array[::-1].copy()  # features that stand in another order than the pixels would give
-    kept = Mirrored().read([torch.from_numpy(shuffled)], 300, "")["2048"]
+    kept = Mirrored().read([torch.from_numpy(shuffled)], 300, "")["halves"]
     whole = nearest(queries, nowhere, real_pictures(array), 0, Mirrored(), kept)
     assert whole.index.tolist() == [292, 49] and (whole.space, whole.compared) == ("features", 300)
 

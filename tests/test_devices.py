@@ -94,7 +94,7 @@ def test_a_run_goes_on_on_another_number_of_devices(both):
 
 def test_a_score_is_the_same_on_two_processes(both, tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo.metrics.reader.load_extractor", None)  # put back what rank.score replaces
-    monkeypatch.setattr("ganzoo.metrics.score.find_network", None)
+    monkeypatch.setattr("ganzoo.metrics.extractors.find_network", None)
     for names, values in json.loads((both / "jobs.scores").read_text()).items():
         assert values == pytest.approx(rank.score(tmp_path / names, *names.split(",")), rel=1e-4)
 

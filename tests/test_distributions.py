@@ -14,7 +14,7 @@ from fresh import ROOT, fresh_environment
 from ganzoo.bench.leaderboard.board import read_report
 from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.record import read_records
-from ganzoo.metrics.network import PACKAGE
+from ganzoo_fidelity.network import PACKAGE
 
 SOURCES = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
 NAMES = ["ganzoo-projected", "ganzoo-r3gan", "ganzoo-tensorboard"]

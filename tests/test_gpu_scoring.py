@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from ganzoo.config.schema import MetricsConfig
 from ganzoo.data.factory import open_pictures
-from ganzoo.metrics.extractor import load_extractor
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.network import find_network
 from ganzoo.metrics.score import score_arrays
 from ganzoo.utils.files import data_root
+from ganzoo_fidelity.extractor import InceptionExtractor
 from ganzoo_fidelity.metrics import KID, PrecisionRecall
+from ganzoo_fidelity.network import find_network
 
 pytestmark = pytest.mark.gpu
 ROOT = data_root(None)  # now: while tests run, GANZOO_DATA is a folder of their own
@@ -37,10 +38,8 @@ def scored(registry, sides):
 
     def score(mode):
         if mode not in known:
-            known[mode] = score_arrays(
-                registry=registry, names=["fid"], real=sides[0], fake=sides[1], seed=0, root=ROOT, mode=mode,
-                device="cuda",
-            )  # fmt: skip
+            metrics = MetricsConfig(names=["fid"], mode=mode)
+            known[mode] = score_arrays(metrics, *sides, registry=registry, root=ROOT, device="cuda")
         return known[mode]
 
     return score
@@ -73,7 +72,8 @@ def tf32_allowed():
 def test_exact_features_are_those_of_a_cpu_where_tf32_is_allowed(sides, tf32_allowed):
     """TF32 would be off by some 1e-4 of the features' size, float32 is by some 1e-6."""
     network, pictures = find_network(None, ROOT), torch.from_numpy(np.array(sides[0][:20]))
-    cpu, cuda = (load_extractor(network, "exact", device)(pictures)["2048"].cpu() for device in ("cpu", "cuda"))
+    extractors = (InceptionExtractor(network, "exact", torch.device(device), ("2048",)) for device in ("cpu", "cuda"))
+    cpu, cuda = (extractor(pictures)["2048"].cpu() for extractor in extractors)
     assert float((cuda - cpu).norm() / cpu.norm()) < 3e-5
 
 

@@ -48,3 +48,16 @@ def test_the_order_of_the_table_is_the_order_of_the_layers():
     packages = [name for row in rows for name in row if name in level and (ROOT / f"ganzoo/{name}").is_dir()]
     core = packages[: packages.index("testing") + 1]
     assert [level[name] for name in core] == sorted(level[name] for name in core)
+
+
+def test_no_file_of_the_core_names_the_fid():
+    """The core ranks by whatever metric comes first; torch-fidelity and the names of its plugin are not meant."""
+    named = re.compile(r"(?<![a-z])fids?(?![a-z])", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / "ganzoo").rglob("*"))
+        if path.is_file() and path.suffix in {".py", ".template", ".js", ".html", ".css"} and "vendor" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if named.search(line)
+    ]
+    assert found == []

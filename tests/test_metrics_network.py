@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganzoo.errors import GanzooError
-from ganzoo.metrics import network as networks
-from ganzoo.metrics.extractor import load_extractor
-from ganzoo.metrics.network import Network, NetworkMissing, find_network, identity, load_state
+from ganzoo.errors import GanzooError, NetworkMissing
+from ganzoo.metrics.extractor import Mode, Network
+from ganzoo_fidelity import network as networks
+from ganzoo_fidelity.extractor import InceptionExtractor
+from ganzoo_fidelity.network import find_network, identity, load_state
+
+
+def load_extractor(network: Network, mode: Mode = "exact", features: tuple[str, ...] = ("2048",)) -> InceptionExtractor:
+    return InceptionExtractor(network, mode, torch.device("cpu"), features)
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +79,11 @@ def test_the_same_numbers_have_one_identity_whatever_file_they_are_in(
     found = find_network(str(other), root)
     assert found.sha256 == network.sha256
     assert found.file_sha256 != network.file_sha256
-    assert found.has_logits
+    assert network.lacks == ("logits_unbiased",) and not found.lacks
     assert found.source == "file other.pth"
     monkeypatch.setenv("GANZOO_INCEPTION", str(other))
     assert find_network(None, root).file_sha256 == found.file_sha256
-    extract = load_extractor(found, layers=("2048", "logits_unbiased"))
+    extract = load_extractor(found, features=("2048", "logits_unbiased"))
     read = extract(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
     torch.testing.assert_close(
         read["logits_unbiased"], read["2048"].sum(1, keepdim=True).expand(1, 1008), rtol=1e-4, atol=0

@@ -11,21 +11,25 @@ import pytest
 import torch
 from PIL import Image
 
-from ganzoo.entries import DatasetEntry, MetricEntry, PictureSpec
-from ganzoo.errors import GanzooError
+from ganzoo.config.schema import MetricsConfig
+from ganzoo.entries import DatasetEntry, ExtractorEntry, MetricEntry, PictureSpec
+from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.interfaces import Generator
-from ganzoo.metrics import extractor as extractors
+from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
+from ganzoo.metrics.extractor import Network
+from ganzoo.metrics.extractors import Source
 from ganzoo.metrics.fakes import fake_pictures
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.network import Network, NetworkMissing, find_network
+from ganzoo.metrics.plan import Plan
 from ganzoo.metrics.score import score, score_arrays
 from ganzoo.metrics.shipped import save_shipped
 from ganzoo.plugin.registry import Registry
+from ganzoo_fidelity.network import find_network
 
 SPEC = PictureSpec(1, 8, 3)
-NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", has_logits=False)
+NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", lacks=("logits_unbiased",))
 
 
 @dataclass
@@ -73,7 +77,7 @@ class Stub:
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
-    monkeypatch.setattr(scoring, "find_network", lambda setting, root: NETWORK)
+    monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
     monkeypatch.setattr(readers, "load_extractor", lambda *args: stub)
     return stub
 
@@ -93,9 +97,16 @@ def real() -> Set:
     return Set(rng.integers(0, 256, (120, 1, 8, 8), dtype=np.uint8), np.repeat([0, 1, 2], [90, 30, 0]))
 
 
+def source(zoo: Registry) -> Source:
+    return Source(zoo.get(ExtractorEntry, "inception"), NETWORK)
+
+
 def scored(zoo: Registry, real: Set, root: Path, *names: str, **options: Any) -> scoring.Score:
-    arguments = {"generator": Blur(), "fakes": 150, "seed": 0, **options}
-    return score(registry=zoo, names=names, real=real, root=root, **arguments)  # type: ignore[arg-type]
+    settings = {
+        name: options.pop(name) for name in ("fakes", "seed", "mode", "weights", "inception") if name in options
+    }
+    metrics = MetricsConfig(names=list(names), **{"fakes": 150, **settings})
+    return score(metrics, options.pop("generator", Blur()), real, registry=zoo, root=root, **options)  # type: ignore[arg-type]
 
 
 def test_the_real_set_is_read_once(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
@@ -175,22 +186,26 @@ def test_the_protocol_stands_beside_the_values(zoo: Registry, real: Set, stub: S
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_a_score_on_cuda_says_whether_float32_was_tf32(monkeypatch: pytest.MonkeyPatch, allowed: bool) -> None:
+def test_a_score_on_cuda_says_whether_float32_was_tf32(
+    zoo: Registry, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
-    said = {
-        mode: scoring._protocol(readers.Reader(NETWORK, mode, "cuda", ("2048",)), [], (1, 1, 8, 8), 1, 0)["tf32"]
-        for mode in ("exact", "fast", "reference")
-    }
+
+    def protocol(mode: str, device: str) -> dict[str, Any]:
+        reader = readers.Reader(source(zoo), mode, device, ("2048",))
+        return Plan((), {}, {"inception": reader}).protocol((1, 1, 8, 8), 1, 0)
+
+    said = {mode: protocol(mode, "cuda")["tf32"] for mode in ("exact", "fast", "reference")}
     assert said == {"exact": False, "fast": True, "reference": allowed}
-    assert "tf32" not in scoring._protocol(readers.Reader(NETWORK, "fast", "cpu", ("2048",)), [], (1, 1, 8, 8), 1, 0)
+    assert "tf32" not in protocol("fast", "cpu")
 
 
-def test_chunks_do_not_bound_the_batch(real: Set, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_do_not_bound_the_batch(zoo: Registry, real: Set, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """A generator makes 100 pictures at a time; a GPU wants more than that."""
     sizes: list[int] = []
     monkeypatch.setattr(readers, "load_extractor", lambda *_: lambda part: sizes.append(len(part)) or stub(part))
     pictures = torch.from_numpy(np.repeat(real.array, 5, axis=0))
-    reader = readers.Reader(NETWORK, "exact", "cpu", ("2048",), batch=250)
+    reader = readers.Reader(source(zoo), "exact", "cpu", ("2048",), batch=250)
     found = reader.read(iter([*pictures.split(100), pictures[:0]]), len(pictures), "")["2048"]
     assert sizes == [250, 250, 100]
     assert torch.equal(found, torch.cat([stub(part)["2048"] for part in pictures.split(250)]))
@@ -223,13 +238,19 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
             scored(zoo, options.pop("real", real), tmp_path, *(names or ("fid",)), **options)
 
     refused("unknown metric 'fdi'; did you mean fid", "fdi")
-    refused("1 generated pictures cannot be scored", fakes=1)
+    with pytest.raises(ValueError, match="fakes is 1, must be 2 or more"):
+        MetricsConfig(fakes=1)
+    with pytest.raises(GanzooError, match="1 generated pictures cannot be scored"):
+        score_arrays(MetricsConfig(names=["fid"]), real.array, real.array[:1], registry=zoo, root=tmp_path)
     refused("1 real pictures cannot be scored", real=replace(real, array=real.array[:1]))
     refused("pictures that are not numbers", generator=Blur(float("nan")))
     refused("has no labels", real=replace(real, labels=None))
     refused("in training mode", generator=Blur().train())
     refused("truncation", truncation=0.5)
-    refused("must be one of exact, fast, reference", mode="quick")
+    with pytest.raises(ValueError, match="must be one of exact, fast, reference"):
+        MetricsConfig(mode="quick")
+    with pytest.raises(GanzooError, match="must be one of exact, fast, reference"):
+        readers.Reader(source(zoo), "quick", "cpu", ("2048",))
     refused("makes pictures of", real=replace(real, spec=PictureSpec(3, 8)))
     refused("isc: the network from a stand-in has no class logits; set metrics.inception=PATH", "fid", "isc")
     refused("prc: 3 pictures", "prc", fakes=3)
@@ -251,7 +272,7 @@ def test_the_inception_score_reads_the_fakes_alone(
         bright = pictures.float().flatten(1).mean(1) > 127
         return {"logits_unbiased": 1e3 * torch.stack([bright, ~bright], dim=1).float()}
 
-    monkeypatch.setattr(scoring, "find_network", lambda setting, root: replace(NETWORK, has_logits=True))
+    monkeypatch.setattr(extractors, "find_network", lambda *_: replace(NETWORK, lacks=()))
     monkeypatch.setattr(readers, "load_extractor", lambda *args: logits)
     labels = np.array([0, 2])
     result = scored(zoo, replace(real, labels=labels), tmp_path, "isc", generator=Blur(0.1), fakes=1000)
@@ -314,28 +335,26 @@ def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, fol
         "recall": "recall",
         "f_score": "f_score",
     }
-    arguments = {"real": folders["real"], "fake": folders["fake"], "seed": 5, "root": folders["root"]}
-    ours = score_arrays(registry=zoo, names=["fid", "kid", "prc"], mode="reference", batch=6, **arguments)
+    sides = folders["real"], folders["fake"]
+    reference = MetricsConfig(names=["fid", "kid", "prc"], mode="reference", seed=5)
+    ours = score_arrays(reference, *sides, registry=zoo, root=folders["root"], batch=6)
     for name, theirs_name in names.items():
         assert ours.values[name] == pytest.approx(theirs[theirs_name], rel=1e-6, abs=1e-9), name
     assert ours.values["fid"] > 10
 
-    exact = score_arrays(registry=zoo, names=["fid"], **arguments)
+    exact = score_arrays(MetricsConfig(names=["fid"], seed=5), *sides, registry=zoo, root=folders["root"])
     assert exact.values["fid"] == pytest.approx(ours.values["fid"], abs=1e-3)
     assert exact.protocol["extractor"] == "exact"
 
 
 def test_arrays_of_another_kind_are_refused(zoo: Registry, folders: dict[str, Any]) -> None:
     with pytest.raises(GanzooError, match="must be uint8"):
-        score_arrays(
-            registry=zoo,
-            names=["fid"],
-            real=folders["real"].astype(np.float32),
-            fake=folders["fake"],
-            seed=0,
-            root=folders["root"],
-        )
+        real = folders["real"].astype(np.float32)
+        score_arrays(MetricsConfig(names=["fid"]), real, folders["fake"], registry=zoo, root=folders["root"])
 
 
-def test_every_layer_a_metric_may_ask_for_is_known(zoo: Registry) -> None:
-    assert {entry.features for entry in zoo.entries["metric"].values()} <= set(extractors.LAYERS)  # type: ignore[attr-defined]
+def test_every_feature_a_metric_may_ask_for_is_known(zoo: Registry) -> None:
+    metrics = [entry for entry in zoo.entries["metric"].values() if isinstance(entry, MetricEntry)]
+    assert all(entry.features in extractors.extractor_of(entry, zoo).features for entry in metrics)
+    offered = set(zoo.get(ExtractorEntry, "inception").features)
+    assert {entry.features for entry in metrics if entry.extractor == "inception"} == offered

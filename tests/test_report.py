@@ -14,6 +14,7 @@ import pytest
 from report_runs import log_record, write_grid, write_run
 
 from ganzoo.cli.main import main
+from ganzoo.runs.ranking import Ranking
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import read_grid
@@ -39,7 +40,7 @@ def facts(fids: list[float] = (), config=CONFIG, **figures: list[float]) -> Fact
     columns = {name: np.interp(places, np.linspace(0, 1, len(v)), v) for name, v in figures.items()}
     log = [log_record((k + 1) / 5, **{name: float(v[k]) for name, v in columns.items()}) for k in range(20)]
     scores = [{"kimg": float(k), "fid": fid} for k, fid in enumerate(fids, 1)]
-    return Facts(RUN, tuple(log), tuple(scores), config)
+    return Facts(RUN, tuple(log), tuple(scores), config, ranking=Ranking("fid") if fids else None)
 
 
 def story(*nearest: float, moved: float = 0.5) -> Story:

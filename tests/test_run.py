@@ -241,9 +241,9 @@ def test_life_cycle_hooks_see_the_run(quiet, tiny, tmp_path):
 
 
 def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_path, monkeypatch):
-    from ganzoo.metrics.network import NetworkMissing
+    from ganzoo.errors import NetworkMissing
 
-    def missing(**options):
+    def missing(*_, **options):
         raise NetworkMissing("no network: pip install 'ganzoo[offline]'")
 
     monkeypatch.setattr(run, "score", missing)
@@ -263,7 +263,7 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
 
     given: list[float] = []
 
-    def worse(**options):
+    def worse(*_, **options):
         given.append(len(given) + 1.0)
         return Score({"fid": given[-1]}, {}, 0.0)
 

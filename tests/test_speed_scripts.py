@@ -50,7 +50,7 @@ def test_the_reference_side_computes_in_what_it_is_told(script, monkeypatch):
     evaluation, seen = script("evaluation"), []
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setattr(evaluation, "WARM_UP", 1)
-    monkeypatch.setattr(evaluation, "find_network", lambda *_: None)
+    monkeypatch.setattr(evaluation, "find_source", lambda *_: None)
     monkeypatch.setattr(evaluation, "Reader", lambda *_: argparse.Namespace(batch=2))
     monkeypatch.setattr(
         evaluation, "load_extractor", lambda *_: lambda pictures: seen.append(torch.backends.cudnn.allow_tf32)
@@ -70,7 +70,7 @@ def test_a_table_is_written_before_the_next_line_is_measured(script, monkeypatch
 
     monkeypatch.setattr(inception, "measure", measure)
     monkeypatch.setattr(inception, "find_network", lambda *_: None)
-    monkeypatch.setattr(inception, "load_extractor", lambda *_: None)
+    monkeypatch.setattr(inception, "InceptionExtractor", lambda *_: None)
     monkeypatch.setattr("sys.argv", ["inception.py", "--device", "cpu", "--batches", "4", "--modes", "exact"])
     inception.main()
     assert lines == [0, 1, 2, 3]

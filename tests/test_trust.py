@@ -155,7 +155,7 @@ def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tin
 
     asked: list[int] = []
 
-    def score(**options):
+    def score(*_, **options):
         asked.append(len(asked))
         if len(asked) == 2:
             os.kill(os.getpid(), signal.SIGTERM)

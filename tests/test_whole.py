@@ -10,10 +10,11 @@ from rich.console import Console
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.metrics.network import NetworkMissing, find_network
+from ganzoo.errors import NetworkMissing
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.training import run
+from ganzoo_fidelity.network import find_network
 
 FAKES = 48
 SMALL = {

@@ -16,6 +16,7 @@ from ganzoo import (
     ArchitectureEntry,
     AugmentationEntry,
     DatasetEntry,
+    ExtractorEntry,
     LauncherEntry,
     LossEntry,
     MetricEntry,
@@ -26,6 +27,7 @@ from ganzoo import (
 from ganzoo.entries import KINDS, Entry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Metric, Penalty, Picture
+from ganzoo.metrics.extractor import Extractor, Network
 from ganzoo.plugin.registry import REGISTRATION
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, StandInLoss, StandInSource
 
@@ -449,6 +451,56 @@ class NoMetric:
     pass
 
 
+class MeansMetric(GoodMetric):
+    """Reads the extractor below, whose features have another width than Inception's."""
+
+    def distance(self, real, fake):
+        assert real.statistics["mu"].shape == (3,)
+        return super().distance(real, fake)
+
+
+class GoodExtractor(Extractor):
+    """The mean of each channel."""
+
+    @classmethod
+    def find(cls, file, root):
+        return Network(root, "ab" * 32, "ab" * 32, "no file")
+
+    def __call__(self, images):
+        return {"means": images.expand(-1, 3, -1, -1).float().mean((2, 3)) / 255}
+
+
+class Normalises(GoodExtractor):
+    def __call__(self, images):
+        means = super().__call__(images)["means"]
+        return {"means": means - means.mean(0)}
+
+
+class Ages(GoodExtractor):
+    loaded = 0
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        Ages.loaded += 1
+        self.age = Ages.loaded
+
+    def __call__(self, images):
+        return {"means": super().__call__(images)["means"] + self.age}
+
+
+class WritesImages(GoodExtractor):
+    def __call__(self, images):
+        found = super().__call__(images)
+        images.zero_()
+        return found
+
+
+class DrawsWhenLoaded(GoodExtractor):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        torch.rand(1)
+
+
 class ReadsFeatures(GoodMetric):
     def __call__(self, *, real, fake, seed):
         return {"distance": (real.matrix - fake.matrix).square().sum().item()}
@@ -515,10 +567,19 @@ def dataset(cls: type = GoodSource, **facts: Any) -> Entry:
 
 
 def metric(cls: type = GoodMetric, **facts: Any) -> Entry:
-    return MetricEntry(name="bad-metric", summary="a metric", target=_target(cls), **{"reads": "statistics", **facts})
+    known = {"name": "bad-metric", "summary": "a metric", "reads": "statistics", **facts}
+    return MetricEntry(target=_target(cls), **known)
 
 
-GOOD: tuple[Entry, ...] = (architecture(), loss(), penalty(), augmentation(), dataset(), metric())
+def extractor(cls: type = GoodExtractor, **facts: Any) -> Entry:
+    known = {"features": {"means": 3}, "weights": False, **facts}
+    return ExtractorEntry(name="bad-extractor", summary="an extractor", target=_target(cls), **known)
+
+
+GOOD: tuple[Entry, ...] = (
+    architecture(), loss(), penalty(), augmentation(), dataset(), extractor(), metric(),
+    metric(MeansMetric, name="means", extractor="bad-extractor"),
+)  # fmt: skip
 
 BAD: dict[str, dict[str, Entry]] = {
     "architecture": {
@@ -591,6 +652,14 @@ BAD: dict[str, dict[str, Entry]] = {
         "splits": dataset(NoTest, reference="test"),
         "opens": dataset(Misjudges, picture=None),
         "global_random_state": dataset(RandomSource),
+    },
+    "extractor": {
+        "interface": extractor(NoMetric),
+        "shapes": extractor(features={"means": 4}),
+        "batch_independence": extractor(Normalises),
+        "determinism": extractor(Ages),
+        "inputs_left_alone": extractor(WritesImages),
+        "global_random_state": extractor(DrawsWhenLoaded),
     },
     "metric": {
         "interface": metric(NoMetric),

@@ -29,11 +29,11 @@ from ganzoo.config.recipe import parse_data
 from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_pictures
 from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
-from ganzoo.metrics.extractor import load_extractor
+from ganzoo.entries import ExtractorEntry
+from ganzoo.metrics.extractors import Source, find_source
 from ganzoo.metrics.features import Features, Statistics
 from ganzoo.metrics.frechet import frechet_distance
-from ganzoo.metrics.network import Network, find_network
-from ganzoo.metrics.reader import Reader, array_chunks
+from ganzoo.metrics.reader import Reader, array_chunks, load_extractor
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -48,11 +48,11 @@ def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float]
     if mode != "reference":
         prepare_process()
     registry, device, root = Registry.load(), pick_device(device_name), data_root(None)
-    network = find_network(None, root)
+    network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
     batch = Reader(network, mode, device, ("2048",)).batch
     pictures = torch.from_numpy(open_pictures(registry, data, split="train", root=root).array[:batch].copy())
     torch.backends.cudnn.allow_tf32 = tf32  # what torch-fidelity's class takes as it finds it
-    extract = load_extractor(network, mode, device)
+    extract = load_extractor(network, mode, device, ("2048",))
     for _ in range(WARM_UP):
         extract(pictures)
     return lambda seconds: speed(lambda: extract(pictures), batch, seconds, device)
@@ -61,7 +61,7 @@ def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float]
 class Scorer:
     """FIDs of pictures against a set's test pictures, all in this process."""
 
-    def __init__(self, registry: Registry, data: str, network: Network, device: torch.device, root: Path) -> None:
+    def __init__(self, registry: Registry, data: str, network: Source, device: torch.device, root: Path) -> None:
         self.network, self.device = network, device
         shipped = parse_data(data, registry)[0].statistics
         test: Pictures = open_pictures(registry, data, split="test", root=root)
@@ -88,12 +88,12 @@ class Scorer:
         return value, time.perf_counter() - begun
 
 
-def flops_per_picture(network: Network, device: torch.device, pictures: NDArray[Any]) -> float:
+def flops_per_picture(network: Source, device: torch.device, pictures: NDArray[Any]) -> float:
     """Floating-point operations of torch-fidelity's network."""
     few = torch.from_numpy(np.array(pictures))
-    reference = load_extractor(network, "reference", device)
+    reference = load_extractor(network, "reference", device, ("2048",))
     with Flops() as counter, torch.no_grad():  # inference mode would hide the convolutions from the counter
-        reference.network(few.expand(-1, 3, -1, -1).to(device))
+        reference.model(few.expand(-1, 3, -1, -1).to(device))
     return counter.total / len(few)
 
 
@@ -116,7 +116,7 @@ def compare(given: argparse.Namespace, stack: ExitStack) -> None:
     # On a GPU starting is most of the time, and a process that waits takes none.
     early = {mode: start(mode, given, stack) for mode in given.modes} if device.type == "cuda" else {}
     train = open_pictures(registry, given.data, split="train", root=root).array[: given.pictures]
-    network = find_network(None, root)
+    network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
     scorer = Scorer(registry, given.data, network, device, root)
     few = train[:MOST_TRUE]
     true = scorer.fid("reference", few)[0]

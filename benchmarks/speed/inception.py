@@ -15,19 +15,19 @@ import torch
 from pairs import machine, save, slug, speed, write
 
 from ganzoo.distributed.device import pick_device, prepare_process
-from ganzoo.metrics.extractor import Extractor, load_extractor
-from ganzoo.metrics.inception import Inception
-from ganzoo.metrics.network import find_network
 from ganzoo.utils.files import data_root
+from ganzoo_fidelity.extractor import InceptionExtractor
+from ganzoo_fidelity.inception import Inception
+from ganzoo_fidelity.network import find_network
 
 WARM_UP = 2  # calls; with cudnn.benchmark the first one searches
 LAYOUTS = {"channels last": torch.channels_last, "NCHW": torch.contiguous_format}
 COLUMNS = ("mode", "batch", "layout", "cudnn.benchmark", "pictures/s", "first call, s", "memory, MiB")
 
 
-def measure(extractor: Extractor, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
+def measure(extractor: InceptionExtractor, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
     """Pictures per second of one choice, what its first call took, and its peak of memory."""
-    device, network = extractor.device, extractor.network
+    device, network = extractor.device, extractor.model
     assert isinstance(network, Inception)
     network.set_layout(LAYOUTS[layout])
     torch.backends.cudnn.benchmark = search
@@ -55,7 +55,7 @@ def main() -> None:
     prepare_process()
     device = pick_device(given.device)
     network = find_network(None, data_root(None))
-    extractors = [load_extractor(network, mode, device) for mode in given.modes]
+    extractors = [InceptionExtractor(network, mode, device, ("2048",)) for mode in given.modes]
     where = machine(device)
     name, title = f"inception-{slug(device)}", f"Pictures per second through Inception, {where['device']}"
     rows, figures = list[list[str]](), list[dict[str, Any]]()

@@ -23,11 +23,11 @@ from safetensors.torch import save
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.metrics.network import find_network
 from ganzoo.runs.checkpoint import FILES
 from ganzoo.runs.load import load_generator
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
+from ganzoo_fidelity.network import find_network
 
 CPU = torch.device("cpu")
 SETTINGS = [

@@ -32,8 +32,8 @@ from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.work import perform
 from ganzoo.cli.main import main as command_line
 from ganzoo.console.display import Display
-from ganzoo.metrics import reader, score
-from ganzoo.metrics.network import Network
+from ganzoo.metrics import extractors, reader
+from ganzoo.metrics.extractor import Network
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.utils.files import read_jsonl
@@ -62,8 +62,8 @@ class StandIn:
 
 def stand_in() -> None:
     """From now on this process scores with the stand-in."""
-    network = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", has_logits=False)
-    score.find_network = lambda setting, root: network
+    network = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", lacks=("logits_unbiased",))
+    extractors.find_network = lambda *_: network
     reader.load_extractor = lambda *_: StandIn()
 
 

@@ -159,7 +159,7 @@ class Harness:
             shutil.copyfile(job.folder / SAMPLES, self.results / f"{name}.png")
             shutil.copyfile(job.folder / WEIGHTS, self.results / "weights" / f"{name}.safetensors")
         write_record(self._file(job.cell), record)
-        self.say(f"{name}: {f'FID {record.fid:.2f}' if record.status == 'done' else 'failed: ' + record.reason}")
+        self.say(f"{name}: {_result(record)}")
 
     def _prune_weights(self, keep: int) -> None:
         """Only the best rows' stay, each combination's best seed before a second one: of all the folder's rows, as this
@@ -168,13 +168,22 @@ class Harness:
         records = [read_record(file) for file in files]
         of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)
         for record in records:
-            if "fid" in record.scores and record.weights:
-                of_each[record.data, record.recipe].append((record.fid, str(record.weights.file)))
+            value = record.ranking.of(record.scores) if record.ranking else None
+            if record.ranking and value is not None and record.weights:
+                of_each[record.data, record.recipe].append((record.ranking.key(value), str(record.weights.file)))
         best = sorted((place, *seed) for seeds in of_each.values() for place, seed in enumerate(sorted(seeds)))[:keep]
         kept = {self.results / file for _, _, file in best}
         for file in (self.results / "weights").glob("*.safetensors"):
             if file not in kept:
                 file.unlink()
+
+
+def _result(record: Record) -> str:
+    """What became of a row, in a few words."""
+    if record.status == "failed":
+        return f"failed: {record.reason}"
+    value = record.ranking.of(record.scores) if record.ranking else None
+    return f"{record.ranking.title} {record.ranking.text(value)}" if record.ranking and value is not None else "done"
 
 
 def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> Launcher:

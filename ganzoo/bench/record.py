@@ -7,15 +7,15 @@ record: it shows that nothing was changed since, not who wrote it.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
+from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.utils.checksum import DIGEST, digest_of, sealed
 from ganzoo.utils.files import write_text
-from ganzoo.utils.safe_yaml import parse_json
+from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
 
 SCHEMA = 1
@@ -66,24 +66,28 @@ class Weights:
     file: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class CurvePoint:
-    """A score on the way: kimg shown, seconds of training, FID of so many generated pictures."""
+    """A score on the way: kimg shown, seconds of training, the value that ranks, of so many generated pictures."""
 
     kimg: float
     seconds: float
-    fid: float
+    value: float
     fakes: int
+
+    def to_dict(self, name: str) -> dict[str, Any]:
+        """For a record, where the value has its own name."""
+        return {"kimg": self.kimg, "seconds": self.seconds, name: self.value, "fakes": self.fakes}
 
 
 @dataclass
 class Record:
     """A combination that was trained and scored, or that failed (then ``reason`` says why and there are no scores).
 
-    recipe: its shortest form. scores: by name (``fid``, ``kid_mean``, ``precision``, ``recall``, ...).
+    recipe: its shortest form. scores: by name (``kid_mean``, ``precision``, ``recall``, ...).
     protocol: all that decides a score beside the weights. parameters: of generator and discriminator.
     plugins: distribution to version. marks: what a reader must know, such as "demonstration".
-    samples: PNG with a grid beside the record.
+    curve: see :meth:`CurvePoint.to_dict`. samples: PNG with a grid beside the record.
     """
 
     schema: int
@@ -111,7 +115,7 @@ class Record:
     plugins: dict[str, str]
     git_commit: str | None
     weights: Weights | None
-    curve: list[CurvePoint]
+    curve: list[dict[str, Any]]
     samples: str | None
     marks: list[str]
     command: str
@@ -119,9 +123,15 @@ class Record:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def fid(self) -> float:
-        """NaN where there is none, so that it sorts and prints."""
-        return self.scores.get("fid", math.nan)
+    def ranking(self) -> Ranking | None:
+        """The value that ranks the row; None without scores."""
+        return read_ranking(self.scores, self.protocol)
+
+    @property
+    def points(self) -> list[CurvePoint]:
+        """The scores on the way that have the value which ranks the row."""
+        name = self.ranking.value if self.ranking else ""
+        return [CurvePoint(p["kimg"], p["seconds"], p[name], p["fakes"]) for p in self.curve if name in p]
 
 
 def write_record(file: Path, record: Record) -> None:
@@ -168,8 +178,16 @@ def _check(content: dict[str, Any], where: str) -> Record:
         record = read_as(Record, content)
     except ValueError as error:
         raise GanzooError(f"{where} does not follow the schema: {error}") from error
+    if wrong := next((point for point in record.curve if not _is_point(point)), None):
+        raise GanzooError(f"{where} does not follow the schema: curve holds {wrong!r}")
     if record.status not in ("done", "failed"):
         raise GanzooError(f"{where}: status is {record.status!r}, must be done or failed")
     if record.status == "done" and record.weights is None:
         raise GanzooError(f"{where}: a finished record names its weights")
     return record
+
+
+def _is_point(point: dict[str, Any]) -> bool:
+    """Whether a point of the curve has its three figures and one value, all of them numbers."""
+    named = {"kimg", "seconds", "fakes"} <= point.keys() and len(point) == 4
+    return named and all(map(is_number, point.values())) and isinstance(point["fakes"], int)

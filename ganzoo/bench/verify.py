@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,11 +25,12 @@ from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
-from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.safe_yaml import parse_yaml, write_yaml
 from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
-# some pixels by one step of 255 and an FID by some thousandths; bf16 or TF32 in the generator would show as more.
+# some pixels by one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would show as
+# more.
 SAME_DEVICE, OTHER_DEVICE = 1e-4, 1e-2
 PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # what scoring again takes
 
@@ -46,10 +49,13 @@ def verify(
     *,
     device: str = "auto",
     root: Path | None = None,
+    weights: str | None = None,
     inception: str | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Check a record, and score its weights again as its protocol says.
+
+    weights, inception: files of extractors, as the settings ``metrics.weights`` and ``metrics.inception`` name them.
 
     A value holds when it differs by no more than the tolerance, relative to the value and at least absolute: 1e-4 on
     the kind of device it was scored on, 1e-2 on another. Raises GanzooError where the record itself is not sound, or
@@ -58,11 +64,11 @@ def verify(
     record = read_record(file)
     if record.status != "done" or record.weights is None:
         return Verdict(None, f"{file}: digest right; a failed row, with nothing to score: {record.reason}")
-    weights = weights_of(record, file)
-    if weights is None:
+    generator = weights_of(record, file)
+    if generator is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
     try:
-        found, tolerance = _score_again(record, weights, registry, device, root, inception, progress)
+        found, tolerance = _score_again(record, generator, registry, device, root, (weights, inception), progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
     off = {
@@ -126,7 +132,7 @@ def _score_again(
     registry: Registry,
     device: str,
     root: Path | None,
-    inception: str | None,
+    files: tuple[str | None, str | None],
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
     if unknown := [name for name in PROTOCOL if name not in record.protocol]:
@@ -142,21 +148,40 @@ def _score_again(
         raise GanzooError(f"{data.name}'s {split} pictures are not those of the record; get the same set")
     generator = load_recorded(record, config, weights, root)
     generator = generator.to(place).to(memory_format=torch.channels_last)
-    again = score(
-        registry=registry,
-        names=config.values.metrics.names,
-        generator=generator,
-        real=real,
+    metrics = replace(
+        config.values.metrics,
         fakes=protocol["fake_pictures"],
         seed=protocol["seed"],
-        root=root,
-        inception=inception,
         mode=protocol["extractor"],
+        weights=_files(files[0]),
+        inception=files[1],
+    )
+    again = score(
+        metrics,
+        generator,
+        real,
+        registry=registry,
+        root=root,
         device=place,
         truncation=protocol["truncation"],
         progress=progress,
     )
-    if again.protocol["network"] != protocol["network"]:
-        raise GanzooError("the FID network here is not the recorded one; name it with --inception")
+    if _networks(again.protocol) != _networks(protocol):
+        raise GanzooError("the network that the score is taken with is not the recorded one; name it with --weights")
     same = protocol.get("extractor_device") == place.type
     return again.values, SAME_DEVICE if same else OTHER_DEVICE
+
+
+def _networks(protocol: Mapping[str, Any]) -> list[Any]:
+    """Checksums of the extractors' networks, the first metric's first."""
+    others = protocol.get("extractors")
+    described = others.values() if isinstance(others, dict) else ()
+    return [protocol["network"], *(other.get("network") for other in described if isinstance(other, dict))]
+
+
+def _files(weights: str | None) -> Any:
+    """A file, or a mapping in YAML."""
+    try:
+        return parse_yaml(weights) if weights and weights.startswith("{") else weights
+    except ValueError as error:
+        raise GanzooError(f"--weights {weights}: {error}; write FILE or {{EXTRACTOR: FILE}}") from error

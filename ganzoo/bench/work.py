@@ -35,6 +35,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.provenance import describe_device
+from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of
 from ganzoo.runs.run_dir import RunFolder
@@ -60,7 +61,9 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
         if not outcome.finished:
             return False
         if config.values.metrics.names and not outcome.score:
-            raise GanzooError("it was trained but not scored, for want of the FID network; see `ganzoo eval --help`")
+            raise GanzooError(
+                "it was trained but not scored, for want of its metrics' network; see `ganzoo eval --help`"
+            )
         record = _record(job, config, outcome)
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -136,7 +139,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
             bytes=weights.stat().st_size,
             file=f"weights/{job.cell.name}.safetensors",
         ),
-        curve=_curve(folder),
+        curve=_curve(folder, read_ranking(score.get("values"), protocol)),
         samples=f"{job.cell.name}.png",
         marks=[*(["demonstration"] if protocol.get("demonstration") else []), *config.marks],
     )
@@ -173,7 +176,8 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
     """What a good and a failed row have in common."""
     content = config.as_dict() if config else {}
     if content:
-        content["data"]["root"] = content["metrics"]["inception"] = None  # places on one machine
+        content["data"]["root"] = None  # a place on one machine, as the two that follow
+        content["metrics"]["inception"] = content["metrics"]["weights"] = None
     settings = [setting for setting in job.all_settings if not setting.startswith("data.root=")]
     return Record(
         schema=SCHEMA,
@@ -228,17 +232,19 @@ def _peak_memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def _curve(folder: RunFolder) -> list[CurvePoint]:
+def _curve(folder: RunFolder, ranking: Ranking | None) -> list[dict[str, Any]]:
+    if ranking is None:
+        return []
     seconds = {line["shown"]: line["seconds"] for line in read_jsonl(folder.log_file)}
     return [
         CurvePoint(
             kimg=line["kimg"],
             seconds=seconds.get(line["shown"], 0.0),
-            fid=line["values"]["fid"],
+            value=value,
             fakes=line["protocol"]["fake_pictures"],
-        )
+        ).to_dict(ranking.value)
         for line in read_jsonl(folder.scores_file)
-        if "fid" in line["values"]
+        if (value := ranking.of(line["values"])) is not None
     ]
 
 

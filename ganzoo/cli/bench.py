@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH
+from ganzoo.cli.options import PATH, inception_option, weights_option
 from ganzoo.errors import GanzooError
 
 RESULTS = Path("benchmarks/results")
@@ -79,9 +79,12 @@ def bench(
 @bench.command()
 @click.argument("records", metavar="RECORD...", nargs=-1, required=True, type=PATH)
 @click.option("--device", default="auto", show_default=True, help="Where to score again.")
-@click.option("--inception", help="File with the FID network.")
+@weights_option
+@inception_option
 @click.option("--digest-only", is_flag=True, help="Do not score again.")
-def verify(records: tuple[Path, ...], device: str, inception: str | None, digest_only: bool) -> None:
+def verify(
+    records: tuple[Path, ...], device: str, weights: str | None, inception: str | None, digest_only: bool
+) -> None:
     """Check records, and score their weights again where they are still there."""
     from ganzoo.bench.record import read_record, record_files
 
@@ -95,7 +98,7 @@ def verify(records: tuple[Path, ...], device: str, inception: str | None, digest
             from ganzoo.bench.verify import verify as check
             from ganzoo.plugin.registry import Registry
 
-            verdict = check(file, Registry.load(), device=device, inception=inception)
+            verdict = check(file, Registry.load(), device=device, weights=weights, inception=inception)
         except GanzooError as error:
             refused = True
             click.echo(f"refused: {error}", err=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from ganzoo.entries import CORE_COMMANDS, CommandEntry, load_target
+from ganzoo.entries import CORE_COMMANDS, CommandEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
@@ -61,7 +61,7 @@ class Zoo(click.Group):
         entry = own or Registry.load().lookup(CommandEntry, cmd_name)
         if entry is None:
             return None
-        command = load_target(entry.target)
+        command = entry.load()
         if not isinstance(command, click.Command):
             raise GanzooError(f"the command {cmd_name!r} points to {entry.target}, which is not a click command")
         command.name = cmd_name
@@ -101,7 +101,7 @@ def _rows(entries: Iterable[CommandEntry]) -> list[tuple[str, str]]:
 
 @click.group(
     cls=Zoo,
-    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored with FID.",
+    help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored by metrics.",
     epilog="--version prints the version. Anywhere on the line, --plugin FILE.py loads a plugin from a file, and again "
     "for each further file; --debug shows tracebacks.",
 )

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from ganzoo.cli.options import PATH, checkpoint_option, devices_option, source_argument, truncation_option
+from ganzoo.cli.options import (
+    checkpoint_option,
+    devices_option,
+    inception_option,
+    source_argument,
+    truncation_option,
+    weights_option,
+)
 
 
 @click.command()
 @source_argument
-@click.option("--metrics", help="Comma-separated, e.g. fid,kid,prc. [default: the run's]")
+@click.option("--metrics", help="Comma-separated, e.g. kid,prc. [default: the run's]")
 @click.option("--samples", type=int, help="Generated pictures to score. [default: the run's]")
 @click.option("--seed", type=int, help="Seed of latents and noise. [default: the run's]")
 @truncation_option
 @checkpoint_option
-@click.option("--inception", type=PATH, help="File with the FID network.")
+@weights_option
+@inception_option
 @click.option("--mode", help="exact, or reference: torch-fidelity's network as it is.")
 @devices_option
 def evaluate(
@@ -27,7 +34,8 @@ def evaluate(
     seed: int | None,
     truncation: float,
     checkpoint: str,
-    inception: Path | None,
+    weights: str | None,
+    inception: str | None,
     mode: str | None,
     devices: int,
 ) -> None:
@@ -39,7 +47,7 @@ def evaluate(
     from ganzoo.cli.run import on_devices
     from ganzoo.console.display import make_display
 
-    settings = {"metrics.inception": inception, "metrics.mode": mode}
+    settings = {"metrics.weights": weights, "metrics.inception": inception, "metrics.mode": mode}
     with on_devices(devices) as place:
         score = load(run).evaluate(
             None if metrics is None else metrics.split(","),

@@ -15,6 +15,7 @@ from ganzoo.entries import (
     CommandEntry,
     DatasetEntry,
     Entry,
+    ExtractorEntry,
     LauncherEntry,
     LossEntry,
     MetricEntry,
@@ -145,9 +146,11 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo {entry.name} --help"
     if isinstance(entry, StoreEntry):
         return f"ganzoo sample {entry.name}://PLACE"
-    if isinstance(entry, MetricEntry):
-        return f"ganzoo run {architecture}+{loss} 'metrics.names=[{entry.name}]'"
-    return "ganzoo list"
+    name = entry.name
+    if isinstance(entry, ExtractorEntry):
+        metrics = (metric for metric in registry.entries[MetricEntry.kind].values() if isinstance(metric, MetricEntry))
+        name = next((metric.name for metric in metrics if metric.extractor == entry.name), "METRIC")
+    return f"ganzoo run {architecture}+{loss} 'metrics.names=[{name}]'"
 
 
 def _go_together(loss: LossEntry, entry: Entry) -> bool:

@@ -18,12 +18,19 @@ source_argument = click.argument("run", metavar="RUN")
 """``run``: a run directory or an address (``hf://OWNER/NAME``), as a string for :func:`ganzoo.runs.store.fetch`."""
 
 checkpoint_option = click.option(
-    "--checkpoint", default="latest", show_default=True, metavar="NAME", help="latest, best, or a checkpoint's name."
+    "--checkpoint",
+    default="latest",
+    show_default=True,
+    metavar="NAME",
+    help="latest, best (by the first metric), or a checkpoint's name.",
 )
 
 truncation_option = click.option(
     "--truncation", type=float, default=1.0, show_default=True, help="Below 1: nearer the mean, less variety."
 )
+
+weights_option = click.option("--weights", metavar="FILE", help="File of the extractor, or {EXTRACTOR: FILE}.")
+inception_option = click.option("--inception", metavar="FILE", help="The same for the extractor inception alone.")
 
 devices_option = click.option(
     "--devices",

@@ -19,15 +19,16 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
-from ganzoo.config.schema import Config, CoreConfig
+from ganzoo.config.schema import Config, CoreConfig, DataConfig, MetricsConfig
 from ganzoo.config.settings import read_settings, typed
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, ExtractorEntry, LossEntry, MetricEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
 from ganzoo.utils.safe_yaml import parse_json, parse_yaml, read_text
 from ganzoo.utils.structured import check_items, first_line, literal
 
+Layer = tuple[str, dict[str, Any]]  # where settings come from, and the settings
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
 ESCAPED = re.compile(r"(?<!\\)(\\\\)*\\\$\{")  # behind an odd number of backslashes: text
 
@@ -47,12 +48,44 @@ def resolve(
         raise GanzooError(f"no recipe given in {file}; add `recipe: dcgan+wgan-gp` or name it on the command line")
     recipe = parse_recipe(recipe_text, registry)
     dataset = _dataset_entry(registry, layers)
-    config = schema_of(recipe)
-    layers = [(source, typed(layer, config)) for source, layer in layers]
+    schema = schema_of(recipe)
+    layers = [(source, {**layer, "recipe": str(recipe)}) for source, layer in layers]
+    values = _checked(schema, _plugin_defaults(registry, recipe, dataset), layers)
+    if values.data.split not in dataset.splits:
+        raise GanzooError(
+            f"data.split={values.data.split}: {dataset.name} has no such split; leave data.split out, or name a data "
+            f"set of the {values.data.split} images"
+        )
+    location = parse_data(values.data.name, registry)[1]
+    metrics = [entry for name in values.metrics.names if (entry := registry.lookup(MetricEntry, name))]
+    extractors = (registry.lookup(ExtractorEntry, entry.extractor, near=entry) for entry in metrics)
+    known = {entry.name: entry for entry in extractors if entry}
+    return Config(values, recipe, dataset, location, tuple(metrics), tuple(known.values()))
+
+
+def resolve_scoring(
+    registry: Registry, settings: Iterable[str]
+) -> tuple[DatasetEntry, str | None, DataConfig, MetricsConfig]:
+    """Return a data set's entry and location, and the checked ``data`` and ``metrics`` settings, without a recipe.
+
+    Raises GanzooError as :func:`resolve` does.
+    """
+    layers = [("the settings", _with_data(read_settings(settings)))]
+    if others := layers[0][1].keys() - {"data", "metrics"}:
+        raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
+    entry = _dataset_entry(registry, layers)
+    values = _checked(OmegaConf.structured(CoreConfig(recipe="")), [], layers)
+    return entry, parse_data(values.data.name, registry)[1], values.data, values.metrics
+
+
+def _checked(schema: DictConfig, defaults: list[Layer], layers: list[Layer]) -> Any:
+    """Merge defaults and layers into dataclasses, and check types and bounds."""
+    layers = [(source, typed(layer, schema)) for source, layer in layers]
     for source, layer in layers:
         _refuse_resolvers(layer, source)
-    for source, layer in [*_plugin_defaults(registry, recipe, dataset), *layers]:
-        config = _merge(config, {**layer, "recipe": str(recipe)}, source)
+    config = schema
+    for source, layer in [*defaults, *layers]:
+        config = _merge(config, layer, source)
     try:
         values: Any = OmegaConf.to_object(config)
         check_items(values)
@@ -62,14 +95,7 @@ def resolve(
         raise GanzooError(f"config: {_locate(config, error)}") from error
     except (TypeError, RecursionError) as error:
         raise GanzooError(f"config: {first_line(error)}") from error
-    if values.data.split not in dataset.splits:
-        raise GanzooError(
-            f"data.split={values.data.split}: {dataset.name} has no such split; leave data.split out, or name a data "
-            f"set of the {values.data.split} images"
-        )
-    metrics = (registry.lookup(MetricEntry, name) for name in values.metrics.names)
-    location = parse_data(values.data.name, registry)[1]
-    return Config(values, recipe, dataset, location, tuple(entry for entry in metrics if entry))
+    return values
 
 
 def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +129,8 @@ def schema_of(recipe: Recipe) -> DictConfig:
 
 
 def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
-    """The data set's, each architecture's for its own network, the loss's and penalties', the tuned pairs'."""
+    """The metrics', the data set's, each architecture's for its own network, the loss's and penalties', the tuned
+    pairs'."""
 
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))
@@ -114,7 +141,10 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
             (recipe.discriminator.name, {k: v for k, v in other.items() if is_discriminators(k)}),
         ]
 
+    metrics = registry.entries[MetricEntry.kind].values()
+    scored = [entry.name for entry in metrics if isinstance(entry, MetricEntry) and entry.default]
     layers = [
+        ("the metrics", {"metrics.names": scored}),
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ganzoo.config.recipe import Recipe
-from ganzoo.entries import DatasetEntry, Entry, MetricEntry, above_zero, at_least, marks_of, param
+from ganzoo.entries import DatasetEntry, Entry, ExtractorEntry, MetricEntry, above_zero, at_least, marks_of, param
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -78,7 +78,7 @@ class LoopConfig:
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "write a line of the log every so many kimg")
     snapshot_kimg: float | None = param(None, "checkpoint and sample grid every so many kimg; null: a tenth of the run")
-    keep: int = param(2, "newest checkpoints kept, beside the best by FID; with 1 none is left where it is damaged")
+    keep: int = param(2, "newest checkpoints kept, beside the best one; with 1 none is left where it is damaged")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead discriminator: stop or rollback")
     max_rollbacks: int = param(3, "how often to go back, each time with another data order and half the learning rate")
 
@@ -99,12 +99,15 @@ class LoopConfig:
 
 @dataclass
 class MetricsConfig:
-    names: list[str] = param(["fid"], "scores at the end of the run; [] for none")
+    names: list[str] = param([], "scores at the end of the run, the first of them ranks; [] for none")
     fakes: int = param(10000, "generated pictures per score")
     times: int = param(1, "how often to score: so many times evenly over the run, the last at its end")
     every_kimg: float | None = param(None, "or at snapshots this far apart, and at the end")
+    weights: Any = param(
+        None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as it finds them"
+    )
     inception: str | None = param(
-        None, "file with the FID network; null: GANZOO_INCEPTION, the offline extra, download"
+        None, "the same for the extractor inception; null: GANZOO_INCEPTION, the offline extra, download"
     )
     mode: str = param("exact", "exact, fast (bf16), or reference: torch-fidelity's extractor with nothing folded")
     mode_between: str = param("fast", "the same for the scores before the last, for curves")
@@ -114,6 +117,10 @@ class MetricsConfig:
         at_least(self, 2, "fakes")
         at_least(self, 1, "times")
         above_zero(self, "every_kimg")
+        given = self.weights
+        files = [given] if isinstance(given, str) else [*given, *given.values()] if isinstance(given, dict) else [given]
+        if given is not None and not all(isinstance(file, str) and file for file in files):
+            raise ValueError(f"weights is {given!r}, must be a file or {{EXTRACTOR: FILE}}")
         for name in ("mode", "mode_between"):
             _one_of(self, name, "exact", "fast", "reference")
 
@@ -133,8 +140,8 @@ class CoreConfig:
 class Config:
     """A checked configuration and the entries it names.
 
-    values: dataclasses. location: the path or address after the data set's name, or None. metrics: the entries of the
-    metrics that are installed; scoring refuses the others.
+    values: dataclasses. location: the path or address after the data set's name, or None. metrics, extractors: those
+    that are installed; scoring refuses the others.
     """
 
     values: Any
@@ -142,6 +149,7 @@ class Config:
     dataset: DatasetEntry
     location: str | None = None
     metrics: tuple[MetricEntry, ...] = ()
+    extractors: tuple[ExtractorEntry, ...] = ()
 
     @property
     def entries(self) -> tuple[Entry, ...]:

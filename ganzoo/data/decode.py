@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Bicubic keeps edges sharper than bilinear; antialiased, it is what clean-fid and most papers' data sets use.
+# Bicubic keeps edges sharper than bilinear; antialiased, most papers' data sets use it.
 RESIZE: dict[str, Any] = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
 GREY = {"1", "L"}
 COLOUR = {"RGB", "P", "CMYK", "YCbCr"}

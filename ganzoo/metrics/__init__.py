@@ -1,1 +1,1 @@
-"""Scoring: FID, KID, precision and recall of generated pictures."""
+"""Scoring: features of generated and real pictures, and what metrics make of them."""

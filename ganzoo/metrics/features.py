@@ -1,4 +1,4 @@
-"""What a metric reads: the Inception features of a set of pictures, or their mean and covariance."""
+"""What a metric reads: an extractor's features of a set of images, or their mean and covariance."""
 
 from __future__ import annotations
 
@@ -37,28 +37,26 @@ class Features:
 
     @property
     def matrix(self) -> Tensor:
-        """Float32 ``(N, 2048)``. GanzooError where the metric's entry did not ask for it."""
-        return _present(self._matrix, "2048")
+        """The features that the metric's entry names, float32 ``(N, D)``. Raises GanzooError if it asks for none."""
+        return _present(self._matrix, "features")
 
     @property
     def logits(self) -> Tensor:
-        """Float32 ``(N, 1008)``, without the bias. GanzooError where the metric's entry did not ask for it."""
-        return _present(self._logits, "logits_unbiased")
+        """The class logits, float32 ``(N, classes)``. Raises GanzooError if the metric's entry names other features."""
+        return _present(self._logits, "class logits")
 
     @cached_property
     def statistics(self) -> Statistics:
         """Mean and covariance, float64; in ``reference`` mode the mean is float32, as in torch-fidelity."""
         if self._statistics is not None:
             return self._statistics
-        from torch_fidelity.metric_fid import fid_features_to_statistics
-
-        found = fid_features_to_statistics(self.matrix if self.mode == "reference" else self.matrix.double())
-        return {"mu": np.asarray(found["mu"]), "sigma": np.asarray(found["sigma"])}
+        rows = (self.matrix if self.mode == "reference" else self.matrix.double()).numpy()
+        return {"mu": rows.mean(axis=0), "sigma": np.asarray(np.cov(rows, rowvar=False))}
 
 
-def _present(matrix: Tensor | None, layer: str) -> Tensor:
+def _present(matrix: Tensor | None, what: str) -> Tensor:
     if matrix is None:
-        raise GanzooError(f"a metric reads {layer!r} features that its entry did not ask for; mend its plugin")
+        raise GanzooError(f"a metric reads {what} that its entry did not ask for; mend its plugin")
     return matrix
 
 

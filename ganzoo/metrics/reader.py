@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.distributed import collectives
-from ganzoo.metrics.extractor import Extractor, check_extraction, load_extractor
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.extractor import Extractor, Mode
+from ganzoo.metrics.extractors import Source
 from ganzoo.metrics.features import Statistics
-from ganzoo.metrics.network import Network
 from ganzoo.metrics.running import RunningStatistics
 
 if TYPE_CHECKING:
@@ -25,45 +27,75 @@ Progress = Callable[[str, int, int], None]
 
 
 class Reader:
-    """One way of reading pictures: a network, an extraction mode, a device. The network is loaded when first used.
+    """One way of reading images: an extractor with its network, a mode, a device. The network is loaded at first use.
 
-    Of several ranks each reads its own pictures, number k being of rank ``k % world``, and gets the results of all.
+    Of several ranks each reads its own images, number k belonging to rank ``k % world``, and gets the results of all.
+    Raises GanzooError for another mode, and as :meth:`ganzoo.metrics.extractor.Extractor.check` does.
     """
 
     def __init__(
         self,
-        network: Network,
+        source: Source,
         mode: str,
         device: torch.device | str,
-        layers: Sequence[str],
+        features: Sequence[str],
         batch: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.mode = check_extraction(network, mode, layers)
-        self.network, self.device, self.layers = network, torch.device(device), tuple(layers)
+        if mode not in get_args(Mode):
+            raise GanzooError(f"metrics.mode={mode}: must be one of {', '.join(get_args(Mode))}")
+        self.mode = cast(Mode, mode)
+        self.source, self.device, self.features = source, torch.device(device), tuple(features)
+        source.extractor.check(source.network, self.mode, self.features)
         # On a CPU the activations of few pictures stay in its cache.
         self.batch = batch or (20 if self.device.type == "cpu" else 100)
         self._progress = progress or (lambda stage, done, total: None)
 
     @property
     def name(self) -> str:
-        """What two readings must share for their features to be the same, short enough for a file name."""
-        return f"{self.network.sha256[:16]}-{self.mode}-{self.device.type}"
+        """What two readings must share for their first features to be the same, short enough for a file name."""
+        feature = "" if self.reads_first else "+" + re.sub(r"[^A-Za-z0-9_-]", "", self.features[0])
+        return f"{self.source.network.sha256[:16]}-{self.mode}-{self.device.type}{feature}"
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether its first feature is the extractor's first, which is what a data set ships statistics of."""
+        return self.features[0] == next(iter(self.source.entry.features))
+
+    def of(self, features: Sequence[str], mode: Mode | None = None) -> Reader | None:
+        """The same way of reading for these features, in another mode if one is given; None for no features."""
+        if not features:
+            return None
+        if tuple(features) == self.features and mode in (None, self.mode):
+            return self
+        return Reader(self.source, mode or self.mode, self.device, features, self.batch, self._progress)
+
+    def protocol(self) -> dict[str, Any]:
+        """What decides the features, for the protocol of a score."""
+        network = self.source.network
+        return {
+            **self.source.extractor.protocol(network, self.mode, self.device),
+            "network": network.sha256,
+            "network_file": network.file_sha256,
+            "network_source": network.source,
+            "extractor": self.mode,
+            "extractor_device": self.device.type,
+        }
 
     def read(self, chunks: Iterable[Tensor], count: int, stage: str) -> dict[str, Tensor]:
         """Features of ``count`` uint8 pictures in all, its own coming in chunks ``(n, C, H, W)``: float32 ``(N, D)``
-        per layer, on the CPU."""
-        found: dict[str, list[Tensor]] = {layer: [] for layer in self.layers}
+        by name, on the CPU."""
+        found: dict[str, list[Tensor]] = {name: [] for name in self.features}
         for part in self._parts(chunks, count, stage):
-            for layer, matrix in part.items():
-                found[layer].append(matrix.cpu())
-        return {layer: collectives.whole_batch(torch.cat(parts), count) for layer, parts in found.items()}
+            for name, matrix in part.items():
+                found[name].append(matrix.cpu())
+        return {name: collectives.whole_batch(torch.cat(parts), count) for name, parts in found.items()}
 
     def statistics(self, chunks: Iterable[Tensor], count: int, stage: str) -> Statistics:
-        """Mean and covariance of the pool features, summed up on the device; no feature is kept."""
+        """Mean and covariance of the first feature, summed on the device; no features are kept."""
         running = RunningStatistics()
         for part in self._parts(chunks, count, stage):
-            running.add(part["2048"])
+            running.add(part[self.features[0]])
         return running.result()
 
     def _parts(self, chunks: Iterable[Tensor], count: int, stage: str) -> Iterator[dict[str, Tensor]]:
@@ -76,7 +108,12 @@ class Reader:
 
     @cached_property
     def _extractor(self) -> Extractor:
-        return load_extractor(self.network, self.mode, self.device, self.layers)
+        return load_extractor(self.source, self.mode, self.device, self.features)
+
+
+def load_extractor(source: Source, mode: Mode, device: torch.device, features: Sequence[str]) -> Extractor:
+    """The extractor with its network, ready to be called."""
+    return source.extractor(source.network, mode, device, features)
 
 
 def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
@@ -100,4 +137,4 @@ def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Itera
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))
 
 
-__all__ = ["Progress", "Reader", "array_chunks", "regrouped"]
+__all__ = ["Progress", "Reader", "array_chunks", "load_extractor", "regrouped"]

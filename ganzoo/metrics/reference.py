@@ -28,12 +28,13 @@ FEATURES = "-features"  # ends the name of the file that holds all of them
 
 
 def real_features(
-    pictures: Pictures, reader: Reader, root: Path, *, whole: bool, shipped: str = ""
+    pictures: Pictures, reader: Reader, root: Path, *, whole: bool, shipped: str = "", stage: str = STAGE
 ) -> tuple[Features, str]:
-    """Features of the real set, and where they are from: "cached", "shipped" or "extracted".
+    """Features of the real set, the reader's first ones, and their origin: "cached", "shipped" or "extracted".
 
     ``whole``: all the features are wanted, not their statistics alone. ``shipped``: the statistics that the data set
-    carries, as ``"package:file"``, or "". Raises GanzooError where nothing can be written under ``root``.
+    carries, as ``"package:file"``, or "". ``stage``: for the display of progress. Raises GanzooError if nothing can be
+    written under ``root``.
     """
     count, name = len(pictures.array), cache_name(pictures, reader)
     statistics_file, matrix_file = (root / "statistics" / f"{name}{end}.npz" for end in ("", FEATURES))
@@ -42,18 +43,18 @@ def real_features(
         if statistics is not None:
             return Features(count, statistics=statistics, mode=reader.mode), "cached"
         # Shipped statistics are those of the exact extractor.
-        if shipped and reader.mode == "exact":
-            found = collectives.common(load_shipped(shipped, pictures.array, reader.network.sha256))
+        if shipped and reader.mode == "exact" and reader.reads_first:
+            found = collectives.common(load_shipped(shipped, pictures.array, reader.source.network.sha256))
             if found is not None:
                 return Features(count, statistics=found, mode=reader.mode), "shipped"
     matrix, origin = collectives.common(_read_matrix(matrix_file, count)), "cached"
     if matrix is None and not whole and reader.mode == "exact":
-        summed = reader.statistics(array_chunks(pictures.array), count, STAGE)
+        summed = reader.statistics(array_chunks(pictures.array), count, stage)
         write_arrays(statistics_file, summed)
         return Features(count, statistics=summed, mode=reader.mode), "extracted"
     if matrix is None:
         origin = "extracted"
-        matrix = reader.read(array_chunks(pictures.array), count, STAGE)["2048"]
+        matrix = reader.read(array_chunks(pictures.array), count, stage)[reader.features[0]]
         if whole:
             write_arrays(matrix_file, {"features": matrix.numpy()})
     features = Features(count, matrix=matrix, statistics=statistics, mode=reader.mode)
@@ -70,7 +71,7 @@ def cache_name(pictures: Pictures, reader: Reader) -> str:
 
 
 def kept_features(pictures: Pictures, reader: Reader, root: Path) -> Tensor | None:
-    """All the features of the set ``(N, 2048)`` where an earlier score kept them; None where it did not."""
+    """All the features of the set ``(N, D)`` where an earlier score kept them; None where it did not."""
     file = root / "statistics" / f"{cache_name(pictures, reader)}{FEATURES}.npz"
     return _read_matrix(file, len(pictures.array))
 

@@ -15,7 +15,7 @@ class RunningStatistics:
     """Sums over the rows of matrices ``(n, D)``, float64, on the device they are on.
 
     The covariance comes from the sum of products less that of the means: at float64's 2e-16 and features of one scale
-    the difference loses nothing that an FID could show.
+    the difference loses nothing that a Fréchet distance could show.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Reference statistics that a data set carries, so that nobody waits for its real pictures to be read.
 
-The file holds ``mean`` float64 ``(2048,)``, ``triangle``, the covariance's upper triangle as float32 row by row,
+The file holds ``mean`` float64 ``(D,)``, ``triangle``, the covariance's upper triangle as float32 row by row,
 ``count``, and the two checksums that say what it is of: ``network`` and ``pictures``.
 """
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import CORE_COMMANDS, KINDS, CommandEntry, Entry, Owner, load_target
+from ganzoo.entries import CORE_COMMANDS, KINDS, CommandEntry, Entry, Owner
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.discovery import GROUP, find_sources, normal
 
@@ -30,6 +30,7 @@ REGISTRATION = {
     "register_penalties": "penalty",
     "register_augmentations": "augmentation",
     "register_datasets": "dataset",
+    "register_extractors": "extractor",
     "register_metrics": "metric",
     "register_launchers": "launcher",
     "register_commands": "command",
@@ -297,4 +298,4 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-__all__ = ["PluginReport", "Registry", "load_target"]
+__all__ = ["PluginReport", "Registry"]

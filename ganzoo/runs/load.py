@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -9,14 +10,16 @@ import torch
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
-from ganzoo.entries import MetricEntry
+from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.interfaces import Generator
 from ganzoo.models.build import build_generator, check_picture
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.plugin_copies import copies
-from ganzoo.runs.requirements import check_needs
+from ganzoo.runs.requirements import Need, check_needs
 from ganzoo.runs.run_dir import RunFolder
+
+SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
 
 
 def load_config(
@@ -28,16 +31,26 @@ def load_config(
 ) -> Config:
     """The configuration a run was started with, changed by ``settings``.
 
-    Raises GanzooError first if a plugin that the run needs is missing; its metrics' plugins are needed for ``scoring``
-    alone. The error says where the plugin files are that the run was started with. Other versions are logged.
+    Raises GanzooError first if a plugin that the run needs is missing; its metrics' and extractors' plugins are needed
+    for ``scoring`` alone. The error says where the plugin files are that the run was started with. Other versions are
+    logged.
     """
     needs, place, kept = folder.needs(), str(folder.path), copies(folder)
-    check_needs([need for need in needs if need.kind != MetricEntry.kind], registry, place, kept)
+    check_needs([need for need in needs if need.kind not in SCORING], registry, place, kept)
     config = resolve(registry, None, folder.good_config(), settings)
     if scoring:
-        scored = [n for n in needs if n.kind == MetricEntry.kind and n.name in config.values.metrics.names]
-        check_needs(scored, registry, place, kept)
+        names = {name for entry in (*config.metrics, *config.extractors) for name in (entry.name, entry.short)}
+        names |= set(config.values.metrics.names)
+        check_needs([n for n in needs if n.kind in SCORING and n.name in names], registry, place, kept)
     return config
+
+
+def _scored(needs: Iterable[Need], config: Config, registry: Registry) -> list[Need]:
+    """What this configuration's metrics need: themselves and their extractors."""
+    names = set(config.values.metrics.names)
+    metrics = (registry.lookup(MetricEntry, name) for name in names)
+    names |= {metric.extractor.rpartition(":")[2] for metric in metrics if metric is not None}
+    return [need for need in needs if need.kind in SCORING and need.name in names]
 
 
 def load_generator(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import read_jsonl
 from ganzoo.utils.safe_yaml import is_number, parse_yaml
@@ -18,7 +19,8 @@ Record = Mapping[str, float]
 class Facts:
     """path: the run's folder. log, scores: figures by name, each with ``kimg``, oldest first. config: as it was read.
 
-    config_text: the same as it is written. provenance: of software, machine and data.
+    config_text: the same as it is written. provenance: of software, machine and data. ranking: what the newest score
+    says that ranks it; None without scores.
     """
 
     path: Path
@@ -27,6 +29,13 @@ class Facts:
     config: Mapping[str, Any] = field(default_factory=dict)
     config_text: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    ranking: Ranking | None = None
+
+    @property
+    def ranked(self) -> list[tuple[float, float]]:
+        """Kimg and ranked value of each score that has it, oldest first."""
+        name = self.ranking.value if self.ranking else ""
+        return [(record["kimg"], record[name]) for record in self.scores if name in record]
 
     def setting(self, dotted: str) -> Any:
         """A setting of the run; None where it is not there."""
@@ -63,11 +72,11 @@ def read_facts(folder: RunFolder) -> Facts:
         config = parse_yaml(config_text)
     except ValueError:
         config = None
+    records = _records(folder.scores_file)
     scores = (
-        {"kimg": record.get("kimg"), **values}
-        for record in _records(folder.scores_file)
-        if isinstance(values := record.get("values"), dict)
+        {"kimg": record.get("kimg"), **values} for record in records if isinstance(values := record.get("values"), dict)
     )
+    rankings = (read_ranking(record.get("values"), record.get("protocol")) for record in reversed(records))
     return Facts(
         folder.path,
         tuple(_figures(_records(folder.log_file))),
@@ -75,6 +84,7 @@ def read_facts(folder: RunFolder) -> Facts:
         config if isinstance(config, dict) else {},
         config_text,
         folder.provenance(),
+        next(filter(None, rankings), None),
     )
 
 

@@ -18,7 +18,7 @@ def public_config(config: Config) -> dict[str, Any]:
     """The configuration without places on one machine: of ``folder:/home/me/cats``, ``folder:cats`` is left."""
     content = config.as_dict()
     content["data"]["name"] = public_name(content["data"]["name"])
-    content["data"]["root"] = content["metrics"]["inception"] = None
+    content["data"]["root"] = content["metrics"]["inception"] = content["metrics"]["weights"] = None
     return content
 
 

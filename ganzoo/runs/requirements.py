@@ -62,8 +62,8 @@ def versions_of(entries: Iterable[Entry]) -> dict[str, str]:
 
 
 def needs_of(config: Config) -> tuple[Need, ...]:
-    """Return what a run of this configuration needs: each part of its recipe, its data set, its metrics."""
-    entries = (*config.entries, *config.metrics)
+    """Return what a run needs: its recipe's parts, its data set, its metrics and their extractors."""
+    entries = (*config.entries, *config.metrics, *config.extractors)
     found = (Need(entry.kind, entry.short, entry.owner.distribution, entry.owner.version) for entry in entries)
     return tuple(dict.fromkeys(found))
 

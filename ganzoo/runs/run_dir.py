@@ -26,6 +26,7 @@ from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
+from ganzoo.runs.ranking import best_of
 from ganzoo.runs.requirements import Need, read_needs
 from ganzoo.runs.run_path import CONFIG, SEAL, is_run, not_a_run
 from ganzoo.utils.checksum import sealed, unsealed
@@ -155,7 +156,7 @@ class RunFolder:
         return None
 
     def checkpoint(self, which: str) -> Checkpoint:
-        """``"latest"`` that is not damaged, ``"best"`` (by FID) or a checkpoint's folder name.
+        """``"latest"`` that is not damaged, ``"best"`` (by the first metric) or a checkpoint's folder name.
 
         Raises GanzooError where there is none, Damaged for the best or a named one that is not what was written.
         """
@@ -174,9 +175,9 @@ class RunFolder:
         return found
 
     def best(self) -> str | None:
-        """Name of the checkpoint with the lowest FID among the scored ones."""
-        scored = [record for record in self._scores() if "fid" in record["values"]]
-        return min(scored, key=lambda record: record["values"]["fid"])["checkpoint"] if scored else None
+        """Name of the checkpoint with the best value of the run's first metric, among the scored ones."""
+        found = best_of(self._scores())
+        return found["checkpoint"] if found else None
 
     def last_scored(self) -> int:
         """Pictures shown at the newest score; 0 where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.entries import StoreEntry, load_target
+from ganzoo.entries import StoreEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
@@ -23,7 +23,7 @@ def fetch(registry: Registry, run: str) -> Path:
     if not is_address(run):
         return Path(run)
     entry = registry.get(StoreEntry, run.partition("://")[0])
-    place = load_target(entry.target)(run)
+    place = entry.load()(run)
     if not isinstance(place, Path):
         raise GanzooError(f"the store {entry.name!r} returned {type(place).__name__} for {run}, not a Path")
     return place

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.testing import CliRunner
 
-from ganzoo.entries import CommandEntry, load_target
+from ganzoo.entries import CommandEntry
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import expect
 
@@ -24,7 +24,7 @@ class CommandPart:
 
 def interface(part: CommandPart) -> None:
     """The target is a click command."""
-    part.target = load_target(part.entry.target)
+    part.target = part.entry.load()
     expect(
         isinstance(part.target, click.Command),
         f"{part.entry.target} is {type(part.target).__name__}, not a click command; decorate it with @click.command()",

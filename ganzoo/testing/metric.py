@@ -11,17 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.entries import MetricEntry
+from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
-from ganzoo.plugin.registry import load_target
 from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
 
 COUNT = 64  # pictures a side
-WIDTHS = {"2048": 2048, "logits_unbiased": 1008}
+# What the default extractor offers, for when it is not installed.
+DEFAULT = ExtractorEntry(
+    name="inception",
+    summary="",
+    target="",
+    features={"2048": 2048, "logits_unbiased": 1008},
+    logits="logits_unbiased",
+)
 
 
 class MetricPart:
@@ -29,13 +35,25 @@ class MetricPart:
 
     def __init__(self, entry: MetricEntry, rig: Rig) -> None:
         self.entry, self.rig = entry, rig
+        found = rig.registry.lookup(ExtractorEntry, entry.extractor, near=entry)
+        self.extractor = DEFAULT if found is None and entry.extractor == DEFAULT.name else found
         self._known: dict[tuple[float, int], dict[str, float]] = {}
+
+    @property
+    def feature(self) -> str:
+        """The one that it reads; "" without its extractor."""
+        return self.entry.features or next(iter(self.extractor.features if self.extractor else ()), "")
+
+    @property
+    def reads_logits(self) -> bool:
+        return self.extractor is not None and self.feature == self.extractor.logits
 
     def side(self, seed: int, shift: float = 0.0) -> Features:
         """Of pictures that are the farther from ordinary ones the larger the shift."""
-        width = WIDTHS.get(self.entry.features, 2048)
+        offered: Mapping[str, int] = self.extractor.features if self.extractor else {}
+        width = offered.get(self.feature, 2048)
         matrix = torch.randn(COUNT, width, generator=seeded(seed)).abs() + shift
-        if self.entry.features == "logits_unbiased":
+        if self.reads_logits:
             return Features(COUNT, logits=_sure(matrix, shift))
         if self.entry.reads == "features":
             return Features(COUNT, matrix=matrix)
@@ -44,7 +62,7 @@ class MetricPart:
 
     def real(self) -> Features:
         """As a score gives it: nothing at all to a metric of the generated pictures' logits alone."""
-        return Features(COUNT) if self.entry.features == "logits_unbiased" else self.side(seed=0)
+        return Features(COUNT) if self.reads_logits else self.side(seed=0)
 
     def measure(self, shift: float = 0.0, seed: int = 0) -> Mapping[str, Any]:
         """Its values for generated pictures of that shift."""
@@ -80,11 +98,13 @@ def _sure(matrix: Tensor, shift: float) -> Tensor:
 
 def interface(part: MetricPart) -> None:
     """The class follows its interface and is built without arguments."""
-    cls = load_target(part.entry.target)
+    cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Metric), f"{part.entry.target} is no ganzoo.interfaces.Metric")
     cls()
-    known = part.entry.features in WIDTHS
-    expect(known, f"features is {part.entry.features!r}, must be one of {', '.join(WIDTHS)}")
+    if part.extractor is None:
+        raise Failure(f"it reads the extractor {part.entry.extractor!r}, which is not installed; install its plugin")
+    offered = part.extractor.features
+    expect(part.feature in offered, f"features is {part.entry.features!r}, must be one of {', '.join(offered)}")
 
 
 def reads(part: MetricPart) -> None:
@@ -100,18 +120,21 @@ def reads(part: MetricPart) -> None:
 
 
 def values(part: MetricPart) -> None:
-    """Named numbers, finite."""
+    """Named numbers, finite, the primary one among them."""
     found = part.known()
     expect(isinstance(found, Mapping) and found, f"it returns {found!r}, expected named numbers")
     for name, value in found.items():
         number = isinstance(name, str) and isinstance(value, (int, float)) and not isinstance(value, bool)
         expect(number, f"{name!r} is {value!r}, expected a float; call .item() on a tensor")
         expect(math.isfinite(value), f"{name} is {value}")
+    primary = part.entry.primary
+    expect(not primary or primary in found, f"primary is {primary!r}, which is none of its values {', '.join(found)}")
 
 
 def direction(part: MetricPart) -> None:
-    """Its first value tells good pictures from bad ones as lower_is_better says."""
-    near, far = (next(iter(part.known(shift).values())) for shift in (0.0, 3.0))
+    """Its primary value tells good pictures from bad ones as lower_is_better says."""
+    name = part.entry.primary or next(iter(part.known()))
+    near, far = (part.known(shift)[name] for shift in (0.0, 3.0))
     better = near < far if part.entry.lower_is_better else near > far
     expect(
         better,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.entries import StoreEntry, load_target
+from ganzoo.entries import StoreEntry
 from ganzoo.errors import GanzooError
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
@@ -22,7 +22,7 @@ class StorePart:
 
 def interface(part: StorePart) -> None:
     """The target is a function."""
-    part.fetch = load_target(part.entry.target)
+    part.fetch = part.entry.load()
     expect(callable(part.fetch), f"{part.entry.target} is {type(part.fetch).__name__}, not a function")
 
 

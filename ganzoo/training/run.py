@@ -19,9 +19,8 @@ from ganzoo.data.loader import Feed
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
-from ganzoo.errors import GanzooError, WriteFailed
+from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.network import NetworkMissing
 from ganzoo.metrics.score import Score, score
 from ganzoo.models.build import Model, build_model, check_picture
 from ganzoo.plugin.registry import Registry
@@ -264,15 +263,11 @@ def _score(
     if not metrics.names:
         return Score({}, {}, 0.0)
     return score(
+        replace(metrics, mode=mode),
+        generator,
+        _open(config, config.dataset.reference),
         registry=registry,
-        names=metrics.names,
-        generator=generator,
-        real=_open(config, config.dataset.reference),
-        fakes=metrics.fakes,
-        seed=metrics.seed,
         root=data_root(config.values.data.root),
-        inception=metrics.inception,
-        mode=mode,
         device=device,
         truncation=truncation,
         progress=watched.scoring,

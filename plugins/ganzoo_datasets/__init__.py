@@ -11,7 +11,7 @@ DIGITS = tuple("0123456789")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 XIAO = "Xiao, Rasul, Vollgraf 2017, Fashion-MNIST, arXiv:1708.07747"
 # Of the same 10,000 pictures, the training set of the one and the test set of the other.
-STATISTICS = "ganzoo_datasets:statistics/fashion-10k.npz"
+STATISTICS = "ganzoo_fidelity:statistics/fashion-10k.npz"
 GREY28 = PictureSpec(channels=1, size=28, classes=10)
 
 

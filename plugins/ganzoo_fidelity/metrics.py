@@ -1,4 +1,5 @@
-"""The four scores. torch-fidelity does the arithmetic; its first input is the fakes, its second the reals.
+"""The four scores of Inception features. torch-fidelity does the arithmetic: its first input is the fakes, its second
+the reals.
 
 Features made on another device than the CPU have their KID, precision and recall computed there.
 """
@@ -29,24 +30,29 @@ ROWS = 2000
 class FID(Metric):
     """``fid``, through a symmetric eigenproblem but in ``reference`` mode: the same to 1e-6, several times faster."""
 
+    value = "fid"
+
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         if fake.mode != "reference":
-            return {"fid": frechet_distance(real.statistics, fake.statistics, fake.device)}
-        return {"fid": fid_statistics_to_metric(fake.statistics, real.statistics, verbose=False)[KEY_METRIC_FID]}
+            return {self.value: frechet_distance(real.statistics, fake.statistics, fake.device)}
+        found = fid_statistics_to_metric(fake.statistics, real.statistics, verbose=False)
+        return {self.value: found[KEY_METRIC_FID]}
 
 
 class KID(Metric):
     """``kid_mean`` and ``kid_std`` over 100 subsets drawn with the seed."""
 
+    value = "kid"
+
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         size = min(SUBSET, real.count, fake.count)
         if _on_device(fake):
             mmds = subset_mmds(*_moved(fake, real), size=size, seed=_legacy(seed))
-            return {"kid_mean": float(mmds.mean()), "kid_std": float(mmds.std(correction=0))}
+            return {f"{self.value}_mean": float(mmds.mean()), f"{self.value}_std": float(mmds.std(correction=0))}
         found = kid_features_to_metric(
             fake.matrix, real.matrix, kid_subset_size=size, rng_seed=_legacy(seed), verbose=False
         )
-        return {"kid_mean": found[KEY_METRIC_KID_MEAN], "kid_std": found[KEY_METRIC_KID_STD]}
+        return {f"{self.value}_mean": found[KEY_METRIC_KID_MEAN], f"{self.value}_std": found[KEY_METRIC_KID_STD]}
 
 
 class PrecisionRecall(Metric):

@@ -17,6 +17,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.ranking import read_ranking
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.runs.store import fetch, is_address
 from ganzoo.utils.files import data_root
@@ -80,10 +81,11 @@ def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     folder = RunFolder.open(path)
     config, found = load_config(registry, folder), folder.checkpoint(checkpoint)
     generator = restore_generator(config, found, torch.device("cpu"))
-    fid = folder.score_of(found.path.name).get("values", {}).get("fid")
+    scored = folder.score_of(found.path.name)
+    score = _in_words(scored.get("values", {}), scored.get("protocol", {}))
     name = source if is_address(source) else path.resolve().name
     game = read_game(folder, found.path.name)
-    return _player(config, generator, found.kimg, fid, name, game)
+    return _player(config, generator, found.kimg, score, name, game)
 
 
 def _recorded(registry: Registry, file: Path) -> Player:
@@ -93,19 +95,27 @@ def _recorded(registry: Registry, file: Path) -> Player:
         raise GanzooError(f"{file}: the weights of this row are not here; play a row that has kept them, or a run")
     config = recorded_config(record, registry)
     generator = load_recorded(record, config, weights, data_root(None))
-    return _player(config, generator, record.shown / 1000, record.scores.get("fid"), file.stem, None)
+    score = _in_words(record.scores, record.protocol)
+    return _player(config, generator, record.shown / 1000, score, file.stem, None)
+
+
+def _in_words(values: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
+    """The value that ranks a score; "" without a score."""
+    ranking = read_ranking(values, protocol)
+    value = ranking.of(values) if ranking else None
+    return f"{ranking.title} {ranking.text(value)}" if ranking and value is not None else ""
 
 
 def _player(
     config: Config,
     generator: Generator,
     kimg: float,
-    fid: float | None,
+    score: str,
     name: str,
     game: Game | None,
 ) -> Player:
     data = config.values.data.name
-    about = " · ".join([data, f"{kimg:,.5g} kimg", *([] if fid is None else [f"FID {fid:.2f}"]), name])
+    about = " · ".join([data, f"{kimg:,.5g} kimg", *filter(None, [score]), name])
     names = _class_names(config, generator.picture.classes)
     return Player(str(config.recipe), name, about, generator, names, game)
 

@@ -27,8 +27,8 @@ CLOSE = 0.3  # of the distance that is usual among real pictures: so close lies 
 STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet
 SPACES = {
-    "features": "It is measured in the features of the FID's network: small where two pictures show much the same "
-    "thing, even if their pixels differ.",
+    "features": "It is measured in the features that the run's first metric reads: small where two pictures show much "
+    "the same thing, even if their pixels differ.",
     "pixels": "It is measured between pixels, since this run had no score whose network could tell more: small where "
     "two pictures are light and dark in the same places.",
 }

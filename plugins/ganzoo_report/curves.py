@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from ganzoo.errors import GanzooError
-from ganzoo.runs.reader import Record
+from ganzoo.runs.ranking import Ranking
+from ganzoo.runs.reader import Facts, Record
 from ganzoo.utils.html import MISSING
 
 MOST = 400  # points of a line; more are averaged
@@ -59,16 +60,23 @@ RATES = Curve(
     "rate",
     {"lr_discriminator": "discriminator", "lr_generator": "generator"},
 )
-FID = Curve("FID", "Distance between generated and real pictures, lower is better.", "FID", {"fid": "FID"}, dots=True)
+LEARNING, PACE = (LOSSES, ACCURACY, GRADIENTS), (SPEED, RATES)
+CURVES = (*LEARNING, *PACE)  # of the log
 
 
-CURVES = (LOSSES, ACCURACY, GRADIENTS, FID, SPEED, RATES)
+def score_curve(ranking: Ranking) -> Curve:
+    """The curve of the value that ranks a run."""
+    title = ranking.title
+    words = f"How near the generated pictures come to real ones, {ranking.direction}."
+    return Curve(title, words, title, {ranking.value: title}, dots=True)
 
 
-def charts(log: Sequence[Record], scores: Sequence[Record]) -> list[dict[str, Any]]:
+def charts(facts: Facts) -> list[dict[str, Any]]:
     """What :func:`chart` makes of each curve that has points. Raises GanzooError without Altair."""
-    thinned = thin(log)
-    made = [(curve, points(scores if curve is FID else thinned, curve)) for curve in CURVES]
+    log = thin(facts.log)
+    scores = [(score_curve(facts.ranking), facts.scores)] if facts.ranking else []
+    curves = [*((curve, log) for curve in LEARNING), *scores, *((curve, log) for curve in PACE)]
+    made = [(curve, points(records, curve)) for curve, records in curves]
     return [chart(curve, rows) for curve, rows in made if rows]
 
 

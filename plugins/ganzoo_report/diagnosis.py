@@ -22,8 +22,8 @@ VANISHED = 0.01  # of the gradient that once reached the generator
 COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real pictures': runs that learn reach 0.9
 GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
 STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
-BETTER = 0.97  # FID against the one before
-WORSE, MUCH_WORSE = 1.05, 1.25  # FID against the best
+BETTER = 0.97  # score against the one before, as a ratio: below 1 is better
+WORSE, MUCH_WORSE = 1.05, 1.25  # score against the best
 AHEAD = 0.6  # of pairs ranked rightly at the end; below it a discriminator that gained has still little to go by
 CATCHING_UP = 0.05  # of pairs ranked rightly, from one quarter of a run to the last: by either network
 
@@ -90,7 +90,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
     if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
         return None
-    if discriminator_too_strong(facts, story) or _fell_to_the_end(_fids(facts)):
+    if discriminator_too_strong(facts, story) or _improved_to_the_end(facts):
         return None
     when = ("first", "second", "third")[quarters.index(lowest)]
     why = (
@@ -149,42 +149,46 @@ def copying(look: Look) -> Finding | None:
 
 
 def no_learning(facts: Facts, story: Story) -> Finding | None:
-    """The pictures stay what they were, or their FID does."""
+    """The pictures stay what they were, or their score does."""
     moved = story.travelled
-    scores = _fids(facts)
+    ranking, scores = facts.ranking, [value for _, value in facts.ranked]
     if moved is not None and moved < STILL:
         why = f"Over the whole run the pictures moved by {moved:.0%} of the distance between two real pictures."
-    elif len(scores) > 2 and min(scores[1:]) > 0.99 * scores[0]:
-        why = (
-            f"The FID never fell below where it began ({scores[0]:.1f}; the lowest after that: {min(scores[1:]):.1f})."
-        )
+    elif ranking and len(scores) > 2 and ranking.ratio(ranking.best(scores[1:]), scores[0]) > 0.99:
+        moves, most = ("fell below", "lowest") if ranking.lower_is_better else ("rose above", "highest")
+        first, best = (ranking.text(value, 1) for value in (scores[0], ranking.best(scores[1:])))
+        why = f"The {ranking.title} never {moves} where it began ({first}; the {most} after that: {best})."
     else:
         return None
     return Finding("trouble", "No learning", why, *_rate(facts, "generator", 4, "Let the generator take larger steps:"))
 
 
 def past_its_best(facts: Facts, story: Story) -> Finding | None:
-    """The FID rose again."""
-    scored = [(record["fid"], record["kimg"]) for record in facts.scores if "fid" in record]
-    if len(scored) < 2:
+    """The score became worse again."""
+    ranking, scored = facts.ranking, facts.ranked
+    if ranking is None or len(scored) < 2:
         return None
-    best, last = min(scored), scored[-1]
-    if last[0] <= WORSE * best[0]:
+    best, last = min(scored, key=lambda found: (ranking.key(found[1]), found[0])), scored[-1]
+    worse = ranking.ratio(last[1], best[1])
+    if worse <= WORSE:
         return None
-    why = f"The FID was {best[0]:.1f} at {best[1]:g} kimg and is {last[0]:.1f} at {last[1]:g} kimg."
+    was, now = (f"{ranking.text(value, 1)} at {kimg:g} kimg" for kimg, value in (best, last))
+    why = f"The {ranking.title} was {was} and is {now}."
     command = f"ganzoo sample {shlex.quote(str(facts.path))} --checkpoint best"
-    kind: Kind = "trouble" if last[0] > MUCH_WORSE * best[0] else "note"
+    kind: Kind = "trouble" if worse > MUCH_WORSE else "note"
     return Finding(kind, "Past its best", why, "The best checkpoint was kept; use that one:", command)
 
 
 def still_improving(facts: Facts, story: Story) -> Finding | None:
     """The last score is the best by a margin; without scores, the generator was catching up to the end."""
-    scores = _fids(facts)
+    ranking, scores = facts.ranking, [value for _, value in facts.ranked]
     middle, late = mean(_quarter(facts.log, 1), "auc"), mean(_quarter(facts.log, 3), "auc")
-    if len(scores) > 1:
-        if not _fell_to_the_end(scores):
+    if ranking and len(scores) > 1:
+        if not _improved_to_the_end(facts):
             return None
-        why = f"The FID fell to the end: {scores[-2]:.1f}, then {scores[-1]:.1f}."
+        moved = "fell" if ranking.lower_is_better else "rose"
+        before, last = (ranking.text(value, 1) for value in scores[-2:])
+        why = f"The {ranking.title} {moved} to the end: {before}, then {last}."
     elif middle is not None and late is not None and middle - late > CATCHING_UP and late > 0.5:
         why = f"The discriminator ranked {middle:.1%} of pairs rightly in the second quarter, {late:.1%} in the last."
     else:
@@ -201,12 +205,9 @@ def mean(records: Sequence[Record], name: str) -> float | None:
     return fmean(values) if values else None
 
 
-def _fids(facts: Facts) -> list[float]:
-    return [record["fid"] for record in facts.scores if "fid" in record]
-
-
-def _fell_to_the_end(fids: Sequence[float]) -> bool:
-    return len(fids) > 1 and fids[-1] <= BETTER * min(fids[:-1])
+def _improved_to_the_end(facts: Facts) -> bool:
+    ranking, scores = facts.ranking, [value for _, value in facts.ranked]
+    return ranking is not None and len(scores) > 1 and ranking.ratio(scores[-1], ranking.best(scores[:-1])) <= BETTER
 
 
 def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:

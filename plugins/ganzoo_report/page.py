@@ -54,7 +54,7 @@ def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
             story=_story(story),
             findings=diagnose(facts, story, look),
             closer=closer.section(look),
-            curves=curves_of(lambda: charts(facts.log, facts.scores)),
+            curves=curves_of(lambda: charts(facts)),
             tables=list(_tables(facts)),
             repeat=script(facts),
             snapshots=_snapshots(story),
@@ -75,8 +75,8 @@ def _summary(facts: Facts) -> str:
     if device := facts.provenance.get("device"):
         parts.append(str(device))
     parts.append(f"seed {facts.setting('seed')}")
-    if fid := next((record["fid"] for record in reversed(facts.scores) if "fid" in record), None):
-        parts.append(f"FID {fid:.2f}")
+    if facts.ranking and facts.ranked:
+        parts.append(f"{facts.ranking.title} {facts.ranking.text(facts.ranked[-1][1])}")
     return " · ".join(parts)
 
 

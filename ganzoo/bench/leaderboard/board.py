@@ -5,16 +5,19 @@ Only what shares data and protocol is ranked together.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ganzoo.bench.leaderboard.published import Published, read_published
-from ganzoo.bench.leaderboard.rows import Row, make_rows, protocol_key
+from ganzoo.bench.leaderboard.rows import Row, Spread, make_rows, protocol_key
 from ganzoo.bench.leaderboard.samples import check_samples
 from ganzoo.bench.record import Record, read_record, record_files
 from ganzoo.errors import GanzooError
+from ganzoo.runs.ranking import Ranking
 
 
 @dataclass
@@ -27,22 +30,37 @@ class Group:
     published: list[Published] = field(default_factory=list)
 
     @property
+    def ranking(self) -> Ranking | None:
+        """The value that ranks most of the rows; None where nothing was scored."""
+        found = Counter(row.ranking for row in self.rows if row.ranking)
+        return found.most_common(1)[0][0] if found else None
+
+    def ranked(self, row: Row) -> Spread | None:
+        """That value of a row; None where it has none."""
+        return row.score(self.ranking.value) if self.ranking else None
+
+    def place(self, row: Row) -> float:
+        """Sort by this to have the best row first and those without a value last."""
+        found, ranking = self.ranked(row), self.ranking
+        return ranking.key(found.mean) if found and ranking else math.inf
+
+    @property
     def fakes(self) -> int:
         """Generated pictures that were scored; 0 where nothing was."""
         found = self.protocol.get("fake_pictures")
         return found if isinstance(found, int) else 0
 
     def rank(self, row: Row) -> int | None:
-        """From 1; None for a row without an FID."""
-        return self.rows.index(row) + 1 if row.fid else None
+        """From 1; None for a row without the value that ranks."""
+        return self.rows.index(row) + 1 if self.ranked(row) else None
 
     @property
     def front(self) -> list[Row]:
-        """Rows that no row on the same class of hardware beats in both FID and training time."""
+        """Rows that no row on the same class of hardware beats in both its score and its training time."""
         found = []
         for hardware in dict.fromkeys(row.hardware for row in self.rows):
-            timed = [(row.minutes.mean, row.fid.mean, row) for row in self.rows
-                     if row.hardware == hardware and row.alone and row.minutes and row.fid]  # fmt: skip
+            timed = [(row.minutes.mean, self.place(row), row) for row in self.rows
+                     if row.hardware == hardware and row.alone and row.minutes and self.ranked(row)]  # fmt: skip
             found += [timed[index][2] for index in pareto_front([point[:2] for point in timed])]
         return found
 
@@ -100,14 +118,16 @@ def make_report(
     rows, repeated = make_rows(kept)
     groups = _groups(rows)
     for group in groups:
-        group.published = [figure for figure in figures if figure.matches(group.protocol)]
+        value = group.ranking.value if group.ranking else ""
+        group.published = [figure for figure in figures if figure.matches(group.protocol, value)]
     placed = [figure for group in groups for figure in group.published]
     elsewhere = [figure for figure in figures if figure not in placed]
     return Report(groups, elsewhere, len(found) - len(kept), [*omitted, *repeated])
 
 
 def pareto_front(points: Sequence[tuple[float, ...]]) -> list[int]:
-    """Indices of the (time, FID) points that no other beats in both, by time; of equal points the first."""
+    """Indices of the (time, score) points that no other beats in both, lower being better, by time; of equal points
+    the first."""
     front: list[int] = []
     for index in sorted(range(len(points)), key=lambda index: points[index]):
         if not front or points[index][1] < points[front[-1]][1]:
@@ -133,7 +153,8 @@ def _groups(rows: Sequence[Row]) -> list[Group]:
     for row in unscored:
         _home(row, groups).rows.append(row)
     for group in groups.values():
-        group.rows.sort(key=lambda row: (row.fid is None, row.fid.mean if row.fid else 0.0, row.first.recipe))
+        places = {id(row): group.place(row) for row in group.rows}
+        group.rows.sort(key=lambda row: (places[id(row)], row.first.recipe))
     return sorted(groups.values(), key=lambda group: (group.data, -group.fakes))
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ganzoo.errors import GanzooError
+from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import MISSING
 
 # Colours that the page defines, since they differ between light and dark.
 QUIET, BAD = {"expr": "quiet"}, {"expr": "bad"}
 
 
-def specifications() -> dict[str, dict[str, Any]]:
-    """Charts by name. Their data is named ``rows``, or ``curve`` for those of FID on the way.
+def specifications(rankings: Iterable[Ranking]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Charts by the value that ranks a group and by name. Their data is named ``rows``, or ``curve`` for those of the
+    value on the way.
 
     Raises GanzooError where Altair is not installed.
     """
@@ -20,24 +23,30 @@ def specifications() -> dict[str, dict[str, Any]]:
         import altair
     except ImportError as error:
         raise GanzooError(MISSING) from error
-    charts = {
-        "time": _time(altair),
-        "matrix": _matrix(altair),
-        "curve-kimg": _curve(altair, "kimg", "thousands of real pictures shown (kimg)"),
-        "curve-minutes": _curve(altair, "minutes", "minutes of training"),
-    }
-    return {name: chart.to_dict() for name, chart in charts.items()}
+    found = {}
+    for ranking in dict.fromkeys(rankings):
+        charts = {
+            "time": _time(altair, ranking),
+            "matrix": _matrix(altair, ranking),
+            "curve-kimg": _curve(altair, ranking, "kimg", "thousands of real pictures shown (kimg)"),
+            "curve-minutes": _curve(altair, ranking, "minutes", "minutes of training"),
+        }
+        found[ranking.value] = {name: chart.to_dict() for name, chart in charts.items()}
+    return found
 
 
-def _time(alt: Any) -> Any:
-    """FID against training time, deviations as bars; the Pareto front, one of each class of hardware, as steps."""
+def _time(alt: Any, ranking: Ranking) -> Any:
+    """The value against training time, deviations as bars; the Pareto front of each class of hardware as steps."""
     scale = alt.Scale(zero=False, nice=True, padding=16)
-    x, y = alt.X("minutes:Q", title="minutes of training", scale=scale), alt.Y("fid:Q", title="FID", scale=scale)
-    base = alt.Chart(alt.NamedData("rows")).transform_filter("isValid(datum.minutes) && isValid(datum.fid)")
+    title = ranking.title
+    x, y = alt.X("minutes:Q", title="minutes of training", scale=scale), alt.Y("score:Q", title=title, scale=scale)
+    base = alt.Chart(alt.NamedData("rows")).transform_filter("isValid(datum.minutes) && isValid(datum.score)")
     bars = (
-        base.transform_calculate(low="datum.fid - (datum.deviation || 0)", high="datum.fid + (datum.deviation || 0)")
+        base.transform_calculate(
+            low="datum.score - (datum.deviation || 0)", high="datum.score + (datum.deviation || 0)"
+        )
         .mark_rule(color=QUIET)
-        .encode(x=x, y=alt.Y("low:Q", title="FID"), y2="high:Q")
+        .encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q")
     )
     front = (
         base.transform_filter("datum.front")
@@ -50,24 +59,26 @@ def _time(alt: Any) -> Any:
         y=y,
         color=alt.Color("architecture:N", title="architecture", legend=alt.Legend(**legend)),
         shape=alt.Shape("loss:N", title="loss", legend=alt.Legend(**legend)),
-        tooltip=_tooltip(alt, "recipe:N", "fid:Q", "seeds:Q", "minutes:Q", "budget:N", "hardware:N"),
+        tooltip=_tooltip(alt, ranking, "recipe:N", "score:Q", "seeds:Q", "minutes:Q", "budget:N", "hardware:N"),
     )
     return alt.layer(front, bars, points).properties(width="container", height=300)
 
 
-def _matrix(alt: Any) -> Any:
-    """Architecture x loss: the best mean FID of a cell. A cell with nothing but failures says so."""
+def _matrix(alt: Any, ranking: Ranking) -> Any:
+    """Architecture x loss: the best mean value of a cell. A cell with nothing but failures says so."""
+    best, form = ("min", ".1f") if ranking.lower_is_better else ("max", ".3~g")
     base = (
         alt.Chart(alt.NamedData("rows"))
-        .transform_aggregate(best="min(fid)", scored="valid(fid)", groupby=["architecture", "loss"])
-        .transform_calculate(label="datum.scored ? format(datum.best, '.1f') : 'failed'")
+        .transform_aggregate(best=f"{best}(score)", scored="valid(score)", groupby=["architecture", "loss"])
+        .transform_calculate(label=f"datum.scored ? format(datum.best, '{form}') : 'failed'")
         .encode(
             x=alt.X("loss:N", title="loss", axis=alt.Axis(labelAngle=-30, orient="top")),
             y=alt.Y("architecture:N", title="architecture"),
-            tooltip=[alt.Tooltip("architecture:N"), alt.Tooltip("loss:N"), alt.Tooltip("label:N", title="FID")],
+            tooltip=[alt.Tooltip("architecture:N"), alt.Tooltip("loss:N"), alt.Tooltip("label:N", title=ranking.title)],
         )
     )
-    colour = alt.Color("best:Q", title="FID", scale=alt.Scale(scheme="viridis", reverse=True, type="log"), legend=None)
+    scale = alt.Scale(scheme="viridis", reverse=ranking.lower_is_better, type=_scale(ranking))
+    colour = alt.Color("best:Q", title=ranking.title, scale=scale, legend=None)
     cells = base.transform_filter("datum.scored > 0").mark_rect().encode(color=colour)
     failed = base.transform_filter("datum.scored == 0").mark_rect(color="transparent", stroke=BAD, strokeDash=[4, 3])
     contrast = alt.ExprRef("luminance(scale('color', datum.best)) > 0.35 ? 'black' : 'white'")
@@ -76,8 +87,8 @@ def _matrix(alt: Any) -> Any:
     return alt.layer(cells, failed, figures, words).properties(width=alt.Step(62), height=alt.Step(44))
 
 
-def _curve(alt: Any, field: str, title: str) -> Any:
-    """FID on the way, a line for each seed; a click in the legend shows one recipe alone."""
+def _curve(alt: Any, ranking: Ranking, field: str, title: str) -> Any:
+    """The value on the way, a line for each seed; a click in the legend shows one recipe alone."""
     chosen = alt.selection_point(fields=["recipe"], bind="legend")
     return (
         alt.Chart(alt.NamedData("curve"))
@@ -85,20 +96,25 @@ def _curve(alt: Any, field: str, title: str) -> Any:
         .mark_line(point=alt.OverlayMarkDef(size=25))
         .encode(
             x=alt.X(f"{field}:Q", title=title),
-            y=alt.Y("fid:Q", title="FID", scale=alt.Scale(type="log", nice=True)),
+            y=alt.Y("score:Q", title=ranking.title, scale=alt.Scale(type=_scale(ranking), nice=True)),
             color=alt.Color("recipe:N", legend=alt.Legend(orient="bottom", columns=3, labelLimit=220, symbolLimit=40)),
             detail=["id:N", "seed:N", "fakes:N"],
             opacity=alt.condition(chosen, alt.value(1), alt.value(0.12)),
-            tooltip=_tooltip(alt, "recipe:N", "seed:N", "fid:Q", f"{field}:Q", "fakes:Q", "hardware:N"),
+            tooltip=_tooltip(alt, ranking, "recipe:N", "seed:N", "score:Q", f"{field}:Q", "fakes:Q", "hardware:N"),
         )
         .add_params(chosen)
         .properties(width="container", height=300)
     )
 
 
-def _tooltip(alt: Any, *fields: str) -> list[Any]:
-    titles = {"fid": "FID", "fakes": "generated pictures"}
-    formats = {"fid": ".2f", "minutes": ".1f", "kimg": ".1f"}
+def _scale(ranking: Ranking) -> str:
+    """Distances fall by factors; shares, where higher is better, do not."""
+    return "log" if ranking.lower_is_better else "linear"
+
+
+def _tooltip(alt: Any, ranking: Ranking, *fields: str) -> list[Any]:
+    titles = {"score": ranking.title, "fakes": "generated pictures"}
+    formats = {"score": ".2f" if ranking.lower_is_better else ".3f", "minutes": ".1f", "kimg": ".1f"}
     found = []
     for field in fields:
         name = field.partition(":")[0]

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from ganzoo.bench.leaderboard.board import Group, Report
 from ganzoo.bench.leaderboard.rows import Row
-from ganzoo.bench.leaderboard.wording import COSTS, NONE, measured, notes, protocol_in_words, score_columns, seeds
+from ganzoo.bench.leaderboard.wording import (
+    COSTS,
+    NONE,
+    notes,
+    protocol_in_words,
+    score_columns,
+    score_text,
+    score_title,
+    seeds,
+)
+from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.files import one_line
 from ganzoo.utils.markdown import PLAIN, code, table_row, text_cell
 
@@ -21,11 +31,12 @@ def to_markdown(report: Report, place: Path) -> str:
         lines += _group(group, place)
     if report.elsewhere:
         lines += ["## Published under other protocols", "", "Not comparable with any row above.", ""]
-        lines += ["| *system* | *FID* | *protocol* | *source* |", "| --- | --- | --- | --- |"]
+        titles = {Ranking(figure.name).title for published in report.elsewhere for figure in published.figures}
+        lines += [f"| *system* | *{' / '.join(sorted(titles))}* | *protocol* | *source* |", "| --- | --- | --- | --- |"]
         for published in report.elsewhere:
             for figure in published.figures:
                 note = "; ".join(filter(None, (published.note, figure.note)))
-                texts = (figure.system, _published_fid(figure.fid, figure.deviation), published.protocol,
+                texts = (figure.system, figure.text, published.protocol,
                          f"{published.origin}{f'. {note}' if note else ''}")  # fmt: skip
                 lines.append(table_row([f"*{text_cell(text)}*" for text in texts]))
         lines.append("")
@@ -36,7 +47,7 @@ def to_markdown(report: Report, place: Path) -> str:
 
 def _group(group: Group, place: Path) -> list[str]:
     scores = score_columns(group)
-    names = ["#", "recipe", "FID", "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
+    names = ["#", "recipe", score_title(group), "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
              "budget", "hardware", "marks", "samples"]  # fmt: skip
     lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
     lines += [table_row(names), table_row(["---"] * len(names))]
@@ -47,7 +58,7 @@ def _group(group: Group, place: Path) -> list[str]:
         if not row.done:
             marks.insert(0, f"failed: {row.reason}")
         lines.append(table_row([
-            str(rank or NONE), code(row.first.recipe), measured(row.fid), seeds(row.fid).split(" ")[0],
+            str(rank or NONE), code(row.first.recipe), score_text(group, row), seeds(group.ranked(row)).split(" ")[0],
             *(column.text(row) for column in (*scores, *COSTS)),
             text_cell(row.budget), text_cell(row.hardware), "; ".join(map(text_cell, marks)), _samples(row, place),
         ]))  # fmt: skip
@@ -55,16 +66,12 @@ def _group(group: Group, place: Path) -> list[str]:
     for published in group.published:
         for figure in published.figures:
             source = f"*{text_cell('. '.join(filter(None, (published.origin, figure.note))))}*"
-            fid = _published_fid(figure.fid, figure.deviation)
-            lines.append(table_row(["*published*", f"*{text_cell(figure.system)}*", f"*{fid}*", *blank, source, ""]))
+            cells = ["*published*", f"*{text_cell(figure.system)}*", f"*{figure.text}*", *blank, source, ""]
+            lines.append(table_row(cells))
     told = [f"*{text_cell(p.origin)}*: {text_cell(p.note)}." for p in group.published if p.note]
     lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", "", COMMANDS, ""]
     lines += [f"    {one_line(row.first.command)}" for row in group.rows]
     return [*lines, "", "</details>", ""]
-
-
-def _published_fid(fid: float, deviation: float | None) -> str:
-    return f"{fid:g}" if deviation is None else f"{fid:g} ± {deviation:g}"
 
 
 def _samples(row: Row, place: Path) -> str:

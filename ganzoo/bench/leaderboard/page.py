@@ -14,16 +14,18 @@ from ganzoo.bench.leaderboard.wording import (
     COSTS,
     NONE,
     Column,
-    measured,
     notes,
     protocol_in_words,
     protocol_labels,
     score_columns,
+    score_text,
+    score_title,
     seeds,
 )
+from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import libraries, render, trusted
 
-FIXED = 7  # columns beside scores and costs: rank, recipe, FID, samples, budget, hardware, command
+FIXED = 7  # columns beside scores and costs: rank, recipe, score, samples, budget, hardware, command
 
 
 def to_page(report: Report) -> str:
@@ -31,16 +33,17 @@ def to_page(report: Report) -> str:
     labels = protocol_labels(report.groups)
     chart_rows: list[dict[str, Any]] = []
     groups = [_group(group, label, chart_rows) for group, label in zip(report.groups, labels, strict=True)]
+    elsewhere = [(one.data, figure, one) for one in report.elsewhere for figure in one.figures]
     return str(
         render(
             "ganzoo.bench.leaderboard/page.html",
             notes=notes(report),
             filters=_filters(report.groups, labels),
             groups=groups,
-            elsewhere_score="FID",
-            elsewhere=[(one.data, _figure(one, figure)) for one in report.elsewhere for figure in one.figures],
+            elsewhere_score=" / ".join(sorted({Ranking(figure.name).title for _, figure, _ in elsewhere})),
+            elsewhere=[(data, _figure(one, figure)) for data, figure, one in elsewhere],
             omitted=report.omitted,
-            charts=specifications(),
+            charts=specifications([group.ranking for group in report.groups if group.ranking]),
             chart_rows=chart_rows,
             libraries=trusted(libraries()),
             none_given=NONE,
@@ -71,12 +74,14 @@ def _group(group: Group, label: str, chart_rows: list[dict[str, Any]]) -> dict[s
     for row in group.rows:
         number = len(chart_rows)
         rows.append(_row(group, row, columns, {"id": number, **attributes}, row in front))
-        chart_rows.append(_chart_data(row, number, row in front))
+        chart_rows.append(_chart_data(group, row, number, row in front))
+    direction = f"{group.ranking.direction}; " if group.ranking else ""
     return {
         "data": group.data,
         "protocol": protocol_in_words(group),
-        "score": "FID",
-        "score_title": "lower is better; mean ± sample deviation over seeds",
+        "ranked": group.ranking.value if group.ranking else "",
+        "score": score_title(group),
+        "score_title": f"{direction}mean ± sample deviation over seeds",
         "columns": columns,
         "attributes": attributes,
         "rows": rows,
@@ -86,7 +91,7 @@ def _group(group: Group, label: str, chart_rows: list[dict[str, Any]]) -> dict[s
 
 
 def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str, Any], front: bool) -> dict[str, Any]:
-    first = row.first
+    first, found = row.first, group.ranked(row)
     badges = [(mark, "") for mark in row.marks]
     if front:
         badges.insert(0, ("Pareto front", "front"))
@@ -99,7 +104,7 @@ def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str
         "recipe": first.recipe,
         "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone
         "badges": badges,
-        "score": {"value": row.fid.mean if row.fid else "", "shown": measured(row.fid), "seeds": seeds(row.fid)},
+        "score": {"value": found.mean if found else "", "shown": score_text(group, row), "seeds": seeds(found)},
         "sample": _sample(row),
         "cells": [_cell(column, row) for column in columns],
         "budget": row.budget,
@@ -127,15 +132,15 @@ def _sample(row: Row) -> dict[str, str] | None:
 
 def _figure(published: Published, figure: Figure) -> dict[str, Any]:
     """A row of another's figure."""
-    shown = f"{figure.fid:g}" + ("" if figure.deviation is None else f" ± {figure.deviation:g}")
     return {
         "system": figure.system,
-        "score": {"value": figure.fid, "shown": shown},
+        "score": {"value": figure.value, "shown": figure.text},
         "note": ". ".join(filter(None, (published.origin, published.protocol, published.note, figure.note))),
     }
 
 
-def _chart_data(row: Row, number: int, front: bool) -> dict[str, Any]:
+def _chart_data(group: Group, row: Row, number: int, front: bool) -> dict[str, Any]:
+    found = group.ranked(row)
     timed = row.alone and row.minutes is not None
     return {
         "id": number,
@@ -144,32 +149,32 @@ def _chart_data(row: Row, number: int, front: bool) -> dict[str, Any]:
         "loss": row.loss,
         "budget": row.budget,
         "hardware": row.hardware,
-        "fid": row.fid.mean if row.fid else None,
-        "deviation": row.fid.deviation if row.fid else None,
-        "seeds": row.fid.count if row.fid else 0,
+        "score": found.mean if found else None,
+        "deviation": found.deviation if found else None,
+        "seeds": found.count if found else 0,
         "minutes": row.minutes.mean if timed and row.minutes else None,
         "front": front,
         "points": [
             {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if row.alone else None,
-             "fid": point.fid, "fakes": point.fakes}
-            for record in row.done for point in record.curve
+             "score": point.value, "fakes": point.fakes}
+            for record in row.done if record.ranking == group.ranking for point in record.points
         ],
     }  # fmt: skip
 
 
 def _figures(group: Group) -> Iterator[dict[str, str]]:
     """Name, title and caption of each chart of a group."""
-    crowded = sum(not row.alone for row in group.rows)
+    crowded, title = sum(not row.alone for row in group.rows), score_title(group)
     without = f" Left out: {crowded} trained side by side." if crowded else ""
-    if sum(row.alone and row.fid is not None and row.minutes is not None for row in group.rows) > 1:
+    if sum(row.alone and group.ranked(row) is not None and row.minutes is not None for row in group.rows) > 1:
         words = f"Dashes: the Pareto front of each class of hardware. Bars: ± deviation.{without}"
-        yield {"chart": "time", "title": "FID against training time", "words": words}
+        yield {"chart": "time", "title": f"{title} against training time", "words": words}
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
-        words = "The best mean FID of the rows shown."
+        words = f"The best mean {title} of the rows shown."
         yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
-    points = [point for row in group.rows for record in row.done for point in record.curve]
+    points = [point for row in group.rows for record in row.done for point in record.points]
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
         words = f"On {counts} generated pictures, a line for each seed; a click in the legend picks a recipe.{note}"
-        yield {"chart": "curve", "title": "FID on the way", "words": words}
+        yield {"chart": "curve", "title": f"{title} on the way", "words": words}

@@ -14,12 +14,21 @@ from ganzoo.utils.structured import read_as
 
 @dataclass
 class Figure:
-    """One system's FID; ``deviation`` where it is known, ``note`` what else is said of it."""
+    """One system's ``value`` of what ``name`` says; ``deviation`` where it is known, ``note`` what else is said of it.
+
+    In the file the value stands under its own name: ``{"system": "LSGAN", "kid_mean": 0.02}``.
+    """
 
     system: str
-    fid: float
+    name: str
+    value: float
     deviation: float | None = None
     note: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value and its deviation."""
+        return f"{self.value:g}" if self.deviation is None else f"{self.value:g} ± {self.deviation:g}"
 
 
 @dataclass
@@ -42,8 +51,9 @@ class Published:
     network: str | None = None
     note: str = ""
 
-    def matches(self, protocol: Mapping[str, Any]) -> bool:
-        """Whether data set, reference split, counts and conditioning are those of ``protocol``.
+    def matches(self, protocol: Mapping[str, Any], value: str) -> bool:
+        """Whether data set, reference split, counts and conditioning are those of ``protocol``, and every figure is of
+        the value of that name.
 
         A source that leaves one of them unsaid matches nothing. Ours must be of the pictures' own size, untruncated.
         """
@@ -55,7 +65,8 @@ class Published:
             (self.conditional, protocol.get("classes", "none") != "none"),
         )
         own_size = not protocol.get("resize") and protocol.get("truncation", 1.0) == 1.0
-        return own_size and all(said is not None and said == ours for said, ours in pairs)
+        same = all(figure.name == value for figure in self.figures)
+        return own_size and same and all(said is not None and said == ours for said, ours in pairs)
 
     @property
     def origin(self) -> str:
@@ -85,8 +96,21 @@ def read_published(file: Path) -> list[Published]:
     """Every group of figures in a file. Raises GanzooError where it cannot be read or is not of this form."""
     try:
         content = parse_json(file.read_bytes())
+        for source in content if isinstance(content, list) else ():
+            if isinstance(source, dict) and isinstance(source.get("figures"), list):
+                source["figures"] = [_named(figure) for figure in source["figures"]]
         return read_as(_File, {"published": content}).published
     except OSError as error:
         raise GanzooError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
         raise GanzooError(f"{file} is not a list of published figures: {error}") from error
+
+
+def _named(figure: Any) -> Any:
+    """A figure of the file with its value's name beside the value."""
+    fields = {"system", "deviation", "note"}
+    values = sorted(set(figure) - fields) if isinstance(figure, dict) else []
+    if len(values) != 1:
+        raise ValueError(f"a figure is {figure!r}, must have a system and one value under its name")
+    rest = {key: value for key, value in figure.items() if key in fields}
+    return {**rest, "name": values[0], "value": figure[values[0]]}

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganzoo.bench.record import Record
+from ganzoo.runs.ranking import RANKED_BY, Ranking
 
 # Parts of a protocol that say how a score was come by, but do not move it.
 BESIDE = frozenset(
-    ("seed", "real_statistics", "network_file", "network_source", "extractor_device", "torch_fidelity", "metrics")
+    (
+        "seed",
+        "real_statistics",
+        "network_file",
+        "network_source",
+        "network_name",
+        "extractor_device",
+        "torch_fidelity",
+        "timm",
+        "metrics",
+        RANKED_BY,
+    )
 )
 
 
@@ -123,9 +135,14 @@ class Row:
         return spread(getattr(record.cost, name) for record in self.done if record.cost is not None)
 
     @property
-    def fid(self) -> Spread | None:
-        """None where nothing was scored."""
-        return self.score("fid")
+    def ranking(self) -> Ranking | None:
+        """The value that ranks the first scored record; None where nothing was scored."""
+        return next(filter(None, (record.ranking for record in self.done)), None)
+
+    @property
+    def ranked(self) -> Spread | None:
+        """Of that value; None where nothing was scored."""
+        return self.score(self.ranking.value) if self.ranking else None
 
     @property
     def minutes(self) -> Spread | None:
@@ -159,6 +176,8 @@ def _identity(record: Record) -> str:
     if isinstance(loop := config.get("loop"), dict) and loop.get("on_nan") == "stop":
         # A row that came to its end met no fault, so it is one with those from before these settings.
         config["loop"] = {key: value for key, value in loop.items() if key not in ("on_nan", "max_rollbacks")}
+    if isinstance(metrics := config.get("metrics"), dict):  # a place on one machine, and a setting of later versions
+        config["metrics"] = {key: value for key, value in metrics.items() if key != "weights"}
     return json.dumps(
         [record.grid, record.recipe, record.architecture, record.discriminator, record.loss, record.penalties,
          record.augmentation, record.data, record.budget.kimg, record.budget.minutes, hardware.kind, hardware.device,
@@ -173,7 +192,15 @@ def _scored_as(record: Record) -> str:
 
 def protocol_key(protocol: dict[str, Any]) -> str:
     """All of a protocol that decides a score; equal for scores that may be compared."""
-    deciding = {key: value for key, value in protocol.items() if key not in BESIDE}
+    deciding = _deciding(protocol)
     if not deciding.get("tf32"):  # a CPU, which has none, does not say so
         deciding.pop("tf32", None)
     return json.dumps(deciding, sort_keys=True)
+
+
+def _deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the parts that move no score, those of further extractors included."""
+    kept = {key: value for key, value in protocol.items() if key not in BESIDE}
+    if isinstance(others := kept.get("extractors"), Mapping):
+        kept["extractors"] = {name: _deciding(one) for name, one in others.items() if isinstance(one, Mapping)}
+    return kept

@@ -8,8 +8,10 @@ from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
 from ganzoo.bench.leaderboard.rows import BESIDE, Row, Spread
+from ganzoo.runs.ranking import Ranking
 
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
+LEFT_OUT = ("_std", "f_score")  # ends of the names of values that follow from those beside them
 NONE = "–"
 
 
@@ -100,12 +102,31 @@ COSTS = (
 
 
 def score_columns(group: Group) -> list[Column]:
-    """Those beside the FID that a row of the group has."""
-    return [column for name, column in SCORES.items() if any(row.score(name) for row in group.rows)]
+    """Those beside the value that ranks which a row of the group has."""
+    ranking = group.ranking.value if group.ranking else ""
+    there = dict.fromkeys(name for row in group.rows for record in row.done for name in record.scores)
+    others = [name for name in there if name not in SCORES and not name.endswith(LEFT_OUT)]
+    names = [*(name for name in SCORES if name in there), *others]
+    return [SCORES.get(name) or _plain_column(name) for name in names if name != ranking]
+
+
+def _plain_column(name: str) -> Column:
+    return _column(Ranking(name).title, lambda row: row.score(name), "", digits=3)
+
+
+def score_title(group: Group) -> str:
+    """The heading of the value that ranks."""
+    return group.ranking.title if group.ranking else "Score"
+
+
+def score_text(group: Group, row: Row) -> str:
+    """That value of a row, with digits enough for a share too."""
+    found = group.ranked(row)
+    return measured(found, 2 if found is None or abs(found.mean) >= 1 else 4)
 
 
 def protocol_in_words(group: Group) -> str:
-    """What decides an FID, in one line."""
+    """What decides a score, in one line."""
     protocol = group.protocol
     if not protocol:
         return "not scored, so that no protocol is known"
@@ -116,7 +137,7 @@ def protocol_in_words(group: Group) -> str:
         str(protocol.get("picture", "")),
         f"grey {protocol['grey']}" if "grey" in protocol else "",
         "" if protocol.get("classes", "none") == "none" else f"classes {protocol['classes']}",
-        _network(str(protocol.get("network", ""))),
+        _network(protocol),
         "" if extractor == "exact" else f"extractor {extractor}",
         "float32 in TF32" if protocol.get("tf32") else "",
         "" if protocol.get("truncation", 1.0) == 1.0 else f"truncation {protocol['truncation']}",
@@ -146,7 +167,7 @@ def notes(report: Report) -> list[str]:
     rows = [row for group in report.groups for row in group.rows]
     crowded = sum(not row.alone for row in rows)
     found = [
-        "An FID is comparable only under the same protocol: rows are ranked within a group, never across groups. "
+        "A score is comparable only under the same protocol: rows are ranked within a group, never across groups. "
         "± is the sample deviation over seeds; one seed has none."
     ]
     if report.demonstrations:
@@ -171,8 +192,9 @@ def _differing(own: Mapping[str, Any], twins: Sequence[Mapping[str, Any]]) -> li
     ]
 
 
-def _network(checksum: str) -> str:
-    name = NETWORKS.get(checksum, "an Inception of unknown origin")
+def _network(protocol: Mapping[str, Any]) -> str:
+    checksum = str(protocol.get("network", ""))
+    name = NETWORKS.get(checksum) or protocol.get("network_name", "an Inception of unknown origin")
     return f"{name} (sha256 {checksum[:12]}…)" if checksum else ""
 
 

@@ -1,7 +1,7 @@
 """Which real picture is nearest, and how far away: is the generator copying?
 
-Distances of features tell more than those of pixels, but Inception is slow: where the features of the whole set are not
-kept from scoring, pixels choose a few real pictures for each, and features decide among all that were chosen.
+Distances of features tell more than those of pixels, but extractors are slow: where the features of the whole set are
+not kept from scoring, pixels choose a few real pictures for each, and features decide among all that were chosen.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def nearest(
     """
     places = _part(real, seed)
     if reader and kept is not None:
-        features = reader.read([queries], len(queries), STAGE)["2048"]
+        features = reader.read([queries], len(queries), STAGE)[reader.features[0]]
         index, distance = closest(features, [kept], 1, own)
         return Nearest(index[:, 0].numpy(), distance[:, 0].numpy(), "features", len(kept), len(kept))
     blocks = (_flat(torch.from_numpy(real.array[part])) for part in np.array_split(places, -(-len(places) // 1000)))
@@ -62,7 +62,7 @@ def nearest(
         return Nearest(index[:, 0].numpy(), distance[:, 0].numpy(), "pixels", len(places), 0)
     few = index.unique().numpy()
     both = torch.cat([queries, torch.from_numpy(real.array[few])])
-    features = reader.read(array_chunks(both.numpy()), len(both), STAGE)["2048"]
+    features = reader.read(array_chunks(both.numpy()), len(both), STAGE)[reader.features[0]]
     count = len(queries)
     index, distance = closest(features[:count], [features[count:]], 1, _within(own, few))
     return Nearest(few[index[:, 0].numpy()], distance[:, 0].numpy(), "features", len(places), len(few))

@@ -24,7 +24,7 @@ from ganzoo.data.dataset import Pictures
 from ganzoo.data.factory import open_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.network import find_network
+from ganzoo.metrics.extractors import source_of_first
 from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_picture
@@ -66,7 +66,7 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
     sheets = {"between": between(generator, seed)}
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
-    sheets["nearest"], found = _nearest(config, folder, generator, device)
+    sheets["nearest"], found = _nearest(registry, config, folder, generator, device)
     place = analysis_directory(folder.path)
     place.mkdir(exist_ok=True)
     for name in (*SHEETS, analysis_file(folder.path).name):  # nothing else: the folder may be a link to another
@@ -82,7 +82,7 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
 
 
 def _nearest(
-    config: Config, folder: RunFolder, generator: Generator, device: torch.device
+    registry: Registry, config: Config, folder: RunFolder, generator: Generator, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
     values = config.values
     real = _open(config, values.data.split)
@@ -91,10 +91,11 @@ def _nearest(
     reader = kept = None
     if read_jsonl(folder.scores_file):  # else the network may not even be here
         root = data_root(values.data.root)
-        network = find_network(values.metrics.inception, root)
-        exact, fast = (Reader(network, mode, device, ("2048",)) for mode in ("exact", "fast"))
-        kept = kept_features(real, exact, root)
-        reader = fast if kept is None else exact
+        source = source_of_first(registry, values.metrics, root)
+        if source is not None:
+            exact, fast = (Reader(source[0], mode, device, source[1:]) for mode in ("exact", "fast"))
+            kept = kept_features(real, exact, root)
+            reader = fast if kept is None else exact
     queries = torch.cat([fake, held_out])
     nowhere = torch.full((COUNT,), -1)
     # Few enough that it costs a small share of what scoring the run did.

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ganzoo.utils.html import render
-from ganzoo_report.compare.runs import Run, differences, incomparable, summary
-from ganzoo_report.curves import CURVES, FID, Curve, chart, points, thin
+from ganzoo_report.compare.runs import Run, differences, incomparable, score_curves, summary
+from ganzoo_report.curves import CURVES, Curve, chart, points, thin
 from ganzoo_report.page import curves_of
 from ganzoo_report.sheets import BUDGET, data_uri
 from ganzoo_report.story import SHOWN, as_data
@@ -75,11 +75,11 @@ def _charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """One for each figure, with a line for each run that has it."""
     thinned = [thin(run.facts.log, POINTS) for run in runs]
     made = []
-    for curve in (FID, *(curve for curve in CURVES if curve is not FID)):
+    for curve in (*score_curves(runs), *CURVES):
         for figure, title in curve.series.items():
             rows = []
             for run, log in zip(runs, thinned, strict=True):
-                rows += points(run.facts.scores if curve is FID else log, replace(curve, series={figure: run.name}))
+                rows += points([*log, *run.facts.scores], replace(curve, series={figure: run.name}))
             if rows:
                 made.append(chart(_of_runs(curve, figure, title, runs), rows))
     return made

@@ -11,6 +11,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import one_line
+from ganzoo_report.curves import Curve, score_curve
 from ganzoo_report.diagnosis import mean
 from ganzoo_report.story import Story, read_story
 
@@ -26,11 +27,6 @@ class Run:
     facts: Facts
     story: Story
     protocol: Mapping[str, Any]
-
-    @property
-    def fids(self) -> list[tuple[float, float]]:
-        """Kimg and FID of each score, oldest first."""
-        return [(record["kimg"], record["fid"]) for record in self.facts.scores if "fid" in record]
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
@@ -81,15 +77,22 @@ def _about(run: Run) -> Iterator[tuple[str, str]]:
         yield "time", f"{seconds / 60:,.1f} min"
     if device := facts.provenance.get("device"):
         yield "device", one_line(str(device))
-    if run.fids:
-        yield "FID at the end", f"{run.fids[-1][1]:.2f}"
-        best = min(run.fids, key=lambda scored: scored[1])
-        yield "best FID", f"{best[1]:.2f} at {best[0]:,.5g} kimg"
+    if facts.ranking and facts.ranked:
+        ranking = facts.ranking
+        yield f"{ranking.title} at the end", ranking.text(facts.ranked[-1][1])
+        best = min(facts.ranked, key=lambda scored: ranking.key(scored[1]))
+        yield f"best {ranking.title}", f"{ranking.text(best[1])} at {best[0]:,.5g} kimg"
     late = facts.log[-max(1, len(facts.log) // 10) :]
     if (auc := mean(late, "auc")) is not None:
         yield "pairs ranked rightly", f"{auc:.1%}"
     if run.story.snapshots and (diversity := run.story.snapshots[-1].diversity) is not None:
         yield "diversity", f"{diversity:.0%} of the real pictures'"
+
+
+def score_curves(runs: Sequence[Run]) -> list[Curve]:
+    """A curve for each value that ranks one of the runs."""
+    rankings = dict.fromkeys(run.facts.ranking for run in runs if run.facts.ranking)
+    return [score_curve(ranking) for ranking in rankings]
 
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
@@ -110,9 +113,12 @@ def _settings(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def incomparable(runs: Sequence[Run]) -> str:
-    """In which points the scores' protocols differ, in a sentence; "" where their FIDs may be compared."""
-    scored = [run.protocol for run in runs if run.fids and run.protocol]
+    """In which points the scores' protocols differ, in a sentence; "" if the scores may be compared."""
+    ranked = [run for run in runs if run.facts.ranking and run.facts.ranked and run.protocol]
+    scored = [run.protocol for run in ranked]
     differ = [name for name in PROTOCOL if len({str(protocol.get(name)) for protocol in scored}) > 1]
     if not differ:
         return ""
-    return f"These FIDs are not comparable: they were taken under protocols that differ in {', '.join(differ)}."
+    titles = list(dict.fromkeys(run.facts.ranking.title for run in ranked if run.facts.ranking))
+    named = f"{titles[0]}s" if len(titles) == 1 else "scores"
+    return f"These {named} are not comparable: they were taken under protocols that differ in {', '.join(differ)}."

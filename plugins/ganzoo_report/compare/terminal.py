@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ganzoo.console.images import pictures, sparkline
-from ganzoo_report.compare.runs import Run, differences, incomparable, summary
-from ganzoo_report.curves import ACCURACY, FID, LOSSES, Curve
+from ganzoo_report.compare.runs import Run, differences, incomparable, score_curves, summary
+from ganzoo_report.curves import ACCURACY, LOSSES, Curve
 
 NARROWEST = 26  # characters of a run's column
 LABELS = 22  # and of the one with names
 PICTURES = 20  # lines of pictures
-CURVES = (FID, ACCURACY, LOSSES)
+CURVES = (ACCURACY, LOSSES)  # below the scores
 
 
 def print_runs(runs: Sequence[Run], console: Console) -> None:
@@ -50,7 +50,7 @@ def _table(runs: Sequence[Run], here: slice, width: int, console: Console) -> Ta
 
     rows("What they are", texts(summary(runs)))
     rows("Settings that differ", texts(differences(runs)))
-    rows("Curves", [line for curve in CURVES for line in _curves(runs, curve, width, console)])
+    rows("Curves", [line for curve in (*score_curves(runs), *CURVES) for line in _curves(runs, curve, width, console)])
     rows("Pictures", [("at the end", [_pictures(run, width, console) for run in runs])])
     return table
 
@@ -60,7 +60,7 @@ def _curves(runs: Sequence[Run], curve: Curve, width: int, console: Console) -> 
     longest = max(run.facts.kimg for run in runs) or 1.0
     lines: list[tuple[str, list[RenderableType]]] = []
     for name, title in curve.series.items():
-        values = [[r[name] for r in (run.facts.scores if curve is FID else run.facts.log) if name in r] for run in runs]
+        values = [[r[name] for r in (*run.facts.log, *run.facts.scores) if name in r] for run in runs]
         everything = [value for one in values for value in one]
         if not everything:
             continue

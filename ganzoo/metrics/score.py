@@ -105,7 +105,7 @@ def score_arrays(
     begun = time.perf_counter()
     for what, array in (("real", real), ("generated", fake)):
         _check_count(what, len(array))
-        if array.ndim != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
+        if len(array.shape) != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
             raise GanzooError(f"the {what} pictures are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
     plan = make_plan(metrics, registry, root, device, batch, progress)
     fake_side = plan.read_fake(lambda: array_chunks(fake), len(fake))

@@ -27,14 +27,17 @@ from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ganzoo.api import create_model, evaluate, list_parts, load, load_generator, train
+    from ganzoo.api import create_model, evaluate, image_grid, list_parts, load, load_generator, show_progress, train
     from ganzoo.run import Run
     from ganzoo.training.callbacks import Callback
 
 API = {
     "Callback": "ganzoo.training.callbacks",
     "Run": "ganzoo.run",
-    **dict.fromkeys(("create_model", "evaluate", "list_parts", "load", "load_generator", "train"), "ganzoo.api"),
+    **dict.fromkeys(
+        ("create_model", "evaluate", "image_grid", "list_parts", "load", "load_generator", "show_progress", "train"),
+        "ganzoo.api",
+    ),
 }
 
 try:
@@ -65,9 +68,11 @@ __all__ = [
     "create_model",
     "evaluate",
     "hookimpl",
+    "image_grid",
     "list_parts",
     "load",
     "load_generator",
+    "show_progress",
     "train",
 ]
 

@@ -21,6 +21,7 @@ from ganzoo.plugin.registry import Registry
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from PIL import Image
     from torch import Tensor
 
     from ganzoo.interfaces import Generator
@@ -162,6 +163,24 @@ def evaluate(
     chosen += [f"metrics.seed={seed}", *as_arguments(settings)]
     with audience(list(callbacks)) as watched:
         return score_anything(Registry.load(), generator_or_images, chosen, watched.scoring)
+
+
+def show_progress() -> Callback:
+    """Return a callback that shows a run as it trains: figures and sample grids, in a notebook or in a terminal."""
+    from ganzoo.console.display import make_display
+    from ganzoo.console.notebook import NotebookDisplay, in_notebook
+
+    return NotebookDisplay() if in_notebook() else make_display()
+
+
+def image_grid(images: Tensor, columns: int = 8) -> Image.Image:
+    """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], as a PIL image, which notebooks show."""
+    import torch
+
+    from ganzoo.metrics.standalone import as_uint8
+    from ganzoo.models.sampling import grid
+
+    return grid(torch.from_numpy(as_uint8(images)), columns)
 
 
 def _path(path: RunPath | None) -> Path | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import MetricsConfig
@@ -19,14 +20,13 @@ from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_pictures
-from ganzoo.metrics.plan import Plan, Sides, make_plan
+from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.ranking import RANKED_BY, Ranking
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Pictures
-    from ganzoo.data.stream import StreamedArray
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,56 @@ def score(
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric, too few
     pictures, a metric that its network cannot serve, and a generator whose pictures do not fit or are not numbers.
     """
-    begun = time.perf_counter()
-    _check_count("generated", metrics.fakes)
-    _check_count("real", len(real.array))
     made, wanted = (generator.picture.channels, generator.picture.size), (real.spec.channels, real.spec.size)
     if made != wanted:
         raise GanzooError(f"the generator makes pictures of (channels, size) {made}, the real set has {wanted}")
+    described = {
+        "truncation": truncation,
+        "quantisation": QUANTISATION,
+        "classes": "drawn from the real set's labels" if generator.conditional else "none",
+    }
+
+    def chunks() -> Iterable[Tensor]:
+        return fake_pictures(generator, metrics.fakes, metrics.seed, real.labels, truncation)
+
+    return _against_set(metrics, chunks, real, described, registry, root, device, batch, progress)
+
+
+def score_images(
+    metrics: MetricsConfig,
+    images: NDArray[Any],
+    real: Pictures,
+    *,
+    registry: Registry,
+    root: Path,
+    device: torch.device | str = "cpu",
+    batch: int | None = None,
+    progress: Progress | None = None,
+) -> Score:
+    """Score images, uint8 ``(N, C, H, W)``, against a real set, as :func:`score` does; ``metrics.fakes`` is not used."""
+    if images.shape[1:] != real.array.shape[1:]:
+        raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
+    counted, described = replace(metrics, fakes=len(images)), {"pictures": "given images"}
+    return _against_set(counted, lambda: array_chunks(images), real, described, registry, root, device, batch, progress)
+
+
+def _against_set(
+    metrics: MetricsConfig,
+    chunks: Chunks,
+    real: Pictures,
+    described: Mapping[str, Any],
+    registry: Registry,
+    root: Path,
+    device: torch.device | str,
+    batch: int | None,
+    progress: Progress | None,
+) -> Score:
+    """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it."""
+    begun = time.perf_counter()
+    _check_count("generated", metrics.fakes)
+    _check_count("real", len(real.array))
     plan = make_plan(metrics, registry, root, device, batch, progress)
-    fake = plan.read_fake(
-        lambda: fake_pictures(generator, metrics.fakes, metrics.seed, real.labels, truncation), metrics.fakes
-    )
+    fake = plan.read_fake(chunks, metrics.fakes)
     real_side, origins = plan.read_set(real, root, _shipped_statistics(registry, real.name))
     protocol: dict[str, Any] = {
         "reference": real.name,
@@ -80,9 +120,7 @@ def score(
         "fingerprint": real.fingerprint,
         "resize": dict(real.resize),
         **({"demonstration": True} if real.demonstration else {}),
-        "truncation": truncation,
-        "quantisation": QUANTISATION,
-        "classes": "drawn from the real set's labels" if generator.conditional else "none",
+        **described,
         **plan.protocol(real.array.shape, metrics.fakes, metrics.seed, origins),
     }
     return _scored(plan, real_side, fake, metrics, protocol, begun)
@@ -90,7 +128,7 @@ def score(
 
 def score_arrays(
     metrics: MetricsConfig,
-    real: NDArray[Any] | StreamedArray,
+    real: NDArray[Any],
     fake: NDArray[Any],
     *,
     registry: Registry,
@@ -160,4 +198,4 @@ def _check_count(what: str, count: int) -> None:
         raise GanzooError(f"{count} {what} pictures cannot be scored, there must be {least} or more")
 
 
-__all__ = ["Score", "score", "score_arrays"]
+__all__ = ["Score", "score", "score_arrays", "score_images"]

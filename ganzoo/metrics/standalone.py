@@ -14,7 +14,7 @@ from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
-from ganzoo.metrics.score import Score, score, score_arrays
+from ganzoo.metrics.score import Score, score, score_images
 from ganzoo.models.sampling import to_uint8
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -33,26 +33,26 @@ def score_anything(
     """
     entry, location, data, metrics = resolve_scoring(registry, settings)
     prepare_process()
-    images = None if isinstance(generator_or_images, Generator) else as_uint8(generator_or_images)
     if isinstance(generator_or_images, Generator):
-        channels, size = generator_or_images.picture.channels, generator_or_images.picture.size
+        images, spec = None, (generator_or_images.picture.channels, generator_or_images.picture.size)
     else:
-        assert images is not None
-        channels, size = images.shape[1], images.shape[2]
-    root = data_root(data.root)
+        images = as_uint8(generator_or_images)
+        spec = images.shape[1], images.shape[2]
+    root, device = data_root(data.root), pick_device("auto")
     real = open_dataset(
-        entry, location, data.name, split=entry.reference, size=data.size or size, root=root, skip_bad=data.skip_bad,
-        channels=str(channels) if data.channels == "auto" else data.channels,
-    )  # fmt: skip
-    device = pick_device("auto")
-    if isinstance(generator_or_images, Generator):
-        return score(metrics, generator_or_images, real, registry=registry, root=root, device=device, progress=progress)
-    assert images is not None
-    if images.shape[1:] != real.array.shape[1:]:
-        raise GanzooError(f"the images are {images.shape[1:]}, those of {data.name} {real.array.shape[1:]}")
-    return score_arrays(
-        metrics, real.array, images, registry=registry, root=root, real_name=real.name, device=device, progress=progress
+        entry,
+        location,
+        data.name,
+        split=entry.reference,
+        size=data.size or spec[1],
+        root=root,
+        skip_bad=data.skip_bad,
+        channels=str(spec[0]) if data.channels == "auto" else data.channels,
     )
+    if images is not None:
+        return score_images(metrics, images, real, registry=registry, root=root, device=device, progress=progress)
+    assert isinstance(generator_or_images, Generator)
+    return score(metrics, generator_or_images, real, registry=registry, root=root, device=device, progress=progress)
 
 
 def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:

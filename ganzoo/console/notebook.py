@@ -1,0 +1,105 @@
+"""What a notebook shows of a run: figures that are redrawn in place, and the newest sample grid."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ganzoo.console.display import Display, Record, figures
+
+WIDTH = 96  # characters
+PAUSE = 0.5  # seconds between two redraws
+
+
+class NotebookDisplay(Display):
+    """Progress and figures as one output, redrawn in place, and the sample grid as another below it."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(file=io.StringIO()))
+        self._log: list[Record] = []
+        self._state_words, self._shown, self._drawn = "training", 0, 0.0
+        self._figures: Any = None
+        self._grid: Any = None
+        self._lines: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self._lines.append(f"warning: {message}")
+        self._redraw(force=True)
+
+    def note(self, message: str) -> None:
+        self._lines.append(message)
+        self._redraw(force=True)
+
+    def begin(self, headline: str, budget: int) -> None:
+        self.budget = budget
+        self._lines.append(headline)
+        self._redraw(force=True)
+
+    def progress(self, shown: int) -> None:
+        self._shown = shown
+        self._redraw(force=shown >= self.budget)
+
+    def show_record(self, record: Record) -> None:
+        self._log.append(record)
+        self._redraw(force=True)
+
+    def show_samples(self, image: Image.Image) -> None:
+        from IPython.display import display
+
+        if self._grid is None:
+            self._grid = display(image, display_id=True)
+        else:
+            self._grid.update(image)
+
+    def state(self, words: str) -> None:
+        self._state_words = words
+        self._redraw(force=True)
+
+    def scoring(self, what: str, done: int, total: int) -> None:
+        self._state_words = f"scoring: {what} {done}/{total}"
+        self._redraw(force=done >= total)
+
+    def close(self) -> None:
+        self._redraw(force=True)
+
+    def _redraw(self, force: bool = False) -> None:
+        """Update the output, at most twice a second unless ``force``: redrawing costs time that belongs to training."""
+        now = time.monotonic()
+        if not force and now - self._drawn < PAUSE:
+            return
+        self._drawn = now
+        from IPython.display import HTML, display
+
+        html = HTML(self._html())
+        if self._figures is None:
+            self._figures = display(html, display_id=True)
+        else:
+            self._figures.update(html)
+
+    def _html(self) -> str:
+        console = Console(file=io.StringIO(), record=True, width=WIDTH, force_jupyter=False)
+        for line in self._lines:
+            console.print(line, highlight=False, markup=False)
+        if self.budget:
+            amount = f"{self._shown / 1000:.1f}/{self.budget / 1000:g} kimg"
+            console.print(f"{self._state_words}  {amount}", highlight=False, markup=False)
+        table = Table.grid(padding=(0, 2))
+        for name, value in figures(self._log):
+            table.add_row(Text(name), Text(value, no_wrap=True))
+        console.print(table)
+        return console.export_html(inline_styles=True, code_format='<pre style="line-height: 1.3">{code}</pre>')
+
+
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
+    import sys
+
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"

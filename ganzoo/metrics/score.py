@@ -89,7 +89,7 @@ def score_images(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
-    """Score images, uint8 ``(N, C, H, W)``, against a real set, as :func:`score` does; ``metrics.fakes`` is not used."""
+    """Score images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does, all of them."""
     if images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
     counted, described = replace(metrics, fakes=len(images)), {"pictures": "given images"}

@@ -75,7 +75,7 @@ def train(
     """Train and score a combination, and return the finished run.
 
     recipe: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...]``, e.g. ``"dcgan+wgan-gp"``; None if ``config`` names it.
-    data: a data set such as ``"cifar10"`` or ``"folder:PATH"``. out: the run's directory, by default
+    data: a data set such as ``"folder:PATH"``. out: the run's directory, by default
     ``runs/RECIPE-NUMBER``. callbacks: :class:`ganzoo.Callback` objects, e.g. ``ganzoo.show_progress()``; the hooks of
     plugins are called after them. settings: by dotted keys, e.g. ``{"loop.kimg": 50}``. config: a YAML file of settings
     or a benchmark's record. init_from: a run to take the first weights from. heed_signals: stop at Ctrl-C and SIGTERM
@@ -141,7 +141,7 @@ def evaluate(
     generator_or_images: Generator | Tensor | np.ndarray,
     *,
     data: str,
-    metrics: Sequence[str] = ("fid",),
+    metrics: Sequence[str] | None = None,
     samples: int = 10_000,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
@@ -150,7 +150,8 @@ def evaluate(
     """Score a generator or images against a data set.
 
     generator_or_images: a generator in evaluation mode, or images ``(N, C, H, W)``: uint8, or float in [-1, 1].
-    data: a data set such as ``"fashion-mnist"`` or ``"folder:PATH"``. samples: images drawn from a generator, from
+    data: a data set such as ``"folder:PATH"``. metrics: their names, by default those a run is
+    scored with. samples: images drawn from a generator, from
     ``seed``. settings: of ``data.*`` and ``metrics.*`` by dotted keys, e.g. ``{"metrics.mode": "fast"}``.
 
     Raises GanzooError for an unknown metric or data set and for images that do not fit it, NetworkMissing if the
@@ -159,8 +160,9 @@ def evaluate(
     from ganzoo.metrics.standalone import score_anything
     from ganzoo.training.callbacks import audience
 
-    chosen = [f"data.name={data}", f"metrics.names=[{','.join(metrics)}]", f"metrics.fakes={samples}"]
-    chosen += [f"metrics.seed={seed}", *as_arguments(settings)]
+    chosen = [f"data.name={data}", f"metrics.fakes={samples}", f"metrics.seed={seed}", *as_arguments(settings)]
+    if metrics is not None:
+        chosen.append(f"metrics.names=[{','.join(metrics)}]")
     with audience(list(callbacks)) as watched:
         return score_anything(Registry.load(), generator_or_images, chosen, watched.scoring)
 

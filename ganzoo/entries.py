@@ -220,6 +220,7 @@ class ExtractorEntry(TargetEntry):
     features: width of each feature that it offers, by name; a metric whose entry names none reads the first.
     logits: the feature that is class logits, if any. Metrics read it as ``logits``, and of generated images alone.
     weights: whether it needs any, from a file or a download. title: its name in a protocol; by default the entry's.
+    default: metrics that name no extractor read it.
     """
 
     kind: ClassVar[str] = "extractor"
@@ -227,13 +228,14 @@ class ExtractorEntry(TargetEntry):
     logits: str = ""
     weights: bool = True
     title: str = ""
+    default: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry(TargetEntry):
     """A score of generated pictures.
 
-    extractor: the extractor whose features it reads.
+    extractor: the extractor whose features it reads; "" for the one that is marked as the default.
     features: the feature it reads, such as Inception's "2048" or "logits_unbiased"; "" for the first.
     reads: "statistics" (mean and covariance suffice) or "features" (all of them).
     primary: the value that ranks runs and checkpoints, of those that the metric returns; "" for its first.
@@ -242,7 +244,7 @@ class MetricEntry(TargetEntry):
     """
 
     kind: ClassVar[str] = "metric"
-    extractor: str = "inception"
+    extractor: str = ""
     features: str = ""
     reads: Literal["statistics", "features"] = "features"
     primary: str = ""
@@ -260,9 +262,6 @@ class LauncherEntry(TargetEntry):
     kind: ClassVar[str] = "launcher"
     params: type = NoParams
     default: bool = False
-
-
-CORE_COMMANDS = frozenset({"run", "resume", "eval", "sample", "bench", "list", "info", "plugins"})
 
 
 @dataclass(frozen=True, kw_only=True)

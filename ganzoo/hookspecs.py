@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
+CORE_COMMANDS = frozenset({"run", "resume", "eval", "sample", "bench", "list", "info", "plugins"})
 
 
 @hookspec

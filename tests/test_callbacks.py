@@ -87,7 +87,7 @@ def test_events_come_in_order_and_after_their_files(registry, tiny, tmp_path, mo
             pytest.fail(reason)
 
     scores = iter((1.0, 2.0))
-    monkeypatch.setattr(run, "score", lambda **_: Score({"fid": next(scores)}, {}, 0.0))
+    monkeypatch.setattr(run, "score", lambda *_, **__: Score({"fid": next(scores)}, {}, 0.0))
     settings = [*tiny("mlp", snapshot_kimg=0.256), "metrics.names=[fid]", "metrics.times=2"]
     run.start(registry, resolve(registry, "mlp+minimax", None, settings), Checking(), out=tmp_path / "run")
     pair = ["snapshot", "checkpoint"]

@@ -20,11 +20,12 @@ import ganzoo_fidelity
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.console.display import Display
+from ganzoo.entries import load_target
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics.extractor import Network
 from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.score import score_arrays
-from ganzoo.plugin.registry import Registry, load_target
+from ganzoo.plugin.registry import Registry
 from ganzoo.testing.conformance import plan
 from ganzoo.testing.extractor import CHECKS
 from ganzoo.training import run

@@ -14,6 +14,7 @@ from rich.console import Console
 from violations import plugin_of
 
 from ganzoo import ExtractorEntry, MetricEntry
+from ganzoo.config.recipe import find_extractor
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.console.display import Display
@@ -208,8 +209,8 @@ def test_the_default_metrics_are_those_that_say_so(registry: Registry) -> None:
 
 def test_an_old_metrics_entry_reads_inceptions_pool(registry: Registry) -> None:
     entry = MetricEntry(name="old", summary="a", target=f"{HERE}:Apart", features="2048", reads="statistics")
-    assert entry.extractor == "inception"
-    assert next(iter(registry.get(ExtractorEntry, entry.extractor).features)) == "2048"
+    extractor = find_extractor(entry, registry)
+    assert extractor.name == "inception" and next(iter(extractor.features)) == "2048"
 
 
 def test_the_first_metric_that_compares_pictures_lends_its_extractor(

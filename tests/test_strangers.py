@@ -83,7 +83,7 @@ def test_contributings_example_works_to_the_letter(ganzoo, tmp_path):
 
 def test_every_hook_is_documented():
     hooks = [f for _, f in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(f, "ganzoo_spec")]
-    assert len(hooks) == 11
+    assert len(hooks) == 17
     assert all(inspect.getdoc(hook) for hook in hooks)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import numpy as np
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ from torch.nn.functional import softplus
 from ganzoo import (
     ArchitectureEntry,
     AugmentationEntry,
+    CommandEntry,
     DatasetEntry,
     ExtractorEntry,
     LauncherEntry,
@@ -22,6 +25,7 @@ from ganzoo import (
     MetricEntry,
     PenaltyEntry,
     PictureSpec,
+    StoreEntry,
     hookimpl,
 )
 from ganzoo.entries import KINDS, Entry
@@ -581,6 +585,28 @@ GOOD: tuple[Entry, ...] = (
     metric(MeansMetric, name="means", extractor="bad-extractor"),
 )  # fmt: skip
 
+ABSENT = 0  # no function
+not_a_command = "text"
+
+
+@click.command()
+def undescribed() -> None: ...
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1)
+def takes_anything(words: tuple[str, ...]) -> None:
+    """Take options that it does not know as words."""
+
+
+def fetch_anything(address: str) -> Path:
+    return Path()
+
+
+def command(name: str) -> CommandEntry:
+    return CommandEntry(name="bad-command", summary="a command", target=f"{__name__}:{name}")
+
+
 BAD: dict[str, dict[str, Entry]] = {
     "architecture": {
         "interface": architecture(discriminator=NoDiscriminator),
@@ -672,6 +698,15 @@ BAD: dict[str, dict[str, Entry]] = {
     },
     "launcher": {
         "interface": LauncherEntry(name="bad-launcher", summary="a launcher", target=_target(NoLauncher)),
+    },
+    "command": {
+        "interface": command("not_a_command"),
+        "shows_help": command("undescribed"),
+        "refuses_unknown_options": command("takes_anything"),
+    },
+    "store": {
+        "interface": StoreEntry(name="bad-store", summary="a store", target=f"{__name__}:ABSENT"),
+        "refuses_empty_addresses": StoreEntry(name="bad-store", summary="a store", target=_target(fetch_anything)),
     },
     "distribution": {
         "described": loss(summary=""),

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ def _push(folder: Path) -> None:
 
 def _report(folder: Path) -> None:
     """It is written whatever the run needs, without a closer look at it."""
+    shutil.rmtree(folder / "closer", ignore_errors=True)
     told: list[str] = []
     with showing(Messages(told.append, told.append)):
         look_or_say_why(zoo(), folder)
@@ -186,6 +188,7 @@ def _closer(folder: Path, checkpoint: Path) -> None:
     """The closer look's folder is a link to somebody's pictures."""
     (folder.parent / "pictures").mkdir()
     (folder.parent / "pictures/mine.png").write_text(SECRET)
+    shutil.rmtree(folder / "closer", ignore_errors=True)
     (folder / "closer").symlink_to(folder.parent / "pictures")
 
 

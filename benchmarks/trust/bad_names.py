@@ -174,7 +174,7 @@ def _leaderboard(name: str) -> Report:
                             "hardware": hardware, "marks": [name], "samples": None}  # fmt: skip
     done = replace(first, protocol=protocol, **told)
     failed = replace(first, status="failed", reason=name, scores={}, protocol={}, weights=None, seed=1, **told)
-    figures = [Published(name, name, [Figure(name, 1.0, note=name)], note=name)]
+    figures = [Published(name, name, [Figure(name, name, 1.0, note=name)], note=name)]
     return make_report([(Path("a.json"), done), (Path("b.json"), failed)], figures, [name])
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import click
 
-from ganzoo.entries import CORE_COMMANDS, CommandEntry
+from ganzoo.entries import CommandEntry
 from ganzoo.errors import GanzooError
+from ganzoo.hookspecs import CORE_COMMANDS
 from ganzoo.plugin.registry import Registry
 
 TRAIN, ZOO = "Train and score", "See and extend the zoo"

@@ -18,10 +18,10 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
+from ganzoo.config.recipe import Recipe, default_metrics, find_extractor, parse_data, parse_recipe
 from ganzoo.config.schema import Config, CoreConfig, DataConfig, MetricsConfig
 from ganzoo.config.settings import read_settings, typed
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, ExtractorEntry, LossEntry, MetricEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
@@ -58,7 +58,7 @@ def resolve(
         )
     location = parse_data(values.data.name, registry)[1]
     metrics = [entry for name in values.metrics.names if (entry := registry.lookup(MetricEntry, name))]
-    extractors = (registry.lookup(ExtractorEntry, entry.extractor, near=entry) for entry in metrics)
+    extractors = (find_extractor(entry, registry) for entry in metrics)
     known = {entry.name: entry for entry in extractors if entry}
     return Config(values, recipe, dataset, location, tuple(metrics), tuple(known.values()))
 
@@ -74,7 +74,8 @@ def resolve_scoring(
     if others := layers[0][1].keys() - {"data", "metrics"}:
         raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
     entry = _dataset_entry(registry, layers)
-    values = _checked(OmegaConf.structured(CoreConfig(recipe="")), [], layers)
+    defaults = [("the metrics", {"metrics": {"names": default_metrics(registry)}})]
+    values = _checked(OmegaConf.structured(CoreConfig(recipe="")), defaults, layers)
     return entry, parse_data(values.data.name, registry)[1], values.data, values.metrics
 
 
@@ -141,10 +142,8 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
             (recipe.discriminator.name, {k: v for k, v in other.items() if is_discriminators(k)}),
         ]
 
-    metrics = registry.entries[MetricEntry.kind].values()
-    scored = [entry.name for entry in metrics if isinstance(entry, MetricEntry) and entry.default]
     layers = [
-        ("the metrics", {"metrics.names": scored}),
+        ("the metrics", {"metrics.names": default_metrics(registry)}),
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),

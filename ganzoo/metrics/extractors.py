@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ganzoo.config.recipe import find_extractor
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.distributed import collectives
 from ganzoo.entries import ExtractorEntry, MetricEntry
@@ -36,6 +37,10 @@ class Source:
 
 def extractor_of(metric: MetricEntry, registry: Registry) -> ExtractorEntry:
     """The extractor that a metric reads. Raises GanzooError if it is not installed."""
+    if found := find_extractor(metric, registry):
+        return found
+    if not metric.extractor:
+        raise GanzooError(f"{metric.name}: it names no extractor, and none that is installed is the default")
     try:
         return registry.get(ExtractorEntry, metric.extractor, near=metric)
     except GanzooError as error:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import CORE_COMMANDS, KINDS, CommandEntry, Entry, Owner
+from ganzoo.entries import KINDS, CommandEntry, Entry, Owner
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.discovery import GROUP, find_sources, normal
 
@@ -170,7 +170,7 @@ class Registry:
                 raise ValueError(
                     f"the {entry.kind} name {entry.name!r} must be lower-case letters and digits, joined by '-'"
                 )
-            if entry.kind == CommandEntry.kind and entry.name in CORE_COMMANDS:
+            if entry.kind == CommandEntry.kind and entry.name in hookspecs.CORE_COMMANDS:
                 raise ValueError(f"the command {entry.name!r} is ganzoo's own; choose another name")
             others = self._claims.get(key, [])
             if key in new or any(normal(other.distribution) == normal(report.distribution) for other in others):

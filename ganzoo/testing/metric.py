@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.config.recipe import find_extractor
 from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
@@ -22,7 +23,7 @@ from ganzoo.testing.verdict import Failure, expect
 COUNT = 64  # pictures a side
 # What the default extractor offers, for when it is not installed.
 DEFAULT = ExtractorEntry(
-    name="inception",
+    name="default",
     summary="",
     target="",
     features={"2048": 2048, "logits_unbiased": 1008},
@@ -35,8 +36,8 @@ class MetricPart:
 
     def __init__(self, entry: MetricEntry, rig: Rig) -> None:
         self.entry, self.rig = entry, rig
-        found = rig.registry.lookup(ExtractorEntry, entry.extractor, near=entry)
-        self.extractor = DEFAULT if found is None and entry.extractor == DEFAULT.name else found
+        found = find_extractor(entry, rig.registry)
+        self.extractor = DEFAULT if found is None and not entry.extractor else found
         self._known: dict[tuple[float, int], dict[str, float]] = {}
 
     @property

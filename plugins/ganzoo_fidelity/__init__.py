@@ -26,6 +26,7 @@ def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
             features={"2048": 2048, "logits_unbiased": 1008},
             logits="logits_unbiased",
             title="Inception",
+            default=True,
         )
     )
     for end, (size, network, width) in SIZES.items():
@@ -49,6 +50,7 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
             summary="Fréchet distance of two Gaussians fitted to the Inception features",
             paper="Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule, arXiv:1706.08500",
             target="ganzoo_fidelity.metrics:FID",
+            extractor="inception",
             features="2048",
             reads="statistics",
             default=True,
@@ -60,6 +62,7 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
             summary="Squared MMD of the Inception features, cubic kernel, 100 subsets of up to 1,000 pictures",
             paper="Bińkowski et al. 2018, Demystifying MMD GANs, arXiv:1801.01401",
             target="ganzoo_fidelity.metrics:KID",
+            extractor="inception",
             features="2048",
             primary="kid_mean",
         )
@@ -70,6 +73,7 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
             summary="Precision and recall on the Inception features (torch-fidelity's default is VGG16), 3 neighbours",
             paper="Kynkäänniemi et al. 2019, Improved Precision and Recall Metric, arXiv:1904.06991",
             target="ganzoo_fidelity.metrics:PrecisionRecall",
+            extractor="inception",
             features="2048",
             primary="precision",
             lower_is_better=False,
@@ -81,6 +85,7 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
             summary="Inception Score of the generated pictures alone, 10 splits; needs the network's class logits",
             paper="Salimans et al. 2016, Improved Techniques for Training GANs, arXiv:1606.03498",
             target="ganzoo_fidelity.metrics:InceptionScore",
+            extractor="inception",
             features="logits_unbiased",
             primary="isc_mean",
             lower_is_better=False,

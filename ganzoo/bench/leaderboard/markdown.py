@@ -32,7 +32,10 @@ def to_markdown(report: Report, place: Path) -> str:
     if report.elsewhere:
         lines += ["## Published under other protocols", "", "Not comparable with any row above.", ""]
         titles = {Ranking(figure.name).title for published in report.elsewhere for figure in published.figures}
-        lines += [f"| *system* | *{' / '.join(sorted(titles))}* | *protocol* | *source* |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| *system* | *{text_cell(' / '.join(sorted(titles)))}* | *protocol* | *source* |",
+            "| --- | --- | --- | --- |",
+        ]
         for published in report.elsewhere:
             for figure in published.figures:
                 note = "; ".join(filter(None, (published.note, figure.note)))
@@ -50,7 +53,7 @@ def _group(group: Group, place: Path) -> list[str]:
     names = ["#", "recipe", score_title(group), "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
              "budget", "hardware", "marks", "samples"]  # fmt: skip
     lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
-    lines += [table_row(names), table_row(["---"] * len(names))]
+    lines += [table_row(list(map(text_cell, names))), table_row(["---"] * len(names))]
     front = group.front
     for row in group.rows:
         rank = group.rank(row)

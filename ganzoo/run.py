@@ -107,7 +107,7 @@ class Run:
     ) -> Score:
         """Score a checkpoint again; what is not given is as in the run's configuration. The run is not changed.
 
-        metrics: names, e.g. ``["kid"]``. samples: number of generated images. truncation: below 1 nearer the
+        metrics: their names. samples: number of generated images. truncation: below 1 nearer the
         mean with less variety. Raises GanzooError, and NetworkMissing without the network of an extractor.
         """
         from ganzoo.distributed.collectives import joined

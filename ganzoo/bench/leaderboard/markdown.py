@@ -50,10 +50,10 @@ def to_markdown(report: Report, place: Path) -> str:
 
 def _group(group: Group, place: Path) -> list[str]:
     scores = score_columns(group)
-    names = ["#", "recipe", score_title(group), "seeds", *(c.name for c in scores), *(c.name for c in COSTS),
+    names = ["#", "recipe", text_cell(score_title(group)), "seeds", *(text_cell(c.name) for c in scores), *(c.name for c in COSTS),
              "budget", "hardware", "marks", "samples"]  # fmt: skip
     lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
-    lines += [table_row(list(map(text_cell, names))), table_row(["---"] * len(names))]
+    lines += [table_row(names), table_row(["---"] * len(names))]
     front = group.front
     for row in group.rows:
         rank = group.rank(row)

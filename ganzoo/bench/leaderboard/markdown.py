@@ -50,8 +50,8 @@ def to_markdown(report: Report, place: Path) -> str:
 
 def _group(group: Group, place: Path) -> list[str]:
     scores = score_columns(group)
-    names = ["#", "recipe", text_cell(score_title(group)), "seeds", *(text_cell(c.name) for c in scores), *(c.name for c in COSTS),
-             "budget", "hardware", "marks", "samples"]  # fmt: skip
+    columns = [text_cell(column.name) for column in (*scores, *COSTS)]
+    names = ["#", "recipe", text_cell(score_title(group)), "seeds", *columns, "budget", "hardware", "marks", "samples"]
     lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
     lines += [table_row(names), table_row(["---"] * len(names))]
     front = group.front

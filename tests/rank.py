@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from loops import with_tape
-from test_metrics_score import NETWORK, Blur, Set, Stub
+from scoring import NETWORK, Blur, Set, Stub
 
 import ganzoo_fidelity
 from ganzoo.config.schema import MetricsConfig

@@ -6,23 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from cli import ganzoo  # noqa: F401  the fixture
 from PIL import Image
-
-from ganzoo.cli.main import main
-
-
-@pytest.fixture
-def ganzoo(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty folder; its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sets import picture, png
 
 from ganzoo import PictureSpec
 from ganzoo.config.recipe import parse_data
@@ -30,18 +31,6 @@ def folder(tmp_path) -> Path:
     for number in range(6):
         picture(8, 8, "L", number).save(folder / ("deep" if number % 2 else "") / f"{number}.png")
     return folder
-
-
-def picture(width=8, height=8, mode="RGB", seed=0) -> Image.Image:
-    rng = np.random.default_rng(seed)
-    shape = (height, width) if mode == "L" else (height, width, 3)
-    return Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).convert(mode)
-
-
-def png(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "png")
-    return stream.getvalue()
 
 
 def make_zip(path: Path, labels="some", count=4) -> Path:

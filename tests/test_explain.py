@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from cli import ganzoo  # noqa: F401  the fixture
 from rich.console import Console
 from strangers import ABSOLUTE, with_stranger
-from test_cli import ganzoo  # noqa: F401  the fixture
 
 from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, hookimpl
 from ganzoo.config.resolve import resolve

@@ -12,7 +12,7 @@ import pytest
 from fuzzing import as_text, changed, clean, damaged, deep, texts, values
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_data_sources import picture, png
+from sets import picture, png
 
 from ganzoo.data.factory import open_pictures, peek_spec
 from ganzoo.errors import GanzooError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scoring import NETWORK, Blur, Set, Stub
 
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.entries import DatasetEntry, ExtractorEntry, MetricEntry, PictureSpec
 from ganzoo.errors import GanzooError, NetworkMissing
-from ganzoo.interfaces import Generator
 from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
-from ganzoo.metrics.extractor import Network
 from ganzoo.metrics.extractors import Source
 from ganzoo.metrics.fakes import fake_pictures
 from ganzoo.metrics.features import Features
@@ -27,51 +26,6 @@ from ganzoo.metrics.score import score, score_arrays
 from ganzoo.metrics.shipped import save_shipped
 from ganzoo.plugin.registry import Registry
 from ganzoo_fidelity.network import find_network
-
-SPEC = PictureSpec(1, 8, 3)
-NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", lacks=("logits_unbiased",))
-
-
-@dataclass
-class Set:
-    """What scoring reads of ganzoo.data.dataset.Pictures."""
-
-    array: np.ndarray
-    labels: np.ndarray | None
-    spec: PictureSpec = SPEC
-    name: str = "toy"
-    split: str = "test"
-    fingerprint: str = "f" * 64
-    class_names: tuple[str, ...] = ()
-    demonstration: bool = False
-    resize: dict[str, Any] = field(default_factory=lambda: {"size": 8})
-
-
-class Blur(Generator):
-    """A conditional generator without training: class k is a brighter noise than class k - 1."""
-
-    conditional = True
-
-    def __init__(self, scale: float = 1.0) -> None:
-        super().__init__()
-        self.latent_dim, self.picture, self.scale = 64, SPEC, scale
-        self.eval()
-
-    def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
-        self.seen = [*getattr(self, "seen", []), labels]
-        return (0.3 * self.scale * latents.view(-1, 1, 8, 8) + 0.3 * (labels.view(-1, 1, 1, 1) - 1)).clamp(-1, 1)
-
-
-class Stub:
-    """An extractor that takes no time: a fixed random projection to 32 features."""
-
-    def __init__(self) -> None:
-        self.read = 0
-
-    def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        self.read += len(pictures)
-        matrix = torch.randn(pictures[0].numel(), 32, generator=torch.Generator().manual_seed(0))
-        return {"2048": pictures.float().flatten(1) / 255 @ matrix}
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from browsing import CONTRASTS
 from PIL import Image
 from play_runs import EVIL, Conditional, game, generator_of, player
-from test_report_page import CONTRASTS
 
 from ganzoo.entries import PictureSpec
 from ganzoo.models.sampling import sample

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_data_sources import picture, png
+from sets import EACH, picture, write_shard
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display, make_display
@@ -20,20 +18,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo.training import run
 from ganzoo.training.loop import Loop
-
-EACH = 9
-
-
-def write_shard(path: Path, first: int, bad: bytes | None = None) -> None:
-    with tarfile.open(path, "w") as archive:
-        members = {f"{number:06d}.png": png(picture(seed=number)) for number in range(first, first + EACH)}
-        members["000000.json"] = members["000000.cls"] = b"3"
-        if bad is not None:
-            members["bad.png"] = bad
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from disturbed import write_loss
-from test_shards import EACH, write_shard
+from sets import EACH, write_shard
 
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subprocesses too; before torch is imported
     os.environ["OMP_NUM_THREADS"] = "1"
+# The programs of tests/support import its other modules.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS is not deterministic
 
 import pytest
-from browsing import settle
+from support.browsing import settle
 
+from ganzoo.cli.main import main
 from ganzoo.plugin.registry import Registry
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -103,10 +107,33 @@ def logged():
 @pytest.fixture
 def make_loop(registry, tmp_path, tiny):
     """Builds a small loop of a recipe into a folder of that name."""
-    from loops import build_loop
+    from support.loops import build_loop
 
     def make(recipe, name, settings=(), device="cpu"):
         chosen = [*tiny(recipe.split("+")[0], device=device), *settings]
         return build_loop(registry, tmp_path / name, recipe, chosen)
 
     return make
+
+
+@pytest.fixture
+def ganzoo(capsys, tmp_path, monkeypatch):
+    """Run the command line in an empty folder; its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(list(arguments))
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as ``fast`` the tests of units that are not known to take seconds."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here).parts if item.path.is_relative_to(here) else ()
+        if place[:1] == ("unit",) and item.get_closest_marker("seconds") is None:
+            item.add_marker("fast")

@@ -1,0 +1,199 @@
+"""The leaderboard page in a real browser: `pip install playwright`, and a Chromium on the PATH."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.bench_records import make_record, protocol, write_records
+
+from ganzoo.bench.leaderboard.report import write_report
+
+PUBLISHED = Path(__file__).parents[2] / "benchmarks/published.json"
+EVIL = '<img src="https://example.com/x.png" onerror="window.evil = 1">'
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Two data sets, two protocols, two machines, two budgets, a failed row and a malicious one."""
+    folder = tmp_path_factory.mktemp("leaderboard")
+    cifar = protocol(reference="cifar10", split="train", real_pictures=50000, fake_pictures=50000)
+    records = [
+        *(make_record(fid=fid, seed=seed, curve=True) for seed, fid in enumerate((20.0, 24.0))),
+        make_record("mlp+minimax", fid=60.0, minutes=4.0, curve=True),
+        make_record("stylegan-lite+wgan-gp", failed="the loss is not finite"),
+        make_record("dcgan+wgan-gp", fid=9.0, budget=10.0, minutes=10.0, curve=True),
+        make_record("stylegan-lite+minimax", fid=30.0, hardware={"side_by_side": 2}, curve=True),
+        make_record(f"{EVIL}+{EVIL}", fid=70.0, minutes=4.5, marks=[EVIL], curve=True),
+        make_record("dcgan+minimax", fid=15.0, fakes=10000, minutes=1.0, hardware={"kind": "NVIDIA H100"}),
+        make_record("dcgan+minimax", fid=40.0, data="cifar10", protocol=cifar),
+    ]
+    write_records(folder / "results", records, samples=True)
+    write_report(folder / "results", folder / "LEADERBOARD.md", folder / "leaderboard.html", PUBLISHED)
+    return folder / "leaderboard.html"
+
+
+class Opened:
+    """A page, with all it said on its console and asked of the network."""
+
+    def __init__(self, browser, file, **options):
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(file.as_uri())
+        self.settle()
+
+    def settle(self):
+        """Until every chart of a visible group is drawn anew."""
+        self.page.evaluate("() => Promise.all([...document.querySelectorAll('.chart')].map((chart) => chart.drawn))")
+
+    def choose(self, label: str, option: str):
+        self.page.get_by_label(label, exact=True).select_option(option)
+        self.settle()
+
+    def section(self, protocol: str):
+        return self.page.locator("section.group", has=self.page.get_by_text(re.compile(f"^{protocol}")))
+
+    def recipes(self, protocol: str = "2,000 generated"):
+        rows = self.section(protocol).locator("tbody tr:visible:not(.published) th .part:first-child")
+        return [text.strip() for text in rows.all_inner_texts()]
+
+    def column(self, number: int, protocol: str = "2,000 generated"):
+        cells = self.section(protocol).locator(f"tbody tr:visible > :nth-child({number})")
+        return [cell.get_attribute("data-value") for cell in cells.all()]
+
+
+@pytest.fixture
+def opened(browser, file):
+    found = Opened(browser, file, viewport={"width": 1600, "height": 1000})
+    yield found
+    found.context.close()
+
+
+def test_nothing_goes_wrong_and_nothing_is_asked_of_the_network(opened, file):
+    assert opened.page.locator("figure svg").count() >= 3
+    assert opened.said == []
+    assert [url for url in opened.asked if not url.startswith("data:")] == [file.as_uri()]
+    assert opened.page.evaluate("window.evil") is None
+    images = opened.page.locator("main img").all()
+    assert images and all(image.evaluate("image => image.naturalWidth") == 272 for image in images)
+
+
+def test_a_click_sorts_and_another_turns_it_round(opened):
+    fid = opened.section("2,000 generated").get_by_role("button", name="FID", exact=True)
+    head = fid.locator("xpath=..")
+    fid.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert opened.column(3) == ["9.0", "22.0", "30.0", "60.0", "70.0", ""]
+    fid.click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert opened.column(3) == ["70.0", "60.0", "30.0", "22.0", "9.0", ""]  # a row without a value stays last
+    assert opened.section("2,000 generated").locator("th[aria-sort=descending], th[aria-sort=ascending]").count() == 1
+
+
+def test_the_keyboard_sorts(opened):
+    button = opened.section("2,000 generated").get_by_role("button", name="Minutes", exact=True)
+    opened.section("2,000 generated").get_by_role("button", name="kimg", exact=True).focus()
+    opened.page.keyboard.press("Tab")
+    assert button.evaluate("button => document.activeElement === button")
+    opened.page.keyboard.press("Enter")
+    assert opened.column(9) == ["4.0", "4.5", "5.0", "5.0", "10.0", ""]
+    opened.page.keyboard.press("Space")
+    assert opened.column(9)[0] == "10.0"
+
+
+def test_published_rows_take_part_in_the_order_but_look_otherwise(opened):
+    group = opened.section("10,000 generated")
+    group.get_by_role("button", name="FID", exact=True).click()
+    values = opened.column(3, "10,000 generated")
+    assert values == sorted(values, key=float)
+    assert values[0] == "15.0" and len(values) == 8
+    published = group.locator("tr.published").first.locator("th")
+    assert published.evaluate("cell => getComputedStyle(cell).fontStyle") == "italic"
+    assert opened.section("2,000 generated").locator("tr.published").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "option", "left"),
+    [
+        ("Data", "cifar10", 1),
+        ("Protocol", "10,000 against 10,000 test", 1),
+        ("Hardware", "NVIDIA H100", 1),
+        ("Budget", "10 min", 1),
+        ("Budget", "5 min", 7),
+    ],
+)
+def test_filters_hide_rows_and_empty_groups(opened, label, option, left):
+    opened.choose(label, option)
+    assert opened.page.locator("tbody tr[data-id]:visible").count() == left
+    assert opened.page.locator("output").inner_text() == f"{left} of 8 rows"
+    assert opened.page.locator("section.group:visible").count() == (1 if left == 1 else 3)
+    opened.page.get_by_role("button", name="Show all").click()
+    opened.page.wait_for_function("document.querySelector('output').textContent === '8 of 8 rows'")
+    assert opened.said == []
+
+
+def marks(opened, chart: str, shape: str) -> int:
+    figure = opened.section("2,000 generated").locator(f"figure[data-chart={chart}]")
+    return figure.locator(f"svg .{shape}:not(.role-legend-symbol) > path").count()
+
+
+def test_charts_draw_what_the_filters_leave(opened):
+    points = "mark-symbol.role-mark"
+    assert marks(opened, "time", points) == 4  # neither the failed row nor the one that was not alone
+    assert marks(opened, "matrix", "mark-rect.role-mark") == 6
+    opened.choose("Budget", "10 min")
+    assert marks(opened, "time", points) == 1
+    assert marks(opened, "matrix", "mark-rect.role-mark") == 1
+
+
+def test_a_failed_cell_says_so(opened):
+    matrix = opened.section("2,000 generated").locator("figure[data-chart=matrix] svg")
+    assert "failed" in matrix.text_content()
+
+
+def test_the_way_is_drawn_over_pictures_or_over_time(opened):
+    figure = opened.section("2,000 generated").locator("figure[data-chart=curve]")
+    lines = "svg .mark-line.role-mark > path"
+    assert figure.locator(lines).count() == 6
+    figure.get_by_role("combobox").select_option("over training time")
+    opened.settle()
+    assert figure.locator(lines).count() == 5  # without the row that was not alone
+    assert "minutes of training" in figure.locator("svg").text_content()
+
+
+def test_a_sample_grid_is_enlarged_and_put_away(opened):
+    thumbnail = opened.page.locator("button.thumb").first
+    thumbnail.click()
+    large = opened.page.locator("dialog img")
+    assert large.is_visible()
+    assert large.get_attribute("src") == thumbnail.locator("img").get_attribute("src")
+    opened.page.keyboard.press("Escape")
+    assert not large.is_visible()
+
+
+def test_a_command_is_copied(opened):
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    row = opened.section("2,000 generated").locator("tbody tr").first
+    row.get_by_role("button", name="copy").click()
+    row.get_by_role("button", name="copied").wait_for()
+    assert opened.page.evaluate("navigator.clipboard.readText()") == "ganzoo run dcgan+wgan-gp seed=0"
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_itself_never_scrolls_sideways(browser, file, tmp_path, width, scheme):
+    opened = Opened(browser, file, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (max(map(int, re.findall(r"\d+", ground))) < 60) == (scheme == "dark")
+    assert opened.said == []
+    opened.context.close()

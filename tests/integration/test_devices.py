@@ -1,0 +1,312 @@
+"""One run on several devices: the same weights, figures and scores as on one, and nothing lost where one dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from support import rank
+from support.disturbed import write_loss
+from torch import nn
+
+from ganzoo.cli.main import main
+from ganzoo.console.display import make_display
+from ganzoo.distributed import collectives
+from ganzoo.distributed.device import pick_device
+from ganzoo.distributed.launch import explain
+from ganzoo.distributed.random import random_stream
+from ganzoo.distributed.sync_batchnorm import SyncedBatchNorm, synchronise
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import draw_uniform, whole_batch
+from ganzoo.metrics.fakes import fake_pictures
+from ganzoo.runs.checkpoint import list_checkpoints
+from ganzoo.runs.run_dir import Onlooker, RunFolder
+from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
+from ganzoo.utils.files import read_jsonl
+
+RECIPES = [
+    *(f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")),
+    "stylegan-lite+non-saturating+r1+ada",
+    "sngan+relativistic+dragan",
+]
+# Six pictures each: no whole number of the groups of four that minibatch standard deviation takes.
+SETTINGS = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
+TOLERANCE = 1e-4
+# Ten steps, of which the first three of each kind are not captured.
+CAPTURABLE = [*SETTINGS, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.discriminator.name=adam"]
+CAPTURED = {"dcgan+wgan-gp": [], "stylegan-lite+non-saturating+r1+ada": ["penalties.r1.interval=2"]}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory) -> Path:
+    """Every recipe on one process and on two, and a run that was on one, then on two, then on one."""
+    folder = tmp_path_factory.mktemp("devices")
+    one, two = ([Job(recipe, SETTINGS, str(folder / side / recipe)) for recipe in RECIPES] for side in ("one", "two"))
+    moving = Job(RECIPES[3], [*SETTINGS, "loop.snapshot_kimg=0.012"], str(folder / "moving"))
+    captured = [
+        Job(recipe, [*CAPTURABLE, *more], str(folder / kind / recipe))
+        for kind in ("eager", rank.CAPTURED)
+        for recipe, more in CAPTURED.items()
+    ]
+    for side in ("one", "two", "eager", rank.CAPTURED):
+        (folder / side).mkdir()
+    train([*one, moving])
+    rewind(Path(moving.folder), 2)
+    worker = str(Path(rank.__file__))
+    train_on(2, [*two, moving, *captured], folder / "jobs.json", [worker])
+    rewind(Path(moving.folder), 4)
+    train([moving])
+    return folder
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_processes_train_what_one_trains(both, recipe):
+    found = compare(both / "one" / recipe, both / "two" / recipe)
+    assert found.weights < TOLERANCE and found.logged < TOLERANCE
+    assert found.moved > 100 * TOLERANCE
+    one, two = ({path.name for path in (both / side / recipe).rglob("*")} for side in ("one", "two"))
+    assert one == two, "the first process writes, and the same"
+
+
+@pytest.mark.parametrize("recipe", CAPTURED)
+def test_captured_steps_hold_their_all_reduces(both, recipe):
+    """On two processes a replayed step is the eager one to the bit, but for the rate, which it has in float32."""
+    found = compare(both / "eager" / recipe, both / rank.CAPTURED / recipe)
+    assert found.weights == 0 and found.logged < 1e-8 and found.moved > 0.1
+
+
+def test_a_run_goes_on_on_another_number_of_devices(both):
+    found = compare(both / "one" / RECIPES[3], both / "moving")
+    assert found.weights < TOLERANCE
+    first, last = (list_checkpoints(both / "moving" / "checkpoints")[place].load_state() for place in (0, -1))
+    alone = list_checkpoints(both / "one" / RECIPES[3] / "checkpoints")[-1].load_state()
+    assert torch.equal(last["rng"], alone["rng"]) and not torch.equal(last["rng"], first["rng"])
+
+
+def test_a_score_is_the_same_on_two_processes(both, tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.metrics.reader.load_extractor", None)  # put back what rank.score replaces
+    monkeypatch.setattr("ganzoo.metrics.extractors.find_network", None)
+    for names, values in json.loads((both / "jobs.scores").read_text()).items():
+        assert values == pytest.approx(rank.score(tmp_path / names, *names.split(",")), rel=1e-4)
+
+
+@pytest.fixture
+def as_rank(monkeypatch):
+    """Be one of several, without the others."""
+
+    def be(number: int, world: int) -> None:
+        monkeypatch.setattr(collectives, "_here", collectives.Place(number, world, True))
+
+    return be
+
+
+def test_ranks_draw_their_rows_of_what_one_process_draws(as_rank):
+    def draws(count: int) -> list[torch.Tensor]:
+        rng = random_stream("cpu", 12, 0)
+        like = torch.zeros(())
+        return [
+            draw_uniform((count, 3), rng, like),
+            draw_uniform((2, count, 1), rng, like, dim=1),
+            draw_uniform((2 * count,), rng, like),  # real and generated pictures in one call
+        ]
+
+    whole = draws(12)
+    for number in range(3):
+        as_rank(number, 3)
+        first, second, both = draws(4)
+        assert torch.equal(first, whole[0][number::3]) and torch.equal(second, whole[1][:, number::3])
+        assert torch.equal(both, torch.cat([whole[2][:12][number::3], whole[2][12:][number::3]]))
+
+
+@pytest.mark.parametrize("world", [3, 101])
+def test_each_rank_makes_its_own_pictures_of_a_score(as_rank, world):
+    labels = np.array([0, 1, 2])
+    whole = torch.cat(list(fake_pictures(rank.Noisy(), 250, 0, labels)))
+    for number in (0, 2, world - 1):
+        as_rank(number, world)
+        own = torch.cat(list(fake_pictures(rank.Noisy(), 250, 0, labels)))
+        assert torch.equal(own, whole[number::world])
+
+
+@pytest.fixture
+def world_of_one(monkeypatch):
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with collectives.joined():
+        yield
+
+
+def test_synchronised_batch_norm_is_batch_norm_and_has_a_gradient_of_its_gradient(world_of_one):
+    rng = torch.Generator().manual_seed(0)
+    plain, synced = nn.BatchNorm2d(3), synchronise(nn.Sequential(nn.BatchNorm2d(3)))[0]
+    assert isinstance(synced, SyncedBatchNorm)
+    x = torch.randn(4, 3, 2, 2, generator=rng) * 2 + 1
+    torch.testing.assert_close(synced(x), plain(x))
+    assert synced.state_dict().keys() == plain.state_dict().keys()
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(synced.state_dict()[name], value)
+    torch.testing.assert_close(synced.eval()(x), plain.eval()(x))
+    synced.train()
+
+    plain.train()
+    x.requires_grad_(True)
+    weight = torch.randn(4, 3, 2, 2, generator=rng)
+
+    def twice(norm: nn.Module) -> torch.Tensor:
+        (slope,) = torch.autograd.grad((norm(x).relu() * weight).square().sum(), x, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), x)[0]
+
+    torch.testing.assert_close(twice(synced), twice(plain), rtol=1e-3, atol=1e-3)
+
+
+def test_a_world_of_one_says_what_one_process_says(world_of_one):
+    rows, buckets = (
+        torch.arange(6.0).view(3, 2),
+        [torch.ones(2**23), torch.ones(3, 2), torch.ones(2, dtype=torch.float64)],
+    )
+    assert torch.equal(whole_batch(rows), rows) and torch.equal(collectives.mean(rows), rows)
+    collectives.average(buckets)
+    assert all(bool((bucket == 1).all()) for bucket in buckets)
+    assert collectives.told("zoë") == "zoë" and collectives.agreed(True) and not collectives.agreed(False)
+    assert collectives.common(3) == 3 and collectives.common(None) is None
+    with collectives.alone():
+        assert not collectives.here().together
+
+
+def test_others_only_look_on(tmp_path, as_rank):
+    folder = RunFolder.create(tmp_path / "run", "a+b", "recipe: a+b\n")
+    folder.append(folder.log_file, {"shown": 5})
+    other = Onlooker.open(folder.path)
+    other.append(other.log_file, {"shown": 6})
+    other.write_json(other.score_file, {})
+    other.rewind(0)
+    assert read_jsonl(folder.log_file) == [{"shown": 5}] and not folder.score_file.exists()
+    assert not make_display().console.quiet
+    as_rank(1, 2)
+    assert make_display().console.quiet
+
+
+def test_a_restarted_run_finds_what_it_had_begun(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = [RunFolder.create(None, "a/b+c", "seed: 1\n") for _ in range(2)]
+    RunFolder.create(None, "a/b+c", "seed: 2\n")
+    found = RunFolder.begun(None, "a/b+c", "seed: 1\n")
+    assert found is not None and found.path == made[1].path
+    assert RunFolder.begun(tmp_path / "none", "a/b+c", "seed: 1\n") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["run", "mlp+minimax", "loop.batch=10", "--devices", "4"],
+            "loop.batch=10 cannot be shared evenly by 4 devices",
+        ),
+        (["run", "mlp+minimax", "--devices", "0"], "--devices is 0, must be 1 or more"),
+        (["resume", "nowhere", "--devices", "2", "--max-restarts", "-1"], "--max-restarts is -1, must be 0 or more"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused_at_once(capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 2 and message in printed and len(printed.splitlines()) == 1
+
+
+def test_each_rank_takes_a_gpu_of_its_own(as_rank, monkeypatch):
+    as_rank(1, 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(GanzooError, match="there are 1 CUDA devices for 2 processes or more; use --devices 1"):
+        pick_device("cuda")
+    with pytest.raises(GanzooError, match="cuda:0 is one device for several processes"):
+        pick_device("cuda:0")
+    assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [({0: 2, 1: -15}, 2), ({0: -15, 1: 1}, 1), ({0: -15, 1: -9}, "device 1 was ended by SIGKILL")],
+)
+def test_the_first_failure_is_told(codes, expected):
+    failures = {number: SimpleNamespace(exitcode=code) for number, code in codes.items()}
+    if isinstance(expected, int):
+        assert explain(failures) == expected
+    else:
+        with pytest.raises(GanzooError, match=expected):
+            explain(failures)
+
+
+LONGER = [*SETTINGS, "loop.kimg=0.144", "loop.snapshot_kimg=0.048"]
+
+
+@pytest.fixture
+def dying(tmp_path):
+    """A run on two devices, one of which dies; its command as a process."""
+    file = write_loss(tmp_path, "dying", "died", then="os.kill(os.getpid(), signal.SIGKILL)")
+
+    def start(*more: str) -> subprocess.CompletedProcess[str]:
+        command = ["run", "mlp+dying", *LONGER, "--out", str(tmp_path / "run"), "--plugin", str(file), "--devices", "2"]
+        environment = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
+        return subprocess.run(
+            [sys.executable, "-m", "ganzoo", *command, *more], capture_output=True, text=True, env=environment
+        )
+
+    return start
+
+
+def assert_whole(tmp_path: Path) -> None:
+    """The run equals one on a single device that nothing happened to."""
+    train([Job("mlp+minimax", LONGER, str(tmp_path / "undisturbed"))])
+    assert compare(tmp_path / "undisturbed", tmp_path / "run").weights < TOLERANCE
+
+
+def test_a_rank_that_dies_ends_the_run_with_one_line_and_a_checkpoint_to_go_on_from(dying, tmp_path):
+    ended = dying()
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("ganzoo: the process of device 1 was ended by SIGKILL, so the run stopped")
+    checkpoints = list_checkpoints(tmp_path / "run" / "checkpoints")
+    assert [checkpoint.meta["shown"] for checkpoint in checkpoints] == [0, 48, 96]
+    with pytest.raises(SystemExit) as finished:
+        main(["resume", str(tmp_path / "run"), "--plugin", str(tmp_path / "dying_loss.py")])
+    assert finished.value.code == 0
+    assert_whole(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_run_that_may_restart_goes_on_by_itself(dying, tmp_path):
+    ended = dying("--max-restarts", "1")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "died").exists()
+    assert_whole(tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_reaches_every_process_and_leaves_a_checkpoint(tmp_path):
+    folder = tmp_path / "run"
+    command = ["run", "mlp+minimax", *SETTINGS, "loop.kimg=1000", "loop.snapshot_kimg=1000", "--out", str(folder)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganzoo", *command, "--devices", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not (folder / "log.jsonl").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate()
+    assert process.returncode == 130, printed
+    assert f"stopped; go on with: ganzoo resume {folder}" in printed and "Traceback" not in printed
+    latest = RunFolder.open(folder).latest()
+    assert latest is not None and latest.meta["shown"] == read_jsonl(folder / "log.jsonl")[-1]["shown"] > 0

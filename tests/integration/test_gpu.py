@@ -1,0 +1,119 @@
+"""What only a GPU can show; `python -m pytest -m gpu`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from support import world
+from support.loops import check_replayed, deterministic, values, with_rates
+
+from ganzoo.config.resolve import resolve
+from ganzoo.console.display import Display
+from ganzoo.runs.load import load_generator
+from ganzoo.runs.run_dir import RunFolder, read_jsonl
+from ganzoo.testing.devices import compare
+from ganzoo.training import run
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize("recipe", ["mlp+minimax", "dcgan+wgan-gp", "stylegan-lite+non-saturating+r1"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_run_on_the_gpu_learns_and_resumes(registry, tiny, tmp_path, recipe, precision):
+    settings = [*tiny(recipe.split("+")[0], device="cuda", precision=precision, kimg=1)]
+    quiet = Display(Console(quiet=True))
+    folder = run.start(registry, resolve(registry, recipe, None, settings), quiet, out=tmp_path / "run").folder
+    log = read_jsonl(folder.log_file)
+    assert all(torch.isfinite(torch.tensor(record["loss_generator"])) for record in log)
+    assert run.resume(registry, folder.path, quiet).finished
+
+
+def test_the_same_latents_give_the_same_pictures_as_on_the_cpu(registry, tiny, tmp_path):
+    from ganzoo.models.sampling import sample
+
+    settings = tiny("dcgan", device="cuda", precision="float32")
+    quiet = Display(Console(quiet=True))
+    run.start(registry, resolve(registry, "dcgan+minimax", None, settings), quiet, out=tmp_path / "run")
+    assert RunFolder(tmp_path / "run").latest() is not None
+    pictures = [
+        torch.cat(list(sample(load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1)))
+        for device in ("cpu", "cuda")
+    ]
+    assert (pictures[0].int() - pictures[1].int()).abs().max() <= 1  # a level of 256, from rounding
+
+
+def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):
+    loop, shown = None, 0
+    for number, device in enumerate(("cuda", "cpu", "cuda")):
+        checkpoint = loop.state.save(loop.folder) if loop else None
+        loop = make_loop("dcgan+wgan-gp", f"run{number}", device=device)
+        if checkpoint is not None:
+            loop.restore(checkpoint)
+        assert loop.counters.shown == shown
+        assert all(value.isfinite().all() for value in values(loop, 6).values())
+        shown = loop.counters.shown
+
+
+def test_a_failed_capture_leaves_the_process_usable(make_loop, logged):
+    """The run goes on as an eager one, and what comes after it draws, captures and replays."""
+    stream = torch.cuda.current_stream()
+    failing = make_loop("mlp+minimax", "failing", device="cuda")
+    discriminator = failing.model.loss.discriminator
+
+    def reads(**logits):
+        value = discriminator(**logits)
+        return value if value.item() < 1e9 else 2 * value
+
+    failing.model.loss.discriminator = reads
+    with deterministic():
+        found = values(failing, 8)
+        assert len(logged) == 1 and "steps run eagerly" in logged[0]
+        assert torch.cuda.current_stream() == stream and not torch.cuda.is_current_stream_capturing()
+        torch.randn(3, device="cuda")
+        torch.cuda.empty_cache()
+        expected = values(with_rates(make_loop("mlp+minimax", "eager", ["loop.capture=false"], "cuda")), 8)
+        after = make_loop("mlp+minimax", "after", device="cuda")
+        captured = values(after, 8)
+    assert len(logged) == 1 and after.steps._replays
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert all(torch.equal(captured[name], value) for name, value in expected.items())
+
+
+def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
+    def train(name, *settings):
+        loop = make_loop("dcgan+wgan-gp", name, settings, "cuda")
+        values(with_rates(loop), 6)
+        checkpoint = loop.state.save(loop.folder)
+        values(loop, 3)
+        loop.restore(checkpoint, rollbacks=1)
+        loop.steps.forget()
+        return loop, values(loop, 8)
+
+    with deterministic():
+        captured, found = train("captured")
+        eager = [train(f"eager{number}", "loop.capture=false")[1] for number in range(3)]
+    assert not logged and captured.steps._replays
+    check_replayed(found, eager)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory) -> Path:
+    """Each recipe in a world of one on NCCL, captured and eagerly, and in one process without."""
+    folder = tmp_path_factory.mktemp("worlds")
+    world.train_all(folder, "cuda")
+    return folder
+
+
+@pytest.mark.parametrize("recipe", world.RECIPES)
+def test_a_captured_step_holds_its_all_reduces(worlds, recipe):
+    world.check_captured(worlds, recipe)
+
+
+@pytest.mark.parametrize("recipe", world.RECIPES)
+def test_a_world_of_one_on_nccl_trains_what_one_process_trains(worlds, recipe):
+    """On one GPU, a world of one is all that can be shown."""
+    found = compare(worlds / "alone" / recipe, worlds / "together" / recipe)
+    assert found.weights < world.TOLERANCE and found.logged < world.TOLERANCE and found.moved > 100 * world.TOLERANCE

@@ -1,0 +1,63 @@
+"""The table of the code in CONTRIBUTING.md is the tree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+UNNAMED = {"__init__.py", "__main__.py", "py.typed"}
+
+
+def table() -> str:
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| in `ganzoo/` |")[2].partition("\n\n")[0]
+
+
+def test_every_package_and_module_of_the_core_is_in_the_table_and_nothing_else():
+    named = {name for row in table().splitlines() for name in re.findall(r"`([\w.]+/?)`", row.split("|")[1])}
+    tree = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "ganzoo").iterdir()}
+    assert named == {name for name in tree if name not in UNNAMED and not name.startswith((".", "__"))}
+
+
+def plugin_table() -> dict[str, set[str]]:
+    """What each directory of plugins registers."""
+    rows = [line.split("|") for line in (ROOT / "plugins/README.md").read_text(encoding="utf-8").splitlines()]
+    return {row[1].strip().strip("`"): set(re.findall(r"`([\w-]+)`", row[3])) for row in rows if len(row) == 5}
+
+
+def test_the_table_of_plugins_names_each_directory():
+    directories = {path.name for path in (ROOT / "plugins").iterdir() if path.is_dir() and path.name[0] not in "._"}
+    assert set(plugin_table()) - {"directory", "---"} == directories
+
+
+def test_the_table_of_plugins_names_what_they_register(registry):
+    named = {name for directory, names in plugin_table().items() if "_" in directory for name in names}
+    entries = (entry for kind in registry.entries.values() for entry in kind.values())
+    assert named == {entry.name for entry in entries if entry.owner.distribution == "ganzoo"}
+
+
+def test_the_table_is_one_screen():
+    assert len(table().splitlines()) <= 24
+
+
+def test_the_order_of_the_table_is_the_order_of_the_layers():
+    layers = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("layers = [")[2].partition("]")[0]
+    order = [re.findall(r"ganzoo\.(\w+)", line) for line in layers.splitlines() if line.strip()]
+    level = {name: place for place, names in enumerate(reversed(order)) for name in names}
+    rows = [re.findall(r"`(\w+)(?:\.py|/)`", row.split("|")[1]) for row in table().splitlines()[2:]]
+    packages = [name for row in rows for name in row if name in level and (ROOT / f"ganzoo/{name}").is_dir()]
+    core = packages[: packages.index("testing") + 1]
+    assert [level[name] for name in core] == sorted(level[name] for name in core)
+
+
+def test_no_file_of_the_core_names_the_fid():
+    """The core ranks by whatever metric comes first; torch-fidelity and the names of its plugin are not meant."""
+    named = re.compile(r"(?<![a-z])fids?(?![a-z])", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in sorted((ROOT / "ganzoo").rglob("*"))
+        if path.is_file() and path.suffix in {".py", ".template", ".js", ".html", ".css"} and "vendor" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if named.search(line)
+    ]
+    assert found == []

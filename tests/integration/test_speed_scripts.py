@@ -1,0 +1,106 @@
+"""The scripts under ``benchmarks/speed``, without their timings."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import torch
+
+SPEED = Path(__file__).parents[2] / "benchmarks/speed"
+
+
+@pytest.fixture
+def script(monkeypatch, tmp_path):
+    """Imports a script by name; its tables go into ``tmp_path``."""
+    monkeypatch.syspath_prepend(str(SPEED))
+
+    def imported(name):
+        module = importlib.import_module(name)
+        monkeypatch.setattr(importlib.import_module("pairs"), "RESULTS", tmp_path / "tables")
+        return module
+
+    return imported
+
+
+@pytest.mark.parametrize(("mode", "tf32"), [("exact", False), ("fast", True)])
+def test_both_sides_of_an_evaluation_have_the_same_arithmetic(script, monkeypatch, mode, tf32):
+    evaluation, asked = script("evaluation"), []
+
+    class Side:
+        def __init__(self, build, *arguments):
+            asked.append(arguments[:2])
+
+        def close(self): ...
+
+    monkeypatch.setattr(evaluation, "Side", Side)
+    with ExitStack() as stack:
+        evaluation.start(mode, argparse.Namespace(device="cpu", data="fashion-10k"), stack)
+    assert asked == [("reference", tf32), (mode, tf32)]
+
+
+def test_the_reference_side_computes_in_what_it_is_told(script, monkeypatch):
+    """torch lets cuDNN take TF32 by default, and torch-fidelity leaves it so."""
+    evaluation, seen = script("evaluation"), []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(evaluation, "WARM_UP", 1)
+    monkeypatch.setattr(evaluation, "find_source", lambda *_: None)
+    monkeypatch.setattr(evaluation, "Reader", lambda *_: argparse.Namespace(batch=2))
+    monkeypatch.setattr(
+        evaluation, "load_extractor", lambda *_: lambda pictures: seen.append(torch.backends.cudnn.allow_tf32)
+    )
+    evaluation.side("reference", False, "cpu", "fashion-10k")
+    assert seen == [False]
+
+
+def test_a_table_is_written_before_the_next_line_is_measured(script, monkeypatch, tmp_path):
+    """So that a time limit leaves what was measured."""
+    inception, lines = script("inception"), []
+
+    def measure(extractor, layout, search, batch, seconds):
+        files = list((tmp_path / "tables").glob("inception-*.json"))
+        lines.append(len(json.loads(files[0].read_text())["rows"]) if files else 0)
+        return {"mode": "exact", "batch": batch, "pictures_per_second": 1.0, "first_call": 1.0, "memory": 0.0}
+
+    monkeypatch.setattr(inception, "measure", measure)
+    monkeypatch.setattr(inception, "find_network", lambda *_: None)
+    monkeypatch.setattr(inception, "InceptionExtractor", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["inception.py", "--device", "cpu", "--batches", "4", "--modes", "exact"])
+    inception.main()
+    assert lines == [0, 1, 2, 3]
+
+
+def test_busy_measures_each_setting_beside_each_load_and_closes_what_it_started(script, monkeypatch, tmp_path):
+    busy, open_sides, spins = script("busy"), [], []
+
+    class Side:
+        def __init__(self, build, *arguments):
+            inspect.signature(build).bind(*arguments)  # what the process will be called with
+            spins.append(os.environ.get("GOMP_SPINCOUNT"))
+            open_sides.append(self)
+
+        def ready(self): ...
+
+        def __call__(self, seconds):
+            return 100.0
+
+        def close(self):
+            open_sides.remove(self)
+
+    monkeypatch.setattr(busy, "Side", Side)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.setattr("sys.argv", ["busy.py", "--spins", "none", "0", "--loads", "0", "1", "--repeats", "2"])
+    busy.main()
+    assert spins == [None, "0"] * 2 and open_sides == [] and os.environ["GOMP_SPINCOUNT"] == "7"
+    (file,) = (tmp_path / "tables").glob("busy-*.json")
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["work"], row["spins"], row["load"]) for row in rows] == [
+        (work, spin, load) for work in ("training", "scoring") for spin in ("none", "0") for load in (0, 1)
+    ]
+    assert all(row["speeds"] == [100.0, 100.0] and row["ratio"] == 1 for row in rows)

@@ -1,0 +1,94 @@
+"""A world of one process: what the tests of NCCL train, on a GPU, and of gloo, on a CPU.
+
+Run as a program, it is that process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from pathlib import Path
+
+import torch
+
+from ganzoo.distributed import collectives
+from ganzoo.testing.devices import COMPARABLE, Job, compare, read_jobs, train, train_on
+from ganzoo.training.loop import Loop
+from support.loops import check_distance, deterministic, has_gather, with_noise, with_rates, with_tape
+
+RECIPES = {
+    "dcgan+wgan-gp": [],
+    "stylegan-lite+non-saturating+r1": ["penalties.r1.interval=2"],
+    "mlp+non-saturating+r1+ada": ["penalties.r1.interval=2"],
+}
+SHORT = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
+TOLERANCE = 1e-4
+# Ten steps, of which the first three of each kind are not captured.
+ADAM = [*SHORT, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.discriminator.name=adam"]
+CAPTURED, FAULTY, EAGER, TOGETHER, ALONE = "captured", "faulty", ("eager0", "eager1", "eager2"), "together", "alone"
+
+
+def train_all(folder: Path, device: str) -> None:
+    """Train each recipe into a folder of each name above: ``ALONE`` in this process, the others in a world of one."""
+
+    def jobs(name: str, settings: list[str]) -> list[Job]:
+        (folder / name).mkdir()
+        chosen = [*settings, f"loop.device={device}"]
+        return [Job(recipe, [*chosen, *more], str(folder / name / recipe)) for recipe, more in RECIPES.items()]
+
+    together = jobs(CAPTURED, ADAM) + jobs(FAULTY, [*ADAM, "loop.schedule=linear"])
+    for name in EAGER:
+        together += jobs(name, [*ADAM, "loop.capture=false"])
+    train_on(1, together + jobs(TOGETHER, SHORT), folder / "jobs.json", [__file__])
+    for job in jobs(ALONE, SHORT):
+        with exact(job.recipe):
+            train([job])
+
+
+def check_captured(folder: Path, recipe: str, name: str = CAPTURED) -> None:
+    """Raise AssertionError unless captured steps left what eager ones left; see ``loops.check_distance``."""
+
+    def apart(one: str, other: str) -> float:
+        found = compare(folder / one / recipe, folder / other / recipe)
+        return max(found.weights, found.logged)
+
+    spread = max(apart(one, other) for one, other in combinations(EAGER, 2))
+    check_distance(min(apart(one, name) for one in EAGER), spread)
+
+
+@contextmanager
+def exact(recipe: str) -> Iterator[None]:
+    """Deterministic algorithms, and convolutions in float32 instead of TF32."""
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    try:
+        with deterministic(recipe):
+            yield
+    finally:
+        cudnn.allow_tf32 = before
+
+
+def train_as_named(loop: Loop, whole=Loop.train) -> None:
+    """``Loop.train`` in the way that the name of the run's parent folder says."""
+    name = loop.folder.path.parent.name
+    captured = name in (CAPTURED, FAULTY)
+    if captured and loop.device.type == "cpu":
+        with_tape(loop)
+    elif name in EAGER:
+        with_rates(loop)
+        if has_gather(str(loop.config.recipe)):
+            with_noise(loop, seed=EAGER.index(name))
+    if name == FAULTY:
+        loop.state.rates = []  # replayed steps go on with the first rate
+    whole(loop)
+    assert bool(loop.steps._replays) == captured
+
+
+if __name__ == "__main__":
+    Loop.train = train_as_named  # type: ignore[method-assign]
+    with collectives.joined():
+        for job in read_jobs(Path(sys.argv[1])):
+            with exact(job.recipe):
+                train([job])

@@ -1,0 +1,383 @@
+"""From records to the leaderboard: what is averaged, ranked, set beside what, and kept apart."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from support.bench_records import make_record, protocol, write_records
+
+from ganzoo.bench.leaderboard.board import make_report, pareto_front, read_report
+from ganzoo.bench.leaderboard.markdown import to_markdown
+from ganzoo.bench.leaderboard.page import to_page
+from ganzoo.bench.leaderboard.published import Figure, Published, read_published
+from ganzoo.bench.leaderboard.report import write_report
+from ganzoo.bench.leaderboard.samples import LONGEST, data_uri
+from ganzoo.bench.leaderboard.wording import measured, protocol_in_words, protocol_labels
+from ganzoo.cli.main import main
+from ganzoo.errors import GanzooError
+
+PUBLISHED = Path(__file__).parents[3] / "benchmarks/published.json"
+LUCIC = Published(source="Lucic", data="fashion-mnist", figures=[Figure("WGAN", "fid", 21.5, 1.6)], split="test",
+                  real_pictures=10000, fake_pictures=10000, conditional=False)  # fmt: skip
+
+
+def report_of(*records, figures=()):
+    return make_report([(Path(f"results/{n}.json"), record) for n, record in enumerate(records)], figures)
+
+
+def rows_of(*records):
+    return [row for group in report_of(*records).groups for row in group.rows]
+
+
+def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
+    (row,) = rows_of(*(make_record(fid=fid, seed=seed) for seed, fid in enumerate((20.0, 22.0, 27.0))))
+    assert row.ranked.count == 3
+    assert row.ranked.mean == pytest.approx(23.0)
+    assert row.ranked.deviation == pytest.approx(13**0.5)  # (9 + 1 + 16) / (3 - 1)
+    assert measured(row.ranked) == "23.00 ± 3.61"
+    assert measured(rows_of(make_record(fid=20.0))[0].ranked) == "20.00"  # one seed has no deviation
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipe": "dcgan+wgan-gp"},
+        {"data": "mnist"},
+        {"budget": 10.0},
+        {"fakes": 10000},
+        {"hardware": {"kind": "NVIDIA H100"}},
+        {"hardware": {"device": "another CPU"}},
+        {"hardware": {"threads": 1}},
+        {"hardware": {"side_by_side": 2}},
+        {"plugins": {"ganzoo": "0.2.0"}},
+        {"grid": "another"},
+        {"config": {"generator": {"width": 3}}},
+        {"protocol": protocol(network="other")},
+    ],
+    ids=str,
+)
+def test_what_differs_in_more_than_the_seed_is_not_averaged(other):
+    rows = rows_of(make_record(fid=20.0, seed=0), make_record(**{"fid": 30.0, "seed": 1, **other}))
+    assert [row.ranked.count for row in rows] == [1, 1]
+
+
+def test_what_to_do_about_faults_parts_no_rows_that_met_none():
+    def loop(**settings):
+        return {"config": {"recipe": "dcgan+minimax", "loop": {"batch": 32, **settings}}}
+
+    before, stop = make_record(**loop()), make_record(seed=1, **loop(on_nan="stop", max_rollbacks=3))
+    assert len(rows_of(before, stop)) == 1
+    assert len(rows_of(before, make_record(seed=1, **loop(on_nan="rollback", max_rollbacks=3)))) == 2
+
+
+def test_a_protocol_is_a_group_of_its_own_and_ranked_alone():
+    report = report_of(
+        make_record("mlp+minimax", fid=50.0),
+        make_record(fid=30.0),
+        make_record(fid=12.0, fakes=10000),
+        make_record("mlp+minimax", fid=11.0, protocol=protocol(network="another")),
+    )
+    ranks = [[(row.first.recipe, group.rank(row)) for row in group.rows] for group in report.groups]
+    assert ranks == [[("dcgan+minimax", 1)], [("dcgan+minimax", 1), ("mlp+minimax", 2)], [("mlp+minimax", 1)]]
+    labels = protocol_labels(report.groups)
+    assert labels[0] == "10,000 against 10,000 test"
+    assert len(set(labels)) == 3  # the same counts with another network have a name of their own
+
+
+def test_how_the_statistics_were_come_by_is_no_protocol():
+    other = protocol(real_statistics="shipped", network_file="x", network_source="y", torch_fidelity="0.5", seed=7)
+    (row,) = rows_of(make_record(seed=0), make_record(seed=1, protocol=other))
+    assert row.ranked.count == 2
+
+
+def test_tf32_decides_a_score_and_float32_on_a_gpu_is_that_of_a_cpu():
+    cpu, gpu, tf32 = protocol(), protocol(extractor_device="cuda", tf32=False), protocol(tf32=True)
+    report = report_of(make_record(), make_record(seed=1, protocol=gpu), make_record(seed=2, protocol=tf32))
+    assert cpu.keys() < gpu.keys()
+    assert sorted(sum(row.ranked.count for row in group.rows) for group in report.groups) == [1, 2]
+    assert sorted("float32 in TF32" in protocol_in_words(group) for group in report.groups) == [False, True]
+
+
+def test_a_protocol_in_words():
+    (group,) = report_of(make_record()).groups
+    words = protocol_in_words(group)
+    assert words.startswith("2,000 generated pictures against 10,000 test pictures of fashion-mnist, 1 x 28 x 28")
+    assert "Inception 2015-12-05 (sha256 5b79bf1ba01d…)" in words
+    unknown = protocol_in_words(report_of(make_record(protocol=protocol(network="00ff"))).groups[0])
+    assert "2015" not in unknown
+
+
+def test_a_seed_that_is_there_twice_counts_once_and_is_named():
+    report = report_of(make_record(fid=20.0), make_record(fid=30.0))
+    assert report.groups[0].rows[0].ranked.mean == 20.0
+    assert report.omitted == ["left out: results/1.json repeats seed 0 of results/0.json"]
+
+
+def test_demonstrations_are_kept_off_and_counted():
+    report = report_of(
+        make_record(fid=1.0, data="fashion-10k", marks=["demonstration"]),
+        make_record(fid=1.0, data="folder:x", protocol=protocol(demonstration=True)),
+        make_record(data="fashion-10k", failed="no memory"),
+        make_record(fid=30.0),
+    )
+    assert report.demonstrations == 3
+    assert [group.data for group in report.groups] == ["fashion-mnist"]
+    assert "3 demonstration records" in to_markdown(report, Path())
+
+
+def test_failed_rows_are_shown_last_with_their_reason():
+    report = report_of(make_record(failed="the loss is not finite"), make_record("mlp+minimax", fid=50.0))
+    (group,) = report.groups
+    assert [(row.first.recipe, group.rank(row)) for row in group.rows] == [("mlp+minimax", 1), ("dcgan+minimax", None)]
+    assert "failed: the loss is not finite" in to_markdown(report, Path())
+
+
+def test_a_failed_seed_is_said_of_its_row():
+    (row,) = rows_of(make_record(failed="too hot", seed=0), make_record(fid=30.0, seed=1))
+    assert row.ranked.count == 1
+    assert row.marks == ["1 of 2 seeds failed: too hot"]
+
+
+def test_failed_rows_alone_are_shown_too():
+    report = report_of(make_record(failed="too hot"))
+    assert "not scored" in to_markdown(report, Path())
+
+
+def test_failed_rows_stand_with_their_number_of_fakes():
+    report = report_of(
+        make_record(fid=9.0, fakes=10000), make_record(fid=30.0), make_record("mlp+minimax", failed="x", fakes=10000)
+    )
+    assert [len(group.rows) for group in report.groups] == [2, 1]
+
+
+def test_seeds_from_different_commits_are_marked():
+    (row,) = rows_of(make_record(seed=0), make_record(seed=1, git_commit="def"))
+    assert "seeds from 2 commits" in row.marks
+
+
+def test_the_front_holds_what_nothing_beats_in_both():
+    points = [(5.0, 30.0), (6.0, 25.0), (6.0, 40.0), (7.0, 26.0), (8.0, 20.0), (5.0, 30.0)]
+    assert pareto_front(points) == [0, 1, 4]
+    assert pareto_front([]) == []
+
+
+def test_fronts_are_of_one_class_of_hardware_and_without_crowded_rows():
+    (group,) = report_of(
+        make_record("slow+a", fid=30.0, minutes=9.0),
+        make_record("fast+a", fid=40.0, minutes=5.0),
+        make_record("beaten+a", fid=41.0, minutes=6.0),
+        make_record("gpu+a", fid=35.0, minutes=1.0, hardware={"kind": "NVIDIA H100"}),
+        make_record("crowded+a", fid=10.0, minutes=1.0, hardware={"side_by_side": 2}),
+    ).groups
+    assert {row.first.recipe for row in group.front} == {"slow+a", "fast+a", "gpu+a"}
+    crowded = next(row for row in group.rows if row.first.recipe == "crowded+a")
+    assert "2 side by side" in crowded.marks
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fake_pictures": 2000}, {"split": "train"}, {"real_pictures": 50000}, {"reference": "mnist"},
+        {"classes": "drawn from the real set's labels"}, {"resize": {"method": "bicubic"}}, {"truncation": 0.7},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_published_rows_stand_only_beside_their_own_protocol(changes):
+    same = report_of(make_record(fakes=10000), figures=[LUCIC])
+    assert (same.groups[0].published, same.elsewhere) == ([LUCIC], [])
+    ours = protocol(**{"fake_pictures": 10000, **changes})
+    other = report_of(make_record(protocol=ours), figures=[LUCIC])
+    assert (other.groups[0].published, other.elsewhere) == ([], [LUCIC])
+    assert "## Published under other protocols" in to_markdown(other, Path())
+
+
+def test_a_source_that_leaves_its_protocol_unsaid_matches_nothing():
+    silent = Published(source="somebody", data="fashion-mnist", figures=[Figure("best", "fid", 1.0)])
+    assert report_of(make_record(), figures=[silent]).elsewhere == [silent]
+
+
+def test_the_published_figures_are_readable_and_name_their_source():
+    found = read_published(PUBLISHED)
+    figures = {(p.data, p.fake_pictures, f.system, f.value) for p in found for f in p.figures}
+    assert ("fashion-mnist", 10000, "WGAN", 21.5) in figures
+    assert all(published.source for published in found)
+    assert any("as quoted in Dai & Wipf 2019" in published.origin for published in found)
+
+
+@pytest.mark.parametrize("content", ["[{]", '[{"source": "x"}]', '[{"surprise": 1}]', "7"])
+def test_a_damaged_file_of_published_figures_is_named(tmp_path, content):
+    (tmp_path / "published.json").write_text(content)
+    with pytest.raises(GanzooError, match=r"published\.json"):
+        read_published(tmp_path / "published.json")
+
+
+def test_a_damaged_record_is_left_out_and_named(tmp_path):
+    first, second, third = write_records(tmp_path, [make_record(seed=seed) for seed in range(3)])
+    first.write_text(first.read_text().replace('"fid": 30.0', '"fid": 3.0'))
+    second.write_text("{")
+    report = read_report(tmp_path, PUBLISHED)
+    assert report.groups[0].rows[0].records[0][0] == third
+    assert [line.split()[2] for line in report.omitted] == [str(first), str(second)]
+    assert first.name in to_markdown(report, tmp_path)
+    assert first.name in to_page(report)
+
+
+def test_no_record_at_all_is_an_error(tmp_path):
+    with pytest.raises(GanzooError, match="no record under"):
+        read_report(tmp_path, PUBLISHED)
+
+
+def test_sample_grids_outside_the_results_are_not_read(tmp_path):
+    outside = write_records(tmp_path / "elsewhere", [make_record()], samples=True)[0].with_suffix(".png")
+    missing, foreign = make_record(seed=0), make_record(seed=1)
+    missing.samples, foreign.samples = "gone.png", f"../../elsewhere/grid/{outside.name}"
+    write_records(tmp_path / "results", [missing, foreign])
+    report = read_report(tmp_path / "results", PUBLISHED)
+    assert ["is not there" in line or "lies outside" in line for line in report.omitted] == [True, True]
+    assert "data:image" not in to_page(report)
+
+
+def test_sample_grids_are_made_small(tmp_path):
+    from io import BytesIO
+    from urllib.request import urlopen
+
+    from PIL import Image
+
+    Image.radial_gradient("L").resize((2000, 1000)).convert("RGB").save(tmp_path / "big.png")
+    with urlopen(data_uri(tmp_path / "big.png")) as stream:  # a data: address, no network
+        small = Image.open(BytesIO(stream.read()))
+    assert (small.size, small.mode) == ((LONGEST, LONGEST // 2), "L")
+
+
+def test_the_markdown_has_every_figure_and_links_its_samples(tmp_path):
+    results = tmp_path / "results"
+    write_records(results, [make_record(fid=fid, seed=seed) for seed, fid in enumerate((20.0, 24.0))], samples=True)
+    text = to_markdown(read_report(results, PUBLISHED), tmp_path)
+    (line,) = [line for line in text.splitlines() if line.startswith("| 1 |")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1:4] == ["`dcgan+minimax`", "22.00 ± 2.83", "2"]
+    assert cells[-1] == "[grid](results/grid/000.png)"
+    assert (tmp_path / "results/grid/000.png").is_file()
+    assert "    ganzoo run dcgan+minimax seed=0" in text.splitlines()
+    heads = [line for line in text.splitlines() if line.startswith("| # |")]
+    assert heads[0].count("|") == line.count("|")
+
+
+class Elements(HTMLParser):
+    """Every start tag, and every address an attribute would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+EVIL = "<script>alert(1)</script>\"'|`<img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(scope="module")
+def evil_page():
+    return to_page(report_of(
+        make_record(f"{EVIL}+{EVIL}", fid=30.0, marks=[EVIL], command=f"{EVIL}\n rm -rf x", data=EVIL, curve=True,
+                    hardware={"kind": EVIL, "device": EVIL}, protocol=protocol(reference=EVIL, split=EVIL)),
+        make_record(f"{EVIL}+{EVIL}", failed=EVIL),
+        figures=[Published(source=EVIL, data=EVIL, figures=[Figure(EVIL, "fid", 1.0, note=EVIL)])],
+    ))  # fmt: skip
+
+
+def test_nothing_in_a_record_is_markup_on_the_page(evil_page):
+    tags = Elements(evil_page).tags
+    assert sum(tag == "script" for tag, _ in tags) == 4
+    assert not [attributes for tag, attributes in tags if "onerror" in attributes]
+    assert evil_page.count("<script>alert") == 0
+    assert "&lt;script&gt;alert(1)" in evil_page
+
+
+def test_nothing_in_a_record_is_markup_in_the_markdown():
+    text = to_markdown(
+        report_of(make_record(f"{EVIL}+{EVIL}", marks=[EVIL], command=f"{EVIL}\n# x", data=EVIL)), Path()
+    )
+    outside_code = [line for line in text.splitlines() if not line.startswith("    ")]
+    assert not re.search(r"<(script|img)", "\n".join(outside_code))
+    assert "# x" not in text.splitlines()
+    (line,) = [line for line in outside_code if line.startswith("| 1 |")]
+    (head,) = [line for line in outside_code if line.startswith("| # |")]
+    assert line.count("|") == head.count("|")
+
+
+def test_the_page_loads_nothing(tmp_path):
+    write_records(tmp_path / "results", [make_record(curve=True), make_record("mlp+minimax", fid=50.0)], samples=True)
+    page = to_page(read_report(tmp_path / "results", PUBLISHED))
+    tags = Elements(page).tags
+    addresses = [attributes[name] for _, attributes in tags for name in ("src", "href") if name in attributes]
+    assert len(addresses) == 3  # two sample grids, no icon
+    assert all(address.startswith("data:") for address in addresses)
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style and "@import" not in style
+    assert "window.vegaEmbed" in page
+
+
+def test_the_charts_take_what_the_page_gives_them(tmp_path):
+    write_records(tmp_path, [make_record(curve=True), make_record(hardware={"side_by_side": 2}, seed=1, curve=True)])
+    page = to_page(read_report(tmp_path, PUBLISHED))
+    rows, charts = (
+        json.loads(page.partition(f'id="{name}">')[2].partition("</script>")[0]) for name in ("rows", "charts")
+    )
+    assert list(charts) == ["fid"] and 'data-score="fid"' in page
+    assert {spec["data"]["name"] for spec in charts["fid"].values()} == {"rows", "curve"}
+    alone, crowded = sorted(rows, key=lambda row: row["minutes"] is None)
+    assert (alone["minutes"], alone["front"], crowded["minutes"], crowded["front"]) == (5.0, True, None, False)
+    assert [point["minutes"] for point in alone["points"]] == [1.0, 2.5, 5.0]
+    assert [point["minutes"] for point in crowded["points"]] == [None] * 3
+
+
+def call(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "report", *map(str, arguments)])
+    return stop.value.code
+
+
+def test_the_command_writes_both_files(tmp_path, capsys):
+    write_records(tmp_path / "results", [make_record()])
+    code = call("--results", tmp_path / "results", "--out", tmp_path / "out", "--published", tmp_path / "none.json")
+    printed = capsys.readouterr()
+    assert code == 0
+    assert printed.out.split() == [str(tmp_path / "out/LEADERBOARD.md"), str(tmp_path / "out/leaderboard.html")]
+    assert "no published figures" in printed.err
+
+
+def test_without_the_extra_the_markdown_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
+    write_records(tmp_path / "results", [make_record()])
+    assert call("--results", tmp_path / "results", "--out", tmp_path) == 2
+    assert "pip install 'ganzoo[report]'" in capsys.readouterr().err
+    assert (tmp_path / "LEADERBOARD.md").exists()
+    assert not (tmp_path / "leaderboard.html").exists()
+
+
+def test_a_report_is_the_same_each_time(tmp_path):
+    write_records(tmp_path / "results", [make_record(), make_record("mlp+minimax")], samples=True)
+    texts = []
+    for name in ("one", "two"):
+        files = write_report(tmp_path / "results", tmp_path / f"{name}.md", tmp_path / f"{name}.html", PUBLISHED)
+        texts.append([file.read_text() for file in files])
+    assert texts[0] == texts[1]
+
+
+def test_a_report_needs_no_torch(tmp_path):
+    write_records(tmp_path, [make_record()])
+    code = (
+        "import sys; from pathlib import Path; from ganzoo.bench.leaderboard.report import write_report;"
+        f"write_report(Path({str(tmp_path)!r}), *map(Path({str(tmp_path)!r}).joinpath, ('a.md', 'a.html', 'none')));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,156 @@
+"""What stands behind the equals sign of a setting, read as its field asks for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from PIL import Image
+from rich.console import Console
+from support import fuzzing  # noqa: F401  its profile
+
+from ganzoo.bench.grid import Cell
+from ganzoo.bench.job import Job
+from ganzoo.cli.main import main
+from ganzoo.config.resolve import resolve
+from ganzoo.config.settings import read_settings, typed, write_setting
+from ganzoo.console.display import Display
+from ganzoo.data.factory import open_pictures
+from ganzoo.errors import GanzooError
+from ganzoo.runs.reader import read_facts
+from ganzoo.runs.reproduce import repeat_command
+from ganzoo.runs.run_dir import RunFolder
+
+NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 2]", "{a: b}", "null", "~", "no", "1e5",
+         "'quoted'", '"quoted"', "&a", "*a", "!!x", "%x", "@x", "`x", "a=b", "a,b", "- x", "? x", "# x", "${seed}",
+         "${oc.env:HOME}", "\\${seed}", "\\\\${x", "é", "\udcff\udc80", "\x85", "\u2028", "a\r", "--",
+         "{000..002}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
+    """And still is when the run's own configuration, its report or the command that repeats it are read."""
+    folder = tmp_path / "sets" / name
+    folder.mkdir(parents=True)
+    (tmp_path / "sets" / name.split(" #")[0]).mkdir(exist_ok=True)  # what YAML would make of some
+    Image.new("L", (8, 8), 7).save(folder / "a.png")
+    data = f"folder:{folder}"
+    given = [f"data.name={data}", "generator.width=8", "discriminator.width=8", "loop.batch=1", "loop.kimg=0.002",
+             "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
+    config = resolve(registry, "mlp+minimax", None, given)
+    assert config.values.data.name == data
+    assert len(open_pictures(registry, config.values.data.name, root=tmp_path / "root")) == 1
+    begun = RunFolder.create(tmp_path / "run", "mlp+minimax", config.to_yaml())
+    assert resolve(registry, None, begun.good_config()).as_dict() == config.as_dict()
+    facts = read_facts(begun)
+    assert facts.config["data"]["name"].replace("\\", "") == data.replace("\\", "")
+    repeat_command(config, registry)
+
+
+@pytest.mark.parametrize("name", ["set #2 ", "a\nb", "${seed}", "\udcff"])
+def test_a_run_on_such_a_folder_can_be_resumed_scored_and_reported(registry, tmp_path, name, capsys):
+    folder = tmp_path / name
+    folder.mkdir()
+    for number in range(4):
+        Image.new("L", (8, 8), 60 * number).save(folder / f"{number}.png")
+    given = [f"data.name=folder:{folder}", "generator.width=8", "discriminator.width=8", "loop.batch=2",
+             "loop.kimg=0.008", "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
+    place = tmp_path / "run"
+    for arguments in (
+        ["run", "mlp+minimax", *given, "--out", str(place)],
+        ["resume", str(place)],
+        ["report", str(place)],
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 0, capsys.readouterr().err
+    assert RunFolder.open(place).provenance()["data"]["name"] == f"folder:{folder}"
+
+
+@settings(parent=settings.get_profile("suite"), suppress_health_check=list(HealthCheck))
+@given(st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")))
+@example(b"set #2")
+@example(b"\xff\xfe")
+@example(b"~")
+def test_any_path_that_a_file_system_allows_names_that_path(registry, tmp_path, name):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    folder.mkdir(exist_ok=True)
+    Image.new("L", (8, 8)).save(folder / "a.png")
+    settings = [f"data.name=folder:{folder}", f"data.root={folder}", f"metrics.inception={folder}"]
+    config = resolve(registry, "mlp+minimax", None, settings)
+    data, metrics = config.values.data, config.values.metrics
+    assert (data.name, data.root, metrics.inception) == (f"folder:{folder}", str(folder), str(folder))
+    file = tmp_path / "config.yaml"
+    file.write_text(config.to_yaml())
+    assert resolve(registry, None, file).as_dict() == config.as_dict()
+    assert len(open_pictures(registry, f"folder:{folder}", root=tmp_path / "root")) == 1
+
+
+@dataclass
+class Fields:
+    text: str = "a"
+    maybe: str | None = None
+    number: float = 1.0
+    switch: bool = False
+    texts: list[str] = field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("text=1", "1"),
+        ("text=null", "null"),
+        ("text=", ""),
+        ("text= a ", " a "),
+        ("text=[a]", "[a]"),
+        ("maybe=null", None),
+        ("maybe=", None),
+        ("maybe=~", "~"),
+        ("number=1e-4", 1e-4),
+        ("switch=true", True),
+        ("texts=[a, 'b c']", ["a", "b c"]),
+    ],
+)
+def test_a_field_says_how_its_setting_is_read(setting, value):
+    (found,) = typed(read_settings([setting]), OmegaConf.structured(Fields), str).values()
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize("value", ["a b", "null", "'a'", "${x}", "1", None, 1.5, True, ["a", "b"], "a\nb", "é"])
+@pytest.mark.parametrize("key", ["text", "maybe", "number", "switch", "texts", "other"])
+def test_a_setting_that_is_written_is_read_as_it_was(key, value):
+    schema = OmegaConf.structured(Fields)
+    if (key, value) in (("text", None), ("maybe", "null")) or (key == "text" and not isinstance(value, str)):
+        return  # a value that this field cannot have
+    if key == "maybe" and not isinstance(value, (str, type(None))):
+        return
+    assert typed(read_settings([write_setting(key, value, schema)]), schema, str) == {key: value}
+
+
+def test_commands_of_earlier_records_quote_the_data_set(registry):
+    assert resolve(registry, "mlp+minimax", None, ['data.name="fashion-mnist"']).values.data.name == "fashion-mnist"
+
+
+def test_a_benchmark_hands_a_data_sets_name_on_as_it_is(registry, tmp_path):
+    cell = Cell("mlp+minimax", "folder:/a b/set #2", 3)
+    job = Job(purpose="train", grid="g", cell=cell, folder=tmp_path, budget={"kimg": 1.0})
+    assert resolve(registry, cell.recipe, None, job.all_settings).values.data.name == cell.data
+
+
+def test_half_a_character_is_refused(registry):
+    with pytest.raises(GanzooError, match="half a character"):
+        resolve(registry, "mlp+minimax", None, ["data.name=folder:\ud800"])
+
+
+def test_a_display_takes_any_name(tmp_path):
+    with (tmp_path / "out.txt").open("w", encoding="utf-8") as stream:
+        display = Display(Console(file=stream))
+        display.note("a \udcff")
+        display.begin("on \udcff", 1)
+        display.close()
+    assert r"\udcff" in (tmp_path / "out.txt").read_text()

@@ -1,0 +1,104 @@
+"""WebDataset shards: read from files and over HTTP, refused by name where they are bad, resumed in mid-epoch."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.sets import EACH, picture, write_shard
+
+from ganzoo.config.resolve import resolve
+from ganzoo.console.display import Display, make_display
+from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.errors import GanzooError
+from ganzoo.testing.devices import COMPARABLE, compare
+from ganzoo.training import run
+from ganzoo.training.loop import Loop
+
+
+@pytest.fixture
+def shards(tmp_path) -> Path:
+    """Three shards of nine pictures."""
+    for number in range(3):
+        write_shard(tmp_path / f"set-{number:03d}.tar", number * EACH)
+    return tmp_path
+
+
+def test_a_range_of_shards_is_one_set_in_order(registry, shards):
+    name = f"webdataset:{shards}/set-{{000..002}}.tar"
+    spec = peek_spec(registry, name, root=shards / "root")
+    pictures = open_pictures(registry, name, root=shards / "root")
+    assert (spec.channels, spec.size, spec.classes) == (3, 8, 0) and pictures.spec == spec
+    assert len(pictures) == 3 * EACH and pictures.labels is None
+    for number in (0, EACH, 3 * EACH - 1):
+        np.testing.assert_array_equal(pictures.array[number].transpose(1, 2, 0), np.asarray(picture(seed=number)))
+    one = open_pictures(registry, f"webdataset:{shards}/set-001.tar", root=shards / "root")
+    assert len(one) == EACH and one.fingerprint != pictures.fingerprint
+
+
+def test_shards_behind_an_address_are_streamed_once(registry, shards):
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.command)
+
+    asked: list[str] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shards)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        name = f"webdataset:http://127.0.0.1:{server.server_port}/set-{{000..002}}.tar"
+        first = open_pictures(registry, name, root=shards / "root")
+        count = asked.count("GET")
+        again = open_pictures(registry, name, root=shards / "root")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(first) == 3 * EACH and first.fingerprint == again.fingerprint
+    assert count == 3 and asked.count("GET") == 3
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("{folder}/none.tar", "none.tar is not a file; check data.name"),
+        ("{folder}/set-{{003..001}}.tar", "is no range of shards"),
+        ("pipe:touch {folder}/run", "shards are read from files, http:// or https:// alone"),
+        ("s3://bucket/set-000.tar", "shards are read from files, http:// or https:// alone"),
+        ("file://{folder}/set-000.tar", "shards are read from files, http:// or https:// alone"),
+        ("{folder}/cut.tar", "cut.tar is not a whole tar file"),
+        ("{folder}/text.tar", "text.tar is not a whole tar file"),
+        ("{folder}/bad.tar", "bad.tar/bad.png: it cannot be decoded"),
+    ],
+)
+def test_bad_shards_are_named(registry, shards, location, message):
+    whole = (shards / "set-000.tar").read_bytes()
+    (shards / "cut.tar").write_bytes(whole[: 512 * 3 + 100])
+    (shards / "text.tar").write_bytes(b"no tar file at all" * 100)
+    write_shard(shards / "bad.tar", 0, bad=b"no picture")
+    with pytest.raises(GanzooError) as raised:
+        open_pictures(registry, "webdataset:" + location.format(folder=shards), root=shards / "root")
+    assert message in str(raised.value) and "\n" not in str(raised.value)
+    assert not (shards / "run").exists()
+
+
+def test_a_run_on_shards_is_resumed_in_mid_epoch(registry, shards, monkeypatch):
+    """Twelve pictures a step of 27: the stop is in the second epoch."""
+    settings = [f"data.name=webdataset:{shards}/set-{{000..002}}.tar", "data.root=" + str(shards / "root")]
+    more = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.072"]
+    config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, *more])
+    display: Display = make_display()
+    run.start(registry, config, display, out=shards / "whole")
+    iteration = Loop.iteration
+
+    def stopping(self: Loop) -> None:
+        iteration(self)
+        self.stop_requested = self.counters.shown >= 36
+
+    monkeypatch.setattr(Loop, "iteration", stopping)
+    assert not run.start(registry, config, display, out=shards / "stopped").finished
+    monkeypatch.setattr(Loop, "iteration", iteration)
+    assert run.resume(registry, shards / "stopped", display).finished
+    assert compare(shards / "whole", shards / "stopped").weights == 0

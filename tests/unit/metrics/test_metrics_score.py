@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from support.scoring import NETWORK, Blur, Set, Stub
+
+from ganzoo.config.schema import MetricsConfig
+from ganzoo.entries import DatasetEntry, ExtractorEntry, MetricEntry, PictureSpec
+from ganzoo.errors import GanzooError, NetworkMissing
+from ganzoo.metrics import extractors
+from ganzoo.metrics import reader as readers
+from ganzoo.metrics import score as scoring
+from ganzoo.metrics.extractors import Source
+from ganzoo.metrics.fakes import fake_pictures
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.plan import Plan
+from ganzoo.metrics.score import score, score_arrays
+from ganzoo.metrics.shipped import save_shipped
+from ganzoo.plugin.registry import Registry
+from ganzoo_fidelity.network import find_network
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
+    stub = Stub()
+    monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
+    monkeypatch.setattr(readers, "load_extractor", lambda *args: stub)
+    return stub
+
+
+@pytest.fixture
+def zoo() -> Registry:
+    import ganzoo_fidelity
+
+    registry = Registry(strict=True)
+    registry.add(lambda: ganzoo_fidelity, "fidelity", "ganzoo")
+    return registry
+
+
+@pytest.fixture
+def real() -> Set:
+    rng = np.random.default_rng(0)
+    return Set(rng.integers(0, 256, (120, 1, 8, 8), dtype=np.uint8), np.repeat([0, 1, 2], [90, 30, 0]))
+
+
+def source(zoo: Registry) -> Source:
+    return Source(zoo.get(ExtractorEntry, "inception"), NETWORK)
+
+
+def scored(zoo: Registry, real: Set, root: Path, *names: str, **options: Any) -> scoring.Score:
+    settings = {
+        name: options.pop(name) for name in ("fakes", "seed", "mode", "weights", "inception") if name in options
+    }
+    metrics = MetricsConfig(names=list(names), **{"fakes": 150, **settings})
+    return score(metrics, options.pop("generator", Blur()), real, registry=zoo, root=root, **options)  # type: ignore[arg-type]
+
+
+def test_the_real_set_is_read_once(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
+    first = scored(zoo, real, tmp_path, "fid")
+    assert stub.read == 120 + 150
+    second = scored(zoo, real, tmp_path, "fid")
+    assert stub.read == 120 + 150 + 150
+    assert first.values == second.values
+    assert (first.protocol["real_statistics"], second.protocol["real_statistics"]) == ("extracted", "cached")
+    # KID wants what was not kept, and after that nothing is read again.
+    scored(zoo, real, tmp_path, "kid")
+    third = scored(zoo, real, tmp_path, "fid", "kid", "prc")
+    assert stub.read == 120 + 150 + 150 + (120 + 150) + 150
+    assert third.values["fid"] == pytest.approx(first.values["fid"], rel=1e-12)  # summed there, from all of them here
+    assert set(third.values) == {"fid", "kid_mean", "kid_std", "precision", "recall", "f_score"}
+
+
+def test_what_is_cached_belongs_to_one_set_and_one_protocol(
+    zoo: Registry, real: Set, stub: Stub, tmp_path: Path
+) -> None:
+    scored(zoo, real, tmp_path, "fid")
+    for other, mode in ((replace(real, fingerprint="e" * 64), "exact"), (real, "reference")):
+        assert scored(zoo, other, tmp_path, "fid", mode=mode).protocol["real_statistics"] == "extracted"
+
+
+def test_a_damaged_cache_is_made_anew(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
+    first = scored(zoo, real, tmp_path, "fid", "kid")
+    for file in (tmp_path / "statistics").iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    assert scored(zoo, real, tmp_path, "fid", "kid").values == first.values
+
+
+@pytest.mark.parametrize("same", ["all", "pictures", "network"])
+def test_shipped_statistics_are_used_only_for_their_pictures_and_network(
+    same: str, zoo: Registry, real: Set, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / f"toy_{same}"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    statistics = Features(120, matrix=stub(torch.from_numpy(real.array))["2048"]).statistics
+    pictures = real.array if same != "network" else 255 - real.array
+    network = NETWORK.sha256 if same != "pictures" else "00" * 32
+    save_shipped(package / "toy.npz", statistics, pictures, network)
+    entry = DatasetEntry(name="toy", summary="", target="", statistics=f"toy_{same}:toy.npz")
+    zoo.entries["dataset"]["toy"] = entry
+    result = scored(zoo, real, tmp_path / "cache", "fid")
+    assert result.protocol["real_statistics"] == ("shipped" if same == "all" else "extracted")
+    extracted = scored(zoo, replace(real, name="other"), tmp_path / "other", "fid")
+    assert extracted.protocol["real_statistics"] == "extracted"
+    assert result.values["fid"] == pytest.approx(extracted.values["fid"], rel=1e-5)
+
+
+def test_the_protocol_stands_beside_the_values(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
+    result = scored(zoo, replace(real, demonstration=True), tmp_path, "fid", "prc", seed=7)
+    protocol = json.loads(json.dumps(result.to_dict()))["protocol"]
+    expected = {
+        "reference": "toy",
+        "split": "test",
+        "fingerprint": "f" * 64,
+        "real_pictures": 120,
+        "fake_pictures": 150,
+        "resize": {"size": 8},
+        "network": NETWORK.sha256,
+        "network_file": NETWORK.file_sha256,
+        "extractor": "exact",
+        "seed": 7,
+        "truncation": 1.0,
+        "demonstration": True,
+        "grey": "tiled to three channels",
+    }
+    assert expected.items() <= protocol.items()
+    assert "round(127.5 x + 127.5)" in protocol["quantisation"]
+    assert protocol["metrics"]["prc"].endswith("Inception 2048")
+    assert protocol["torch_fidelity"]
+    assert "demonstration" not in scored(zoo, real, tmp_path, "fid").protocol
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_score_on_cuda_says_whether_float32_was_tf32(
+    zoo: Registry, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+
+    def protocol(mode: str, device: str) -> dict[str, Any]:
+        reader = readers.Reader(source(zoo), mode, device, ("2048",))
+        return Plan((), {}, {"inception": reader}).protocol((1, 1, 8, 8), 1, 0)
+
+    said = {mode: protocol(mode, "cuda")["tf32"] for mode in ("exact", "fast", "reference")}
+    assert said == {"exact": False, "fast": True, "reference": allowed}
+    assert "tf32" not in protocol("fast", "cpu")
+
+
+def test_chunks_do_not_bound_the_batch(zoo: Registry, real: Set, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A generator makes 100 pictures at a time; a GPU wants more than that."""
+    sizes: list[int] = []
+    monkeypatch.setattr(readers, "load_extractor", lambda *_: lambda part: sizes.append(len(part)) or stub(part))
+    pictures = torch.from_numpy(np.repeat(real.array, 5, axis=0))
+    reader = readers.Reader(source(zoo), "exact", "cpu", ("2048",), batch=250)
+    found = reader.read(iter([*pictures.split(100), pictures[:0]]), len(pictures), "")["2048"]
+    assert sizes == [250, 250, 100]
+    assert torch.equal(found, torch.cat([stub(part)["2048"] for part in pictures.split(250)]))
+
+
+def test_a_score_depends_on_the_seed_and_on_nothing_else_random(
+    zoo: Registry, real: Set, stub: Stub, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    first = scored(zoo, real, tmp_path, "fid", "kid", batch=7).values
+    torch.manual_seed(2)
+    assert scored(zoo, real, tmp_path, "fid", "kid").values == pytest.approx(first, rel=1e-5)
+    assert scored(zoo, real, tmp_path, "fid", "kid", seed=1).values["fid"] != pytest.approx(first["fid"], rel=1e-3)
+
+
+def test_fewer_pictures_are_the_first_of_more_and_classes_follow_the_real_set(real: Set) -> None:
+    generator = Blur()
+    many = torch.cat(list(fake_pictures(generator, 1050, 3, real.labels)))
+    few = torch.cat(list(fake_pictures(generator, 130, 3, real.labels)))
+    assert many.dtype == torch.uint8
+    assert many.shape == (1050, 1, 8, 8)
+    assert torch.equal(many[:130], few)
+    drawn = torch.cat(generator.seen[:11]).bincount(minlength=3) / 1100
+    assert drawn.tolist() == pytest.approx([0.75, 0.25, 0], abs=0.05)
+
+
+def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
+    def refused(match: str, *names: str, **options: Any) -> None:
+        with pytest.raises(GanzooError, match=match):
+            scored(zoo, options.pop("real", real), tmp_path, *(names or ("fid",)), **options)
+
+    refused("unknown metric 'fdi'; did you mean fid", "fdi")
+    with pytest.raises(ValueError, match="fakes is 1, must be 2 or more"):
+        MetricsConfig(fakes=1)
+    with pytest.raises(GanzooError, match="1 generated pictures cannot be scored"):
+        score_arrays(MetricsConfig(names=["fid"]), real.array, real.array[:1], registry=zoo, root=tmp_path)
+    refused("1 real pictures cannot be scored", real=replace(real, array=real.array[:1]))
+    refused("pictures that are not numbers", generator=Blur(float("nan")))
+    refused("has no labels", real=replace(real, labels=None))
+    refused("in training mode", generator=Blur().train())
+    refused("truncation", truncation=0.5)
+    with pytest.raises(ValueError, match="must be one of exact, fast, reference"):
+        MetricsConfig(mode="quick")
+    with pytest.raises(GanzooError, match="must be one of exact, fast, reference"):
+        readers.Reader(source(zoo), "quick", "cpu", ("2048",))
+    refused("makes pictures of", real=replace(real, spec=PictureSpec(3, 8)))
+    refused("isc: the network from a stand-in has no class logits; set metrics.inception=PATH", "fid", "isc")
+    refused("prc: 3 pictures", "prc", fakes=3)
+    assert stub.read < 4 + 120 + 100, "most of it before the first picture"
+
+
+def test_a_metric_sees_only_what_its_entry_asks_for(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
+    entry = MetricEntry(name="greedy", summary="", target=f"{__name__}:Greedy", reads="statistics")
+    zoo.entries["metric"]["greedy"] = entry
+    with pytest.raises(GanzooError, match="did not ask for"):
+        scored(zoo, real, tmp_path, "greedy")
+
+
+def test_the_inception_score_reads_the_fakes_alone(
+    zoo: Registry, real: Set, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def logits(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+        # Two classes, the dark and the bright pictures, each told with certainty: the score is 2.
+        bright = pictures.float().flatten(1).mean(1) > 127
+        return {"logits_unbiased": 1e3 * torch.stack([bright, ~bright], dim=1).float()}
+
+    monkeypatch.setattr(extractors, "find_network", lambda *_: replace(NETWORK, lacks=()))
+    monkeypatch.setattr(readers, "load_extractor", lambda *args: logits)
+    labels = np.array([0, 2])
+    result = scored(zoo, replace(real, labels=labels), tmp_path, "isc", generator=Blur(0.1), fakes=1000)
+    assert result.values["isc_mean"] == pytest.approx(2, abs=0.05)
+    assert result.protocol["real_statistics"] == "not needed"
+    assert not list(tmp_path.iterdir())
+
+
+class Greedy:
+    def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
+        return {"sum": float(fake.logits.sum())}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Two small sets of pictures as arrays and as folders of PNGs, and the network."""
+    root = tmp_path_factory.mktemp("folders")
+    try:
+        network = find_network(None, root)
+    except NetworkMissing as missing:
+        pytest.skip(str(missing))
+    rng = np.random.default_rng(0)
+    arrays = {
+        "fake": rng.integers(0, 256, (12, 3, 16, 16), dtype=np.uint8),
+        "real": rng.integers(0, 128, (10, 3, 16, 16), dtype=np.uint8),
+    }
+    # Alike enough that precision and recall are neither 0 nor 1.
+    arrays["real"][:4] = arrays["fake"][:4] // 2 + 64
+    for name, array in arrays.items():
+        (root / name).mkdir()
+        for index, picture in enumerate(array):
+            Image.fromarray(picture.transpose(1, 2, 0)).save(root / name / f"{index:03d}.png")
+    yield {"root": root, "network": network, **arrays}
+
+
+def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, folders: dict[str, Any]) -> None:
+    from torch_fidelity import calculate_metrics
+
+    theirs = calculate_metrics(
+        input1=str(folders["root"] / "fake"),
+        input2=str(folders["root"] / "real"),
+        fid=True,
+        kid=True,
+        prc=True,
+        kid_subset_size=10,
+        rng_seed=5,
+        feature_extractor="inception-v3-compat",
+        feature_extractor_weights_path=str(folders["network"].path),
+        batch_size=6,
+        cuda=False,
+        cache=False,
+        save_cpu_ram=True,
+        verbose=False,
+    )
+    names = {
+        "fid": "frechet_inception_distance",
+        "kid_mean": "kernel_inception_distance_mean",
+        "kid_std": "kernel_inception_distance_std",
+        "precision": "precision",
+        "recall": "recall",
+        "f_score": "f_score",
+    }
+    sides = folders["real"], folders["fake"]
+    reference = MetricsConfig(names=["fid", "kid", "prc"], mode="reference", seed=5)
+    ours = score_arrays(reference, *sides, registry=zoo, root=folders["root"], batch=6)
+    for name, theirs_name in names.items():
+        assert ours.values[name] == pytest.approx(theirs[theirs_name], rel=1e-6, abs=1e-9), name
+    assert ours.values["fid"] > 10
+
+    exact = score_arrays(MetricsConfig(names=["fid"], seed=5), *sides, registry=zoo, root=folders["root"])
+    assert exact.values["fid"] == pytest.approx(ours.values["fid"], abs=1e-3)
+    assert exact.protocol["extractor"] == "exact"
+
+
+def test_arrays_of_another_kind_are_refused(zoo: Registry, folders: dict[str, Any]) -> None:
+    with pytest.raises(GanzooError, match="must be uint8"):
+        real = folders["real"].astype(np.float32)
+        score_arrays(MetricsConfig(names=["fid"]), real, folders["fake"], registry=zoo, root=folders["root"])
+
+
+def test_every_feature_a_metric_may_ask_for_is_known(zoo: Registry) -> None:
+    metrics = [entry for entry in zoo.entries["metric"].values() if isinstance(entry, MetricEntry)]
+    assert all(entry.features in extractors.extractor_of(entry, zoo).features for entry in metrics)
+    offered = set(zoo.get(ExtractorEntry, "inception").features)
+    assert {entry.features for entry in metrics if entry.extractor == "inception"} == offered

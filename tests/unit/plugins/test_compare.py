@@ -1,0 +1,158 @@
+"""Runs side by side, in the terminal and as a page."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support.browsing import CONTRASTS, settle
+from support.report_runs import write_run
+
+from ganzoo.cli.main import main
+from ganzoo.errors import GanzooError
+from ganzoo_report.compare.runs import SNAPSHOTS, differences, incomparable, read_runs, summary, tell_apart
+from ganzoo_report.compare.terminal import print_runs
+
+EVIL = '"><img src=x onerror="window.evil=1">.[0]'
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    """A run with a border, a critic half as long, and one with a malicious name and nothing in it."""
+    folder = tmp_path_factory.mktemp("runs")
+    one = write_run(folder / "one")
+    two = write_run(folder / "two.x", recipe="dcgan+wgan-gp", probability=False, border=False, budget=8.0, scores=False)
+    log = [json.loads(line) for line in (two / "log.jsonl").read_text().splitlines()]
+    half = [{k: v for k, v in record.items() if not k.startswith("accuracy")} for record in log[:10]]
+    (two / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in half))
+    three = folder / EVIL.replace("/", "")
+    three.mkdir()
+    shutil.copy(one / "config.yaml", three)
+    (three / "provenance.json").write_text("{}")
+    (three / "samples").mkdir()
+    return [one, two, three]
+
+
+def printed(runs, width):
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    print_runs(runs, console)
+    return console.file.getvalue()
+
+
+def test_what_they_are_and_how_they_did(paths):
+    runs = read_runs(paths)
+    rows = dict(summary(runs))
+    assert rows["combination"] == ["mlp+minimax", "dcgan+wgan-gp", "mlp+minimax"]
+    assert rows["trained"] == ["4 of 4 kimg", "2 of 8 kimg", "0 of 4 kimg"]
+    assert rows["best FID"] == ["86.00 at 4 kimg", "–", "–"] and rows["pairs ranked rightly"][0] == "70.0%"
+    assert differences(runs) == [("loop.kimg", ["4", "8", "4"])]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_terminal_shows_them_abreast(paths, width):
+    out = printed(read_runs(paths), width)
+    assert max(map(len, out.splitlines())) <= width
+    for words in ("combination", "FID", "real pictures", "loss, generator", "Settings that differ", "at the end"):
+        assert words in out
+    assert out.count("combination") == (1 if width >= 120 else 2 if width >= 80 else 3)
+    curve = [line for line in out.splitlines() if line.startswith("pairs ranked rightly")][1]
+    if width >= 80:
+        first, second = (curve[curve.index("70.0%") + 6 :]).split("70.0%")
+        assert len(first.strip()) >= 1.8 * len(second.split("–")[0].strip())  # half as long
+
+
+def test_a_terminal_of_ascii_alone(paths):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print_runs(read_runs(paths), Console(file=stream, width=100, color_system=None))
+    stream.flush()
+    assert "#" in stream.buffer.getvalue().decode("ascii")
+
+
+def test_fids_of_other_protocols_are_not_compared(tmp_path):
+    for name, fakes in (("a", 1000), ("b", 10000)):
+        write_run(tmp_path / name)
+        (tmp_path / name / "score.json").write_text(json.dumps({"protocol": {"fake_pictures": fakes}}))
+    runs = read_runs([tmp_path / "a", tmp_path / "b"])
+    assert "differ in fake_pictures" in incomparable(runs)
+    assert "not comparable" in " ".join(printed(runs, 80).split())
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (["/w/a/run", "/w/b/run"], ["a", "b"]),
+        (["/w/dcgan-1", "/w/mlp-1"], ["dcgan-1", "mlp-1"]),
+        (["/one/a/x", "/two/a/x", "/two/b/x"], ["one/a", "two/a", "two/b"]),
+        (["/w/x", "/w/x/x"], ["w", "x"]),
+    ],
+)
+def test_runs_are_told_apart_in_few_words(places, names):
+    assert tell_apart([Path(place) for place in places]) == names
+
+
+def test_bad_input_is_one_line(paths, tmp_path, capsys):
+    for given, words in (
+        (paths[:1], "two runs or more"),
+        ([paths[0], paths[0]], "named twice"),
+        ([paths[0], tmp_path], "not a run folder"),
+        ([*paths[:2], "--html", tmp_path], "is a folder"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["compare", *map(str, given)])
+        printed_lines = capsys.readouterr().err.splitlines()
+        assert stop.value.code == 2 and len(printed_lines) == 1 and words in printed_lines[0]
+    with pytest.raises(GanzooError):
+        read_runs([])
+
+
+@pytest.fixture(scope="module")
+def page_file(paths):
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", *map(str, paths), "--html", str(paths[0].parent / "out/compared.html")])
+    assert stop.value.code == 0
+    return paths[0].parent / "out/compared.html"
+
+
+@pytest.mark.browser
+def test_the_page_moves_and_hovers(open_page, page_file):
+    page = open_page(page_file, viewport={"width": 1600, "height": 1000})
+    assert page.evaluate("window.evil") is None
+    says = page.locator(".run .says")
+    assert "at 4 kimg" in says.nth(0).inner_text() and says.nth(2).inner_text() == "No pictures yet."
+    before = page.locator(".run li").first.get_attribute("class"), says.nth(0).inner_text()
+    page.locator("#time").focus()
+    page.keyboard.press("Home")
+    assert page.locator("#moment").inner_text() == "0 kimg"
+    page.wait_for_function("document.querySelectorAll('.run:first-child .fake').length > 13")
+    assert says.nth(0).inner_text() != before[1]
+    chart = page.locator("figure", has_text="pairs ranked rightly").locator("svg").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 3)
+    page.locator("#vg-tooltip-element.visible").wait_for()
+    cells = page.locator("#vg-tooltip-element tr").all_inner_texts()
+    assert any("two.x" in cell and "70.0%" in cell for cell in cells)  # a dot in a name is no step into it
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_readable(open_page, page_file, width, scheme):
+    page = open_page(page_file, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRASTS) == []
+    settle(page)
+
+
+def test_many_snapshots_are_thinned_to_what_a_page_holds(tmp_path):
+    for name in ("one", "two"):
+        run = write_run(tmp_path / name, steps=2)
+        for step in range(1, 99):
+            shutil.copy(run / "samples/kimg000000.000.png", run / f"samples/kimg{step / 25:010.3f}.png")
+    runs = read_runs([tmp_path / "one", tmp_path / "two"])
+    assert [len(run.story.snapshots) for run in runs] == [SNAPSHOTS // 2] * 2
+    assert runs[0].story.snapshots[-1].kimg == 4

@@ -1,0 +1,291 @@
+"""The report of a run: its story, its diagnosis, what repeats it, and what it does with damaged folders."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.report_runs import log_record, write_grid, write_run
+
+from ganzoo.cli.main import main
+from ganzoo.runs.ranking import Ranking
+from ganzoo.runs.reader import Facts, read_facts
+from ganzoo.runs.run_dir import RunFolder
+from ganzoo.utils.image_grid import read_grid
+from ganzoo_report import diagnosis
+from ganzoo_report.curves import ACCURACY, GRADIENTS, points, thin
+from ganzoo_report.repeat import script
+from ganzoo_report.sheets import data_uri
+from ganzoo_report.story import Snapshot, Story, distances, judge, read_story, read_verdicts
+from ganzoo_report.write import report_or_say_why, write_report
+
+RUN = Path("runs/a b")
+CONFIG = {
+    "recipe": "mlp+minimax",
+    "loop": {"kimg": 4},
+    "optimizer": {"generator": {"lr": 2e-4}, "discriminator": {"lr": 4e-4}},
+}
+NOTHING = Story((), None)
+
+
+def facts(fids: list[float] = (), config=CONFIG, **figures: list[float]) -> Facts:
+    """A log of 20 records whose figures change in even steps through the given values."""
+    places = np.linspace(0, 1, 20)
+    columns = {name: np.interp(places, np.linspace(0, 1, len(v)), v) for name, v in figures.items()}
+    log = [log_record((k + 1) / 5, **{name: float(v[k]) for name, v in columns.items()}) for k in range(20)]
+    scores = [{"kimg": float(k), "fid": fid} for k, fid in enumerate(fids, 1)]
+    return Facts(RUN, tuple(log), tuple(scores), config, ranking=Ranking("fid") if fids else None)
+
+
+def story(*nearest: float, moved: float = 0.5) -> Story:
+    empty = np.zeros((16, 4, 4, 3), dtype=np.uint8)
+    return Story(tuple(Snapshot("", k, empty, None, near, near, moved if k else None)
+                       for k, near in enumerate(nearest)), None)  # fmt: skip
+
+
+def titles(found):
+    return [finding.title for finding in found]
+
+
+def test_a_run_that_learns_has_no_trouble():
+    found = diagnosis.diagnose(facts(auc=[0.7, 0.66, 0.65, 0.65]), story(0.0, 0.9, 1.0))
+    assert [finding.kind for finding in found] == ["good"]
+    assert "65%" in found[0].why and "100% as diverse" in found[0].why
+
+
+def test_a_discriminator_that_is_nearly_always_right_is_too_strong():
+    (found,) = diagnosis.diagnose(facts(auc=[0.9, 0.97, 0.98, 0.98]), NOTHING)
+    assert (found.kind, found.title) == ("trouble", "The discriminator is too strong")
+    assert found.command == "ganzoo run --config 'runs/a b/config.yaml' optimizer.discriminator.lr=0.0001"
+    assert diagnosis.discriminator_too_strong(facts(auc=[0.99, 0.8, 0.7, 0.7]), NOTHING) is None
+
+
+def test_a_discriminator_that_tells_apart_more_and_more_pulls_ahead():
+    rule = diagnosis.discriminator_pulls_ahead
+    (found,) = diagnosis.diagnose(facts(auc=[0.7, 0.6, 0.6, 0.8]), NOTHING)
+    assert (found.kind, found.title) == ("note", "The discriminator pulls ahead") and "second quarter" in found.why
+    assert found.command.endswith("optimizer.discriminator.lr=0.0002") and "rates fell" not in found.why
+    falling = rule(facts(auc=[0.7, 0.6, 0.6, 0.8], lr_discriminator=[0.1, 0.1, 0.0]), NOTHING)
+    assert falling and "rates fell meanwhile" in falling.why and "FID" not in falling.why
+    assert rule(facts(fids=[20.2, 20.0], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING)
+    assert rule(facts(fids=[20.2, 16.6], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING) is None  # the pictures gain from it
+    assert rule(facts(auc=[0.5, 0.5, 0.55, 0.58]), NOTHING) is None  # still near a guess
+    assert rule(facts(auc=[0.9, 0.8, 0.8, 0.8]), NOTHING) is None
+    assert rule(facts(auc=[0.7, 0.9, 0.99, 0.99]), NOTHING) is None  # too strong: said already
+
+
+def test_a_discriminator_that_ranks_worse_than_a_guess_is_behind():
+    (found,) = diagnosis.diagnose(facts(auc=[0.6, 0.1, 0.1, 0.1]), NOTHING)
+    assert (found.kind, found.title) == ("note", "The discriminator is behind") and "10.0%" in found.why
+    assert found.command.endswith("optimizer.discriminator.lr=0.0016")
+    assert diagnosis.discriminator_behind(facts(auc=[0.1, 0.1, 0.45, 0.45]), NOTHING) is None
+
+
+def test_a_critic_may_be_strong_as_long_as_a_gradient_comes_back():
+    def critic(**figures):
+        made = facts(**figures)
+        log = [{k: v for k, v in record.items() if not k.startswith("accuracy")} for record in made.log]
+        return diagnosis.discriminator_too_strong(Facts(RUN, tuple(log), (), CONFIG), NOTHING)
+
+    assert critic(auc=[0.99, 0.99]) is None
+    assert critic(auc=[0.99, 0.99], gradient_generator=[1.0, 1.0, 1e-6, 1e-6, 1e-6]) is not None
+
+
+def test_samples_that_lie_close_together_are_a_suspected_collapse():
+    found = diagnosis.mode_collapse(facts(), story(1.0, 0.8, 0.5, 0.3))
+    assert found and found.kind == "trouble" and "30%" in found.why and "generator.lr=5e-05" in found.command
+    assert diagnosis.mode_collapse(facts(), story(0.0, 0.9, 0.95)) is None
+    assert diagnosis.mode_collapse(facts(), story(0.1)) is None  # the start says nothing
+    assert diagnosis.mode_collapse(facts(), NOTHING) is None
+
+
+def test_samples_that_move_apart_have_not_collapsed():
+    found = diagnosis.mode_collapse(facts(), story(0.0, 0.2, 0.3, 0.5))
+    assert found and found.kind == "note" and found.command.endswith("loop.kimg=8")
+
+
+def test_pictures_that_stay_what_they_were_are_no_learning():
+    found = diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0, moved=0.01))
+    assert found and found.command.endswith("optimizer.generator.lr=0.0008")
+    assert diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0)) is None
+    assert diagnosis.no_learning(facts(fids=[200, 210, 205]), story(1.0, 1.0)) is not None
+    assert diagnosis.no_learning(facts(fids=[200, 100, 90]), story(1.0, 1.0)) is None
+
+
+def test_a_fid_that_rises_again_is_past_its_best():
+    found = diagnosis.past_its_best(facts(fids=[50, 30, 60]), NOTHING)
+    assert found and "30.0 at 2 kimg" in found.why and found.command.endswith("--checkpoint best")
+    assert found.kind == "trouble"
+    little = diagnosis.past_its_best(facts(fids=[50, 30, 33]), NOTHING)
+    assert little is not None and little.kind == "note"
+    assert diagnosis.past_its_best(facts(fids=[50, 30, 31]), NOTHING) is None
+
+
+def test_a_fid_that_falls_to_the_end_is_still_improving():
+    found = diagnosis.still_improving(facts(fids=[50, 40, 30]), NOTHING)
+    assert found and found.command.endswith("loop.kimg=8")
+    assert diagnosis.still_improving(facts(fids=[50, 30, 29.9]), NOTHING) is None
+    unfinished = {**CONFIG, "loop": {"kimg": 100}}
+    resumed = diagnosis.still_improving(facts(fids=[50, 30], config=unfinished), NOTHING)
+    assert resumed and resumed.command == "ganzoo resume 'runs/a b'"
+
+
+def test_without_scores_the_discriminator_says_whether_it_improves():
+    assert diagnosis.still_improving(facts(auc=[1.0, 0.95, 0.9, 0.75]), NOTHING) is not None
+    assert diagnosis.still_improving(facts(auc=[0.7, 0.7]), NOTHING) is None
+
+
+def test_too_few_figures_are_no_diagnosis():
+    assert titles(diagnosis.diagnose(Facts(RUN, (log_record(1.0),) * 3), NOTHING)) == ["Too early to say"]
+    assert titles(diagnosis.diagnose(Facts(RUN), NOTHING)) == ["Too early to say"]
+
+
+def test_verdicts_by_probability_by_border_and_by_rank():
+    sure = judge([-2.0, 1.0], [3.0, -0.5], probability=True, zero_is_border=True)
+    assert [one.real for one in (*sure.fake, *sure.real)] == [False, True, True, False]
+    assert sure.fake[1].value == pytest.approx(0.731, abs=1e-3)
+    assert (sure.fooled, sure.right) == (1, 0.5)
+    critic = judge([5.0, 9.0], [7.0, 8.0], probability=False, zero_is_border=False)
+    assert [(one.value, one.real) for one in critic.fake] == [(4, False), (1, True)]
+    assert [(one.value, one.real) for one in critic.real] == [(3, False), (2, True)]
+    hinge = judge([-1.0], [-2.0], probability=False, zero_is_border=True)
+    assert (hinge.fake[0].value, hinge.fake[0].real) == (1, False)
+    assert judge([-1e4], [1e4], probability=True, zero_is_border=True).right == 1
+
+
+def test_the_story_reads_what_a_run_left(tmp_path):
+    read = read_story(RunFolder(write_run(tmp_path)))
+    assert [snapshot.kimg for snapshot in read.snapshots] == [0, 1, 2, 3, 4]
+    assert read.snapshots[0].pictures.shape == (16, 28, 28, 3)
+    assert read.snapshots[0].verdicts.fooled < read.snapshots[-1].verdicts.fooled
+    assert read.snapshots[0].moved is None and read.snapshots[1].moved > 0.1
+    assert read.snapshots[-1].nearest == pytest.approx(1, abs=0.1)
+    few = read_story(RunFolder(tmp_path), most=3)
+    assert [snapshot.kimg for snapshot in few.snapshots] == [0, 2, 4]
+
+
+def test_a_grid_is_cut_where_it_was_put_together(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.uint8)
+    write_grid(tmp_path / "grid.png", pictures)
+    assert (read_grid(tmp_path / "grid.png") == pictures).all()
+
+
+def test_distances_are_those_of_every_pair():
+    found = np.random.default_rng(0).normal(size=(7, 5))
+    pairs = np.linalg.norm(found[:, None] - found[None], axis=-1)
+    others = [np.delete(row, place) for place, row in enumerate(pairs)]
+    assert distances(found) == pytest.approx((np.mean(others), np.mean([row.min() for row in others])))
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "[]", '{"d_fake": 3}', '{"d_fake": ["x"], "d_real": [1], "probability": 1, "zero_is_border": 1}',
+               '{"d_fake": [NaN], "d_real": [1], "probability": 1, "zero_is_border": 1}']
+)  # fmt: skip
+def test_damaged_verdicts_are_left_out(tmp_path, damage):
+    (tmp_path / "record.json").write_text(damage)
+    assert read_verdicts(tmp_path / "record.json") is None
+
+
+def test_a_damaged_folder_still_has_a_report(tmp_path):
+    write_run(tmp_path)
+    (tmp_path / "config.yaml").write_text("recipe: [not\nyaml: {")
+    (tmp_path / "samples/kimg000002.000.png").write_bytes(b"no picture")
+    (tmp_path / "samples/kimgfoo.png").write_bytes(b"no picture")
+    (tmp_path / "verdicts/real.png").write_bytes(b"no picture")
+    (tmp_path / "log.jsonl").write_text('3\n{"kimg": "x"}\n{"kimg": 1, "auc": NaN, "loss_generator": 1}\n{"kim')
+    (tmp_path / "scores.jsonl").write_bytes(b"\xff")
+    (tmp_path / "provenance.json").write_text('{"data": 3, "versions": [1]}')
+    folder = RunFolder(tmp_path)
+    assert len(read_story(folder).snapshots) == 4
+    assert read_facts(folder).log == ({"kimg": 1.0, "loss_generator": 1.0},)
+    assert write_report(folder).exists()
+
+
+def test_names_from_outside_are_escaped(tmp_path):
+    evil = '"><script>window.evil = 1</script>'
+    write_run(tmp_path, recipe=evil)
+    (tmp_path / "provenance.json").write_text(json.dumps({"device": evil, "data": {"name": evil}}))
+    assert "<script>window.evil" not in write_report(RunFolder(tmp_path)).read_text()
+
+
+def test_a_report_without_altair_says_how_to_get_the_curves(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "altair", None)
+    page = write_report(RunFolder(write_run(tmp_path))).read_text()
+    assert "pip install 'ganzoo[report]'" in html.unescape(page)
+    assert 'id="time"' in page and "<table>" in page and "vegaEmbed=" not in page
+
+
+def test_a_run_never_fails_because_of_its_report(tmp_path, logged):
+    assert report_or_say_why(RunFolder(tmp_path / "nothing")) is None
+    assert len(logged) == 1 and "no report" in logged[0] and "\n" not in logged[0]
+
+
+def test_two_hundred_snapshots_stay_under_20_mb(tmp_path):
+    """Of noise, which nothing compresses: in colour at 64 pixels it would be 50 MB as it is."""
+    write_run(tmp_path, steps=2, size=64, channels=3)
+    for step in range(1, 199):
+        for folder, end in (("samples", "png"), ("verdicts", "json")):
+            copy = tmp_path / folder / f"kimg{step / 50:010.3f}.{end}"
+            copy.write_bytes((tmp_path / folder / f"kimg000000.000.{end}").read_bytes())
+    page = write_report(RunFolder(tmp_path))
+    assert page.read_text().count('"sheet":"data:image') == 200
+    assert page.stat().st_size < 20 * 2**20
+
+
+def test_a_sheet_is_lossless_until_it_is_too_big():
+    noise = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype(np.uint8)
+    assert data_uri(noise, 10**6).startswith("data:image/png")
+    small = data_uri(noise, 5000)
+    assert small.startswith("data:image/webp") and len(small) < 5000 * 1.4
+
+
+def test_long_logs_are_thinned_by_means():
+    log = [{"kimg": float(k), "auc": float(k % 2)} for k in range(1000)]
+    thinned = thin(log, 100)
+    assert len(thinned) == 100 and thinned[-1]["kimg"] == 999 and {r["auc"] for r in thinned} == {0.5}
+    assert {p["s"] for p in points(thinned, ACCURACY)} == {"pairs ranked rightly"}
+    assert points([{"kimg": 1.0, "gradient_generator": 0.0}], GRADIENTS) == []
+
+
+def test_the_script_repeats_the_run_whatever_the_config_says(tmp_path):
+    text = "recipe: mlp+minimax\nEND\ntouch evil\n"
+    plugins = {"own": "1", "a file.py": "sha256:0"}
+    noted = {"python": "3.11\ntouch evil", "versions": {"torch": "2.6; touch evil"}, "plugins": plugins}
+    written = script(Facts(RUN, config={"recipe": "mlp\ntouch evil"}, config_text=text, provenance=noted))
+    stub = tmp_path / "bin"
+    stub.mkdir()
+    for name in ("pip", "ganzoo"):
+        (stub / name).write_text(f'#!/bin/sh\necho {name} "$@" >> called\n')
+        (stub / name).chmod(0o755)
+    subprocess.run(["sh", "-c", written], cwd=tmp_path, env={"PATH": f"{stub}:/usr/bin:/bin"}, check=True)
+    assert (tmp_path / "config.yaml").read_text() == text
+    assert not (tmp_path / "evil").exists()
+    called = (tmp_path / "called").read_text().splitlines()
+    assert called == ["pip install torch own==1", "ganzoo run --config config.yaml --plugin a file.py"]
+
+
+def test_the_command_line_makes_a_report_during_and_after(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main(list(arguments))
+        return int(stop.value.code or 0), capsys.readouterr()
+
+    code, printed = call("run", "mlp+minimax", *tiny("mlp"), "--out", "run")
+    assert code == 0 and "report: run/report.html" in printed.out
+    page = (tmp_path / "run/report.html").read_text()
+    assert re.search(r'<html[^>]*data-state="finished"', page) and 'id="reload"' not in page
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text().replace("kimg: 0.512", "kimg: 9"))
+    code, printed = call("report", "run")
+    assert code == 0 and printed.out == "run/report.html\n"
+    assert 'id="reload"' in (tmp_path / "run/report.html").read_text()
+    code, printed = call("report", "nowhere")
+    assert code == 2 and "not a run folder" in printed.err

@@ -75,11 +75,8 @@ def load_target(target: str) -> Any:
 class Entry:
     """What all entries share.
 
-    name: how a recipe or a configuration names it: lower case, digits, ``-``. Where two distributions register one
-        name, the registry keeps both as ``distribution:name``.
-    summary: one sentence.
-    paper: authors, year, title and where to find it, or "".
-    owner: set by the registry.
+    name: lower case, digits, ``-``. If two distributions register one name, it becomes ``distribution:name``.
+    summary: one sentence. paper: authors, year, title and where to find it, or "". owner: set by the registry.
     """
 
     kind: ClassVar[str] = ""
@@ -219,8 +216,7 @@ class ExtractorEntry(TargetEntry):
     target: import string of a :class:`ganzoo.metrics.extractor.Extractor`.
     features: width of each feature that it offers, by name; a metric whose entry names none reads the first.
     logits: the feature that is class logits, if any. Metrics read it as ``logits``, and of generated images alone.
-    weights: whether it needs any, from a file or a download. title: its name in a protocol; by default the entry's.
-    default: metrics that name no extractor read it.
+    weights: whether it needs any. title: its name in a protocol, or "". default: metrics that name none read it.
     """
 
     kind: ClassVar[str] = "extractor"

@@ -296,6 +296,3 @@ def _one(kind: str) -> str:
 
 def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-__all__ = ["PluginReport", "Registry"]

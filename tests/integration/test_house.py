@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -61,3 +64,45 @@ def test_no_file_of_the_core_names_the_fid():
         if named.search(line)
     ]
     assert found == []
+
+
+SMALL_CORE = ("config", "models", "plugin", "training")
+MOST_CODE = 3000  # lines of code of the contract and the packages above
+MOST_LINES = 300  # of a file
+
+
+def code_lines(file: Path) -> int:
+    """Count the lines that hold code: no blank lines, comments or docstrings."""
+    text = file.read_text(encoding="utf-8")
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    documented: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, described) and ast.get_docstring(node, clean=False) is not None:
+            documented |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    found: set[int] = set()
+    blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in blank:
+            found |= set(range(token.start[0], token.end[0] + 1))
+    return len(found - documented)
+
+
+def test_the_contract_and_what_trains_a_gan_stay_small():
+    contract = [file for file in (ROOT / "ganzoo").glob("*.py") if file.name not in {"__main__.py", "api.py", "run.py"}]
+    packages = [file for package in SMALL_CORE for file in (ROOT / "ganzoo" / package).glob("*.py")]
+    assert sum(map(code_lines, [*contract, *packages])) < MOST_CODE
+
+
+def test_no_file_is_long():
+    files = [*(ROOT / "ganzoo").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    long = {
+        str(file.relative_to(ROOT)): count
+        for file in files
+        if (count := len(file.read_text().splitlines())) > MOST_LINES
+    }
+    assert long == {}
+
+
+def test_no_test_imports_a_test():
+    for file in (ROOT / "tests").rglob("*.py"):
+        assert not re.findall(r"^\s*(?:from|import) (?:\w+\.)*test_\w+", file.read_text(), re.M), file

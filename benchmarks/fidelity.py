@@ -1,9 +1,9 @@
-"""Is the reference path torch-fidelity? Its own command and ours, on the same two folders of pictures.
+"""Is the reference path torch-fidelity? Its own command and ours, on the same two folders of images.
 
     python benchmarks/fidelity.py [--count 200]
 
-Writes training and test pictures of Fashion-MNIST as PNGs into two folders, runs torch-fidelity's command on them, and
-scores the same pictures with `metrics.mode=reference`. Exits with 1 where a figure differs by more than 1e-6, relative.
+Writes training and test images of Fashion-MNIST as PNGs into two folders, runs torch-fidelity's command on them, and
+scores the same images with `metrics.mode=reference`. Exits with 1 where a figure differs by more than 1e-6, relative.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -39,12 +39,12 @@ def main() -> int:
     count = parser.parse_args().count
     registry = Registry.load(strict=True)
     network = find_network(None, data_root(None))
-    sets = {split: open_pictures(registry, "fashion-mnist", split=split).array[:count] for split in ("train", "test")}
+    sets = {split: open_images(registry, "fashion-mnist", split=split).array[:count] for split in ("train", "test")}
     with tempfile.TemporaryDirectory() as root:
-        for split, pictures in sets.items():
+        for split, images in sets.items():
             (Path(root) / split).mkdir()
-            for index, picture in enumerate(pictures):
-                Image.fromarray(picture[0]).convert("RGB").save(Path(root) / split / f"{index:06d}.png")
+            for index, image in enumerate(images):
+                Image.fromarray(image[0]).convert("RGB").save(Path(root) / split / f"{index:06d}.png")
         done = subprocess.run(
             [str(Path(sys.executable).with_name("fidelity")), "-c", "--fid", "--kid", "--prc", "--json", "--silent",
              "--input1", f"{root}/train", "--input2", f"{root}/test", "--kid-subset-size", str(min(count, 1000)),

@@ -1,9 +1,9 @@
-"""The lowest FID there is to reach: so many training pictures, instead of generated ones, against the reference.
+"""The lowest FID there is to reach: so many training images, instead of generated ones, against the reference.
 
     python benchmarks/floor.py NAME COUNT [COUNT...]
 
 No generator gets below it but by chance or by copying; read results as their distance from it. On two CPU cores 10,000
-pictures take a quarter of an hour.
+images take a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import torch
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
@@ -26,17 +26,17 @@ from ganzoo.utils.files import data_root
 
 def main(name: str, counts: list[int]) -> None:
     registry, root = Registry.load(), data_root(None)
-    train = open_pictures(registry, name, split="train", root=root).array
-    reference = open_pictures(registry, name, split=parse_data(name, registry)[0].reference, root=root)
+    train = open_images(registry, name, split="train", root=root).array
+    reference = open_images(registry, name, split=parse_data(name, registry)[0].reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reader = Reader(find_source(registry.get(ExtractorEntry, "inception"), None, root), "exact", device, ("2048",))
     real, _ = real_features(reference, reader, root, whole=False)
     drawn = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: max(counts)].sort().values
-    matrix = reader.read(array_chunks(train[drawn.numpy()]), len(drawn), "training pictures")["2048"]
+    matrix = reader.read(array_chunks(train[drawn.numpy()]), len(drawn), "training images")["2048"]
     shuffled = matrix[torch.randperm(len(matrix), generator=torch.Generator().manual_seed(1))]
     for count in counts:
         fid = frechet_distance(real.statistics, Features(count, matrix=shuffled[:count]).statistics)
-        print(f"{name}: {count} training pictures against {len(reference.array)}: FID {fid:.3f}")
+        print(f"{name}: {count} training images against {len(reference.array)}: FID {fid:.3f}")
 
 
 if __name__ == "__main__":

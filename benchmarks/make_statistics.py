@@ -1,7 +1,7 @@
 """Make the reference statistics that a data set ships: ``python benchmarks/make_statistics.py NAME FILE.npz``.
 
-Reads every picture of the data set's reference split with the exact extractor: on two cores a quarter of an hour
-for 10,000 pictures. Then says what storing the covariance as float32 costs in FID, against half of the same pictures.
+Reads every image of the data set's reference split with the exact extractor: on two cores a quarter of an hour
+for 10,000 images. Then says what storing the covariance as float32 costs in FID, against half of the same images.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
@@ -27,15 +27,15 @@ def main(name: str, out: Path) -> None:
     """Extract, write, and measure the loss of precision."""
     registry = Registry.load()
     root = data_root(None)
-    pictures = open_pictures(registry, name, split=parse_data(name, registry)[0].reference, root=root)
+    images = open_images(registry, name, split=parse_data(name, registry)[0].reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     show = lambda stage, done, total: print(f"\r{stage} {done}/{total}", end="", flush=True)  # noqa: E731
     reader = Reader(
         find_source(registry.get(ExtractorEntry, "inception"), None, root), "exact", device, ("2048",), progress=show
     )
-    count = len(pictures.array)
-    whole = Features(count, matrix=reader.read(array_chunks(pictures.array), count, name)["2048"])
-    save_shipped(out, whole.statistics, pictures.array, reader.source.network.sha256)
+    count = len(images.array)
+    whole = Features(count, matrix=reader.read(array_chunks(images.array), count, name)["2048"])
+    save_shipped(out, whole.statistics, images.array, reader.source.network.sha256)
 
     half = Features(count // 2, matrix=whole.matrix[: count // 2]).statistics
     sigma = whole.statistics["sigma"]

@@ -106,7 +106,7 @@ def budget_of(step: Step, tables: Path, *, rehearse: bool) -> dict[str, float]:
 
 
 def measured_speed(tables: Path, recipe: str, batch: int) -> float | None:
-    """Pictures per second of training, from the tables of benchmarks/speed/training.py; None where it is in none."""
+    """Images per second of training, from the tables of benchmarks/speed/training.py; None where it is in none."""
     for file in sorted(tables.glob("training-*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         for row in content["rows"] if content["batch"] == batch else ():

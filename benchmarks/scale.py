@@ -18,20 +18,20 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ganzoo.distributed.collectives import BUCKET
-from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
 from ganzoo.models.build import parameter_count
 from ganzoo.plugin.registry import Registry
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 WORLDS = (1, 8, 64, 1024)
-BATCHES = {32: 64, 64: 64, 128: 32, 256: 16, 512: 8, 1024: 4}  # pictures of each GPU
-INCEPTION = 11.4e9  # operations of one picture through it: 5.7e9 multiplications with additions
+BATCHES = {32: 64, 64: 64, 128: 32, 256: 16, 512: 8, 1024: 4}  # images of each GPU
+INCEPTION = 11.4e9  # operations of one image through it: 5.7e9 multiplications with additions
 STATISTICS = 8 * (2048**2 + 2048)  # bytes that are summed for a mean and a covariance
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one architecture at one size: operations of a forward pass of a picture, and parameters."""
+    """Of one architecture at one size: operations of a forward pass of an image, and parameters."""
 
     size: int
     flop_g: float
@@ -41,20 +41,20 @@ class Cost:
 
     @property
     def flop(self) -> float:
-        """Operations of both updates for one picture. Fakes are made once; the discriminator learns from two pictures,
-        and once more passes a gradient to the pictures alone."""
+        """Operations of both updates for one image. Fakes are made once; the discriminator learns from two images,
+        and once more passes a gradient to the images alone."""
         return 3 * self.flop_g + (6 + 2) * self.flop_d
 
 
 def cost(entry: ArchitectureEntry, size: int, channels: int) -> Cost:
-    picture = PictureSpec(channels, size)
+    image = ImageSpec(channels, size)
     with FakeTensorMode():
-        generator = entry.load_generator()(picture, entry.generator_params())
-        discriminator = entry.load_discriminator()(picture, entry.discriminator_params(), Needs())
-        latents, pictures = torch.zeros(4, generator.latent_dim), torch.zeros(4, channels, size, size)
+        generator = entry.load_generator()(image, entry.generator_params())
+        discriminator = entry.load_discriminator()(image, entry.discriminator_params(), Needs())
+        latents, images = torch.zeros(4, generator.latent_dim), torch.zeros(4, channels, size, size)
         counts = [parameter_count(network) for network in (generator, discriminator)]
         flops = []
-        for network, given in ((generator.eval(), latents), (discriminator.eval(), pictures)):
+        for network, given in ((generator.eval(), latents), (discriminator.eval(), images)):
             with FlopCounterMode(display=False) as counter:
                 network.requires_grad_(False)(given)
             flops.append(counter.get_total_flops() / 4)
@@ -72,7 +72,7 @@ def reduce_seconds(amount: float, world: int, options: argparse.Namespace) -> fl
 
 def rows(costs: Iterable[Cost], options: argparse.Namespace) -> Iterable[str]:
     yield (
-        "| pictures | GFLOP a picture | parameters | batch | step | "
+        "| images | GFLOP an image | parameters | batch | step | "
         + " | ".join(f"+ all-reduce, {world:,}" for world in WORLDS[1:])
         + " | kimg/h on 8 | on 1,024 |"
     )
@@ -93,11 +93,11 @@ def rows(costs: Iterable[Cost], options: argparse.Namespace) -> Iterable[str]:
         )
 
 
-def scores(costs: Iterable[Cost], options: argparse.Namespace, pictures: int = 50_000) -> Iterable[str]:
-    yield "| pictures | " + " | ".join(f"{world:,}" for world in WORLDS) + " |"
+def scores(costs: Iterable[Cost], options: argparse.Namespace, images: int = 50_000) -> Iterable[str]:
+    yield "| images | " + " | ".join(f"{world:,}" for world in WORLDS) + " |"
     yield "| --- " * (1 + len(WORLDS)) + "|"
     for found in costs:
-        each = pictures * (found.flop_g + INCEPTION) / (options.flops * options.share)
+        each = images * (found.flop_g + INCEPTION) / (options.flops * options.share)
         seconds = [each / world + reduce_seconds(STATISTICS, world, options) for world in WORLDS]
         yield f"| {found.size}² | " + " | ".join(f"{value:.2f} s" for value in seconds) + " |"
 

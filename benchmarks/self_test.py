@@ -1,8 +1,8 @@
-"""Is the FID here the FID everyone means? CIFAR-10's training pictures against its test pictures: 3.15.
+"""Is the FID here the FID everyone means? CIFAR-10's training images against its test images: 3.15.
 
     python benchmarks/self_test.py [--device cuda]
 
-The original TensorFlow code gives 3.1508 (pytorch-image-generation-metrics' README). Takes 60,000 pictures through
+The original TensorFlow code gives 3.1508 (pytorch-image-generation-metrics' README). Takes 60,000 images through
 Inception: seconds on a GPU, more than an hour on two CPU cores. Exits with 1 where it is further off than 0.01.
 """
 
@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--device", default="cuda")
     device = parser.parse_args().device
     registry = Registry.load(strict=True)
-    train, test = (open_pictures(registry, "cifar10", split=split) for split in ("train", "test"))
+    train, test = (open_images(registry, "cifar10", split=split) for split in ("train", "test"))
     found = score_arrays(
         MetricsConfig(names=["fid"]), test.array, train.array, registry=registry, root=data_root(None),
         real_name="cifar10 test", fake_name="cifar10 train", device=device,

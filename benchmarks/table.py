@@ -8,7 +8,7 @@ from ganzoo.bench.record import GRID_FILE, Record, read_record
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-HEAD = "| combination | seed | minutes | FID | kimg | pictures/s | generator steps | threads | samples |"
+HEAD = "| combination | seed | minutes | FID | kimg | images/s | generator steps | threads | samples |"
 
 
 def row(file: Path, record: Record) -> str:
@@ -38,7 +38,7 @@ def tables(records: list[tuple[Path, Record]]) -> str:
     for grid, rows in grids.items():
         fakes = ", ".join(sorted({f"{record.protocol['fake_pictures']:,}" for _, record in rows if record.protocol}))
         lines = [HEAD, "| --- " * (HEAD.count("|") - 1) + "|", *(row(*pair) for pair in rows)]
-        parts.append(f"`{grid}`, FID of {fakes} generated pictures:\n\n" + "\n".join(lines))
+        parts.append(f"`{grid}`, FID of {fakes} generated images:\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
 
 

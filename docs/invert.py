@@ -47,10 +47,10 @@ def invert(run: str, image: Path, steps: int, rate: float, out: Path, checkpoint
     import torch
 
     generator = ganzoo.load_generator(run, checkpoint=checkpoint, device="cpu")
-    target = read_image(image, generator.picture.channels, generator.picture.size)
+    target = read_image(image, generator.image.channels, generator.image.size)
     rng = torch.Generator().manual_seed(0)
     latents = generator.sample_latents(STARTS, rng).requires_grad_()
-    labels = torch.arange(STARTS) % generator.picture.classes if generator.conditional else None
+    labels = torch.arange(STARTS) % generator.image.classes if generator.conditional else None
     adam = torch.optim.Adam([latents], lr=rate)
     for _ in range(steps):
         adam.zero_grad()
@@ -86,6 +86,6 @@ def write_pair(given, found, file: Path) -> None:
     """Write two images ``(C, H, W)`` in [-1, 1] side by side."""
     import torch
 
-    from ganzoo.models.sampling import grid, save_picture, to_uint8
+    from ganzoo.models.sampling import grid, save_image, to_uint8
 
-    save_picture(grid(to_uint8(torch.stack([given, found])), 2), file)
+    save_image(grid(to_uint8(torch.stack([given, found])), 2), file)

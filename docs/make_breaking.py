@@ -70,23 +70,23 @@ from ganzoo.interfaces import Discriminator, Generator
 class BrokenGenerator(Generator):
     latent_dim = 8
 
-    def __init__(self, picture, params):
+    def __init__(self, image, params):
         super().__init__()
-        self.picture = picture
-        self.body = nn.Sequential(nn.Linear(8, picture.channels * picture.size**2), nn.Tanh())
+        self.image = image
+        self.body = nn.Sequential(nn.Linear(8, image.channels * image.size**2), nn.Tanh())
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
-{noise}        return self.body(latents).view(-1, self.picture.channels, self.picture.size, self.picture.size)
+{noise}        return self.body(latents).view(-1, self.image.channels, self.image.size, self.image.size)
 
 
 class BrokenDiscriminator(Discriminator):
-    def __init__(self, picture, params, needs):
+    def __init__(self, image, params, needs):
         super().__init__()
-        self.picture = picture
-        self.body = nn.Sequential(nn.Flatten(), nn.Linear(picture.channels * picture.size**2, 1))
+        self.image = image
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(image.channels * image.size**2, 1))
 
-    def forward(self, pictures, labels=None, *, rng=None):
-        return self.body(pictures){squeeze}
+    def forward(self, images, labels=None, *, rng=None):
+        return self.body(images){squeeze}
 """
 
 

@@ -75,12 +75,12 @@ def facts(entry: Entry) -> Iterator[str]:
         if entry.penalties:
             yield f"Brings: {', '.join(f'`{name}`' for name in entry.penalties)}"
     if isinstance(entry, (LossEntry, PenaltyEntry)) and entry.needs.per_sample:
-        yield "Needs a discriminator that judges each picture by itself"
+        yield "Needs a discriminator that judges each image by itself"
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         yield "Needs a loss whose border between real and fake is 0"
     if isinstance(entry, DatasetEntry):
         shown = ", a demonstration" if entry.demonstration else ""
-        yield f"Scored against its {entry.reference} pictures{shown}"
+        yield f"Scored against its {entry.reference} images{shown}"
         if entry.licence:
             yield f"Licence: {entry.licence}"
     changes: Mapping[str, Any] = getattr(entry, "defaults", {})

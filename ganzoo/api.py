@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo.config.arguments import Settings, as_arguments
-from ganzoo.entries import KINDS, PictureSpec
+from ganzoo.entries import KINDS, ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
@@ -47,7 +47,7 @@ def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
     return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
 
 
-def create_model(recipe: str, *, image: PictureSpec | None = None, settings: Settings = None) -> Model:
+def create_model(recipe: str, *, image: ImageSpec | None = None, settings: Settings = None) -> Model:
     """Build the untrained networks, loss and penalties of a recipe such as ``"dcgan+wgan-gp"``, on the CPU.
 
     image: channels, size and classes of the images, by default one channel of 28x28 pixels. settings: by dotted keys,
@@ -58,7 +58,7 @@ def create_model(recipe: str, *, image: PictureSpec | None = None, settings: Set
     from ganzoo.models.build import build_model
 
     config = resolve(Registry.load(), recipe, None, as_arguments(settings))
-    return build_model(config, image or PictureSpec(channels=1, size=28))
+    return build_model(config, image or ImageSpec(channels=1, size=28))
 
 
 def train(

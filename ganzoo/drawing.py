@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.distributed.random import share
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 
 CHUNK = 100  # images drawn at once: part of what a seed means
@@ -45,7 +45,7 @@ class DrawsImages(Protocol):
 
     conditional: bool
     has_truncation: bool
-    picture: PictureSpec
+    image: ImageSpec
 
     def parameters(self) -> Iterator[Any]: ...
     def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor: ...
@@ -84,7 +84,7 @@ def draw_inputs(
 ) -> tuple[Tensor, Tensor | None]:
     """Draw a chunk's latents, on the device, and its classes ``(CHUNK,)`` on the CPU, None without classes."""
     latents = generator.sample_latents(CHUNK, rng, device)
-    classes = generator.picture.classes
+    classes = generator.image.classes
     return latents, torch.randint(classes, (CHUNK,), generator=rng) if classes else None
 
 
@@ -105,6 +105,6 @@ def _check_labels(generator: DrawsImages, count: int, labels: Tensor) -> None:
         raise GanzooError("this generator is not class-conditional; leave the class out")
     if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != count):
         raise GanzooError(f"labels have the shape {tuple(labels.shape)}, must be one class or ({count},)")
-    wrong = labels[(labels < 0) | (labels >= generator.picture.classes)]
+    wrong = labels[(labels < 0) | (labels >= generator.image.classes)]
     if len(wrong.flatten()):
-        raise GanzooError(f"the class is {wrong.flatten()[0]}, must be 0 to {generator.picture.classes - 1}")
+        raise GanzooError(f"the class is {wrong.flatten()[0]}, must be 0 to {generator.image.classes - 1}")

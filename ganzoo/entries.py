@@ -21,8 +21,8 @@ from ganzoo.params import param as param
 
 
 @dataclass(frozen=True)
-class PictureSpec:
-    """What one picture is: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
+class ImageSpec:
+    """What one image is: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
 
     channels: int
     size: int
@@ -33,7 +33,7 @@ class PictureSpec:
 class Needs:
     """What a loss or a penalty needs of the discriminator it is used with.
 
-    per_sample: the logit of a picture depends on that picture alone. Batch norm and minibatch standard
+    per_sample: the logit of an image depends on that image alone. Batch norm and minibatch standard
         deviation break this, and with it every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
     """
 
@@ -108,7 +108,7 @@ class ArchitectureEntry(Entry):
 
     generator, discriminator: import strings of the two classes.
     generator_params, discriminator_params: dataclasses of their parameters.
-    check_picture: raises ValueError with the reason where a picture spec cannot be made.
+    check_image: raises ValueError with the reason where an image spec cannot be made.
     defaults: configuration this architecture wants instead of the core's, as dotted keys.
     tuned: further defaults for the combination with one loss, by the loss's name, or with loss and penalties, by their
         names joined with ``+``, which may then set the penalties' parameters too.
@@ -119,7 +119,7 @@ class ArchitectureEntry(Entry):
     discriminator: str
     generator_params: type = NoParams
     discriminator_params: type = NoParams
-    check_picture: Callable[[PictureSpec], None] = lambda picture: None
+    check_image: Callable[[ImageSpec], None] = lambda image: None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -170,7 +170,7 @@ class PenaltyEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationEntry(TargetEntry):
-    """Changes what the discriminator is shown, real and generated pictures alike; named in a recipe like a penalty.
+    """Changes what the discriminator is shown, real and generated images alike; named in a recipe like a penalty.
 
     reads_border: adapts to the side of 0 on which logits fall, so the loss must put the border there.
     """
@@ -183,14 +183,14 @@ class AugmentationEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetEntry(TargetEntry):
-    """A source of pictures.
+    """A source of images.
 
     takes_location: written ``name:PATH`` (a folder, a zip).
-    picture: the native spec where it is fixed; None where the pictures must be looked at.
+    image: the native spec where it is fixed; None where the images must be looked at.
     reference: the split a score is measured against.
     demonstration: scores against it are for show (its reference is its own training set).
     default: the set a run uses where none is named.
-    licence: of the pictures.
+    licence: of the images.
     splits: those it has; another one is refused.
     defaults: configuration this data set wants instead of the core's, as dotted keys.
     statistics: shipped reference statistics, ``"package:file"``, used where its fingerprint and network match.
@@ -198,7 +198,7 @@ class DatasetEntry(TargetEntry):
 
     kind: ClassVar[str] = "dataset"
     takes_location: bool = False
-    picture: PictureSpec | None = None
+    image: ImageSpec | None = None
     class_names: tuple[str, ...] = ()
     reference: Literal["train", "test"] = "train"
     demonstration: bool = False
@@ -229,7 +229,7 @@ class ExtractorEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricEntry(TargetEntry):
-    """A score of generated pictures.
+    """A score of generated images.
 
     extractor: the extractor whose features it reads; "" for the one that is marked as the default.
     features: the feature it reads, such as Inception's "2048" or "logits_unbiased"; "" for the first.

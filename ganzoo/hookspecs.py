@@ -51,12 +51,12 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
 
 @hookspec
 def register_augmentations(register: Callable[[AugmentationEntry], None]) -> None:
-    """Register changes to the pictures that the discriminator is shown."""
+    """Register changes to the images that the discriminator is shown."""
 
 
 @hookspec
 def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
-    """Register sources of pictures."""
+    """Register sources of images."""
 
 
 @hookspec

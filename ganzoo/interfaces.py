@@ -1,6 +1,6 @@
 """The abstract parts of a GAN. Everything that trains here is one of these.
 
-Conventions: pictures are float tensors ``(N, C, H, W)`` in [-1, 1]; labels are int64 ``(N,)`` or None;
+Conventions: images are float tensors ``(N, C, H, W)`` in [-1, 1]; labels are int64 ``(N,)`` or None;
 logits are ``(N,)``, higher meaning more real. Randomness comes from an explicit ``torch.Generator``;
 nothing here touches the global random state.
 """
@@ -19,20 +19,20 @@ from torch import Tensor, nn
 
 from ganzoo.distributed.collectives import of_whole_batch, whole_batch
 from ganzoo.drawing import draw_images, draw_normal, draw_uniform
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 
 
 class Generator(nn.Module, ABC):
-    """Latents to pictures.
+    """Latents to images.
 
-    Constructed as ``cls(picture, params)`` with a :class:`PictureSpec` and the entry's parameter dataclass.
+    Constructed as ``cls(image, params)`` with an :class:`ImageSpec` and the entry's parameter dataclass.
     ``conditional``: uses the labels. ``has_truncation``: understands ``truncation`` below 1.
     """
 
     conditional: bool = False
     has_truncation: bool = False
     latent_dim: int
-    picture: PictureSpec
+    image: ImageSpec
 
     @abstractmethod
     def forward(
@@ -43,7 +43,7 @@ class Generator(nn.Module, ABC):
         rng: torch.Generator | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
-        """Latents ``(N, Z)``, standard normal, and labels ``(N,)`` to pictures ``(N, C, H, W)`` in [-1, 1].
+        """Latents ``(N, Z)``, standard normal, and labels ``(N,)`` to images ``(N, C, H, W)`` in [-1, 1].
 
         ``rng`` draws noise and style mixing; None means no noise. ``truncation`` in [0, 1] pulls samples
         towards the mean; networks that lack it get only 1.0. Those that have it also take a scalar tensor, and
@@ -66,20 +66,20 @@ class Generator(nn.Module, ABC):
 
 
 class Discriminator(nn.Module, ABC):
-    """Pictures to logits.
+    """Images to logits.
 
-    Constructed as ``cls(picture, params, needs)``; where it cannot meet ``needs`` it raises ValueError.
-    ``mixes_samples``: a logit depends on the other pictures of the batch (batch norm, minibatch standard
-    deviation); real and fake pictures are then given in separate calls.
+    Constructed as ``cls(image, params, needs)``; where it cannot meet ``needs`` it raises ValueError.
+    ``mixes_samples``: a logit depends on the other images of the batch (batch norm, minibatch standard
+    deviation); real and fake images are then given in separate calls.
     """
 
     conditional: bool = False
     mixes_samples: bool = False
-    picture: PictureSpec
+    image: ImageSpec
 
     @abstractmethod
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        """Pictures ``(N, C, H, W)`` in [-1, 1] and labels ``(N,)`` to logits ``(N,)``, higher meaning more real."""
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        """Images ``(N, C, H, W)`` in [-1, 1] and labels ``(N,)`` to logits ``(N,)``, higher meaning more real."""
 
 
 class Loss(ABC):
@@ -90,7 +90,7 @@ class Loss(ABC):
 
     @abstractmethod
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
-        """Scalar loss of the discriminator from logits ``(N,)`` of real and of fake pictures, float32."""
+        """Scalar loss of the discriminator from logits ``(N,)`` of real and of fake images, float32."""
 
     @abstractmethod
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class PenaltyInputs:
-    """What a penalty sees: both networks (eager, trainable as they stand), detached pictures, and latents."""
+    """What a penalty sees: both networks (eager, trainable as they stand), detached images, and latents."""
 
     generator: Generator
     discriminator: Discriminator
@@ -125,32 +125,32 @@ class Penalty(ABC):
 
 
 class Augmentation(nn.Module, ABC):
-    """What the discriminator sees instead of the pictures, real and generated. Constructed as ``cls(picture, params)``.
+    """What the discriminator sees instead of the images, real and generated. Constructed as ``cls(image, params)``.
 
     ``strength`` is a scalar buffer in [0, 1], logged and kept in checkpoints with all other buffers.
     """
 
     strength: Tensor
 
-    def __init__(self, picture: PictureSpec, params: Any) -> None:
+    def __init__(self, image: ImageSpec, params: Any) -> None:
         super().__init__()
-        self.picture, self.params = picture, params
+        self.image, self.params = image, params
         self.register_buffer("strength", torch.ones(()))
 
     @abstractmethod
-    def forward(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
-        """Pictures ``(N, C, H, W)``, float32, to pictures of the same shape, each changed by draws of its own.
+    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Images ``(N, C, H, W)``, float32, to images of the same shape, each changed by draws of its own.
 
-        Differentiable twice with respect to the pictures, so that gradient penalties work through it.
+        Differentiable twice with respect to the images, so that gradient penalties work through it.
         """
 
     def adapt(self, d_real: Tensor) -> None:
-        """Called without gradients after each step of the discriminator, with its logits ``(N,)`` of real pictures."""
+        """Called without gradients after each step of the discriminator, with its logits ``(N,)`` of real images."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture as a source delivers it: a name for messages, uint8 ``(H, W, C)``, and a label or None."""
+class SourceImage:
+    """One image as a source delivers it: a name for messages, uint8 ``(H, W, C)``, and a label or None."""
 
     name: str
     pixels: np.ndarray
@@ -158,7 +158,7 @@ class Picture:
 
 
 class DataSource(ABC):
-    """Pictures before resizing. Constructed as ``cls(location, root, split)``.
+    """Images before resizing. Constructed as ``cls(location, root, split)``.
 
     location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
     split: "train" or "test".
@@ -169,22 +169,22 @@ class DataSource(ABC):
 
     @abstractmethod
     def content_key(self) -> str:
-        """A hash of the pictures' content: same key, same pictures. GanzooError where there are none."""
+        """A hash of the images' content: same key, same images. GanzooError where there are none."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many pictures there are, unreadable ones included."""
+        """How many images there are, unreadable ones included."""
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
-        """The pictures in a fixed order; an unreadable one as :class:`BadPicture`, never an exception."""
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
+        """The images in a fixed order; an unreadable one as :class:`BadImage`, never an exception."""
 
-    def peek(self) -> PictureSpec:
-        """The spec of the set, from its first readable picture; size 0 where it is not square."""
+    def peek(self) -> ImageSpec:
+        """The spec of the set, from its first readable image; size 0 where it is not square."""
         raise NotImplementedError
 
     def left_out(self) -> Mapping[str, int]:
-        """Count the images that are there but not among the pictures, by a reason that completes "5 ... skipped"."""
+        """Count the images that are there but not used, by a reason that completes "5 ... skipped"."""
         return {}
 
     def remarks(self) -> Sequence[str]:
@@ -193,13 +193,13 @@ class DataSource(ABC):
 
 
 class StreamedSource(DataSource):
-    """A set that is too large to be kept decoded: its pictures lie in files that can be read in parts at any time.
+    """A set that is too large to be kept decoded: its images lie in files that can be read in parts at any time.
 
-    It is looked through once; then its pictures are read as they are shown, in threads.
+    It is looked through once; then its images are read as they are shown, in threads.
     """
 
     @abstractmethod
-    def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
+    def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:
         """What iterating gives, each with the number of its file and where its bytes begin and end there.
 
         In the order in which they lie.
@@ -216,20 +216,20 @@ class StreamedSource(DataSource):
     def close(self) -> None:
         """Nothing will be read any more: give up within seconds what is being read."""
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return (item for _, item in self.located())
 
 
 @dataclass(frozen=True)
-class BadPicture:
-    """A picture that could not be read: its name and why."""
+class BadImage:
+    """An image that could not be read: its name and why."""
 
     name: str
     reason: str
 
 
 class Metric(ABC):
-    """A score of generated against real pictures. Stateless; constructed as ``cls()``."""
+    """A score of generated against real images. Stateless; constructed as ``cls()``."""
 
     @abstractmethod
     def __call__(self, *, real: Any, fake: Any, seed: int) -> Mapping[str, float]:
@@ -238,17 +238,17 @@ class Metric(ABC):
 
 __all__ = [
     "Augmentation",
-    "BadPicture",
+    "BadImage",
     "DataSource",
     "Discriminator",
     "Generator",
+    "ImageSpec",
     "Loss",
     "Metric",
     "Needs",
     "Penalty",
     "PenaltyInputs",
-    "Picture",
-    "PictureSpec",
+    "SourceImage",
     "StreamedSource",
     "draw_normal",
     "draw_uniform",

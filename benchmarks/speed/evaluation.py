@@ -1,11 +1,11 @@
 """Evaluation speed against torch-fidelity's own extractor, and what the shortcuts do to the FID.
 
-    python benchmarks/speed/evaluation.py [--device cpu] [--pictures 200] [--modes exact fast] [--repeats 5]
+    python benchmarks/speed/evaluation.py [--device cpu] [--images 200] [--modes exact fast] [--repeats 5]
 
-The same pictures of Fashion-MNIST through each extractor, in turn, each in a process of its own. Both sides of a pair
+The same images of Fashion-MNIST through each extractor, in turn, each in a process of its own. Both sides of a pair
 have the same arithmetic: on CUDA exact mode is compared with torch-fidelity's extractor in float32, and fast mode with
-the same in TF32, as torch-fidelity leaves it. The FIDs are those of the first pictures of the training set against the
-test pictures' statistics, each a whole score with its time; the difference is from torch-fidelity's in float32.
+the same in TF32, as torch-fidelity leaves it. The FIDs are those of the first images of the training set against the
+test images' statistics, each a whole score with its time; the difference is from torch-fidelity's in float32.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pairs import Pair, Side, machine, pair, peak_flops, save, slug, speed, writ
 from training import Flops
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.dataset import Pictures
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.dataset import Images
+from ganzoo.data.factory import open_images
 from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import Source, find_source
@@ -39,32 +39,32 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
 
 WARM_UP = 2
-MOST_TRUE = 2000  # pictures whose FID torch-fidelity's slower extractor computes, too
+MOST_TRUE = 2000  # images whose FID torch-fidelity's slower extractor computes, too
 COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "share of peak", "FID", "seconds", "difference")
 
 
 def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float], float]:
-    """Pictures per second of a mode; ganzoo's own in a process made fit as for any of its scores."""
+    """Images per second of a mode; ganzoo's own in a process made fit as for any of its scores."""
     if mode != "reference":
         prepare_process()
     registry, device, root = Registry.load(), pick_device(device_name), data_root(None)
     network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
     batch = Reader(network, mode, device, ("2048",)).batch
-    pictures = torch.from_numpy(open_pictures(registry, data, split="train", root=root).array[:batch].copy())
+    images = torch.from_numpy(open_images(registry, data, split="train", root=root).array[:batch].copy())
     torch.backends.cudnn.allow_tf32 = tf32  # what torch-fidelity's class takes as it finds it
     extract = load_extractor(network, mode, device, ("2048",))
     for _ in range(WARM_UP):
-        extract(pictures)
-    return lambda seconds: speed(lambda: extract(pictures), batch, seconds, device)
+        extract(images)
+    return lambda seconds: speed(lambda: extract(images), batch, seconds, device)
 
 
 class Scorer:
-    """FIDs of pictures against a set's test pictures, all in this process."""
+    """FIDs of images against a set's test images, all in this process."""
 
     def __init__(self, registry: Registry, data: str, network: Source, device: torch.device, root: Path) -> None:
         self.network, self.device = network, device
         shipped = parse_data(data, registry)[0].statistics
-        test: Pictures = open_pictures(registry, data, split="test", root=root)
+        test: Images = open_images(registry, data, split="test", root=root)
         real, _ = real_features(test, self.reader("exact"), root, whole=False, shipped=shipped)
         self.real: Statistics = real.statistics
 
@@ -72,25 +72,25 @@ class Scorer:
         """A mode's."""
         return Reader(self.network, mode, self.device, ("2048",))
 
-    def fid(self, mode: str, pictures: NDArray[Any]) -> tuple[float, float]:
+    def fid(self, mode: str, images: NDArray[Any]) -> tuple[float, float]:
         """The FID and the seconds it took, the loading of the network left out. Reference mode is in float32."""
         reader = self.reader(mode)
-        reader.read(array_chunks(pictures[: reader.batch]), min(reader.batch, len(pictures)), "")
+        reader.read(array_chunks(images[: reader.batch]), min(reader.batch, len(images)), "")
         begun = time.perf_counter()
         if mode == "reference":
             tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-            matrix = reader.read(array_chunks(pictures), len(pictures), "")["2048"]
+            matrix = reader.read(array_chunks(images), len(images), "")["2048"]
             torch.backends.cudnn.allow_tf32 = tf32
-            fake = Features(len(pictures), matrix=matrix).statistics
+            fake = Features(len(images), matrix=matrix).statistics
         else:
-            fake = reader.statistics(array_chunks(pictures), len(pictures), "")
+            fake = reader.statistics(array_chunks(images), len(images), "")
         value = frechet_distance(self.real, fake, self.device)
         return value, time.perf_counter() - begun
 
 
-def flops_per_picture(network: Source, device: torch.device, pictures: NDArray[Any]) -> float:
+def flops_per_image(network: Source, device: torch.device, images: NDArray[Any]) -> float:
     """Floating-point operations of torch-fidelity's network."""
-    few = torch.from_numpy(np.array(pictures))
+    few = torch.from_numpy(np.array(images))
     reference = load_extractor(network, "reference", device, ("2048",))
     with Flops() as counter, torch.no_grad():  # inference mode would hide the convolutions from the counter
         reference.model(few.expand(-1, 3, -1, -1).to(device))
@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--data", default="fashion-mnist")
-    parser.add_argument("--pictures", type=int, default=2000, help="whose FID is compared")
+    parser.add_argument("--images", type=int, default=2000, help="whose FID is compared")
     parser.add_argument("--modes", nargs="+", default=["exact", "fast"], choices=["exact", "fast"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each side in each pair")
@@ -115,23 +115,23 @@ def compare(given: argparse.Namespace, stack: ExitStack) -> None:
     registry, device, root = Registry.load(), pick_device(given.device), data_root(None)
     # On a GPU starting is most of the time, and a process that waits takes none.
     early = {mode: start(mode, given, stack) for mode in given.modes} if device.type == "cuda" else {}
-    train = open_pictures(registry, given.data, split="train", root=root).array[: given.pictures]
+    train = open_images(registry, given.data, split="train", root=root).array[: given.images]
     network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
     scorer = Scorer(registry, given.data, network, device, root)
     few = train[:MOST_TRUE]
     true = scorer.fid("reference", few)[0]
-    flops = flops_per_picture(network, device, train[: scorer.reader("exact").batch])
+    flops = flops_per_image(network, device, train[: scorer.reader("exact").batch])
     bf16 = has_bf16(device)  # a processor without it takes minutes for a product
     peak = peak_flops(device)
     peaks = {"exact": peak, "fast": peak_flops(device, torch.bfloat16) if bf16 else peak}
     where, rows, figures = machine(device), list[list[str]](), list[dict[str, Any]]()
     name = f"evaluation-{slug(device)}"
     title = (
-        f"Pictures per second through Inception ({flops / 1e9:.1f} GFLOP each), {where['device']}, "
+        f"Images per second through Inception ({flops / 1e9:.1f} GFLOP each), {where['device']}, "
         f"{scorer.reader('exact').batch} at a time; the peak is that of a large matrix product, "
         f"{peaks['exact'] / 1e9:.0f} GFLOP/s for exact and {peaks['fast'] / 1e9:.0f} for fast, in "
-        f"{'bf16' if bf16 else 'float32'}; FID of {len(train)} pictures and its seconds, and the difference of "
-        f"{len(few)} pictures' from torch-fidelity's in float32"
+        f"{'bf16' if bf16 else 'float32'}; FID of {len(train)} images and its seconds, and the difference of "
+        f"{len(few)} images' from torch-fidelity's in float32"
     )
     content = {**vars(given), "machine": where, "rows": figures}
     for one in chain(*early.values()):
@@ -163,7 +163,7 @@ def start(mode: str, given: argparse.Namespace, stack: ExitStack) -> tuple[Side,
 
 
 def measure(sides: tuple[Side, Side], given: argparse.Namespace) -> Pair:
-    """Pictures per second of both, in turn. The sides end."""
+    """Images per second of both, in turn. The sides end."""
     theirs, ours = sides
     for one in sides:
         one.ready()

@@ -2,7 +2,7 @@
 
     python benchmarks/speed/inception.py [--device cuda] [--batches 250 500 100 50] [--modes exact fast]
 
-Grey pictures of 28x28. The table is written after each line, so that a time limit leaves what was measured.
+Grey images of 28x28. The table is written after each line, so that a time limit leaves what was measured.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from ganzoo_fidelity.network import find_network
 
 WARM_UP = 2  # calls; with cudnn.benchmark the first one searches
 LAYOUTS = {"channels last": torch.channels_last, "NCHW": torch.contiguous_format}
-COLUMNS = ("mode", "batch", "layout", "cudnn.benchmark", "pictures/s", "first call, s", "memory, MiB")
+COLUMNS = ("mode", "batch", "layout", "cudnn.benchmark", "images/s", "first call, s", "memory, MiB")
 
 
 def measure(extractor: InceptionExtractor, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
-    """Pictures per second of one choice, what its first call took, and its peak of memory."""
+    """Images per second of one choice, what its first call took, and its peak of memory."""
     device, network = extractor.device, extractor.model
     assert isinstance(network, Inception)
     network.set_layout(LAYOUTS[layout])
     torch.backends.cudnn.benchmark = search
-    pictures = torch.randint(0, 256, (batch, 1, 28, 28), dtype=torch.uint8)
+    images = torch.randint(0, 256, (batch, 1, 28, 28), dtype=torch.uint8)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    first = batch / speed(lambda: extractor(pictures), batch, 1e-9, device)  # one call
+    first = batch / speed(lambda: extractor(images), batch, 1e-9, device)  # one call
     for _ in range(WARM_UP - 1):
-        extractor(pictures)
-    found = speed(lambda: extractor(pictures), batch, seconds, device)
+        extractor(images)
+    found = speed(lambda: extractor(images), batch, seconds, device)
     memory = torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0
     return {
         "mode": extractor.mode, "batch": batch, "layout": layout, "benchmark": search, "pictures_per_second": found,
@@ -57,7 +57,7 @@ def main() -> None:
     network = find_network(None, data_root(None))
     extractors = [InceptionExtractor(network, mode, device, ("2048",)) for mode in given.modes]
     where = machine(device)
-    name, title = f"inception-{slug(device)}", f"Pictures per second through Inception, {where['device']}"
+    name, title = f"inception-{slug(device)}", f"Images per second through Inception, {where['device']}"
     rows, figures = list[list[str]](), list[dict[str, Any]]()
     content = {**vars(given), "machine": where, "rows": figures}
     for batch, extractor, layout, search in product(given.batches, extractors, LAYOUTS, (False, True)):

@@ -7,7 +7,7 @@ discriminator, one of the generator, the average, the statistics; nothing that i
 Adam's moments and other buffers exist. Views and allocations run no kernel and are left out. An operator on a list
 (`_foreach_*`, `_fused_adam_`) counts as one.
 
-On the CPU, in bf16, 32x32 grey pictures, with the widths of `configs/bench/cifar10-gpu-5min.yaml`.
+On the CPU, in bf16, 32x32 grey images, with the widths of `configs/bench/cifar10-gpu-5min.yaml`.
 """
 
 from __future__ import annotations

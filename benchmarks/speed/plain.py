@@ -1,7 +1,7 @@
 """The yardstick: a GAN trained as PyTorch's own DCGAN example trains one, on any networks and with any of three losses.
 
-Eager, float32, the networks as they are built, pictures opened one by one by a DataLoader, Adam as torch makes it,
-a pass for the real pictures and one for the fakes, losses read back in every step. No averaged generator, no
+Eager, float32, the networks as they are built, images opened one by one by a DataLoader, Adam as torch makes it,
+a pass for the real images and one for the fakes, losses read back in every step. No averaged generator, no
 statistics beside the losses.
 """
 
@@ -19,8 +19,8 @@ from torchvision import transforms
 LAMBDA = 10.0  # of the gradient penalty (Gulrajani et al. 2017, alg. 1)
 
 
-class Pictures(Dataset[Tensor]):
-    """Pictures ``(N, C, H, W)`` uint8, each decoded to [-1, 1] when it is asked for."""
+class Images(Dataset[Tensor]):
+    """Images ``(N, C, H, W)`` uint8, each decoded to [-1, 1] when it is asked for."""
 
     def __init__(self, array: np.ndarray, size: int) -> None:
         self.array = array
@@ -33,8 +33,8 @@ class Pictures(Dataset[Tensor]):
         return len(self.array)
 
     def __getitem__(self, index: int) -> Tensor:
-        picture = self.array[index].transpose(1, 2, 0)
-        return self.transform(Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture))
+        image = self.array[index].transpose(1, 2, 0)
+        return self.transform(Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image))
 
 
 class PlainLoop:
@@ -59,7 +59,7 @@ class PlainLoop:
         self.latent_dim, self.loss, self.device, self.batch = latent_dim, loss, device, batch
         self.r1, self.steps = r1, 0
         self.loader = DataLoader(
-            Pictures(array, size),
+            Images(array, size),
             batch,
             shuffle=True,
             drop_last=True,
@@ -112,10 +112,10 @@ class PlainLoop:
         between = share * real + (1 - share) * fake
         return ((self._slopes(between).norm(dim=1) - 1) ** 2).mean()
 
-    def _slopes(self, pictures: Tensor) -> Tensor:
-        pictures = pictures.detach().requires_grad_(True)
-        logits = self.discriminator(pictures, None, rng=self.rng)
-        (slope,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
+    def _slopes(self, images: Tensor) -> Tensor:
+        images = images.detach().requires_grad_(True)
+        logits = self.discriminator(images, None, rng=self.rng)
+        (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         return slope.flatten(1)
 
     def _forever(self) -> Iterator[Tensor]:

@@ -1,8 +1,8 @@
-"""What a picture costs at other batches, resolutions and sizes of the data set.
+"""What an image costs at other batches, resolutions and sizes of the data set.
 
     python benchmarks/speed/scaling.py [--device cpu] [RECIPE...]
 
-The loop of `ganzoo run`, one thing changed at a time from 32x32 pictures, batch 64, 10,000 pictures.
+The loop of `ganzoo run`, one thing changed at a time from 32x32 images, batch 64, 10,000 images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHANGES = [
     ("-", SMALL, 64, 32),
     *((f"batch {batch}", SMALL, batch, 32) for batch in (16, 32, 128, 256)),
     *((f"{size}x{size}", SMALL, 64, size) for size in (28, 64)),
-    ("60,000 pictures", LARGE, 64, 32),
+    ("60,000 images", LARGE, 64, 32),
 ]
 
 
@@ -49,8 +49,8 @@ def main() -> None:
                 )
                 figures.append({"recipe": recipe, "change": change, "speed": found, "flops_per_picture": flops})
                 print(*rows[-1], flush=True)
-    title = f"Pictures per second, {machine(device)['device']}; the peak is {peak / 1e9:.0f} GFLOP/s in float32"
-    columns = ["combination", "changed", "pictures/s", "MFLOP a picture", "share of peak"]
+    title = f"Images per second, {machine(device)['device']}; the peak is {peak / 1e9:.0f} GFLOP/s in float32"
+    columns = ["combination", "changed", "images/s", "MFLOP an image", "share of peak"]
     save(f"scaling-{slug(device)}", title, columns, rows, {**vars(given), "machine": machine(device), "rows": figures})
 
 

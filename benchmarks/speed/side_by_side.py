@@ -1,4 +1,4 @@
-"""How many pictures per second several runs on one device reach together.
+"""How many images per second several runs on one device reach together.
 
     python benchmarks/speed/side_by_side.py [--device cuda] [--counts 1 2 4 8] [RECIPE...]
 
@@ -22,7 +22,7 @@ RECIPES = ["dcgan+wgan-gp", "stylegan-lite+non-saturating+r1"]
 
 
 def together(work: Work, count: int, repeats: int, seconds: float, scratch: Path) -> float:
-    """Pictures per second of ``count`` runs at once, the median of several measurements."""
+    """Images per second of ``count`` runs at once, the median of several measurements."""
     with ExitStack() as stack:
         sides = [Side(our_side, work, scratch / f"{count}-{index}") for index in range(count)]
         for side in sides:
@@ -61,7 +61,7 @@ def main() -> None:
             print(*rows[-1], flush=True)
     device = pick_device(given.device)
     title = (
-        f"Pictures per second of all runs together, {machine(device)['device']}, "
+        f"Images per second of all runs together, {machine(device)['device']}, "
         f"{given.size}x{given.size}, batch {given.batch}"
     )
     columns = ["combination", *(f"{count} at once" for count in given.counts)]

@@ -2,7 +2,7 @@
 
     python benchmarks/speed/training.py [--device cpu] [--batch 64] [--size 32] [--repeats 5] [RECIPE...]
 
-Both sides train the same freshly built networks on the same pictures, in turn, each in a process of its own. Ours is
+Both sides train the same freshly built networks on the same images, in turn, each in a process of its own. Ours is
 the loop that `ganzoo run` runs: with the averaged generator, the statistics and whatever precision and layout it picks
 by itself.
 """
@@ -26,8 +26,8 @@ from torch.utils.flop_counter import flop_registry
 
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
-from ganzoo.data.dataset import Pictures
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.dataset import Images
+from ganzoo.data.factory import open_images
 from ganzoo.data.loader import Feed
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.models.build import Model, build_model
@@ -65,27 +65,27 @@ class Work:
     data: str
     settings: tuple[str, ...]
 
-    def prepare(self) -> tuple[Config, Pictures, Model]:
-        """The configuration, the pictures and the freshly built networks."""
+    def prepare(self) -> tuple[Config, Images, Model]:
+        """The configuration, the images and the freshly built networks."""
         registry = Registry.load()
         changes = [f"data.name={self.data}", "loop.discriminator_steps=1", *self.settings]
         config = resolve(registry, self.recipe, None, changes)
         size = config.values.data.size
-        pictures = open_pictures(registry, self.data, split="train", size=size, root=data_root(None))
-        return config, pictures, build_model(config, pictures.spec)
+        images = open_images(registry, self.data, split="train", size=size, root=data_root(None))
+        return config, images, build_model(config, images.spec)
 
 
 def plain_loop(work: Work) -> PlainLoop:
     """The yardstick, as anyone's script would run it."""
-    config, pictures, model = work.prepare()
+    config, images, model = work.prepare()
     lazy = [penalty for penalty in model.penalties if penalty.name == "r1"]
     return PlainLoop(
         model.generator,
         model.discriminator,
         model.generator.latent_dim,
         config.recipe.loss.name,
-        pictures.array,
-        size=pictures.spec.size,
+        images.array,
+        size=images.spec.size,
         batch=config.values.loop.batch,
         device=pick_device(config.values.loop.device),
         r1=next(((penalty.weight.item() / penalty.interval, penalty.interval) for penalty in lazy), None),
@@ -95,20 +95,20 @@ def plain_loop(work: Work) -> PlainLoop:
 def our_loop(work: Work, scratch: Path) -> Loop:
     """The loop of ``ganzoo run``."""
     prepare_process()
-    config, pictures, model = work.prepare()
+    config, images, model = work.prepare()
     device, folder = pick_device(config.values.loop.device), RunFolder.create(scratch, work.recipe, config.to_yaml())
-    feed = Feed(pictures, config.values.loop.batch, config.values.seed, device)
+    feed = Feed(images, config.values.loop.batch, config.values.seed, device)
     return Loop(config, model, feed, folder, device)
 
 
 def plain_side(work: Work) -> Callable[[float], float]:
-    """Its pictures per second, in a process of its own."""
+    """Its images per second, in a process of its own."""
     loop = plain_loop(work)
     return _warm(loop.iteration, loop.batch, loop.device)
 
 
 def our_side(work: Work, scratch: Path) -> Callable[[float], float]:
-    """Its pictures per second, in a process of its own."""
+    """Its images per second, in a process of its own."""
     loop = our_loop(work, scratch)
     return _warm(loop.iteration, loop.settings.batch, loop.device)
 
@@ -120,7 +120,7 @@ def _warm(iteration: Callable[[], object], batch: int, device: torch.device) -> 
 
 
 def count_flops(work: Work) -> float:
-    """The plain loop's floating-point operations per picture."""
+    """The plain loop's floating-point operations per image."""
     loop = plain_loop(work)
     loop.iteration()
     with Flops() as counter:
@@ -137,7 +137,7 @@ def start(work: Work, scratch: Path, stack: ExitStack) -> tuple[Side, Side]:
 
 
 def measure(sides: tuple[Side, Side], repeats: int, seconds: float) -> Pair:
-    """Pictures per second of both, in turn. The sides end."""
+    """Images per second of both, in turn. The sides end."""
     for side in sides:
         side.ready()
     found = pair(lambda: sides[0](seconds), lambda: sides[1](seconds), repeats)
@@ -162,10 +162,10 @@ def main() -> None:
     works = [Work(recipe, given.data, settings) for recipe in given.recipes]
     name = f"training-{slug(device)}-{given.size}-{given.batch}"
     title = (
-        f"Pictures per second, {machine(device)['device']}, {given.size}x{given.size}, batch {given.batch}; the peak "
+        f"Images per second, {machine(device)['device']}, {given.size}x{given.size}, batch {given.batch}; the peak "
         f"is {peak / 1e9:.0f} GFLOP/s, a large float32 matrix product"
     )
-    columns = ["combination", "plain loop", "ganzoo", "ratio (pairs)", "MFLOP a picture", "share of peak"]
+    columns = ["combination", "plain loop", "ganzoo", "ratio (pairs)", "MFLOP an image", "share of peak"]
     rows, figures = list[list[str]](), list[dict[str, Any]]()
     content = {**vars(given), "machine": machine(device), "peak_flops": peak, "rows": figures}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:

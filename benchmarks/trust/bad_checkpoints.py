@@ -188,8 +188,8 @@ class Writing(torch.nn.Module):
         self.training = state[1]
         torch.save(state[0], "executed")
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return pictures
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images
 
 
 def _torchscript(place: Path) -> str:
@@ -272,13 +272,11 @@ def cases() -> list[Case]:
             "meta.json is damaged",
         ),
         case(
-            "meta.json: pictures of 2²⁰ by 2²⁰",
+            "meta.json: images of 2²⁰ by 2²⁰",
             partial(change_meta, {"picture": {"channels": 3, "size": 2**20, "classes": 0}}),
-            "mlp: there can be no such generator of 1048576x1048576 pictures",
+            "mlp: there can be no such generator of 1048576x1048576 images",
         ),
-        case(
-            "meta.json: a shown that is text", partial(change_meta, {"shown": "all"}), "says nothing of pictures shown"
-        ),
+        case("meta.json: a shown that is text", partial(change_meta, {"shown": "all"}), "says nothing of images shown"),
         config(
             "a tag of YAML that runs code",
             "seed: 0",

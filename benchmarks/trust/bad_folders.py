@@ -185,22 +185,22 @@ def _lock(folder: Path) -> None:
 
 
 def _closer(folder: Path, checkpoint: Path) -> None:
-    """The closer look's folder is a link to somebody's pictures."""
-    (folder.parent / "pictures").mkdir()
-    (folder.parent / "pictures/mine.png").write_text(SECRET)
+    """The closer look's folder is a link to somebody's images."""
+    (folder.parent / "images").mkdir()
+    (folder.parent / "images/mine.png").write_text(SECRET)
     shutil.rmtree(folder / "closer", ignore_errors=True)
-    (folder / "closer").symlink_to(folder.parent / "pictures")
+    (folder / "closer").symlink_to(folder.parent / "images")
 
 
 def _look(folder: Path) -> None:
     look_or_say_why(zoo(), folder)
-    pictures = folder.parent / "pictures"
-    if not (pictures / "between.png").is_file() or (pictures / "mine.png").read_text() != SECRET:
-        raise AssertionError("it took no look, or took a picture away")
+    images = folder.parent / "images"
+    if not (images / "between.png").is_file() or (images / "mine.png").read_text() != SECRET:
+        raise AssertionError("it took no look, or took an image away")
 
 
 def _bomb(folder: Path, checkpoint: Path) -> None:
-    """The grid of samples is a bomb, the real pictures a pipe."""
+    """The grid of samples is a bomb, the real images a pipe."""
     (grid,) = (folder / "samples").glob("kimg000000.032.png")
     Image.new("1", (20000, 10000)).save(grid)
     (folder / "verdicts/real.png").unlink(missing_ok=True)
@@ -248,7 +248,7 @@ def cases() -> list[Case]:
             "weights.safetensors does not fit dcgan+minimax",
         ),
         case(
-            "run: samples that are a bomb, real pictures that are a pipe, report",
+            "run: samples that are a bomb, real images that are a pipe, report",
             _bomb,
             "",
             lambda run: write_report(RunFolder(run)),
@@ -279,5 +279,5 @@ def cases() -> list[Case]:
             "link: a run's report that does",
             partial(_write_through, "report.html", lambda run: write_text(run / "report.html", "")),
         ),
-        case("link: the closer look's folder that leads to somebody's pictures", _closer, "", _look),
+        case("link: the closer look's folder that leads to somebody's images", _closer, "", _look),
     ]

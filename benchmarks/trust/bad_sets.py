@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from bad_pictures import RED, encoded, opened, plain
+from bad_images import RED, encoded, opened, plain
 from cases import Case
 
-PICTURE = encoded(plain())
+IMAGE = encoded(plain())
 SWOLLEN = 2**28  # bytes that a small member becomes
 LINK = (stat.S_IFLNK | 0o777) << 16
 
@@ -28,7 +28,7 @@ Write = Callable[[zipfile.ZipFile], object]
 Add = Callable[[tarfile.TarFile], object]
 
 
-def member(archive: tarfile.TarFile, name: str, content: bytes = PICTURE, **header: object) -> None:
+def member(archive: tarfile.TarFile, name: str, content: bytes = IMAGE, **header: object) -> None:
     """Add a file to a tar; ``header``: what its header says otherwise."""
     info = tarfile.TarInfo(name)
     info.size = len(content)
@@ -71,7 +71,7 @@ def _twice(archive: zipfile.ZipFile) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(2):
-            archive.writestr("x.png", PICTURE)
+            archive.writestr("x.png", IMAGE)
 
 
 def _linked(archive: zipfile.ZipFile) -> None:
@@ -81,7 +81,7 @@ def _linked(archive: zipfile.ZipFile) -> None:
 
 
 def _packed(kind: int, archive: zipfile.ZipFile) -> None:
-    archive.writestr("x.png", PICTURE, kind)
+    archive.writestr("x.png", IMAGE, kind)
 
 
 def _swollen(archive: zipfile.ZipFile) -> None:
@@ -163,7 +163,7 @@ def _pipe(form: str, place: Path) -> str:
 
 
 def _labels(text: bytes, place: Path) -> str:
-    return _zip(partial(_files, {"x.png": PICTURE, "dataset.json": text}), place)
+    return _zip(partial(_files, {"x.png": IMAGE, "dataset.json": text}), place)
 
 
 def _label(name: str) -> bytes:
@@ -180,12 +180,12 @@ def cases() -> list[Case]:
         return Case(f"tar: {what}", partial(_tar, add, change=change), says)
 
     def named(*names: str) -> Write:
-        return partial(_files, dict.fromkeys(names, PICTURE))
+        return partial(_files, dict.fromkeys(names, IMAGE))
 
     not_whole = "set.zip is not a whole zip file"
     return [
         of_zip("names with ../ and from the root", named("../x.png", "/x.png", "a/../../x.png")),
-        of_zip("a member that is a link", _linked, "x.png: it is a link; put the picture itself into the zip"),
+        of_zip("a member that is a link", _linked, "x.png: it is a link; put the image itself into the zip"),
         of_zip("one name twice", _twice, "set.zip: x.png is in it twice; make the zip again"),
         of_zip(
             "encrypted", named("x.png"), "x.png: it is encrypted; make the zip again without a password", _encrypted
@@ -199,7 +199,7 @@ def cases() -> list[Case]:
         of_zip(
             "a member that claims 2 GiB",
             named("x.png"),
-            "x.png: it takes 2,048 MiB, more than a picture can",
+            "x.png: it takes 2,048 MiB, more than an image can",
             partial(_claim, 2**31),
         ),
         of_zip(
@@ -215,19 +215,19 @@ def cases() -> list[Case]:
         of_zip("no bytes", named("x.png"), not_whole, lambda content: b""),
         of_zip(
             "a name with a terminal's escape",
-            partial(_files, {"\x1b[31mx.png": b"no picture"}),
+            partial(_files, {"\x1b[31mx.png": b"no image"}),
             r"\x1b[31mx.png: it cannot be decoded",
         ),
         Case("zip: a pipe", partial(_pipe, "zip"), "pipe is not a whole zip file (it is not a regular file)"),
         Case(
             "dataset.json: a label for a file elsewhere",
             partial(_labels, _label("../../etc/passwd")),
-            "dataset.json has a label for ../../etc/passwd, which is not among its pictures",
+            "dataset.json has a label for ../../etc/passwd, which is not among its images",
         ),
         Case(
             "dataset.json: a name with a terminal's escape",
             partial(_labels, _label("\x1b[31m")),
-            r"dataset.json has a label for \x1b[31m, which is not among its pictures",
+            r"dataset.json has a label for \x1b[31m, which is not among its images",
         ),
         of_tar("names with ../ and from the root", lambda tar: [member(tar, n) for n in ("../x.png", "/x.png")]),
         of_tar("a symbolic link", partial(_of, tarfile.SYMTYPE), "x.png: it is a link, a device or a sparse file"),
@@ -257,7 +257,7 @@ def cases() -> list[Case]:
         of_tar("cut short", _two, "set.tar is not a whole tar file", lambda content: content[:540]),
         of_tar("text", _two, "set.tar is not a whole tar file", lambda content: b"no tar at all" * 99),
         of_tar(
-            "members that a loader would open by their names as pickles, beside a picture",
+            "members that a loader would open by their names as pickles, beside an image",
             lambda tar: [member(tar, "x.png"), member(tar, "x.pyd", b"cos\nsystem\n(S'touch executed'\ntR.")],
         ),
         Case(

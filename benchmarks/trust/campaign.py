@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from moments import Disk, Moment
-from scene import Scene, make_pictures, read_json
+from scene import Scene, make_images, read_json
 
 from ganzoo.plugin.registry import Registry
 
@@ -34,7 +34,7 @@ class Campaign:
     def __init__(self, place: Path, seed: int, say: Callable[[str], None] = lambda line: None) -> None:
         self.place, self.random, self.say = place, random.Random(seed), say
         self.registry = Registry.load(strict=True)
-        make_pictures(place / "pictures")
+        make_images(place / "images")
         self._number = 0
         self.alone = self.scene()
         self.seen = self._census(self.alone, self.alone.command, "run.json")

@@ -52,7 +52,7 @@ def measure(folder: Path, kimg: float) -> dict[str, Difference]:
 
 def table(found: dict[str, Difference], kimg: float) -> str:
     lines = [
-        f"Two processes of {BATCH // 2} pictures against one of {BATCH}, {kimg:g} kimg in float32 on the CPU, "
+        f"Two processes of {BATCH // 2} images against one of {BATCH}, {kimg:g} kimg in float32 on the CPU, "
         "stochastic gradient descent with momentum. Weights: the largest difference of any, as a share of its tensor's "
         "largest or of 0.001. Logged: of any loss, penalty, accuracy or norm. Moved: how far training took the "
         "weights, by the first measure.",

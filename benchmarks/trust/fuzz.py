@@ -1,7 +1,7 @@
 """The readers of zips and of tar shards under atheris, which mutates whole ones towards new paths through them.
 
 ``python benchmarks/trust/fuzz.py --seconds 300 [--save]``, after ``pip install atheris`` (Linux, CPython 3.11 or
-newer). What may come of any bytes: pictures, bad pictures with a reason, or one GanzooError in one line. Each reader is
+newer). What may come of any bytes: images, bad images with a reason, or one GanzooError in one line. Each reader is
 fuzzed in a process of its own; bytes that led to anything else are kept beside the tables.
 """
 
@@ -31,9 +31,9 @@ def seeds(reader: str) -> list[bytes]:
 
     stream = io.BytesIO()
     Image.new("L", (4, 4), 7).save(stream, "png")
-    picture = stream.getvalue()
+    image = stream.getvalue()
     labels = json.dumps({"labels": [["a.png", 0], ["b/c.png", 1]]}).encode()
-    members = {"a.png": picture, "b/c.png": picture, "d.txt": b"text"}
+    members = {"a.png": image, "b/c.png": image, "d.txt": b"text"}
     if reader == "zip":
         methods = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
         return [_zip({**members, **more}, method) for method in methods for more in ({}, {"dataset.json": labels})]

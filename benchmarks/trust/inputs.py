@@ -15,15 +15,15 @@ from pathlib import Path
 
 import bad_checkpoints
 import bad_folders
+import bad_images
 import bad_names
-import bad_pictures
 import bad_requests
 import bad_sets
 from cases import Case, judge, table
 
 RESULTS = Path(__file__).parent / "results"
 TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
-    "pictures": ("Pictures", bad_pictures.cases),
+    "images": ("Images", bad_images.cases),
     "sets": ("Zips and shards", bad_sets.cases),
     "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
     "folders": ("What names a plugin, and what leads elsewhere", bad_folders.cases),

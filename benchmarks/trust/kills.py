@@ -25,7 +25,7 @@ PLACES: dict[tuple[Any, str], str] = {
     (Loop, "iteration"): "within a step",
     (Loop, "_log"): "writing the log",
     (ganzoo.training.state, "write_checkpoint"): "writing a checkpoint",
-    (ganzoo.training.loop, "take_pictures"): "writing samples",
+    (ganzoo.training.loop, "take_images"): "writing samples",
     (Loop, "_score"): "within a metric run",
     (work, "write_record"): "writing a record",
     (harness.Harness, "_publish"): "writing a record",

@@ -1,4 +1,4 @@
-"""A run small enough to be killed a hundred times: pictures, settings, a stand-in for Inception, forked attempts.
+"""A run small enough to be killed a hundred times: images, settings, a stand-in for Inception, forked attempts.
 
 torch is imported once, here, and each attempt is a fork of this process, which never trains itself: a child is what a
 fresh process would be, three seconds earlier. PyTorch starts no threads before the fork, and none after it.
@@ -39,7 +39,7 @@ from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.utils.files import read_jsonl
 
 RECIPE = "mlp+non-saturating"
-PICTURES = 32
+IMAGES = 32
 KIMG = 0.24
 DEADLINE = 300.0  # seconds after which an attempt counts as hung
 SETTINGS = [
@@ -54,10 +54,10 @@ class StandIn:
 
     pause = 0.0
 
-    def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+    def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         time.sleep(self.pause)
-        matrix = torch.randn(pictures[0].numel(), 16, generator=torch.Generator().manual_seed(0))
-        return {"2048": pictures.float().flatten(1) / 255 @ matrix}
+        matrix = torch.randn(images[0].numel(), 16, generator=torch.Generator().manual_seed(0))
+        return {"2048": images.float().flatten(1) / 255 @ matrix}
 
 
 def stand_in() -> None:
@@ -82,7 +82,7 @@ class Ended:
 
 
 class Scene:
-    """A place of its own: pictures, caches, one run under ``run`` and one grid under ``results``."""
+    """A place of its own: images, caches, one run under ``run`` and one grid under ``results``."""
 
     def __init__(self, place: Path, registry: Registry, log: str = "printed.txt") -> None:
         self.place, self.registry, self.log = place, registry, place / log
@@ -91,8 +91,8 @@ class Scene:
 
     @property
     def settings(self) -> list[str]:
-        """KEY=VALUE of every run here; the pictures are shared by all scenes."""
-        return [*SETTINGS, f"data.name=folder:{self.place.parent / 'pictures'}", f"data.root={self.root}"]
+        """KEY=VALUE of every run here; the images are shared by all scenes."""
+        return [*SETTINGS, f"data.name=folder:{self.place.parent / 'images'}", f"data.root={self.root}"]
 
     def command(self, *extra: str) -> int:
         """Begin the run, or go on with it where there is one."""
@@ -110,7 +110,7 @@ class Scene:
 
     def benchmark(self) -> int:
         """A grid of one row, in this process."""
-        data = f"folder:{self.place.parent / 'pictures'}"
+        data = f"folder:{self.place.parent / 'images'}"
         settings = [*SETTINGS, f"data.root={self.root}"]
         settings.remove(f"loop.kimg={KIMG}")
         grid = Grid(name="grid", recipes=[RECIPE], data=[data], kimg=KIMG, settings=settings)
@@ -167,10 +167,10 @@ class Scene:
         return f"{trained} {digest.hexdigest()}"
 
 
-def make_pictures(folder: Path) -> None:
+def make_images(folder: Path) -> None:
     """A small set of noise."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:02d}.png")
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 
 from rich.console import Console
-from scene import PICTURES, RECIPE, Scene, make_pictures, stand_in
+from scene import IMAGES, RECIPE, Scene, make_images, stand_in
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
@@ -136,9 +136,9 @@ def main() -> int:
     texts: list[str] = []
     with tempfile.TemporaryDirectory(prefix="ganzoo-soak-") as scratch:
         place = Path(scratch)
-        make_pictures(place / "pictures")
+        make_images(place / "images")
         for name, title, soak, count in (
-            ("runs", f"{runs} runs of {RECIPE} on {PICTURES} pictures in one process", many_runs, runs),
+            ("runs", f"{runs} runs of {RECIPE} on {IMAGES} images in one process", many_runs, runs),
             ("intervals", f"One run of {intervals} log intervals", one_long_run, intervals),
         ):
             curve = soak(place, registry, count, lambda point: print(point, file=sys.stderr, flush=True))

@@ -31,7 +31,7 @@ class Grid:
     recipes: list[str] = param([], "whole recipes, beside the product of the lists above")
     data: list[str] = param([], "data sets; none: the one that comes with the zoo")
     seeds: list[int] = param([0], "seeds; each is a row of its own")
-    kimg: float | None = param(None, "budget of each: thousands of real pictures shown")
+    kimg: float | None = param(None, "budget of each: thousands of real images shown")
     minutes: float | None = param(None, "or minutes of training; each combination's speed is measured first")
     settings: list[str] = param([], "further settings, KEY=VALUE")
 

@@ -142,7 +142,7 @@ class Harness:
                 "calibrated_pictures_per_second": round(speed, 1),
             }
             self._note(known)
-            self.say(f"{job.cell.combination}: {speed:.0f} pictures/s")
+            self.say(f"{job.cell.combination}: {speed:.0f} images/s")
         return known
 
     def _fail(self, job: Job, reason: str) -> None:

@@ -49,7 +49,7 @@ class Hardware:
 
 @dataclass
 class Cost:
-    """Seconds of training and of scoring, pictures per second of training, peak memory in MiB."""
+    """Seconds of training and of scoring, images per second of training, peak memory in MiB."""
 
     training_seconds: float
     evaluation_seconds: float
@@ -68,7 +68,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A score on the way: kimg shown, seconds of training, the value that ranks, of so many generated pictures."""
+    """A score on the way: kimg shown, seconds of training, the value that ranks, of so many generated images."""
 
     kimg: float
     seconds: float

@@ -21,7 +21,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
-from ganzoo.models.build import build_generator, check_picture
+from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
@@ -117,7 +117,7 @@ def load_record(file: Path, registry: Registry) -> Generator:
 def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:
     """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
     spec = peek_configured(config, root)
-    check_picture(config, spec)
+    check_image(config, spec)
     generator = build_generator(config, spec)
     try:
         generator.load_state_dict(load_file(weights))
@@ -145,7 +145,7 @@ def _score_again(
     split = config.dataset.reference
     real = open_configured(config, split=split, root=root)
     if real.fingerprint != protocol["fingerprint"]:
-        raise GanzooError(f"{data.name}'s {split} pictures are not those of the record; get the same set")
+        raise GanzooError(f"{data.name}'s {split} images are not those of the record; get the same set")
     generator = load_recorded(record, config, weights, root)
     generator = generator.to(place).to(memory_format=torch.channels_last)
     metrics = replace(

@@ -75,7 +75,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
 
 
 def calibrate(job: Job, registry: Registry) -> float:
-    """Pictures per second of real training: the median log interval of a short run."""
+    """Images per second of real training: the median log interval of a short run."""
     settings = [*job.all_settings, *CALIBRATION]
     with tempfile.TemporaryDirectory() as scratch:
         config = resolve(registry, job.cell.recipe, None, settings)
@@ -107,8 +107,8 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
     shutil.copyfile(weights, job.folder / WEIGHTS)
     shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
     origin = folder.provenance()
-    picture = peek_configured(config)
-    model = build_model(config, picture)
+    image = peek_configured(config)
+    model = build_model(config, image)
     protocol = dict(score.get("protocol", {}))
     return _described(
         job,

@@ -14,12 +14,12 @@ from ganzoo.models.build import build_model, parameter_count
 def print_dry_run(config: Config) -> None:
     """Print it all, train nothing, write nothing. Raises whatever a run would refuse."""
     device = pick_device(config.values.loop.device)
-    picture = peek_configured(config)
-    model = build_model(config, picture)
+    image = peek_configured(config)
+    model = build_model(config, image)
     batch = config.values.loop.batch
     with torch.no_grad():
-        pictures = model.generator.eval()(torch.zeros(2, model.generator.latent_dim))
-    shape = (batch, *pictures.shape[1:])
+        images = model.generator.eval()(torch.zeros(2, model.generator.latent_dim))
+    shape = (batch, *images.shape[1:])
     click.echo(config.to_yaml())
     click.echo(f"# generator      {parameter_count(model.generator):>11,} parameters, "
                f"({batch}, {model.generator.latent_dim}) -> {shape}")  # fmt: skip

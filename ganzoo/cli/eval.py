@@ -19,7 +19,7 @@ from ganzoo.cli.options import (
 @click.command()
 @source_argument
 @click.option("--metrics", help="Comma-separated, e.g. kid,prc. [default: the run's]")
-@click.option("--samples", type=int, help="Generated pictures to score. [default: the run's]")
+@click.option("--samples", type=int, help="Generated images to score. [default: the run's]")
 @click.option("--seed", type=int, help="Seed of latents and noise. [default: the run's]")
 @truncation_option
 @checkpoint_option

@@ -77,7 +77,7 @@ def _facts(entry: Entry) -> list[str]:
     if isinstance(entry, (LossEntry, PenaltyEntry)):
         facts.append(f"formula: {entry.formula}")
         if entry.needs.per_sample:
-            facts.append("needs a discriminator that judges each picture by itself (no batch norm)")
+            facts.append("needs a discriminator that judges each image by itself (no batch norm)")
     if isinstance(entry, LossEntry):
         facts.append(f"discriminator steps per generator step: {entry.discriminator_steps}")
         if entry.penalties:
@@ -89,13 +89,11 @@ def _facts(entry: Entry) -> list[str]:
     if isinstance(entry, (DatasetEntry, LauncherEntry)) and entry.default:
         facts.append("used where none is named")
     if isinstance(entry, DatasetEntry):
-        if entry.picture:
-            picture = entry.picture
-            facts.append(
-                f"pictures: {picture.size}x{picture.size}, channels: {picture.channels}, classes: {picture.classes}"
-            )
+        if entry.image:
+            image = entry.image
+            facts.append(f"images: {image.size}x{image.size}, channels: {image.channels}, classes: {image.classes}")
         facts.append(
-            f"scored against its {entry.reference} pictures{' (a demonstration)' if entry.demonstration else ''}"
+            f"scored against its {entry.reference} images{' (a demonstration)' if entry.demonstration else ''}"
         )
         if entry.licence:
             facts.append(f"licence: {entry.licence}")
@@ -127,7 +125,7 @@ def _default(item: Field[Any]) -> Any:
 
 
 def _example(registry: Registry, entry: Entry) -> str:
-    """A line that runs as it stands, but for the PATH of pictures of one's own."""
+    """A line that runs as it stands, but for the PATH of images of one's own."""
     architecture = next(iter(registry.entries[ArchitectureEntry.kind]), "ARCH")
     losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
     loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")

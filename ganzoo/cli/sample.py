@@ -31,7 +31,7 @@ def sample(
     import torch
 
     from ganzoo.api import load
-    from ganzoo.models.sampling import grid, save_picture, to_image
+    from ganzoo.models.sampling import grid, save_image, to_image
     from ganzoo.models.sampling import sample as draw
     from ganzoo.runs.store import output_directory
 
@@ -40,18 +40,18 @@ def sample(
     chunks = draw(generator, count, seed, label=label, truncation=truncation)
     out = out or output_directory(run, loaded.path) / "sample.png"
     if out.suffix.lower() == ".png":
-        pictures = torch.cat(list(chunks))
+        images = torch.cat(list(chunks))
         out.parent.mkdir(parents=True, exist_ok=True)
         alone = count == 1
-        save_picture(to_image(pictures[0]) if alone else grid(pictures, math.ceil(math.sqrt(count))), out)
-        click.echo(f"1 picture: {out}" if alone else f"{count} pictures in a grid: {out}")
+        save_image(to_image(images[0]) if alone else grid(images, math.ceil(math.sqrt(count))), out)
+        click.echo(f"1 image: {out}" if alone else f"{count} images in a grid: {out}")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise GanzooError(f"{out} already holds something; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     number = 0
     for chunk in chunks:
-        for picture in chunk:
-            save_picture(to_image(picture), out / f"{number:06d}.png")
+        for image in chunk:
+            save_image(to_image(image), out / f"{number:06d}.png")
             number += 1
-    click.echo(f"{count} pictures: {out}")
+    click.echo(f"{count} images: {out}")

@@ -24,9 +24,9 @@ class DataConfig:
     split: str = param("train", "which split to train on")
     size: int | None = param(None, "resize to this height and width; null: native")
     root: str | None = param(None, "where data sets are kept; null: GANZOO_DATA or ~/.cache/ganzoo/data")
-    channels: str = param("auto", "1 for grey, 3 for colour; auto: what most pictures have, converting the rest")
-    mirror: bool = param(False, "flip half of the pictures left to right")
-    skip_bad: bool = param(False, "skip pictures that cannot be used, and count them, instead of stopping")
+    channels: str = param("auto", "1 for grey, 3 for colour; auto: what most images have, converting the rest")
+    mirror: bool = param(False, "flip half of the images left to right")
+    skip_bad: bool = param(False, "skip images that cannot be used, and count them, instead of stopping")
 
     def __post_init__(self) -> None:
         at_least(self, 4, "size")
@@ -66,8 +66,8 @@ class EMAConfig:
 
 @dataclass
 class LoopConfig:
-    kimg: float = param(100.0, "budget: thousands of real pictures shown to the discriminator")
-    batch: int = param(64, "pictures in one step")
+    kimg: float = param(100.0, "budget: thousands of real images shown to the discriminator")
+    batch: int = param(64, "images in one step")
     discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
     fresh_fakes: bool = param(False, "draw new fakes for the generator's step instead of the discriminator's last ones")
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
@@ -87,7 +87,7 @@ class LoopConfig:
         at_least(self, 1, "batch", "discriminator_steps", "keep")
         at_least(self, 0, "max_rollbacks")
         if self.kimg == math.inf:
-            raise ValueError("kimg is inf, must be a number of pictures")
+            raise ValueError("kimg is inf, must be a number of images")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
@@ -100,7 +100,7 @@ class LoopConfig:
 @dataclass
 class MetricsConfig:
     names: list[str] = param([], "scores at the end of the run, the first of them ranks; [] for none")
-    fakes: int = param(10000, "generated pictures per score")
+    fakes: int = param(10000, "generated images per score")
     times: int = param(1, "how often to score: so many times evenly over the run, the last at its end")
     every_kimg: float | None = param(None, "or at snapshots this far apart, and at the end")
     weights: Any = param(

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ganzoo.console.images import pictures, sparkline
+from ganzoo.console.images import images, sparkline
 from ganzoo.console.messages import Messages, showing
 from ganzoo.distributed import collectives
 from ganzoo.errors import printable
@@ -27,8 +27,8 @@ from ganzoo.utils.image_grid import cut
 
 Record = Mapping[str, Any]
 CURVE = 24  # characters of a sparkline
-AROUND = 6  # columns beside the pictures
-BELOW = 10  # lines that are not pictures
+AROUND = 6  # columns beside the images
+BELOW = 10  # lines that are not images
 TRAINING = "training"
 
 
@@ -123,7 +123,7 @@ class LiveDisplay(Display):
         self._log: list[Record] = []
         self._cells: np.ndarray | None = None
         self._drawn_for = (0, 0)
-        self._picture: RenderableType = Text("The first pictures come with the first snapshot.")
+        self._image: RenderableType = Text("The first images come with the first snapshot.")
         self._drawn = 0.0
         self._begun = False
         self._live = Live(console=self.console, refresh_per_second=4, get_renderable=self._render)
@@ -172,9 +172,9 @@ class LiveDisplay(Display):
         """Drawn anew where they are others, or the terminal has another size."""
         size = width, height = self.console.size
         if self._cells is not None and size != self._drawn_for:
-            self._picture = pictures(self._cells, width - AROUND, height - BELOW, self.console)
+            self._image = images(self._cells, width - AROUND, height - BELOW, self.console)
             self._drawn_for = size
-        return self._picture
+        return self._image
 
 
 def make_display(console: Console | None = None) -> Display:
@@ -195,7 +195,7 @@ def figures(log: Sequence[Record], ascii_only: bool = False) -> list[tuple[str, 
 
     rows = []
     if "pictures_per_second" in last:
-        rows.append(("speed", f"{last['pictures_per_second']:.0f} pictures/s"))
+        rows.append(("speed", f"{last['pictures_per_second']:.0f} images/s"))
     if "loss_discriminator" in last and "loss_generator" in last:
         losses = f"discriminator {last['loss_discriminator']:.3f}   generator {last['loss_generator']:.3f}"
         rows.append(("loss", losses))
@@ -215,7 +215,7 @@ def _line(record: Record, budget: int) -> str:
         "accuracy_real": "acc real {:4.0%}",
         "accuracy_fake": "fake {:4.0%}",
         "auc": "auc {:.3f}",
-        "pictures_per_second": "{:6.0f} pictures/s",
+        "pictures_per_second": "{:6.0f} images/s",
     }
     parts = [form.format(record[name]) for name, form in forms.items() if name in record]
     if speed := record.get("pictures_per_second"):

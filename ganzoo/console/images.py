@@ -1,4 +1,4 @@
-"""Pictures and curves in the characters of a terminal. No torch here."""
+"""Images and curves in the characters of a terminal. No torch here."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ganzoo.utils.image_grid import GRID
 BARS = "▁▂▃▄▅▆▇█"
 PLAIN_BARS = "_.-~=+*#"  # where the terminal has ASCII alone
 SHADES = " .:-=+*#%@"  # where it has no colours
-SMALLEST = 12  # pixels of a side in which a picture can still be made out
-MANY = (4, 2)  # columns and rows of pictures for whose sake they are made smaller
+SMALLEST = 12  # pixels of a side in which an image can still be made out
+MANY = (4, 2)  # columns and rows of images for whose sake they are made smaller
 
 
 def sparkline(values: Sequence[float], width: int, low: float, high: float, ascii_only: bool = False) -> str:
@@ -27,11 +27,11 @@ def sparkline(values: Sequence[float], width: int, low: float, high: float, asci
     return "".join(bars[int(np.clip(share * len(bars), 0, len(bars) - 1))] for share in shares)
 
 
-def pictures(cells: np.ndarray, width: int, lines: int, console: Console) -> RenderableType:
-    """As many of the pictures ``(N, H, W, 3)``, uint8, as fit and can be made out.
+def images(cells: np.ndarray, width: int, lines: int, console: Console) -> RenderableType:
+    """As many of the images ``(N, H, W, 3)``, uint8, as fit and can be made out.
 
     A character is one pixel wide and two high; where there are no colours, it is a shade of one pixel by two. Nothing
-    where there is no room for one picture.
+    where there is no room for one image.
     """
     if width < SMALLEST or 2 * lines < SMALLEST:
         return Text()
@@ -43,8 +43,8 @@ def pictures(cells: np.ndarray, width: int, lines: int, console: Console) -> Ren
     for place in range(columns * rows):
         row, column = divmod(place, columns)
         if place < len(cells):
-            picture = Image.fromarray(cells[place]).resize((side, side), Image.Resampling.BOX)
-            sheet.paste(picture, (column * (side + 1), row * (side + 1)))
+            image = Image.fromarray(cells[place]).resize((side, side), Image.Resampling.BOX)
+            sheet.paste(image, (column * (side + 1), row * (side + 1)))
     plain = console.color_system is None or console.no_color or console.options.ascii_only
     return _shaded(sheet) if plain else Pixels.from_image(sheet)
 
@@ -54,4 +54,4 @@ def _shaded(sheet: Image.Image) -> Text:
     return Text("\n".join("".join(SHADES[value * len(SHADES) // 256] for value in line) for line in grey.tolist()))
 
 
-__all__ = ["pictures", "sparkline"]
+__all__ = ["images", "sparkline"]

@@ -38,7 +38,7 @@ def score_line(score: Scored | None) -> str:
         return "score: none"
     protocol = score.protocol
     values = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
-    reference = f"{protocol['real_pictures']} {protocol['split']} pictures of {protocol['reference']}"
+    reference = f"{protocol['real_pictures']} {protocol['split']} images of {protocol['reference']}"
     against = f"{protocol['fake_pictures']} generated against {reference}"
-    note = " (a demonstration: scored against its own training pictures)" if protocol.get("demonstration") else ""
+    note = " (a demonstration: scored against its own training images)" if protocol.get("demonstration") else ""
     return f"score: {values}: {against}{note}"

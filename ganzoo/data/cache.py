@@ -1,6 +1,6 @@
-"""Pictures are decoded once, into memory-mapped arrays keyed by their content.
+"""Images are decoded once, into memory-mapped arrays keyed by their content.
 
-Of a set that is streamed, the places of its pictures are kept instead: it was looked through once, all the same.
+Of a set that is streamed, the places of its images are kept instead: it was looked through once, all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from ganzoo.data.channels import AUTO
 from ganzoo.data.decode import RESIZE
-from ganzoo.data.fill import PICTURES, PLACES, Processing, fill
+from ganzoo.data.fill import IMAGES, PLACES, Processing, fill
 from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import DataSource, StreamedSource
@@ -37,10 +37,10 @@ def cached(
     processing: Processing,
     root: Path,
 ) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
-    """Pictures, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
+    """Images, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
 
     Made where they are not there, and made anew where they are not what was written, which is logged.
-    Raises GanzooError that names the picture and what to do, unless ``skip_bad`` leaves it out.
+    Raises GanzooError that names the image and what to do, unless ``skip_bad`` leaves it out.
     """
     key = _key(source, processing)
     folder = root / "cache" / key[:32]
@@ -70,7 +70,7 @@ def _read(
             places = np.load(folder / PLACES, allow_pickle=False)
             array = StreamedArray(BlockReader(source, places, tuple(meta["shape"][1:]), size), np.arange(len(places)))
         else:
-            array = np.load(folder / PICTURES, mmap_mode="r", allow_pickle=False)
+            array = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         if meta["key"] != key or list(array.shape) != meta["shape"]:
             raise ValueError("its parts do not belong together")
@@ -95,7 +95,7 @@ def _key(source: DataSource, processing: Processing) -> str:
     size = processing.size
     channels = [] if processing.channels == AUTO else [f"channels {processing.channels}"]
     streamed = ["streamed"] if isinstance(source, StreamedSource) else []
-    # "most": of several sizes the most frequent one is used, not that of the first picture.
+    # "most": of several sizes the most frequent one is used, not that of the first image.
     skip = "most" if processing.skip_bad else False
     made_of = [FORMAT, source.content_key(), size, RESIZE if size else None, skip, *channels, *streamed]
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()

@@ -10,22 +10,22 @@ import numpy as np
 
 from ganzoo.data.stream import StreamedArray
 from ganzoo.data.usage import Usage
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures: ``array`` is uint8 ``(N, C, H, W)``, memory-mapped or decoded as it is read, ``labels`` int64 ``(N,)``
+class Images:
+    """Images: ``array`` is uint8 ``(N, C, H, W)``, memory-mapped or decoded as it is read, ``labels`` int64 ``(N,)``
     or None.
 
     fingerprint: SHA-256 of content and processing; same fingerprint, same array.
-    resize: how the pictures were resized, empty where they were not.
-    skipped: names of pictures that were left out. usage: how many images are used, and why the others are not.
+    resize: how the images were resized, empty where they were not.
+    skipped: names of images that were left out. usage: how many images are used, and why the others are not.
     """
 
     array: np.ndarray | StreamedArray
     labels: np.ndarray | None
-    spec: PictureSpec
+    spec: ImageSpec
     name: str
     split: str
     fingerprint: str

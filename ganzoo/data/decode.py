@@ -1,4 +1,4 @@
-"""One picture file to uint8, or the reason why not."""
+"""One image file to uint8, or the reason why not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LYING = {5, 6, 7, 8}  # orientations with width and height exchanged
 
 
 class Unreadable(ValueError):
-    """Why a picture cannot be used, without its name."""
+    """Why an image cannot be used, without its name."""
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -43,7 +43,7 @@ def measure(data: bytes) -> tuple[int, int, int]:
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """A picture of a kind that can be used, not decoded yet. Raises Unreadable, for what fails within too."""
+    """An image of a kind that can be used, not decoded yet. Raises Unreadable, for what fails within too."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # broken EXIF, which is passed over
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -67,7 +67,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 
 
 def _check(image: Image.Image) -> None:
-    # A JPEG of a phone may carry further pictures (MPO); the first is the photograph.
+    # A JPEG of a phone may carry further images (MPO); the first is the photograph.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise Unreadable("it is animated; save one frame")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
@@ -79,19 +79,19 @@ def _check(image: Image.Image) -> None:
 def resize(pixels: np.ndarray, size: int | None) -> np.ndarray:
     """uint8 ``(H, W, C)`` to ``(C, size, size)``: the centre square, resized where it is not that size already.
 
-    With ``size`` None the picture must be square. Raises Unreadable where it is not.
+    With ``size`` None the image must be square. Raises Unreadable where it is not.
     """
     height, width = pixels.shape[:2]
-    picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
     if size is None:
         if height != width:
             raise Unreadable(f"it is {width}x{height}, not square; set data.size=N to crop and resize")
-        return picture.numpy()
+        return image.numpy()
     if (height, width) != (size, size):
-        # Here, as it takes longer to import than torch itself, and most pictures have their size already.
+        # Here, as it takes longer to import than torch itself, and most images have their size already.
         from torchvision.transforms import InterpolationMode
         from torchvision.transforms.v2 import functional
 
-        picture = functional.center_crop(picture, [min(height, width)] * 2)
-        picture = functional.resize(picture, [size, size], InterpolationMode.BICUBIC, antialias=True)
-    return picture.numpy()
+        image = functional.center_crop(image, [min(height, width)] * 2)
+        image = functional.resize(image, [size, size], InterpolationMode.BICUBIC, antialias=True)
+    return image.numpy()

@@ -1,4 +1,4 @@
-"""From a data set's name to its pictures."""
+"""From a data set's name to its images."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import Config
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
-from ganzoo.data.dataset import Pictures
+from ganzoo.data.dataset import Images
 from ganzoo.data.fill import Processing
 from ganzoo.data.usage import Usage
-from ganzoo.entries import DatasetEntry, PictureSpec
+from ganzoo.entries import DatasetEntry, ImageSpec
 from ganzoo.errors import GanzooError, printable
-from ganzoo.interfaces import DataSource, Picture
+from ganzoo.interfaces import DataSource, SourceImage
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
 
@@ -24,7 +24,7 @@ def open_configured(
     *,
     split: str | None = None,
     root: Path | None = None,
-) -> Pictures:
+) -> Images:
     """Open the data set of a configuration, by default its own split. Raises GanzooError as :func:`open_dataset`."""
     data = config.values.data
     return open_dataset(
@@ -39,7 +39,7 @@ def open_configured(
     )
 
 
-def open_pictures(registry: Registry, name: str, **options: Any) -> Pictures:
+def open_images(registry: Registry, name: str, **options: Any) -> Images:
     """Look up ``NAME`` or ``NAME:PATH`` and open it, as :func:`open_dataset` does."""
     return open_dataset(*parse_data(name, registry), name, **options)
 
@@ -54,29 +54,29 @@ def open_dataset(
     root: Path | None = None,
     skip_bad: bool = False,
     channels: str = AUTO,
-) -> Pictures:
+) -> Images:
     """Decode a data set, or find it in the cache. ``name``: as a configuration names it, for messages and scores.
 
     root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
-    channels: "1", "3", or "auto" for what most pictures have; the others are converted.
+    channels: "1", "3", or "auto" for what most images have; the others are converted.
     What was skipped or converted is in ``usage``. A damaged cache is logged and made anew.
-    Raises GanzooError for a missing set and for the first picture that cannot be used.
+    Raises GanzooError for a missing set and for the first image that cannot be used.
     """
     root = root or data_root(None)
     source = _source(entry, location, name, root, split)
-    own = entry.picture
+    own = entry.image
     processing = Processing(
         size=None if own is not None and size == own.size else size,
         channels=AUTO if own is not None and channels == str(own.channels) else channels,
         skip_bad=skip_bad,
     )
     array, labels, meta = cached(source, name, processing, root)
-    # As peek_spec counts them, so that leaving pictures out changes no network.
-    classes = 0 if labels is None else (entry.picture or source.peek()).classes
-    return Pictures(
+    # As peek_spec counts them, so that leaving images out changes no network.
+    classes = 0 if labels is None else (entry.image or source.peek()).classes
+    return Images(
         array=array,
         labels=labels,
-        spec=PictureSpec(array.shape[1], array.shape[2], classes),
+        spec=ImageSpec(array.shape[1], array.shape[2], classes),
         name=name,
         split="all" if entry.takes_location else split,
         fingerprint=meta["key"],
@@ -94,12 +94,12 @@ def open_dataset(
     )
 
 
-def _partly_labelled(labels: int, pictures: int) -> tuple[str, ...]:
-    partly = 0 < labels < pictures
+def _partly_labelled(labels: int, images: int) -> tuple[str, ...]:
+    partly = 0 < labels < images
     return (f"only {labels:,} of them have labels, so no labels are used",) if partly else ()
 
 
-def peek_configured(config: Config, root: Path | None = None) -> PictureSpec:
+def peek_configured(config: Config, root: Path | None = None) -> ImageSpec:
     """Return the spec that :func:`open_configured` will have, without decoding the data set."""
     data, place = config.values.data, root or data_root(config.values.data.root)
     source = _source(config.dataset, config.location, data.name, place, data.split)
@@ -114,27 +114,27 @@ def peek_spec(
     size: int | None = None,
     root: Path | None = None,
     channels: str = AUTO,
-) -> PictureSpec:
-    """Return the spec that :func:`open_pictures` will have, without decoding the data set."""
+) -> ImageSpec:
+    """Return the spec that :func:`open_images` will have, without decoding the data set."""
     entry, location = parse_data(name, registry)
     return _peek(entry, _source(entry, location, name, root or data_root(None), split), name, size, channels)
 
 
-def _peek(entry: DatasetEntry, source: DataSource, name: str, size: int | None, channels: str) -> PictureSpec:
-    native = entry.picture or source.peek()
+def _peek(entry: DatasetEntry, source: DataSource, name: str, size: int | None, channels: str) -> ImageSpec:
+    native = entry.image or source.peek()
     if size is None and native.size == 0:
-        first = next(item.name for item in source if isinstance(item, Picture) and not _is_square(item))
+        first = next(item.name for item in source if isinstance(item, SourceImage) and not _is_square(item))
         raise GanzooError(f"{name}: {printable(first)} is not square; set data.size=N to crop and resize all")
-    return PictureSpec(native.channels if channels == AUTO else int(channels), size or native.size, native.classes)
+    return ImageSpec(native.channels if channels == AUTO else int(channels), size or native.size, native.classes)
 
 
-def _is_square(picture: Picture) -> bool:
-    return picture.pixels.shape[0] == picture.pixels.shape[1]
+def _is_square(image: SourceImage) -> bool:
+    return image.pixels.shape[0] == image.pixels.shape[1]
 
 
 def _source(entry: DatasetEntry, location: str | None, name: str, root: Path, split: str) -> DataSource:
     if entry.takes_location and not location:
-        raise GanzooError(f"data.name={name}: write where the pictures are, {entry.name}:PATH")
+        raise GanzooError(f"data.name={name}: write where the images are, {entry.name}:PATH")
     if location and not entry.takes_location:
         raise GanzooError(f"data.name={name}: {entry.name} takes no location; write data.name={entry.name}")
     source: DataSource = entry.load()(location, root, split)

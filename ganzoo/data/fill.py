@@ -1,6 +1,6 @@
-"""Decode every picture of a source into one array, and skip or refuse those that cannot be used.
+"""Decode every image of a source into one array, and skip or refuse those that cannot be used.
 
-All pictures of an array have the same size and number of channels: those that most pictures have. So pictures are
+All images of an array have the same size and number of channels: those that most images have. So images are
 written as they come, and written again only if they differ.
 """
 
@@ -19,10 +19,10 @@ from ganzoo.data.channels import AUTO, chosen_channels, conversion, convert
 from ganzoo.data.decode import RESIZE, Unreadable, resize
 from ganzoo.data.usage import UNREADABLE
 from ganzoo.errors import GanzooError, printable
-from ganzoo.interfaces import BadPicture, DataSource, Picture, StreamedSource
+from ganzoo.interfaces import BadImage, DataSource, SourceImage, StreamedSource
 
-PICTURES = "pictures.npy"
-PLACES = "places.npy"  # of each picture of a streamed set: file, first byte, end
+IMAGES = "pictures.npy"
+PLACES = "places.npy"  # of each image of a streamed set: file, first byte, end
 
 Shape = tuple[int, int, int]
 Place = tuple[int, int, int]
@@ -30,10 +30,10 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Processing:
-    """How pictures are processed.
+    """How images are processed.
 
     size: height and width to crop and resize to; None keeps theirs. channels: "auto", "1" or "3". skip_bad: skip
-    pictures that cannot be used instead of raising.
+    images that cannot be used instead of raising.
     """
 
     size: int | None = None
@@ -43,7 +43,7 @@ class Processing:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A picture that was written, or whose place was noted."""
+    """An image that was written, or whose place was noted."""
 
     title: str
     shape: Shape
@@ -53,7 +53,7 @@ class _Decoded:
 
 @dataclass
 class _Decoding:
-    """All pictures as they came. begins: the first byte of their pixels in the file."""
+    """All images as they came. begins: the first byte of their pixels in the file."""
 
     decoded: list[_Decoded] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -62,15 +62,15 @@ class _Decoding:
 
 
 def fill(source: DataSource, name: str, folder: Path, processing: Processing) -> dict[str, Any]:
-    """Write the pictures, or a streamed set's places, and the labels; return what ``meta.json`` says of them.
+    """Write the images, or a streamed set's places, and the labels; return what ``meta.json`` says of them.
 
-    Raises GanzooError for the first picture that cannot be used unless ``skip_bad`` skips it, and where none is left.
+    Raises GanzooError for the first image that cannot be used unless ``skip_bad`` skips it, and where none is left.
     """
-    file, known = folder / PICTURES, source.left_out()
+    file, known = folder / IMAGES, source.left_out()
     found = _decode(source, name, file, processing)
     if not found.decoded:
         raise GanzooError(
-            f"{name}: none of its {len(found.unreadable)} pictures can be used; the first, {found.first_reason}"
+            f"{name}: none of its {len(found.unreadable)} images can be used; the first, {found.first_reason}"
         )
     height, width = Counter(item.shape[1:] for item in found.decoded).most_common(1)[0][0]
     used = [item for item in found.decoded if item.shape[1:] == (height, width)]
@@ -108,7 +108,7 @@ def fill(source: DataSource, name: str, folder: Path, processing: Processing) ->
 
 
 def _decode(source: DataSource, name: str, file: Path, processing: Processing) -> _Decoding:
-    """Write the pictures as they come, each with its own channels and size."""
+    """Write the images as they come, each with its own channels and size."""
     found = _Decoding()
     with file.open("wb") as stream:
         for place, item in _items(source):
@@ -123,7 +123,7 @@ def _decode(source: DataSource, name: str, file: Path, processing: Processing) -
                 found.first_reason = found.first_reason or f"{title}: {error}"
                 found.unreadable.append(title)
                 continue
-            assert isinstance(item, Picture)
+            assert isinstance(item, SourceImage)
             if not found.decoded:
                 _write_header(stream, (0, *pixels.shape))
                 found.begins = stream.tell()
@@ -134,7 +134,7 @@ def _decode(source: DataSource, name: str, file: Path, processing: Processing) -
 
 
 def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None:
-    """Write the pictures of that size again, all with the same channels."""
+    """Write the images of that size again, all with the same channels."""
     again = file.with_name(f"again-{file.name}")
     with file.open("rb") as old, again.open("wb") as new:
         old.seek(found.begins)
@@ -146,8 +146,8 @@ def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None
     again.replace(file)
 
 
-def _items(source: DataSource) -> Iterator[tuple[Place | None, Picture | BadPicture]]:
-    """Every picture, of a streamed set with its place."""
+def _items(source: DataSource) -> Iterator[tuple[Place | None, SourceImage | BadImage]]:
+    """Every image, of a streamed set with its place."""
     return source.located() if isinstance(source, StreamedSource) else ((None, item) for item in source)
 
 
@@ -156,8 +156,8 @@ def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _prepare(item: Picture | BadPicture, size: int | None) -> np.ndarray:
-    if isinstance(item, BadPicture):
+def _prepare(item: SourceImage | BadImage, size: int | None) -> np.ndarray:
+    if isinstance(item, BadImage):
         raise Unreadable(item.reason)
     return resize(item.pixels, size)
 

@@ -1,4 +1,4 @@
-"""Batches in an order that depends on nothing but the seed and the count of pictures shown so far."""
+"""Batches in an order that depends on nothing but the seed and the count of images shown so far."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.data.dataset import Pictures
+from ganzoo.data.dataset import Images
 from ganzoo.data.stream import StreamedArray
 from ganzoo.distributed import collectives
 
 
 class Feed:
-    """Pictures as float32 ``(batch, C, H, W)`` in [-1, 1] on the device, with int64 labels ``(batch,)`` or None.
+    """Images as float32 ``(batch, C, H, W)`` in [-1, 1] on the device, with int64 labels ``(batch,)`` or None.
 
     The set lives on the device as uint8 where it takes less than half of the free memory, else it is read batch by
-    batch from the memory map, or from where it is streamed from. ``mirror`` flips half of the pictures, decided anew
+    batch from the memory map, or from where it is streamed from. ``mirror`` flips half of the images, decided anew
     each epoch. ``resident`` says where the set lives, whatever fits. On several devices ``batch`` is what all of them
     see, and each reads its share.
     """
 
     def __init__(
         self,
-        pictures: Pictures,
+        images: Images,
         batch: int,
         seed: int,
         device: torch.device | str,
         mirror: bool = False,
         resident: bool | None = None,
     ) -> None:
-        self.count, self.size, self.seed, self.variant = len(pictures), batch, seed, 0
+        self.count, self.size, self.seed, self.variant = len(images), batch, seed, 0
         self.device, self.mirror = torch.device(device), mirror
-        self.array = pictures.array
+        self.array = images.array
         self.streamed = self.array if isinstance(self.array, StreamedArray) else None
-        fits = self.streamed is None and pictures.array.nbytes < _free_memory(self.device) / 2
+        fits = self.streamed is None and images.array.nbytes < _free_memory(self.device) / 2
         self.resident = fits if resident is None else resident
-        self.pictures = torch.from_numpy(np.array(pictures.array)).to(self.device) if self.resident else None
-        self.labels = None if pictures.labels is None else torch.from_numpy(pictures.labels).to(self.device)
+        self.images = torch.from_numpy(np.array(images.array)).to(self.device) if self.resident else None
+        self.labels = None if images.labels is None else torch.from_numpy(images.labels).to(self.device)
         # What seek() fills and read() reads, in tensors that stay where they are.
         epochs = 1 + -(-batch // self.count)
         self._epoch: int | None = None
@@ -56,15 +56,15 @@ class Feed:
         self._raw = torch.zeros_like(self._read, device=self.device)
 
     def batch(self, shown: int) -> tuple[Tensor, Tensor | None]:
-        """The batch that starts at the ``shown``-th picture ever shown; it may reach into the next epoch."""
+        """The batch that starts at the ``shown``-th image ever shown; it may reach into the next epoch."""
         self.seek(shown)
         return self.read()
 
     def seek(self, shown: int) -> None:
-        """Turn to the ``shown``-th picture ever shown: all that the host has to do for a batch."""
+        """Turn to the ``shown``-th image ever shown: all that the host has to do for a batch."""
         position = self._turn_to(shown)
         self._position.fill_(position)
-        if self.pictures is None:
+        if self.images is None:
             if self.device.type == "cuda":
                 torch.cuda.current_stream(self.device).synchronize()  # the last copy may still be reading
             self._read.numpy()[:] = self.array[self._host_order[position:][self._rows].numpy()]
@@ -76,7 +76,7 @@ class Feed:
     def arrived(self, shown: int, batches: int) -> bool:
         """Whether what the next ``batches`` of a streamed set need is there, after a moment's wait at most.
 
-        Raises GanzooError where a picture cannot be had.
+        Raises GanzooError where an image cannot be had.
         """
         assert self.streamed is not None
         position = self._turn_to(shown)
@@ -89,21 +89,21 @@ class Feed:
             self.streamed.close()
 
     def vary(self, variant: int) -> None:
-        """Take another order of the same pictures, a different one for each ``variant``; 0: the seed's."""
+        """Take another order of the same images, a different one for each ``variant``; 0: the seed's."""
         self.variant, self._epoch = variant, None
 
     def read(self) -> tuple[Tensor, Tensor | None]:
         """The batch that was sought; nothing but work on the device, so that it can be captured."""
         place = self._position + self._range
         index = self._order[place]
-        raw = self._raw if self.pictures is None else self.pictures[index]
+        raw = self._raw if self.images is None else self.images[index]
         real = raw.float().mul_(1 / 127.5).sub_(1)
         if self.mirror:
             real = torch.where(self._flips[place][:, None, None, None], real.flip(3), real)
         return real, None if self.labels is None else self.labels[index]
 
     def _turn_to(self, shown: int) -> int:
-        """The place of the ``shown``-th picture ever shown within its epoch, whose order is then at hand."""
+        """The place of the ``shown``-th image ever shown within its epoch, whose order is then at hand."""
         epoch, position = divmod(shown, self.count)
         if epoch != self._epoch:
             self._epoch = epoch

@@ -1,8 +1,8 @@
-"""Sets that are kept nowhere: their pictures are read and decoded as they are shown.
+"""Sets that are kept nowhere: their images are read and decoded as they are shown.
 
-Neighbouring pictures of a file are one block of some megabytes, which is read as a whole. An epoch takes the blocks in
-a random order and mixes the pictures of so many blocks at a time. That order is a function of the seed, as that of a
-set in memory is, so that a run goes on in the middle of an epoch by its count of pictures alone, after reading the
+Neighbouring images of a file are one block of some megabytes, which is read as a whole. An epoch takes the blocks in
+a random order and mixes the images of so many blocks at a time. That order is a function of the seed, as that of a
+set in memory is, so that a run goes on in the middle of an epoch by its count of images alone, after reading the
 blocks that are being mixed there. Reading and decoding go on in threads, some batches ahead.
 """
 
@@ -26,7 +26,7 @@ from ganzoo.interfaces import StreamedSource
 from ganzoo.utils.openmp import processors
 
 BLOCK = 4 * 2**20  # bytes, at which a block ends
-MIXED = 32  # blocks whose pictures are shuffled among each other
+MIXED = 32  # blocks whose images are shuffled among each other
 KEPT = 3 * MIXED  # blocks in memory: those being shown, those that follow
 AHEAD = 4  # batches that are decoded before they are asked for
 LOOK = 0.2  # seconds of waiting at a time
@@ -34,7 +34,7 @@ LOOK = 0.2  # seconds of waiting at a time
 
 class StreamedArray:
     """Looks like the uint8 array ``(N, C, H, W)`` of a set. A slice is a view; what a number or an array of them picks
-    is decoded. Raises GanzooError there where a picture is not what it was when the set was looked through."""
+    is decoded. Raises GanzooError there where an image is not what it was when the set was looked through."""
 
     dtype = np.dtype(np.uint8)
 
@@ -56,14 +56,14 @@ class StreamedArray:
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return StreamedArray(self.reader, self.index[key])
-        found = self.reader.pictures(np.atleast_1d(self.index[key]))
+        found = self.reader.images(np.atleast_1d(self.index[key]))
         return found if np.ndim(key) else found[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return self.reader.pictures(self.index).astype(dtype or self.dtype, copy=False)
+        return self.reader.images(self.index).astype(dtype or self.dtype, copy=False)
 
     def shuffled(self, rng: torch.Generator) -> Tensor:
-        """An epoch's order ``(N,)``, int64: blocks at random, pictures at random within so many of them."""
+        """An epoch's order ``(N,)``, int64: blocks at random, images at random within so many of them."""
         bounds = self.reader.bounds
         order = torch.randperm(len(bounds) - 1, generator=rng).numpy()
         mixed = []
@@ -74,7 +74,7 @@ class StreamedArray:
         return torch.cat(mixed)
 
     def expect(self, coming: np.ndarray, batch: int, world: int = 1) -> None:
-        """Be ready for what will be asked for next, ``batch`` pictures at a time: each ``world``-th of all."""
+        """Be ready for what will be asked for next, ``batch`` images at a time: each ``world``-th of all."""
         group = MIXED * -(-len(self.reader.places) // (len(self.reader.bounds) - 1))
         self.reader.expect(coming[: AHEAD * batch], coming[AHEAD * batch : group // world])
 
@@ -88,20 +88,20 @@ class StreamedArray:
 
 
 class BlockReader:
-    """Reads and decodes the pictures of a source, whose ``places`` ``(N, 3)`` are file, first and last byte of each.
+    """Reads and decodes the images of a source, whose ``places`` ``(N, 3)`` are file, first and last byte of each.
 
-    shape: of a decoded picture, ``(C, H, W)``. size: to resize to.
+    shape: of a decoded image, ``(C, H, W)``. size: to resize to.
     """
 
     def __init__(self, source: StreamedSource, places: np.ndarray, shape: tuple[int, ...], size: int | None) -> None:
         self.source, self.places, self.shape, self.size = source, places, shape, size
-        self.bounds = _blocks(places)  # the first picture of each block, and the end
+        self.bounds = _blocks(places)  # the first image of each block, and the end
         self._kept: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._decoded: dict[int, Future[np.ndarray]] = {}
         self._lock = Lock()
         self._readers, self._decoders = ThreadPoolExecutor(4), ThreadPoolExecutor(min(16, processors()))
 
-    def pictures(self, index: np.ndarray) -> np.ndarray:
+    def images(self, index: np.ndarray) -> np.ndarray:
         """uint8 ``(len(index), C, H, W)``."""
         due = self._due(index)
         found = np.empty((len(index), *self.shape), np.uint8)
@@ -125,7 +125,7 @@ class BlockReader:
             self._block(block)
 
     def close(self) -> None:
-        """No more pictures."""
+        """No more images."""
         for threads in (self._decoders, self._readers):
             threads.shutdown(wait=False, cancel_futures=True)
         self.source.close()

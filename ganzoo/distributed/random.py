@@ -52,7 +52,7 @@ def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Ge
 
 
 def restore_stream(rng: torch.Generator, state: Tensor, seed: int, shown: int) -> None:
-    """Go on drawing from a state that was saved when ``shown`` pictures had been shown.
+    """Go on drawing from a state that was saved when ``shown`` images had been shown.
 
     A CPU and a GPU draw by different methods, so neither can take over the other's state: there the stream begins anew,
     from the run's seed and ``shown``. Raises TypeError or RuntimeError where ``state`` is no random state.

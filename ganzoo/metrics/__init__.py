@@ -1,1 +1,1 @@
-"""Scoring: features of generated and real pictures, and what metrics make of them."""
+"""Scoring: features of generated and real images, and what metrics make of them."""

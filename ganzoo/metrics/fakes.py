@@ -1,4 +1,4 @@
-"""A generator's pictures, handed over in memory."""
+"""A generator's images, handed over in memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ganzoo.models.sampling import to_uint8
 QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds it"
 
 
-def fake_pictures(
+def fake_images(
     generator: Generator, count: int, seed: int, labels: NDArray[Any] | None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the generator's device; of several ranks each its
-    own, picture k being of rank ``k % world``.
+    """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the generator's device; of several ranks each its
+    own, image k being of rank ``k % world``.
 
-    Whatever is drawn is drawn on the CPU, in chunks of fixed size, so that picture k depends on the seed alone. A
+    Whatever is drawn is drawn on the CPU, in chunks of fixed size, so that image k depends on the seed alone. A
     conditional generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution.
-    Raises GanzooError for a generator in training mode, for missing labels, and for pictures that are not numbers.
+    Raises GanzooError for a generator in training mode, for missing labels, and for images that are not numbers.
     """
     if generator.training:
         raise GanzooError("the generator to be scored is in training mode; call its eval() first")
@@ -48,14 +48,14 @@ def fake_pictures(
             classes = share(lambda samples: torch.randint(len(pool), (samples,), generator=rng), size, rng)
             drawn = pool[classes].to(device)
         with torch.no_grad():
-            pictures = generator(latents, drawn, rng=rng, truncation=truncation)
-        pictures = pictures[: len(range(min(CHUNK, count - start))[own])]
-        if not pictures.isfinite().all():
+            images = generator(latents, drawn, rng=rng, truncation=truncation)
+        images = images[: len(range(min(CHUNK, count - start))[own])]
+        if not images.isfinite().all():
             raise GanzooError(
-                f"the generator makes pictures that are not numbers (NaN or infinite, from picture {start} on); "
+                f"the generator makes images that are not numbers (NaN or infinite, from image {start} on); "
                 "score an earlier checkpoint"
             )
-        yield to_uint8(pictures)
+        yield to_uint8(images)
 
 
-__all__ = ["QUANTISATION", "fake_pictures"]
+__all__ = ["QUANTISATION", "fake_images"]

@@ -19,7 +19,7 @@ Statistics: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 class Features:
-    """Features of ``count`` pictures. Real pictures may come with their statistics alone, or with nothing at all
+    """Features of ``count`` images. Real images may come with their statistics alone, or with nothing at all
     where no metric reads them. ``device``: where they were made, and where a metric may compute."""
 
     def __init__(

@@ -32,7 +32,7 @@ def _factor(matrix: Tensor) -> Tensor:
     pivots = factor.diagonal() ** 2
     if not failed and pivots.min() > noise * pivots.max():
         return factor
-    # Fewer pictures than dimensions: rounding errors in the empty directions would each add their square root.
+    # Fewer images than dimensions: rounding errors in the empty directions would each add their square root.
     values, vectors = torch.linalg.eigh(matrix)
     kept = values > noise * values[-1]
     return vectors[:, kept] * values[kept].sqrt()

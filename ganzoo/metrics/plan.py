@@ -20,14 +20,14 @@ from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
 
 if TYPE_CHECKING:
-    from ganzoo.data.dataset import Pictures
+    from ganzoo.data.dataset import Images
 
-FAKE, REAL = "generated pictures", "real pictures"
+FAKE, REAL = "generated images", "real images"
 Key: TypeAlias = tuple[str, str]
 """Extractor and feature."""
 Sides: TypeAlias = Mapping[Key, Features]
 Chunks: TypeAlias = Callable[[], Iterable[Tensor]]
-"""Gives all pictures from the beginning, as each extractor reads them."""
+"""Gives all images from the beginning, as each extractor reads them."""
 
 
 @dataclass(frozen=True)
@@ -39,32 +39,32 @@ class Plan:
     readers: Mapping[str, Reader]
 
     def read_fake(self, chunks: Chunks, count: int) -> Sides:
-        """The features of ``count`` generated pictures."""
+        """The features of ``count`` generated images."""
         sides: dict[Key, Features] = {}
         for name, reader in self.readers.items():
             sides |= self._read(name, reader, chunks, count, self._stage(FAKE, reader))
         return sides
 
     def read_real(self, chunks: Chunks, count: int) -> Sides:
-        """The features of ``count`` real pictures; no metric reads their class logits."""
+        """The features of ``count`` real images; no metric reads their class logits."""
         sides = self._unread(count)
         for name, reader in self.readers.items():
             if compared := reader.of(self._compared(reader)):
                 sides |= self._read(name, compared, chunks, count, self._stage(REAL, reader))
         return sides
 
-    def read_set(self, pictures: Pictures, root: Path, shipped: str) -> tuple[Sides, dict[str, str]]:
+    def read_set(self, images: Images, root: Path, shipped: str) -> tuple[Sides, dict[str, str]]:
         """The features of a real set, from the cache under ``root`` if they are there, and by extractor their origin.
 
         shipped: statistics that the data set carries, or "".
         """
-        sides, origins = self._unread(len(pictures.array)), dict[str, str]()
+        sides, origins = self._unread(len(images.array)), dict[str, str]()
         for name, reader in self.readers.items():
             for feature in self._compared(reader):
                 alone = reader.of((feature,), "exact" if reader.mode == "fast" else reader.mode)  # it is read once
                 assert alone is not None
                 side, origin = real_features(
-                    pictures, alone, root, whole=self._whole((name, feature)), shipped=shipped,
+                    images, alone, root, whole=self._whole((name, feature)), shipped=shipped,
                     stage=self._stage(REAL, reader),
                 )  # fmt: skip
                 sides[name, feature] = side
@@ -76,7 +76,7 @@ class Plan:
     ) -> dict[str, Any]:
         """What decides the figures. The first metric's extractor is described at the top, others in ``extractors``.
 
-        shape: of the real pictures ``(N, C, H, W)``. origins: of the real features, by extractor.
+        shape: of the real images ``(N, C, H, W)``. origins: of the real features, by extractor.
         """
         count, channels, height, width = shape
         described: list[dict[str, Any]] = []
@@ -104,7 +104,7 @@ class Plan:
         return side if len(self.readers) == 1 else f"{side}, {reader.source.title}"
 
     def _read(self, name: str, reader: Reader, chunks: Chunks, count: int, stage: str) -> dict[Key, Features]:
-        """All features if a metric reads them; otherwise, except in reference mode, only sums over the pictures."""
+        """All features if a metric reads them; otherwise, except in reference mode, only sums over the images."""
         logits = reader.source.entry.logits
         if len(reader.features) == 1 and reader.mode != "reference":
             key = name, reader.features[0]
@@ -118,7 +118,7 @@ class Plan:
         return sides
 
     def _unread(self, count: int) -> dict[Key, Features]:
-        """For metrics that look at the generated pictures alone."""
+        """For metrics that look at the generated images alone."""
         readers = self.readers
         return {(name, feature): Features(count, mode=readers[name].mode) for name, feature in self.wanted.values()}
 
@@ -137,7 +137,7 @@ def make_plan(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """Refuse everything that can be refused before the first picture is read.
+    """Refuse everything that can be refused before the first image is read.
 
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric or extractor,
     and for a metric that its network cannot serve.

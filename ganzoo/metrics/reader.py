@@ -1,4 +1,4 @@
-"""Streams of pictures to features."""
+"""Streams of images to features."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ganzoo.data.stream import StreamedArray
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being read, how many pictures are done, and of how many."""
+"""Called with what is being read, how many images are done, and of how many."""
 
 
 class Reader:
@@ -47,7 +47,7 @@ class Reader:
         self.mode = cast(Mode, mode)
         self.source, self.device, self.features = source, torch.device(device), tuple(features)
         source.extractor.check(source.network, self.mode, self.features)
-        # On a CPU the activations of few pictures stay in its cache.
+        # On a CPU the activations of few images stay in its cache.
         self.batch = batch or (20 if self.device.type == "cpu" else 100)
         self._progress = progress or (lambda stage, done, total: None)
 
@@ -83,7 +83,7 @@ class Reader:
         }
 
     def read(self, chunks: Iterable[Tensor], count: int, stage: str) -> dict[str, Tensor]:
-        """Features of ``count`` uint8 pictures in all, its own coming in chunks ``(n, C, H, W)``: float32 ``(N, D)``
+        """Features of ``count`` uint8 images in all, its own coming in chunks ``(n, C, H, W)``: float32 ``(N, D)``
         by name, on the CPU."""
         found: dict[str, list[Tensor]] = {name: [] for name in self.features}
         for part in self._parts(chunks, count, stage):
@@ -117,7 +117,7 @@ def load_extractor(source: Source, mode: Mode, device: torch.device, features: S
 
 
 def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    """The same pictures ``(n, C, H, W)`` in the same order, ``size`` at a time; the last part may be smaller."""
+    """The same images ``(n, C, H, W)`` in the same order, ``size`` at a time; the last part may be smaller."""
     waiting, count = list[Tensor](), 0
     for chunk in chunks:
         waiting.append(chunk)
@@ -131,7 +131,7 @@ def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
 
 
 def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Iterator[Tensor]:
-    """Pictures ``(N, C, H, W)``, wherever they lie, as uint8 tensors of ``size`` at a time; a rank's own."""
+    """Images ``(N, C, H, W)``, wherever they lie, as uint8 tensors of ``size`` at a time; a rank's own."""
     array = array[collectives.here().rank :: collectives.here().world]
     for start in range(0, len(array), size):
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))

@@ -19,14 +19,14 @@ from ganzoo.config.schema import MetricsConfig
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
-from ganzoo.metrics.fakes import QUANTISATION, fake_pictures
+from ganzoo.metrics.fakes import QUANTISATION, fake_images
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.ranking import RANKED_BY, Ranking
 
 if TYPE_CHECKING:
-    from ganzoo.data.dataset import Pictures
+    from ganzoo.data.dataset import Images
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Score:
 def score(
     metrics: MetricsConfig,
     generator: Generator,
-    real: Pictures,
+    real: Images,
     *,
     registry: Registry,
     root: Path,
@@ -54,18 +54,18 @@ def score(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
-    """Score pictures of an eval-mode generator against a real set.
+    """Score images of an eval-mode generator against a real set.
 
-    metrics: which ones, on how many pictures, from which seed, by which extractors. root: the cache directory.
-    device: of the extractors; the generator stays where it is. batch: pictures at a time through an extractor, None to
+    metrics: which ones, on how many images, from which seed, by which extractors. root: the cache directory.
+    device: of the extractors; the generator stays where it is. batch: images at a time through an extractor, None to
     choose by the device.
 
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric, too few
-    pictures, a metric that its network cannot serve, and a generator whose pictures do not fit or are not numbers.
+    images, a metric that its network cannot serve, and a generator whose images do not fit or are not numbers.
     """
-    made, wanted = (generator.picture.channels, generator.picture.size), (real.spec.channels, real.spec.size)
+    made, wanted = (generator.image.channels, generator.image.size), (real.spec.channels, real.spec.size)
     if made != wanted:
-        raise GanzooError(f"the generator makes pictures of (channels, size) {made}, the real set has {wanted}")
+        raise GanzooError(f"the generator makes images of (channels, size) {made}, the real set has {wanted}")
     described = {
         "truncation": truncation,
         "quantisation": QUANTISATION,
@@ -73,7 +73,7 @@ def score(
     }
 
     def chunks() -> Iterable[Tensor]:
-        return fake_pictures(generator, metrics.fakes, metrics.seed, real.labels, truncation)
+        return fake_images(generator, metrics.fakes, metrics.seed, real.labels, truncation)
 
     return _against_set(metrics, chunks, real, described, registry, root, device, batch, progress)
 
@@ -81,7 +81,7 @@ def score(
 def score_images(
     metrics: MetricsConfig,
     images: NDArray[Any],
-    real: Pictures,
+    real: Images,
     *,
     registry: Registry,
     root: Path,
@@ -99,7 +99,7 @@ def score_images(
 def _against_set(
     metrics: MetricsConfig,
     chunks: Chunks,
-    real: Pictures,
+    real: Images,
     described: Mapping[str, Any],
     registry: Registry,
     root: Path,
@@ -139,12 +139,12 @@ def score_arrays(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
-    """Score pictures against pictures, both uint8 ``(N, C, H, W)``, as :func:`score` does; only networks are cached."""
+    """Score images against images, both uint8 ``(N, C, H, W)``, as :func:`score` does; only networks are cached."""
     begun = time.perf_counter()
     for what, array in (("real", real), ("generated", fake)):
         _check_count(what, len(array))
         if len(array.shape) != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
-            raise GanzooError(f"the {what} pictures are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
+            raise GanzooError(f"the {what} images are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
     plan = make_plan(metrics, registry, root, device, batch, progress)
     fake_side = plan.read_fake(lambda: array_chunks(fake), len(fake))
     real_side = plan.read_real(lambda: array_chunks(real), len(real))
@@ -188,14 +188,14 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
 def _shipped_statistics(registry: Registry, data: str) -> str:
     try:
         return parse_data(data, registry)[0].statistics
-    except GanzooError:  # pictures of no data set that is registered
+    except GanzooError:  # images of no data set that is registered
         return ""
 
 
 def _check_count(what: str, count: int) -> None:
     least = max(2, collectives.here().world)
     if count < least:
-        raise GanzooError(f"{count} {what} pictures cannot be scored, there must be {least} or more")
+        raise GanzooError(f"{count} {what} images cannot be scored, there must be {least} or more")
 
 
 __all__ = ["Score", "score", "score_arrays", "score_images"]

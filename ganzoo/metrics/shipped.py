@@ -1,7 +1,7 @@
-"""Reference statistics that a data set carries, so that nobody waits for its real pictures to be read.
+"""Reference statistics that a data set carries, so that nobody waits for its real images to be read.
 
 The file holds ``mean`` float64 ``(D,)``, ``triangle``, the covariance's upper triangle as float32 row by row,
-``count``, and the two checksums that say what it is of: ``network`` and ``pictures``.
+``count``, and the two checksums that say what it is of: ``network`` and ``images``.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from ganzoo.data.stream import StreamedArray
 
 
-def pictures_sha256(pictures: NDArray[Any] | StreamedArray) -> str:
-    """Checksum of uint8 pictures ``(N, C, H, W)``."""
-    return hashlib.sha256(np.ascontiguousarray(pictures).tobytes()).hexdigest()
+def images_sha256(images: NDArray[Any] | StreamedArray) -> str:
+    """Checksum of uint8 images ``(N, C, H, W)``."""
+    return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
 
 
-def load_shipped(resource: str, pictures: NDArray[Any] | StreamedArray, network: str) -> Statistics | None:
-    """The statistics in ``"package:file"``, or None where they are of other pictures or another network.
+def load_shipped(resource: str, images: NDArray[Any] | StreamedArray, network: str) -> Statistics | None:
+    """The statistics in ``"package:file"``, or None where they are of other images or another network.
 
     Raises GanzooError where the file itself is not there or damaged: its package is to blame.
     """
@@ -40,23 +40,23 @@ def load_shipped(resource: str, pictures: NDArray[Any] | StreamedArray, network:
             stored = {key: archive[key] for key in ("mean", "triangle", "count", "network", "pictures")}
     except (*UNREADABLE, ImportError) as error:
         raise GanzooError(f"cannot read the statistics {resource!r}; reinstall {package}") from error
-    if str(stored["network"]) != network or int(stored["count"]) != len(pictures):
+    if str(stored["network"]) != network or int(stored["count"]) != len(images):
         return None
-    if str(stored["pictures"]) != pictures_sha256(pictures):
+    if str(stored["pictures"]) != images_sha256(images):
         return None
     return {"mu": stored["mean"], "sigma": unpack(stored["triangle"], len(stored["mean"]))}
 
 
-def save_shipped(path: Path, statistics: Statistics, pictures: NDArray[Any], network: str) -> None:
+def save_shipped(path: Path, statistics: Statistics, images: NDArray[Any], network: str) -> None:
     """Write the file that :func:`load_shipped` reads."""
     write_arrays(
         path,
         {
             "mean": statistics["mu"].astype(np.float64),
             "triangle": statistics["sigma"][np.triu_indices(len(statistics["mu"]))].astype(np.float32),
-            "count": np.int64(len(pictures)),
+            "count": np.int64(len(images)),
             "network": np.str_(network),
-            "pictures": np.str_(pictures_sha256(pictures)),
+            "pictures": np.str_(images_sha256(images)),
         },
     )
 
@@ -68,4 +68,4 @@ def unpack(triangle: NDArray[np.float32], size: int) -> NDArray[np.float64]:
     return upper + np.triu(upper, 1).T
 
 
-__all__ = ["load_shipped", "pictures_sha256", "save_shipped", "unpack"]
+__all__ = ["images_sha256", "load_shipped", "save_shipped", "unpack"]

@@ -34,7 +34,7 @@ def score_anything(
     entry, location, data, metrics = resolve_scoring(registry, settings)
     prepare_process()
     if isinstance(generator_or_images, Generator):
-        images, spec = None, (generator_or_images.picture.channels, generator_or_images.picture.size)
+        images, spec = None, (generator_or_images.image.channels, generator_or_images.image.size)
     else:
         images = as_uint8(generator_or_images)
         spec = images.shape[1], images.shape[2]

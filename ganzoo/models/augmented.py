@@ -9,22 +9,22 @@ from ganzoo.interfaces import Augmentation, Discriminator, Penalty
 
 
 class Augmented(Discriminator):
-    """The training step's view of a discriminator: every picture it is shown is augmented first.
+    """The training step's view of a discriminator: every image it is shown is augmented first.
 
-    Losses and penalties see this one and need not know. Without rng the pictures pass as they are.
+    Losses and penalties see this one and need not know. Without rng the images pass as they are.
     """
 
     def __init__(self, discriminator: Discriminator, augmentation: Augmentation) -> None:
         super().__init__()
         self.discriminator, self.augmentation = discriminator, augmentation
-        self.picture, self.conditional = discriminator.picture, discriminator.conditional
+        self.image, self.conditional = discriminator.image, discriminator.conditional
         self.mixes_samples = discriminator.mixes_samples
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         if rng is not None:
-            with torch.autocast(pictures.device.type, enabled=False):  # places in a picture want all of float32
-                pictures = self.augmentation(pictures.float(), rng)
-        return self.discriminator(pictures, labels, rng=rng)
+            with torch.autocast(images.device.type, enabled=False):  # places in an image want all of float32
+                images = self.augmentation(images.float(), rng)
+        return self.discriminator(images, labels, rng=rng)
 
 
 class ScheduledPenalty:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ganzoo.config.schema import Config
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss
 from ganzoo.models.augmented import ScheduledPenalty
@@ -26,23 +26,23 @@ class Model:
     augmentation: Augmentation | None = None
 
 
-def build_model(config: Config, picture: PictureSpec) -> Model:
+def build_model(config: Config, image: ImageSpec) -> Model:
     """Build on the CPU from the configured seed, leaving the global random state as it was.
 
-    Raises GanzooError where an architecture cannot make the picture or meet what loss and penalties need.
+    Raises GanzooError where an architecture cannot make the image or meet what loss and penalties need.
     """
     recipe, values = config.recipe, config.values
-    check_picture(config, picture)
+    check_image(config, image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(values.seed)
-        generator = build_generator(config, picture)
+        generator = build_generator(config, image)
         try:
-            discriminator = recipe.discriminator.load_discriminator()(picture, values.discriminator, recipe.needs)
+            discriminator = recipe.discriminator.load_discriminator()(image, values.discriminator, recipe.needs)
         except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
             raise GanzooError(f"{recipe}: {' '.join(str(error).split())[:300]}") from error
-    _check_shapes(config, generator, discriminator, picture)
+    _check_shapes(config, generator, discriminator, image)
     if recipe.needs.per_sample:
-        _check_per_sample(config, discriminator, picture)
+        _check_per_sample(config, discriminator, image)
     for network in (generator, discriminator):
         normalise_together(network)
     penalties = []
@@ -52,32 +52,32 @@ def build_model(config: Config, picture: PictureSpec) -> Model:
         penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
     augmentation = None
     if recipe.augmentation:
-        augmentation = recipe.augmentation.load()(picture, values.augmentation)
+        augmentation = recipe.augmentation.load()(image, values.augmentation)
     return Model(generator, discriminator, recipe.loss.load()(values.loss), tuple(penalties), augmentation)
 
 
-def build_generator(config: Config, picture: PictureSpec) -> Generator:
+def build_generator(config: Config, image: ImageSpec) -> Generator:
     """The generator alone, from the global random state. Raises GanzooError where the settings ask for too much."""
     entry = config.recipe.generator
     try:
-        generator: Generator = entry.load_generator()(picture, config.values.generator)
+        generator: Generator = entry.load_generator()(image, config.values.generator)
     except (RuntimeError, MemoryError, OverflowError) as error:  # torch's words for memory that is not to be had
         raise GanzooError(
-            f"{entry.name}: there can be no such generator of {picture.size}x{picture.size} pictures "
+            f"{entry.name}: there can be no such generator of {image.size}x{image.size} images "
             f"({' '.join(str(error).split())[:200]}); see generator.* and data.size"
         ) from error
     return generator
 
 
-def check_picture(config: Config, picture: PictureSpec) -> None:
-    """Whether both architectures can make this picture; costs nothing. Raises GanzooError that names the key."""
+def check_image(config: Config, image: ImageSpec) -> None:
+    """Whether both architectures can make this image; costs nothing. Raises GanzooError that names the key."""
     for entry in {config.recipe.generator.name: config.recipe.generator,
                   config.recipe.discriminator.name: config.recipe.discriminator}.values():  # fmt: skip
         try:
-            entry.check_picture(picture)
+            entry.check_image(image)
         except ValueError as error:
             raise GanzooError(
-                f"data.size: {entry.name} cannot make {picture.size}x{picture.size} pictures: {error}; set data.size=N"
+                f"data.size: {entry.name} cannot make {image.size}x{image.size} images: {error}; set data.size=N"
             ) from error
 
 
@@ -87,16 +87,16 @@ def parameter_count(network: nn.Module) -> int:
 
 
 @torch.no_grad()
-def _check_shapes(config: Config, generator: Generator, discriminator: Discriminator, picture: PictureSpec) -> None:
+def _check_shapes(config: Config, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
     """Shapes as the interfaces promise, seen on a batch of two, so that a plugin's mistake is named at once."""
-    pictures = torch.zeros(2, picture.channels, picture.size, picture.size)
-    labels = torch.zeros(2, dtype=torch.int64) if picture.classes else None
+    images = torch.zeros(2, image.channels, image.size, image.size)
+    labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
     made = _evaluated(generator, torch.zeros(2, generator.latent_dim), labels).shape
-    if made != pictures.shape:
+    if made != images.shape:
         raise GanzooError(
-            f"{config.recipe.generator.name}: the generator makes {tuple(made)}, expected {tuple(pictures.shape)}"
+            f"{config.recipe.generator.name}: the generator makes {tuple(made)}, expected {tuple(images.shape)}"
         )
-    logits = _evaluated(discriminator, pictures, labels).shape
+    logits = _evaluated(discriminator, images, labels).shape
     if logits != (2,):
         raise GanzooError(
             f"{config.recipe.discriminator.name}: the discriminator gives {tuple(logits)}, "
@@ -105,14 +105,14 @@ def _check_shapes(config: Config, generator: Generator, discriminator: Discrimin
 
 
 @torch.no_grad()
-def _check_per_sample(config: Config, discriminator: Discriminator, picture: PictureSpec) -> None:
-    """Change the other pictures of a batch and see that the first one's logit stays. No plugin is taken at its word."""
+def _check_per_sample(config: Config, discriminator: Discriminator, image: ImageSpec) -> None:
+    """Change the other images of a batch and see that the first one's logit stays. No plugin is taken at its word."""
     rng = torch.Generator().manual_seed(0)
-    pictures = torch.randn(4, picture.channels, picture.size, picture.size, generator=rng)
-    labels = torch.zeros(4, dtype=torch.int64) if picture.classes else None
-    others = torch.cat([pictures[:1], torch.randn(pictures[1:].shape, generator=rng)])
+    images = torch.randn(4, image.channels, image.size, image.size, generator=rng)
+    labels = torch.zeros(4, dtype=torch.int64) if image.classes else None
+    others = torch.cat([images[:1], torch.randn(images[1:].shape, generator=rng)])
     state = {name: value.clone() for name, value in discriminator.state_dict().items()}
-    first = discriminator(pictures, labels, rng=torch.Generator().manual_seed(0))[0]
+    first = discriminator(images, labels, rng=torch.Generator().manual_seed(0))[0]
     discriminator.load_state_dict(state)
     second = discriminator(others, labels, rng=torch.Generator().manual_seed(0))[0]
     discriminator.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""Pictures from a generator, and grids of them."""
+"""Images from a generator, and grids of them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ganzoo.utils.files import write_whole
 from ganzoo.utils.image_grid import GAP
 
 
-def to_uint8(pictures: Tensor) -> Tensor:
-    """Pictures in [-1, 1] to uint8, rounded as a PNG would store them."""
-    return pictures.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
+def to_uint8(images: Tensor) -> Tensor:
+    """Images in [-1, 1] to uint8, rounded as a PNG would store them."""
+    return images.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def sample(
     generator: Generator, count: int, seed: int, *, label: int | None = None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield ``count`` pictures as uint8 chunks ``(n, C, H, W)`` on the CPU, as :func:`draw_images` draws them."""
+    """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the CPU, as :func:`draw_images` draws them."""
     for images in draw_images(generator, count, seed, label, truncation):
         yield to_uint8(images).cpu()
 
 
 def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
-    """The labels ``(count,)``, at most a chunk, that :func:`sample` draws for its first pictures; None without classes.
+    """The labels ``(count,)``, at most a chunk, that :func:`sample` draws for its first images; None without classes.
 
     Raises ValueError for more than a chunk.
     """
@@ -37,7 +37,7 @@ def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
 
 
 def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Tensor | None]:
-    """The latents ``(count, Z)`` and labels, as :func:`labels_of`, of the first pictures of :func:`sample`, on the CPU.
+    """The latents ``(count, Z)`` and labels, as :func:`labels_of`, of the first images of :func:`sample`, on the CPU.
 
     Raises ValueError for more than a chunk.
     """
@@ -52,13 +52,13 @@ def to_image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy())
 
 
-def grid(pictures: Tensor, columns: int) -> Image.Image:
+def grid(images: Tensor, columns: int) -> Image.Image:
     """Lay out uint8 images ``(N, C, H, W)`` row by row on white, ``GAP`` pixels around each, a single one included."""
-    count, channels, height, width = pictures.shape
+    count, channels, height, width = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)
     sheet = torch.full((channels, rows * (height + GAP) + GAP, columns * (width + GAP) + GAP), 255, dtype=torch.uint8)
-    for place, pixels in enumerate(pictures):
+    for place, pixels in enumerate(images):
         top, left = (
             GAP + step * (side + GAP) for step, side in zip(divmod(place, columns), (height, width), strict=True)
         )
@@ -66,6 +66,6 @@ def grid(pictures: Tensor, columns: int) -> Image.Image:
     return to_image(sheet)
 
 
-def save_picture(image: Image.Image, path: Path) -> None:
+def save_image(image: Image.Image, path: Path) -> None:
     """Write a PNG, whole or not at all. Raises WriteFailed where the disk refuses."""
     write_whole(path, lambda stream: image.save(stream, "png"))

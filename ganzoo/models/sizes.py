@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 
 
 def split_size(size: int) -> tuple[int, int]:
@@ -18,6 +18,6 @@ def split_size(size: int) -> tuple[int, int]:
     return base, doublings
 
 
-def check_doubling(picture: PictureSpec) -> None:
-    """For an entry's ``check_picture``: ValueError where the size is not reached by doubling."""
-    split_size(picture.size)
+def check_doubling(image: ImageSpec) -> None:
+    """For an entry's ``check_image``: ValueError where the size is not reached by doubling."""
+    split_size(image.size)

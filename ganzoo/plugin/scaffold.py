@@ -26,7 +26,7 @@ MODULES = {
     "architecture": "networks",
     "loss": "loss",
     "penalty": "penalty",
-    "dataset": "pictures",
+    "dataset": "images",
     "metric": "score",
     "augmentation": "augmentation",
     "command": "command",

@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
 from ganzoo.utils.files import discard, read_jsonl, regular, whole_folder, writing
@@ -43,7 +43,7 @@ DETAIL = 300  # characters of another's message: a file may have thousands of na
 class Checkpoint:
     """A complete checkpoint on disk.
 
-    ``meta`` holds ``shown`` (pictures), the steps of each network, ``needs`` (plugins) and ``picture`` (its spec).
+    ``meta`` holds ``shown`` (images), the steps of each network, ``needs`` (plugins) and ``picture`` (its spec).
     files: checksum of each of its other files; empty where an older version noted none.
     """
 
@@ -56,17 +56,17 @@ class Checkpoint:
         return self.meta["shown"] / 1000
 
     @property
-    def picture(self) -> PictureSpec | None:
+    def image(self) -> ImageSpec | None:
         """What its generator makes; None where an older version did not note it. Raises GanzooError where damaged."""
         noted = self.meta.get("picture")
         if noted is None:
             return None
         try:
-            spec = PictureSpec(**{name: operator.index(value) for name, value in noted.items()})
+            spec = ImageSpec(**{name: operator.index(value) for name, value in noted.items()})
         except (AttributeError, TypeError) as error:
             raise GanzooError(f"{self.path / 'meta.json'}: picture is damaged; use another checkpoint") from error
         if spec.channels not in (1, 3) or spec.size < 1 or spec.classes < 0:
-            raise GanzooError(f"{self.path / 'meta.json'}: there are no pictures of {spec}; use another checkpoint")
+            raise GanzooError(f"{self.path / 'meta.json'}: there are no images of {spec}; use another checkpoint")
         return spec
 
     def check(self) -> None:
@@ -143,7 +143,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         meta = parse_json(regular(file).read_bytes())
         if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
-            raise ValueError("it says nothing of pictures shown")
+            raise ValueError("it says nothing of images shown")
         meta = unsealed(meta)
         files = meta.pop(FILES, {})
         if not isinstance(files, dict) or not all(map(BESIDE.fullmatch, files)):

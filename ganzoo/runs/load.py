@@ -12,7 +12,7 @@ from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
 from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.interfaces import Generator
-from ganzoo.models.build import build_generator, check_picture
+from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.plugin_copies import copies
@@ -70,8 +70,8 @@ def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.devi
 
     Raises GanzooError if the weights are damaged or do not fit the configuration.
     """
-    spec = checkpoint.picture or peek_configured(config)
-    check_picture(config, spec)
+    spec = checkpoint.image or peek_configured(config)
+    check_image(config, spec)
     generator = build_generator(config, spec)
     checkpoint.load_weights("ema", generator)
     return generator.to(device).to(memory_format=torch.channels_last).eval()

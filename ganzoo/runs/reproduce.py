@@ -40,7 +40,7 @@ def plugin_options(versions: Mapping[str, str]) -> list[str]:
 
 
 def repeat_command(config: Config, registry: Registry) -> str:
-    """What to type for the same run with the same versions; pictures of one's own must lie where it says."""
+    """What to type for the same run with the same versions; images of one's own must lie where it says."""
     content, schema = public_config(config), schema_of(config.recipe)
     data = f"data.name={content['data']['name']}"
     default = dict(_leaves(resolve(registry, str(config.recipe), None, [data]).as_dict()))

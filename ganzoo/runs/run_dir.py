@@ -180,7 +180,7 @@ class RunFolder:
         return found["checkpoint"] if found else None
 
     def last_scored(self) -> int:
-        """Pictures shown at the newest score; 0 where there is none."""
+        """Images shown at the newest score; 0 where there is none."""
         return max((record["shown"] for record in self._scores()), default=0)
 
     def score_of(self, checkpoint: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ganzoo.testing.verdict import Failure, Result, Skipped, Verdict
 def check(target: str, *, settings: Iterable[str] = (), location: str | None = None) -> Verdict:
     """Run every check of a distribution or a ``.py`` file.
 
-    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of pictures, for a data set that wants
+    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of images, for a data set that wants
     one. Raises GanzooError where there is no such target.
     """
     from ganzoo.testing.conformance import plan

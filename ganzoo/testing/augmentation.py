@@ -6,19 +6,19 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ganzoo.entries import AugmentationEntry, PictureSpec
+from ganzoo.entries import AugmentationEntry, ImageSpec
 from ganzoo.interfaces import Augmentation
 from ganzoo.testing.networks import SIZES
-from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, seeded
+from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images, seeded
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import disc_pictures
+from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
 from ganzoo.training.loop import Loop
 
-PICTURE = PictureSpec(3, 16)
-MANY = 32  # pictures, enough that not all draws fall alike
+IMAGE = ImageSpec(3, 16)
+MANY = 32  # images, enough that not all draws fall alike
 
 
 class AugmentationPart:
@@ -29,20 +29,20 @@ class AugmentationPart:
         settings = [text for text in rig.settings if text.startswith("augmentation.")]
         self.config = rig.config(f"{NAME}+{NAME}+{entry.name}", *settings)
 
-    def make(self, picture: PictureSpec = PICTURE) -> Augmentation:
+    def make(self, image: ImageSpec = IMAGE) -> Augmentation:
         """A new one."""
-        augmentation: Augmentation = self.entry.load()(picture, self.config.values.augmentation)
+        augmentation: Augmentation = self.entry.load()(image, self.config.values.augmentation)
         with torch.no_grad():
             augmentation.strength.fill_(1)
         return augmentation
 
     def loop(self) -> Loop:
         """Trains the stand-ins with it."""
-        return self.rig.loop(self.config, disc_pictures(PICTURE))
+        return self.rig.loop(self.config, disc_images(IMAGE))
 
 
 def interface(part: AugmentationPart) -> None:
-    """The class follows its interface and is built from a picture spec and the entry's parameters."""
+    """The class follows its interface and is built from an image spec and the entry's parameters."""
     cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, Augmentation),
@@ -52,17 +52,17 @@ def interface(part: AugmentationPart) -> None:
 
 
 def shapes(part: AugmentationPart) -> None:
-    """Pictures of the same shape, finite."""
-    given = random_pictures(PICTURE, 4)
+    """Images of the same shape, finite."""
+    given = random_images(IMAGE, 4)
     found = part.make()(given, seeded())
-    expect(found.shape == given.shape, f"pictures {tuple(given.shape)} come out as {tuple(found.shape)}")
-    expect(found.isfinite().all(), "pictures come out not finite")
+    expect(found.shape == given.shape, f"images {tuple(given.shape)} come out as {tuple(found.shape)}")
+    expect(found.isfinite().all(), "images come out not finite")
 
 
 def dtypes(part: AugmentationPart) -> None:
     """Float32 stays float32."""
-    found = part.make()(random_pictures(PICTURE, 4), seeded())
-    expect(found.dtype == torch.float32, f"float32 pictures come out as {found.dtype}")
+    found = part.make()(random_images(IMAGE, 4), seeded())
+    expect(found.dtype == torch.float32, f"float32 images come out as {found.dtype}")
 
 
 def strength(part: AugmentationPart) -> None:
@@ -79,18 +79,18 @@ def strength(part: AugmentationPart) -> None:
 
 
 def batch_of_one(part: AugmentationPart) -> None:
-    """One picture alone comes out finite."""
-    found = part.make()(random_pictures(PICTURE, 1), seeded())
-    expect(found.shape[:1] == (1,) and found.isfinite().all(), "a batch of one does not come out as one finite picture")
+    """One image alone comes out finite."""
+    found = part.make()(random_images(IMAGE, 1), seeded())
+    expect(found.shape[:1] == (1,) and found.isfinite().all(), "a batch of one does not come out as one finite image")
 
 
 def resolutions(part: AugmentationPart) -> None:
     """Every size up to 64, grey and in colour."""
     for size in SIZES:
         for channels in (1, 3):
-            given = random_pictures(PictureSpec(channels, size), 2)
+            given = random_images(ImageSpec(channels, size), 2)
             try:
-                found = part.make(PictureSpec(channels, size))(given, seeded())
+                found = part.make(ImageSpec(channels, size))(given, seeded())
             except Exception as error:
                 text = " ".join(str(error).split())
                 raise Failure(f"at {channels}x{size}x{size}: {type(error).__name__}: {text}") from error
@@ -99,38 +99,38 @@ def resolutions(part: AugmentationPart) -> None:
 
 
 def own_draws(part: AugmentationPart) -> None:
-    """Each picture is changed by draws of its own."""
-    same = random_pictures(PICTURE, 1).expand(MANY, -1, -1, -1)
+    """Each image is changed by draws of its own."""
+    same = random_images(IMAGE, 1).expand(MANY, -1, -1, -1)
     found = part.make()(same, seeded())
     expect(
         any(not torch.allclose(found[0], other) for other in found[1:]),
-        f"{MANY} equal pictures come out equal; draw numbers for each picture of the batch",
+        f"{MANY} equal images come out equal; draw numbers for each image of the batch",
     )
 
 
 def double_backward(part: AugmentationPart) -> None:
-    """A gradient penalty works through it: twice differentiable with respect to the pictures."""
+    """A gradient penalty works through it: twice differentiable with respect to the images."""
     augmentation = part.make()
-    pictures = random_pictures(PICTURE, 4).requires_grad_(True)
-    value = augmentation(pictures, seeded()).tanh().square().sum()
-    (gradient,) = torch.autograd.grad(value, pictures, create_graph=True)
-    expect(gradient.abs().sum() > 0, "no gradient reaches the pictures; something detaches on the way")
+    images = random_images(IMAGE, 4).requires_grad_(True)
+    value = augmentation(images, seeded()).tanh().square().sum()
+    (gradient,) = torch.autograd.grad(value, images, create_graph=True)
+    expect(gradient.abs().sum() > 0, "no gradient reaches the images; something detaches on the way")
     expect(gradient.requires_grad, "the gradient cannot be differentiated again; something detaches on the way")
-    (second,) = torch.autograd.grad(gradient.square().sum(), pictures)
+    (second,) = torch.autograd.grad(gradient.square().sum(), images)
     finite = bool(gradient.isfinite().all() and second.isfinite().all())
     expect(finite, "the first or second derivative is not finite")
 
 
 def save_and_load(part: AugmentationPart) -> None:
-    """Through safetensors into another one: the same strength and the same pictures."""
+    """Through safetensors into another one: the same strength and the same images."""
     one, other = part.make(), part.make()
     with torch.no_grad():
         one.strength.fill_(0.75)
         one.adapt(torch.linspace(-1, 1, 8))
     other.load_state_dict(load(save(copied(one.state_dict()))))
     expect(torch.equal(one.strength, other.strength), "the strength is another one after saving and loading")
-    found = [augmentation(random_pictures(PICTURE, MANY), seeded()) for augmentation in (one, other)]
-    expect(torch.equal(*found), "the pictures are others after saving and loading; keep what decides them in buffers")
+    found = [augmentation(random_images(IMAGE, MANY), seeded()) for augmentation in (one, other)]
+    expect(torch.equal(*found), "the images are others after saving and loading; keep what decides them in buffers")
 
 
 def determinism(part: AugmentationPart) -> None:
@@ -138,8 +138,8 @@ def determinism(part: AugmentationPart) -> None:
     augmentation, found = part.make(), list[Tensor]()
     for seed in (0, 0, 1):
         with global_seed(0):
-            found.append(augmentation(random_pictures(PICTURE, MANY), seeded(seed)))
-    expect(torch.equal(found[0], found[1]), "the same pictures and rng give others each time")
+            found.append(augmentation(random_images(IMAGE, MANY), seeded(seed)))
+    expect(torch.equal(found[0], found[1]), "the same images and rng give others each time")
     expect(not torch.equal(found[0], found[2]), "another rng changes nothing; draw from the one that is given")
 
 
@@ -147,7 +147,7 @@ def global_random_state(part: AugmentationPart) -> None:
     """Nothing draws from, or seeds, a global random state."""
     augmentation = part.make()
     with global_state_watched("the augmentation"):
-        augmentation(random_pictures(PICTURE, 4), seeded())
+        augmentation(random_images(IMAGE, 4), seeded())
 
 
 CHECKS = (

@@ -161,7 +161,7 @@ def plan(
 ) -> Plan:
     """The checks of all that a distribution, or a ``.py`` file, registers.
 
-    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of pictures, for a data set that wants
+    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of images, for a data set that wants
     one. registry: instead of the installed zoo. Raises GanzooError where there is no such target.
     """
     registry = Registry.load(strict=False) if registry is None else registry

@@ -7,16 +7,16 @@ from itertools import islice
 
 import numpy as np
 
-from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import DataSource, Picture
+from ganzoo.interfaces import DataSource, SourceImage
 from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Skipped, expect
 from ganzoo.utils.files import data_root
 
-LOOKED_AT = 200  # pictures; enough to see a kind of mistake, few enough for a large set
+LOOKED_AT = 200  # images; enough to see a kind of mistake, few enough for a large set
 SMALL = 16
 
 
@@ -34,116 +34,114 @@ class DatasetPart:
         return source
 
     @cached_property
-    def pictures(self) -> list[Picture]:
+    def images(self) -> list[SourceImage]:
         """The first readable ones."""
         return first(self.source())
 
     @cached_property
     def size(self) -> int | None:
-        """What it is resized to when it is opened; None where its pictures are small squares already."""
-        height, width = self.pictures[0].pixels.shape[:2]
+        """What it is resized to when it is opened; None where its images are small squares already."""
+        height, width = self.images[0].pixels.shape[:2]
         return None if height == width <= 2 * SMALL else SMALL
 
 
-def first(source: DataSource) -> list[Picture]:
+def first(source: DataSource) -> list[SourceImage]:
     """Of the first so many, those that are readable."""
-    return [item for item in islice(source, LOOKED_AT) if isinstance(item, Picture)]
+    return [item for item in islice(source, LOOKED_AT) if isinstance(item, SourceImage)]
 
 
 def interface(part: DatasetPart) -> None:
-    """The class follows its interface, is built from location, root and split, and has its pictures at hand."""
+    """The class follows its interface, is built from location, root and split, and has its images at hand."""
     cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, DataSource), f"{part.entry.target} is no ganzoo.interfaces.DataSource"
     )
     if part.entry.takes_location and part.location is None:
-        raise Skipped(f"{part.entry.name} wants to know where pictures are; give --location PATH")
+        raise Skipped(f"{part.entry.name} wants to know where images are; give --location PATH")
     try:
         part.source().content_key()
     except GanzooError as error:
-        raise Skipped(f"its pictures are not to be had here: {error}") from error
+        raise Skipped(f"its images are not to be had here: {error}") from error
 
 
 def shapes(part: DatasetPart) -> None:
-    """Pictures (H, W, C), grey or colour, as the entry's spec says where there is one."""
-    expect(part.pictures, "none of its first pictures is readable")
-    for picture in part.pictures:
-        shape = picture.pixels.shape
-        expect(
-            len(shape) == 3 and shape[2] in (1, 3), f"{picture.name} is {shape}, expected (H, W, C) with C of 1 or 3"
-        )
-        if part.entry.picture is not None:
-            size, channels = part.entry.picture.size, part.entry.picture.channels
-            expect(shape == (size, size, channels), f"{picture.name} is {shape}, not {size}x{size}x{channels}")
+    """Images (H, W, C), grey or colour, as the entry's spec says where there is one."""
+    expect(part.images, "none of its first images is readable")
+    for image in part.images:
+        shape = image.pixels.shape
+        expect(len(shape) == 3 and shape[2] in (1, 3), f"{image.name} is {shape}, expected (H, W, C) with C of 1 or 3")
+        if part.entry.image is not None:
+            size, channels = part.entry.image.size, part.entry.image.channels
+            expect(shape == (size, size, channels), f"{image.name} is {shape}, not {size}x{size}x{channels}")
 
 
 def dtypes(part: DatasetPart) -> None:
     """Pixels are uint8."""
-    for picture in part.pictures:
-        pixels = picture.pixels
-        expect(isinstance(pixels, np.ndarray), f"{picture.name} is a {type(pixels).__name__}, expected a NumPy array")
-        expect(pixels.dtype == np.uint8, f"{picture.name} is {pixels.dtype}, expected uint8")
+    for image in part.images:
+        pixels = image.pixels
+        expect(isinstance(pixels, np.ndarray), f"{image.name} is a {type(pixels).__name__}, expected a NumPy array")
+        expect(pixels.dtype == np.uint8, f"{image.name} is {pixels.dtype}, expected uint8")
 
 
 def labels(part: DatasetPart) -> None:
     """Labels count from 0 to the number of classes, or there are none at all."""
-    classes = (part.entry.picture or part.source().peek()).classes
-    for picture in part.pictures:
-        label = picture.label
+    classes = (part.entry.image or part.source().peek()).classes
+    for image in part.images:
+        label = image.label
         if classes:
             within = isinstance(label, (int, np.integer)) and 0 <= label < classes
-            expect(within, f"{picture.name} has the label {label!r}, expected a number from 0 to {classes - 1}")
+            expect(within, f"{image.name} has the label {label!r}, expected a number from 0 to {classes - 1}")
         else:
-            expect(label is None, f"{picture.name} has the label {label!r}, but the spec has no classes")
+            expect(label is None, f"{image.name} has the label {label!r}, but the spec has no classes")
     names = part.entry.class_names
     expect(not names or len(names) == classes, f"there are {len(names)} class_names for {classes} classes")
 
 
 def order(part: DatasetPart) -> None:
-    """Iterated twice it gives the same pictures in the same order, as many as its length says."""
+    """Iterated twice it gives the same images in the same order, as many as its length says."""
     again = first(part.source())
-    same = len(again) == len(part.pictures) and all(
+    same = len(again) == len(part.images) and all(
         one.name == other.name and one.label == other.label and np.array_equal(one.pixels, other.pixels)
-        for one, other in zip(part.pictures, again, strict=True)
+        for one, other in zip(part.images, again, strict=True)
     )
-    expect(same, "iterated again it gives other pictures or another order")
+    expect(same, "iterated again it gives other images or another order")
     source = part.source()
     count, said = sum(1 for _ in islice(source, LOOKED_AT)), min(len(source), LOOKED_AT)
     expect(count == said, f"its length is {len(source)}, but iterating gives {'at least ' * (count > said)}{count}")
 
 
 def content_key(part: DatasetPart) -> None:
-    """The same for the same pictures, another for other pictures."""
+    """The same for the same images, another for other images."""
     key = part.source().content_key()
     expect(isinstance(key, str) and key, f"content_key is {key!r}, expected a text")
-    expect(key == part.source().content_key(), "content_key is another one each time; hash the pictures' content")
+    expect(key == part.source().content_key(), "content_key is another one each time; hash the images' content")
     try:
         test = part.source("test")
-        other, pictures = test.content_key(), first(test)
+        other, images = test.content_key(), first(test)
     except GanzooError:  # there is no such split
         return
-    names = [(p.name, p.pixels.tobytes()) for p in part.pictures] != [(p.name, p.pixels.tobytes()) for p in pictures]
+    names = [(p.name, p.pixels.tobytes()) for p in part.images] != [(p.name, p.pixels.tobytes()) for p in images]
     expect(
         other != key or not names,
-        "the splits train and test have one content_key but different pictures; what is decoded once would serve both",
+        "the splits train and test have one content_key but different images; what is decoded once would serve both",
     )
 
 
 def splits(part: DatasetPart) -> None:
-    """The split that scores are measured against has pictures."""
+    """The split that scores are measured against has images."""
     try:
         count = len(first(part.source(part.entry.reference)))
     except GanzooError as error:
         expect(False, f"the entry says reference={part.entry.reference!r}, but that split fails: {error}")
-    expect(count >= 2, f"the split {part.entry.reference!r} has {count} readable pictures, a score wants 2 or more")
+    expect(count >= 2, f"the split {part.entry.reference!r} has {count} readable images, a score wants 2 or more")
 
 
 def opens(part: DatasetPart) -> None:
     """All of it can be decoded, and has the spec that networks were built for."""
     registry = part.rig.registry
     peeked = peek_spec(registry, part.text, size=part.size)
-    opened = open_pictures(registry, part.text, size=part.size).spec
-    expect(peeked == opened, f"networks are built for {peeked}, but the pictures are {opened}")
+    opened = open_images(registry, part.text, size=part.size).spec
+    expect(peeked == opened, f"networks are built for {peeked}, but the images are {opened}")
 
 
 def global_random_state(part: DatasetPart) -> None:

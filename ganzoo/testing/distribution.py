@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pluggy
 
-from ganzoo.entries import Entry, LossEntry, PenaltyEntry, PictureSpec
+from ganzoo.entries import Entry, ImageSpec, LossEntry, PenaltyEntry
 from ganzoo.plugin import registry
 from ganzoo.plugin.registry import REGISTRATION, PluginReport, Registry
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.testing import import_probe
 from ganzoo.testing.probe import short_path
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import disc_pictures
+from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped, expect
 from ganzoo.training.callbacks import INTERRUPTED_REASON, Hooks
@@ -103,7 +103,7 @@ def life_cycle(part: Distribution) -> None:
     config = rig.config(f"{NAME}+{NAME}", *LITTLE)
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run", str(config.recipe), config.to_yaml())
-        loop = rig.loop(config, disc_pictures(PictureSpec(1, 8)), folder, [hooks])
+        loop = rig.loop(config, disc_images(ImageSpec(1, 8)), folder, [hooks])
         hooks.run_started(folder.path, config.as_dict())
         loop.train()
         hooks.scored(folder.path, config.values.loop.kimg, {"values": {}, "protocol": {}, "seconds": 0.0})

@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 from ganzoo.interfaces import Discriminator
 from ganzoo.testing.networks import PER_SAMPLE, Architecture, generate, judge
-from ganzoo.testing.probe import random_pictures
+from ganzoo.testing.probe import random_images
 from ganzoo.testing.verdict import expect
 
 
@@ -32,8 +32,8 @@ def finite_gradients(part: Architecture) -> None:
 def double_backward(part: Architecture) -> None:
     """A gradient penalty's gradient reaches the discriminator's weights."""
     discriminator = part.per_sample_discriminator()
-    pictures = random_pictures(part.picture, 3).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(judge(discriminator, pictures).sum(), pictures, create_graph=True)
+    images = random_images(part.image, 3).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(judge(discriminator, images).sum(), images, create_graph=True)
     gradient.square().sum().backward()
     found = [parameter.grad for parameter in discriminator.parameters() if parameter.grad is not None]
     expect(all(value.isfinite().all() for value in found), "a gradient penalty's gradient is not finite")
@@ -44,11 +44,11 @@ def double_backward(part: Architecture) -> None:
 
 
 def mixing(part: Architecture) -> None:
-    """A logit depends on the other pictures of its batch only where mixes_samples says so."""
+    """A logit depends on the other images of its batch only where mixes_samples says so."""
     default = part.pair()[1]
     expect(
         default.mixes_samples or not _mixes(part, default),
-        "the discriminator's logits depend on the other pictures of the batch; set mixes_samples = True",
+        "the discriminator's logits depend on the other images of the batch; set mixes_samples = True",
     )
     try:
         alone = part.pair(needs=PER_SAMPLE)[1]
@@ -61,10 +61,10 @@ def mixing(part: Architecture) -> None:
 
 
 def _mixes(part: Architecture, discriminator: Discriminator) -> bool:
-    pictures = random_pictures(part.picture, 4)
-    others = torch.cat([pictures[:1], 0.1 * random_pictures(part.picture, 3, seed=1)])
+    images = random_images(part.image, 4)
+    others = torch.cat([images[:1], 0.1 * random_images(part.image, 3, seed=1)])
     with torch.no_grad():
-        batches = (pictures, others, pictures[:1])
+        batches = (images, others, images[:1])
         first, *rest = (judge(deepcopy(discriminator), batch).reshape(-1)[0] for batch in batches)
     return not all(torch.allclose(first, logit, rtol=1e-4, atol=1e-5) for logit in rest)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.entries import LossEntry, PictureSpec
+from ganzoo.entries import ImageSpec, LossEntry
 from ganzoo.interfaces import Loss
 from ganzoo.testing.probe import global_seed, global_state_watched, seeded
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import disc_pictures
+from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
 from ganzoo.training.loop import Loop
 
-PICTURE = PictureSpec(1, 8)
+IMAGE = ImageSpec(1, 8)
 SIDES = ("discriminator", "generator")
 
 
@@ -34,7 +34,7 @@ class LossPart:
 
     def loop(self) -> Loop:
         """Trains the stand-ins with it."""
-        return self.rig.loop(self.config, disc_pictures(PICTURE))
+        return self.rig.loop(self.config, disc_images(IMAGE))
 
 
 def side(loss: Loss, name: str, d_real: Tensor, d_fake: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def side(loss: Loss, name: str, d_real: Tensor, d_fake: Tensor) -> Tensor:
 
 
 def logits(count: int, spread: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Of real and of generated pictures, requiring gradients."""
+    """Of real and of generated images, requiring gradients."""
     rng = seeded()
     real, fake = (spread * torch.randn(count, generator=rng) for _ in SIDES)
     return real.requires_grad_(True), fake.requires_grad_(True)
@@ -114,11 +114,11 @@ def direction(part: LossPart) -> None:
     low, high = torch.linspace(-0.9, -0.1, 9), torch.linspace(-0.9, 0.9, 9)
     real, fake = high.clone().requires_grad_(True), high.flip(0).clone().requires_grad_(True)
     d_real, d_fake = torch.autograd.grad(side(loss, "discriminator", real, fake), (real, fake))
-    expect(d_real.mean() < 0, "the discriminator's loss does not fall as logits of real pictures rise")
-    expect(d_fake.mean() > 0, "the discriminator's loss does not rise with logits of generated pictures")
+    expect(d_real.mean() < 0, "the discriminator's loss does not fall as logits of real images rise")
+    expect(d_fake.mean() > 0, "the discriminator's loss does not rise with logits of generated images")
     fake = low.requires_grad_(True)
     (d_fake,) = torch.autograd.grad(side(loss, "generator", high, fake), fake)
-    expect(d_fake.mean() < 0, "the generator's loss does not fall as logits of its pictures rise")
+    expect(d_fake.mean() < 0, "the generator's loss does not fall as logits of its images rise")
 
 
 def determinism(part: LossPart) -> None:

@@ -20,7 +20,7 @@ from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
 
-COUNT = 64  # pictures a side
+COUNT = 64  # images a side
 # What the default extractor offers, for when it is not installed.
 DEFAULT = ExtractorEntry(
     name="default",
@@ -50,7 +50,7 @@ class MetricPart:
         return self.extractor is not None and self.feature == self.extractor.logits
 
     def side(self, seed: int, shift: float = 0.0) -> Features:
-        """Of pictures that are the farther from ordinary ones the larger the shift."""
+        """Of images that are the farther from ordinary ones the larger the shift."""
         offered: Mapping[str, int] = self.extractor.features if self.extractor else {}
         width = offered.get(self.feature, 2048)
         matrix = torch.randn(COUNT, width, generator=seeded(seed)).abs() + shift
@@ -62,11 +62,11 @@ class MetricPart:
         return Features(COUNT, statistics={"mu": values.mean(0), "sigma": np.cov(values, rowvar=False)})
 
     def real(self) -> Features:
-        """As a score gives it: nothing at all to a metric of the generated pictures' logits alone."""
+        """As a score gives it: nothing at all to a metric of the generated images' logits alone."""
         return Features(COUNT) if self.reads_logits else self.side(seed=0)
 
     def measure(self, shift: float = 0.0, seed: int = 0) -> Mapping[str, Any]:
-        """Its values for generated pictures of that shift."""
+        """Its values for generated images of that shift."""
         metric: Metric = self.entry.load()()
         return metric(real=self.real(), fake=self.side(1, shift), seed=seed)
 
@@ -91,7 +91,7 @@ class MetricPart:
 
 
 def _sure(matrix: Tensor, shift: float) -> Tensor:
-    """Logits of pictures that each belong to a class of their own; with a shift, to all classes alike."""
+    """Logits of images that each belong to a class of their own; with a shift, to all classes alike."""
     if shift:
         return torch.zeros_like(matrix)
     return 20 * torch.eye(matrix.shape[1])[: len(matrix)]
@@ -133,13 +133,13 @@ def values(part: MetricPart) -> None:
 
 
 def direction(part: MetricPart) -> None:
-    """Its primary value tells good pictures from bad ones as lower_is_better says."""
+    """Its primary value tells good images from bad ones as lower_is_better says."""
     name = part.entry.primary or next(iter(part.known()))
     near, far = (part.known(shift)[name] for shift in (0.0, 3.0))
     better = near < far if part.entry.lower_is_better else near > far
     expect(
         better,
-        f"good pictures get {near:.4g}, bad ones {far:.4g}, but the entry says "
+        f"good images get {near:.4g}, bad ones {far:.4g}, but the entry says "
         f"lower_is_better={part.entry.lower_is_better}",
     )
 

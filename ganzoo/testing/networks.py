@@ -6,11 +6,11 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.testing.probe import global_seed, labels_for, seeded
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import disc_pictures
+from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped
 from ganzoo.training.loop import Loop
@@ -32,33 +32,33 @@ class Architecture:
     @cached_property
     def sizes(self) -> list[int]:
         """Those of :data:`SIZES` it supports, or the first larger one."""
-        found = [size for size in SIZES if self.refusal(PictureSpec(3, size)) is None]
-        return found or [size for size in LARGER if self.refusal(PictureSpec(3, size)) is None][:1]
+        found = [size for size in SIZES if self.refusal(ImageSpec(3, size)) is None]
+        return found or [size for size in LARGER if self.refusal(ImageSpec(3, size)) is None][:1]
 
     @cached_property
-    def picture(self) -> PictureSpec:
+    def image(self) -> ImageSpec:
         """Three channels, three classes, of a size that it supports."""
         for size in FIRST:
             if size in self.sizes:
-                return PictureSpec(3, size, classes=3)
+                return ImageSpec(3, size, classes=3)
         raise Failure(f"none of the sizes {', '.join(map(str, (*SIZES, *LARGER)))} is supported")
 
-    def refusal(self, picture: PictureSpec) -> str | None:
-        """Why it cannot make such a picture; None where it can."""
+    def refusal(self, image: ImageSpec) -> str | None:
+        """Why it cannot make such an image; None where it can."""
         try:
-            self.entry.check_picture(picture)
+            self.entry.check_image(image)
         except ValueError as error:
             return str(error)
         return None
 
     def pair(
-        self, picture: PictureSpec | None = None, needs: Needs | None = None, seed: int = 0
+        self, image: ImageSpec | None = None, needs: Needs | None = None, seed: int = 0
     ) -> tuple[Generator, Discriminator]:
         """Both networks, in training mode. Raises ValueError where the discriminator cannot meet the needs."""
-        picture, values = picture or self.picture, self.config.values
+        image, values = image or self.image, self.config.values
         with global_seed(seed):
-            generator = self.entry.load_generator()(picture, values.generator)
-            discriminator = self.entry.load_discriminator()(picture, values.discriminator, needs or Needs())
+            generator = self.entry.load_generator()(image, values.generator)
+            discriminator = self.entry.load_discriminator()(image, values.discriminator, needs or Needs())
         return generator.train(), discriminator.train()
 
     def per_sample_discriminator(self) -> Discriminator:
@@ -66,20 +66,20 @@ class Architecture:
         try:
             return self.pair(needs=PER_SAMPLE)[1]
         except ValueError as error:
-            raise Skipped(f"its discriminator does not judge each picture by itself: {error}") from error
+            raise Skipped(f"its discriminator does not judge each image by itself: {error}") from error
 
     def loop(self) -> Loop:
         """Trains on discs with the logistic loss."""
-        return self.rig.loop(self.config, disc_pictures(self.picture))
+        return self.rig.loop(self.config, disc_images(self.image))
 
 
 def generate(generator: Generator, count: int = 4, seed: int = 0) -> Tensor:
-    """Pictures as the training step makes them."""
+    """Images as the training step makes them."""
     rng = seeded(seed)
     latents = generator.sample_latents(count, rng)
-    return generator(latents, labels_for(generator.picture, count), rng=rng)
+    return generator(latents, labels_for(generator.image, count), rng=rng)
 
 
-def judge(discriminator: Discriminator, pictures: Tensor) -> Tensor:
+def judge(discriminator: Discriminator, images: Tensor) -> Tensor:
     """Logits as the training step asks for them."""
-    return discriminator(pictures.float(), labels_for(discriminator.picture, len(pictures)), rng=seeded())
+    return discriminator(images.float(), labels_for(discriminator.image, len(images)), rng=seeded())

@@ -7,17 +7,17 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import Needs, PenaltyEntry, PictureSpec
+from ganzoo.entries import ImageSpec, Needs, PenaltyEntry
 from ganzoo.interfaces import Penalty, PenaltyInputs
-from ganzoo.testing.probe import global_seed, global_state_watched, random_pictures, seeded, weights_of
+from ganzoo.testing.probe import global_seed, global_state_watched, random_images, seeded, weights_of
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, disc_pictures
+from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import expect
 from ganzoo.training.loop import Loop
 
-PICTURE = PictureSpec(1, 8)
+IMAGE = ImageSpec(1, 8)
 
 
 class PenaltyPart:
@@ -38,13 +38,13 @@ class PenaltyPart:
     def inputs(self, count: int = 4, seed: int = 0) -> PenaltyInputs:
         """What the training step gives it, with networks of its own."""
         with global_seed(0):
-            generator = StandInGenerator(PICTURE, None)
-            discriminator = StandInDiscriminator(PICTURE, None, Needs(per_sample=True))
+            generator = StandInGenerator(IMAGE, None)
+            discriminator = StandInDiscriminator(IMAGE, None, Needs(per_sample=True))
         generator.requires_grad_(self.entry.network == "generator")
         discriminator.requires_grad_(self.entry.network == "discriminator")
         rng = seeded(seed)
         latents = generator.sample_latents(count, rng)
-        real = random_pictures(PICTURE, count)
+        real = random_images(IMAGE, count)
         fake = generator(latents).detach()
         return PenaltyInputs(generator, discriminator, real, fake, latents, None, rng)
 
@@ -54,7 +54,7 @@ class PenaltyPart:
 
     def loop(self) -> Loop:
         """Trains the stand-ins with it."""
-        return self.rig.loop(self.config, disc_pictures(PICTURE))
+        return self.rig.loop(self.config, disc_images(IMAGE))
 
 
 def interface(part: PenaltyPart) -> None:
@@ -113,7 +113,7 @@ def double_backward(part: PenaltyPart) -> None:
 
 
 def inputs_left_alone(part: PenaltyPart) -> None:
-    """Pictures, latents and weights are as they were, and the other network gets no gradient."""
+    """Images, latents and weights are as they were, and the other network gets no gradient."""
     inputs = part.inputs()
     tensors = {"real": inputs.real, "fake": inputs.fake, "latents": inputs.latents}
     before = {name: value.clone() for name, value in tensors.items()}

@@ -1,4 +1,4 @@
-"""What the checks have in common: seeds, pictures, a watch on the global random states, where an error arose."""
+"""What the checks have in common: seeds, images, a watch on the global random states, where an error arose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.testing.verdict import Failure, expect
 
 # Code that an error passes through, but that no plugin's author has written.
@@ -27,14 +27,14 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def labels_for(picture: PictureSpec, count: int) -> Tensor | None:
+def labels_for(image: ImageSpec, count: int) -> Tensor | None:
     """Every class in turn, int64 ``(count,)``; None where there are none."""
-    return torch.arange(count) % picture.classes if picture.classes else None
+    return torch.arange(count) % image.classes if image.classes else None
 
 
-def random_pictures(picture: PictureSpec, count: int, seed: int = 0) -> Tensor:
+def random_images(image: ImageSpec, count: int, seed: int = 0) -> Tensor:
     """Uniform noise ``(count, C, size, size)`` in [-1, 1]."""
-    return torch.rand(count, picture.channels, picture.size, picture.size, generator=seeded(seed)) * 2 - 1
+    return torch.rand(count, image.channels, image.size, image.size, generator=seeded(seed)) * 2 - 1
 
 
 def weights_of(network: nn.Module) -> Tensor:

@@ -9,19 +9,19 @@ from safetensors.torch import load, save
 
 from ganzoo.entries import Needs
 from ganzoo.testing.networks import Architecture, generate, judge
-from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_pictures, weights_of
+from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images, weights_of
 from ganzoo.testing.verdict import expect
 
 
 def save_and_load(part: Architecture) -> None:
-    """Through safetensors into other networks: the same pictures and logits."""
+    """Through safetensors into other networks: the same images and logits."""
     networks, others = part.pair(seed=0), part.pair(seed=1)
     with torch.no_grad():
         generate(networks[0])  # moves running statistics, which must survive too
-        judge(networks[1], random_pictures(part.picture, 4))
+        judge(networks[1], random_images(part.image, 4))
         for one, other in zip(networks, others, strict=True):
             other.load_state_dict(load(save(copied(one.state_dict()))))
-        seen = random_pictures(part.picture, 4)
+        seen = random_images(part.image, 4)
         pairs = [(generate(g.eval()), judge(d.eval(), seen)) for g, d in (networks, others)]
     for name, before, after in zip(("generator", "discriminator"), *pairs, strict=True):
         expect(
@@ -32,7 +32,7 @@ def save_and_load(part: Architecture) -> None:
 
 
 def determinism(part: Architecture) -> None:
-    """Weights follow the seed they are built with, pictures and logits the rng they are given."""
+    """Weights follow the seed they are built with, images and logits the rng they are given."""
     same = all(
         torch.equal(weights_of(one), weights_of(other))
         for one, other in zip(part.pair(seed=1), part.pair(seed=1), strict=True)
@@ -47,7 +47,7 @@ def determinism(part: Architecture) -> None:
         generator, discriminator = part.pair()
         generator.train(training)
         discriminator.train(training)
-        seen = random_pictures(part.picture, 4)
+        seen = random_images(part.image, 4)
         outputs = []
         for _ in range(2):
             with global_seed(0), torch.no_grad():
@@ -56,18 +56,18 @@ def determinism(part: Architecture) -> None:
             expect(torch.equal(first, second), f"the {name} gives something else each time with one seed")
     with torch.no_grad():
         varied = not torch.equal(generate(generator, seed=3), generate(generator, seed=4))
-    expect(varied, "the generator makes the same pictures of different latents")
+    expect(varied, "the generator makes the same images of different latents")
 
 
 def global_random_state(part: Architecture) -> None:
     """Building leaves NumPy's and Python's state alone, running torch's as well."""
     with global_state_watched("building the networks", but="torch"):
         values = part.config.values
-        part.entry.load_generator()(part.picture, values.generator)
-        part.entry.load_discriminator()(part.picture, values.discriminator, Needs())
+        part.entry.load_generator()(part.image, values.generator)
+        part.entry.load_discriminator()(part.image, values.discriminator, Needs())
     generator, discriminator = part.pair()
     for training in (True, False):
         with global_state_watched("the generator"):
-            pictures = generate(generator.train(training)).detach()
+            images = generate(generator.train(training)).detach()
         with global_state_watched("the discriminator"):
-            judge(discriminator.train(training), pictures)
+            judge(discriminator.train(training), images)

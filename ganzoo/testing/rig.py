@@ -9,7 +9,7 @@ import torch
 
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
-from ganzoo.data.dataset import Pictures
+from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
@@ -36,15 +36,15 @@ class Rig:
     def loop(
         self,
         config: Config,
-        pictures: Pictures,
+        images: Images,
         folder: RunFolder | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Loop:
         """Ready to train. Until something is logged or saved, no folder is needed."""
         return Loop(
             config,
-            build_model(config, pictures.spec),
-            Feed(pictures, config.values.loop.batch, 0, "cpu"),
+            build_model(config, images.spec),
+            Feed(images, config.values.loop.batch, 0, "cpu"),
             folder or RunFolder(Path("unused")),
             torch.device("cpu"),
             callbacks,

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ganzoo.data.dataset import Pictures
-from ganzoo.entries import Needs, PictureSpec
-from ganzoo.interfaces import BadPicture, DataSource, Discriminator, Generator, Loss, Picture
+from ganzoo.data.dataset import Images
+from ganzoo.entries import ImageSpec, Needs
+from ganzoo.interfaces import BadImage, DataSource, Discriminator, Generator, Loss, SourceImage
 
 LATENTS, WIDTH = 4, 16
 
@@ -22,10 +22,10 @@ class StandInGenerator(Generator):
 
     latent_dim = LATENTS
 
-    def __init__(self, picture: PictureSpec, params: Any) -> None:
+    def __init__(self, image: ImageSpec, params: Any) -> None:
         super().__init__()
-        self.picture = picture
-        pixels = picture.channels * picture.size**2
+        self.image = image
+        pixels = image.channels * image.size**2
         self.body = nn.Sequential(nn.Linear(LATENTS, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, pixels), nn.Tanh())
 
     def forward(
@@ -36,20 +36,20 @@ class StandInGenerator(Generator):
         rng: torch.Generator | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
-        return self.body(latents).view(-1, self.picture.channels, self.picture.size, self.picture.size)
+        return self.body(latents).view(-1, self.image.channels, self.image.size, self.image.size)
 
 
 class StandInDiscriminator(Discriminator):
-    """Pixels through one hidden layer to one logit, each picture by itself."""
+    """Pixels through one hidden layer to one logit, each image by itself."""
 
-    def __init__(self, picture: PictureSpec, params: Any, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: Any, needs: Needs) -> None:
         super().__init__()
-        self.picture = picture
-        pixels = picture.channels * picture.size**2
+        self.image = image
+        pixels = image.channels * image.size**2
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(pixels, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, 1))
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.body(pictures).squeeze(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.body(images).squeeze(1)
 
 
 class StandInLoss(Loss):
@@ -63,7 +63,7 @@ class StandInLoss(Loss):
 
 
 class StandInSource(DataSource):
-    """Discs as a data set of 64 pictures, 8x8, grey."""
+    """Discs as a data set of 64 images, 8x8, grey."""
 
     def content_key(self) -> str:
         return "stand-in-discs"
@@ -71,22 +71,22 @@ class StandInSource(DataSource):
     def __len__(self) -> int:
         return 64
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
-        for number, pixels in enumerate(discs(PictureSpec(1, 8), len(self))):
-            yield Picture(f"disc {number}", pixels.transpose(1, 2, 0))
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
+        for number, pixels in enumerate(discs(ImageSpec(1, 8), len(self))):
+            yield SourceImage(f"disc {number}", pixels.transpose(1, 2, 0))
 
 
-def discs(picture: PictureSpec, count: int) -> np.ndarray:
+def discs(image: ImageSpec, count: int) -> np.ndarray:
     """Bright discs on a dark ground, uint8 ``(count, C, size, size)``, the same each time."""
     rng = np.random.default_rng(0)
-    grid = np.arange(picture.size)
+    grid = np.arange(image.size)
     down, right, radius = (rng.uniform(low, high, (count, 1, 1)) for low, high in ((0.3, 0.7), (0.3, 0.7), (0.1, 0.3)))
-    squared = (grid[:, None] / picture.size - down) ** 2 + (grid[None, :] / picture.size - right) ** 2
+    squared = (grid[:, None] / image.size - down) ** 2 + (grid[None, :] / image.size - right) ** 2
     grey = np.where(squared < radius**2, 230, 20).astype(np.uint8)
-    return np.repeat(grey[:, None], picture.channels, axis=1)
+    return np.repeat(grey[:, None], image.channels, axis=1)
 
 
-def disc_pictures(picture: PictureSpec, count: int = 64) -> Pictures:
+def disc_images(image: ImageSpec, count: int = 64) -> Images:
     """The same as training sees them, with labels where the spec has classes."""
-    labels = np.arange(count, dtype=np.int64) % picture.classes if picture.classes else None
-    return Pictures(discs(picture, count), labels, picture, "discs", "train", "0" * 64)
+    labels = np.arange(count, dtype=np.int64) % image.classes if image.classes else None
+    return Images(discs(image, count), labels, image, "discs", "train", "0" * 64)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ganzoo import ArchitectureEntry, DatasetEntry, LossEntry, PictureSpec, hookimpl
+from ganzoo import ArchitectureEntry, DatasetEntry, ImageSpec, LossEntry, hookimpl
 
 DISTRIBUTION = "ganzoo-testing"
 SHORT = "stand-in"
@@ -39,6 +39,6 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             name=SHORT,
             summary="Discs on a dark ground",
             target=f"{PARTS}:StandInSource",
-            picture=PictureSpec(channels=1, size=8),
+            image=ImageSpec(channels=1, size=8),
         )
     )

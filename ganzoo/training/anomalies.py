@@ -2,7 +2,7 @@
 
 not finite      a loss, penalty or gradient that was NaN or infinite in any step
 exploding       a gradient's mean norm beyond all measure: Adam does not mind its scale, so the limits are far out
-dead            a discriminator that says the same of every picture, or that nothing moves any more
+dead            a discriminator that says the same of every image, or that nothing moves any more
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Watch:
         # Networks may begin with a last layer of zeros: not in the first interval. Logits that differ by less than bf16
         # shows are equal, too, but the generator still learns from them; so it does from a hinge that is satisfied.
         if means.get("ties") == 1 and nothing_reaches_generator and self._norms["gradient_discriminator"]:
-            return "it says the same of every picture"
+            return "it says the same of every image"
         if means.get("gradient_discriminator") == 0 and (nothing_reaches_generator or 0 < means.get("auc", 1.0) < 1):
             return "its gradient is zero"
         return ""

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ganzoo.config.schema import EMAConfig
 
 
-def decay_per_step(settings: EMAConfig, shown: int, pictures: int) -> float:
-    """What stays of the average at a generator step that ``pictures`` real pictures were shown for, from a half-life in
-    pictures that is shorter at the start (Karras et al. 2020, arXiv:2006.06676)."""
+def decay_per_step(settings: EMAConfig, shown: int, images: int) -> float:
+    """What stays of the average at a generator step that ``images`` real images were shown for, from a half-life in
+    images that is shorter at the start (Karras et al. 2020, arXiv:2006.06676)."""
     half_life = min(settings.half_life_kimg * 1000, settings.ramp_up * shown)
-    return 0.5 ** (pictures / half_life) if half_life > 0 else 0.0
+    return 0.5 ** (images / half_life) if half_life > 0 else 0.0
 
 
 class Average(ModelEmaV3):

@@ -1,6 +1,6 @@
 """The training loop.
 
-Progress is counted in real pictures shown to the discriminator. Whatever a picture's place in the run
+Progress is counted in real images shown to the discriminator. Whatever an image's place in the run
 decides (data order, learning rate, EMA decay, due penalties) is a function of the counters, so that a
 checkpoint needs to hold only weights, optimizers, counters and one random state.
 """
@@ -32,7 +32,7 @@ from ganzoo.training.callbacks import Callback
 from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
 from ganzoo.training.ema import decay_per_step
 from ganzoo.training.progress import Counters, Marks
-from ganzoo.training.snapshots import has_pictures, real_pictures, take_pictures
+from ganzoo.training.snapshots import has_images, real_images, take_images
 from ganzoo.training.state import TrainState
 from ganzoo.training.stats import Statistics
 from ganzoo.training.step import TrainingStep
@@ -59,7 +59,7 @@ class Loop:
         self.callbacks, self.score = callbacks, score
         self.steps_per_generator_step = config.discriminator_steps
         # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
-        self.real = real_pictures(feed, config.values.seed) if collectives.first() else None
+        self.real = real_images(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
         captured = can_capture(config.values, device)
@@ -87,7 +87,7 @@ class Loop:
 
     @property
     def budget(self) -> int:
-        """Pictures to show in all."""
+        """Images to show in all."""
         return math.ceil(self.settings.kimg * 1000)
 
     def train(self) -> None:
@@ -100,7 +100,7 @@ class Loop:
         latest = self.folder.latest()
         if collectives.agreed(latest is None):
             self._snapshot()
-        elif collectives.agreed(not has_pictures(self.folder, self._latest())):  # it was stopped before they were taken
+        elif collectives.agreed(not has_images(self.folder, self._latest())):  # it was stopped before they were taken
             collectives.by_first(lambda: self._show(self._latest()), lambda: None)
         while True:
             try:
@@ -147,7 +147,7 @@ class Loop:
         since, since_shown = time.perf_counter(), counters.shown
         stop = collectives.agreed(self.stop_requested)
         while counters.shown < self.budget and not stop:
-            if self._pictures_arrived():
+            if self._images_arrived():
                 self.iteration()
             stop = collectives.agreed(self.stop_requested)
             for callback in self.callbacks:
@@ -168,10 +168,10 @@ class Loop:
                 since, since_shown = time.perf_counter(), counters.shown
         self._save()
 
-    def _pictures_arrived(self) -> bool:
+    def _images_arrived(self) -> bool:
         """Wait until the next iteration can begin on all ranks; False where one is asked to stop before.
 
-        No other moment of waiting for a server would leave a whole state. Raises GanzooError where pictures cannot be
+        No other moment of waiting for a server would leave a whole state. Raises GanzooError where images cannot be
         had, after saving what was trained.
         """
         while self.feed.streamed is not None:
@@ -263,7 +263,7 @@ class Loop:
         """All that follows the writing of a checkpoint."""
         discriminator = self.model.discriminator
         assert self.real is not None
-        image = take_pictures(self.folder, checkpoint, self.state.generator, discriminator, self.real, self.config)
+        image = take_images(self.folder, checkpoint, self.state.generator, discriminator, self.real, self.config)
         prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
         for callback in self.callbacks:
             callback.snapshot_taken(self.folder.path, checkpoint.kimg, image)

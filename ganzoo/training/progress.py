@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 @dataclass
 class Counters:
-    """Pictures shown, steps of each network, seconds of training, rollbacks (see :mod:`ganzoo.training.anomalies`)."""
+    """Images shown, steps of each network, seconds of training, rollbacks (see :mod:`ganzoo.training.anomalies`)."""
 
     shown: int = 0
     steps_d: int = 0
@@ -29,7 +29,7 @@ def read_counters(noted: Mapping[str, object]) -> Counters:
 
 
 class Marks:
-    """Multiples of an interval in kimg, each reported once; ``inf`` for none. ``shown``: pictures so far."""
+    """Multiples of an interval in kimg, each reported once; ``inf`` for none. ``shown``: images so far."""
 
     def __init__(self, kimg: float, shown: int) -> None:
         self.interval = kimg * 1000

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Config
-from ganzoo.data.dataset import Pictures
+from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.data.loader import Feed
 from ganzoo.data.usage import Usage
@@ -22,7 +22,7 @@ from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.score import Score, score
-from ganzoo.models.build import Model, build_model, check_picture
+from ganzoo.models.build import Model, build_model, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.runs.load import load_config, restore_generator
@@ -68,14 +68,14 @@ def start(
         return resume(registry, begun.path, *callbacks, heed_signals=heed_signals)
     with _watched(registry, callbacks, heed_signals) as (watched, stop):
         source = RunFolder.open(init_from).checkpoint("latest") if init_from else None
-        device, pictures = _prepare(config)
-        model = build_model(config, pictures.spec)
-        usage = _say_usage(pictures, model)
+        device, images = _prepare(config)
+        model = build_model(config, images.spec)
+        usage = _say_usage(images, model)
         folder = _reserve(out, str(config.recipe))
         with _alone_in(folder.path):
             folder.check_unbegun()
-            loop = _loop(registry, config, watched, folder, device, pictures, model)
-            origin = _origin(config, device, pictures, usage)
+            loop = _loop(registry, config, watched, folder, device, images, model)
+            origin = _origin(config, device, images, usage)
             if source is not None:
                 loop.state.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
@@ -92,19 +92,19 @@ def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: b
     with _watched(registry, callbacks, heed_signals) as (watched, stop), _alone_in(path):
         config = load_config(registry, folder, scoring=True)
         check_plugins(config, folder)
-        device, pictures = _prepare(config)
+        device, images = _prepare(config)
         known = folder.provenance()
         if not known:
             logger.warning(f"{folder.provenance_file} is damaged or gone; it is written anew")
-        if _fingerprint(known) not in (None, pictures.fingerprint):
+        if _fingerprint(known) not in (None, images.fingerprint):
             raise GanzooError(
-                f"{config.values.data.name} holds other pictures than {path} was trained on; "
+                f"{config.values.data.name} holds other images than {path} was trained on; "
                 "restore them, or start anew with `ganzoo run --init-from`"
             )
-        model = build_model(config, pictures.spec)
-        usage = _say_usage(pictures, model)
-        loop = _loop(registry, config, watched, folder, device, pictures, model)
-        origin = _origin(config, device, pictures, usage)
+        model = build_model(config, images.spec)
+        usage = _say_usage(images, model)
+        loop = _loop(registry, config, watched, folder, device, images, model)
+        origin = _origin(config, device, images, usage)
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = folder.newest_good()
@@ -154,35 +154,35 @@ def _watched(registry: Registry, callbacks: Sequence[Callback], heed: bool) -> I
         yield watched, stop
 
 
-def _prepare(config: Config) -> tuple[torch.device, Pictures]:
+def _prepare(config: Config) -> tuple[torch.device, Images]:
     """Validate inputs, cheapest checks first, and open the data."""
     prepare_process()
     collectives.check_batch(config.values.loop.batch)
     device = pick_device(config.values.loop.device)
-    check_picture(config, peek_configured(config))
-    pictures = _open(config, config.values.data.split)
-    check_picture(config, pictures.spec)  # of a large set, peeking looks at some pictures only
-    return device, pictures
+    check_image(config, peek_configured(config))
+    images = _open(config, config.values.data.split)
+    check_image(config, images.spec)  # of a large set, peeking looks at some images only
+    return device, images
 
 
-def _say_usage(pictures: Pictures, model: Model) -> Usage:
+def _say_usage(images: Images, model: Model) -> Usage:
     """Log in one line which images are used, which are not and why."""
-    usage = pictures.usage or Usage(len(pictures))
+    usage = images.usage or Usage(len(images))
     conditional = model.generator.conditional or model.discriminator.conditional
-    if pictures.labels is not None and not conditional:
-        unused = f"labels of {pictures.spec.classes} classes not used, as neither network is class-conditional"
+    if images.labels is not None and not conditional:
+        unused = f"labels of {images.spec.classes} classes not used, as neither network is class-conditional"
         usage = replace(usage, remarks=(*usage.remarks, unused))
-    logger.log(logging.INFO if usage.whole else logging.WARNING, f"{pictures.name}: {usage}")
+    logger.log(logging.INFO if usage.whole else logging.WARNING, f"{images.name}: {usage}")
     return usage
 
 
-def _origin(config: Config, device: torch.device, pictures: Pictures, usage: Usage) -> dict[str, Any]:
+def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:
     """What the run's folder keeps of software, machine and data."""
-    origin = provenance(config, device, pictures.fingerprint)
+    origin = provenance(config, device, images.fingerprint)
     return {**origin, "data": {**origin["data"], **usage.as_dict()}}
 
 
-def _open(config: Config, split: str) -> Pictures:
+def _open(config: Config, split: str) -> Images:
     opened = partial(open_configured, config, split=split)
     return collectives.by_first(opened, opened)  # what one decodes, the others find
 
@@ -211,11 +211,11 @@ def _loop(
     watched: Audience,
     folder: RunFolder,
     device: torch.device,
-    pictures: Pictures,
+    images: Images,
     model: Model,
 ) -> Loop:
     values = config.values
-    feed = Feed(pictures, values.loop.batch, values.seed, device, values.data.mirror)
+    feed = Feed(images, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, watched)
     return Loop(config, model, feed, folder, device, watched.listeners, scoring)
 

@@ -1,7 +1,7 @@
-"""The pictures of a snapshot, and what the discriminator says of them.
+"""The images of a snapshot, and what the discriminator says of them.
 
 samples/NAME.png     what the averaged generator makes of latents that stay the same for the whole run
-verdicts/real.png    real pictures that stay the same, in such a grid
+verdicts/real.png    real images that stay the same, in such a grid
 verdicts/NAME.json   the discriminator's logits of both, in the grids' order
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.models.sampling import grid, labels_of, sample, save_picture
+from ganzoo.models.sampling import grid, labels_of, sample, save_image
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.files import write_text, writing
@@ -25,12 +25,12 @@ from ganzoo.utils.image_grid import GRID
 COUNT = GRID**2
 
 
-def has_pictures(folder: RunFolder, checkpoint: Checkpoint) -> bool:
-    """Whether :func:`take_pictures` has been through with it."""
+def has_images(folder: RunFolder, checkpoint: Checkpoint) -> bool:
+    """Whether :func:`take_images` has been through with it."""
     return (folder.verdicts / f"{checkpoint.path.name}.json").exists()
 
 
-def take_pictures(
+def take_images(
     folder: RunFolder,
     checkpoint: Checkpoint,
     generator: Generator,
@@ -38,9 +38,9 @@ def take_pictures(
     real: tuple[Tensor, Tensor | None],
     config: Config,
 ) -> Image.Image:
-    """Write all three for a checkpoint just written; the generated pictures' grid. No random state changes.
+    """Write all three for a checkpoint just written; the generated images' grid. No random state changes.
 
-    real: :func:`real_pictures`.
+    real: :func:`real_images`.
     """
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
     fake = torch.cat(list(sample(generator, COUNT, seed)))
@@ -48,9 +48,9 @@ def take_pictures(
     with writing(folder.samples):
         folder.samples.mkdir(exist_ok=True)
         folder.verdicts.mkdir(exist_ok=True)
-    save_picture(image, folder.samples / f"{name}.png")
+    save_image(image, folder.samples / f"{name}.png")
     if not (folder.verdicts / "real.png").exists():
-        save_picture(grid(real[0], GRID), folder.verdicts / "real.png")
+        save_image(grid(real[0], GRID), folder.verdicts / "real.png")
     d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), *real)
     record = {
         "shown": checkpoint.meta["shown"],
@@ -63,7 +63,7 @@ def take_pictures(
     return image
 
 
-def real_pictures(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
+def real_images(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
     """A grid's worth, uint8 ``(N, C, H, W)``, drawn by the seed, with labels; a smaller set repeats itself."""
     order = torch.randperm(feed.count, generator=torch.Generator().manual_seed(seed))
     index = order[torch.arange(COUNT) % feed.count]
@@ -75,7 +75,7 @@ def real_pictures(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
 def judge(
     discriminator: Discriminator, fake: Tensor, fake_labels: Tensor | None, real: Tensor, real_labels: Tensor | None
 ) -> tuple[list[float], list[float]]:
-    """Logits of uint8 pictures ``(N, C, H, W)``, generated and real, as the discriminator stands.
+    """Logits of uint8 images ``(N, C, H, W)``, generated and real, as the discriminator stands.
 
     A discriminator that mixes the samples of a batch is asked in training mode, in a call for each side, since that is
     how it learned to tell them apart; what that changes of its buffers is put back.
@@ -86,8 +86,8 @@ def judge(
     discriminator.train(discriminator.mixes_samples)
     sides = []
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        for pictures, labels in ((fake, fake_labels), (real, real_labels)):
-            moved = pictures.to(device).float().div(127.5).sub(1)
+        for images, labels in ((fake, fake_labels), (real, real_labels)):
+            moved = images.to(device).float().div(127.5).sub(1)
             rng = torch.Generator().manual_seed(0)
             logits = discriminator(moved, None if labels is None else labels.to(device), rng=rng)
             sides.append([float(f"{value:.4g}") for value in logits.float().tolist()])

@@ -106,7 +106,7 @@ class TrainState:
             "recipe": str(self.config.recipe),
             "kimg": self.counters.shown / 1000,
             **asdict(self.counters),
-            "picture": asdict(self.model.generator.picture),
+            "picture": asdict(self.model.generator.image),
             "needs": write_needs(needs_of(self.config)),
         }
         modules = self.modules

@@ -48,7 +48,7 @@ class TrainingStep:
         self.bf16, self.clip_grad = bf16, clip_grad
 
     def update_discriminator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
-        """One optimizer step of the discriminator on pictures ``(N, C, H, W)`` in [-1, 1]."""
+        """One optimizer step of the discriminator on images ``(N, C, H, W)`` in [-1, 1]."""
         with torch.no_grad():
             latents, fake = self._fakes(real, labels)
         with self.statistics.together():
@@ -73,7 +73,7 @@ class TrainingStep:
             self._teach_generator(real, latents, fake, labels, of_generator)
 
     def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """As many latents as there are real pictures, and what the generator makes of them, float32."""
+        """As many latents as there are real images, and what the generator makes of them, float32."""
         latents = share(lambda count: self.generator.sample_latents(count, self.rng, real.device), len(real), self.rng)
         with self._autocast():
             return latents, self.generator(latents, labels, rng=self.rng).float()

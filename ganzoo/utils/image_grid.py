@@ -1,4 +1,4 @@
-"""The grids that a run's pictures lie in, and how they are taken out again. No torch here."""
+"""The grids that a run's images lie in, and how they are taken out again. No torch here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-GRID = 8  # pictures along each side of a grid
+GRID = 8  # images along each side of a grid
 GAP = 2  # pixels between them
 
 
 def read_grid(file: Path) -> np.ndarray | None:
-    """The pictures of a grid in a PNG, as :func:`cut`; None where it is not there or no such grid."""
+    """The images of a grid in a PNG, as :func:`cut`; None where it is not there or no such grid."""
     try:
         with opened_png(file) as image:
             return cut(image)
@@ -23,21 +23,21 @@ def read_grid(file: Path) -> np.ndarray | None:
         return None
 
 
-def sheet(pictures: np.ndarray, columns: int) -> Image.Image:
-    """Lay out pictures ``(N, H, W, 3)``, uint8, row by row without gaps; mode L where all of them are grey."""
-    count, height, width, _ = pictures.shape
+def sheet(images: np.ndarray, columns: int) -> Image.Image:
+    """Lay out images ``(N, H, W, 3)``, uint8, row by row without gaps; mode L where all of them are grey."""
+    count, height, width, _ = images.shape
     rows = -(-count // columns)
     padded = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
-    padded[:count] = pictures
+    padded[:count] = images
     whole = padded.reshape(rows, columns, height, width, 3).swapaxes(1, 2)
     whole = whole.reshape(rows * height, columns * width, 3)
-    grey = (pictures == pictures[..., :1]).all()
+    grey = (images == images[..., :1]).all()
     return Image.fromarray(whole[..., 0].copy() if grey else whole)
 
 
 @contextmanager
 def opened_png(file: Path) -> Iterator[Image.Image]:
-    """A picture that may be anyone's, to be decoded within. Raises OSError, ValueError or SyntaxError where it is none,
+    """An image that may be anyone's, to be decoded within. Raises OSError, ValueError or SyntaxError where it is none,
     or one that would fill the memory."""
     if not file.is_file():  # a pipe never ends
         raise FileNotFoundError(file)
@@ -51,7 +51,7 @@ def opened_png(file: Path) -> Iterator[Image.Image]:
 
 
 def cut(grid: Image.Image) -> np.ndarray | None:
-    """The pictures ``(GRID**2, H, W, 3)``, uint8, of a grid; None where it is none."""
+    """The images ``(GRID**2, H, W, 3)``, uint8, of a grid; None where it is none."""
     array = np.asarray(grid.convert("RGB"))
     cell = (array.shape[0] - GAP) // GRID
     if array.shape[0] != array.shape[1] or cell * GRID + GAP != array.shape[0] or cell <= GAP:

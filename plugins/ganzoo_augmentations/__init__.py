@@ -24,11 +24,11 @@ class DiffAugParams:
 @dataclass
 class ADAParams:
     target: float = param(0.6, "the strength grows while the mean sign of real logits is above this, and else shrinks")
-    kimg: float = param(500.0, "pictures, in thousands, that the strength takes from 0 to 1 at most")
+    kimg: float = param(500.0, "images, in thousands, that the strength takes from 0 to 1 at most")
     start: float = param(0.0, "the strength at the start of a run")
     blit: bool = param(True, "flips, quarter turns, shifts by whole pixels")
     geometry: bool = param(True, "scaling, rotation, stretching, shifts by parts of a pixel")
-    colour: bool = param(True, "brightness, contrast, inversion, and of colour pictures hue and saturation")
+    colour: bool = param(True, "brightness, contrast, inversion, and of colour images hue and saturation")
 
     def __post_init__(self) -> None:
         if not -1 <= self.target <= 1:

@@ -1,6 +1,6 @@
 """Adaptive augmentation (Karras et al. 2020, arXiv:2006.06676, sec. 3 and app. B): blit, geometry and colour.
 
-Lighter than the paper in one thing: pictures are resampled bilinearly, without its wavelet filters. The sampling is
+Lighter than the paper in one thing: images are resampled bilinearly, without its wavelet filters. The sampling is
 written with ``gather``, which can be differentiated twice; ``grid_sample`` cannot.
 """
 
@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.interfaces import Augmentation, draw_normal, draw_uniform
 from ganzoo_augmentations import ADAParams
 
@@ -25,13 +25,13 @@ HORIZON = 4  # steps over which the overfitting heuristic is smoothed
 
 
 class ADA(Augmentation):
-    """Each transformation is applied to each picture with probability ``strength``, which :meth:`adapt` steers."""
+    """Each transformation is applied to each image with probability ``strength``, which :meth:`adapt` steers."""
 
     params: ADAParams
     sign: Tensor
 
-    def __init__(self, picture: PictureSpec, params: ADAParams) -> None:
-        super().__init__(picture, params)
+    def __init__(self, image: ImageSpec, params: ADAParams) -> None:
+        super().__init__(image, params)
         self.strength.fill_(params.start)
         self.register_buffer("sign", torch.tensor(params.target))
 
@@ -41,25 +41,25 @@ class ADA(Augmentation):
         step = len(d_real) / (self.params.kimg * 1000)
         self.strength.add_((self.sign - self.params.target).sign(), alpha=step).clamp_(0, 1)
 
-    def forward(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
-        chance = Chance(pictures, self.strength, rng)
+    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        chance = Chance(images, self.strength, rng)
         if self.params.blit or self.params.geometry:
-            matrix = identity(pictures)
+            matrix = identity(images)
             if self.params.blit:
-                matrix = blit(chance, pictures.shape[-1]) @ matrix
+                matrix = blit(chance, images.shape[-1]) @ matrix
             if self.params.geometry:
-                matrix = geometry(chance, pictures.shape[-1]) @ matrix
-            pictures = warp(pictures, matrix)
+                matrix = geometry(chance, images.shape[-1]) @ matrix
+            images = warp(images, matrix)
         if self.params.colour:
-            pictures = colour(pictures, chance)
-        return pictures
+            images = colour(images, chance)
+        return images
 
 
 class Chance:
-    """Draws ``(N,)`` for one batch that, but for a share of the pictures, are the value that changes nothing."""
+    """Draws ``(N,)`` for one batch that, but for a share of the images, are the value that changes nothing."""
 
-    def __init__(self, pictures: Tensor, strength: Tensor, rng: torch.Generator) -> None:
-        self.like, self.strength, self.rng = pictures, strength, rng
+    def __init__(self, images: Tensor, strength: Tensor, rng: torch.Generator) -> None:
+        self.like, self.strength, self.rng = images, strength, rng
 
     def uniform(self, low: float, high: float, nothing: float = 0.0, strength: Tensor | None = None) -> Tensor:
         draw = draw_uniform((len(self.like), 2), self.rng, self.like)
@@ -99,16 +99,16 @@ def geometry(chance: Chance, size: int) -> Tensor:
     return shift @ after @ scaling(stretch, 1 / stretch) @ before @ scaling(scale, scale)
 
 
-def warp(pictures: Tensor, matrix: Tensor) -> Tensor:
-    """Pictures ``(N, C, H, W)`` moved by matrices ``(N, 3, 3)`` about their centres, mirrored beyond their borders."""
-    count, channels, height, width = pictures.shape
-    ys = torch.arange(height, device=pictures.device, dtype=pictures.dtype) - (height - 1) / 2
-    xs = torch.arange(width, device=pictures.device, dtype=pictures.dtype) - (width - 1) / 2
+def warp(images: Tensor, matrix: Tensor) -> Tensor:
+    """Images ``(N, C, H, W)`` moved by matrices ``(N, 3, 3)`` about their centres, mirrored beyond their borders."""
+    count, channels, height, width = images.shape
+    ys = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
+    xs = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
     grid = torch.stack([xs.repeat(height), ys.repeat_interleave(width), torch.ones_like(xs).repeat(height)])
     source = inverse(matrix) @ grid  # where each pixel comes from
     x0, x1, right = _between(source[:, 0] + (width - 1) / 2, width)
     y0, y1, down = _between(source[:, 1] + (height - 1) / 2, height)
-    flat = pictures.flatten(2)
+    flat = images.flatten(2)
 
     def at(y: Tensor, x: Tensor) -> Tensor:
         return flat.gather(2, (y * width + x)[:, None].expand(-1, channels, -1))
@@ -118,23 +118,23 @@ def warp(pictures: Tensor, matrix: Tensor) -> Tensor:
     return upper.lerp(lower, down).view(count, channels, height, width)
 
 
-def colour(pictures: Tensor, chance: Chance) -> Tensor:
-    """Brightness, contrast, inversion; of colour pictures also hue and saturation."""
+def colour(images: Tensor, chance: Chance) -> Tensor:
+    """Brightness, contrast, inversion; of colour images also hue and saturation."""
     brightness, contrast = chance.normal(BRIGHTNESS), chance.lognormal(CONTRAST)
     sign = 1 - 2 * chance.choice(2)
-    if pictures.shape[1] != 3:
+    if images.shape[1] != 3:
         gain, offset = (sign * contrast)[:, None, None, None], (sign * contrast * brightness)[:, None, None, None]
-        return pictures * gain + offset
+        return images * gain + offset
     hue, saturation = chance.uniform(-math.pi, math.pi), chance.lognormal(SATURATION)
     # About the grey axis: what lies along it, what lies across it, and that turned by a right angle.
-    axis = pictures.new_full((3,), 1 / math.sqrt(3))
+    axis = images.new_full((3,), 1 / math.sqrt(3))
     along = torch.outer(axis, axis)
-    across = torch.eye(3, device=pictures.device, dtype=pictures.dtype) - along
-    turned = torch.linalg.cross(axis.expand(3, 3), torch.eye(3, device=pictures.device, dtype=pictures.dtype)).mT
+    across = torch.eye(3, device=images.device, dtype=images.dtype) - along
+    turned = torch.linalg.cross(axis.expand(3, 3), torch.eye(3, device=images.device, dtype=images.dtype)).mT
     gain, hue, saturation = (value[:, None, None] for value in (contrast, hue, saturation))
     matrix = gain * (sign[:, None, None] * along + saturation * (hue.cos() * across + hue.sin() * turned))
-    moved = pictures.flatten(2) + brightness[:, None, None]
-    return (matrix @ moved).view_as(pictures)
+    moved = images.flatten(2) + brightness[:, None, None]
+    return (matrix @ moved).view_as(images)
 
 
 def identity(like: Tensor) -> Tensor:

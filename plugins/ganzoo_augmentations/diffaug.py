@@ -1,4 +1,4 @@
-"""Differentiable augmentation (Zhao et al. 2020, app. A), linear in the pictures, so differentiable at any order."""
+"""Differentiable augmentation (Zhao et al. 2020, app. A), linear in the images, so differentiable at any order."""
 
 from __future__ import annotations
 
@@ -18,52 +18,52 @@ class DiffAug(Augmentation):
 
     params: DiffAugParams
 
-    def forward(self, pictures: Tensor, rng: torch.Generator) -> Tensor:
+    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
         operations = self.params.operations
         if "colour" in operations:
-            pictures = colour(pictures, *_draw(pictures, 3, rng).unbind(1))
+            images = colour(images, *_draw(images, 3, rng).unbind(1))
         if "translation" in operations:
-            pictures = translate(pictures, *_draw(pictures, 2, rng).unbind(1))
+            images = translate(images, *_draw(images, 2, rng).unbind(1))
         if "cutout" in operations:
-            pictures = cut_out(pictures, *_draw(pictures, 2, rng).unbind(1))
-        return pictures
+            images = cut_out(images, *_draw(images, 2, rng).unbind(1))
+        return images
 
 
-def colour(pictures: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
-    """Pictures ``(N, C, H, W)`` and three draws ``(N,)`` in [0, 1); 0.5 each leaves them as they are."""
+def colour(images: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
+    """Images ``(N, C, H, W)`` and three draws ``(N,)`` in [0, 1); 0.5 each leaves them as they are."""
     brightness, saturation, contrast = (draw[:, None, None, None] for draw in (brightness, saturation, contrast))
-    pictures = pictures + (2 * brightness - 1) * BRIGHTNESS
-    grey = pictures.mean(1, keepdim=True)
-    pictures = grey + (pictures - grey) * 2 * saturation
-    mean = pictures.mean((1, 2, 3), keepdim=True)
-    return mean + (pictures - mean) * (contrast + 0.5)
+    images = images + (2 * brightness - 1) * BRIGHTNESS
+    grey = images.mean(1, keepdim=True)
+    images = grey + (images - grey) * 2 * saturation
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * (contrast + 0.5)
 
 
-def translate(pictures: Tensor, down: Tensor, right: Tensor) -> Tensor:
+def translate(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """Shift by whole pixels, an eighth of the size at most, as two draws ``(N,)`` in [0, 1) say."""
     for dim, draw in ((2, down), (3, right)):
-        size = pictures.shape[dim]
+        size = images.shape[dim]
         most = round(size * SHIFT)
         shift = (draw * (2 * most + 1)).long() - most
-        source = torch.arange(size, device=pictures.device) - shift[:, None]
+        source = torch.arange(size, device=images.device) - shift[:, None]
         inside = (source >= 0) & (source < size)
-        shape = (len(pictures), 1, size, 1) if dim == 2 else (len(pictures), 1, 1, size)
-        index = source.clamp(0, size - 1).view(shape).expand_as(pictures)
-        pictures = pictures.gather(dim, index) * inside.view(shape)
-    return pictures
+        shape = (len(images), 1, size, 1) if dim == 2 else (len(images), 1, 1, size)
+        index = source.clamp(0, size - 1).view(shape).expand_as(images)
+        images = images.gather(dim, index) * inside.view(shape)
+    return images
 
 
-def cut_out(pictures: Tensor, down: Tensor, right: Tensor) -> Tensor:
+def cut_out(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """Zeros in a square of half the size, its centre anywhere, as two draws ``(N,)`` in [0, 1) say."""
     keep = []
     for dim, draw in ((2, down), (3, right)):
-        size = pictures.shape[dim]
+        size = images.shape[dim]
         hole = round(size * HOLE)
         first = (draw * (size + 1 - hole % 2)).long() - hole // 2
-        place = torch.arange(size, device=pictures.device)
+        place = torch.arange(size, device=images.device)
         keep.append((place < first[:, None]) | (place >= first[:, None] + hole))
-    return pictures * (keep[0][:, None, :, None] | keep[1][:, None, None, :])
+    return images * (keep[0][:, None, :, None] | keep[1][:, None, None, :])
 
 
-def _draw(pictures: Tensor, count: int, rng: torch.Generator) -> Tensor:
-    return draw_uniform((len(pictures), count), rng, pictures)
+def _draw(images: Tensor, count: int, rng: torch.Generator) -> Tensor:
+    return draw_uniform((len(images), count), rng, images)

@@ -1,18 +1,18 @@
-"""Registers the data sets: the embedded one, torchvision's, and pictures in a folder or a zip."""
+"""Registers the data sets: the embedded one, torchvision's, and images in a folder or a zip."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ganzoo import DatasetEntry, PictureSpec, hookimpl
+from ganzoo import DatasetEntry, ImageSpec, hookimpl
 
 GARMENTS = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DIGITS = tuple("0123456789")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 XIAO = "Xiao, Rasul, Vollgraf 2017, Fashion-MNIST, arXiv:1708.07747"
-# Of the same 10,000 pictures, the training set of the one and the test set of the other.
+# Of the same 10,000 images, the training set of the one and the test set of the other.
 STATISTICS = "ganzoo_fidelity:statistics/fashion-10k.npz"
-GREY28 = PictureSpec(channels=1, size=28, classes=10)
+GREY28 = ImageSpec(channels=1, size=28, classes=10)
 
 
 @hookimpl
@@ -20,10 +20,10 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="fashion-10k",
-            summary="The 10,000 test pictures of Fashion-MNIST, part of the package: nothing to download",
+            summary="The 10,000 test images of Fashion-MNIST, part of the package: nothing to download",
             paper=XIAO,
             target="ganzoo_datasets.embedded:Fashion10k",
-            picture=GREY28,
+            image=GREY28,
             class_names=GARMENTS,
             reference="train",
             splits=("train",),
@@ -38,10 +38,10 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="fashion-mnist",
-            summary="60,000 pictures of garments in ten classes, 28x28, grey",
+            summary="60,000 images of garments in ten classes, 28x28, grey",
             paper=XIAO,
             target="ganzoo_datasets.downloaded:FashionMNIST",
-            picture=GREY28,
+            image=GREY28,
             class_names=GARMENTS,
             reference="test",
             licence="MIT",
@@ -54,7 +54,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             summary="60,000 handwritten digits, 28x28, grey",
             paper="LeCun et al. 1998, Gradient-based learning applied to document recognition",
             target="ganzoo_datasets.downloaded:MNIST",
-            picture=GREY28,
+            image=GREY28,
             class_names=DIGITS,
             reference="test",
             licence="CC BY-SA 3.0",
@@ -66,7 +66,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             summary="50,000 colour photographs in ten classes, 32x32",
             paper="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             target="ganzoo_datasets.downloaded:CIFAR10",
-            picture=PictureSpec(channels=3, size=32, classes=10),
+            image=ImageSpec(channels=3, size=32, classes=10),
             class_names=CIFAR10,
             licence="not stated by its authors; for research",
             defaults={"data.mirror": True},
@@ -84,7 +84,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="zip",
-            summary="The StyleGAN data-set format: pictures and dataset.json in a zip",
+            summary="The StyleGAN data-set format: images and dataset.json in a zip",
             paper="Karras et al. 2020, Training GANs with Limited Data, arXiv:2006.06676 (its data-set tool)",
             target="ganzoo_datasets.files:Zip",
             takes_location=True,
@@ -94,7 +94,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="webdataset",
-            summary="Pictures in WebDataset shards: webdataset:PATH or URL, with {000..012} for a range of tar files",
+            summary="Images in WebDataset shards: webdataset:PATH or URL, with {000..012} for a range of tar files",
             target="ganzoo_datasets.shards:Shards",
             takes_location=True,
             splits=("train",),

@@ -1,4 +1,4 @@
-"""A source whose pictures come as one array."""
+"""A source whose images come as one array."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.interfaces import BadImage, DataSource, SourceImage
 
 
 class ArraySource(DataSource):
-    """Pictures uint8 ``(N, H, W, C)`` and labels int64 ``(N,)``."""
+    """Images uint8 ``(N, H, W, C)`` and labels int64 ``(N,)``."""
 
     @abstractmethod
     def load(self) -> tuple[np.ndarray, np.ndarray]:
@@ -24,15 +24,15 @@ class ArraySource(DataSource):
         return self.load()
 
     def content_key(self) -> str:
-        pictures, labels = self._loaded
-        digest = hashlib.sha256(repr(pictures.shape).encode())
-        digest.update(pictures.tobytes())
+        images, labels = self._loaded
+        digest = hashlib.sha256(repr(images.shape).encode())
+        digest.update(images.tobytes())
         digest.update(labels.tobytes())
         return digest.hexdigest()
 
     def __len__(self) -> int:
         return len(self._loaded[0])
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
         for number, (pixels, label) in enumerate(zip(*self._loaded, strict=True)):
-            yield Picture(f"picture {number}", pixels, int(label))
+            yield SourceImage(f"image {number}", pixels, int(label))

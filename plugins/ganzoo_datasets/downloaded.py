@@ -13,7 +13,7 @@ import numpy as np
 from torchvision import datasets
 
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import BadPicture, Picture
+from ganzoo.interfaces import BadImage, SourceImage
 from ganzoo_datasets.arrays import ArraySource
 from ganzoo_datasets.files import Zip
 
@@ -27,10 +27,10 @@ class _Torchvision(ArraySource):
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         found = self._find()
-        pictures, labels = np.asarray(found.data), np.asarray(found.targets, dtype=np.int64)
-        if len(pictures) != len(labels):
-            raise self._damaged(f"{len(pictures)} pictures, {len(labels)} labels")
-        return pictures[..., None] if pictures.ndim == 3 else pictures, labels
+        images, labels = np.asarray(found.data), np.asarray(found.targets, dtype=np.int64)
+        if len(images) != len(labels):
+            raise self._damaged(f"{len(images)} images, {len(labels)} labels")
+        return images[..., None] if images.ndim == 3 else images, labels
 
     def _find(self) -> Any:
         try:
@@ -88,7 +88,7 @@ class CIFAR10(_Torchvision):
     def __len__(self) -> int:
         return len(self._zip) if self._zip is not None else super().__len__()
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return iter(self._zip) if self._zip is not None else super().__iter__()
 
 

@@ -1,4 +1,4 @@
-"""Fashion-MNIST's test pictures, as they lie in this package (MIT licence, beside them)."""
+"""Fashion-MNIST's test images, as they lie in this package (MIT licence, beside them)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ganzoo_datasets.arrays import ArraySource
 class Fashion10k(ArraySource):
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         folder = files("ganzoo_datasets") / "fashion_10k"
-        pictures = gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())
+        images = gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())
         labels = gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())
-        # The idx format: 16 bytes of header before the pictures, 8 before the labels.
+        # The idx format: 16 bytes of header before the images, 8 before the labels.
         return (
-            np.frombuffer(pictures, np.uint8, offset=16).reshape(-1, 28, 28, 1),
+            np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28, 1),
             np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
         )

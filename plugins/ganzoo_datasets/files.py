@@ -1,4 +1,4 @@
-"""Pictures in files: a folder, or a zip in StyleGAN's data-set format."""
+"""Images in files: a folder, or a zip in StyleGAN's data-set format."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pathlib import Path, PurePosixPath
 from ganzoo.data.channels import AUTO, chosen_channels
 from ganzoo.data.decode import Unreadable, decode, measure
 from ganzoo.data.fingerprints import remembered
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
-from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
 from ganzoo.utils.safe_yaml import parse_long_json
-from ganzoo_datasets.names import describe_left_out, is_hidden, is_picture, left_out
+from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out
 
 LABELS = "dataset.json"
-LOOKED_AT = 200  # pictures, to tell what most of them are
-# No picture and no list of labels is larger; what claims to be would fill the memory.
+LOOKED_AT = 200  # images, to tell what most of them are
+# No image and no list of labels is larger; what claims to be would fill the memory.
 MOST_BYTES = 2**30
 MOST_CLASSES = 2**20
 PIECE = 2**16
@@ -60,8 +60,8 @@ class _Files(DataSource):
 
     @cached_property
     def names(self) -> list[str]:
-        """The pictures' names, sorted. Raises GanzooError if the set has no pictures."""
-        found = [name for name in self._listing if is_picture(name) and not is_hidden(name)]
+        """The images' names, sorted. Raises GanzooError if the set has no images."""
+        found = [name for name in self._listing if is_image(name) and not is_hidden(name)]
         if not found:
             why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
             raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files{why}; check data.name")
@@ -129,9 +129,9 @@ class _Files(DataSource):
                 raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")
             labels[name] = pair[1]
         for name in [name for name in labels if is_hidden(name)]:
-            del labels[name]  # its picture is passed over too
+            del labels[name]  # its image is passed over too
         if surplus := set(labels) - set(self.names):
-            raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its pictures; remove it")
+            raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its images; remove it")
         if missing := set(self.names) - set(labels):
             raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {LABELS}")
         return labels
@@ -155,15 +155,15 @@ class _Files(DataSource):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
         for name in self.names:
             try:
-                yield Picture(name, decode(self.read(name)), self.labels[name] if self.labels else None)
+                yield SourceImage(name, decode(self.read(name)), self.labels[name] if self.labels else None)
             except Unreadable as error:
-                yield BadPicture(name, str(error))
+                yield BadImage(name, str(error))
 
-    def peek(self) -> PictureSpec:
-        """The spec that most pictures have; a large set is judged by a sample."""
+    def peek(self) -> ImageSpec:
+        """The spec that most images have; a large set is judged by a sample."""
         sizes, channels, reason = Counter[tuple[int, int]](), Counter[int](), ""
         for name in self.names[:: -(-len(self) // LOOKED_AT)]:
             try:
@@ -176,23 +176,23 @@ class _Files(DataSource):
         if not sizes:
             return self._peek_all(reason)
         height, width = sizes.most_common(1)[0][0]  # of as many the first by name, as when all are decoded
-        return PictureSpec(chosen_channels(AUTO, channels), height if height == width else 0, self._classes)
+        return ImageSpec(chosen_channels(AUTO, channels), height if height == width else 0, self._classes)
 
     @property
     def _classes(self) -> int:
         return max(self.labels.values()) + 1 if self.labels else 0
 
-    def _peek_all(self, reason: str) -> PictureSpec:
-        """The spec of the first picture that can be used, if none of the sampled ones can."""
+    def _peek_all(self, reason: str) -> ImageSpec:
+        """The spec of the first image that can be used, if none of the sampled ones can."""
         for item in self:
-            if isinstance(item, Picture):
+            if isinstance(item, SourceImage):
                 height, width, channels = item.pixels.shape
-                return PictureSpec(channels, height if height == width else 0, self._classes)
-        raise GanzooError(f"{self.path}: none of its {len(self)} pictures can be used; the first, {reason}")
+                return ImageSpec(channels, height if height == width else 0, self._classes)
+        raise GanzooError(f"{self.path}: none of its {len(self)} images can be used; the first, {reason}")
 
 
 class Folder(_Files):
-    """Every picture file under a folder, by its path from there. Links are followed: a set may lie in a store."""
+    """Every image file under a folder, by its path from there. Links are followed: a set may lie in a store."""
 
     def listing(self) -> list[str]:
         if not self.path.is_dir():
@@ -217,7 +217,7 @@ class Folder(_Files):
 
 
 class Zip(_Files):
-    """The pictures of a zip, read in place: nothing is unpacked, so no name in it can lead anywhere."""
+    """The images of a zip, read in place: nothing is unpacked, so no name in it can lead anywhere."""
 
     @cached_property
     def archive(self) -> zipfile.ZipFile:
@@ -233,14 +233,14 @@ class Zip(_Files):
     def listing(self) -> list[str]:
         names = Counter(name for name in self.archive.namelist() if not name.endswith("/"))
         for name, times in names.items():
-            if times > 1 and (is_picture(name) or name == LABELS):
+            if times > 1 and (is_image(name) or name == LABELS):
                 raise GanzooError(f"{self.path}: {name} is in it twice; make the zip again")
         return list(names)
 
     def read(self, name: str) -> bytes:
         member = self.archive.getinfo(name)
         if stat.S_ISLNK(member.external_attr >> 16):
-            raise Unreadable("it is a link; put the picture itself into the zip")
+            raise Unreadable("it is a link; put the image itself into the zip")
         if member.flag_bits & 1:
             raise Unreadable("it is encrypted; make the zip again without a password")
         if member.compress_type not in PACKED:
@@ -262,9 +262,9 @@ def _is_class(value: object) -> bool:
 
 
 def refuse_huge(size: int) -> None:
-    """Raises Unreadable where a file claims to be larger than a picture can be."""
+    """Raises Unreadable where a file claims to be larger than an image can be."""
     if size > MOST_BYTES:
-        raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, more than a picture can; check what it is")
+        raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, more than an image can; check what it is")
 
 
 def _short(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Which files of a set are its pictures, by their names alone."""
+"""Which files of a set are its images, by their names alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ HIDDEN_FILES = "hidden"
 MAC = "__MACOSX"  # the resource forks in a zip made by macOS
 
 
-def is_picture(name: str) -> bool:
-    """Tell whether a file is read as a picture."""
+def is_image(name: str) -> bool:
+    """Tell whether a file is read as an image."""
     return _suffix(name) in SUFFIXES
 
 

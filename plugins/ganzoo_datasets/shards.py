@@ -1,4 +1,4 @@
-"""WebDataset shards: tar files of pictures, on disk or behind HTTP, read from front to back.
+"""WebDataset shards: tar files of images, on disk or behind HTTP, read from front to back.
 
 They are streamed once, at the first run, and kept decoded as every other set is. The library of that name is not
 needed: it opens addresses through a shell, and members by their names as pickles.
@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.data.fingerprints import remembered
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
-from ganzoo.interfaces import BadPicture, DataSource, Picture
+from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.files import refuse_huge
-from ganzoo_datasets.names import is_hidden, is_picture, left_out
+from ganzoo_datasets.names import is_hidden, is_image, left_out
 
 RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 MOST_SHARDS = 100_000
@@ -38,14 +38,14 @@ MOST_NAME = 2**20  # bytes: what says more of a member than fits into its header
 
 
 class Shards(DataSource):
-    """Every picture file in the shards that a path or an address names; ``{000..012}`` stands for a range of them.
+    """Every image file in the shards that a path or an address names; ``{000..012}`` stands for a range of them.
 
-    Labels and all else that a shard holds beside pictures are passed over.
+    Labels and all else that a shard holds beside images are passed over.
     """
 
     def __init__(self, location: str | None, root: Path, split: str) -> None:
         super().__init__(location, root, split)
-        self._passed: list[str] = []  # names of what the last pass through the shards did not take for pictures
+        self._passed: list[str] = []  # names of what the last pass through the shards did not take for images
 
     @cached_property
     def shards(self) -> list[str]:
@@ -81,33 +81,33 @@ class Shards(DataSource):
     def __len__(self) -> int:
         return sum(1 for _ in self._members())
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
         for name, content, reason in self._members():
             try:
                 if reason:
                     raise Unreadable(reason)
-                yield Picture(name, decode(content))
+                yield SourceImage(name, decode(content))
             except Unreadable as error:
-                yield BadPicture(name, str(error))
+                yield BadImage(name, str(error))
 
-    def peek(self) -> PictureSpec:
+    def peek(self) -> ImageSpec:
         reason = "they hold none"
         for item in self:
-            if isinstance(item, Picture):
+            if isinstance(item, SourceImage):
                 height, width, channels = item.pixels.shape
-                return PictureSpec(channels, height if height == width else 0, 0)
+                return ImageSpec(channels, height if height == width else 0, 0)
             reason = f"{printable(item.name)}: {item.reason}"
-        raise GanzooError(f"{self.location}: no picture can be used ({reason}); check data.name")
+        raise GanzooError(f"{self.location}: no image can be used ({reason}); check data.name")
 
     def left_out(self) -> Mapping[str, int]:
-        """Known after all pictures were gone through."""
+        """Known after all images were gone through."""
         return left_out(self._passed)
 
     def remarks(self) -> Sequence[str]:
         return ("labels in shards are not read",)
 
     def _members(self) -> Iterator[tuple[str, bytes, str]]:
-        """Name and content of every picture file, or no content and the reason."""
+        """Name and content of every image file, or no content and the reason."""
         for number, member, content, reason in members(self.shards, self._passed):
             yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", content, reason
 
@@ -115,7 +115,7 @@ class Shards(DataSource):
 def members(
     shards: Sequence[str], passed: list[str], *, plain: bool = False
 ) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
-    """Every picture file: its shard's number, its header, its content, or no content and the reason.
+    """Every image file: its shard's number, its header, its content, or no content and the reason.
 
     passed: gets the names of all other files. Raises GanzooError where a shard ends before its time, or is packed and
     must be ``plain``.
@@ -127,7 +127,7 @@ def members(
                 for member in archive:
                     if member.isdir():
                         continue
-                    if not is_picture(member.name) or is_hidden(member.name):
+                    if not is_image(member.name) or is_hidden(member.name):
                         passed.append(member.name)
                     else:
                         yield number, member, *_read(archive, member)
@@ -187,7 +187,7 @@ def _open_tar(stream: Any, plain: bool) -> tarfile.TarFile:
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[bytes, str]:
     """A member's content, or no content and the reason."""
     if not member.isreg() or member.issparse():
-        return b"", "it is a link, a device or a sparse file; put the picture itself into the shard"
+        return b"", "it is a link, a device or a sparse file; put the image itself into the shard"
     try:
         refuse_huge(member.size)
     except Unreadable as error:

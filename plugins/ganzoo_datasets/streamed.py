@@ -1,4 +1,4 @@
-"""WebDataset shards whose pictures are read as they are shown, for sets that fit on no disk."""
+"""WebDataset shards whose images are read as they are shown, for sets that fit on no disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ganzoo.data.decode import Unreadable, decode
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import BadPicture, Picture, StreamedSource
+from ganzoo.interfaces import BadImage, SourceImage, StreamedSource
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.shards import Shards, members
 
@@ -25,7 +25,7 @@ class StreamedShards(Shards, StreamedSource):
         super().__init__(location, root, split)
         self.closed = threading.Event()
 
-    def located(self) -> Iterator[tuple[tuple[int, int, int], Picture | BadPicture]]:
+    def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:
         self.read(0, 0, 1)  # refuses before all is looked through
         for number, member, content, reason in members(self.shards, self._passed, plain=True):
             place = (number, member.offset_data, member.offset_data + member.size)
@@ -33,11 +33,11 @@ class StreamedShards(Shards, StreamedSource):
             try:
                 if reason:
                     raise Unreadable(reason)
-                yield place, Picture(name, decode(content))
+                yield place, SourceImage(name, decode(content))
             except Unreadable as error:
-                yield place, BadPicture(name, str(error))
+                yield place, BadImage(name, str(error))
 
-    def __iter__(self) -> Iterator[Picture | BadPicture]:
+    def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return StreamedSource.__iter__(self)
 
     def file_name(self, file: int) -> str:

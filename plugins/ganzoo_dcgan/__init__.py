@@ -15,8 +15,8 @@ NORMS = ("auto", "batch", "layer", "spectral", "none")
 @dataclass
 class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector")
-    width: int = param(64, "channels at half the picture's size; doubles with each halving")
-    refine: int = param(32, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
+    width: int = param(64, "channels at half the image's size; doubles with each halving")
+    refine: int = param(32, "channels of one more 3 x 3 convolution at the image's own size; 0: none, as published")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "latent_dim", "width")
@@ -25,8 +25,8 @@ class GeneratorParams:
 
 @dataclass
 class DiscriminatorParams:
-    width: int = param(32, "channels at half the picture's size; doubles with each halving")
-    refine: int = param(16, "channels of one more 3 x 3 convolution at the picture's own size; 0: none, as published")
+    width: int = param(32, "channels at half the image's size; doubles with each halving")
+    refine: int = param(16, "channels of one more 3 x 3 convolution at the image's own size; 0: none, as published")
     norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_dcgan.networks:DCGANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_doubling,
+            check_image=check_doubling,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "loop.batch": 32,

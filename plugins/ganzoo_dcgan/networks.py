@@ -1,6 +1,6 @@
 """The DCGAN pair: kernels of 4, strides of 2, so that every layer doubles or halves without padding out.
 
-One convolution at the picture's own size is added on either side: strided kernels alone draw fine texture badly, which
+One convolution at the image's own size is added on either side: strided kernels alone draw fine texture badly, which
 costs several points of FID at equal training time. ``refine=0`` leaves the published pair.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.rounding import Rounding
 from ganzoo.models.sizes import split_size
@@ -28,12 +28,12 @@ def _init(module: nn.Module) -> None:
 
 
 class DCGANGenerator(Generator):
-    """Latents ``(N, latent_dim)`` projected to ``base x base``, then doubled up to the picture, batch norm between."""
+    """Latents ``(N, latent_dim)`` projected to ``base x base``, then doubled up to the image, batch norm between."""
 
-    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+    def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
-        self.picture, self.latent_dim = picture, params.latent_dim
-        base, halvings = split_size(picture.size)
+        self.image, self.latent_dim = image, params.latent_dim
+        base, halvings = split_size(image.size)
         channels = params.width * 2 ** (halvings - 1)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(params.latent_dim, channels, base, bias=False),
@@ -52,10 +52,10 @@ class DCGANGenerator(Generator):
                 nn.ConvTranspose2d(channels, params.refine, 4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(params.refine),
                 nn.ReLU(),
-                nn.Conv2d(params.refine, picture.channels, 3, padding=1),
+                nn.Conv2d(params.refine, image.channels, 3, padding=1),
             ]
         else:
-            layers.append(nn.ConvTranspose2d(channels, picture.channels, 4, stride=2, padding=1))
+            layers.append(nn.ConvTranspose2d(channels, image.channels, 4, stride=2, padding=1))
         layers.append(nn.Tanh())
         self.body = nn.Sequential(*layers)
         self.apply(_init)
@@ -74,11 +74,11 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(Discriminator):
-    """Halves the picture down to ``base x base``, then one logit."""
+    """Halves the image down to ``base x base``, then one logit."""
 
-    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
-        self.picture = picture
+        self.image = image
         norm = params.norm if params.norm != "auto" else ("none" if needs.per_sample else "batch")
         if norm == "batch" and needs.per_sample:
             raise ValueError(
@@ -86,15 +86,15 @@ class DCGANDiscriminator(Discriminator):
                 "use discriminator.norm=layer, spectral, none or auto"
             )
         self.mixes_samples = norm == "batch"
-        base, halvings = split_size(picture.size)
+        base, halvings = split_size(image.size)
         wrap = spectral if norm == "spectral" else nn.Identity()
-        channels, size = params.width, picture.size // 2
+        channels, size = params.width, image.size // 2
         layers: list[nn.Module] = []
         if params.refine:
-            first = nn.Conv2d(picture.channels, params.refine, 3, padding=1)
+            first = nn.Conv2d(image.channels, params.refine, 3, padding=1)
             _init(first)
             layers += [wrap(first), nn.LeakyReLU(0.2)]
-        layers += [wrap(_conv(params.refine or picture.channels, channels)), nn.LeakyReLU(0.2)]
+        layers += [wrap(_conv(params.refine or image.channels, channels)), nn.LeakyReLU(0.2)]
         for _ in range(halvings - 1):
             layers.append(wrap(_conv(channels, channels * 2, bias=norm not in ("batch", "layer"))))
             channels, size = channels * 2, size // 2
@@ -108,9 +108,9 @@ class DCGANDiscriminator(Discriminator):
         self.body = nn.Sequential(*layers, nn.Flatten(), wrap(last))
         self.rounding = Rounding(self)
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        with self.rounding(pictures):
-            return self.body(pictures).squeeze(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        with self.rounding(images):
+            return self.body(images).squeeze(1)
 
 
 def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:

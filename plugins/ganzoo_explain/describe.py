@@ -14,8 +14,8 @@ from ganzoo_explain.system import LEARNERS, Curve, Learner, Setting, System, Ton
 from ganzoo_explain.words import round_of, sections_of, settings_of, update_of
 
 SUMMARY = (
-    "Two networks play against each other. The generator makes pictures from random numbers; the discriminator is "
-    "shown these and real ones and says which are which. Each learns from the other, until the generated pictures can "
+    "Two networks play against each other. The generator makes images from random numbers; the discriminator is "
+    "shown these and real ones and says which are which. Each learns from the other, until the generated images can "
     "no longer be told from real ones."
 )
 LOOP = ("kimg", "batch", "discriminator_steps", "fresh_fakes", "schedule", "hold", "clip_grad")
@@ -47,7 +47,7 @@ def _update(facts: Facts, learner: Learner) -> Update:
         path = ("Discriminator loss", "d_real and d_fake", "Discriminator (learns)")
     else:
         through = ("Augmentation",) if facts.model.augmentation else ()
-        passed = ("d_fake", "Discriminator (frozen)", *through, "generated pictures")
+        passed = ("d_fake", "Discriminator (frozen)", *through, "generated images")
         path = ("Generator loss", *passed, "Generator (learns)")
     return Update(
         learner, TITLES[learner], formula_of(facts, learner), _curves(facts, learner), path, update_of(facts, learner)

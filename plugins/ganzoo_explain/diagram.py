@@ -14,15 +14,15 @@ GENERATOR: Learner = "generator"
 def parts_of(facts: Facts) -> tuple[Part, ...]:
     """Every box, in the order in which data reaches it."""
     recipe = facts.config.recipe
-    numbers, picture = by(facts.latent), facts.picture
-    pictures = (Line(f"{facts.batch} pictures"), Line(by((picture.channels, picture.size, picture.size))))
+    numbers, image = by(facts.latent), facts.image
+    images = (Line(f"{facts.batch} images"), Line(by((image.channels, image.size, image.size))))
     data = Line(one_line(facts.config.values.data.name), "strong")
     found = [
-        Part("latents", "Random input", "fake", (Line(f"{numbers} numbers a picture"), Line(_prior(facts)))),
+        Part("latents", "Random input", "fake", (Line(f"{numbers} numbers an image"), Line(_prior(facts)))),
         Part("generator", "Generator", "fake", _network(recipe.generator.name, facts.generator), GENERATOR),
-        Part("dataset", "Real pictures", "real", (data, Line("the examples to imitate"))),
-        Part("fakes", "Sample: generated", "fake", pictures),
-        Part("reals", "Sample: real", "real", pictures),
+        Part("dataset", "Real images", "real", (data, Line("the examples to imitate"))),
+        Part("fakes", "Sample: generated", "fake", images),
+        Part("reals", "Sample: real", "real", images),
     ]
     if recipe.augmentation:
         words = (Line(one_line(recipe.augmentation.name), "strong"), Line("changes both kinds alike, at random"))
@@ -30,8 +30,8 @@ def parts_of(facts: Facts) -> tuple[Part, ...]:
     found += [
         Part("discriminator", "Discriminator", "both", _network(recipe.discriminator.name, facts.discriminator),
              DISCRIMINATOR),
-        Part("d_fake", "Verdict d_fake", "fake", (Line("on generated pictures"), *_verdict(facts))),
-        Part("d_real", "Verdict d_real", "real", (Line("on real pictures"), *_verdict(facts))),
+        Part("d_fake", "Verdict d_fake", "fake", (Line("on generated images"), *_verdict(facts))),
+        Part("d_real", "Verdict d_real", "real", (Line("on real images"), *_verdict(facts))),
         _loss(facts, GENERATOR, "fake"),
         _loss(facts, DISCRIMINATOR, "real"),
     ]  # fmt: skip
@@ -44,19 +44,19 @@ def arrows_of(facts: Facts) -> tuple[Arrow, ...]:
     The discriminator's gradient ends in the discriminator: its fakes are cut off from the generator. The
     generator's runs through it, and through the augmentation, to the generator.
     """
-    recipe, pictures, logits = facts.config.recipe, facts.pictures, str(facts.batch)
+    recipe, images, logits = facts.config.recipe, facts.images, str(facts.batch)
     seen = "augmentation" if recipe.augmentation else "discriminator"
     found = [
         Arrow("latents", "generator", by((facts.batch, *facts.latent))),
-        Arrow("generator", "fakes", pictures, (GENERATOR,)),
-        Arrow("dataset", "reals", pictures),
-        Arrow("fakes", seen, pictures, (GENERATOR,)),
-        Arrow("reals", seen, pictures),
+        Arrow("generator", "fakes", images, (GENERATOR,)),
+        Arrow("dataset", "reals", images),
+        Arrow("fakes", seen, images, (GENERATOR,)),
+        Arrow("reals", seen, images),
     ]
     if recipe.augmentation:
         found += [
-            Arrow("augmentation", "discriminator", pictures, (GENERATOR,), "fake"),
-            Arrow("augmentation", "discriminator", pictures, (), "real"),
+            Arrow("augmentation", "discriminator", images, (GENERATOR,), "fake"),
+            Arrow("augmentation", "discriminator", images, (), "real"),
         ]
     found += [
         Arrow("discriminator", "d_fake", logits, (DISCRIMINATOR, GENERATOR)),

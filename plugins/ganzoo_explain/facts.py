@@ -9,7 +9,7 @@ import torch
 
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
-from ganzoo.entries import Entry, PictureSpec
+from ganzoo.entries import Entry, ImageSpec
 from ganzoo.interfaces import Generator, Loss
 from ganzoo.models.build import Model, build_model, parameter_count
 from ganzoo.utils.files import one_line
@@ -18,7 +18,7 @@ from ganzoo_explain.probe import Curves, curves, passage
 
 @dataclass(frozen=True)
 class Network:
-    """Weights that training changes, and what a picture becomes on its way through."""
+    """Weights that training changes, and what an image becomes on its way through."""
 
     weights: int
     stages: tuple[str, ...]
@@ -29,7 +29,7 @@ class Facts:
     """All that the explanation is drawn from."""
 
     config: Config
-    picture: PictureSpec
+    image: ImageSpec
     model: Model
     latent: tuple[int, ...]
     generator: Network
@@ -38,7 +38,7 @@ class Facts:
 
     @property
     def batch(self) -> int:
-        """Pictures of either kind in one step."""
+        """Images of either kind in one step."""
         batch: int = self.config.values.loop.batch
         return batch
 
@@ -58,9 +58,9 @@ class Facts:
         return type(self.model.loss).constrain is not Loss.constrain
 
     @property
-    def pictures(self) -> str:
-        """The shape of a batch of pictures."""
-        return by((self.batch, self.picture.channels, self.picture.size, self.picture.size))
+    def images(self) -> str:
+        """The shape of a batch of images."""
+        return by((self.batch, self.image.channels, self.image.size, self.image.size))
 
     def named(self, entry: Entry) -> str:
         """An entry's name and whose it is."""
@@ -69,16 +69,16 @@ class Facts:
 
 def gather(config: Config) -> Facts:
     """Build the combination on the CPU and look at it. Raises GanzooError for whatever a run would refuse."""
-    picture = peek_configured(config)
-    model = build_model(config, picture)
+    image = peek_configured(config)
+    model = build_model(config, image)
     latents = model.generator.sample_latents(2, torch.Generator().manual_seed(0))
-    labels = torch.zeros(2, dtype=torch.int64) if picture.classes else None
-    pictures, grown = passage(model.generator, latents, labels)
-    _, judged = passage(model.discriminator, pictures, labels)
-    first, shape = by(latents.shape[1:]), by((picture.channels, picture.size, picture.size))
+    labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
+    images, grown = passage(model.generator, latents, labels)
+    _, judged = passage(model.discriminator, images, labels)
+    first, shape = by(latents.shape[1:]), by((image.channels, image.size, image.size))
     return Facts(
         config=config,
-        picture=picture,
+        image=image,
         model=model,
         latent=tuple(latents.shape[1:]),
         generator=Network(parameter_count(model.generator), _between((first, *grown, shape))),

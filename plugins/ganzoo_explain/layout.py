@@ -1,6 +1,6 @@
 """Where the boxes and arrows of a system go, in pixels or in characters. No torch here.
 
-Layers follow the arrows, two lanes follow the pictures (generated, real); a part that sees both spans them.
+Layers follow the arrows, two lanes follow the images (generated, real); a part that sees both spans them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Wire:
-    """An arrow from one point to another; ``side``: the pictures it carries; ``crosses``: into the other lane."""
+    """An arrow from one point to another; ``side``: the images it carries; ``crosses``: into the other lane."""
 
     arrow: Arrow
     start: tuple[float, float]

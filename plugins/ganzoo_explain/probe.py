@@ -16,7 +16,7 @@ LOGITS = tuple(REACH * i / 20 for i in range(-20, 21))
 
 @torch.no_grad()
 def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
-    """The output, and on the way there the size of what one picture has become, as ``channels×height×width``.
+    """The output, and on the way there the size of what one image has become, as ``channels×height×width``.
 
     One entry for each resolution, with the most channels it is held in; for fully connected networks one for each
     width. The network is left in training mode, as it was built.
@@ -28,7 +28,7 @@ def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[s
         if isinstance(output, Tensor) and output.ndim in (2, 4) and len(output) == count:
             seen.append(tuple(output.shape[1:]))
 
-    # What makes weights (spectral norm) is a module too, but no picture passes through it.
+    # What makes weights (spectral norm) is a module too, but no image passes through it.
     inner = [module for name, module in network.named_modules() if name and "parametrizations" not in name.split(".")]
     handles = [module.register_forward_hook(note) for module in inner]
     network.eval()

@@ -14,11 +14,11 @@ DOWN = Measures(char=7.3, line=16, title=24, pad=(7, 8), layer_gap=56, lane_gap=
 BESIDE: dict[Learner, float] = {"discriminator": 9, "generator": 18}  # from an arrow to the gradient beside it
 MARGIN = 4
 LEGEND = (
-    ("real", "real pictures"),
-    ("fake", "generated pictures"),
+    ("real", "real images"),
+    ("fake", "generated images"),
     ("discriminator", "gradient of the discriminator's update"),
     ("generator", "gradient of the generator's update"),
-    ("", "n×c×h×w: pictures × channels × height × width"),
+    ("", "n×c×h×w: images × channels × height × width"),
 )
 
 

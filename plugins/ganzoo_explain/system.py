@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Side = Literal["fake", "real", "both"]  # the lane of a part: which pictures pass through it
+Side = Literal["fake", "real", "both"]  # the lane of a part: which images pass through it
 Tone = Literal["", "real", "fake", "formula", "strong"]
 Learner = Literal["discriminator", "generator"]
 LEARNERS: tuple[Learner, ...] = ("discriminator", "generator")
@@ -34,7 +34,7 @@ class Part:
 class Arrow:
     """From one part to another, with what is handed over (a shape) as its label.
 
-    gradients: the updates whose gradient comes back along it. side: the pictures it carries, between two parts that
+    gradients: the updates whose gradient comes back along it. side: the images it carries, between two parts that
     both see both kinds; elsewhere the parts' sides say it.
     """
 

@@ -114,7 +114,7 @@ def _legend() -> Text:
         ("│▼", "green"), " real  ", ("│▼", "red"), " generated  ",
         ("▲", LEARNER["discriminator"]), " gradient of the discriminator's update  ",
         ("▲", LEARNER["generator"]), " of the generator's update\n",
-        ("n×c×h×w", "dim"), " is a shape: pictures × channels × height × width",
+        ("n×c×h×w", "dim"), " is a shape: images × channels × height × width",
     )  # fmt: skip
 
 

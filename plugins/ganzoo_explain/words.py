@@ -21,7 +21,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
     return (
         _latents(facts),
         _generator(facts),
-        _pictures(facts),
+        _images(facts),
         *([_augmentation(facts)] if recipe.augmentation else []),
         _discriminator(facts),
         _verdict(facts),
@@ -45,24 +45,24 @@ def round_of(facts: Facts) -> tuple[str, ...]:
     batch, steps, fresh = facts.batch, facts.steps, facts.config.values.loop.fresh_fakes
     shown = "Both are changed at random by the augmentation and shown" if facts.model.augmentation else "Both are shown"
     lines = [
-        f"{batch} real pictures are drawn, and {batch} random inputs, of which the generator makes {batch} pictures.",
+        f"{batch} real images are drawn, and {batch} random inputs, of which the generator makes {batch} images.",
         f"{shown} to the discriminator. From its verdicts follows its loss, and its "
         f"{facts.discriminator.weights:,} weights move one small step in the direction that lowers it.",
     ]
     if steps > 1:
-        lines.append(f"That is done {steps} times, each time with other pictures, before the generator's turn.")
+        lines.append(f"That is done {steps} times, each time with other images, before the generator's turn.")
     lines += [
-        f"For its own turn the generator makes {batch} new pictures, which the discriminator judges."
+        f"For its own turn the generator makes {batch} new images, which the discriminator judges."
         if fresh
-        else "The generator learns from the very pictures that the discriminator was just shown, judged once more by "
+        else "The generator learns from the very images that the discriminator was just shown, judged once more by "
         "the discriminator as it is now.",
         "The generator's loss is computed from these verdicts. Its gradient runs back through the discriminator, which "
-        f"stays as it is, into the pictures and on into the generator, whose {facts.generator.weights:,} weights move "
+        f"stays as it is, into the images and on into the generator, whose {facts.generator.weights:,} weights move "
         "one small step.",
     ]
-    pictures = facts.config.values.loop.kimg * 1000
-    rounds = max(1, round(pictures / (batch * steps)))
-    lines.append(f"Then the next round: about {rounds:,}, until {pictures:,.0f} real pictures have been shown.")
+    images = facts.config.values.loop.kimg * 1000
+    rounds = max(1, round(images / (batch * steps)))
+    lines.append(f"Then the next round: about {rounds:,}, until {images:,.0f} real images have been shown.")
     return tuple(lines)
 
 
@@ -75,7 +75,7 @@ def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
         turns = "once" if facts.steps == 1 else f"{facts.steps} times"
         lines = [
             f"Changes the discriminator's {network.weights:,} weights, {turns} a round, {rate}. The generator's stay "
-            "as they are: its pictures are taken as they come, and the gradient ends in the discriminator."
+            "as they are: its images are taken as they come, and the gradient ends in the discriminator."
         ]
         if facts.bounds_weights:
             lines.append("After each step the loss also puts bounds on the discriminator's weights.")
@@ -86,7 +86,7 @@ def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
             "have helped the generator."
         ]
         if facts.config.recipe.loss.generator_needs_real:
-            lines.append("The verdict on real pictures is read for comparison; no gradient goes that way.")
+            lines.append("The verdict on real images is read for comparison; no gradient goes that way.")
     if penalties:
         lines.append("Penalties: " + ", ".join(f"{p.name} {how_often(p.interval)}" for p in penalties) + ".")
     else:
@@ -97,13 +97,13 @@ def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
 def _latents(facts: Facts) -> Section:
     count = " × ".join(map(str, facts.latent))
     lines = [
-        f"{count} random numbers for each picture, also called a latent"
+        f"{count} random numbers for each image, also called a latent"
         + (", drawn from a bell curve (mean 0, deviation 1)." if facts.normal_latents else "."),
-        "They are all that the generator is given: other numbers, another picture. At first they mean nothing; "
+        "They are all that the generator is given: other numbers, another image. At first they mean nothing; "
         "training gives them a meaning.",
     ]
-    if facts.model.generator.conditional and facts.picture.classes:
-        lines.append(f"With them goes a label, one of {facts.picture.classes} classes, that says what to make.")
+    if facts.model.generator.conditional and facts.image.classes:
+        lines.append(f"With them goes a label, one of {facts.image.classes} classes, that says what to make.")
     return Section("Random input", "", tuple(lines))
 
 
@@ -113,8 +113,8 @@ def _generator(facts: Facts) -> Section:
         "Generator",
         facts.named(entry),
         (
-            "A network that turns random numbers into a picture. It never sees a real one: all it learns, it learns "
-            "from how its pictures would have to change for the discriminator to judge them otherwise.",
+            "A network that turns random numbers into an image. It never sees a real one: all it learns, it learns "
+            "from how its images would have to change for the discriminator to judge them otherwise.",
             _here(entry),
         ),
         one_line(entry.paper),
@@ -122,18 +122,18 @@ def _generator(facts: Facts) -> Section:
     )
 
 
-def _pictures(facts: Facts) -> Section:
-    picture, dataset = facts.picture, facts.config.dataset
+def _images(facts: Facts) -> Section:
+    image, dataset = facts.image, facts.config.dataset
     lines = [
-        f"The examples to be imitated, {picture.size} × {picture.size} pixels with {picture.channels} "
-        f"channel{'s' * (picture.channels != 1)}. The discriminator is always shown as many real pictures as generated "
+        f"The examples to be imitated, {image.size} × {image.size} pixels with {image.channels} "
+        f"channel{'s' * (image.channels != 1)}. The discriminator is always shown as many real images as generated "
         f"ones, {facts.batch} of each in a step.",
         _here(dataset),
     ]
-    if picture.classes and not (facts.model.generator.conditional or facts.model.discriminator.conditional):
-        lines.append(f"Their {picture.classes} classes are not used: no one tells the networks what a picture shows.")
+    if image.classes and not (facts.model.generator.conditional or facts.model.discriminator.conditional):
+        lines.append(f"Their {image.classes} classes are not used: no one tells the networks what an image shows.")
     return Section(
-        "Real pictures",
+        "Real images",
         facts.named(dataset),
         tuple(lines),
         one_line(dataset.paper),
@@ -148,7 +148,7 @@ def _augmentation(facts: Facts) -> Section:
         "Augmentation",
         facts.named(entry),
         (
-            "Changes every picture at random before the discriminator sees it, real and generated alike, so that it "
+            "Changes every image at random before the discriminator sees it, real and generated alike, so that it "
             "cannot learn the real ones by heart. The gradient passes through it on its way to the generator.",
             _here(entry),
         ),
@@ -163,11 +163,11 @@ def _discriminator(facts: Facts) -> Section:
         "Discriminator",
         facts.named(entry),
         (
-            "A network that looks at a picture and answers with one number, the higher the more real it looks. It "
+            "A network that looks at an image and answers with one number, the higher the more real it looks. It "
             "learns to tell real from generated, and is the only teacher that the generator has.",
-            "A verdict depends on the other pictures of the batch too, so real and generated ones are shown apart."
+            "A verdict depends on the other images of the batch too, so real and generated ones are shown apart."
             if mixes
-            else "It judges each picture by itself.",
+            else "It judges each image by itself.",
             _here(entry),
         ),
         one_line(entry.paper),
@@ -179,23 +179,23 @@ def _verdict(facts: Facts) -> Section:
     loss = facts.config.recipe.loss
     if loss.probability:
         lines = (
-            "One number a picture, its logit. Above 0 it says real, below 0 fake. The sigmoid s turns it into the "
+            "One number an image, its logit. Above 0 it says real, below 0 fake. The sigmoid s turns it into the "
             "probability of being real: 0 is 50 %, 2 is 88 %, -2 is 12 %.",
-            "It is right where a real picture is called real and a generated one fake. As the generator learns it is "
+            "It is right where a real image is called real and a generated one fake. As the generator learns it is "
             "right less often, down to one time in two: a guess.",
         )
     elif loss.zero_is_border:
         lines = (
-            "One number a picture. Above 0 it says real, below 0 fake; the further from 0, the surer. It is no "
+            "One number an image. Above 0 it says real, below 0 fake; the further from 0, the surer. It is no "
             "probability.",
-            "It is right where a real picture is called real and a generated one fake. As the generator learns it is "
+            "It is right where a real image is called real and a generated one fake. As the generator learns it is "
             "right less often, down to one time in two: a guess.",
         )
     else:
         lines = (
-            "One number a picture, without a border between real and fake: only the comparison counts, the higher "
+            "One number an image, without a border between real and fake: only the comparison counts, the higher "
             "number is for what looks more real.",
-            "How well it tells the two apart is seen from pairs: how often it ranks the real picture above the "
+            "How well it tells the two apart is seen from pairs: how often it ranks the real image above the "
             "generated one. As the generator learns, that falls towards one time in two: a guess.",
         )
     return Section("Verdict", "", lines)
@@ -205,8 +205,8 @@ def _losses(facts: Facts) -> Section:
     entry, curves = facts.config.recipe.loss, facts.curves
     lines = [
         "A loss is a number to be made small. The discriminator's is small where it tells real from generated; the "
-        "generator's, where the discriminator judges the generated pictures as the generator would have it. E[...] is "
-        "the mean over the pictures of a step.",
+        "generator's, where the discriminator judges the generated images as the generator would have it. E[...] is "
+        "the mean over the images of a step.",
         _here(entry),
     ]
     drives = [("d_real", goal(curves.d_real)), ("d_fake", goal(curves.d_fake))]

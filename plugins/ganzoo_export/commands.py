@@ -39,10 +39,10 @@ def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
     generator = load_generator(registry, folder, checkpoint, torch.device("cpu"))
     file = out or output_directory(run, folder) / f"generator{SUFFIXES[form]}"
     difference = export_generator(generator, form, file)
-    picture, inputs = generator.picture, example_inputs(generator, 2, 1.0)
+    image, inputs = generator.image, example_inputs(generator, 2, 1.0)
     for name, value in inputs.items():
         shape = f"({', '.join(['N', *map(str, value.shape[1:])])})" if value.ndim else "scalar, 0 to 1"
         click.echo(f"input: {name} {str(value.dtype).removeprefix('torch.')} {shape}")
-    click.echo(f"output: pictures float32 (N, {picture.channels}, {picture.size}, {picture.size}), -1 to 1")
+    click.echo(f"output: pictures float32 (N, {image.channels}, {image.size}, {image.size}), -1 to 1")
     click.echo(f"checked: without noise, no pixel is more than {difference:.1g} off the run's own")
     click.echo(f"exported: {file}")

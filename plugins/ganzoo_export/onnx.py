@@ -1,8 +1,8 @@
 """A generator as one file that other programs run: ONNX, or a program of ``torch.export``.
 
 Inputs: ``latents`` float32 ``(N, latent_dim)``; ``labels`` int64 ``(N,)`` where the generator is conditional;
-``truncation``, a float32 scalar, where it has that. Output: ``pictures`` float32 ``(N, C, H, W)`` in [-1, 1].
-N is free. Noise is not drawn but at its mean, so that a picture depends on the inputs alone.
+``truncation``, a float32 scalar, where it has that. Output: ``images`` float32 ``(N, C, H, W)`` in [-1, 1].
+N is free. Noise is not drawn but at its mean, so that an image depends on the inputs alone.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
                 difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
             if not difference <= TOLERANCE:
                 raise GanzooError(
-                    f"the exported generator's pictures differ by {difference:.2g} from its own, more than "
+                    f"the exported generator's images differ by {difference:.2g} from its own, more than "
                     f"{TOLERANCE:g}; nothing was written"
                 )
     except OSError as error:
@@ -79,11 +79,11 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
 
 
 def example_inputs(generator: Generator, count: int, truncation: float, seed: int = 0) -> dict[str, Tensor]:
-    """Inputs for ``count`` pictures, those that this generator has."""
+    """Inputs for ``count`` images, those that this generator has."""
     rng = torch.Generator().manual_seed(seed)
     inputs = {"latents": generator.sample_latents(count, rng)}
     if generator.conditional:
-        inputs["labels"] = torch.randint(generator.picture.classes, (count,), generator=rng)
+        inputs["labels"] = torch.randint(generator.image.classes, (count,), generator=rng)
     if generator.has_truncation:
         inputs["truncation"] = torch.tensor(truncation)
     return inputs
@@ -104,7 +104,7 @@ def _trace(model: Exported) -> ExportedProgram:
             problem = problem or " ".join(str(error).split("\n")[0].split())
     raise GanzooError(
         f"{type(model.generator).__name__} cannot be exported: {problem}; its forward() must not decide by the values "
-        "of tensors, truncation among them, nor by how many pictures there are"
+        "of tensors, truncation among them, nor by how many images there are"
     )
 
 

@@ -59,7 +59,7 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
     register(
         MetricEntry(
             name="kid",
-            summary="Squared MMD of the Inception features, cubic kernel, 100 subsets of up to 1,000 pictures",
+            summary="Squared MMD of the Inception features, cubic kernel, 100 subsets of up to 1,000 images",
             paper="Bińkowski et al. 2018, Demystifying MMD GANs, arXiv:1801.01401",
             target="ganzoo_fidelity.metrics:KID",
             extractor="inception",
@@ -82,7 +82,7 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
     register(
         MetricEntry(
             name="isc",
-            summary="Inception Score of the generated pictures alone, 10 splits; needs the network's class logits",
+            summary="Inception Score of the generated images alone, 10 splits; needs the network's class logits",
             paper="Salimans et al. 2016, Improved Techniques for Training GANs, arXiv:1606.03498",
             target="ganzoo_fidelity.metrics:InceptionScore",
             extractor="inception",

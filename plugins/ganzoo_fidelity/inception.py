@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIZE = 299  # to which pictures are resized
+SIZE = 299  # to which images are resized
 
 
 class Inception(nn.Module):
-    """uint8 pictures ``(N, 1 or 3, H, W)`` to float32 features, a matrix ``(N, D)`` for each of ``layers``.
+    """uint8 images ``(N, 1 or 3, H, W)`` to float32 features, a matrix ``(N, D)`` for each of ``layers``.
 
     Batch norm is folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), memory is channels
-    last unless :meth:`set_layout` says otherwise, a grey picture becomes one of three channels after it was resized.
+    last unless :meth:`set_layout` says otherwise, a grey image becomes one of three channels after it was resized.
     ``bf16``: all that in bf16 but for the first convolution, since bf16 has 8 bits for a pixel that the resizing gave
     more, and for the last mean.
     """
@@ -38,10 +38,10 @@ class Inception(nn.Module):
         self.layout = layout
         self.to(memory_format=layout)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
-        x = interpolate_bilinear_2d_like_tensorflow1x(pictures.float(), size=(SIZE, SIZE), align_corners=False)
+        x = interpolate_bilinear_2d_like_tensorflow1x(images.float(), size=(SIZE, SIZE), align_corners=False)
         x = ((x - 128) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=self.layout)
         x = self.mean(self.rest(self.first(x).to(self.dtype)).float()).flatten(1)
         found = {"2048": x, "logits_unbiased": x @ self.weight.T}

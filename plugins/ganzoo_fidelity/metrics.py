@@ -23,7 +23,7 @@ from ganzoo_fidelity.on_device import precision_recall, subset_mmds
 
 SUBSET = 1000
 NEIGHBOURS = 3
-# Rows of the distance matrix held at a time; whole, it takes 10 GB a piece at 50,000 pictures.
+# Rows of the distance matrix held at a time; whole, it takes 10 GB a piece at 50,000 images.
 ROWS = 2000
 
 
@@ -61,7 +61,7 @@ class PrecisionRecall(Metric):
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         least = min(real.count, fake.count)
         if least <= NEIGHBOURS:
-            raise GanzooError(f"prc: {least} pictures, needs more than {NEIGHBOURS} on either side")
+            raise GanzooError(f"prc: {least} images, needs more than {NEIGHBOURS} on either side")
         if _on_device(fake):
             precision, recall = precision_recall(*_moved(fake, real), neighbours=NEIGHBOURS)
             f_score = 2 * precision * recall / max(1e-5, precision + recall)
@@ -83,7 +83,7 @@ class InceptionScore(Metric):
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         splits = 10
         if fake.count < splits:
-            raise GanzooError(f"isc: {fake.count} pictures, needs {splits} or more")
+            raise GanzooError(f"isc: {fake.count} images, needs {splits} or more")
         found = isc_features_to_metric(fake.logits, splits=splits, rng_seed=_legacy(seed))
         return {"isc_mean": found[KEY_METRIC_ISC_MEAN], "isc_std": found[KEY_METRIC_ISC_STD]}
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 SUBSETS = 100
-BLOCK = 1000  # rows of a distance matrix at a time: 400 MB against 50,000 pictures
+BLOCK = 1000  # rows of a distance matrix at a time: 400 MB against 50,000 images
 
 
 def subset_mmds(fake: Tensor, real: Tensor, *, size: int, seed: int) -> Tensor:

@@ -12,7 +12,7 @@ import yaml
 
 import ganzoo
 from ganzoo.config.schema import Config
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.runs.reproduce import install_command, public_name
 from ganzoo.runs.requirements import Need
 from ganzoo.utils.files import one_line
@@ -32,7 +32,7 @@ class Facts:
 
     address: str
     config: Config
-    picture: PictureSpec
+    image: ImageSpec
     shown: int
     needs: tuple[Need, ...]
     score: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Facts:
 
     @property
     def budget(self) -> int:
-        """Pictures the run was to be shown."""
+        """Images the run was to be shown."""
         return math.ceil(self.config.values.loop.kimg * 1000)
 
     @property
@@ -54,7 +54,7 @@ class Facts:
         if not self.score:
             found.append("Not scored.")
         elif self.score["protocol"].get("demonstration"):
-            found.append("Scored against the pictures it was trained on: a demonstration, not to be compared.")
+            found.append("Scored against the images it was trained on: a demonstration, not to be compared.")
         if marks := self.config.marks:
             found.append(f"Marked: {'; '.join(marks)}.")
         return found
@@ -63,7 +63,7 @@ class Facts:
 def write_card(facts: Facts) -> str:
     """The whole README.md, front matter first."""
     recipe, data = facts.config.recipe, public_name(facts.config.values.data.name)
-    size, channels = facts.picture.size, {1: "grey", 3: "colour"}[facts.picture.channels]
+    size, channels = facts.image.size, {1: "grey", 3: "colour"}[facts.image.channels]
     lines = [
         "---",
         # Of one line a value: a broken one could end the front matter.
@@ -72,13 +72,13 @@ def write_card(facts: Facts) -> str:
         "",
         f"# {text_cell(facts.address.rpartition('/')[2])}",
         "",
-        f"A GAN that makes pictures like those of {code(data)}, {size}x{size} pixels, {channels}. "
-        f"It is {code(str(recipe))} of ganzoo, trained for {facts.shown / 1000:g} kimg (thousands of pictures shown).",
+        f"A GAN that makes images like those of {code(data)}, {size}x{size} pixels, {channels}. "
+        f"It is {code(str(recipe))} of ganzoo, trained for {facts.shown / 1000:g} kimg (thousands of images shown).",
         "",
         *(f"**{text_cell(caveat)}**\n" for caveat in facts.caveats),
-        f"![{COLUMNS**2} pictures, none chosen]({facts.samples})",
+        f"![{COLUMNS**2} images, none chosen]({facts.samples})",
         "",
-        "These pictures again, or others with another seed:",
+        "These images again, or others with another seed:",
         "",
         f"    {install_command({'ganzoo': ganzoo.__version__} | {n.distribution: n.version for n in facts.needs})}",
         f"    ganzoo sample {facts.address} -n {COLUMNS**2} --seed 0 --out samples.png",

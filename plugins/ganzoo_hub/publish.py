@@ -1,10 +1,10 @@
-"""A run as it is published: a run folder with its averaged generator alone, a model card and a grid of pictures.
+"""A run as it is published: a run folder with its averaged generator alone, a model card and a grid of images.
 
 README.md         the model card
 config.yaml       the resolved configuration, without places on one machine
 provenance.json   versions, commit, device, seed, fingerprint of the data
 score.json        values and protocol; empty where it was not scored
-samples.png       pictures from seed 0
+samples.png       images from seed 0
 checkpoints/NAME  ema.safetensors, meta.json
 
 Being a run folder, what reads one reads this: ``ganzoo sample``, ``eval``, ``export``.
@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 import torch
 
 from ganzoo.errors import GanzooError
-from ganzoo.models.sampling import grid, sample, save_picture
+from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
@@ -55,7 +55,7 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
     facts = Facts(
         address=address,
         config=config,
-        picture=generator.picture,
+        image=generator.image,
         shown=found.meta["shown"],
         needs=tuple(map(_without_place, noted)),
         score=score,
@@ -69,13 +69,13 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
     kept = target.checkpoints / found.path.name
     kept.mkdir(parents=True)
     shutil.copyfile(found.path / "ema.safetensors", kept / "ema.safetensors")
-    meta = {**found.meta, "picture": asdict(generator.picture), "needs": write_needs(facts.needs)}
+    meta = {**found.meta, "picture": asdict(generator.image), "needs": write_needs(facts.needs)}
     target.write_json(kept / "meta.json", meta)
     write_text(target.config_file, write_yaml(literal(public_config(config))))
     target.write_json(target.provenance_file, facts.origin)
     target.write_json(target.score_file, score)
-    pictures = torch.cat(list(sample(generator, COLUMNS**2, seed=0)))
-    save_picture(grid(pictures, COLUMNS), place / SAMPLES)
+    images = torch.cat(list(sample(generator, COLUMNS**2, seed=0)))
+    save_image(grid(images, COLUMNS), place / SAMPLES)
     write_text(place / "README.md", write_card(facts))
 
 

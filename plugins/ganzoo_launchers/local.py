@@ -56,7 +56,7 @@ class Slots:
     """How many jobs run side by side: ``fixed``, or as many as the speed of the first one speaks for.
 
     The first job is measured alone before a second one joins it. n jobs side by side pay where n times the first one's
-    speed exceeds what n - 1 reached by ``gain``: pictures of different combinations cannot be added up. A job that
+    speed exceeds what n - 1 reached by ``gain``: images of different combinations cannot be added up. A job that
     joined and did not pay is to stop, and no further one is tried.
     """
 

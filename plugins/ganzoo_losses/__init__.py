@@ -36,14 +36,14 @@ class GPParams(PenaltyParams):
 @dataclass
 class DRAGANParams(PenaltyParams):
     weight: float = param(10.0, "lambda, 10 in the paper")
-    noise: float = param(0.5, "deviation of the noise around real pictures, as a share of the pictures' own")
+    noise: float = param(0.5, "deviation of the noise around real images, as a share of the images' own")
 
 
 @dataclass
 class R1R2Params(PenaltyParams):
-    # The paper's 10 is for pictures of 128 pixels and more. Moving every pixel by the same amount is a step whose
-    # squared length grows with the number of pixels, so the small pictures of this zoo want a smaller gamma.
-    weight: float = param(1.0, "gamma; the paper takes 10 at 128 pixels and more, small pictures want less")
+    # The paper's 10 is for images of 128 pixels and more. Moving every pixel by the same amount is a step whose
+    # squared length grows with the number of pixels, so the small images of this zoo want a smaller gamma.
+    weight: float = param(1.0, "gamma; the paper takes 10 at 128 pixels and more, small images want less")
 
 
 @hookimpl
@@ -105,7 +105,7 @@ def register_losses(register: Callable[[LossEntry], None]) -> None:
     register(
         LossEntry(
             name="lsgan",
-            summary="Least squares: fakes to -1, real pictures to 1, the generator to the border between",
+            summary="Least squares: fakes to -1, real images to 1, the generator to the border between",
             paper=MAO,
             target="ganzoo_losses.losses:LeastSquares",
             formula="D: E[(d_real - 1)^2] / 2 + E[(d_fake + 1)^2] / 2; G: E[d_fake^2] / 2",
@@ -123,7 +123,7 @@ def register_losses(register: Callable[[LossEntry], None]) -> None:
     register(
         LossEntry(
             name="relativistic",
-            summary="The logistic loss of pairs: is this real picture more real than that fake?",
+            summary="The logistic loss of pairs: is this real image more real than that fake?",
             paper=JOLICOEUR,
             target="ganzoo_losses.losses:Relativistic",
             formula="D: E[log(1 + exp(d_fake - d_real))]; G: E[log(1 + exp(d_real - d_fake))]",
@@ -139,7 +139,7 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
     register(
         PenaltyEntry(
             name="gp",
-            summary="Pulls the gradient's norm to 1 on lines between real and fake pictures",
+            summary="Pulls the gradient's norm to 1 on lines between real and fake images",
             paper=GULRAJANI,
             target="ganzoo_losses.penalties:GradientPenalty",
             params=GPParams,
@@ -150,7 +150,7 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
     register(
         PenaltyEntry(
             name="dragan",
-            summary="Pulls the gradient's norm to 1 around real pictures",
+            summary="Pulls the gradient's norm to 1 around real images",
             paper=KODALI,
             target="ganzoo_losses.penalties:DRAGAN",
             params=DRAGANParams,
@@ -161,7 +161,7 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
     register(
         PenaltyEntry(
             name="r1",
-            summary="Flattens the discriminator at real pictures",
+            summary="Flattens the discriminator at real images",
             paper=MESCHEDER,
             target="ganzoo_losses.penalties:R1",
             params=R1R2Params,
@@ -172,7 +172,7 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
     register(
         PenaltyEntry(
             name="r2",
-            summary="Flattens the discriminator at generated pictures",
+            summary="Flattens the discriminator at generated images",
             paper=MESCHEDER,
             target="ganzoo_losses.penalties:R2",
             params=R1R2Params,

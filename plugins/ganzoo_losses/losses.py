@@ -75,7 +75,7 @@ class Hinge(Loss):
 
 
 class Relativistic(Loss):
-    """Each fake is judged against a real picture (Jolicoeur-Martineau 2019; RpGAN in Huang et al. 2024, eq. 2)."""
+    """Each fake is judged against a real image (Jolicoeur-Martineau 2019; RpGAN in Huang et al. 2024, eq. 2)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return softplus(d_fake - d_real).mean()

@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient with respect to its pictures, one value ``(N,)`` per sample."""
+"""Penalties on the discriminator's gradient with respect to its images, one value ``(N,)`` per sample."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ganzoo_losses import DRAGANParams
 EPSILON = 1e-12
 
 
-def squared_gradient_norm(pictures: Tensor, inputs: PenaltyInputs) -> Tensor:
-    """``|grad D(x)|^2`` at each of the pictures ``(N, C, H, W)``: ``(N,)``, float32, differentiable.
+def squared_gradient_norm(images: Tensor, inputs: PenaltyInputs) -> Tensor:
+    """``|grad D(x)|^2`` at each of the images ``(N, C, H, W)``: ``(N,)``, float32, differentiable.
 
     The gradient of the summed logits holds each sample's own gradient only where no logit depends on another sample.
     """
-    at = pictures.detach().requires_grad_(True)
+    at = images.detach().requires_grad_(True)
     logits = inputs.discriminator(at, inputs.labels, rng=inputs.rng)
     (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
     return gradient.float().square().flatten(1).sum(1)
@@ -42,7 +42,7 @@ class GradientPenalty(Penalty):
 
 
 class DRAGAN(Penalty):
-    """``(|grad D(x)| - 1)^2`` around real pictures (Kodali et al. 2017, sec. 2.3). Without rng: at them.
+    """``(|grad D(x)| - 1)^2`` around real images (Kodali et al. 2017, sec. 2.3). Without rng: at them.
 
     The noise is normal; its deviation is a share of that of all pixels of the batch.
     """
@@ -57,14 +57,14 @@ class DRAGAN(Penalty):
 
 
 class R1(Penalty):
-    """``|grad D(x)|^2 / 2`` at real pictures (Mescheder et al. 2018, eq. 9)."""
+    """``|grad D(x)|^2 / 2`` at real images (Mescheder et al. 2018, eq. 9)."""
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         return squared_gradient_norm(inputs.real, inputs) / 2
 
 
 class R2(Penalty):
-    """``|grad D(x)|^2 / 2`` at generated pictures (Mescheder et al. 2018, eq. 10)."""
+    """``|grad D(x)|^2 / 2`` at generated images (Mescheder et al. 2018, eq. 10)."""
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         return squared_gradient_norm(inputs.fake, inputs) / 2

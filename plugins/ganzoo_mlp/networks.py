@@ -1,11 +1,11 @@
-"""Fully connected networks: a picture is a vector of pixels."""
+"""Fully connected networks: an image is a vector of pixels."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.spectral import spectral
 from ganzoo_mlp import DiscriminatorParams, GeneratorParams
@@ -21,16 +21,16 @@ def _init(module: nn.Module) -> None:
 class MLPGenerator(Generator):
     """Latents ``(N, latent_dim)`` through hidden layers, each normalised over its units, to tanh pixels."""
 
-    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+    def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
-        self.picture, self.latent_dim = picture, params.latent_dim
+        self.image, self.latent_dim = image, params.latent_dim
         layers: list[nn.Module] = []
         features = params.latent_dim
         for _ in range(params.layers):
             layers += [nn.Linear(features, params.width), nn.LayerNorm(params.width), nn.LeakyReLU(0.2)]
             features = params.width
         self.hidden = nn.Sequential(*layers)
-        self.to_pixels = nn.Linear(features, picture.channels * picture.size**2)
+        self.to_pixels = nn.Linear(features, image.channels * image.size**2)
         self.apply(_init)
         # Start near mid-grey rather than at saturated noise, where tanh passes no gradient.
         nn.init.normal_(self.to_pixels.weight, std=0.02)
@@ -44,17 +44,17 @@ class MLPGenerator(Generator):
         truncation: float = 1.0,
     ) -> Tensor:
         pixels = torch.tanh(self.to_pixels(self.hidden(latents)))
-        return pixels.view(-1, self.picture.channels, self.picture.size, self.picture.size)
+        return pixels.view(-1, self.image.channels, self.image.size, self.image.size)
 
 
 class MLPDiscriminator(Discriminator):
-    """Pixels through hidden layers to one logit, each picture by itself."""
+    """Pixels through hidden layers to one logit, each image by itself."""
 
-    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
-        self.picture = picture
+        self.image = image
         layers: list[nn.Module] = [nn.Flatten()]
-        features = picture.channels * picture.size**2
+        features = image.channels * image.size**2
         for _ in range(params.layers):
             layers += [nn.Linear(features, params.width), nn.LeakyReLU(0.2)]
             features = params.width
@@ -65,5 +65,5 @@ class MLPDiscriminator(Discriminator):
                 if isinstance(layer, nn.Linear):
                     spectral(layer)
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.body(pictures).squeeze(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.body(images).squeeze(1)

@@ -1,4 +1,4 @@
-"""The pictures of the game, and what the discriminator said of each, as the run itself kept them at its snapshot."""
+"""The images of the game, and what the discriminator said of each, as the run itself kept them at its snapshot."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ COLUMNS = 16
 
 @dataclass(frozen=True)
 class Game:
-    """``pictures`` uint8 ``(N, H, W, 3)``: generated ones, then real ones, in the order of the verdicts' two sides."""
+    """``images`` uint8 ``(N, H, W, 3)``: generated ones, then real ones, in the order of the verdicts' two sides."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     verdicts: Verdicts
 
     @property
     def sheet(self) -> Image.Image:
-        """All pictures in one, ``COLUMNS`` in a row, without gaps."""
-        return sheet(self.pictures, COLUMNS)
+        """All images in one, ``COLUMNS`` in a row, without gaps."""
+        return sheet(self.images, COLUMNS)
 
     def data(self) -> Mapping[str, Any]:
-        """For the page: of each picture whether it is real, whether the discriminator says so, and its figure."""
+        """For the page: of each image whether it is real, whether the discriminator says so, and its figure."""
         verdicts = self.verdicts
         return {
             "columns": COLUMNS,
@@ -40,7 +40,7 @@ class Game:
 
 
 def read_game(folder: RunFolder, checkpoint: str) -> Game | None:
-    """The game of a checkpoint; None where the run kept no pictures or verdicts of it, or they are damaged."""
+    """The game of a checkpoint; None where the run kept no images or verdicts of it, or they are damaged."""
     fake = read_grid(folder.samples / f"{checkpoint}.png")
     real = read_grid(folder.verdicts / "real.png")
     verdicts = read_verdicts(folder.verdicts / f"{checkpoint}.json")

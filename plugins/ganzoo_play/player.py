@@ -51,8 +51,8 @@ class Player:
             "folder": self.folder,
             "about": self.about,
             "latents": generator.latent_dim,
-            "size": generator.picture.size,
-            "channels": generator.picture.channels,
+            "size": generator.image.size,
+            "channels": generator.image.channels,
             "truncation": generator.has_truncation,
             "classes": list(self.class_names) if generator.conditional else [],
             "directions": [[round(value, DIGITS) for value in row] for row in directions.tolist()],
@@ -116,7 +116,7 @@ def _player(
 ) -> Player:
     data = config.values.data.name
     about = " · ".join([data, f"{kimg:,.5g} kimg", *filter(None, [score]), name])
-    names = _class_names(config, generator.picture.classes)
+    names = _class_names(config, generator.image.classes)
     return Player(str(config.recipe), name, about, generator, names, game)
 
 

@@ -3,7 +3,7 @@
 index.html, *.css, *.js   the page; what it knows of the runs stands in index.html
 vendor/                   onnxruntime-web, gifenc, and their licences
 runs/N.onnx               the generator of each run, as `ganzoo export` makes it
-runs/N.png                the pictures of its game, where the run kept any
+runs/N.png                the images of its game, where the run kept any
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ganzoo.errors import GanzooError
-from ganzoo.models.sampling import save_picture
+from ganzoo.models.sampling import save_image
 from ganzoo.utils.files import whole_folder, write_text
 from ganzoo.utils.html import asset, render, trusted
 from ganzoo_export.onnx import export_generator
@@ -68,7 +68,7 @@ def _write_player(player: Player, number: int, folder: Path, tell: Callable[[str
     export_generator(player.generator, "onnx", folder / str(data["model"]))
     if player.game:
         data["sheet"] = f"runs/{number}.png"
-        save_picture(player.game.sheet, folder / str(data["sheet"]))
+        save_image(player.game.sheet, folder / str(data["sheet"]))
     return data
 
 

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 COUNT = 2 * GRID
-CLOSE = 0.3  # of the distance that is usual among real pictures: so close lies a copy
+CLOSE = 0.3  # of the distance that is usual among real images: so close lies a copy
 STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet
 SPACES = {
-    "features": "It is measured in the features that the run's first metric reads: small where two pictures show much "
+    "features": "It is measured in the features that the run's first metric reads: small where two images show much "
     "the same thing, even if their pixels differ.",
     "pixels": "It is measured between pixels, since this run had no score whose network could tell more: small where "
-    "two pictures are light and dark in the same places.",
+    "two images are light and dark in the same places.",
 }
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """pictures: ``COUNT`` generated, the nearest real of each, ``COUNT`` real, the nearest of each, ``(4 * COUNT, H, W,
+    """images: ``COUNT`` generated, the nearest real of each, ``COUNT`` real, the nearest of each, ``(4 * COUNT, H, W,
     3)``. generated, real: their distances. held_out: the split that the latter are of, "" for the training set."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     space: str
     searched: int
     compared: int
@@ -49,23 +49,23 @@ class Nearest:
 
     @property
     def usual(self) -> float:
-        """How far a real picture is from its nearest, in the middle."""
+        """How far a real image is from its nearest, in the middle."""
         return median(self.real)
 
     @property
     def ratio(self) -> float:
-        """How far a generated picture is from its nearest, in the middle, as a share of that."""
+        """How far a generated image is from its nearest, in the middle, as a share of that."""
         return median(self.generated) / self.usual
 
     @property
     def copies(self) -> int:
-        """How many generated pictures lie suspiciously close."""
+        """How many generated images lie suspiciously close."""
         return sum(distance < CLOSE * self.usual for distance in self.generated)
 
 
 @dataclass(frozen=True)
 class Look:
-    """kimg: when it was taken. Sheets of ``GRID**2`` pictures; None for what is not there."""
+    """kimg: when it was taken. Sheets of ``GRID**2`` images; None for what is not there."""
 
     kimg: float
     nearest: Nearest | None
@@ -85,14 +85,14 @@ def read_look(folder: RunFolder) -> Look | None:
     return Look(kimg, _read_nearest(record, read_grid(place / "nearest.png")), between, truncation)
 
 
-def _read_nearest(record: dict[str, object], pictures: np.ndarray | None) -> Nearest | None:
+def _read_nearest(record: dict[str, object], images: np.ndarray | None) -> Nearest | None:
     noted = record.get("nearest")
-    if not isinstance(noted, dict) or pictures is None:
+    if not isinstance(noted, dict) or images is None:
         return None
     try:
         sides = [tuple(map(float, noted[side])) for side in ("generated", "real")]
         found = Nearest(
-            pictures,
+            images,
             str(noted["space"]),
             int(noted["searched"]),
             int(noted["compared"]),
@@ -109,7 +109,7 @@ def section(look: Look | None) -> Markup:
     """The section's content, without its heading."""
     if look is None:
         return render("ganzoo_report/closer.html", look=None)
-    sheets = (look.between, look.truncation, look.nearest.pictures if look.nearest else None)
+    sheets = (look.between, look.truncation, look.nearest.images if look.nearest else None)
     size = next((sheet.shape[1] for sheet in sheets if sheet is not None), 0)
     return render(
         "ganzoo_report/closer.html",
@@ -126,31 +126,31 @@ def section(look: Look | None) -> Markup:
 def copying(found: Nearest) -> str:
     """What the distances say, in a sentence or two."""
     if found.copies:
-        many = f"{found.copies} of the {COUNT} generated pictures {'lies' if found.copies == 1 else 'lie'}"
-        return f"{many} so close to a training picture that it may be a copy: compare the marked pairs."
-    far = f"The generated pictures are {found.ratio:.1f} times as far from their nearest training picture"
+        many = f"{found.copies} of the {COUNT} generated images {'lies' if found.copies == 1 else 'lie'}"
+        return f"{many} so close to a training image that it may be a copy: compare the marked pairs."
+    far = f"The generated images are {found.ratio:.1f} times as far from their nearest training image"
     if found.ratio > 1.5:
-        return f"No sign of copying. {far} as real pictures are: they do not look quite like real ones yet."
-    return f"No sign of copying. {far} as real pictures are, and none of them suspiciously close."
+        return f"No sign of copying. {far} as real images are: they do not look quite like real ones yet."
+    return f"No sign of copying. {far} as real images are, and none of them suspiciously close."
 
 
 def _nearest(found: Nearest) -> dict[str, Any]:
     other = "the nearest one of the training set" if found.held_out else "the nearest other one"
-    how = f"{found.searched:,} training pictures were searched"
+    how = f"{found.searched:,} training images were searched"
     if found.space == "features" and found.compared < found.searched:
         how += f": the {found.compared:,} whose pixels come nearest were compared by their features"
     words = (
-        f"Below each picture is the training picture nearest to it, and how far away that is. {SPACES[found.space]} "
-        f"1.0 is what is usual: half of the real pictures are further from {other}, half are nearer. A generator that "
-        "has learned pictures by heart makes pairs that look the same, with figures near 0."
+        f"Below each image is the training image nearest to it, and how far away that is. {SPACES[found.space]} "
+        f"1.0 is what is usual: half of the real images are further from {other}, half are nearer. A generator that "
+        "has learned images by heart makes pairs that look the same, with figures near 0."
     )
     return {
         "words": words,
         "copying": copying(found),
         "how": how,
         "other": other,
-        "of_real": f"Real pictures ({found.held_out} set, never trained on)" if found.held_out else "Real pictures",
-        "sheet": _sheet(found.pictures),
+        "of_real": f"Real images ({found.held_out} set, never trained on)" if found.held_out else "Real images",
+        "sheet": _sheet(found.images),
         "generated": _pairs(found, found.generated, 0),
         "real": _pairs(found, found.real, 2 * COUNT),
     }
@@ -168,12 +168,12 @@ def _pairs(found: Nearest, distances: Sequence[float], start: int) -> list[dict[
     ]
 
 
-def _sheet(pictures: np.ndarray) -> dict[str, Any]:
-    """The sheet as a data URI, and the place of each picture on it."""
-    return {"source": data_uri(pictures, SHEET, GRID), "places": [_at(place) for place in range(len(pictures))]}
+def _sheet(images: np.ndarray) -> dict[str, Any]:
+    """The sheet as a data URI, and the place of each image on it."""
+    return {"source": data_uri(images, SHEET, GRID), "places": [_at(place) for place in range(len(images))]}
 
 
 def _at(place: int) -> str:
-    """Where one picture of a sheet ``GRID`` wide and high lies, as CSS."""
+    """Where one image of a sheet ``GRID`` wide and high lies, as CSS."""
     row, column = divmod(place, GRID)
     return f"{100 * column / (GRID - 1):.4g}% {100 * row / (GRID - 1):.4g}%"

@@ -33,16 +33,16 @@ class Curve:
 LOSSES = Curve(
     "Losses",
     "What each network tries to make small. They pull against each other, so neither tells alone how good the "
-    "pictures are.",
+    "images are.",
     "loss",
     {"loss_discriminator": "discriminator", "loss_generator": "generator"},
 )
 ACCURACY = Curve(
     "How well the discriminator tells them apart",
-    "It falls towards 50% as the generator learns. Ranked rightly: of a real and a generated picture, the real one is "
+    "It falls towards 50% as the generator learns. Ranked rightly: of a real and a generated image, the real one is "
     "held to be the more real.",
     "share",
-    {"accuracy_real": "real pictures", "accuracy_fake": "generated pictures", "auc": "pairs ranked rightly"},
+    {"accuracy_real": "real images", "accuracy_fake": "generated images", "auc": "pairs ranked rightly"},
     border=0.5,
     percent=True,
 )
@@ -53,7 +53,7 @@ GRADIENTS = Curve(
     {"gradient_discriminator": "discriminator", "gradient_generator": "generator"},
     log=True,
 )
-SPEED = Curve("Speed", "Real pictures shown to the discriminator.", "pictures/s", {"pictures_per_second": "speed"})
+SPEED = Curve("Speed", "Real images shown to the discriminator.", "images/s", {"pictures_per_second": "speed"})
 RATES = Curve(
     "Learning rates",
     "How large the steps of each update are.",
@@ -67,7 +67,7 @@ CURVES = (*LEARNING, *PACE)  # of the log
 def score_curve(ranking: Ranking) -> Curve:
     """The curve of the value that ranks a run."""
     title = ranking.title
-    words = f"How near the generated pictures come to real ones, {ranking.direction}."
+    words = f"How near the generated images come to real ones, {ranking.direction}."
     return Curve(title, words, title, {ranking.value: title}, dots=True)
 
 
@@ -127,7 +127,7 @@ def _chart(alt: Any, curve: Curve, domain: list[str], names: Sequence[str]) -> A
     form = ".1%" if curve.percent else ".4~g"
     scale = {"type": "log"} if curve.log else {"zero": False}
     axis = {"format": ".0%"} if curve.percent else {}
-    x = alt.X("k:Q", title="thousands of real pictures shown (kimg)", scale=alt.Scale(nice=False))
+    x = alt.X("k:Q", title="thousands of real images shown (kimg)", scale=alt.Scale(nice=False))
     y = alt.Y("v:Q", title=curve.axis, scale=alt.Scale(**scale), axis=alt.Axis(**axis))
     legend = alt.Legend(orient="bottom", columns=2, title=None, values=list(names)) if len(domain) > 1 else None
     color = alt.Color("s:N", scale=alt.Scale(domain=domain), legend=legend)

@@ -19,9 +19,9 @@ ENOUGH = 8  # records of the log, or there is nothing to say
 TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85
 BEHIND = 0.35  # of pairs ranked rightly: less than a guess; runs that learn stay above 0.45
 VANISHED = 0.01  # of the gradient that once reached the generator
-COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real pictures': runs that learn reach 0.9
+COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real images': runs that learn reach 0.9
 GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
-STILL = 0.15  # movement over a whole run, in distances between two real pictures; runs that learn exceed 2
+STILL = 0.15  # movement over a whole run, in distances between two real images; runs that learn exceed 2
 BETTER = 0.97  # score against the one before, as a ratio: below 1 is better
 WORSE, MUCH_WORSE = 1.05, 1.25  # score against the best
 AHEAD = 0.6  # of pairs ranked rightly at the end; below it a discriminator that gained has still little to go by
@@ -85,7 +85,7 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
 
 def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall, and
-    no matter while the pictures gain from it."""
+    no matter while the images gain from it."""
     quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
     lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
     if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
@@ -100,12 +100,12 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
     if rates and rates[-1] < rates[len(rates) // 2]:
         why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
-    advice = "Where the pictures no longer gain, let it learn more slowly:"
+    advice = "Where the images no longer gain, let it learn more slowly:"
     return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
 
 
 def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
-    """It holds generated pictures to be the more real ones: it follows a generator that has moved on."""
+    """It holds generated images to be the more real ones: it follows a generator that has moved on."""
     auc = mean(_quarter(facts.log, 3), "auc")
     if auc is None or auc >= BEHIND:
         return None
@@ -118,7 +118,7 @@ def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
 
 
 def mode_collapse(facts: Facts, story: Story) -> Finding | None:
-    """The generated pictures lie closer together than real ones do; a note alone while they move apart."""
+    """The generated images lie closer together than real ones do; a note alone while they move apart."""
     seen = [snapshot for snapshot in story.snapshots[1:] if snapshot.nearest is not None]
     if not seen:
         return None
@@ -126,7 +126,7 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
     if last >= COLLAPSED:
         return None
     why = (
-        f"Of 64 generated pictures each is only {last:.0%} as far from its nearest neighbour as real pictures are "
+        f"Of 64 generated images each is only {last:.0%} as far from its nearest neighbour as real images are "
         f"(any two of them: {seen[-1].diversity or 0:.0%})"
     )
     if last > GROWING * middle:
@@ -137,23 +137,23 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
 
 
 def copying(look: Look) -> Finding | None:
-    """Generated pictures lie on training pictures."""
+    """Generated images lie on training images."""
     if look.nearest is None or not look.nearest.copies:
         return None
     why = (
-        f"{look.nearest.copies} of {len(look.nearest.generated)} generated pictures lie less than {CLOSE:g} times as "
-        "far from a training picture as real pictures usually do: see the marked pairs of the closer look."
+        f"{look.nearest.copies} of {len(look.nearest.generated)} generated images lie less than {CLOSE:g} times as "
+        "far from a training image as real images usually do: see the marked pairs of the closer look."
     )
-    advice = "Train on more pictures, or with an augmentation; these there are:"
+    advice = "Train on more images, or with an augmentation; these there are:"
     return Finding("trouble", "Copying suspected", why, advice, "ganzoo list")
 
 
 def no_learning(facts: Facts, story: Story) -> Finding | None:
-    """The pictures stay what they were, or their score does."""
+    """The images stay what they were, or their score does."""
     moved = story.travelled
     ranking, scores = facts.ranking, [value for _, value in facts.ranked]
     if moved is not None and moved < STILL:
-        why = f"Over the whole run the pictures moved by {moved:.0%} of the distance between two real pictures."
+        why = f"Over the whole run the images moved by {moved:.0%} of the distance between two real images."
     elif ranking and len(scores) > 2 and ranking.ratio(ranking.best(scores[1:]), scores[0]) > 0.99:
         moves, most = ("fell below", "lowest") if ranking.lower_is_better else ("rose above", "highest")
         first, best = (ranking.text(value, 1) for value in (scores[0], ranking.best(scores[1:])))
@@ -238,6 +238,6 @@ def _all_well(facts: Facts, story: Story) -> str:
         parts.append(f"the discriminator ranks {auc:.0%} of pairs rightly (50%: cannot tell them apart)")
     last = story.snapshots[-1] if story.snapshots else None
     if last and last.nearest is not None and last.diversity is not None:
-        parts.append(f"the samples are {last.diversity:.0%} as diverse as real pictures")
+        parts.append(f"the samples are {last.diversity:.0%} as diverse as real images")
     words = "; ".join(parts)
     return f"{words[:1].upper()}{words[1:]}." if words else "None of the rules of this page found anything."

@@ -21,12 +21,12 @@ from ganzoo_report.story import Story, as_data
 FIGURES = (
     ("loss_discriminator", "loss of the discriminator", "{:.4g}"),
     ("loss_generator", "loss of the generator", "{:.4g}"),
-    ("accuracy_real", "real pictures told rightly", "{:.1%}"),
-    ("accuracy_fake", "generated pictures told rightly", "{:.1%}"),
+    ("accuracy_real", "real images told rightly", "{:.1%}"),
+    ("accuracy_fake", "generated images told rightly", "{:.1%}"),
     ("auc", "pairs ranked rightly", "{:.1%}"),
     ("gradient_discriminator", "gradient norm of the discriminator", "{:.4g}"),
     ("gradient_generator", "gradient norm of the generator", "{:.4g}"),
-    ("pictures_per_second", "speed, pictures/s", "{:,.0f}"),
+    ("pictures_per_second", "speed, images/s", "{:,.0f}"),
     ("lr_discriminator", "learning rate of the discriminator", "{:.4g}"),
     ("lr_generator", "learning rate of the generator", "{:.4g}"),
 )
@@ -81,30 +81,30 @@ def _summary(facts: Facts) -> str:
 
 
 def _story(story: Story) -> dict[str, Any] | None:
-    """What the story's section is made of; None without pictures."""
+    """What the story's section is made of; None without images."""
     if not story.snapshots:
         return None
     kept = next((snapshot.verdicts for snapshot in story.snapshots if snapshot.verdicts), None)
     if kept is None:
-        words = "This run was made before verdicts were kept: its pictures are shown without."
+        words = "This run was made before verdicts were kept: its images are shown without."
     elif kept.probability:
-        words = "The percentage is the discriminator's probability that the picture is real."
+        words = "The percentage is the discriminator's probability that the image is real."
     elif kept.zero_is_border:
         words = (
-            "This loss defines no probability, so each picture has its rank among all that were shown at that moment; "
+            "This loss defines no probability, so each image has its rank among all that were shown at that moment; "
             "1 is the most real. Green: on the real side of the discriminator's border."
         )
     else:
         words = (
-            "This loss has no border between real and fake, so each picture has its rank among all that were shown at "
+            "This loss has no border between real and fake, so each image has its rank among all that were shown at "
             "that moment; 1 is the most real. Green: in the upper half."
         )
-    size = story.snapshots[-1].pictures.shape[1]
+    size = story.snapshots[-1].images.shape[1]
     return {
         "words": words,
         "last": len(story.snapshots) - 1,
         "scaling": "pixelated" if size <= 64 else "auto",
-        "count": len(story.snapshots[-1].pictures),
+        "count": len(story.snapshots[-1].images),
     }
 
 
@@ -117,7 +117,7 @@ def _snapshots(story: Story) -> dict[str, Any]:
         "count": len(verdicts.fake) + len(verdicts.real) if verdicts else 0,
         "real": None if story.real is None else data_uri(story.real, BUDGET // 20),
         "steps": [
-            {**data, "sheet": data_uri(snapshot.pictures, budget)}
+            {**data, "sheet": data_uri(snapshot.images, budget)}
             for snapshot, data in zip(story.snapshots, as_data(story), strict=True)
         ],
     }

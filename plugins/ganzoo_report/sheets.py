@@ -1,4 +1,4 @@
-"""Pictures into the page: one small sheet for each snapshot, and all of them together within a budget of bytes."""
+"""Images into the page: one small sheet for each snapshot, and all of them together within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ BUDGET = 12 * 2**20  # bytes of all sheets together, before base64 makes them a 
 LOSSY = (90, 75, 50)  # qualities to try where a lossless sheet is too big
 
 
-def data_uri(pictures: np.ndarray, budget: int, columns: int = COLUMNS) -> str:
-    """Pictures ``(N, H, W, 3)``, uint8, on a sheet ``columns`` wide; lossless where that takes at most ``budget``."""
-    kind, content = _within(sheet(pictures, columns), budget, columns * 16)
+def data_uri(images: np.ndarray, budget: int, columns: int = COLUMNS) -> str:
+    """Images ``(N, H, W, 3)``, uint8, on a sheet ``columns`` wide; lossless where that takes at most ``budget``."""
+    kind, content = _within(sheet(images, columns), budget, columns * 16)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 

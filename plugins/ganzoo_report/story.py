@@ -1,4 +1,4 @@
-"""How the generated pictures grew and what the discriminator said of them, read from a run's folder.
+"""How the generated images grew and what the discriminator said of them, read from a run's folder.
 
 All of it is foreign input: what is damaged is left out.
 """
@@ -18,13 +18,13 @@ from ganzoo.runs.run_dir import RunFolder
 from ganzoo.utils.image_grid import read_grid
 from ganzoo.utils.safe_yaml import parse_json
 
-SHOWN = 16  # of a grid's pictures in the story
+SHOWN = 16  # of a grid's images in the story
 THUMB = 32  # pixels of a side, when distances are measured
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One picture's verdict. ``value``: the probability of "real", or the rank from 1 for the most real.
+    """One image's verdict. ``value``: the probability of "real", or the rank from 1 for the most real.
 
     height: where it stands between 0 (surely generated) and 1 (surely real).
     """
@@ -36,7 +36,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What the discriminator said at one snapshot: of the generated pictures and of the real ones, in grids' order."""
+    """What the discriminator said at one snapshot: of the generated images and of the real ones, in grids' order."""
 
     fake: tuple[Judged, ...]
     real: tuple[Judged, ...]
@@ -45,28 +45,28 @@ class Verdicts:
 
     @property
     def fooled(self) -> int:
-        """How many generated pictures were taken for real."""
+        """How many generated images were taken for real."""
         return sum(judged.real for judged in self.fake)
 
     @property
     def right(self) -> float:
-        """The share of all pictures that were told rightly."""
+        """The share of all images that were told rightly."""
         right = len(self.fake) - self.fooled + sum(judged.real for judged in self.real)
         return right / (len(self.fake) + len(self.real))
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One moment: ``pictures`` uint8 ``(N, H, W, 3)`` of the first latents, its verdicts if there are any.
+    """One moment: ``images`` uint8 ``(N, H, W, 3)`` of the first latents, its verdicts if there are any.
 
-    diversity, nearest: mean distance between two generated pictures, and from one to the nearest other, each as a share
-    of the real pictures'. moved: how far the pictures went since the snapshot before, measured in the same unit as
+    diversity, nearest: mean distance between two generated images, and from one to the nearest other, each as a share
+    of the real images'. moved: how far the images went since the snapshot before, measured in the same unit as
     diversity. None where there is nothing to compare with.
     """
 
     name: str
     kimg: float
-    pictures: np.ndarray
+    images: np.ndarray
     verdicts: Verdicts | None
     diversity: float | None = None
     nearest: float | None = None
@@ -75,14 +75,14 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Story:
-    """All snapshots, oldest first, and the real pictures they are compared with (None where there are none)."""
+    """All snapshots, oldest first, and the real images they are compared with (None where there are none)."""
 
     snapshots: tuple[Snapshot, ...]
     real: np.ndarray | None
 
     @property
     def travelled(self) -> float | None:
-        """How far the pictures moved over the run, all steps together."""
+        """How far the images moved over the run, all steps together."""
         steps = [snapshot.moved for snapshot in self.snapshots if snapshot.moved is not None]
         return sum(steps) if steps else None
 
@@ -102,10 +102,10 @@ def _snapshots(
 ) -> Iterator[Snapshot]:
     before: np.ndarray | None = None
     for kimg, path in grids:
-        pictures = read_grid(path)
-        if pictures is None:
+        images = read_grid(path)
+        if images is None:
             continue
-        thumbs = _thumbs(pictures)
+        thumbs = _thumbs(images)
         diversity = nearest = moved = None
         if spread is not None and min(spread) > 0:
             diversity, nearest = (own / real for own, real in zip(distances(thumbs), spread, strict=True))
@@ -113,7 +113,7 @@ def _snapshots(
                 moved = float(np.linalg.norm(thumbs - before, axis=1).mean()) / spread[0]
         before = thumbs
         judged = read_verdicts(verdicts / f"{path.stem}.json")
-        yield Snapshot(path.stem, kimg, pictures[:SHOWN], judged, diversity, nearest, moved)
+        yield Snapshot(path.stem, kimg, images[:SHOWN], judged, diversity, nearest, moved)
 
 
 def read_verdicts(file: Path) -> Verdicts | None:
@@ -130,7 +130,7 @@ def read_verdicts(file: Path) -> Verdicts | None:
 
 
 def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, zero_is_border: bool) -> Verdicts:
-    """Logits to verdicts. Real is above 0; where the loss puts no border there, the upper half of all pictures."""
+    """Logits to verdicts. Real is above 0; where the loss puts no border there, the upper half of all images."""
     both = np.array([*fake, *real])
     order = np.argsort(-both, kind="stable")
     ranks = np.empty(len(both), dtype=int)
@@ -147,22 +147,22 @@ def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, ze
     return Verdicts(judged[: len(fake)], judged[len(fake) :], probability, zero_is_border)
 
 
-def distances(pictures: np.ndarray) -> tuple[float, float]:
-    """Of pictures ``(N, D)``: the mean distance of two, and the mean distance to the nearest other."""
-    squares = (pictures**2).sum(1)
-    found = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * pictures @ pictures.T, 0))
+def distances(images: np.ndarray) -> tuple[float, float]:
+    """Of images ``(N, D)``: the mean distance of two, and the mean distance to the nearest other."""
+    squares = (images**2).sum(1)
+    found = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * images @ images.T, 0))
     count = len(found)
     mean = float(found.sum() - np.trace(found)) / (count * (count - 1))
     np.fill_diagonal(found, np.inf)
     return mean, float(found.min(1).mean())
 
 
-def _thumbs(pictures: np.ndarray) -> np.ndarray:
+def _thumbs(images: np.ndarray) -> np.ndarray:
     """Small and flat: what a distance is taken of."""
-    if pictures.shape[1] > THUMB:
-        small = [Image.fromarray(picture).resize((THUMB, THUMB), Image.Resampling.BOX) for picture in pictures]
-        pictures = np.stack([np.asarray(picture) for picture in small])
-    return pictures.reshape(len(pictures), -1).astype(np.float64) / 255
+    if images.shape[1] > THUMB:
+        small = [Image.fromarray(image).resize((THUMB, THUMB), Image.Resampling.BOX) for image in images]
+        images = np.stack([np.asarray(image) for image in small])
+    return images.reshape(len(images), -1).astype(np.float64) / 255
 
 
 def _kimg(path: Path) -> float | None:
@@ -173,7 +173,7 @@ def _kimg(path: Path) -> float | None:
 
 
 def as_data(story: Story) -> list[dict[str, Any]]:
-    """What the page is given of each snapshot, its pictures aside."""
+    """What the page is given of each snapshot, its images aside."""
     return [
         {
             "kimg": snapshot.kimg,

@@ -39,7 +39,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_sngan.networks:SNGANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_doubling,
+            check_image=check_doubling,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "loop.batch": 32,

@@ -1,4 +1,4 @@
-"""The residual pair for small pictures (Miyato et al. 2018, app. B.4, tables 3 and 4), at any size that doubles."""
+"""The residual pair for small images (Miyato et al. 2018, app. B.4, tables 3 and 4), at any size that doubles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
@@ -52,7 +52,7 @@ class UpBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """(ReLU,) convolve, ReLU, convolve(, halve); plus the input treated alike. ``first``: the input is a picture."""
+    """(ReLU,) convolve, ReLU, convolve(, halve); plus the input treated alike. ``first``: the input is an image."""
 
     def __init__(self, inputs: int, outputs: int, wrap: Wrap, *, first: bool = False, halve: bool = False) -> None:
         super().__init__()
@@ -72,14 +72,14 @@ class DownBlock(nn.Module):
 class SNGANGenerator(Generator):
     """Latents ``(N, latent_dim)`` to ``base x base`` features, doubled block by block, tanh pixels."""
 
-    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+    def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
-        self.picture, self.latent_dim = picture, params.latent_dim
-        self.base, doublings = split_size(picture.size)
+        self.image, self.latent_dim = image, params.latent_dim
+        self.base, doublings = split_size(image.size)
         self.project = _linear(params.latent_dim, params.width * self.base**2)
         self.blocks = nn.Sequential(*(UpBlock(params.width) for _ in range(doublings)))
         self.norm = nn.BatchNorm2d(params.width)
-        self.to_pixels = _conv(params.width, picture.channels, 3)
+        self.to_pixels = _conv(params.width, image.channels, 3)
 
     def forward(
         self,
@@ -96,20 +96,20 @@ class SNGANGenerator(Generator):
 class SNGANDiscriminator(Discriminator):
     """Halving blocks, two that keep the size, the sum over all places, one logit. No sample sees another."""
 
-    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
-        self.picture = picture
+        self.image = image
         wrap: Wrap = spectral if params.spectral else nn.Identity()
-        _, halvings = split_size(picture.size)
-        blocks = [DownBlock(picture.channels, params.width, wrap, first=True, halve=True)]
+        _, halvings = split_size(image.size)
+        blocks = [DownBlock(image.channels, params.width, wrap, first=True, halve=True)]
         # One halving less than the generator doubles, as published: 32 pixels come down to 8.
         blocks += [DownBlock(params.width, params.width, wrap, halve=True) for _ in range(max(0, halvings - 2))]
         blocks += [DownBlock(params.width, params.width, wrap) for _ in range(FLAT_BLOCKS)]
         self.blocks = nn.Sequential(*blocks)
         self.logit = wrap(_linear(params.width, 1))
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.logit(F.relu(self.blocks(pictures)).sum((2, 3))).squeeze(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.logit(F.relu(self.blocks(images)).sum((2, 3))).squeeze(1)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Registers `stylegan-lite`, StyleGAN2's networks in plain PyTorch at widths for small pictures."""
+"""Registers `stylegan-lite`, StyleGAN2's networks in plain PyTorch at widths for small images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector z")
     w_dim: int = param(128, "numbers in one intermediate latent vector w")
     mapping_layers: int = param(2, "fully connected layers from z to w")
-    width: int = param(16, "channels at the picture's size; doubles with each halving")
+    width: int = param(16, "channels at the image's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
     mixing: float = param(0.5, "share of training samples made from two latents (style mixing)")
 
@@ -27,7 +27,7 @@ class GeneratorParams:
 
 @dataclass
 class DiscriminatorParams:
-    width: int = param(16, "channels at the picture's size; doubles with each halving")
+    width: int = param(16, "channels at the image's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
     minibatch_std: bool | None = param(
         None, "show the discriminator how much a batch varies; null: unless logits must not mix samples"
@@ -49,7 +49,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_stylegan_lite.networks:StyleGANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_doubling,
+            check_image=check_doubling,
             # The paper's betas (Karras et al. 2020, app. B). Rates four to eight times its own, found by trial: Adam
             # moves weights of N(0, 1) by the rate itself, and small budgets have few steps.
             defaults={

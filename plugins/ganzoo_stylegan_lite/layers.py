@@ -1,4 +1,4 @@
-"""Layers that both networks are made of: equalised learning rates, and the filters that change a picture's size."""
+"""Layers that both networks are made of: equalised learning rates, and the filters that change an image's size."""
 
 from __future__ import annotations
 
@@ -186,12 +186,12 @@ class Blur(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Doubles the size of pictures ``(N, C, size, size)`` by the same filter."""
+    """Doubles the size of images ``(N, C, size, size)`` by the same filter."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
         self.blur = Blur(channels, gain=4.0)
-        # At the border a quarter of the filter's weight falls outside the picture; dividing by what remains
+        # At the border a quarter of the filter's weight falls outside the image; dividing by what remains
         # repeats the edge instead of fading it to grey.
         inside = torch.ones(2 * size)
         inside[[0, -1]] = 0.75

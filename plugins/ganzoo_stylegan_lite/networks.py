@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform, of_whole_batch, whole_batch
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
@@ -76,7 +76,7 @@ class StyledConv(Equalised):
         return F.leaky_relu(x, SLOPE)
 
 
-class ToPicture(Equalised):
+class ToImage(Equalised):
     """Modulated 1x1 convolution ``(N, inputs, H, W)`` to pixels, not demodulated (Karras et al. 2020, sec. 4.1)."""
 
     def __init__(self, inputs: int, channels: int, w_dim: int) -> None:
@@ -91,34 +91,34 @@ class ToPicture(Equalised):
 
 
 class SynthesisBlock(nn.Module):
-    """Doubles the features, refines them, and adds their pixels to the doubled picture so far (skip generator)."""
+    """Doubles the features, refines them, and adds their pixels to the doubled image so far (skip generator)."""
 
     def __init__(self, inputs: int, outputs: int, size: int, channels: int, w_dim: int) -> None:
         super().__init__()
         self.enlarge = StyledConv(inputs, outputs, w_dim, up=True)
         self.refine = StyledConv(outputs, outputs, w_dim)
-        self.to_picture = ToPicture(outputs, channels, w_dim)
+        self.to_picture = ToImage(outputs, channels, w_dim)
         self.upsample = Upsample(channels, size)
 
     def forward(
-        self, x: Tensor, picture: Tensor, w: tuple[Tensor, Tensor], rng: torch.Generator | None
+        self, x: Tensor, image: Tensor, w: tuple[Tensor, Tensor], rng: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         x = self.refine(self.enlarge(x, w[0], rng), w[1], rng)
-        return x, self.upsample(picture) + self.to_picture(x, w[1])
+        return x, self.upsample(image) + self.to_picture(x, w[1])
 
 
 class StyleGANGenerator(Generator):
     """Latents ``(N, latent_dim)`` mapped to ``w``, which styles every layer from a learned ``base x base`` start.
 
-    In training mode pictures are not clamped to [-1, 1], as clamping would pass no gradient from outside.
+    In training mode images are not clamped to [-1, 1], as clamping would pass no gradient from outside.
     """
 
     has_truncation = True
 
-    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+    def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
-        self.picture, self.latent_dim, self.mixing = picture, params.latent_dim, params.mixing
-        base, doublings = split_size(picture.size)
+        self.image, self.latent_dim, self.mixing = image, params.latent_dim, params.mixing
+        base, doublings = split_size(image.size)
         widths, w_dim = _widths(params.width, params.width_max, doublings), params.w_dim
         features = [params.latent_dim] + [w_dim] * params.mapping_layers
         self.mapping = nn.ModuleList(
@@ -129,9 +129,9 @@ class StyleGANGenerator(Generator):
         self.w_avg: Tensor
         self.start = nn.Parameter(torch.randn(1, widths[0], base, base))
         self.first = StyledConv(widths[0], widths[0], w_dim)
-        self.first_picture = ToPicture(widths[0], picture.channels, w_dim)
+        self.first_picture = ToImage(widths[0], image.channels, w_dim)
         self.blocks = nn.ModuleList(
-            SynthesisBlock(widths[i], widths[i + 1], base * 2**i, picture.channels, w_dim) for i in range(doublings)
+            SynthesisBlock(widths[i], widths[i + 1], base * 2**i, image.channels, w_dim) for i in range(doublings)
         )
         self.num_styles = 1 + 2 * doublings
         in_float32 = set(self.mapping)
@@ -176,12 +176,12 @@ class StyleGANGenerator(Generator):
             return self._draw(styles, rng)
 
     def _draw(self, styles: list[Tensor], rng: torch.Generator | None) -> Tensor:
-        """Pictures from a style ``(N, w_dim)`` for each layer."""
+        """Images from a style ``(N, w_dim)`` for each layer."""
         x = self.first(self.start.expand(len(styles[0]), -1, -1, -1), styles[0], rng)
-        picture = self.first_picture(x, styles[0])
+        image = self.first_picture(x, styles[0])
         for i, block in enumerate(self.blocks):
-            x, picture = block(x, picture, (styles[2 * i + 1], styles[2 * i + 2]), rng)
-        return picture
+            x, image = block(x, image, (styles[2 * i + 1], styles[2 * i + 2]), rng)
+        return image
 
 
 class ResidualBlock(nn.Module):
@@ -212,20 +212,20 @@ def minibatch_std(x: Tensor, group: int = GROUP) -> Tensor:
 
 
 class StyleGANDiscriminator(Discriminator):
-    """Residual blocks halve the picture down to ``base x base``, then a convolution and two full layers."""
+    """Residual blocks halve the image down to ``base x base``, then a convolution and two full layers."""
 
-    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
         if params.minibatch_std and needs.per_sample:
             raise ValueError(
                 "discriminator.minibatch_std=true mixes the samples of a batch, which this loss or penalty forbids; "
                 "use discriminator.minibatch_std=false or null"
             )
-        self.picture = picture
+        self.image = image
         self.mixes_samples = not needs.per_sample if params.minibatch_std is None else params.minibatch_std
-        base, doublings = split_size(picture.size)
+        base, doublings = split_size(image.size)
         widths = _widths(params.width, params.width_max, doublings)[::-1]
-        self.from_picture = EqualLinear(picture.channels, widths[0], gain=math.sqrt(2))
+        self.from_picture = EqualLinear(image.channels, widths[0], gain=math.sqrt(2))
         self.blocks = nn.Sequential(*(ResidualBlock(widths[i], widths[i + 1]) for i in range(doublings)))
         last = widths[-1]
         self.mix = EqualConv(last + self.mixes_samples, last, 3, gain=math.sqrt(2))
@@ -237,14 +237,14 @@ class StyleGANDiscriminator(Discriminator):
                     spectral(layer).scale = layer.gain / math.sqrt(2)
         self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised)]
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        with scaled_together(self.equalised, pictures) if self.training else nullcontext():
-            return self._judge(pictures)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        with scaled_together(self.equalised, images) if self.training else nullcontext():
+            return self._judge(images)
 
-    def _judge(self, pictures: Tensor) -> Tensor:
+    def _judge(self, images: Tensor) -> Tensor:
         # A 1x1 convolution, written so that its result lies channels last, the layout fast for what follows: with one
-        # channel a picture's own layout could be either.
-        x = self.from_picture(pictures.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        # channel an image's own layout could be either.
+        x = self.from_picture(images.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = self.blocks(F.leaky_relu(x, SLOPE))
         if self.mixes_samples:
             # Several devices share a batch so that whole groups are on one where they can be.

@@ -160,7 +160,7 @@ def test_a_failed_cell_says_so(opened):
     assert "failed" in matrix.text_content()
 
 
-def test_the_way_is_drawn_over_pictures_or_over_time(opened):
+def test_the_way_is_drawn_over_images_or_over_time(opened):
     figure = opened.section("2,000 generated").locator("figure[data-chart=curve]")
     lines = "svg .mark-line.role-mark > path"
     assert figure.locator(lines).count() == 6

@@ -15,7 +15,7 @@ from PIL import Image
 from support.browsing import CONTRASTS
 from support.play_runs import EVIL, Conditional, game, generator_of, player
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.models.sampling import sample
 from ganzoo_play.serve import make_server
 from ganzoo_play.write import write_page
@@ -27,10 +27,10 @@ MAKE = """async ([place, latents, options]) => {
   const run = JSON.parse(document.getElementById("runs").textContent)[place];
   const generator = await Generator.load(run);
   const made = await generator.make(latents.map((one) => Float32Array.from(one)), options);
-  return made.map((picture) => [...picture]);
+  return made.map((image) => [...image]);
 }"""
 PIXELS = """place => {
-  const canvas = document.querySelectorAll("#pictures canvas")[place];
+  const canvas = document.querySelectorAll("#images canvas")[place];
   const context = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
   context.drawImage(canvas, 0, 0);
   return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
@@ -44,8 +44,8 @@ def players():
     for package in ("onnx", "onnxruntime", "onnxscript"):
         pytest.importorskip(package)
     return [
-        player(EVIL, generator_of("mlp", PictureSpec(1, 8)), played=game(8)),
-        player("stylegan-lite+minimax", generator_of("stylegan-lite", PictureSpec(3, 16))),
+        player(EVIL, generator_of("mlp", ImageSpec(1, 8)), played=game(8)),
+        player("stylegan-lite+minimax", generator_of("stylegan-lite", ImageSpec(3, 16))),
         player("colours+wgan", Conditional().eval(), played=game(8, probability=False, border=False)),
     ]
 
@@ -95,7 +95,7 @@ def open_page(browser, site):
 
 
 def rest(page):
-    """Until every picture is made anew; a control says at once that there is something to do."""
+    """Until every image is made anew; a control says at once that there is something to do."""
     page.wait_for_selector(RESTING)
 
 
@@ -108,7 +108,7 @@ def seen(page, place=0):
     return page.evaluate(PIXELS, place)
 
 
-def test_the_browser_makes_the_pictures_that_pytorch_makes(open_page, players):
+def test_the_browser_makes_the_images_that_pytorch_makes(open_page, players):
     page = open_page("all")
     rng = torch.Generator().manual_seed(5)
     for place, (label, truncation) in enumerate([(0, 1.0), (0, 0.4), (2, 1.0)]):
@@ -122,7 +122,7 @@ def test_the_browser_makes_the_pictures_that_pytorch_makes(open_page, players):
         assert expected.std() > 0.01
 
 
-def test_a_seed_is_the_first_picture_that_ganzoo_sample_makes(open_page, players):
+def test_a_seed_is_the_first_image_that_ganzoo_sample_makes(open_page, players):
     page = open_page("all")
     for seed, count in ((0, 64), (7, 3), (2**32 - 1, 512)):
         script = f"import('./latents.js').then(({{ fromSeed }}) => [...fromSeed({seed}, {count})])"
@@ -137,7 +137,7 @@ def test_a_seed_is_the_first_picture_that_ganzoo_sample_makes(open_page, players
         assert (found - expected.int()).abs().max() <= 1
 
 
-def test_a_slider_changes_the_picture_and_back_brings_it_back(open_page):
+def test_a_slider_changes_the_image_and_back_brings_it_back(open_page):
     page = open_page("one")
     assert page.evaluate("window.evil") is None and page.locator("h1").inner_text() == EVIL
     before, ends = (
@@ -160,7 +160,7 @@ def test_from_seed_to_seed(open_page):
     end = seen(page)
     change(page, "#way", 0.5)
     middle = seen(page)
-    assert len({tuple(picture) for picture in (start, middle, end)}) == 3
+    assert len({tuple(image) for image in (start, middle, end)}) == 3
     change(page, "#seed", 1)
     change(page, "#way", 0)
     assert seen(page) == end
@@ -196,7 +196,7 @@ def test_surprises_differ_and_a_reload_stays_where_it_was(open_page):
 def test_truncation_and_classes_are_there_for_those_that_have_them(open_page):
     alone = open_page("one")
     assert alone.locator("#truncation").is_hidden() and alone.locator("#class").is_hidden()
-    assert alone.get_by_label("Small pictures by").is_hidden()
+    assert alone.get_by_label("Small images by").is_hidden()
     page = open_page("all")
     assert "only stylegan-lite+minimax" in page.locator("#truncation-panel").inner_text()
     before = [seen(page, place) for place in range(3)]
@@ -208,7 +208,7 @@ def test_truncation_and_classes_are_there_for_those_that_have_them(open_page):
     assert [seen(page, place) == before[place] for place in range(3)] == [True, True, False]
     small = page.locator("#directions canvas").first
     drawn = small.evaluate("one => one.toDataURL()")
-    page.get_by_label("Small pictures by").select_option(index=1)
+    page.get_by_label("Small images by").select_option(index=1)
     rest(page)
     assert small.evaluate("one => one.toDataURL()") != drawn and small.get_attribute("width") == "16"
 
@@ -253,7 +253,7 @@ def test_everything_is_reached_by_the_keyboard(open_page):
     wanted = [
         *("surprise", "back", "png", "seed", "to", "walk", "gif", "way", "truncation", "class", "pad", "across", "up"),
         *("whose", "Direction 1", "Direction 8"),
-        *("game-whose", "Picture 1: real", "Picture 8: real", "check", "reset"),
+        *("game-whose", "Image 1: real", "Image 8: real", "check", "reset"),
     ]
     assert [name for name in reached if name in wanted] == wanted
     before = seen(page)
@@ -298,12 +298,12 @@ def test_the_game_counts(open_page):
     assert page.locator("#rounds").inner_text() == "0" and page.locator("#you").inner_text() == "–"
 
 
-def test_a_deck_shows_each_picture_once_and_the_truth(open_page):
+def test_a_deck_shows_each_image_once_and_the_truth(open_page):
     page = open_page("one")
     places, real = [], 0
     for _ in range(16):
         where = "all => all.map((one) => one.style.backgroundPosition)"
-        places += page.locator(".picture").evaluate_all(where)
+        places += page.locator(".image").evaluate_all(where)
         page.locator("#check").click()
         real += page.locator("#cards .real").count()
         page.locator("#check").click()
@@ -321,7 +321,7 @@ def test_a_critic_ranks_and_each_run_has_its_own_score(open_page):
     assert page.locator("#rounds").inner_text() == "0"
 
 
-def test_pictures_are_saved_as_png_and_gif(open_page):
+def test_images_are_saved_as_png_and_gif(open_page):
     page = open_page("all")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Save PNG").click()
@@ -349,7 +349,7 @@ def test_readable_narrow_and_wide_light_and_dark(open_page, width, scheme):
     assert page.evaluate(CONTRASTS) == []
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(int, re.findall(r"\d+", ground))) < 60) == (scheme == "dark")
-    sizes = page.locator("#pictures canvas, .picture").evaluate_all(
+    sizes = page.locator("#images canvas, .image").evaluate_all(
         "all => all.map((one) => one.getBoundingClientRect().width)"
     )
     assert min(sizes) > 60

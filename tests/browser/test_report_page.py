@@ -138,7 +138,7 @@ def test_readable_narrow_and_wide_light_and_dark(open_page, unfinished, width, s
     assert min(page.locator(".sheet div").evaluate_all(WIDTHS)) > 30
 
 
-def test_the_closer_look_shows_each_picture_above_its_nearest(open_page, unfinished):
+def test_the_closer_look_shows_each_image_above_its_nearest(open_page, unfinished):
     page = open_page(unfinished, viewport={"width": 1200, "height": 900})
     assert page.locator("#closer li").count() == 32 and page.locator("#closer .copy").inner_text() == "0.0"
     tiles = page.locator("#closer .pairs").first.locator("li").nth(9).locator("div")

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing.conformance import Case, plan
 from ganzoo.testing.networks import generate, judge
 from ganzoo.testing.plugin import Checker
-from ganzoo.testing.probe import random_pictures
+from ganzoo.testing.probe import random_images
 
 REGISTRY = Registry.load()
 ARCHITECTURES = ("dcgan", "mlp", "sngan", "stylegan-lite")
-PICTURE = PictureSpec(1, 28)
+IMAGE = ImageSpec(1, 28)
 SMALL = {"latent_dim": 6, "w_dim": 6, "width": 8, "width_max": 16, "layers": 2}
 
 every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
@@ -42,11 +42,11 @@ def small(params: type) -> Any:
     return params(**{name: value for name, value in SMALL.items() if name in names})
 
 
-def pair(name: str, needs: Needs | None = None, picture: PictureSpec = PICTURE) -> tuple[Generator, Discriminator]:
+def pair(name: str, needs: Needs | None = None, image: ImageSpec = IMAGE) -> tuple[Generator, Discriminator]:
     entry = REGISTRY.get(ArchitectureEntry, name)
     torch.manual_seed(0)
-    generator = entry.load_generator()(picture, small(entry.generator_params))
-    return generator, entry.load_discriminator()(picture, small(entry.discriminator_params), needs or Needs())
+    generator = entry.load_generator()(image, small(entry.generator_params))
+    return generator, entry.load_discriminator()(image, small(entry.discriminator_params), needs or Needs())
 
 
 def test_the_first_party_zoo_is_whole():
@@ -65,24 +65,24 @@ def test_every_entry_cites_a_paper():
 @pytest.mark.parametrize("size", [9, 30, 36])
 def test_a_refused_size_is_named(name, size):
     try:
-        REGISTRY.get(ArchitectureEntry, name).check_picture(PictureSpec(3, size))
+        REGISTRY.get(ArchitectureEntry, name).check_image(ImageSpec(3, size))
     except ValueError as error:
         assert "size" in str(error)
 
 
 @every_architecture
-@pytest.mark.parametrize("picture", [PICTURE, PictureSpec(3, 32, classes=3), PictureSpec(1, 48)], ids=str)
-def test_pixels_and_logits_of_every_size_are_in_range(name, picture):
-    generator, discriminator = pair(name, picture=picture)
+@pytest.mark.parametrize("image", [IMAGE, ImageSpec(3, 32, classes=3), ImageSpec(1, 48)], ids=str)
+def test_pixels_and_logits_of_every_size_are_in_range(name, image):
+    generator, discriminator = pair(name, image=image)
     for training in (True, False):
-        pictures = generate(generator.train(training))
-        assert pictures.isfinite().all() and (training or pictures.abs().max() <= 1)
-        assert judge(discriminator.train(training), pictures).isfinite().all()
+        images = generate(generator.train(training))
+        assert images.isfinite().all() and (training or images.abs().max() <= 1)
+        assert judge(discriminator.train(training), images).isfinite().all()
 
 
 @every_architecture
 @pytest.mark.parametrize("training", [True, False])
-def test_the_same_seed_gives_the_same_pictures(name, training):
+def test_the_same_seed_gives_the_same_images(name, training):
     """Of one generator, whatever it made in between."""
     generator = pair(name)[0].train(training)
     first = generate(generator, seed=3)
@@ -94,17 +94,17 @@ def test_the_same_seed_gives_the_same_pictures(name, training):
 def test_networks_say_whether_they_mix_samples(name):
     """``mixes_samples`` is what the training step trusts: one that says so without need is slower."""
     discriminator = pair(name)[1].train()
-    pictures = random_pictures(PICTURE, 4)
-    others = torch.cat([pictures[:1], 0.1 * random_pictures(PICTURE, 3, seed=1)])
-    first, second = (judge(deepcopy(discriminator), batch)[0] for batch in (pictures, others))
+    images = random_images(IMAGE, 4)
+    others = torch.cat([images[:1], 0.1 * random_images(IMAGE, 3, seed=1)])
+    first, second = (judge(deepcopy(discriminator), batch)[0] for batch in (images, others))
     assert torch.allclose(first, second, rtol=1e-5, atol=1e-6) is not discriminator.mixes_samples
 
 
 @every_architecture
 def test_a_gradient_penalty_reaches_every_weight(name):
     discriminator = pair(name, Needs(per_sample=True))[1]
-    pictures = random_pictures(PICTURE, 3).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(judge(discriminator, pictures).sum(), pictures, create_graph=True)
+    images = random_images(IMAGE, 3).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(judge(discriminator, images).sum(), images, create_graph=True)
     gradient.square().sum().backward()
     weights = [parameter.grad for parameter in discriminator.parameters() if parameter.ndim > 1]
     assert weights

@@ -48,7 +48,7 @@ def test_what_a_checkpoint_says_of_itself(place, content, seal):
     found = clean(read_checkpoint, place)
     if found is not None:
         clean(found.check)
-        clean(lambda: found.picture)
+        clean(lambda: found.image)
         clean(read_needs, found.meta.get("needs"), "here")
         assert math.isfinite(found.kimg)
 

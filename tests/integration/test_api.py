@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import ganzoo
-from ganzoo import Callback, GanzooError, PictureSpec
+from ganzoo import Callback, GanzooError, ImageSpec
 from ganzoo.cli.main import main
 
 QUICK = {
@@ -108,7 +108,7 @@ def test_labels_of_a_conditional_generator():
 
     from ganzoo_mlp import GeneratorParams
 
-    generator = Conditional(PictureSpec(1, 28, classes=5), GeneratorParams(width=8)).eval()
+    generator = Conditional(ImageSpec(1, 28, classes=5), GeneratorParams(width=8)).eval()
     assert generator.sample(3, labels=torch.tensor([4, 0, 2]))[:, 0, 0, 0].tolist() == pytest.approx([0.4, 0.0, 0.2])
     assert generator.sample(2, labels=1)[:, 0, 0, 0].tolist() == pytest.approx([0.1, 0.1])
     for labels in (torch.tensor([1]), 5, -1):
@@ -177,7 +177,7 @@ def test_parts_are_listed():
 
 
 def test_a_model_is_created():
-    model = ganzoo.create_model("dcgan+wgan-gp", image=PictureSpec(3, 32), settings={"generator.width": 8})
+    model = ganzoo.create_model("dcgan+wgan-gp", image=ImageSpec(3, 32), settings={"generator.width": 8})
     images = model.generator(torch.zeros(2, model.generator.latent_dim))
     assert images.shape == (2, 3, 32, 32) and model.discriminator(images).shape == (2,)
     assert [penalty.name for penalty in model.penalties] == ["gp"]
@@ -188,9 +188,9 @@ def test_a_generator_and_its_images_score_alike(run):
     options = {"data": "fashion-10k", "settings": {"metrics.mode": "fast"}}
     score = ganzoo.evaluate(generator, samples=24, seed=2, **options)
     assert score.protocol["fake_pictures"] == 24 and score.protocol["demonstration"]
-    from ganzoo.metrics.fakes import fake_pictures
+    from ganzoo.metrics.fakes import fake_images
 
-    images = torch.cat(list(fake_pictures(generator, 24, 2, None, 1.0)))
+    images = torch.cat(list(fake_images(generator, 24, 2, None, 1.0)))
     assert ganzoo.evaluate(images, **options).values == pytest.approx(score.values)
 
 

@@ -27,7 +27,7 @@ from ganzoo.distributed.random import random_stream
 from ganzoo.distributed.sync_batchnorm import SyncedBatchNorm, synchronise
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import draw_uniform, whole_batch
-from ganzoo.metrics.fakes import fake_pictures
+from ganzoo.metrics.fakes import fake_images
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import Onlooker, RunFolder
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
@@ -38,7 +38,7 @@ RECIPES = [
     "stylegan-lite+non-saturating+r1+ada",
     "sngan+relativistic+dragan",
 ]
-# Six pictures each: no whole number of the groups of four that minibatch standard deviation takes.
+# Six images each: no whole number of the groups of four that minibatch standard deviation takes.
 SETTINGS = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
 TOLERANCE = 1e-4
 # Ten steps, of which the first three of each kind are not captured.
@@ -116,7 +116,7 @@ def test_ranks_draw_their_rows_of_what_one_process_draws(as_rank):
         return [
             draw_uniform((count, 3), rng, like),
             draw_uniform((2, count, 1), rng, like, dim=1),
-            draw_uniform((2 * count,), rng, like),  # real and generated pictures in one call
+            draw_uniform((2 * count,), rng, like),  # real and generated images in one call
         ]
 
     whole = draws(12)
@@ -128,12 +128,12 @@ def test_ranks_draw_their_rows_of_what_one_process_draws(as_rank):
 
 
 @pytest.mark.parametrize("world", [3, 101])
-def test_each_rank_makes_its_own_pictures_of_a_score(as_rank, world):
+def test_each_rank_makes_its_own_images_of_a_score(as_rank, world):
     labels = np.array([0, 1, 2])
-    whole = torch.cat(list(fake_pictures(rank.Noisy(), 250, 0, labels)))
+    whole = torch.cat(list(fake_images(rank.Noisy(), 250, 0, labels)))
     for number in (0, 2, world - 1):
         as_rank(number, world)
-        own = torch.cat(list(fake_pictures(rank.Noisy(), 250, 0, labels)))
+        own = torch.cat(list(fake_images(rank.Noisy(), 250, 0, labels)))
         assert torch.equal(own, whole[number::world])
 
 

@@ -108,7 +108,7 @@ def _train_in_a_grid(call: Call, folder: Path) -> None:
     assert len(list(folder.glob("runs/bench/**/events.out.tfevents.*"))) == (3 if EVENTS else 0)
     board = to_markdown(read_report(folder / "results", folder / "none"), folder)
     on_board = {recipe for recipe in records if f"`{recipe}`" in board}
-    assert on_board == ({seen} if SCORED else set(records))  # scored against the pictures it saw, a row stays off
+    assert on_board == ({seen} if SCORED else set(records))  # scored against the images it saw, a row stays off
 
 
 def _check(call: Call) -> None:

@@ -31,18 +31,18 @@ def test_a_run_on_the_gpu_learns_and_resumes(registry, tiny, tmp_path, recipe, p
     assert run.resume(registry, folder.path, quiet).finished
 
 
-def test_the_same_latents_give_the_same_pictures_as_on_the_cpu(registry, tiny, tmp_path):
+def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp_path):
     from ganzoo.models.sampling import sample
 
     settings = tiny("dcgan", device="cuda", precision="float32")
     quiet = Display(Console(quiet=True))
     run.start(registry, resolve(registry, "dcgan+minimax", None, settings), quiet, out=tmp_path / "run")
     assert RunFolder(tmp_path / "run").latest() is not None
-    pictures = [
+    images = [
         torch.cat(list(sample(load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1)))
         for device in ("cpu", "cuda")
     ]
-    assert (pictures[0].int() - pictures[1].int()).abs().max() <= 1  # a level of 256, from rounding
+    assert (images[0].int() - images[1].int()).abs().max() <= 1  # a level of 256, from rounding
 
 
 def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):

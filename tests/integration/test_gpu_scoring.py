@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.score import score_arrays
 from ganzoo.utils.files import data_root
@@ -20,15 +20,13 @@ from ganzoo_fidelity.network import find_network
 
 pytestmark = pytest.mark.gpu
 ROOT = data_root(None)  # now: while tests run, GANZOO_DATA is a folder of their own
-# Of the test pictures against the first 10,000 of the training pictures, exact mode on a CPU.
+# Of the test images against the first 10,000 of the training images, exact mode on a CPU.
 FASHION_FID = 2.5304
 
 
 @pytest.fixture(scope="module")
 def sides(registry):
-    return [
-        open_pictures(registry, "fashion-mnist", split=split, root=ROOT).array[:10000] for split in ("test", "train")
-    ]
+    return [open_images(registry, "fashion-mnist", split=split, root=ROOT).array[:10000] for split in ("test", "train")]
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +69,9 @@ def tf32_allowed():
 
 def test_exact_features_are_those_of_a_cpu_where_tf32_is_allowed(sides, tf32_allowed):
     """TF32 would be off by some 1e-4 of the features' size, float32 is by some 1e-6."""
-    network, pictures = find_network(None, ROOT), torch.from_numpy(np.array(sides[0][:20]))
+    network, images = find_network(None, ROOT), torch.from_numpy(np.array(sides[0][:20]))
     extractors = (InceptionExtractor(network, "exact", torch.device(device), ("2048",)) for device in ("cpu", "cuda"))
-    cpu, cuda = (extractor(pictures)["2048"].cpu() for extractor in extractors)
+    cpu, cuda = (extractor(images)["2048"].cpu() for extractor in extractors)
     assert float((cuda - cpu).norm() / cpu.norm()) < 3e-5
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.main import main
-from ganzoo.models.sampling import save_picture, to_image, to_uint8
+from ganzoo.models.sampling import save_image, to_image, to_uint8
 
 INVERT = Path(__file__).parents[2] / "docs/invert.py"
 
@@ -43,7 +43,7 @@ def invert(capsys, tmp_path, monkeypatch, run):
 def test_it_finds_an_image_of_the_generator_again(invert, run, tmp_path):
     generator = ganzoo.load_generator(run, device="cpu")
     image = generator.sample(1, seed=5)[0]
-    save_picture(to_image(to_uint8(image)), tmp_path / "given.png")
+    save_image(to_image(to_uint8(image)), tmp_path / "given.png")
     errors = []
     for steps in ("1", "60"):
         code, out, err = invert("given.png", "--steps", steps)

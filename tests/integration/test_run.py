@@ -181,12 +181,12 @@ def test_init_from_another_shape_is_refused_by_name(trained):
         trained(name="second", init_from=first, settings=["generator.width=4"])
 
 
-def test_resuming_with_other_pictures_is_refused(trained, registry, quiet):
+def test_resuming_with_other_images_is_refused(trained, registry, quiet):
     folder = trained()
     file = folder / "provenance.json"
     origin = json.loads(file.read_text())
     file.write_text(json.dumps(sealed({**origin, "data": {**origin["data"], "fingerprint": "0"}})))
-    with pytest.raises(GanzooError, match="other pictures"):
+    with pytest.raises(GanzooError, match="other images"):
         run.resume(registry, folder, quiet)
 
 
@@ -219,7 +219,7 @@ def test_nan_stops_the_run_with_step_part_and_last_good_checkpoint(quiet, tiny, 
         run.start(registry, resolve(registry, "mlp+breaking", None, settings), quiet, out=tmp_path / "run")
     message = str(caught.value)
     assert "loss discriminator is not finite at discriminator step 9" in message
-    assert "kimg000000.128" in message  # pictures 129 to 144 of 16 each hold the tenth step
+    assert "kimg000000.128" in message  # images 129 to 144 of 16 each hold the tenth step
     assert (tmp_path / "run/checkpoints/kimg000000.128").exists()
 
 

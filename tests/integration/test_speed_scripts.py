@@ -53,7 +53,7 @@ def test_the_reference_side_computes_in_what_it_is_told(script, monkeypatch):
     monkeypatch.setattr(evaluation, "find_source", lambda *_: None)
     monkeypatch.setattr(evaluation, "Reader", lambda *_: argparse.Namespace(batch=2))
     monkeypatch.setattr(
-        evaluation, "load_extractor", lambda *_: lambda pictures: seen.append(torch.backends.cudnn.allow_tf32)
+        evaluation, "load_extractor", lambda *_: lambda images: seen.append(torch.backends.cudnn.allow_tf32)
     )
     evaluation.side("reference", False, "cpu", "fashion-10k")
     assert seen == [False]

@@ -1,4 +1,4 @@
-"""The whole, briefly: every first-party combination learns pictures far better than where it began."""
+"""The whole, briefly: every first-party combination learns images far better than where it began."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ INCEPTION = "5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6"
 
 
 def protocol(**changes: Any) -> dict[str, Any]:
-    """2,000 pictures against the test pictures of Fashion-MNIST."""
+    """2,000 images against the test images of Fashion-MNIST."""
     return {
         "reference": "fashion-mnist", "split": "test", "fingerprint": "efe5", "resize": {}, "truncation": 1.0,
         "quantisation": "uint8", "classes": "none", "real_statistics": "cached", "real_pictures": 10000,
@@ -69,10 +69,8 @@ def write_records(folder: Path, records: list[Record], *, samples: bool = False)
         if samples and record.status == "done":
             record.samples = f"{number:03d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            picture = Image.linear_gradient("L").resize((272, 272)).rotate(45 * number)
-            Image.merge("RGB", (picture, picture.rotate(90), Image.new("L", (272, 272), 40))).save(
-                file.with_suffix(".png")
-            )
+            image = Image.linear_gradient("L").resize((272, 272)).rotate(45 * number)
+            Image.merge("RGB", (image, image.rotate(90), Image.new("L", (272, 272), 40))).save(file.with_suffix(".png"))
         write_record(file, record)
         files.append(file)
     return files

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.resolve import resolve
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
@@ -28,13 +28,13 @@ FLOOR = 1e-3  # a tensor whose largest number is below counts as one of this siz
 
 
 def build_loop(registry: Registry, folder: Path, recipe: str, settings: Sequence[str]) -> Loop:
-    """A loop on 8x8 pictures that calls no hooks and takes no scores."""
+    """A loop on 8x8 images that calls no hooks and takes no scores."""
     config = resolve(registry, recipe, None, settings)
     device = torch.device(config.values.loop.device)
-    pictures = open_pictures(registry, config.values.data.name, split="train", size=8)
-    feed = Feed(pictures, config.values.loop.batch, 0, device, mirror=True)
+    images = open_images(registry, config.values.data.name, split="train", size=8)
+    feed = Feed(images, config.values.loop.batch, 0, device, mirror=True)
     run_folder = RunFolder.create(folder, recipe, config.to_yaml())
-    return Loop(config, build_model(config, pictures.spec), feed, run_folder, device)
+    return Loop(config, build_model(config, images.spec), feed, run_folder, device)
 
 
 def with_rates(loop: Loop) -> Loop:

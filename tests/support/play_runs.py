@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ganzoo.config.resolve import resolve
-from ganzoo.entries import ArchitectureEntry, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import write_checkpoint
@@ -26,21 +26,21 @@ class Conditional(Generator):
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture, self.latent_dim = PictureSpec(3, 8, 3), 3
+        self.image, self.latent_dim = ImageSpec(3, 8, 3), 3
         self.colours = nn.Embedding(3, 3)
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
         return torch.tanh(latents + self.colours(labels))[:, :, None, None].expand(len(latents), 3, 8, 8)
 
 
-def generator_of(name: str, picture: PictureSpec) -> Generator:
+def generator_of(name: str, image: ImageSpec) -> Generator:
     """An architecture's, small, with weights and means that are not those of its first moment."""
     entry = Registry.load(strict=True).get(ArchitectureEntry, name)
     params = entry.generator_params()
     params.width = 8
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        generator = entry.load_generator()(picture, params)
+        generator = entry.load_generator()(image, params)
         rng = torch.Generator().manual_seed(1)
         for _ in range(3):
             generator(generator.sample_latents(16, rng), rng=rng)
@@ -48,7 +48,7 @@ def generator_of(name: str, picture: PictureSpec) -> Generator:
 
 
 def game(size: int, *, probability: bool = True, border: bool = True) -> Game:
-    """64 dark pictures and 64 bright ones, judged rightly three times in four."""
+    """64 dark images and 64 bright ones, judged rightly three times in four."""
     rng = np.random.default_rng(0)
     dark = rng.integers(0, 120, (64, size, size, 1)).repeat(3, 3).astype(np.uint8)
     fake = [2.0 if place % 4 == 0 else -2.0 - place / 100 for place in range(64)]
@@ -59,7 +59,7 @@ def game(size: int, *, probability: bool = True, border: bool = True) -> Game:
 def player(
     recipe: str, generator: Generator, *, played: Game | None = None, about: str = "fashion-10k · 4 kimg"
 ) -> Player:
-    names = tuple(f"kind {number}" for number in range(generator.picture.classes))
+    names = tuple(f"kind {number}" for number in range(generator.image.classes))
     return Player(recipe, "some-run", about, generator, names, played)
 
 
@@ -70,7 +70,7 @@ def write_run(path, registry, settings=(), recipe="mlp+minimax", checkpoint=True
     )
     folder = RunFolder.create(path, recipe, config.to_yaml())
     if checkpoint:
-        generator = config.recipe.generator.load_generator()(PictureSpec(1, 28, 10), config.values.generator)
+        generator = config.recipe.generator.load_generator()(ImageSpec(1, 28, 10), config.values.generator)
         meta = {"shown": 4000, "picture": {"channels": 1, "size": 28, "classes": 10}}
         write_checkpoint(folder.checkpoints, meta, {"ema": generator}, {})
     return folder

@@ -31,12 +31,12 @@ class Noisy(Blur):
     """Draws noise too, as a StyleGAN does."""
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
-        pictures = super().forward(latents, labels)
-        return (pictures + 0.2 * draw_normal(tuple(pictures.shape), rng, pictures)).clamp(-1, 1)
+        images = super().forward(latents, labels)
+        return (images + 0.2 * draw_normal(tuple(images.shape), rng, images)).clamp(-1, 1)
 
 
 def score(root: Path, *names: str) -> dict[str, float]:
-    """Of 251 pictures against 121, with an extractor that takes no time."""
+    """Of 251 images against 121, with an extractor that takes no time."""
     readers.load_extractor, extractors.find_network = lambda *_: Stub(), lambda *_: NETWORK  # type: ignore[assignment]
     registry = Registry(strict=True)
     registry.add(lambda: ganzoo_fidelity, "fidelity", "ganzoo")

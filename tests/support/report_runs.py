@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 
 
-def write_grid(file: Path, pictures: np.ndarray) -> None:
-    """Pictures ``(64, S, S)`` or ``(64, S, S, 3)``, uint8, two pixels apart."""
-    size = pictures.shape[1]
+def write_grid(file: Path, images: np.ndarray) -> None:
+    """Images ``(64, S, S)`` or ``(64, S, S, 3)``, uint8, two pixels apart."""
+    size = images.shape[1]
     sheet = np.full((8 * (size + 2) + 2, 8 * (size + 2) + 2, 3), 255, dtype=np.uint8)
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         top, left = (2 + (size + 2) * index for index in divmod(place, 8))
-        sheet[top : top + size, left : left + size] = picture if picture.ndim == 3 else picture[..., None]
+        sheet[top : top + size, left : left + size] = image if image.ndim == 3 else image[..., None]
     Image.fromarray(sheet).save(file)
 
 
@@ -42,7 +42,7 @@ def write_run(
     verdicts: bool = True,
     channels: int = 1,
 ) -> Path:
-    """A run whose pictures grow out of noise and whose discriminator is fooled more and more."""
+    """A run whose images grow out of noise and whose discriminator is fooled more and more."""
     rng = np.random.default_rng(0)
     for folder in ("samples", "verdicts", "checkpoints"):
         (path / folder).mkdir(parents=True, exist_ok=True)

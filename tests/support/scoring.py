@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.extractor import Network
 
-SPEC = PictureSpec(1, 8, 3)
+SPEC = ImageSpec(1, 8, 3)
 NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", lacks=("logits_unbiased",))
 
 
 @dataclass
 class Set:
-    """What scoring reads of ganzoo.data.dataset.Pictures."""
+    """What scoring reads of ganzoo.data.dataset.Images."""
 
     array: np.ndarray
     labels: np.ndarray | None
-    spec: PictureSpec = SPEC
+    spec: ImageSpec = SPEC
     name: str = "toy"
     split: str = "test"
     fingerprint: str = "f" * 64
@@ -39,7 +39,7 @@ class Blur(Generator):
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
-        self.latent_dim, self.picture, self.scale = 64, SPEC, scale
+        self.latent_dim, self.image, self.scale = 64, SPEC, scale
         self.eval()
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
@@ -53,7 +53,7 @@ class Stub:
     def __init__(self) -> None:
         self.read = 0
 
-    def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        self.read += len(pictures)
-        matrix = torch.randn(pictures[0].numel(), 32, generator=torch.Generator().manual_seed(0))
-        return {"2048": pictures.float().flatten(1) / 255 @ matrix}
+    def __call__(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        self.read += len(images)
+        matrix = torch.randn(images[0].numel(), 32, generator=torch.Generator().manual_seed(0))
+        return {"2048": images.float().flatten(1) / 255 @ matrix}

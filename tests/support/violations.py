@@ -20,17 +20,17 @@ from ganzoo import (
     CommandEntry,
     DatasetEntry,
     ExtractorEntry,
+    ImageSpec,
     LauncherEntry,
     LossEntry,
     MetricEntry,
     PenaltyEntry,
-    PictureSpec,
     StoreEntry,
     hookimpl,
 )
 from ganzoo.entries import KINDS, Entry
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import Augmentation, Metric, Penalty, Picture
+from ganzoo.interfaces import Augmentation, Metric, Penalty, SourceImage
 from ganzoo.metrics.extractor import Extractor, Network
 from ganzoo.plugin.registry import REGISTRATION
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, StandInLoss, StandInSource
@@ -57,7 +57,7 @@ def late(calls: torch.Tensor) -> torch.Tensor:
 
 
 class NoDiscriminator(nn.Module):
-    def __init__(self, picture, params, needs):
+    def __init__(self, image, params, needs):
         super().__init__()
 
 
@@ -77,21 +77,21 @@ class Bright(StandInGenerator):
 
 
 class Squeezes(StandInDiscriminator):
-    def forward(self, pictures, labels=None, *, rng=None):
-        return self.body(pictures).squeeze()
+    def forward(self, images, labels=None, *, rng=None):
+        return self.body(images).squeeze()
 
 
 class OnlyFours(StandInGenerator):
-    def __init__(self, picture, params):
-        if picture.size % 4:
+    def __init__(self, image, params):
+        if image.size % 4:
             raise RuntimeError("shapes do not match")
-        super().__init__(picture, params)
+        super().__init__(image, params)
 
 
 class ReadsLabels(StandInGenerator):
     def forward(self, latents, labels=None, **named):
-        pictures = super().forward(latents, labels, **named)
-        return pictures if labels is None else pictures * (labels == 0)[:, None, None, None]
+        images = super().forward(latents, labels, **named)
+        return images if labels is None else images * (labels == 0)[:, None, None, None]
 
 
 class ClaimsTruncation(StandInGenerator):
@@ -105,13 +105,13 @@ class Idle(StandInGenerator):
 
 
 class OneBackward(StandInDiscriminator):
-    def forward(self, pictures, labels=None, *, rng=None):
-        return super().forward(OnceDifferentiable.apply(pictures), labels, rng=rng)
+    def forward(self, images, labels=None, *, rng=None):
+        return super().forward(OnceDifferentiable.apply(images), labels, rng=rng)
 
 
 class Mixes(StandInDiscriminator):
-    def forward(self, pictures, labels=None, *, rng=None):
-        return super().forward(pictures, labels, rng=rng) + pictures.mean()
+    def forward(self, images, labels=None, *, rng=None):
+        return super().forward(images, labels, rng=rng) + images.mean()
 
 
 class NoAutocast(StandInDiscriminator):
@@ -299,23 +299,23 @@ class LatePenalty(GoodPenalty):
 
 
 class GoodAugmentation(Augmentation):
-    def forward(self, pictures, rng):
-        return pictures + self.strength * (torch.rand(len(pictures), 1, 1, 1, generator=rng) - 0.5)
+    def forward(self, images, rng):
+        return images + self.strength * (torch.rand(len(images), 1, 1, 1, generator=rng) - 0.5)
 
 
 class NoAugmentation(nn.Module):
-    def __init__(self, picture, params):
+    def __init__(self, image, params):
         super().__init__()
 
 
 class Crops(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return super().forward(pictures, rng)[..., 1:]
+    def forward(self, images, rng):
+        return super().forward(images, rng)[..., 1:]
 
 
 class DoubleAugmentation(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return super().forward(pictures, rng).double()
+    def forward(self, images, rng):
+        return super().forward(images, rng).double()
 
 
 class Unbounded(GoodAugmentation):
@@ -324,23 +324,23 @@ class Unbounded(GoodAugmentation):
 
 
 class NormalisesBatch(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return super().forward(pictures, rng) + 0 * pictures.std(0)
+    def forward(self, images, rng):
+        return super().forward(images, rng) + 0 * images.std(0)
 
 
 class ColourOnly(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return super().forward(pictures, rng) + 0 * pictures[:, 2:3].mean()
+    def forward(self, images, rng):
+        return super().forward(images, rng) + 0 * images[:, 2:3].mean()
 
 
 class OneDraw(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return pictures + self.strength * (torch.rand(1, 1, 1, 1, generator=rng) - 0.5)
+    def forward(self, images, rng):
+        return images + self.strength * (torch.rand(1, 1, 1, 1, generator=rng) - 0.5)
 
 
 class OnceAugmentation(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return super().forward(OnceDifferentiable.apply(pictures), rng)
+    def forward(self, images, rng):
+        return super().forward(OnceDifferentiable.apply(images), rng)
 
 
 class ForgetfulAugmentation(GoodAugmentation):
@@ -348,8 +348,8 @@ class ForgetfulAugmentation(GoodAugmentation):
         super().__init__(*given)
         self.shift = torch.rand(())
 
-    def forward(self, pictures, rng):
-        return super().forward(pictures, rng) + self.shift
+    def forward(self, images, rng):
+        return super().forward(images, rng) + self.shift
 
 
 class OwnNoise(GoodAugmentation):
@@ -357,19 +357,19 @@ class OwnNoise(GoodAugmentation):
         super().__init__(*given)
         self.register_buffer("noise", torch.linspace(-0.5, 0.5, 64)[:, None, None, None])
 
-    def forward(self, pictures, rng):
-        return pictures + self.strength * self.noise[: len(pictures)]
+    def forward(self, images, rng):
+        return images + self.strength * self.noise[: len(images)]
 
 
 class RandomAugmentation(GoodAugmentation):
-    def forward(self, pictures, rng):
-        return super().forward(pictures, rng) + 0 * np.random.rand()  # noqa: NPY002
+    def forward(self, images, rng):
+        return super().forward(images, rng) + 0 * np.random.rand()  # noqa: NPY002
 
 
 class ListingAugmentation(GoodAugmentation):
-    def forward(self, pictures, rng):
-        bright = max(pictures.flatten().tolist()) > 1e9
-        return super().forward(pictures, rng) * (2 if bright else 1)
+    def forward(self, images, rng):
+        bright = max(images.flatten().tolist()) > 1e9
+        return super().forward(images, rng) * (2 if bright else 1)
 
 
 class LateAugmentation(GoodAugmentation):
@@ -377,14 +377,14 @@ class LateAugmentation(GoodAugmentation):
         super().__init__(*given)
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, pictures, rng):
+    def forward(self, images, rng):
         self.calls += 1
-        return super().forward(pictures, rng) * late(self.calls)
+        return super().forward(images, rng) * late(self.calls)
 
 
 class GoodSource(StandInSource):
     def content_key(self):
-        return type(self).__name__  # not that of another one with other pictures
+        return type(self).__name__  # not that of another one with other images
 
 
 class NoSource:
@@ -394,17 +394,17 @@ class NoSource:
 
 class Coloured(GoodSource):
     def __iter__(self):
-        return (Picture(p.name, p.pixels.repeat(3, 2)) for p in super().__iter__())
+        return (SourceImage(p.name, p.pixels.repeat(3, 2)) for p in super().__iter__())
 
 
 class Signed(GoodSource):
     def __iter__(self):
-        return (Picture(p.name, p.pixels.astype(np.int8)) for p in super().__iter__())
+        return (SourceImage(p.name, p.pixels.astype(np.int8)) for p in super().__iter__())
 
 
 class Labelled(GoodSource):
     def __iter__(self):
-        return (Picture(p.name, p.pixels, 5) for p in super().__iter__())
+        return (SourceImage(p.name, p.pixels, 5) for p in super().__iter__())
 
 
 class Shuffled(GoodSource):
@@ -424,7 +424,7 @@ class OneKey(GoodSource):
 class NoTest(GoodSource):
     def content_key(self):
         if self.split == "test":
-            raise GanzooError("there are no test pictures")
+            raise GanzooError("there are no test images")
         return super().content_key()
 
     def __iter__(self):
@@ -434,7 +434,7 @@ class NoTest(GoodSource):
 
 class Misjudges(GoodSource):
     def peek(self):
-        return PictureSpec(3, 8)
+        return ImageSpec(3, 8)
 
 
 class RandomSource(GoodSource):
@@ -566,7 +566,7 @@ def augmentation(cls: type = GoodAugmentation, **facts: Any) -> Entry:
 
 
 def dataset(cls: type = GoodSource, **facts: Any) -> Entry:
-    known = {"picture": PictureSpec(1, 8), **facts}
+    known = {"image": ImageSpec(1, 8), **facts}
     return DatasetEntry(name="bad-dataset", summary="a data set", target=_target(cls), **known)
 
 
@@ -672,11 +672,11 @@ BAD: dict[str, dict[str, Entry]] = {
         "interface": dataset(NoSource),
         "shapes": dataset(Coloured),
         "dtypes": dataset(Signed),
-        "labels": dataset(Labelled, picture=PictureSpec(1, 8, classes=2)),
+        "labels": dataset(Labelled, image=ImageSpec(1, 8, classes=2)),
         "order": dataset(Shuffled),
         "content_key": dataset(OneKey),
         "splits": dataset(NoTest, reference="test"),
-        "opens": dataset(Misjudges, picture=None),
+        "opens": dataset(Misjudges, image=None),
         "global_random_state": dataset(RandomSource),
     },
     "extractor": {

@@ -46,7 +46,7 @@ class Group:
 
     @property
     def fakes(self) -> int:
-        """Generated pictures that were scored; 0 where nothing was."""
+        """Generated images that were scored; 0 where nothing was."""
         found = self.protocol.get("fake_pictures")
         return found if isinstance(found, int) else 0
 

@@ -28,7 +28,7 @@ def specifications(rankings: Iterable[Ranking]) -> dict[str, dict[str, dict[str,
         charts = {
             "time": _time(altair, ranking),
             "matrix": _matrix(altair, ranking),
-            "curve-kimg": _curve(altair, ranking, "kimg", "thousands of real pictures shown (kimg)"),
+            "curve-kimg": _curve(altair, ranking, "kimg", "thousands of real images shown (kimg)"),
             "curve-minutes": _curve(altair, ranking, "minutes", "minutes of training"),
         }
         found[ranking.value] = {name: chart.to_dict() for name, chart in charts.items()}
@@ -113,7 +113,7 @@ def _scale(ranking: Ranking) -> str:
 
 
 def _tooltip(alt: Any, ranking: Ranking, *fields: str) -> list[Any]:
-    titles = {"score": ranking.title, "fakes": "generated pictures"}
+    titles = {"score": ranking.title, "fakes": "generated images"}
     formats = {"score": ".2f" if ranking.lower_is_better else ".3f", "minutes": ".1f", "kimg": ".1f"}
     found = []
     for field in fields:

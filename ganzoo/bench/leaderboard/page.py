@@ -29,7 +29,7 @@ FIXED = 7  # columns beside scores and costs: rank, recipe, score, samples, budg
 
 
 def to_page(report: Report) -> str:
-    """The whole file. Raises GanzooError where Altair is not installed, or a sample grid is no picture."""
+    """The whole file. Raises GanzooError where Altair is not installed, or a sample grid is no image."""
     labels = protocol_labels(report.groups)
     chart_rows: list[dict[str, Any]] = []
     groups = [_group(group, label, chart_rows) for group, label in zip(report.groups, labels, strict=True)]
@@ -176,5 +176,5 @@ def _figures(group: Group) -> Iterator[dict[str, str]]:
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
-        words = f"On {counts} generated pictures, a line for each seed; a click in the legend picks a recipe.{note}"
+        words = f"On {counts} generated images, a line for each seed; a click in the legend picks a recipe.{note}"
         yield {"chart": "curve", "title": f"{title} on the way", "words": words}

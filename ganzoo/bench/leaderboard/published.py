@@ -55,7 +55,7 @@ class Published:
         """Whether data set, reference split, counts and conditioning are those of ``protocol``, and every figure is of
         the value of that name.
 
-        A source that leaves one of them unsaid matches nothing. Ours must be of the pictures' own size, untruncated.
+        A source that leaves one of them unsaid matches nothing. Ours must be of the images' own size, untruncated.
         """
         pairs = (
             (self.data, protocol.get("reference")),
@@ -81,7 +81,7 @@ class Published:
         split = self.split or "(split not stated)"
         conditioned = {True: "class-conditional", False: "unconditional", None: "conditioning not stated"}
         return (
-            f"{fakes} generated pictures against {count} {split} pictures of {self.data}, "
+            f"{fakes} generated images against {count} {split} images of {self.data}, "
             f"{conditioned[self.conditional]}, {self.resize or 'resize not stated'}, "
             f"{self.network or 'network not stated'}"
         )

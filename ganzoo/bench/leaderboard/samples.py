@@ -30,19 +30,19 @@ def check_samples(file: Path, record: Record, results: Path) -> None:
 
 def data_uri(file: Path) -> str:
     """A small PNG, grey or of 256 colours, as the source of an ``<img>``."""
-    picture = _open(file)
-    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-    red, green, blue = picture.split()
+    image = _open(file)
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    red, green, blue = image.split()
     grey = red.tobytes() == green.tobytes() == blue.tobytes()
     stream = io.BytesIO()
-    (red if grey else picture.quantize(256)).save(stream, "PNG", optimize=True)
+    (red if grey else image.quantize(256)).save(stream, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def _open(file: Path) -> Image.Image:
     try:
-        with opened_png(file) as picture:
-            return picture.convert("RGB")
+        with opened_png(file) as image:
+            return image.convert("RGB")
     except FileNotFoundError as error:
         raise GanzooError(f"the sample grid {file} is not there") from error
     except (OSError, ValueError, SyntaxError) as error:

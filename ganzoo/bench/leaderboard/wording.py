@@ -81,18 +81,18 @@ SCORES = {
     "precision": _column(
         "Precision",
         lambda row: row.score("precision"),
-        "share of generated pictures that fall among the real ones",
+        "share of generated images that fall among the real ones",
         digits=3,
     ),
     "recall": _column(
-        "Recall", lambda row: row.score("recall"), "share of real pictures that fall among the generated ones", digits=3
+        "Recall", lambda row: row.score("recall"), "share of real images that fall among the generated ones", digits=3
     ),
 }
 COSTS = (
     Column("kimg", lambda row: row.first.budget.kimg, lambda row: f"{row.first.budget.kimg:,.5g}",
-           "thousands of real pictures shown in training"),
+           "thousands of real images shown in training"),
     _column("Minutes", lambda row: row.minutes, "of training alone", digits=1, deviation=False),
-    _column("Pictures/s", lambda row: row.cost("pictures_per_second"), "real pictures a second of training",
+    _column("Images/s", lambda row: row.cost("pictures_per_second"), "real images a second of training",
             deviation=False),
     _column("Memory", lambda row: row.cost("peak_memory_mib"),
             "at its peak, of the device or of the process on a CPU", unit=" MiB", deviation=False),
@@ -132,8 +132,8 @@ def protocol_in_words(group: Group) -> str:
         return "not scored, so that no protocol is known"
     extractor = protocol.get("extractor", "exact")
     parts = [
-        f"{_count(protocol.get('fake_pictures'))} generated pictures against {_count(protocol.get('real_pictures'))} "
-        f"{protocol.get('split', '')} pictures of {protocol.get('reference', group.data)}",
+        f"{_count(protocol.get('fake_pictures'))} generated images against {_count(protocol.get('real_pictures'))} "
+        f"{protocol.get('split', '')} images of {protocol.get('reference', group.data)}",
         str(protocol.get("picture", "")),
         f"grey {protocol['grey']}" if "grey" in protocol else "",
         "" if protocol.get("classes", "none") == "none" else f"classes {protocol['classes']}",

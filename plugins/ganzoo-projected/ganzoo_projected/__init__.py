@@ -15,7 +15,7 @@ NORMS = ("auto", "batch", "none")
 @dataclass
 class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector")
-    width: int = param(32, "channels at the picture's size; doubles with each halving")
+    width: int = param(32, "channels at the image's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
 
     def __post_init__(self) -> None:
@@ -24,10 +24,10 @@ class GeneratorParams:
 
 @dataclass
 class DiscriminatorParams:
-    backbone: str = param("tf_efficientnet_lite0", "the network that pictures are seen through: any of timm's")
+    backbone: str = param("tf_efficientnet_lite0", "the network that images are seen through: any of timm's")
     pretrained: bool = param(True, "with the weights it was published with; otherwise random ones")
     size: int | None = param(
-        None, "pictures are enlarged to this for the backbone; null: to 64 if smaller; 224 as published"
+        None, "images are enlarged to this for the backbone; null: to 64 if smaller; 224 as published"
     )
     width: int = param(64, "channels of each of the discriminators")
     norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
@@ -56,7 +56,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_projected.discriminator:ProjectedDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_doubling,
+            check_image=check_doubling,
             # The paper's betas and its rate for the discriminators, which tell real from fake at once as it is. The
             # generator's goes with budgets of minutes.
             defaults={

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import Discriminator
 from ganzoo.models.spectral import spectral
 from ganzoo_projected import DiscriminatorParams
@@ -68,16 +68,16 @@ class Head(nn.Module):
 
 
 class ProjectedDiscriminator(Discriminator):
-    """Pictures through a frozen backbone, its features mixed, a discriminator at each level; their logits are summed.
+    """Images through a frozen backbone, its features mixed, a discriminator at each level; their logits are summed.
 
-    The paper gives each place of each discriminator to the loss by itself; here a picture has one logit, as every loss
+    The paper gives each place of each discriminator to the loss by itself; here an image has one logit, as every loss
     and penalty wants. Batch norm, as published, keeps the discriminators from winning at once: a difference of all
-    fakes from all real pictures is no longer seen.
+    fakes from all real images is no longer seen.
     """
 
-    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
-        self.picture = picture
+        self.image = image
         norm = params.norm if params.norm != "auto" else ("none" if needs.per_sample else "batch")
         if norm == "batch" and needs.per_sample:
             raise ValueError(
@@ -85,7 +85,7 @@ class ProjectedDiscriminator(Discriminator):
                 "use discriminator.norm=none or auto"
             )
         self.mixes_samples = norm == "batch"
-        size = params.size or max(picture.size, SMALLEST)
+        size = params.size or max(image.size, SMALLEST)
         self.pyramid = Pyramid(params.backbone, size, params.pretrained, smallest=JUDGED)
         self.mixing = Mixing(self.pyramid.channels)
         self.heads = nn.ModuleList(
@@ -93,8 +93,8 @@ class ProjectedDiscriminator(Discriminator):
             for channels, size in zip(self.pyramid.channels, self.pyramid.sizes, strict=True)
         )
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        mixed = self.mixing(self.pyramid(pictures))
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        mixed = self.mixing(self.pyramid(images))
         return torch.stack([head(x) for head, x in zip(self.heads, mixed, strict=True)]).sum(0)
 
 

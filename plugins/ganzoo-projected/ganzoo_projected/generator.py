@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.interfaces import Generator
 from ganzoo.models.sizes import split_size
 from ganzoo_projected import GeneratorParams
@@ -47,10 +47,10 @@ class Excitation(nn.Module):
 class FastGANGenerator(Generator):
     """Latents ``(N, latent_dim)`` to ``base x base`` features, doubled block by block, tanh pixels."""
 
-    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+    def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
-        self.picture, self.latent_dim = picture, params.latent_dim
-        base, doublings = split_size(picture.size)
+        self.image, self.latent_dim = image, params.latent_dim
+        base, doublings = split_size(image.size)
         widths = [min(params.width * 2**k, params.width_max) for k in range(doublings, -1, -1)]
         self.start = nn.Sequential(
             nn.ConvTranspose2d(params.latent_dim, 2 * widths[0], base, bias=False),
@@ -59,7 +59,7 @@ class FastGANGenerator(Generator):
         )
         self.blocks = nn.Sequential(*(Up(widths[i], widths[i + 1]) for i in range(doublings)))
         self.excite = Excitation(widths[0], widths[-1], base)
-        self.to_pixels = nn.Conv2d(widths[-1], picture.channels, 3, padding=1)
+        self.to_pixels = nn.Conv2d(widths[-1], image.channels, 3, padding=1)
         self.apply(_init)
 
     def forward(

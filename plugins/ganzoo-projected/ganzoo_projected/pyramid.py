@@ -1,4 +1,4 @@
-"""A network of timm as a fixed way to see a picture."""
+"""A network of timm as a fixed way to see an image."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ LEVELS = 4  # at most, as published
 
 
 class Pyramid(nn.Module):
-    """Pictures ``(N, C, H, W)`` in [-1, 1], C 1 or 3, to features ``(N, c, h, w)`` of several sizes, the finest first,
+    """Images ``(N, C, H, W)`` in [-1, 1], C 1 or 3, to features ``(N, c, h, w)`` of several sizes, the finest first,
     each level scaled by a constant to deviation 1 on noise.
 
-    The levels are the backbone's last four of at least ``smallest`` places across: pictures of 64 pixels are seen at a
+    The levels are the backbone's last four of at least ``smallest`` places across: images of 64 pixels are seen at a
     half to a 16th of their size, of 128 and more at a 4th to a 32nd. A network that sees them coarser lets the
     generator draw what it likes between the places.
-    ``channels`` and ``sizes`` tell what c and h are at each level. Differentiable in the pictures; its weights are
+    ``channels`` and ``sizes`` tell what c and h are at each level. Differentiable in the images; its weights are
     buffers and its normalisation never looks at a batch. Pretrained weights are no part of ``state_dict``, which holds
     their checksum; random ones are.
 
-    Raises ValueError for a backbone that timm lacks, that cannot take pictures of ``size`` or whose weights are not to
+    Raises ValueError for a backbone that timm lacks, that cannot take images of ``size`` or whose weights are not to
     be had.
     """
 
@@ -50,7 +50,7 @@ class Pyramid(nn.Module):
             with torch.no_grad():
                 features = self.backbone(noise)
         except (AssertionError, RuntimeError) as error:
-            raise ValueError(f"backbone {name} cannot take {size}x{size} pictures: {_first_line(error)}") from error
+            raise ValueError(f"backbone {name} cannot take {size}x{size} images: {_first_line(error)}") from error
         channels = model.feature_info.channels()
         self.transposed = [x.shape[1] for x in features] != channels  # as transformers have them
         sizes = [x.shape[1 if self.transposed else 2] for x in features]
@@ -63,10 +63,10 @@ class Pyramid(nn.Module):
         self.register_buffer("gains", torch.stack([1 / features[n].std() for n in self.levels]))
         self.gains: Tensor
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        if pictures.shape[-1] != self.size:
-            pictures = F.interpolate(pictures, (self.size, self.size), mode="bilinear", align_corners=False)
-        shown = torch.addcmul(self.shift, pictures, self.scale)  # one channel broadcasts to three
+    def forward(self, images: Tensor) -> list[Tensor]:
+        if images.shape[-1] != self.size:
+            images = F.interpolate(images, (self.size, self.size), mode="bilinear", align_corners=False)
+        shown = torch.addcmul(self.shift, images, self.scale)  # one channel broadcasts to three
         # With channels last a CPU takes two thirds of the time; in bf16, half as much again for the gradient of
         # depthwise convolutions.
         with torch.autocast("cpu", enabled=False):

@@ -13,19 +13,19 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.training.optim import make_optimizer
 from ganzoo_projected import DiscriminatorParams, pyramid
 from ganzoo_projected.discriminator import Mixing, ProjectedDiscriminator
 from ganzoo_projected.pyramid import Pyramid
 
-PICTURES = [PictureSpec(1, 28), PictureSpec(3, 32), PictureSpec(3, 96)]
+IMAGES = [ImageSpec(1, 28), ImageSpec(3, 32), ImageSpec(3, 96)]
 TINY = {"backbone": "test_resnet", "pretrained": False, "width": 8}
 
 
-def make(picture: PictureSpec = PICTURES[0], seed: int = 0, **params: Any) -> ProjectedDiscriminator:
+def make(image: ImageSpec = IMAGES[0], seed: int = 0, **params: Any) -> ProjectedDiscriminator:
     torch.manual_seed(seed)
-    return ProjectedDiscriminator(picture, DiscriminatorParams(**{**TINY, **params}), Needs(per_sample=True))
+    return ProjectedDiscriminator(image, DiscriminatorParams(**{**TINY, **params}), Needs(per_sample=True))
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -53,29 +53,29 @@ def echo(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def test_the_backbone_is_shown_what_it_was_trained_on_in_either_layout(echo: Pyramid) -> None:
-    pictures = normal(2, 1, 8, 8).clamp(-1, 1)
+    images = normal(2, 1, 8, 8).clamp(-1, 1)
     mean, std = (torch.tensor(echo.backbone.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
-    expected = ((pictures + 1) / 2 - mean) / std
-    fine, coarse = echo(pictures)
+    expected = ((images + 1) / 2 - mean) / std
+    fine, coarse = echo(images)
     torch.testing.assert_close(fine, expected * echo.gains[0])
     torch.testing.assert_close(coarse, F.avg_pool2d(expected, 2) * echo.gains[1])
     assert echo.sizes == [8, 4]
     assert echo.gains.tolist() == pytest.approx([1.0, 2.0], rel=0.1)  # the mean of four has half the deviation
 
 
-def test_pictures_of_another_size_are_resized(echo: Pyramid) -> None:
+def test_images_of_another_size_are_resized(echo: Pyramid) -> None:
     small = normal(2, 3, 4, 4)
     enlarged = F.interpolate(small, (8, 8), mode="bilinear")
     torch.testing.assert_close(echo(small), echo(enlarged))
 
 
-@pytest.mark.parametrize("picture", PICTURES, ids=lambda p: f"{p.channels}x{p.size}")
-def test_shapes(picture: PictureSpec) -> None:
-    discriminator = make(picture)
-    assert discriminator.pyramid.size == max(64, picture.size)
-    pictures = normal(3, picture.channels, picture.size, picture.size)
-    assert discriminator(pictures).shape == (3,)
-    assert discriminator(pictures[:1]).shape == (1,)
+@pytest.mark.parametrize("image", IMAGES, ids=lambda p: f"{p.channels}x{p.size}")
+def test_shapes(image: ImageSpec) -> None:
+    discriminator = make(image)
+    assert discriminator.pyramid.size == max(64, image.size)
+    images = normal(3, image.channels, image.size, image.size)
+    assert discriminator(images).shape == (3,)
+    assert discriminator(images[:1]).shape == (1,)
 
 
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_convnext", "test_vit"])
@@ -88,26 +88,26 @@ def test_other_kinds_of_backbones(backbone: str) -> None:
 
 def test_the_logit_is_the_sum_of_the_discriminators() -> None:
     discriminator = make().eval()
-    pictures = normal(2, 1, 28, 28)
-    mixed = discriminator.mixing(discriminator.pyramid(pictures))
+    images = normal(2, 1, 28, 28)
+    mixed = discriminator.mixing(discriminator.pyramid(images))
     places = [head.body(x) for head, x in zip(discriminator.heads, mixed, strict=True)]  # type: ignore[operator]
     assert [tuple(p.shape[1:]) for p in places] == 4 * [(1, 4, 4)]
-    torch.testing.assert_close(discriminator(pictures), sum(p.mean((1, 2, 3)) for p in places))
+    torch.testing.assert_close(discriminator(images), sum(p.mean((1, 2, 3)) for p in places))
 
 
-def test_a_logit_depends_on_its_own_picture_alone() -> None:
+def test_a_logit_depends_on_its_own_image_alone() -> None:
     discriminator = make().train()
     assert not discriminator.mixes_samples
-    pictures = normal(3, 1, 28, 28)
-    others = torch.cat([pictures[:1], 3 * pictures[1:]])
-    first, second = (deepcopy(discriminator)(batch)[0] for batch in (pictures, others))
+    images = normal(3, 1, 28, 28)
+    others = torch.cat([images[:1], 3 * images[1:]])
+    first, second = (deepcopy(discriminator)(batch)[0] for batch in (images, others))
     torch.testing.assert_close(first, second)
 
 
 def test_batch_norm_where_it_is_allowed() -> None:
     def norms(**params: Any) -> int:
         torch.manual_seed(0)
-        made = ProjectedDiscriminator(PICTURES[0], DiscriminatorParams(**{**TINY, **params}), Needs())
+        made = ProjectedDiscriminator(IMAGES[0], DiscriminatorParams(**{**TINY, **params}), Needs())
         found = sum(isinstance(module, nn.BatchNorm2d) for module in made.heads.modules())
         assert made.mixes_samples == bool(found)
         return found
@@ -173,18 +173,18 @@ def test_only_the_discriminators_are_trained() -> None:
     assert not any(torch.equal(old, new) for old, new in zip(before, discriminator.parameters(), strict=True))
 
 
-def test_every_parameter_gets_a_gradient_and_so_do_the_pictures() -> None:
+def test_every_parameter_gets_a_gradient_and_so_do_the_images() -> None:
     discriminator = make()
-    pictures = normal(4, 1, 28, 28).requires_grad_()
-    F.softplus(-discriminator(pictures)).mean().backward()
-    for name, value in [("pictures", pictures), *discriminator.named_parameters()]:
+    images = normal(4, 1, 28, 28).requires_grad_()
+    F.softplus(-discriminator(images)).mean().backward()
+    for name, value in [("images", images), *discriminator.named_parameters()]:
         assert value.grad is not None and value.grad.isfinite().all() and value.grad.abs().max() > 0, name
 
 
 def test_a_gradients_gradient_reaches_every_weight() -> None:
     discriminator = make()
-    pictures = normal(3, 1, 28, 28).requires_grad_()
-    (gradient,) = torch.autograd.grad(discriminator(pictures).sum(), pictures, create_graph=True)
+    images = normal(3, 1, 28, 28).requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     gradient.square().sum().backward()
     for name, parameter in discriminator.named_parameters():
         if "weight" in name:
@@ -200,10 +200,10 @@ def test_batch_statistics_are_neither_used_nor_moved() -> None:
 
 def test_a_random_backbone_is_kept_in_checkpoints() -> None:
     one, other = make(seed=0).eval(), make(seed=1).eval()
-    pictures = normal(2, 1, 28, 28)
-    assert not torch.allclose(one(pictures), other(pictures))
+    images = normal(2, 1, 28, 28)
+    assert not torch.allclose(one(images), other(images))
     other.load_state_dict(load(save(one.state_dict())))
-    assert torch.equal(one(pictures), other(pictures))
+    assert torch.equal(one(images), other(images))
 
 
 def test_a_pretrained_backbone_is_not_but_its_checksum(monkeypatch: pytest.MonkeyPatch) -> None:

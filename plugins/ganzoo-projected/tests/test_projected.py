@@ -11,7 +11,7 @@ from torch import Tensor
 
 import ganzoo_projected
 from ganzoo.config.resolve import resolve
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
@@ -36,13 +36,13 @@ def normal(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("picture", [PictureSpec(1, 28), PictureSpec(3, 64)], ids=lambda p: f"{p.channels}x{p.size}")
-def test_the_generators_shapes_range_and_gradients(picture: PictureSpec) -> None:
+@pytest.mark.parametrize("image", [ImageSpec(1, 28), ImageSpec(3, 64)], ids=lambda p: f"{p.channels}x{p.size}")
+def test_the_generators_shapes_range_and_gradients(image: ImageSpec) -> None:
     torch.manual_seed(0)
-    generator = FastGANGenerator(picture, GeneratorParams(latent_dim=6, width=4, width_max=8))
-    pictures = generator(normal(4, 6))
-    assert pictures.shape == (4, picture.channels, picture.size, picture.size) and pictures.abs().max() <= 1
-    pictures.square().mean().backward()
+    generator = FastGANGenerator(image, GeneratorParams(latent_dim=6, width=4, width_max=8))
+    images = generator(normal(4, 6))
+    assert images.shape == (4, image.channels, image.size, image.size) and images.abs().max() <= 1
+    images.square().mean().backward()
     for name, parameter in generator.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
@@ -59,7 +59,7 @@ def test_excitation_weighs_each_channel_by_itself() -> None:
 def test_a_few_steps(registry: Registry, recipe: str) -> None:
     settings = ["generator.width=4", *(["discriminator.width=4"] if "/dcgan" in recipe else TINY)]
     config = resolve(registry, recipe, None, settings)
-    model = build_model(config, PictureSpec(1, 28))
+    model = build_model(config, ImageSpec(1, 28))
     statistics = Statistics("cpu", zero_is_border=True)
     step = TrainingStep(
         generator=model.generator, discriminator=model.discriminator, loss=model.loss, generator_needs_real=False,
@@ -87,7 +87,7 @@ def test_bad_settings_are_one_line(registry: Registry) -> None:
         resolve(registry, "dcgan/projected+hinge", None, ["discriminator.size=8"])
     config = resolve(registry, "dcgan/projected+hinge", None, ["discriminator.backbone=resnet81"])
     with pytest.raises(GanzooError, match=r"dcgan/projected\+hinge: discriminator.backbone: timm has no 'resnet81'"):
-        build_model(config, PictureSpec(1, 28))
+        build_model(config, ImageSpec(1, 28))
     assert DiscriminatorParams().pretrained
 
 

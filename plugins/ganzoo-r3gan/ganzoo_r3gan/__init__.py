@@ -12,7 +12,7 @@ from ganzoo.models.sizes import check_doubling
 
 @dataclass
 class NetworkParams:
-    width: int = param(16, "channels at the picture's size; doubles with each halving")
+    width: int = param(16, "channels at the image's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
     blocks: int = param(1, "residual blocks at each size; 2 as published")
     expansion: int = param(2, "channels inside a block, as a multiple of those outside")
@@ -47,7 +47,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_r3gan.networks:R3GANDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            check_picture=check_doubling,
+            check_image=check_doubling,
             # The paper's betas at the end of its schedule. Its rate of 2e-4 goes with larger batches and long training;
             # budgets of minutes have few steps.
             defaults={

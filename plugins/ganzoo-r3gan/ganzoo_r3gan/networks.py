@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sizes import split_size
 from ganzoo_r3gan import DiscriminatorParams, GeneratorParams, NetworkParams
@@ -99,13 +99,13 @@ def _stage(channels: int, params: NetworkParams, sizes: int) -> list[nn.Module]:
 class R3GANGenerator(Generator):
     """Latents ``(N, latent_dim)`` weigh learned ``base x base`` maps, which are doubled stage by stage; linear pixels.
 
-    In training mode pictures are not clamped to [-1, 1], as clamping would pass no gradient from outside.
+    In training mode images are not clamped to [-1, 1], as clamping would pass no gradient from outside.
     """
 
-    def __init__(self, picture: PictureSpec, params: GeneratorParams) -> None:
+    def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
-        self.picture, self.latent_dim = picture, params.latent_dim
-        base, doublings = split_size(picture.size)
+        self.image, self.latent_dim = image, params.latent_dim
+        base, doublings = split_size(image.size)
         widths = _widths(params, doublings)
         self.basis = nn.Parameter(torch.randn(widths[0], base, base))
         self.weigh = _linear(params.latent_dim, widths[0])
@@ -113,7 +113,7 @@ class R3GANGenerator(Generator):
         for inputs, outputs in pairwise(widths):
             layers += [Up(inputs, outputs), *_stage(outputs, params, len(widths))]
         self.body = nn.Sequential(*layers)
-        self.to_pixels = _conv(widths[-1], picture.channels, 1)
+        self.to_pixels = _conv(widths[-1], image.channels, 1)
 
     def forward(
         self,
@@ -124,20 +124,20 @@ class R3GANGenerator(Generator):
         truncation: float = 1.0,
     ) -> Tensor:
         x = self.basis * self.weigh(latents)[:, :, None, None]
-        pictures = self.to_pixels(self.body(x))
-        return pictures if self.training else pictures.clamp(-1, 1)
+        images = self.to_pixels(self.body(x))
+        return images if self.training else images.clamp(-1, 1)
 
 
 class R3GANDiscriminator(Discriminator):
     """The generator's mirror: halved stage by stage, each channel's ``base x base`` map weighed to one number, a logit
     from those."""
 
-    def __init__(self, picture: PictureSpec, params: DiscriminatorParams, needs: Needs) -> None:
+    def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
-        self.picture = picture
-        base, halvings = split_size(picture.size)
+        self.image = image
+        base, halvings = split_size(image.size)
         widths = _widths(params, halvings)[::-1]
-        layers: list[nn.Module] = [_conv(picture.channels, widths[0], 1)]
+        layers: list[nn.Module] = [_conv(image.channels, widths[0], 1)]
         for inputs, outputs in pairwise(widths):
             layers += [*_stage(inputs, params, len(widths)), Down(inputs, outputs)]
         layers += _stage(widths[-1], params, len(widths))
@@ -145,5 +145,5 @@ class R3GANDiscriminator(Discriminator):
         self.weigh = _conv(widths[-1], widths[-1], base, groups=widths[-1])
         self.logit = _linear(widths[-1], 1)
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.logit(self.weigh(self.body(pictures)).flatten(1)).squeeze(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.logit(self.weigh(self.body(images)).flatten(1)).squeeze(1)

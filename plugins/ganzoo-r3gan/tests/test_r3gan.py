@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 import ganzoo_r3gan
 from ganzoo.config.resolve import resolve
-from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
 from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
@@ -22,10 +22,10 @@ from ganzoo.training.step import TrainingStep
 from ganzoo_r3gan import DiscriminatorParams, GeneratorParams
 from ganzoo_r3gan.networks import GAIN, Down, R3GANDiscriminator, R3GANGenerator, ResidualBlock, Up
 
-PICTURES = [PictureSpec(1, 28), PictureSpec(3, 32), PictureSpec(3, 64)]
+IMAGES = [ImageSpec(1, 28), ImageSpec(3, 32), ImageSpec(3, 64)]
 SMALL = ["generator.width=4", "generator.width_max=8", "discriminator.width=4", "discriminator.width_max=8"]
 
-every_picture = pytest.mark.parametrize("picture", PICTURES, ids=lambda p: f"{p.channels}x{p.size}")
+every_image = pytest.mark.parametrize("image", IMAGES, ids=lambda p: f"{p.channels}x{p.size}")
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,11 @@ def registry() -> Registry:
     return found
 
 
-def pair(picture: PictureSpec, seed: int = 0) -> tuple[R3GANGenerator, R3GANDiscriminator]:
+def pair(image: ImageSpec, seed: int = 0) -> tuple[R3GANGenerator, R3GANDiscriminator]:
     torch.manual_seed(seed)
-    generator = R3GANGenerator(picture, GeneratorParams(width=4, width_max=8, blocks=2, latent_dim=6))
+    generator = R3GANGenerator(image, GeneratorParams(width=4, width_max=8, blocks=2, latent_dim=6))
     needs = Needs(per_sample=True)
-    return generator, R3GANDiscriminator(picture, DiscriminatorParams(width=4, width_max=8, blocks=2), needs)
+    return generator, R3GANDiscriminator(image, DiscriminatorParams(width=4, width_max=8, blocks=2), needs)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -58,32 +58,32 @@ def one_step(network: nn.Module, loss: Tensor) -> None:
             parameter.grad = None
 
 
-@every_picture
-def test_shapes_and_range(picture: PictureSpec) -> None:
-    generator, discriminator = pair(picture)
-    pictures = generator(normal(3, 6))
-    assert pictures.shape == (3, picture.channels, picture.size, picture.size)
-    assert pictures.std() > 0.1
+@every_image
+def test_shapes_and_range(image: ImageSpec) -> None:
+    generator, discriminator = pair(image)
+    images = generator(normal(3, 6))
+    assert images.shape == (3, image.channels, image.size, image.size)
+    assert images.std() > 0.1
     assert generator.eval()(5 * normal(3, 6)).abs().max() <= 1
-    assert discriminator(pictures).shape == (3,)
-    assert discriminator(pictures[:1]).shape == (1,)
+    assert discriminator(images).shape == (3,)
+    assert discriminator(images[:1]).shape == (1,)
 
 
 @pytest.mark.parametrize("size", [9, 30, 36])
 def test_sizes_that_do_not_double_are_refused(registry: Registry, size: int) -> None:
     with pytest.raises(ValueError, match="size"):
-        registry.get(ArchitectureEntry, "r3gan").check_picture(PictureSpec(1, size))
+        registry.get(ArchitectureEntry, "r3gan").check_image(ImageSpec(1, size))
 
 
-@every_picture
-def test_a_logit_depends_on_its_own_picture_alone(picture: PictureSpec) -> None:
-    discriminator = pair(picture)[1]
+@every_image
+def test_a_logit_depends_on_its_own_image_alone(image: ImageSpec) -> None:
+    discriminator = pair(image)[1]
     assert not discriminator.mixes_samples
-    one_step(discriminator, discriminator(normal(2, picture.channels, picture.size, picture.size)).sum())
-    pictures = normal(3, picture.channels, picture.size, picture.size)
-    others = torch.cat([pictures[:1], 3 * pictures[1:]])
-    torch.testing.assert_close(discriminator(pictures)[0], discriminator(others)[0])
-    torch.testing.assert_close(discriminator(pictures)[0], discriminator(pictures[:1])[0])
+    one_step(discriminator, discriminator(normal(2, image.channels, image.size, image.size)).sum())
+    images = normal(3, image.channels, image.size, image.size)
+    others = torch.cat([images[:1], 3 * images[1:]])
+    torch.testing.assert_close(discriminator(images)[0], discriminator(others)[0])
+    torch.testing.assert_close(discriminator(images)[0], discriminator(images[:1])[0])
 
 
 def test_residual_branches_add_nothing_at_first() -> None:
@@ -96,21 +96,21 @@ def test_residual_branches_add_nothing_at_first() -> None:
 
 
 def test_the_discriminator_starts_as_what_lies_between_its_blocks() -> None:
-    discriminator = pair(PictureSpec(1, 28))[1]
+    discriminator = pair(ImageSpec(1, 28))[1]
     first, *rest = [layer for layer in discriminator.body if not isinstance(layer, ResidualBlock)]
-    pictures = normal(2, 1, 28, 28)
-    x = first(pictures)
+    images = normal(2, 1, 28, 28)
+    x = first(images)
     for layer in rest:
         assert isinstance(layer, Down)
         x = F.interpolate(layer.change(x), scale_factor=0.5, mode="bilinear")
     assert x.shape == (2, 8, 7, 7)
     weighed = torch.einsum("nchw,cxhw->nc", x, discriminator.weigh.weight)
     expected = weighed @ discriminator.logit.weight.squeeze(0)
-    torch.testing.assert_close(discriminator(pictures), expected)
+    torch.testing.assert_close(discriminator(images), expected)
 
 
 def test_the_generator_starts_as_what_lies_between_its_blocks() -> None:
-    generator = pair(PictureSpec(3, 32))[0]
+    generator = pair(ImageSpec(3, 32))[0]
     latents = normal(2, 6)
     x = torch.einsum("chw,cz,nz->nchw", generator.basis, generator.weigh.weight, latents)
     for layer in generator.body:
@@ -129,7 +129,7 @@ def test_the_other_layers_of_a_branch_start_smaller_by_the_fourth_root_of_the_nu
 
 
 def test_blocks_at_all_sizes_are_counted() -> None:
-    generator, discriminator = pair(PictureSpec(1, 28))
+    generator, discriminator = pair(ImageSpec(1, 28))
     for network in (generator, discriminator):
         assert sum(isinstance(layer, ResidualBlock) for layer in network.body) == 3 * 2
 
@@ -147,8 +147,8 @@ def test_groups_divide_the_channels(channels: int, group: int, groups: int) -> N
 
 
 def test_every_parameter_gets_a_gradient_from_the_second_step_on() -> None:
-    picture = PictureSpec(3, 32)
-    generator, discriminator = pair(picture)
+    image = ImageSpec(3, 32)
+    generator, discriminator = pair(image)
     latents = normal(4, 6)
     for network in (generator, discriminator):
         one_step(network, F.softplus(-discriminator(generator(latents))).mean())
@@ -162,10 +162,10 @@ def test_every_parameter_gets_a_gradient_from_the_second_step_on() -> None:
 
 
 def test_a_gradients_gradient_reaches_every_weight() -> None:
-    discriminator = pair(PictureSpec(1, 28))[1]
+    discriminator = pair(ImageSpec(1, 28))[1]
     one_step(discriminator, F.softplus(discriminator(normal(4, 1, 28, 28))).mean())
-    pictures = normal(3, 1, 28, 28).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(pictures).sum(), pictures, create_graph=True)
+    images = normal(3, 1, 28, 28).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     gradient.square().sum().backward()
     for name, parameter in discriminator.named_parameters():
         if name.endswith("weight"):
@@ -174,7 +174,7 @@ def test_a_gradients_gradient_reaches_every_weight() -> None:
 
 
 def test_bf16_autocast() -> None:
-    generator, discriminator = pair(PictureSpec(3, 32))
+    generator, discriminator = pair(ImageSpec(3, 32))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = F.softplus(-discriminator(generator(normal(2, 6))).float()).mean()
     loss.backward()
@@ -201,8 +201,8 @@ def test_bad_parameters_are_named(registry: Registry, setting: str, says: str) -
 def test_a_few_steps_of_the_recipe(registry: Registry) -> None:
     """Both penalties, both networks move, nothing is infinite."""
     config = resolve(registry, "r3gan+relativistic+r1+r2", None, SMALL)
-    picture = PictureSpec(1, 28)
-    model = build_model(config, picture)
+    image = ImageSpec(1, 28)
+    model = build_model(config, image)
     statistics = Statistics("cpu", zero_is_border=False)
     step = TrainingStep(
         generator=model.generator, discriminator=model.discriminator, loss=model.loss, generator_needs_real=True,

@@ -1,6 +1,6 @@
 """A run's folder as event files: what its logs, scores and sample grids say, each thing once.
 
-A step is the number of real pictures shown to the discriminator, as everywhere in a run's folder.
+A step is the number of real images shown to the discriminator, as everywhere in a run's folder.
 """
 
 from __future__ import annotations
@@ -106,5 +106,5 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, float | st
 
 
 def _shown(checkpoint: str) -> int:
-    """Pictures shown, from a checkpoint's name, which counts thousands to three places."""
+    """Images shown, from a checkpoint's name, which counts thousands to three places."""
     return round(float(checkpoint.removeprefix(PREFIX)) * 1000)

@@ -28,7 +28,7 @@ from ganzoo_tensorboard.events import flatten
 SMALL = ["generator.width=8", "generator.layers=1", "discriminator.width=8", "discriminator.layers=1", "loop.batch=16",
          "loop.kimg=0.256", "loop.log_kimg=0.064", "loop.snapshot_kimg=0.128", "loop.device=cpu", "metrics.names=[]",
          "loop.keep=9"]  # fmt: skip
-LOGGED, PICTURED = [64, 128, 192, 256], [0, 128, 256]
+LOGGED, SAMPLED = [64, 128, 192, 256], [0, 128, 256]
 QUIET = Display(Console(quiet=True))
 
 
@@ -91,11 +91,11 @@ def test_scalars_are_those_of_the_log(finished: Path) -> None:
     assert "train/shown" not in events.Tags()["scalars"]
 
 
-def test_pictures_are_the_sample_grids(finished: Path) -> None:
+def test_images_are_the_sample_grids(finished: Path) -> None:
     found = read(finished).Images("samples")
-    assert [picture.step for picture in found] == PICTURED
-    assert all(picture.encoded_image_string.startswith(b"\x89PNG") for picture in found)
-    assert {(picture.width, picture.height) for picture in found} == {(8 * 30 + 2, 8 * 30 + 2)}
+    assert [image.step for image in found] == SAMPLED
+    assert all(image.encoded_image_string.startswith(b"\x89PNG") for image in found)
+    assert {(image.width, image.height) for image in found} == {(8 * 30 + 2, 8 * 30 + 2)}
 
 
 def test_hyper_parameters_are_the_settings(finished: Path, config: Config) -> None:
@@ -115,7 +115,7 @@ def test_a_rewound_run_says_each_step_once(registry: Registry, run: Path) -> Non
     assert len(list(run.glob("events.out.tfevents.*"))) == 2
     events = read(run)
     assert steps(events, "train/loss_generator") == LOGGED
-    assert steps(events, "samples") == PICTURED
+    assert steps(events, "samples") == SAMPLED
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     speeds = [event.value for event in events.Scalars("train/pictures_per_second")]
     assert speeds == pytest.approx([record["pictures_per_second"] for record in log])  # those of the second life
@@ -128,7 +128,7 @@ def test_a_run_that_was_not_watched_from_the_start_is_shown_whole(registry: Regi
     assert resume(registry, run, QUIET).finished
     events = read(run)
     assert steps(events, "train/loss_generator") == LOGGED
-    assert steps(events, "samples") == PICTURED
+    assert steps(events, "samples") == SAMPLED
     assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
 
 

@@ -1,5 +1,5 @@
-// Eight pictures: which are real? The player against the discriminator, whose verdicts the run kept.
-import { scaled } from "./picture.js";
+// Eight images: which are real? The player against the discriminator, whose verdicts the run kept.
+import { scaled } from "./image.js";
 
 const ROUND = 8;
 const find = (id) => document.getElementById(id);
@@ -37,14 +37,14 @@ class Game {
   begin() {
     const { probability, border } = this.run.game;
     find("rule").textContent = probability
-      ? "D is the discriminator, its percentage the probability that the picture is real; from 50% on it says real."
-      : `D is the discriminator. Its loss defines no probability, so its figure is the picture's rank among all ${this.run.game.pictures.length} of the game, 1 the most real; real, it says, is what stands ${border ? "above its border" : "in the upper half"}.`;
+      ? "D is the discriminator, its percentage the probability that the image is real; from 50% on it says real."
+      : `D is the discriminator. Its loss defines no probability, so its figure is the image's rank among all ${this.run.game.pictures.length} of the game, 1 the most real; real, it says, is what stands ${border ? "above its border" : "in the upper half"}.`;
     this.hand = [];
     this.now = null;
     this.deal();
   }
 
-  // Deals the deck to its end before a picture comes again.
+  // Deals the deck to its end before an image comes again.
   deal() {
     if (this.deck.length < ROUND) {
       this.deck = this.run.game.pictures.map((_, place) => place);
@@ -63,24 +63,24 @@ class Game {
   }
 
   card(place, i) {
-    const [item, button, picture, words] = ["li", "button", "span", "span"].map((tag) => document.createElement(tag));
-    const { columns, pictures } = this.run.game;
-    const rows = Math.ceil(pictures.length / columns);
-    picture.className = "picture";
-    scaled(picture, this.run);
-    picture.style.backgroundImage = `url("${this.run.sheet}")`;
-    picture.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
-    picture.style.backgroundPosition =
+    const [item, button, image, words] = ["li", "button", "span", "span"].map((tag) => document.createElement(tag));
+    const { columns, pictures: images } = this.run.game;
+    const rows = Math.ceil(images.length / columns);
+    image.className = "image";
+    scaled(image, this.run);
+    image.style.backgroundImage = `url("${this.run.sheet}")`;
+    image.style.backgroundSize = `${100 * columns}% ${100 * rows}%`;
+    image.style.backgroundPosition =
       `${(100 * (place % columns)) / (columns - 1)}% ${(100 * Math.floor(place / columns)) / Math.max(1, rows - 1)}%`;
     words.className = "words";
     const say = (real) => {
       button.ariaPressed = String(real);
       words.textContent = real ? "real" : "generated";
     };
-    button.ariaLabel = `Picture ${i + 1}: real`;
+    button.ariaLabel = `Image ${i + 1}: real`;
     button.addEventListener("click", () => { if (this.open) say(button.ariaPressed !== "true"); });
     say(false);
-    button.append(picture, words);
+    button.append(image, words);
     item.append(button);
     return item;
   }
@@ -106,7 +106,7 @@ class Game {
       const truth = document.createElement("strong");
       truth.textContent = real ? "real" : "generated";
       words.replaceChildren(truth, line("you", yours === real), line(`D ${told}`, says === real));
-      button.ariaLabel = `Picture ${i + 1}: ${real ? "real" : "generated"}; you were ${yours === real ? "right" : "wrong"}, ` +
+      button.ariaLabel = `Image ${i + 1}: ${real ? "real" : "generated"}; you were ${yours === real ? "right" : "wrong"}, ` +
         `the discriminator (${told}) was ${says === real ? "right" : "wrong"}`;
     });
     const { you, discriminator } = this.now;

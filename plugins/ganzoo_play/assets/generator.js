@@ -24,7 +24,7 @@ export class Generator {
     return new Generator(run, await InferenceSession.create(await bytes(run.model), { logSeverityLevel: 3 }));
   }
 
-  // Latents, one Float32Array for each picture, to pictures: Float32Arrays (C, H, W) in [-1, 1].
+  // Latents, one Float32Array for each image, to images: Float32Arrays (C, H, W) in [-1, 1].
   make(latents, { label = 0, truncation = 1 } = {}) {
     const inputs = { latents: new Tensor("float32", latents.flatMap((one) => [...one]), [latents.length, this.run.latents]) };
     if (this.session.inputNames.includes("labels")) {
@@ -33,9 +33,9 @@ export class Generator {
     }
     if (this.session.inputNames.includes("truncation")) inputs.truncation = new Tensor("float32", [truncation], []);
     const made = turn.then(async () => {
-      const { pictures } = await this.session.run(inputs);
-      const length = pictures.data.length / latents.length;
-      return latents.map((_, i) => pictures.data.slice(i * length, (i + 1) * length));
+      const { pictures: images } = await this.session.run(inputs);
+      const length = images.data.length / latents.length;
+      return latents.map((_, i) => images.data.slice(i * length, (i + 1) * length));
     });
     turn = made.catch(() => {});
     return made;

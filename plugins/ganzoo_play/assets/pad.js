@@ -1,6 +1,6 @@
-// Two directions at once: a map of pictures, and a ring on it.
+// Two directions at once: a map of images, and a ring on it.
 
-import { fit, paint } from "./picture.js";
+import { fit, paint } from "./image.js";
 
 const CELLS = 7; // along each side of the map
 
@@ -60,9 +60,9 @@ export class Pad {
     const value = (i) => ((2 * i + 1) / CELLS - 1) * this.reach;
     for (let row = 0; row < CELLS; row += 1) {
       const places = Array.from({ length: CELLS }, (_, column) => at(value(column), value(CELLS - 1 - row)));
-      const pictures = await generator.make(places, now);
+      const images = await generator.make(places, now);
       if (stale()) return;
-      pictures.forEach((picture, column) => paint(this.canvas, picture, run, column, row));
+      images.forEach((image, column) => paint(this.canvas, image, run, column, row));
     }
     this.drawn = key;
   }

@@ -3,10 +3,10 @@ import { startGame } from "./game.js";
 import { Generator } from "./generator.js";
 import { between, fromSeed, moved } from "./latents.js";
 import { Pad } from "./pad.js";
-import { fit, paint, save, sideBySide, toGif, toPng } from "./picture.js";
+import { fit, paint, save, sideBySide, toGif, toPng } from "./image.js";
 
 const REACH = 4; // of a slider, in standard deviations of a latent
-const PAUSE = 200; // ms without a change, before the small pictures are made
+const PAUSE = 200; // ms without a change, before the small images are made
 const [FRAMES, DELAY] = [24, 80]; // of a GIF, one way
 const WALK = 4000; // ms from seed to seed
 const find = (id) => document.getElementById(id);
@@ -26,7 +26,7 @@ function latents(run, { seed, to, way, steps: along }) {
   return moved(between(fromSeed(seed, run.latents), fromSeed(to, run.latents), way), run.directions, along);
 }
 
-// Big pictures at once, small ones after a pause.
+// Big images at once, small ones after a pause.
 let wanted = false, drawing = false, pause = 0, round = 0;
 function draw() {
   wanted = true;
@@ -42,8 +42,8 @@ async function drawAll() {
     const now = state();
     describe(now);
     for (const [place, generator] of generators.entries()) {
-      const [picture] = await generator.make([latents(generator.run, now)], now);
-      paint(generator.canvas, picture, generator.run);
+      const [image] = await generator.make([latents(generator.run, now)], now);
+      paint(generator.canvas, image, generator.run);
     }
   }
   drawing = false;
@@ -59,8 +59,8 @@ async function drawSmall() {
   for (const [k, [low, high]] of ends.entries()) {
     if (stale()) return;
     const places = [-REACH, REACH].map((end) => latents(generator.run, { ...now, steps: now.steps.with(k, end) }));
-    const pictures = await generator.make(places, now);
-    [low, high].forEach((canvas, i) => paint(fit(canvas, generator.run), pictures[i], generator.run));
+    const images = await generator.make(places, now);
+    [low, high].forEach((canvas, i) => paint(fit(canvas, generator.run), images[i], generator.run));
   }
   await pad.draw(generator, (x, y) => latents(generator.run, { ...now, steps: now.steps.with(pad.x, x).with(pad.y, y) }), now, stale);
   if (stale()) return;
@@ -73,7 +73,7 @@ function describe({ seed, to, way, truncation }) {
   const off = steps.some(Boolean) ? ", moved" : "";
   find("way").setAttribute("aria-valuetext", where);
   find("truncation-value").textContent = truncation.toFixed(2);
-  for (const { canvas, run } of generators) canvas.ariaLabel = `Picture by ${title(run)}: ${where}${off}`;
+  for (const { canvas, run } of generators) canvas.ariaLabel = `Image by ${title(run)}: ${where}${off}`;
   sliders.forEach((slider, k) => { slider.value = steps[k]; });
   pad.show(steps);
 }
@@ -183,9 +183,9 @@ find("walk").addEventListener("click", () => walk(!walking));
 
 // Files.
 const shown = async (now) => {
-  const pictures = [];
-  for (const generator of generators) pictures.push((await generator.make([latents(generator.run, now)], now))[0]);
-  return sideBySide(pictures, runs);
+  const images = [];
+  for (const generator of generators) images.push((await generator.make([latents(generator.run, now)], now))[0]);
+  return sideBySide(images, runs);
 };
 find("png").addEventListener("click", async () => {
   const now = state();
@@ -221,7 +221,7 @@ try {
     caption.append(name, about);
     figure.append(generator.canvas, caption);
     item.append(figure);
-    find("pictures").append(item);
+    find("images").append(item);
     generators.push(generator);
   }
   find("status").hidden = true;

@@ -15,7 +15,7 @@ def between(generator: Generator, seed: int) -> Tensor:
     """A walk from each of the first ``GRID`` latents to the next, the last to the first, uint8 ``(GRID**2, C, H, W)``.
 
     A row of ``GRID`` frames begins at its latents and ends one step before the next row. The class of a row is that of
-    its first picture; noise stands at its mean, so that nothing but the latents changes.
+    its first image; noise stands at its mean, so that nothing but the latents changes.
     """
     device = next(generator.parameters()).device
     latents, labels = first_draw(generator, GRID, seed)

@@ -1,7 +1,7 @@
-"""Which real picture is nearest, and how far away: is the generator copying?
+"""Which real image is nearest, and how far away: is the generator copying?
 
 Distances of features tell more than those of pixels, but extractors are slow: where the features of the whole set are
-not kept from scoring, pixels choose a few real pictures for each, and features decide among all that were chosen.
+not kept from scoring, pixels choose a few real images for each, and features decide among all that were chosen.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ganzoo.data.dataset import Pictures
+from ganzoo.data.dataset import Images
 from ganzoo.metrics.reader import Reader, array_chunks
 
 SIDE = 32  # pixels of a side at most, when pixels are compared
-MOST = 2**28  # bytes of real pictures that are read; of a larger set a part is searched
-STAGE = "nearest real pictures"
+MOST = 2**28  # bytes of real images that are read; of a larger set a part is searched
+STAGE = "nearest real images"
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """index: of each picture's nearest real one in the set ``(Q,)``. distance: to it ``(Q,)``.
+    """index: of each image's nearest real one in the set ``(Q,)``. distance: to it ``(Q,)``.
 
-    space: what the distance is of. searched: how many real pictures. compared: how many of them by features.
+    space: what the distance is of. searched: how many real images. compared: how many of them by features.
     """
 
     index: np.ndarray
@@ -39,16 +39,16 @@ class Nearest:
 def nearest(
     queries: Tensor,
     own: Tensor,
-    real: Pictures,
+    real: Images,
     seed: int,
     reader: Reader | None = None,
     kept: Tensor | None = None,
     chosen: int = 0,
 ) -> Nearest:
-    """Of uint8 pictures ``(Q, C, H, W)``. ``own`` ``(Q,)``: the place of each in the real set, where it is not its own
+    """Of uint8 images ``(Q, C, H, W)``. ``own`` ``(Q,)``: the place of each in the real set, where it is not its own
     neighbour; -1 for one that is not in it. ``kept``: the features of the whole set ``(N, D)``, as the reader reads.
-    ``chosen``: without them, real pictures a query that features are compared of; with 0, pixels decide.
-    Raises ValueError for a set with no other picture.
+    ``chosen``: without them, real images a query that features are compared of; with 0, pixels decide.
+    Raises ValueError for a set with no other image.
     """
     places = _part(real, seed)
     if reader and kept is not None:
@@ -85,12 +85,12 @@ def closest(queries: Tensor, blocks: Iterable[Tensor], count: int, own: Tensor) 
         place = place.gather(1, order)
         start += len(block)
     if near.shape[1] < count or near.isinf().any():
-        raise ValueError(f"there are fewer than {count} other pictures")
+        raise ValueError(f"there are fewer than {count} other images")
     return place, near
 
 
-def _part(real: Pictures, seed: int) -> np.ndarray:
-    """Places of all pictures of the set, or of as many as may be read, drawn by the seed."""
+def _part(real: Images, seed: int) -> np.ndarray:
+    """Places of all images of the set, or of as many as may be read, drawn by the seed."""
     most = max(1000, MOST // real.array[0].nbytes)
     if len(real) <= most:
         return np.arange(len(real))
@@ -99,7 +99,7 @@ def _part(real: Pictures, seed: int) -> np.ndarray:
 
 
 def _within(own: Tensor, places: np.ndarray) -> Tensor:
-    """Where pictures of the set stand among the chosen ``places``, sorted; -1 for those that were not chosen."""
+    """Where images of the set stand among the chosen ``places``, sorted; -1 for those that were not chosen."""
     found = torch.full_like(own, -1)
     for row, place in enumerate(own.tolist()):
         at = int(np.searchsorted(places, place))
@@ -108,9 +108,9 @@ def _within(own: Tensor, places: np.ndarray) -> Tensor:
     return found
 
 
-def _flat(pictures: Tensor) -> Tensor:
+def _flat(images: Tensor) -> Tensor:
     """Small and flat, in [0, 1]."""
-    small = pictures.float() / 255
+    small = images.float() / 255
     if small.shape[-1] > SIDE:
         small = adaptive_avg_pool2d(small, SIDE)
     return small.flatten(1)

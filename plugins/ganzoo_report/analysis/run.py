@@ -1,7 +1,7 @@
 """A closer look at the newest checkpoint, left in the run's folder for its report.
 
-closer/nearest.png     two rows of generated pictures above the nearest real picture of each, then two rows of real
-                       pictures above theirs
+closer/nearest.png     two rows of generated images above the nearest real image of each, then two rows of real
+                       images above theirs
 closer/between.png     a row of frames from each of eight latents to the next
 closer/truncation.png  eight latents, from the mean to what was drawn; where the generator has truncation
 closer/look.json       which checkpoint, and the distances; written last
@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 
 from ganzoo.config.schema import Config
-from ganzoo.data.dataset import Pictures
+from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.extractors import source_of_first
 from ganzoo.metrics.reader import Reader
 from ganzoo.metrics.reference import kept_features
-from ganzoo.models.sampling import grid, sample, save_picture
+from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunFolder
@@ -38,9 +38,9 @@ from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
 from ganzoo_report.places import analysis_directory, analysis_file, read_analysis
 
 logger = logging.getLogger(f"ganzoo.{__name__}")
-COUNT = 2 * GRID  # pictures whose neighbours are looked for, generated ones and real ones each
+COUNT = 2 * GRID  # images whose neighbours are looked for, generated ones and real ones each
 SHEETS = ("between.png", "truncation.png", "nearest.png")
-CHOSEN = 16  # real pictures for each that features are compared of, at most
+CHOSEN = 16  # real images for each that features are compared of, at most
 
 
 def look_or_say_why(registry: Registry, path: Path) -> None:
@@ -71,8 +71,8 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
     place.mkdir(exist_ok=True)
     for name in (*SHEETS, analysis_file(folder.path).name):  # nothing else: the folder may be a link to another
         (place / name).unlink(missing_ok=True)
-    for name, pictures in sheets.items():
-        save_picture(grid(pictures, GRID), place / f"{name}.png")
+    for name, images in sheets.items():
+        save_image(grid(images, GRID), place / f"{name}.png")
     record = {
         "checkpoint": checkpoint.path.name,
         "shown": checkpoint.meta["shown"],
@@ -118,8 +118,8 @@ def _record(found: Nearest, held_out: str) -> dict[str, Any]:
     }
 
 
-def _yardstick(config: Config, real: Pictures) -> tuple[Tensor, Tensor, str]:
-    """Real pictures to compare with, their places in the training set (-1: not in it), and the split they are of.
+def _yardstick(config: Config, real: Images) -> tuple[Tensor, Tensor, str]:
+    """Real images to compare with, their places in the training set (-1: not in it), and the split they are of.
 
     Where there are none that were held out, they are of the training set itself, and "".
     """
@@ -133,7 +133,7 @@ def _yardstick(config: Config, real: Pictures) -> tuple[Tensor, Tensor, str]:
     return torch.from_numpy(others.array[places.numpy()]), own, held_out
 
 
-def _open(config: Config, split: str) -> Pictures:
+def _open(config: Config, split: str) -> Images:
     return open_configured(config, split=split)
 
 

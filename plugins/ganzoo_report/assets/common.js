@@ -3,7 +3,7 @@ const find = (id) => document.getElementById(id);
 const charts = JSON.parse(find("charts").textContent);
 const COLUMNS = 4;
 
-// A list of pictures shows a sheet, each with its verdict, [real, value, height], in words.
+// A list of images shows a sheet, each with its verdict, [real, value, height], in words.
 async function fill(list, sheet, judged, words) {
   list.parentElement.hidden = sheet === null;
   if (sheet === null) return;
@@ -16,12 +16,12 @@ async function fill(list, sheet, judged, words) {
   }
   const rows = Math.ceil(list.children.length / COLUMNS);
   [...list.children].forEach((item, place) => {
-    const picture = item.firstElementChild;
+    const image = item.firstElementChild;
     const one = judged[place];
     item.className = one ? (one[0] ? "real" : "fake") : "";
     item.lastElementChild.textContent = one ? words(one) : "";
-    picture.style.backgroundImage = `url("${sheet}")`;
-    picture.style.backgroundPosition =
+    image.style.backgroundImage = `url("${sheet}")`;
+    image.style.backgroundPosition =
       `${(100 * (place % COLUMNS)) / (COLUMNS - 1)}% ${(100 * Math.floor(place / COLUMNS)) / Math.max(1, rows - 1)}%`;
   });
 }

@@ -14,14 +14,14 @@ function percent(probability) {
 function say({ fake, fooled, right }) {
   if (fooled === null) return "No verdicts were kept of this moment.";
   const half = data.count / 2;
-  const passed = fooled === 0 ? "none of the generated pictures passes" :
-    `${fooled} of ${half} generated pictures ${fooled === 1 ? "passes" : "pass"}`;
+  const passed = fooled === 0 ? "none of the generated images passes" :
+    `${fooled} of ${half} generated images ${fooled === 1 ? "passes" : "pass"}`;
   const skill = right > 0.9 ? "is nearly always right" : right > 0.65 ? "is mostly right" :
     right > 0.45 ? "can hardly tell them apart" : "is mostly wrong";
-  return `The discriminator ${skill}: ${Math.round(100 * right)}% of ${data.count} pictures told rightly, ${passed} for real.`;
+  return `The discriminator ${skill}: ${Math.round(100 * right)}% of ${data.count} images told rightly, ${passed} for real.`;
 }
 
-// From surely fake at the bottom to surely real at the top; generated pictures left, real ones right.
+// From surely fake at the bottom to surely real at the top; generated images left, real ones right.
 function scale({ fake, real }) {
   const svg = find("scale");
   const [width, height, top, left] = [220, 330, 18, 44];

@@ -17,9 +17,9 @@ POINTS = 200  # of a run in one chart
 WORDS = {
     "loss_discriminator": "What the discriminator tries to make small; of different losses not comparable.",
     "loss_generator": "What the generator tries to make small; of different losses not comparable.",
-    "accuracy_real": "Real pictures that the discriminator takes for real.",
-    "accuracy_fake": "Generated pictures that it takes for generated: it falls as a generator learns.",
-    "auc": "Of a real and a generated picture, how often the real one is held to be the more real; 50% is a guess.",
+    "accuracy_real": "Real images that the discriminator takes for real.",
+    "accuracy_fake": "Generated images that it takes for generated: it falls as a generator learns.",
+    "auc": "Of a real and a generated image, how often the real one is held to be the more real; 50% is a guess.",
     "gradient_discriminator": "How hard each update pulls.",
     "gradient_generator": "How hard each update pulls. Towards zero: nothing more is learned.",
 }
@@ -45,7 +45,7 @@ def to_page(runs: Sequence[Run]) -> str:
 
 
 def _scaling(run: Run) -> str:
-    size = run.story.snapshots[-1].pictures.shape[1] if run.story.snapshots else 0
+    size = run.story.snapshots[-1].images.shape[1] if run.story.snapshots else 0
     return "pixelated" if size <= 64 else "auto"
 
 
@@ -62,7 +62,7 @@ def _data(runs: Sequence[Run]) -> dict[str, Any]:
             {
                 "probability": any(one.verdicts.probability for one in run.story.snapshots if one.verdicts),
                 "steps": [
-                    {**data, "sheet": data_uri(snapshot.pictures, budget)}
+                    {**data, "sheet": data_uri(snapshot.images, budget)}
                     for snapshot, data in zip(run.story.snapshots, as_data(run.story), strict=True)
                 ],
             }

@@ -86,7 +86,7 @@ def _about(run: Run) -> Iterator[tuple[str, str]]:
     if (auc := mean(late, "auc")) is not None:
         yield "pairs ranked rightly", f"{auc:.1%}"
     if run.story.snapshots and (diversity := run.story.snapshots[-1].diversity) is not None:
-        yield "diversity", f"{diversity:.0%} of the real pictures'"
+        yield "diversity", f"{diversity:.0%} of the real images'"
 
 
 def score_curves(runs: Sequence[Run]) -> list[Curve]:

@@ -1,4 +1,4 @@
-"""Runs side by side in the terminal: figures, curves, pictures. As many abreast as it is wide enough for."""
+"""Runs side by side in the terminal: figures, curves, images. As many abreast as it is wide enough for."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganzoo.console.images import pictures, sparkline
+from ganzoo.console.images import images, sparkline
 from ganzoo_report.compare.runs import Run, differences, incomparable, score_curves, summary
 from ganzoo_report.curves import ACCURACY, LOSSES, Curve
 
 NARROWEST = 26  # characters of a run's column
 LABELS = 22  # and of the one with names
-PICTURES = 20  # lines of pictures
+IMAGES = 20  # lines of images
 CURVES = (ACCURACY, LOSSES)  # below the scores
 
 
@@ -51,7 +51,7 @@ def _table(runs: Sequence[Run], here: slice, width: int, console: Console) -> Ta
     rows("What they are", texts(summary(runs)))
     rows("Settings that differ", texts(differences(runs)))
     rows("Curves", [line for curve in (*score_curves(runs), *CURVES) for line in _curves(runs, curve, width, console)])
-    rows("Pictures", [("at the end", [_pictures(run, width, console) for run in runs])])
+    rows("Images", [("at the end", [_images(run, width, console) for run in runs])])
     return table
 
 
@@ -75,7 +75,7 @@ def _curves(runs: Sequence[Run], curve: Curve, width: int, console: Console) -> 
     return lines
 
 
-def _pictures(run: Run, width: int, console: Console) -> RenderableType:
+def _images(run: Run, width: int, console: Console) -> RenderableType:
     if not run.story.snapshots:
         return Text("–")
-    return pictures(run.story.snapshots[-1].pictures, width, PICTURES, console)
+    return images(run.story.snapshots[-1].images, width, IMAGES, console)

@@ -107,7 +107,7 @@ def test_tf32_decides_a_score_and_float32_on_a_gpu_is_that_of_a_cpu():
 def test_a_protocol_in_words():
     (group,) = report_of(make_record()).groups
     words = protocol_in_words(group)
-    assert words.startswith("2,000 generated pictures against 10,000 test pictures of fashion-mnist, 1 x 28 x 28")
+    assert words.startswith("2,000 generated images against 10,000 test images of fashion-mnist, 1 x 28 x 28")
     assert "Inception 2015-12-05 (sha256 5b79bf1ba01d…)" in words
     unknown = protocol_in_words(report_of(make_record(protocol=protocol(network="00ff"))).groups[0])
     assert "2015" not in unknown

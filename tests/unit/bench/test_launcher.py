@@ -104,7 +104,7 @@ def test_as_many_run_as_pay(launch, tmp_path):
 
 
 def test_a_faster_combination_is_no_gain(launch):
-    """Pictures of b are cheap: beside it all pictures per second rise, though both train at half their speed."""
+    """Images of b are cheap: beside it all images per second rise, though both train at half their speed."""
     gpu, _ = launch({1: 1.0, 2: 1.0}, count=2, alone={"a": 100.0, "b": 1000.0})
     assert len([names for names in gpu.history if len(names) > 1]) < 8
 

@@ -32,7 +32,7 @@ def test_a_run_can_be_repeated_from_its_config(ganzoo, run_folder):
     assert out.splitlines()[-1] == "run: again"
 
 
-def test_a_grid_and_single_pictures(ganzoo, run_folder, tmp_path):
+def test_a_grid_and_single_images(ganzoo, run_folder, tmp_path):
     assert ganzoo("sample", run_folder, "-n", "4", "--out", "grid.png")[0] == 0
     assert Image.open(tmp_path / "grid.png").size == (2 * 28 + 6, 2 * 28 + 6)
     assert ganzoo("sample", run_folder, "-n", "3", "--out", "single", "--truncation", "0.5")[0] == 0

@@ -13,7 +13,7 @@ from ganzoo import ArchitectureEntry, AugmentationEntry
 from ganzoo.cli import info
 from ganzoo.cli.commands import app
 from ganzoo.config.resolve import resolve
-from ganzoo.entries import Entry, PictureSpec
+from ganzoo.entries import Entry, ImageSpec
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 
@@ -84,7 +84,7 @@ def test_every_example_would_run(registry, ganzoo, entry):
     used |= {values.data.name.partition(":")[0], *values.metrics.names}
     assert verb == "run" and entry.name in used
     if entry in config.recipe.parts:
-        build_model(config, PictureSpec(1, 28, 10))
+        build_model(config, ImageSpec(1, 28, 10))
 
 
 def test_an_example_takes_a_loss_that_goes_with_the_part(registry):

@@ -55,7 +55,7 @@ def test_small_numbers_need_no_dot(registry):
         ("data.channels=2", "data.channels is '2', must be one of auto, 1, 3"),
         ("seed=${seed}", "config: seed: Recursive interpolation detected"),
         ("seed=${sede}", "config: seed: Interpolation key 'sede' not found"),
-        ("loop.kimg=.inf", "loop.kimg is inf, must be a number of pictures"),
+        ("loop.kimg=.inf", "loop.kimg is inf, must be a number of images"),
         ("seed=" + "9" * 30, "this number is too large"),
         ("optimizer.generator.betas={}", "optimizer.generator.betas is a list, was given {}"),
         ("metrics.names=[[fid]]", "metrics.names holds ['fid'], which is no str"),

@@ -20,7 +20,7 @@ from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.config.settings import read_settings, typed, write_setting
 from ganzoo.console.display import Display
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.reproduce import repeat_command
@@ -44,7 +44,7 @@ def test_a_folder_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
              "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
     config = resolve(registry, "mlp+minimax", None, given)
     assert config.values.data.name == data
-    assert len(open_pictures(registry, config.values.data.name, root=tmp_path / "root")) == 1
+    assert len(open_images(registry, config.values.data.name, root=tmp_path / "root")) == 1
     begun = RunFolder.create(tmp_path / "run", "mlp+minimax", config.to_yaml())
     assert resolve(registry, None, begun.good_config()).as_dict() == config.as_dict()
     facts = read_facts(begun)
@@ -88,7 +88,7 @@ def test_any_path_that_a_file_system_allows_names_that_path(registry, tmp_path, 
     file = tmp_path / "config.yaml"
     file.write_text(config.to_yaml())
     assert resolve(registry, None, file).as_dict() == config.as_dict()
-    assert len(open_pictures(registry, f"folder:{folder}", root=tmp_path / "root")) == 1
+    assert len(open_images(registry, f"folder:{folder}", root=tmp_path / "root")) == 1
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: pictures and curves in characters, the display, and watching from another process."""
+"""What a terminal shows of a run: images and curves in characters, the display, and watching from another process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.report_runs import log_record, write_run
 
 from ganzoo.cli.main import main
 from ganzoo.console.display import Display, LiveDisplay, figures, make_display
-from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, pictures, sparkline
+from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, images, sparkline
 from ganzoo.errors import GanzooError
 from ganzoo.runs.run_dir import RunFolder
 from ganzoo_report.watch import watch
@@ -50,13 +50,13 @@ def test_a_long_curve_is_shown_in_means():
 
 
 @pytest.mark.parametrize(("width", "lines", "fit"), [(74, 14, (5, 2)), (114, 30, (4, 2)), (300, 100, (8, 6))])
-def test_pictures_stay_within_their_room_and_are_large(width, lines, fit):
+def test_images_stay_within_their_room_and_are_large(width, lines, fit):
     console = terminal(width, lines)
-    console.print(pictures(CELLS, width, lines, console), end="")
+    console.print(images(CELLS, width, lines, console), end="")
     rows = console.file.getvalue().count("\n")
     assert rows <= lines and "▄" in printed(console)
     plain = terminal(width, lines, None)
-    plain.print(pictures(CELLS, width, lines, plain))
+    plain.print(images(CELLS, width, lines, plain))
     longest = max(map(len, printed(plain).splitlines()))
     side = (longest + 1) // fit[0] - 1
     assert longest <= width and 12 <= side <= 28
@@ -64,9 +64,9 @@ def test_pictures_stay_within_their_room_and_are_large(width, lines, fit):
 
 
 @pytest.mark.parametrize("without", [{"colours": None}, {"no_color": True}])
-def test_without_colours_a_picture_is_shades(without):
+def test_without_colours_an_image_is_shades(without):
     console = terminal(40, 20, **without)
-    console.print(pictures(np.full((64, 12, 12, 3), 255, np.uint8), 40, 20, console))
+    console.print(images(np.full((64, 12, 12, 3), 255, np.uint8), 40, 20, console))
     assert set(printed(console)) <= {*SHADES, "\n"} and SHADES[-1] * 12 in printed(console)
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ganzoo.data import cache, fill, fingerprints
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import whole_folder
@@ -31,7 +31,7 @@ def save(path: Path, seed: int) -> None:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for number in range(4):
         save(folder / f"{number}.png", number)
@@ -39,7 +39,7 @@ def folder(tmp_path) -> Path:
 
 
 def opened(registry: Registry, folder: Path, root: Path, **how):
-    return open_pictures(registry, f"folder:{folder}", root=root, **how)
+    return open_images(registry, f"folder:{folder}", root=root, **how)
 
 
 def in_cache(root: Path) -> list[str]:
@@ -65,7 +65,7 @@ def test_labels_and_size_are_part_of_the_key(registry, root, folder):
 
 def test_where_the_data_lies_by_default(registry, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "elsewhere"))
-    open_pictures(registry, f"folder:{folder}")
+    open_images(registry, f"folder:{folder}")
     assert len(in_cache(tmp_path / "elsewhere")) == 1
 
 
@@ -120,7 +120,7 @@ def test_a_stop_while_caching_leaves_nothing(registry, root, folder, monkeypatch
 
 def test_a_full_disk_is_said_and_leaves_nothing(registry, root, folder):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))  # the header fits, the pictures do not
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))  # the header fits, the images do not
     try:
         with pytest.raises(GanzooError, match=r"cannot write the cache .*File too large; free some space"):
             opened(registry, folder, root)

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from ganzoo import PictureSpec
-from ganzoo.data.dataset import Pictures
+from ganzoo import ImageSpec
+from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
 
 
-def numbered(count: int) -> Pictures:
-    """Pictures whose pixels and label are their number, bright on the left."""
+def numbered(count: int) -> Images:
+    """Images whose pixels and label are their number, bright on the left."""
     array = np.zeros((count, 1, 4, 4), np.uint8)
     array[..., :2] = np.arange(count)[:, None, None, None]
-    return Pictures(array, np.arange(count), PictureSpec(1, 4, count), "numbers", "train", "f" * 64)
+    return Images(array, np.arange(count), ImageSpec(1, 4, count), "numbers", "train", "f" * 64)
 
 
 def labels(feed: Feed, shown: int) -> list[int]:
     return feed.batch(shown)[1].tolist()
 
 
-def test_pictures_are_scaled_and_labelled():
+def test_images_are_scaled_and_labelled():
     real, label = Feed(numbered(200), 8, 0, "cpu").batch(0)
     assert real.dtype == torch.float32 and real.shape == (8, 1, 4, 4)
     assert torch.allclose(real[:, 0, 0, 0], label / 127.5 - 1)
@@ -39,7 +39,7 @@ def test_each_variant_has_an_order_of_its_own():
 
 
 @pytest.mark.parametrize(("count", "batch"), [(10, 4), (7, 3), (3, 8)])
-def test_every_epoch_shows_each_picture_once(count, batch):
+def test_every_epoch_shows_each_image_once(count, batch):
     feed = Feed(numbered(count), batch, 0, "cpu")
     seen = [number for shown in range(0, count * batch, batch) for number in labels(feed, shown)]
     for epoch in range(batch):

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.sets import picture, png
+from support.sets import image, png
 
-from ganzoo import PictureSpec
+from ganzoo import ImageSpec
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.errors import GanzooError
 
 
@@ -25,11 +25,11 @@ def root(tmp_path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Six square grey pictures in a tree."""
-    folder = tmp_path / "pictures"
+    """Six square grey images in a tree."""
+    folder = tmp_path / "images"
     (folder / "deep").mkdir(parents=True)
     for number in range(6):
-        picture(8, 8, "L", number).save(folder / ("deep" if number % 2 else "") / f"{number}.png")
+        image(8, 8, "L", number).save(folder / ("deep" if number % 2 else "") / f"{number}.png")
     return folder
 
 
@@ -37,7 +37,7 @@ def make_zip(path: Path, labels="some", count=4) -> Path:
     with zipfile.ZipFile(path, "w") as out:
         names = [f"00000/img{number:08d}.png" for number in range(count)]
         for number, name in enumerate(names):
-            out.writestr(name, png(picture(seed=number)))
+            out.writestr(name, png(image(seed=number)))
         if labels == "some":
             out.writestr("dataset.json", json.dumps({"labels": [[name, k % 3] for k, name in enumerate(names)]}))
         elif labels is not None:
@@ -46,31 +46,31 @@ def make_zip(path: Path, labels="some", count=4) -> Path:
 
 
 def test_the_embedded_set(registry, root):
-    pictures = open_pictures(registry, "fashion-10k", root=root)
-    assert pictures.array.shape == (10000, 1, 28, 28) and pictures.array.dtype == np.uint8
-    assert np.bincount(pictures.labels).tolist() == [1000] * 10
-    assert pictures.demonstration and pictures.class_names[9] == "ankle boot"
-    assert peek_spec(registry, "fashion-10k", root=root) == pictures.spec
-    first = pictures.array[0, 0]
-    assert pictures.labels[0] == 9 and first[:7].max() == 0 and first.max() == 255  # a low boot under empty rows
+    images = open_images(registry, "fashion-10k", root=root)
+    assert images.array.shape == (10000, 1, 28, 28) and images.array.dtype == np.uint8
+    assert np.bincount(images.labels).tolist() == [1000] * 10
+    assert images.demonstration and images.class_names[9] == "ankle boot"
+    assert peek_spec(registry, "fashion-10k", root=root) == images.spec
+    first = images.array[0, 0]
+    assert images.labels[0] == 9 and first[:7].max() == 0 and first.max() == 255  # a low boot under empty rows
 
 
 def test_a_folder(registry, root, folder):
-    pictures = open_pictures(registry, f"folder:{folder}", root=root)
-    assert pictures.array.shape == (6, 1, 8, 8) and pictures.labels is None
-    assert np.array_equal(pictures.array[0, 0], np.asarray(Image.open(folder / "0.png")))
-    assert peek_spec(registry, f"folder:{folder}", root=root) == pictures.spec
+    images = open_images(registry, f"folder:{folder}", root=root)
+    assert images.array.shape == (6, 1, 8, 8) and images.labels is None
+    assert np.array_equal(images.array[0, 0], np.asarray(Image.open(folder / "0.png")))
+    assert peek_spec(registry, f"folder:{folder}", root=root) == images.spec
 
 
 def test_a_zip_with_labels(registry, root, tmp_path):
-    pictures = open_pictures(registry, f"zip:{make_zip(tmp_path / 'a.zip')}", root=root)
-    assert pictures.array.shape == (4, 3, 8, 8)
-    assert pictures.labels.tolist() == [0, 1, 2, 0] and pictures.spec.classes == 3
+    images = open_images(registry, f"zip:{make_zip(tmp_path / 'a.zip')}", root=root)
+    assert images.array.shape == (4, 3, 8, 8)
+    assert images.labels.tolist() == [0, 1, 2, 0] and images.spec.classes == 3
 
 
 @pytest.mark.parametrize("labels", [None, '{"labels": null}'])
 def test_a_zip_without_labels(registry, root, tmp_path, labels):
-    assert open_pictures(registry, f"zip:{make_zip(tmp_path / 'a.zip', labels)}", root=root).labels is None
+    assert open_images(registry, f"zip:{make_zip(tmp_path / 'a.zip', labels)}", root=root).labels is None
 
 
 def test_resizing_is_recorded_and_crops_to_the_centre(registry, root, tmp_path):
@@ -78,9 +78,9 @@ def test_resizing_is_recorded_and_crops_to_the_centre(registry, root, tmp_path):
     wide[:, 4:12] = 200
     (tmp_path / "wide").mkdir()
     Image.fromarray(wide).save(tmp_path / "wide/a.png")
-    pictures = open_pictures(registry, f"folder:{tmp_path / 'wide'}", size=4, root=root)
-    assert pictures.array.shape == (1, 3, 4, 4) and (pictures.array == 200).all()
-    assert pictures.resize["antialias"] is True
+    images = open_images(registry, f"folder:{tmp_path / 'wide'}", size=4, root=root)
+    assert images.array.shape == (1, 3, 4, 4) and (images.array == 200).all()
+    assert images.resize["antialias"] is True
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_resizing_is_recorded_and_crops_to_the_centre(registry, root, tmp_path):
 def test_colour_modes_become_one_or_three_channels(registry, root, tmp_path, mode, suffix, channels):
     (tmp_path / "modes").mkdir()
     Image.new("RGB", (8, 8), "white").convert(mode).save(tmp_path / f"modes/a.{suffix}")
-    array = open_pictures(registry, f"folder:{tmp_path / 'modes'}", root=root).array
+    array = open_images(registry, f"folder:{tmp_path / 'modes'}", root=root).array
     assert array.shape == (1, channels, 8, 8) and (array == 255).all()
 
 
@@ -97,43 +97,43 @@ def test_labels_of_a_folder(registry, root, folder):
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.png")]
     labels = {"labels": [[name, int(name[-5])] for name in names]}
     (folder / "dataset.json").write_text(json.dumps(labels))
-    pictures = open_pictures(registry, f"folder:{folder}", root=root)
-    assert pictures.labels.tolist() == [0, 2, 4, 1, 3, 5]  # deep/ comes after the digits
+    images = open_images(registry, f"folder:{folder}", root=root)
+    assert images.labels.tolist() == [0, 2, 4, 1, 3, 5]  # deep/ comes after the digits
     (folder / "deep/5.png").write_bytes(b"bad")
-    fewer = open_pictures(registry, f"folder:{folder}", root=root, skip_bad=True)
-    assert fewer.labels.tolist() == [0, 2, 4, 1, 3] and fewer.spec == pictures.spec
+    fewer = open_images(registry, f"folder:{folder}", root=root, skip_bad=True)
+    assert fewer.labels.tolist() == [0, 2, 4, 1, 3] and fewer.spec == images.spec
 
 
-def test_a_further_picture_in_a_phones_jpeg_is_no_animation(registry, root, tmp_path):
+def test_a_further_image_in_a_phones_jpeg_is_no_animation(registry, root, tmp_path):
     (tmp_path / "phone").mkdir()
     red = Image.new("RGB", (8, 8), "red")
     red.save(tmp_path / "phone/a.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
-    array = open_pictures(registry, f"folder:{tmp_path / 'phone'}", root=root).array
+    array = open_images(registry, f"folder:{tmp_path / 'phone'}", root=root).array
     assert array.shape == (1, 3, 8, 8) and array[0, 0].min() > 200
 
 
 def test_what_is_not_square_is_named_before_anything_is_decoded(registry, root, tmp_path):
     (tmp_path / "wide").mkdir()
-    picture(16, 8).save(tmp_path / "wide/a.png")
+    image(16, 8).save(tmp_path / "wide/a.png")
     with pytest.raises(GanzooError, match=r"a\.png is not square; set data\.size=N"):
         peek_spec(registry, f"folder:{tmp_path / 'wide'}", root=root)
-    assert peek_spec(registry, f"folder:{tmp_path / 'wide'}", size=4, root=root) == PictureSpec(3, 4)
+    assert peek_spec(registry, f"folder:{tmp_path / 'wide'}", size=4, root=root) == ImageSpec(3, 4)
     assert not (root / "cache").exists()
 
 
 def test_a_name_that_is_no_text(registry, root, folder):
     (folder / "a\nb.png").write_bytes(b"bad")
     with pytest.raises(GanzooError, match=r"a\\nb\.png: it cannot be decoded") as caught:
-        open_pictures(registry, f"folder:{folder}", root=root)
+        open_images(registry, f"folder:{folder}", root=root)
     assert "\n" not in str(caught.value)
 
 
-def test_a_picture_of_gigabytes_is_not_read(registry, root, tmp_path, monkeypatch):
+def test_an_image_of_gigabytes_is_not_read(registry, root, tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo_datasets.files.MOST_BYTES", 1000)
     with zipfile.ZipFile(make_zip(tmp_path / "a.zip", None), "a", zipfile.ZIP_DEFLATED) as out:
         out.writestr("huge.png", bytes(1001))
-    with pytest.raises(GanzooError, match=r"huge\.png: it takes .* more than a picture can"):
-        open_pictures(registry, f"zip:{tmp_path / 'a.zip'}", root=root)
+    with pytest.raises(GanzooError, match=r"huge\.png: it takes .* more than an image can"):
+        open_images(registry, f"zip:{tmp_path / 'a.zip'}", root=root)
 
 
 def idx(path: Path, *shape: int, whole: bool = True) -> None:
@@ -148,20 +148,20 @@ def test_mnist_from_torchvisions_files(registry, root):
     for part, count in (("train", 4), ("t10k", 3)):
         idx(raw / f"{part}-images-idx3-ubyte", count, 28, 28)
         idx(raw / f"{part}-labels-idx1-ubyte", count)
-    assert [len(open_pictures(registry, "mnist", split=split, root=root)) for split in ("train", "test")] == [4, 3]
+    assert [len(open_images(registry, "mnist", split=split, root=root)) for split in ("train", "test")] == [4, 3]
     idx(raw / "t10k-images-idx3-ubyte", 3, 28, 28, whole=False)
     with pytest.raises(GanzooError, match=f"mnist: the files in {raw} are damaged"):
-        open_pictures(registry, "mnist", split="test", root=root)
+        open_images(registry, "mnist", split="test", root=root)
     idx(raw / "t10k-images-idx3-ubyte", 2, 28, 28)
-    with pytest.raises(GanzooError, match="2 pictures, 3 labels"):
-        open_pictures(registry, "mnist", split="test", root=root)
+    with pytest.raises(GanzooError, match="2 images, 3 labels"):
+        open_images(registry, "mnist", split="test", root=root)
 
 
 def test_cifar10_from_a_zip_in_the_root(registry, root):
     root.mkdir()
     make_zip(root / "cifar10-32x32-train.zip")
-    pictures = open_pictures(registry, "cifar10", root=root)
-    assert pictures.labels.tolist() == [0, 1, 2, 0] and pictures.spec.classes == 10
+    images = open_images(registry, "cifar10", root=root)
+    assert images.labels.tolist() == [0, 1, 2, 0] and images.spec.classes == 10
 
 
 def upright_jpeg() -> bytes:
@@ -175,13 +175,13 @@ def upright_jpeg() -> bytes:
 def test_exif_orientation_is_applied(registry, root, tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "one/a.jpg").write_bytes(upright_jpeg())
-    array = open_pictures(registry, f"folder:{tmp_path / 'one'}", root=root).array[0, 0]
+    array = open_images(registry, f"folder:{tmp_path / 'one'}", root=root).array[0, 0]
     assert array[0].mean() > 200 and array[-1].mean() < 50
 
 
 def animated() -> bytes:
     stream = io.BytesIO()
-    picture().save(stream, "webp", save_all=True, append_images=[picture(seed=1)], lossless=True)
+    image().save(stream, "webp", save_all=True, append_images=[image(seed=1)], lossless=True)
     return stream.getvalue()
 
 
@@ -196,36 +196,36 @@ def bomb() -> bytes:
 
 
 BAD = {
-    "broken.png": (b"not a picture", "cannot be decoded"),
-    "cut.png": (png(picture(64, 64, "L"))[:300], "cannot be decoded"),
-    "alpha.png": (png(picture(mode="RGBA")), "alpha channel"),
+    "broken.png": (b"not an image", "cannot be decoded"),
+    "cut.png": (png(image(64, 64, "L"))[:300], "cannot be decoded"),
+    "alpha.png": (png(image(mode="RGBA")), "alpha channel"),
     "deep16.png": (sixteen_bit(), "more than 8 bits"),
     "moving.webp": (animated(), "animated"),
     "bomb.png": (bomb(), "too large"),
-    "big.png": (png(picture(9, 9, "L")), "9x9, 0.png is 8x8; set data.size"),
-    "long.png": (png(picture(9, 8, "L")), "not square"),
+    "big.png": (png(image(9, 9, "L")), "9x9, 0.png is 8x8; set data.size"),
+    "long.png": (png(image(9, 8, "L")), "not square"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_picture_is_named_or_skipped(registry, root, folder, name):
+def test_a_bad_image_is_named_or_skipped(registry, root, folder, name):
     content, says = BAD[name]
     (folder / name).write_bytes(content)
     with pytest.raises(GanzooError) as caught:
-        open_pictures(registry, f"folder:{folder}", root=root)
+        open_images(registry, f"folder:{folder}", root=root)
     message = str(caught.value)
     assert name in message and says in message and "data.skip_bad=true" in message and "\n" not in message
-    pictures = open_pictures(registry, f"folder:{folder}", root=root, skip_bad=True)
-    assert len(pictures) == 6 and pictures.skipped == (name,)
+    images = open_images(registry, f"folder:{folder}", root=root, skip_bad=True)
+    assert len(images) == 6 and images.skipped == (name,)
     reason = "of another size than 8x8 skipped" if name == "big.png" else f"unreadable skipped ({name})"
-    assert str(pictures.usage) == f"6 of 7 images: 1 {reason}"
+    assert str(images.usage) == f"6 of 7 images: 1 {reason}"
 
 
 def test_nothing_readable_at_all(registry, root, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/a.png").write_bytes(b"no")
-    with pytest.raises(GanzooError, match=r"none of its 1 pictures can be used; the first, a\.png: it cannot"):
-        open_pictures(registry, f"folder:{tmp_path / 'bad'}", root=root, skip_bad=True)
+    with pytest.raises(GanzooError, match=r"none of its 1 images can be used; the first, a\.png: it cannot"):
+        open_images(registry, f"folder:{tmp_path / 'bad'}", root=root, skip_bad=True)
 
 
 def test_missing_and_empty_places(registry, root, tmp_path):
@@ -241,7 +241,7 @@ def test_missing_and_empty_places(registry, root, tmp_path):
         ("mnist:here", "takes no location"),
     ):
         with pytest.raises(GanzooError, match=says):
-            open_pictures(registry, name, root=root)
+            open_images(registry, name, root=root)
 
 
 def test_a_missing_download_says_where_to_put_it(registry, root, monkeypatch):
@@ -252,7 +252,7 @@ def test_a_missing_download_says_where_to_put_it(registry, root, monkeypatch):
 
     monkeypatch.setattr(datasets.MNIST, "download", offline)
     with pytest.raises(GanzooError, match=f"mnist is not under {root} and cannot be downloaded .no route"):
-        open_pictures(registry, "mnist", root=root)
+        open_images(registry, "mnist", root=root)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_missing_download_says_where_to_put_it(registry, root, monkeypatch):
 )
 def test_bad_labels(registry, root, tmp_path, labels, says):
     with pytest.raises(GanzooError, match=says):
-        open_pictures(registry, f"zip:{make_zip(tmp_path / 'a.zip', labels)}", root=root)
+        open_images(registry, f"zip:{make_zip(tmp_path / 'a.zip', labels)}", root=root)
 
 
 def test_a_damaged_member_of_a_zip_is_named(registry, root, tmp_path):
@@ -283,7 +283,7 @@ def test_a_damaged_member_of_a_zip_is_named(registry, root, tmp_path):
     data[at : at + 4] = b"XXXX"
     path.write_bytes(data)
     with pytest.raises(GanzooError, match=r"img00000000\.png: it is damaged in the zip"):
-        open_pictures(registry, f"zip:{path}", root=root)
+        open_images(registry, f"zip:{path}", root=root)
 
 
 def test_reference_splits(registry):

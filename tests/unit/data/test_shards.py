@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.sets import EACH, picture, write_shard
+from support.sets import EACH, image, write_shard
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display, make_display
-from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.errors import GanzooError
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo.training import run
@@ -22,7 +22,7 @@ from ganzoo.training.loop import Loop
 
 @pytest.fixture
 def shards(tmp_path) -> Path:
-    """Three shards of nine pictures."""
+    """Three shards of nine images."""
     for number in range(3):
         write_shard(tmp_path / f"set-{number:03d}.tar", number * EACH)
     return tmp_path
@@ -31,13 +31,13 @@ def shards(tmp_path) -> Path:
 def test_a_range_of_shards_is_one_set_in_order(registry, shards):
     name = f"webdataset:{shards}/set-{{000..002}}.tar"
     spec = peek_spec(registry, name, root=shards / "root")
-    pictures = open_pictures(registry, name, root=shards / "root")
-    assert (spec.channels, spec.size, spec.classes) == (3, 8, 0) and pictures.spec == spec
-    assert len(pictures) == 3 * EACH and pictures.labels is None
+    images = open_images(registry, name, root=shards / "root")
+    assert (spec.channels, spec.size, spec.classes) == (3, 8, 0) and images.spec == spec
+    assert len(images) == 3 * EACH and images.labels is None
     for number in (0, EACH, 3 * EACH - 1):
-        np.testing.assert_array_equal(pictures.array[number].transpose(1, 2, 0), np.asarray(picture(seed=number)))
-    one = open_pictures(registry, f"webdataset:{shards}/set-001.tar", root=shards / "root")
-    assert len(one) == EACH and one.fingerprint != pictures.fingerprint
+        np.testing.assert_array_equal(images.array[number].transpose(1, 2, 0), np.asarray(image(seed=number)))
+    one = open_images(registry, f"webdataset:{shards}/set-001.tar", root=shards / "root")
+    assert len(one) == EACH and one.fingerprint != images.fingerprint
 
 
 def test_shards_behind_an_address_are_streamed_once(registry, shards):
@@ -50,9 +50,9 @@ def test_shards_behind_an_address_are_streamed_once(registry, shards):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         name = f"webdataset:http://127.0.0.1:{server.server_port}/set-{{000..002}}.tar"
-        first = open_pictures(registry, name, root=shards / "root")
+        first = open_images(registry, name, root=shards / "root")
         count = asked.count("GET")
-        again = open_pictures(registry, name, root=shards / "root")
+        again = open_images(registry, name, root=shards / "root")
     finally:
         server.shutdown()
         server.server_close()
@@ -77,15 +77,15 @@ def test_bad_shards_are_named(registry, shards, location, message):
     whole = (shards / "set-000.tar").read_bytes()
     (shards / "cut.tar").write_bytes(whole[: 512 * 3 + 100])
     (shards / "text.tar").write_bytes(b"no tar file at all" * 100)
-    write_shard(shards / "bad.tar", 0, bad=b"no picture")
+    write_shard(shards / "bad.tar", 0, bad=b"no image")
     with pytest.raises(GanzooError) as raised:
-        open_pictures(registry, "webdataset:" + location.format(folder=shards), root=shards / "root")
+        open_images(registry, "webdataset:" + location.format(folder=shards), root=shards / "root")
     assert message in str(raised.value) and "\n" not in str(raised.value)
     assert not (shards / "run").exists()
 
 
 def test_a_run_on_shards_is_resumed_in_mid_epoch(registry, shards, monkeypatch):
-    """Twelve pictures a step of 27: the stop is in the second epoch."""
+    """Twelve images a step of 27: the stop is in the second epoch."""
     settings = [f"data.name=webdataset:{shards}/set-{{000..002}}.tar", "data.root=" + str(shards / "root")]
     more = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.072"]
     config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, *more])

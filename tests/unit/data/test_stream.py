@@ -1,4 +1,4 @@
-"""Sets that are decoded as they are shown: the same pictures, an order of their own, resumed to the bit."""
+"""Sets that are decoded as they are shown: the same images, an order of their own, resumed to the bit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display, make_display
 from ganzoo.data import stream
-from ganzoo.data.dataset import Pictures
-from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.dataset import Images
+from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
@@ -40,7 +40,7 @@ COUNT = 3 * EACH
 
 @pytest.fixture
 def shards(tmp_path, monkeypatch) -> Path:
-    """Three shards of nine pictures, of which two or three are a block."""
+    """Three shards of nine images, of which two or three are a block."""
     monkeypatch.setattr(stream, "BLOCK", 2500)
     monkeypatch.setattr(stream, "MIXED", 2)
     monkeypatch.setattr(stream, "KEPT", 6)
@@ -50,8 +50,8 @@ def shards(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def opened(registry, shards) -> Pictures:
-    return open_pictures(registry, name(shards), root=shards / "root")
+def opened(registry, shards) -> Images:
+    return open_images(registry, name(shards), root=shards / "root")
 
 
 def name(shards: Path, kind: str = "webdataset-streamed") -> str:
@@ -64,8 +64,8 @@ def configured(registry: Registry, shards: Path, data: str, settings: list[str])
     return resolve(registry, "mlp+minimax", None, [*COMPARABLE, *place, *settings])
 
 
-def test_they_are_the_pictures_that_are_kept(registry, shards, opened):
-    kept = open_pictures(registry, name(shards, "webdataset"), root=shards / "root")
+def test_they_are_the_images_that_are_kept(registry, shards, opened):
+    kept = open_images(registry, name(shards, "webdataset"), root=shards / "root")
     assert opened.spec == kept.spec == peek_spec(registry, name(shards), root=shards / "root")
     assert opened.fingerprint != kept.fingerprint and opened.array.shape == kept.array.shape
     np.testing.assert_array_equal(np.array(opened.array), kept.array)
@@ -76,11 +76,11 @@ def test_they_are_the_pictures_that_are_kept(registry, shards, opened):
 
 
 def test_they_are_resized_and_bad_ones_left_out(registry, shards):
-    write_shard(shards / "set-001.tar", EACH, bad=b"no picture")
+    write_shard(shards / "set-001.tar", EACH, bad=b"no image")
     with pytest.raises(GanzooError, match=r"set-001\.tar/bad\.png: it cannot be decoded"):
-        open_pictures(registry, name(shards), root=shards / "root")
+        open_images(registry, name(shards), root=shards / "root")
     found = [
-        open_pictures(registry, name(shards, kind), root=shards / "root", size=4, skip_bad=True)
+        open_images(registry, name(shards, kind), root=shards / "root", size=4, skip_bad=True)
         for kind in ("webdataset", "webdataset-streamed")
     ]
     assert found[1].skipped == found[0].skipped and len(found[1]) == COUNT
@@ -91,15 +91,15 @@ def shown(feed: Feed, epochs: int) -> list[np.ndarray]:
     return [feed.batch(start)[0].numpy() for start in range(0, epochs * COUNT, feed.size)]
 
 
-def test_every_epoch_shows_each_picture_once_in_an_order_of_the_seed_alone(registry, shards, opened):
+def test_every_epoch_shows_each_image_once_in_an_order_of_the_seed_alone(registry, shards, opened):
     feed = Feed(opened, 9, 1, "cpu")
     assert not feed.resident and len(opened.array.reader.bounds) > 7
     batches = shown(feed, 2)
     whole = np.array(opened.array).astype(np.float32) / 127.5 - 1
     for epoch in (batches[:3], batches[3:]):
-        flat = {tuple(picture.ravel().round(3)) for picture in np.concatenate(epoch)}
-        assert flat == {tuple(picture.ravel().round(3)) for picture in whole}
-    again = open_pictures(registry, name(shards), root=shards / "root")
+        flat = {tuple(image.ravel().round(3)) for image in np.concatenate(epoch)}
+        assert flat == {tuple(image.ravel().round(3)) for image in whole}
+    again = open_images(registry, name(shards), root=shards / "root")
     backwards = Feed(again, 9, 1, "cpu")
     for start in reversed(range(0, 2 * COUNT, 9)):
         np.testing.assert_array_equal(backwards.batch(start)[0].numpy(), batches[start // 9])
@@ -107,13 +107,13 @@ def test_every_epoch_shows_each_picture_once_in_an_order_of_the_seed_alone(regis
     assert not np.array_equal(batches[0], batches[3])
 
 
-def test_pictures_are_mixed_within_some_blocks_at_a_time(opened):
+def test_images_are_mixed_within_some_blocks_at_a_time(opened):
     bounds = opened.array.reader.bounds
     order = opened.array.shuffled(torch.Generator().manual_seed(0)).numpy()
     blocks = (np.searchsorted(bounds, order, "right") - 1).tolist()
     assert sorted(order.tolist()) == list(range(COUNT))
     groups = list(dict.fromkeys(blocks))
-    for start in range(0, len(groups), 2):  # two blocks, and then no picture of them again
+    for start in range(0, len(groups), 2):  # two blocks, and then no image of them again
         last = max(place for place, block in enumerate(blocks) if block in groups[start : start + 2])
         assert set(blocks[: last + 1]) == set(groups[: start + 2])
     assert blocks != sorted(blocks, key=groups.index)
@@ -167,7 +167,7 @@ def test_each_rank_reads_its_rows(opened, monkeypatch):
 
 
 def test_a_run_that_is_killed_in_mid_epoch_goes_on_to_the_bit(registry, shards, monkeypatch):
-    """Twelve pictures a step of 27. The kill is in the second epoch, a step after a checkpoint."""
+    """Twelve images a step of 27. The kill is in the second epoch, a step after a checkpoint."""
     settings = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.036"]
     config = configured(registry, shards, name(shards), settings)
     display: Display = make_display()
@@ -262,11 +262,11 @@ def test_a_servers_shards_are_read_in_parts_after_they_were_looked_through(
 
     monkeypatch.setattr(streamed, "PAUSES", (0.0, 0.0))
     there = serve(Handler)
-    found = open_pictures(registry, there, root=shards / "root")
+    found = open_images(registry, there, root=shards / "root")
     assert Handler.asked.count("all") == 3 and Handler.asked[0] == "bytes=0-0"
     Handler.fails = 2
     np.testing.assert_array_equal(np.array(found.array), np.array(opened.array))
-    open_pictures(registry, there, root=shards / "root")
+    open_images(registry, there, root=shards / "root")
     assert Handler.asked.count("all") == 3 and not list((shards / "root").rglob("*.tar"))
 
 
@@ -276,7 +276,7 @@ def test_a_server_that_sends_no_parts_is_refused_before_anything_is_read(registr
             pass
 
     with pytest.raises(GanzooError, match=r"its server sends no parts of a file \(Range\); fetch it and name the file"):
-        open_pictures(registry, serve(Whole), root=shards / "root")
+        open_images(registry, serve(Whole), root=shards / "root")
 
 
 def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
@@ -284,7 +284,7 @@ def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
         asked: list[str] = []
 
     monkeypatch.setattr(streamed, "PAUSES", (0.0,))
-    found = open_pictures(registry, serve(Handler), root=shards / "root")
+    found = open_images(registry, serve(Handler), root=shards / "root")
     Handler.fails = 99
     with pytest.raises(
         GanzooError, match=r"cannot be read \(HTTP Error 503: .*\); see that it is there and go on with"
@@ -377,6 +377,6 @@ def test_shards_that_are_compressed_are_not_streamed(registry, shards):
     import gzip
 
     (shards / "set.tar.gz").write_bytes(gzip.compress((shards / "set-000.tar").read_bytes()))
-    open_pictures(registry, f"webdataset:{shards}/set.tar.gz", root=shards / "root")
+    open_images(registry, f"webdataset:{shards}/set.tar.gz", root=shards / "root")
     with pytest.raises(GanzooError, match=r"set\.tar\.gz is not a whole plain tar file"):
-        open_pictures(registry, f"webdataset-streamed:{shards}/set.tar.gz", root=shards / "root")
+        open_images(registry, f"webdataset-streamed:{shards}/set.tar.gz", root=shards / "root")

@@ -15,9 +15,9 @@ from PIL import Image
 
 from ganzoo.cli.main import main
 from ganzoo.data.channels import chosen_channels, convert
-from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.data.usage import Usage
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunFolder
@@ -48,7 +48,7 @@ def opened(registry, folder, tmp_path):
             place = tmp_path / "set.tar"
             with tarfile.open(place, "w") as archive:
                 archive.add(folder, ".")
-        return open_pictures(registry, f"{kind}:{place}", root=tmp_path / "root", **how)
+        return open_images(registry, f"{kind}:{place}", root=tmp_path / "root", **how)
 
     return opens
 
@@ -58,19 +58,19 @@ KINDS = ["folder", "zip", "webdataset", "webdataset-streamed"]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("skip_bad", [False, True])
-def test_most_pictures_decide_between_grey_and_colour(opened, folder, kind, skip_bad):
+def test_most_images_decide_between_grey_and_colour(opened, folder, kind, skip_bad):
     """Not the first by name: all of them can be used."""
     for number in range(3):
         save(folder / f"a{number}.png", "L", value=50)
     for number in range(40):
         save(folder / f"b{number:02d}.png")
-    pictures = opened(kind, skip_bad=skip_bad)
-    array = np.array(pictures.array)
-    assert array.shape == (43, 3, 8, 8) and pictures.spec.channels == 3
+    images = opened(kind, skip_bad=skip_bad)
+    array = np.array(images.array)
+    assert array.shape == (43, 3, 8, 8) and images.spec.channels == 3
     assert (array[:3] == 50).all() and (array[3:, 0] == 100).all() and (array[3:, 2] == 30).all()
-    assert "43 of 43 images: 3 converted from grey to colour" in str(pictures.usage)
+    assert "43 of 43 images: 3 converted from grey to colour" in str(images.usage)
     assert len(opened(kind, skip_bad=skip_bad)) == 43  # from the cache
-    assert opened(kind, skip_bad=skip_bad).usage == pictures.usage
+    assert opened(kind, skip_bad=skip_bad).usage == images.usage
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,18 +89,18 @@ def test_channels_can_be_asked_for(opened, folder, registry, tmp_path, channels,
     save(folder / "a.png")
     for number in range(3):
         save(folder / f"b{number}.png", "L")
-    pictures = opened(channels=channels)
-    assert pictures.array.shape == shape
-    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root", channels=channels) == pictures.spec
-    assert pictures.usage is not None and sum(pictures.usage.converted.values()) == (3 if channels == "3" else 1)
+    images = opened(channels=channels)
+    assert images.array.shape == shape
+    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root", channels=channels) == images.spec
+    assert images.usage is not None and sum(images.usage.converted.values()) == (3 if channels == "3" else 1)
 
 
 def test_a_named_set_in_other_channels(registry, tmp_path):
-    colour = open_pictures(registry, "fashion-10k", channels="3", root=tmp_path)
-    grey = open_pictures(registry, "fashion-10k", channels="1", root=tmp_path)
+    colour = open_images(registry, "fashion-10k", channels="3", root=tmp_path)
+    grey = open_images(registry, "fashion-10k", channels="1", root=tmp_path)
     assert colour.array.shape == (10000, 3, 28, 28)
     np.testing.assert_array_equal(colour.array[:50, 1], grey.array[:50, 0])
-    assert grey.fingerprint == open_pictures(registry, "fashion-10k", root=tmp_path).fingerprint
+    assert grey.fingerprint == open_images(registry, "fashion-10k", root=tmp_path).fingerprint
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -111,21 +111,21 @@ def test_the_size_of_most_is_kept(opened, folder, kind):
         save(folder / f"c{number}.png")
     with pytest.raises(GanzooError, match=r"9x9, .*a\.png is 16x16; set data\.size=N"):
         opened(kind)
-    pictures = opened(kind, skip_bad=True)
-    assert pictures.array.shape == (5, 3, 8, 8) and {Path(name).name for name in pictures.skipped} == {"a.png", "b.png"}
-    assert "5 of 7 images: 2 of another size than 8x8 skipped" in str(pictures.usage)
+    images = opened(kind, skip_bad=True)
+    assert images.array.shape == (5, 3, 8, 8) and {Path(name).name for name in images.skipped} == {"a.png", "b.png"}
+    assert "5 of 7 images: 2 of another size than 8x8 skipped" in str(images.usage)
 
 
-def test_unreadable_pictures_are_counted_and_named(opened, folder):
+def test_unreadable_images_are_counted_and_named(opened, folder):
     save(folder / "a.png")
     for number in range(5):
-        (folder / f"b{number}.png").write_bytes(b"no picture")
+        (folder / f"b{number}.png").write_bytes(b"no image")
     usage = opened(skip_bad=True).usage
     assert str(usage) == "1 of 6 images: 5 unreadable skipped (b0.png, b1.png, b2.png and 2 more)"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_copies_in_hidden_directories_are_not_pictures(opened, folder, kind):
+def test_copies_in_hidden_directories_are_not_images(opened, folder, kind):
     for number in range(10):
         save(folder / f"dogs/{number}.png", value=number)
         save(folder / f"dogs/.ipynb_checkpoints/{number}-checkpoint.png", value=number)
@@ -139,7 +139,7 @@ def test_copies_in_hidden_directories_are_not_pictures(opened, folder, kind):
 
 def test_a_set_may_lie_in_a_hidden_directory(registry, tmp_path):
     save(tmp_path / ".hidden/set/a.png")
-    assert len(open_pictures(registry, f"folder:{tmp_path}/.hidden/set", root=tmp_path / "root")) == 1
+    assert len(open_images(registry, f"folder:{tmp_path}/.hidden/set", root=tmp_path / "root")) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -166,18 +166,18 @@ def test_labels_in_a_tree_are_found(opened, folder, kind):
         save(folder / f"tree/{number}.png")
     labels = {"labels": [[f"{number}.png", 2 - number] for number in range(3)]}
     (folder / "tree/dataset.json").write_text(json.dumps(labels))
-    pictures = opened(kind)
-    assert pictures.labels is not None and pictures.labels.tolist() == [2, 1, 0] and pictures.spec.classes == 3
+    images = opened(kind)
+    assert images.labels is not None and images.labels.tolist() == [2, 1, 0] and images.spec.classes == 3
 
 
 def test_labels_that_cannot_be_told_apart_are_said_not_to_be_read(opened, folder):
     for tree in "ab":
         save(folder / f"{tree}/0.png")
         (folder / f"{tree}/dataset.json").write_text('{"labels": [["0.png", 0]]}')
-    pictures = opened()
-    assert pictures.labels is None
+    images = opened()
+    assert images.labels is None
     assert (
-        str(pictures.usage) == "2 of 2 images; labels not read: 2 files are named dataset.json, none of them at the top"
+        str(images.usage) == "2 of 2 images; labels not read: 2 files are named dataset.json, none of them at the top"
     )
 
 
@@ -188,12 +188,12 @@ def test_labels_of_hidden_copies_go_with_them(opened, folder):
     assert opened().labels.tolist() == [1]
 
 
-def test_peeking_sees_what_most_pictures_are(registry, folder, tmp_path):
+def test_peeking_sees_what_most_images_are(registry, folder, tmp_path):
     save(folder / "a.png", "L", (16, 16))
     for number in range(9):
         save(folder / f"b{number}.png")
-    (folder / "0.png").write_bytes(b"no picture")
-    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root") == PictureSpec(3, 8, 0)
+    (folder / "0.png").write_bytes(b"no image")
+    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root") == ImageSpec(3, 8, 0)
     assert not (tmp_path / "root/cache").exists()
 
 
@@ -202,7 +202,7 @@ def test_peeking_decides_a_tie_as_decoding_does(registry, opened, folder, tmp_pa
     for number, size in enumerate(sizes):
         save(folder / f"{number}.png", size=(size, size))
     peeked = peek_spec(registry, f"folder:{folder}", root=tmp_path / "root")
-    assert peeked == opened(skip_bad=True).spec == PictureSpec(3, sizes[0], 0)
+    assert peeked == opened(skip_bad=True).spec == ImageSpec(3, sizes[0], 0)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

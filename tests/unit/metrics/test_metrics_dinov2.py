@@ -62,24 +62,24 @@ def extractor(network: Network) -> Dinov2Small:
 
 
 @pytest.fixture
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randint(256, (2, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
 def test_the_features_are_the_class_token_of_timms_network_on_what_the_papers_code_reads(
-    original: torch.nn.Module, extractor: Dinov2Small, network: Network, pictures: torch.Tensor
+    original: torch.nn.Module, extractor: Dinov2Small, network: Network, images: torch.Tensor
 ) -> None:
-    images = [Image.fromarray(picture.permute(1, 2, 0).numpy()) for picture in pictures]
-    arrays = [np.asarray(image.resize((224, 224), Image.Resampling.BICUBIC)) for image in images]
+    pil_images = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images]
+    arrays = [np.asarray(pil_image.resize((224, 224), Image.Resampling.BICUBIC)) for pil_image in pil_images]
     inputs = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 255
     inputs = (inputs - torch.tensor(dinov2.MEAN).view(3, 1, 1)) / torch.tensor(dinov2.STD).view(3, 1, 1)
     at_224 = timm.create_model(MODEL, pretrained=False, num_classes=0, img_size=224).eval()
     at_224.load_state_dict({**original.state_dict(), "pos_embed": resample(original.pos_embed.detach(), 16)})
     with torch.no_grad():
         expected = at_224.forward_features(inputs)[:, 0]
-    reference = Dinov2Small(network, "reference", CPU, ("class-token",))(pictures)["class-token"]
+    reference = Dinov2Small(network, "reference", CPU, ("class-token",))(images)["class-token"]
     torch.testing.assert_close(reference, expected)
-    exact = extractor(pictures)["class-token"]
+    exact = extractor(images)["class-token"]
     assert exact.shape == (2, 384) and exact.dtype == torch.float32
     assert (exact - reference).norm() < 1e-2 * reference.norm()
 
@@ -210,7 +210,7 @@ def test_each_size_is_the_papers_network_of_that_size(registry: Registry, end: s
 
 
 def test_scores_of_both_extractors_stand_side_by_side(
-    registry: Registry, extractor: Dinov2Small, file: Path, tmp_path: Path, pictures: torch.Tensor
+    registry: Registry, extractor: Dinov2Small, file: Path, tmp_path: Path, images: torch.Tensor
 ) -> None:
     rng = np.random.default_rng(0)
     real, fake = (rng.integers(0, top, (4, 1, 28, 28), dtype=np.uint8) for top in (128, 256))
@@ -229,7 +229,7 @@ def test_scores_of_both_extractors_stand_side_by_side(
 
 
 def test_a_run_is_scored_by_it(registry: Registry, tiny: Any, file: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(4):

@@ -18,8 +18,8 @@ from ganzoo.config.recipe import find_extractor
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.console.display import Display
-from ganzoo.data.dataset import Pictures
-from ganzoo.entries import PictureSpec
+from ganzoo.data.dataset import Images
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.interfaces import Metric
 from ganzoo.metrics import extractors
@@ -112,7 +112,7 @@ def sides() -> tuple[np.ndarray, np.ndarray]:
     return tuple(rng.integers(0, top, (10, 3, 8, 8), dtype=np.uint8) for top in (128, 256))  # type: ignore[return-value]
 
 
-def test_two_extractors_each_read_the_pictures_once_with_their_own_weights(
+def test_two_extractors_each_read_the_images_once_with_their_own_weights(
     zoo: Registry, files: dict[str, str], tmp_path: Path
 ) -> None:
     metrics = MetricsConfig(
@@ -137,7 +137,7 @@ def test_two_extractors_each_read_the_pictures_once_with_their_own_weights(
 def test_each_extractor_and_feature_has_a_cache_of_its_own(
     zoo: Registry, files: dict[str, str], tmp_path: Path
 ) -> None:
-    real = Pictures(sides()[0], None, PictureSpec(3, 8), "toy", "test", "f" * 64)
+    real = Images(sides()[0], None, ImageSpec(3, 8), "toy", "test", "f" * 64)
     metrics = MetricsConfig(
         names=["apart", "apart-of-deviations", "apart-by-other"],
         weights={"pixels": files["one"], "other-pixels": files["two"]},
@@ -213,7 +213,7 @@ def test_an_old_metrics_entry_reads_inceptions_pool(registry: Registry) -> None:
     assert extractor.name == "inception" and next(iter(extractor.features)) == "2048"
 
 
-def test_the_first_metric_that_compares_pictures_lends_its_extractor(
+def test_the_first_metric_that_compares_images_lends_its_extractor(
     zoo: Registry, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics = MetricsConfig(names=["isc", "apart-of-deviations"], weights={"pixels": files["one"]})

@@ -16,7 +16,7 @@ def gaussian(count: int, dimensions: int, seed: int) -> dict:
 
 
 @pytest.mark.parametrize(("one", "two"), [(500, 500), (500, 40), (40, 500), (40, 30)])
-def test_agrees_with_torch_fidelity_even_with_fewer_pictures_than_dimensions(one: int, two: int) -> None:
+def test_agrees_with_torch_fidelity_even_with_fewer_images_than_dimensions(one: int, two: int) -> None:
     left, right = gaussian(one, 96, 1), gaussian(two, 96, 2)
     expected = fid_statistics_to_metric(left, right, verbose=False)["frechet_inception_distance"]
     assert frechet_distance(left, right) == pytest.approx(expected, rel=1e-6)

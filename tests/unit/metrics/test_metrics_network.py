@@ -30,28 +30,28 @@ def network(root: Path) -> Network:
 
 
 @pytest.fixture
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randint(256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
 
 
-def test_the_exact_extractor_gives_the_reference_features(network: Network, pictures: torch.Tensor) -> None:
-    reference = load_extractor(network, "reference")(pictures)["2048"]
-    exact = load_extractor(network, "exact")(pictures)["2048"]
+def test_the_exact_extractor_gives_the_reference_features(network: Network, images: torch.Tensor) -> None:
+    reference = load_extractor(network, "reference")(images)["2048"]
+    exact = load_extractor(network, "exact")(images)["2048"]
     assert reference.shape == (4, 2048)
     assert reference.std() > 0.1
     assert (exact - reference).norm() < 1e-5 * reference.norm()
 
 
-def test_the_fast_extractor_stays_near_and_gives_float32(network: Network, pictures: torch.Tensor) -> None:
-    exact = load_extractor(network, "exact")(pictures)["2048"]
-    fast = load_extractor(network, "fast")(pictures)["2048"]
+def test_the_fast_extractor_stays_near_and_gives_float32(network: Network, images: torch.Tensor) -> None:
+    exact = load_extractor(network, "exact")(images)["2048"]
+    fast = load_extractor(network, "fast")(images)["2048"]
     assert fast.dtype == torch.float32
     assert (fast - exact).norm() < 5e-2 * exact.norm()
 
 
-def test_grey_is_tiled(network: Network, pictures: torch.Tensor) -> None:
+def test_grey_is_tiled(network: Network, images: torch.Tensor) -> None:
     extract = load_extractor(network)
-    grey = pictures[:2, :1]
+    grey = images[:2, :1]
     torch.testing.assert_close(extract(grey)["2048"], extract(grey.repeat(1, 3, 1, 1))["2048"])
 
 
@@ -61,12 +61,12 @@ def test_loading_leaves_the_global_random_state_alone(network: Network) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_torch_fidelity_itself_takes_the_file(network: Network, pictures: torch.Tensor) -> None:
+def test_torch_fidelity_itself_takes_the_file(network: Network, images: torch.Tensor) -> None:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     theirs = FeatureExtractorInceptionV3("x", ["2048"], feature_extractor_weights_path=str(network.path))
-    ours = load_extractor(network, "reference")(pictures[:1])["2048"]
-    assert torch.equal(theirs(pictures[:1])[0], ours)
+    ours = load_extractor(network, "reference")(images[:1])["2048"]
+    assert torch.equal(theirs(images[:1])[0], ours)
 
 
 def test_the_same_numbers_have_one_identity_whatever_file_they_are_in(

@@ -13,13 +13,13 @@ from PIL import Image
 from support.scoring import NETWORK, Blur, Set, Stub
 
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.entries import DatasetEntry, ExtractorEntry, MetricEntry, PictureSpec
+from ganzoo.entries import DatasetEntry, ExtractorEntry, ImageSpec, MetricEntry
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
 from ganzoo.metrics.extractors import Source
-from ganzoo.metrics.fakes import fake_pictures
+from ganzoo.metrics.fakes import fake_images
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.plan import Plan
 from ganzoo.metrics.score import score, score_arrays
@@ -94,7 +94,7 @@ def test_a_damaged_cache_is_made_anew(zoo: Registry, real: Set, stub: Stub, tmp_
 
 
 @pytest.mark.parametrize("same", ["all", "pictures", "network"])
-def test_shipped_statistics_are_used_only_for_their_pictures_and_network(
+def test_shipped_statistics_are_used_only_for_their_images_and_network(
     same: str, zoo: Registry, real: Set, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / f"toy_{same}"
@@ -102,9 +102,9 @@ def test_shipped_statistics_are_used_only_for_their_pictures_and_network(
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     statistics = Features(120, matrix=stub(torch.from_numpy(real.array))["2048"]).statistics
-    pictures = real.array if same != "network" else 255 - real.array
+    images = real.array if same != "network" else 255 - real.array
     network = NETWORK.sha256 if same != "pictures" else "00" * 32
-    save_shipped(package / "toy.npz", statistics, pictures, network)
+    save_shipped(package / "toy.npz", statistics, images, network)
     entry = DatasetEntry(name="toy", summary="", target="", statistics=f"toy_{same}:toy.npz")
     zoo.entries["dataset"]["toy"] = entry
     result = scored(zoo, real, tmp_path / "cache", "fid")
@@ -155,14 +155,14 @@ def test_a_score_on_cuda_says_whether_float32_was_tf32(
 
 
 def test_chunks_do_not_bound_the_batch(zoo: Registry, real: Set, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A generator makes 100 pictures at a time; a GPU wants more than that."""
+    """A generator makes 100 images at a time; a GPU wants more than that."""
     sizes: list[int] = []
     monkeypatch.setattr(readers, "load_extractor", lambda *_: lambda part: sizes.append(len(part)) or stub(part))
-    pictures = torch.from_numpy(np.repeat(real.array, 5, axis=0))
+    images = torch.from_numpy(np.repeat(real.array, 5, axis=0))
     reader = readers.Reader(source(zoo), "exact", "cpu", ("2048",), batch=250)
-    found = reader.read(iter([*pictures.split(100), pictures[:0]]), len(pictures), "")["2048"]
+    found = reader.read(iter([*images.split(100), images[:0]]), len(images), "")["2048"]
     assert sizes == [250, 250, 100]
-    assert torch.equal(found, torch.cat([stub(part)["2048"] for part in pictures.split(250)]))
+    assert torch.equal(found, torch.cat([stub(part)["2048"] for part in images.split(250)]))
 
 
 def test_a_score_depends_on_the_seed_and_on_nothing_else_random(
@@ -175,10 +175,10 @@ def test_a_score_depends_on_the_seed_and_on_nothing_else_random(
     assert scored(zoo, real, tmp_path, "fid", "kid", seed=1).values["fid"] != pytest.approx(first["fid"], rel=1e-3)
 
 
-def test_fewer_pictures_are_the_first_of_more_and_classes_follow_the_real_set(real: Set) -> None:
+def test_fewer_images_are_the_first_of_more_and_classes_follow_the_real_set(real: Set) -> None:
     generator = Blur()
-    many = torch.cat(list(fake_pictures(generator, 1050, 3, real.labels)))
-    few = torch.cat(list(fake_pictures(generator, 130, 3, real.labels)))
+    many = torch.cat(list(fake_images(generator, 1050, 3, real.labels)))
+    few = torch.cat(list(fake_images(generator, 130, 3, real.labels)))
     assert many.dtype == torch.uint8
     assert many.shape == (1050, 1, 8, 8)
     assert torch.equal(many[:130], few)
@@ -194,10 +194,10 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
     refused("unknown metric 'fdi'; did you mean fid", "fdi")
     with pytest.raises(ValueError, match="fakes is 1, must be 2 or more"):
         MetricsConfig(fakes=1)
-    with pytest.raises(GanzooError, match="1 generated pictures cannot be scored"):
+    with pytest.raises(GanzooError, match="1 generated images cannot be scored"):
         score_arrays(MetricsConfig(names=["fid"]), real.array, real.array[:1], registry=zoo, root=tmp_path)
-    refused("1 real pictures cannot be scored", real=replace(real, array=real.array[:1]))
-    refused("pictures that are not numbers", generator=Blur(float("nan")))
+    refused("1 real images cannot be scored", real=replace(real, array=real.array[:1]))
+    refused("images that are not numbers", generator=Blur(float("nan")))
     refused("has no labels", real=replace(real, labels=None))
     refused("in training mode", generator=Blur().train())
     refused("truncation", truncation=0.5)
@@ -205,10 +205,10 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
         MetricsConfig(mode="quick")
     with pytest.raises(GanzooError, match="must be one of exact, fast, reference"):
         readers.Reader(source(zoo), "quick", "cpu", ("2048",))
-    refused("makes pictures of", real=replace(real, spec=PictureSpec(3, 8)))
+    refused("makes images of", real=replace(real, spec=ImageSpec(3, 8)))
     refused("isc: the network from a stand-in has no class logits; set metrics.inception=PATH", "fid", "isc")
-    refused("prc: 3 pictures", "prc", fakes=3)
-    assert stub.read < 4 + 120 + 100, "most of it before the first picture"
+    refused("prc: 3 images", "prc", fakes=3)
+    assert stub.read < 4 + 120 + 100, "most of it before the first image"
 
 
 def test_a_metric_sees_only_what_its_entry_asks_for(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
@@ -221,9 +221,9 @@ def test_a_metric_sees_only_what_its_entry_asks_for(zoo: Registry, real: Set, st
 def test_the_inception_score_reads_the_fakes_alone(
     zoo: Registry, real: Set, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def logits(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        # Two classes, the dark and the bright pictures, each told with certainty: the score is 2.
-        bright = pictures.float().flatten(1).mean(1) > 127
+    def logits(images: torch.Tensor) -> dict[str, torch.Tensor]:
+        # Two classes, the dark and the bright images, each told with certainty: the score is 2.
+        bright = images.float().flatten(1).mean(1) > 127
         return {"logits_unbiased": 1e3 * torch.stack([bright, ~bright], dim=1).float()}
 
     monkeypatch.setattr(extractors, "find_network", lambda *_: replace(NETWORK, lacks=()))
@@ -242,7 +242,7 @@ class Greedy:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Two small sets of pictures as arrays and as folders of PNGs, and the network."""
+    """Two small sets of images as arrays and as folders of PNGs, and the network."""
     root = tmp_path_factory.mktemp("folders")
     try:
         network = find_network(None, root)
@@ -257,8 +257,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     arrays["real"][:4] = arrays["fake"][:4] // 2 + 64
     for name, array in arrays.items():
         (root / name).mkdir()
-        for index, picture in enumerate(array):
-            Image.fromarray(picture.transpose(1, 2, 0)).save(root / name / f"{index:03d}.png")
+        for index, image in enumerate(array):
+            Image.fromarray(image.transpose(1, 2, 0)).save(root / name / f"{index:03d}.png")
     yield {"root": root, "network": network, **arrays}
 
 

@@ -56,11 +56,11 @@ def network() -> nn.Sequential:
 def test_a_network_computes_what_autocast_makes_of_it(bf16: bool):
     plain, rounded = network(), network()
     rounding = deepcopy(Rounded(rounded))  # the copy looks at the copy
-    pictures = torch.randn(4, 3, 1, 1)
+    images = torch.randn(4, 3, 1, 1)
     results = []
     for made in (plain, rounding):
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            made(pictures).float().square().sum().backward()
+            made(images).float().square().sum().backward()
         results.append({name: value.grad for name, value in made.named_parameters()})
         results[-1] |= dict(made.named_buffers())
     assert len(results[0]) == len(results[1]) > 8
@@ -90,12 +90,12 @@ def test_the_weights_are_its_own_again_even_after_a_failure():
 
 
 def test_torch_func_is_given_plain_operators():
-    made, pictures = Rounded(nn.Sequential(network()[0], nn.Flatten())), torch.randn(4, 3, 1, 1)
+    made, images = Rounded(nn.Sequential(network()[0], nn.Flatten())), torch.randn(4, 3, 1, 1)
 
-    def loss(pictures: Tensor) -> Tensor:
+    def loss(images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return made(pictures).float().square().sum()
+            return made(images).float().square().sum()
 
-    at = pictures.clone().requires_grad_(True)
+    at = images.clone().requires_grad_(True)
     (expected,) = torch.autograd.grad(loss(at), at)
-    torch.testing.assert_close(torch.func.grad(loss)(pictures), expected, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(torch.func.grad(loss)(images), expected, rtol=0.02, atol=0.02)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import ArchitectureEntry, Needs, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
 from ganzoo.models.spectral import Division, Estimate, normalise_together, spectral
 from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 
-PICTURE = PictureSpec(1, 28)
+IMAGE = ImageSpec(1, 28)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_largest_singular_value_is_one(registry, name: str, params: dict[str
     torch.manual_seed(0)
     if not wanted:
         params = {**params, "norm": "none"} if "norm" in params else {**params, "spectral": False}
-    network = entry.load_discriminator()(PICTURE, entry.discriminator_params(**params), Needs()).train()
+    network = entry.load_discriminator()(IMAGE, entry.discriminator_params(**params), Needs()).train()
     for _ in range(100):  # each pass improves the estimate by a step of the power method
         network(torch.zeros(2, 1, 28, 28))
     layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear, EqualConv, EqualLinear))]
@@ -138,8 +138,8 @@ def test_all_weights_together_are_each_alone_to_the_bit() -> None:
 def test_together_leaves_evaluation_and_single_layers_alone() -> None:
     alone, together = pair_of_networks()
     assert torch.equal(together[0].weight, alone[0].weight)
-    pictures = torch.ones(1, 3, 4, 4)
-    assert torch.equal(together.eval()(pictures), alone.eval()(pictures))
+    images = torch.ones(1, 3, 4, 4)
+    assert torch.equal(together.eval()(images), alone.eval()(images))
     with pytest.raises(RuntimeError):
         together.train()(torch.ones(1, 2, 4, 4))  # two channels instead of three
     assert all(module.ready is None for module in together.modules() if hasattr(module, "ready"))

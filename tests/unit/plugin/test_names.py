@@ -11,10 +11,10 @@ from ganzoo.config.resolve import resolve
 from ganzoo.entries import (
     ArchitectureEntry,
     DatasetEntry,
+    ImageSpec,
     LossEntry,
     PenaltyEntry,
     PenaltyParams,
-    PictureSpec,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
@@ -151,6 +151,6 @@ def test_info_shows_both_and_list_says_what_to_write(clashing, monkeypatch, caps
     assert "write ganzoo:gp or Ganzoo_Stranger:gp" in run("plugins")[0]
 
 
-def test_a_picture_spec_is_none_of_this(clashing):
+def test_an_image_spec_is_none_of_this(clashing):
     """What is registered once keeps its short name."""
-    assert clashing.get(DatasetEntry, "mnist").picture == PictureSpec(1, 28, 10)
+    assert clashing.get(DatasetEntry, "mnist").image == ImageSpec(1, 28, 10)

@@ -1,4 +1,4 @@
-"""Augmentations against what they must do to known pictures, and through a whole run."""
+"""Augmentations against what they must do to known images, and through a whole run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ganzoo.config.recipe import parse_recipe
-from ganzoo.entries import AugmentationEntry, PictureSpec
+from ganzoo.entries import AugmentationEntry, ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator
 from ganzoo.models.augmented import Augmented
@@ -19,7 +19,7 @@ from ganzoo_augmentations import ADAParams, DiffAugParams, ada, diffaug
 
 REGISTRY = Registry.load()
 NAMES = sorted(REGISTRY.entries["augmentation"])
-SPECS = [PictureSpec(1, 28), PictureSpec(3, 32)]
+SPECS = [ImageSpec(1, 28), ImageSpec(3, 32)]
 every_augmentation = pytest.mark.parametrize("name", NAMES)
 every_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.channels}x{spec.size}")
 
@@ -28,11 +28,11 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pictures(spec: PictureSpec, count: int = 4, dtype: torch.dtype = torch.float32) -> Tensor:
+def images(spec: ImageSpec, count: int = 4, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.rand(count, spec.channels, spec.size, spec.size, generator=seeded(1), dtype=dtype) * 2 - 1
 
 
-def make(name: str, spec: PictureSpec = SPECS[0], **params: object) -> Augmentation:
+def make(name: str, spec: ImageSpec = SPECS[0], **params: object) -> Augmentation:
     entry = REGISTRY.get(AugmentationEntry, name)
     augmentation = entry.load()(spec, entry.params(**params))
     augmentation.strength.fill_(1)
@@ -45,9 +45,9 @@ def of(*values: float) -> Tensor:
 
 @every_augmentation
 @every_spec
-def test_pictures_change_each_in_its_own_way_and_by_seed(name: str, spec: PictureSpec) -> None:
+def test_images_change_each_in_its_own_way_and_by_seed(name: str, spec: ImageSpec) -> None:
     augmentation = make(name, spec)
-    same = pictures(spec)[:1].expand(4, -1, -1, -1)
+    same = images(spec)[:1].expand(4, -1, -1, -1)
     found = augmentation(same, seeded())
     assert found.shape == same.shape and found.isfinite().all()
     assert not torch.allclose(found[0], found[1]) and not torch.allclose(found[0], same[0])
@@ -58,37 +58,37 @@ def test_pictures_change_each_in_its_own_way_and_by_seed(name: str, spec: Pictur
 @every_augmentation
 def test_the_global_random_state_is_left_alone(name: str) -> None:
     before = torch.get_rng_state()
-    make(name)(pictures(SPECS[0]), seeded())
+    make(name)(images(SPECS[0]), seeded())
     assert torch.equal(before, torch.get_rng_state())
 
 
 @every_augmentation
 @every_spec
-def test_derivatives_of_both_orders(name: str, spec: PictureSpec) -> None:
-    small = PictureSpec(spec.channels, 5)
+def test_derivatives_of_both_orders(name: str, spec: ImageSpec) -> None:
+    small = ImageSpec(spec.channels, 5)
     augmentation = make(name, small).double()
-    at = pictures(small, 2, torch.float64).requires_grad_(True)
+    at = images(small, 2, torch.float64).requires_grad_(True)
     assert torch.autograd.gradcheck(lambda x: augmentation(x, seeded()), at)
     assert torch.autograd.gradgradcheck(lambda x: augmentation(x, seeded()).tanh(), at)
 
 
 def test_colour_in_closed_form() -> None:
-    picture = torch.tensor([0.0, 0.3, 0.6]).view(1, 3, 1, 1).expand(1, 3, 2, 2).clone()
+    image = torch.tensor([0.0, 0.3, 0.6]).view(1, 3, 1, 1).expand(1, 3, 2, 2).clone()
     half = of(0.5)
-    torch.testing.assert_close(diffaug.colour(picture, half, half, half), picture)
-    torch.testing.assert_close(diffaug.colour(picture, of(1.0), half, half), picture + 0.5)
-    torch.testing.assert_close(diffaug.colour(picture, half, of(0.0), half), torch.full_like(picture, 0.3))
-    torch.testing.assert_close(diffaug.colour(picture, half, half, of(1.0)), 0.3 + 1.5 * (picture - 0.3))
+    torch.testing.assert_close(diffaug.colour(image, half, half, half), image)
+    torch.testing.assert_close(diffaug.colour(image, of(1.0), half, half), image + 0.5)
+    torch.testing.assert_close(diffaug.colour(image, half, of(0.0), half), torch.full_like(image, 0.3))
+    torch.testing.assert_close(diffaug.colour(image, half, half, of(1.0)), 0.3 + 1.5 * (image - 0.3))
 
 
 def test_translation_moves_and_fills_with_zeros() -> None:
-    picture = pictures(PictureSpec(1, 16), 1)
+    image = images(ImageSpec(1, 16), 1)
     still = of(0.5)
-    torch.testing.assert_close(diffaug.translate(picture, still, still), picture)
-    up = diffaug.translate(picture, of(0.0), still)
-    assert torch.equal(up[:, :, :-2], picture[:, :, 2:]) and not up[:, :, -2:].any()
-    right = diffaug.translate(picture, still, of(0.999))
-    assert torch.equal(right[..., 2:], picture[..., :-2]) and not right[..., :2].any()
+    torch.testing.assert_close(diffaug.translate(image, still, still), image)
+    up = diffaug.translate(image, of(0.0), still)
+    assert torch.equal(up[:, :, :-2], image[:, :, 2:]) and not up[:, :, -2:].any()
+    right = diffaug.translate(image, still, of(0.999))
+    assert torch.equal(right[..., 2:], image[..., :-2]) and not right[..., :2].any()
 
 
 def test_cutout_removes_half_the_size_squared_at_most() -> None:
@@ -98,17 +98,17 @@ def test_cutout_removes_half_the_size_squared_at_most() -> None:
 
 
 def test_warps_in_closed_form() -> None:
-    picture = pictures(PictureSpec(1, 8), 1)
-    torch.testing.assert_close(ada.warp(picture, ada.identity(picture)), picture)
-    quarter = ada.warp(picture, ada.rotation(of(math.pi / 2)))
-    torch.testing.assert_close(quarter, picture.rot90(-1, (2, 3)), atol=1e-5, rtol=0)
-    flipped = ada.warp(picture, ada.scaling(of(-1.0), of(1.0)))
-    torch.testing.assert_close(flipped, picture.flip(3))
-    moved = ada.warp(picture, ada.translation(of(2.0), of(1.0)))
-    torch.testing.assert_close(moved[..., 1:, 2:], picture[..., :-1, :-2])
-    torch.testing.assert_close(moved[..., 1:, 1], picture[..., :-1, 1])  # mirrored at the border
-    between = ada.warp(picture, ada.translation(of(0.5), of(0.0)))
-    torch.testing.assert_close(between[..., 1:], (picture[..., 1:] + picture[..., :-1]) / 2)
+    image = images(ImageSpec(1, 8), 1)
+    torch.testing.assert_close(ada.warp(image, ada.identity(image)), image)
+    quarter = ada.warp(image, ada.rotation(of(math.pi / 2)))
+    torch.testing.assert_close(quarter, image.rot90(-1, (2, 3)), atol=1e-5, rtol=0)
+    flipped = ada.warp(image, ada.scaling(of(-1.0), of(1.0)))
+    torch.testing.assert_close(flipped, image.flip(3))
+    moved = ada.warp(image, ada.translation(of(2.0), of(1.0)))
+    torch.testing.assert_close(moved[..., 1:, 2:], image[..., :-1, :-2])
+    torch.testing.assert_close(moved[..., 1:, 1], image[..., :-1, 1])  # mirrored at the border
+    between = ada.warp(image, ada.translation(of(0.5), of(0.0)))
+    torch.testing.assert_close(between[..., 1:], (image[..., 1:] + image[..., :-1]) / 2)
 
 
 def test_the_inverse_is_one() -> None:
@@ -125,10 +125,10 @@ def test_grey_pixels_keep_their_grey_under_hue_and_saturation() -> None:
 def test_at_no_strength_nothing_happens() -> None:
     augmentation = make("ada")
     augmentation.strength.zero_()
-    torch.testing.assert_close(augmentation(pictures(SPECS[0]), seeded()), pictures(SPECS[0]))
+    torch.testing.assert_close(augmentation(images(SPECS[0]), seeded()), images(SPECS[0]))
 
 
-def test_the_strength_is_the_share_of_pictures_that_change() -> None:
+def test_the_strength_is_the_share_of_images_that_change() -> None:
     augmentation = make("ada", blit=False, geometry=False)
     augmentation.strength.fill_(0.25)
     many = torch.full((4000, 1, 1, 1), 0.5)
@@ -150,16 +150,16 @@ def test_the_strength_follows_the_sign_of_real_logits() -> None:
 
 
 class Recorder(Discriminator):
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        self.seen = pictures
-        return pictures.flatten(1).sum(1)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        self.seen = images
+        return images.flatten(1).sum(1)
 
 
-def test_the_discriminator_sees_augmented_pictures_in_training_alone() -> None:
+def test_the_discriminator_sees_augmented_images_in_training_alone() -> None:
     inner = Recorder()
-    inner.picture = SPECS[0]
+    inner.image = SPECS[0]
     discriminator = Augmented(inner, make("diffaug"))
-    given = pictures(SPECS[0])
+    given = images(SPECS[0])
     discriminator(given, rng=seeded())
     assert not torch.allclose(inner.seen, given)
     discriminator(given)

@@ -10,8 +10,8 @@ from support.report_runs import write_look, write_run
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.dataset import Pictures
-from ganzoo.entries import PictureSpec
+from ganzoo.data.dataset import Images
+from ganzoo.entries import ImageSpec
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import sample
 from ganzoo.runs.reader import read_facts
@@ -33,8 +33,8 @@ def rows(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def real_pictures(array: np.ndarray) -> Pictures:
-    return Pictures(array, None, PictureSpec(array.shape[1], array.shape[2]), "own", "train", "fingerprint")
+def real_images(array: np.ndarray) -> Images:
+    return Images(array, None, ImageSpec(array.shape[1], array.shape[2]), "own", "train", "fingerprint")
 
 
 class Mirrored:
@@ -43,10 +43,10 @@ class Mirrored:
     features = ("halves",)
 
     def read(self, chunks, count, stage):
-        pictures = torch.cat(list(chunks)).float()
-        assert len(pictures) == count
-        half = pictures.shape[-1] // 2
-        return {"halves": torch.stack([pictures[..., :half].mean((1, 2, 3)), pictures[..., half:].mean((1, 2, 3))], 1)}
+        images = torch.cat(list(chunks)).float()
+        assert len(images) == count
+        half = images.shape[-1] // 2
+        return {"halves": torch.stack([images[..., :half].mean((1, 2, 3)), images[..., half:].mean((1, 2, 3))], 1)}
 
 
 def test_the_closest_are_those_of_every_pair():
@@ -58,7 +58,7 @@ def test_the_closest_are_those_of_every_pair():
     torch.testing.assert_close(near, expected)
 
 
-def test_a_picture_of_the_set_is_not_its_own_neighbour():
+def test_an_image_of_the_set_is_not_its_own_neighbour():
     others = rows(20, 3)
     own = torch.tensor([4, 11, 0, 19, -1])
     place, near = closest(others[own.clamp_min(0)], others.split(6), 1, own)
@@ -73,32 +73,32 @@ def test_pixels_find_a_copy_and_features_decide_where_they_are_read():
     array = rng.integers(0, 256, (300, 1, 8, 8)).astype(np.uint8)
     queries = torch.from_numpy(array[[7, 250]])
     nowhere = torch.tensor([-1, -1])
-    found = nearest(queries, nowhere, real_pictures(array), seed=0)
+    found = nearest(queries, nowhere, real_images(array), seed=0)
     assert (found.space, found.searched, found.compared) == ("pixels", 300, 0)
     assert found.index.tolist() == [7, 250] and found.distance.tolist() == [0, 0]
-    own = nearest(queries, torch.tensor([7, 250]), real_pictures(array), seed=0)
+    own = nearest(queries, torch.tensor([7, 250]), real_images(array), seed=0)
     assert not set(own.index.tolist()) & {7, 250}
 
-    read = nearest(queries, nowhere, real_pictures(array), 0, Mirrored(), None, chosen=4)
+    read = nearest(queries, nowhere, real_images(array), 0, Mirrored(), None, chosen=4)
     assert read.space == "features" and read.searched == 300 and 4 <= read.compared <= 8
     assert read.index.tolist() == [7, 250] and read.distance.tolist() == [0, 0]
 
     shuffled = array[::-1].copy()  # features that stand in another order than the pixels would give
     kept = Mirrored().read([torch.from_numpy(shuffled)], 300, "")["halves"]
-    whole = nearest(queries, nowhere, real_pictures(array), 0, Mirrored(), kept)
+    whole = nearest(queries, nowhere, real_images(array), 0, Mirrored(), kept)
     assert whole.index.tolist() == [292, 49] and (whole.space, whole.compared) == ("features", 300)
 
 
 def test_a_set_that_is_too_large_is_searched_in_part(monkeypatch):
     monkeypatch.setattr("ganzoo_report.analysis.nearest_neighbors.MOST", 0)
     array = np.random.default_rng(0).integers(0, 256, (1500, 1, 4, 4)).astype(np.uint8)
-    found = nearest(torch.from_numpy(array[:40]), torch.arange(40), real_pictures(array), seed=3)
+    found = nearest(torch.from_numpy(array[:40]), torch.arange(40), real_images(array), seed=3)
     assert found.searched == 1000 and (found.index != np.arange(40)).all() and (found.distance > 0).all()
 
 
-def test_large_pictures_are_compared_small():
+def test_large_images_are_compared_small():
     array = np.random.default_rng(0).integers(0, 256, (20, 3, 64, 64)).astype(np.uint8)
-    found = nearest(torch.from_numpy(array[3:4]), torch.tensor([-1]), real_pictures(array), seed=0)
+    found = nearest(torch.from_numpy(array[3:4]), torch.tensor([-1]), real_images(array), seed=0)
     assert found.index.tolist() == [3]
 
 
@@ -114,7 +114,7 @@ def test_slerp_keeps_to_the_arc():
 @pytest.mark.parametrize("classes", [0, 10])
 def test_walks_begin_at_the_first_samples(registry, tiny, classes):
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
-    generator = build_model(config, PictureSpec(1, 28, classes)).generator.eval()
+    generator = build_model(config, ImageSpec(1, 28, classes)).generator.eval()
     frames = between(generator, 5)
     first = torch.cat(list(sample(generator, GRID, 5)))
     assert frames.shape == (GRID**2, 1, 28, 28) and torch.equal(frames[::GRID], first)
@@ -123,9 +123,9 @@ def test_walks_begin_at_the_first_samples(registry, tiny, classes):
         truncated(generator, 5)
 
 
-def test_truncation_goes_from_one_mean_to_the_pictures(registry, tiny):
+def test_truncation_goes_from_one_mean_to_the_images(registry, tiny):
     config = resolve(registry, "stylegan-lite+non-saturating", None, tiny("stylegan-lite"))
-    generator = build_model(config, PictureSpec(1, 28)).generator.eval()
+    generator = build_model(config, ImageSpec(1, 28)).generator.eval()
     steps = truncated(generator, 0).unflatten(0, (GRID, GRID))
     assert (steps[:, 0] == steps[0, 0]).all()
     assert torch.equal(steps[:, -1], between(generator, 0)[::GRID])
@@ -189,9 +189,9 @@ def test_a_damaged_look_is_left_out(tmp_path, damage):
     write_look(tmp_path, **damage)
     look = read_look(RunFolder(tmp_path))
     assert look.nearest is None and look.between is not None
-    (tmp_path / "closer/between.png").write_bytes(b"no picture")
+    (tmp_path / "closer/between.png").write_bytes(b"no image")
     left = section(read_look(RunFolder(tmp_path)))
-    assert "Truncation" in left and "Does it copy?" not in left and "From one picture" not in left
+    assert "Truncation" in left and "Does it copy?" not in left and "From one image" not in left
     (tmp_path / "closer/look.json").write_text("[]")
     assert read_look(RunFolder(tmp_path)) is None
     assert "None was taken yet" in section(None)

@@ -56,7 +56,7 @@ def test_what_they_are_and_how_they_did(paths):
 def test_the_terminal_shows_them_abreast(paths, width):
     out = printed(read_runs(paths), width)
     assert max(map(len, out.splitlines())) <= width
-    for words in ("combination", "FID", "real pictures", "loss, generator", "Settings that differ", "at the end"):
+    for words in ("combination", "FID", "real images", "loss, generator", "Settings that differ", "at the end"):
         assert words in out
     assert out.count("combination") == (1 if width >= 120 else 2 if width >= 80 else 3)
     curve = [line for line in out.splitlines() if line.startswith("pairs ranked rightly")][1]
@@ -122,7 +122,7 @@ def test_the_page_moves_and_hovers(open_page, page_file):
     page = open_page(page_file, viewport={"width": 1600, "height": 1000})
     assert page.evaluate("window.evil") is None
     says = page.locator(".run .says")
-    assert "at 4 kimg" in says.nth(0).inner_text() and says.nth(2).inner_text() == "No pictures yet."
+    assert "at 4 kimg" in says.nth(0).inner_text() and says.nth(2).inner_text() == "No images yet."
     before = page.locator(".run li").first.get_attribute("class"), says.nth(0).inner_text()
     page.locator("#time").focus()
     page.keyboard.press("Home")

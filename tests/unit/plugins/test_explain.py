@@ -54,26 +54,26 @@ class StrangeParams(PenaltyParams):
 class StrangeGenerator(Generator):
     """One matrix, latents of its own kind, nothing inside that could be hooked."""
 
-    def __init__(self, picture, params):
+    def __init__(self, image, params):
         super().__init__()
-        self.picture, self.latent_dim = picture, 3
-        self.weight = torch.nn.Parameter(torch.zeros(3, picture.channels * picture.size**2))
+        self.image, self.latent_dim = image, 3
+        self.weight = torch.nn.Parameter(torch.zeros(3, image.channels * image.size**2))
         self.frozen = torch.nn.Parameter(torch.zeros(7), requires_grad=False)
 
     def sample_latents(self, count, rng, device="cpu"):
         return torch.rand(count, 3, generator=rng)
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
-        return (latents @ self.weight).unflatten(1, (self.picture.channels, self.picture.size, self.picture.size))
+        return (latents @ self.weight).unflatten(1, (self.image.channels, self.image.size, self.image.size))
 
 
 class StrangeDiscriminator(Discriminator):
-    def __init__(self, picture, params, needs):
+    def __init__(self, image, params, needs):
         super().__init__()
-        self.layer = torch.nn.Linear(picture.channels * picture.size**2, 1)
+        self.layer = torch.nn.Linear(image.channels * image.size**2, 1)
 
-    def forward(self, pictures, labels=None, *, rng=None):
-        return self.layer(pictures.flatten(1)).squeeze(1)
+    def forward(self, images, labels=None, *, rng=None):
+        return self.layer(images.flatten(1)).squeeze(1)
 
 
 class StrangePenalty(Penalty):
@@ -114,7 +114,7 @@ def test_the_boxes_count_what_is_built(registry, name):
     assert lines(system, "discriminator")[2].startswith("1×28×28 → ") and lines(system, "discriminator")[2].endswith(
         "→ 1"
     )
-    assert "×3×3" not in lines(system, "discriminator")[2]  # a kernel is no picture
+    assert "×3×3" not in lines(system, "discriminator")[2]  # a kernel is no image
     labels = {(arrow.source, arrow.target): arrow.label for arrow in system.arrows}
     assert labels["latents", "generator"] == f"5×{model.generator.latent_dim}"
     assert labels["fakes", "discriminator"] == labels["reals", "discriminator"] == "5×1×28×28"
@@ -174,9 +174,9 @@ def test_the_values_a_formula_names(registry):
 
 
 def test_the_round_follows_the_settings(registry):
-    assert "the very pictures" in " ".join(explained(registry, "mlp+minimax", *SMALL).round)
+    assert "the very images" in " ".join(explained(registry, "mlp+minimax", *SMALL).round)
     fresh = explained(registry, "mlp+wgan-gp", *SMALL, "loop.fresh_fakes=true", "loop.discriminator_steps=7")
-    assert "the very pictures" not in " ".join(fresh.round) and "new pictures" in " ".join(fresh.round)
+    assert "the very images" not in " ".join(fresh.round) and "new images" in " ".join(fresh.round)
     assert any("7 times" in line for line in fresh.round) and "7 times a round" in fresh.updates[0].sentences[0]
     assert {(one.key, one.value) for one in fresh.settings} >= {("loop.discriminator_steps", "7")}
     assert fresh.command == f"ganzoo run mlp+wgan-gp {' '.join(SMALL)} loop.fresh_fakes=true loop.discriminator_steps=7"

@@ -1,4 +1,4 @@
-"""Exported generators make the run's own pictures, whoever reads the file."""
+"""Exported generators make the run's own images, whoever reads the file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import nn
 
 import ganzoo_stylegan_lite
 from ganzoo.cli.main import main
-from ganzoo.entries import ArchitectureEntry, PictureSpec
+from ganzoo.entries import ArchitectureEntry, ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo_export import onnx as module
 from ganzoo_export.onnx import OPSET, TOLERANCE, check_format, export_generator
 
 ARCHITECTURES = ["mlp", "dcgan", "sngan", "stylegan-lite"]
-PICTURE = PictureSpec(3, 8, 5)
+IMAGE = ImageSpec(3, 8, 5)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def make(registry):
         params.width = 8
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            generator = entry.load_generator()(PICTURE, params)
+            generator = entry.load_generator()(IMAGE, params)
             rng = torch.Generator().manual_seed(1)
             for _ in range(3):
                 generator(generator.sample_latents(16, rng), rng=rng)
@@ -52,8 +52,8 @@ class Conditional(Generator):
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture, self.latent_dim = PICTURE, 3
-        self.colours = nn.Embedding(PICTURE.classes, 3)
+        self.image, self.latent_dim = IMAGE, 3
+        self.colours = nn.Embedding(IMAGE.classes, 3)
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
         made = torch.tanh(latents + self.colours(labels))
@@ -75,7 +75,7 @@ class Noisy(Conditional):
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_torch_program_makes_the_same_pictures_in_any_number(make, name, tmp_path):
+def test_a_torch_program_makes_the_same_images_in_any_number(make, name, tmp_path):
     generator, file = make(name), tmp_path / "made/generator.pt2"
     assert export_generator(generator, "torch", file) <= TOLERANCE
     program = torch.export.load(file).module()
@@ -89,7 +89,7 @@ def test_a_torch_program_makes_the_same_pictures_in_any_number(make, name, tmp_p
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_onnx_runtime_makes_the_same_pictures_in_any_number(make, name, tmp_path):
+def test_onnx_runtime_makes_the_same_images_in_any_number(make, name, tmp_path):
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     generator, file = make(name), tmp_path / "generator.onnx"

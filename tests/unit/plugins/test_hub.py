@@ -97,7 +97,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_what_is_pushed_makes_the_cards_pictures_elsewhere(hub, ganzoo, trained, tmp_path):
+def test_what_is_pushed_makes_the_cards_images_elsewhere(hub, ganzoo, trained, tmp_path):
     run = trained(score={"values": {"fid": 12.5}, "protocol": PROTOCOL})
     code, out, err = ganzoo("push", str(run), "alice/garments", "--private")
     assert (code, out.splitlines()[0]) == (0, f"pushed: {hub.endpoint}/alice/garments"), err
@@ -116,7 +116,7 @@ def test_what_is_pushed_makes_the_cards_pictures_elsewhere(hub, ganzoo, trained,
 def test_other_commands_take_an_address_too(one_hub, ganzoo, trained, tmp_path):
     assert ganzoo("push", str(trained()), "alice/garments")[0] == 0
     address = f"hf://alice/garments@{one_hub.revision('alice/garments')}"
-    assert ganzoo("sample", address, "-n", "1")[1] == "1 picture: sample.png\n"
+    assert ganzoo("sample", address, "-n", "1")[1] == "1 image: sample.png\n"
     assert ganzoo("export", address, "--format", "torch")[1].splitlines()[-1] == "exported: generator.pt2"
     assert (tmp_path / "sample.png").is_file() and (tmp_path / "generator.pt2").is_file()
     assert ganzoo("eval", address)[:2] == (0, "{}\n")  # this run asks for no metric

@@ -17,14 +17,14 @@ NAMES = ("gp", "dragan", "r1", "r2")
 
 
 class Formula(Discriminator):
-    """A discriminator given as a function of its pictures and its weight."""
+    """A discriminator given as a function of its images and its weight."""
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor], weight: Tensor) -> None:
         super().__init__()
         self.function, self.weight = function, nn.Parameter(weight)
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.function(pictures, self.weight)
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.function(images, self.weight)
 
 
 class NoGenerator(Generator):
@@ -62,17 +62,17 @@ def smooth(x: Tensor, w: Tensor) -> Tensor:
     return torch.tanh(x.flatten(1) @ w.view(-1, 2)).square().sum(1)
 
 
-def pictures(seed: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+def images(seed: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(seed)
     real, fake = torch.rand(2, *SHAPE, generator=rng, dtype=dtype) * 2 - 1
     return real, fake
 
 
 def test_linear_closed_forms() -> None:
-    """The gradient is w at every picture, so only its norm counts."""
+    """The gradient is w at every image, so only its norm counts."""
     w = torch.linspace(-1, 1, 18)
     norm = w.norm()
-    real, fake = pictures(0)
+    real, fake = images(0)
     expected = {"gp": (norm - 1) ** 2, "dragan": (norm - 1) ** 2, "r1": norm**2 / 2, "r2": norm**2 / 2}
     for name, value in expected.items():
         torch.testing.assert_close(penalty(name, Formula(linear, w), real, fake), value.expand(5))
@@ -80,7 +80,7 @@ def test_linear_closed_forms() -> None:
 
 def test_r1_looks_at_real_and_r2_at_fake() -> None:
     w = torch.linspace(0.5, 2, 18)
-    real, fake = pictures(1)
+    real, fake = images(1)
     for name, at in (("r1", real), ("r2", fake)):
         expected = (w * at.flatten(1)).square().sum(1) / 2
         torch.testing.assert_close(penalty(name, Formula(quadratic, w), real, fake), expected)
@@ -88,7 +88,7 @@ def test_r1_looks_at_real_and_r2_at_fake() -> None:
 
 def test_gp_draws_one_share_per_sample_between_real_and_fake() -> None:
     """At x = e real + (1 - e) fake with unit weights the gradient is x, so (|x| - 1)^2 with e from the same seed."""
-    real, fake = pictures(2)
+    real, fake = images(2)
     share = torch.rand(5, 1, 1, 1, generator=torch.Generator().manual_seed(7))
     at = share * real + (1 - share) * fake
     expected = (at.flatten(1).norm(dim=1) - 1).square()
@@ -96,13 +96,13 @@ def test_gp_draws_one_share_per_sample_between_real_and_fake() -> None:
 
 
 def test_gp_without_rng_is_at_the_midpoint() -> None:
-    real, fake = pictures(3)
+    real, fake = images(3)
     expected = (((real + fake) / 2).flatten(1).norm(dim=1) - 1).square()
     torch.testing.assert_close(penalty("gp", Formula(quadratic, torch.ones(18)), real, fake, seed=None), expected)
 
 
-def test_dragan_draws_noise_around_real_pictures() -> None:
-    real, fake = pictures(8)
+def test_dragan_draws_noise_around_real_images() -> None:
+    real, fake = images(8)
     noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(7))
     expected = ((real + 0.5 * real.std() * noise).flatten(1).norm(dim=1) - 1).square()
     torch.testing.assert_close(penalty("dragan", Formula(quadratic, torch.ones(18)), real, fake, seed=7), expected)
@@ -110,7 +110,7 @@ def test_dragan_draws_noise_around_real_pictures() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_with_respect_to_weights_against_finite_differences(name: str) -> None:
-    real, fake = pictures(4, torch.float64)
+    real, fake = images(4, torch.float64)
     discriminator = Formula(smooth, torch.linspace(-0.4, 0.6, 36, dtype=torch.float64))
 
     def value() -> Tensor:
@@ -132,7 +132,7 @@ def test_gradient_with_respect_to_weights_against_finite_differences(name: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_finite_gradient_where_the_gradient_vanishes(name: str) -> None:
-    real, fake = pictures(5)
+    real, fake = images(5)
     discriminator = Formula(quadratic, torch.zeros(18))
     value = penalty(name, discriminator, real, fake)
     value.mean().backward()
@@ -143,7 +143,7 @@ def test_finite_gradient_where_the_gradient_vanishes(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_float32_under_bf16_autocast(name: str) -> None:
     """Close to float32's value even though the network itself runs in bfloat16."""
-    real, fake = pictures(6)
+    real, fake = images(6)
     discriminator = Formula(smooth, torch.linspace(-0.4, 0.6, 36))
     exact = penalty(name, discriminator, real, fake)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -157,7 +157,7 @@ def test_float32_under_bf16_autocast(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_inputs_stay_out_of_the_graph(name: str) -> None:
     """The generator gets no gradient through a penalty on the discriminator."""
-    real, fake = pictures(7)
+    real, fake = images(7)
     fake.requires_grad_(True)
     discriminator = Formula(smooth, torch.linspace(-0.4, 0.6, 36))
     penalty(name, discriminator, real, fake).mean().backward()

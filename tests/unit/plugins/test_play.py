@@ -22,7 +22,7 @@ from torch import nn
 import ganzoo_export.onnx
 from ganzoo.bench.record import Weights
 from ganzoo.cli.main import main
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.runs.run_dir import RunFolder
@@ -47,7 +47,7 @@ def stub():
 
 @pytest.fixture(scope="module")
 def page(stub, tmp_path_factory):
-    runs = [player(EVIL, generator_of("mlp", PictureSpec(1, 8)), played=game(8)), player("b+c", Conditional())]
+    runs = [player(EVIL, generator_of("mlp", ImageSpec(1, 8)), played=game(8)), player("b+c", Conditional())]
     return write_page(runs, tmp_path_factory.mktemp("page") / "play").parent
 
 
@@ -181,7 +181,7 @@ class Linear(Generator):
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture, self.latent_dim = PictureSpec(1, 4), 6
+        self.image, self.latent_dim = ImageSpec(1, 4), 6
         rng = torch.Generator().manual_seed(3)
         left = torch.linalg.qr(torch.randn(16, 6, generator=rng))[0]
         self.right = torch.linalg.qr(torch.randn(6, 6, generator=rng))[0]
@@ -191,7 +191,7 @@ class Linear(Generator):
         return (latents @ self.weight.T).reshape(-1, 1, 4, 4)
 
 
-def test_directions_are_those_along_which_pictures_change_most():
+def test_directions_are_those_along_which_images_change_most():
     generator = Linear().eval()
     found = principal_directions(generator, count=3, samples=4096)
     assert torch.allclose(found @ found.T, torch.eye(3), atol=1e-5)
@@ -204,7 +204,7 @@ def test_the_game_is_what_the_run_kept(tmp_path):
     folder = RunFolder(write_played_run(tmp_path / "run", channels=3))
     names = sorted(path.stem for path in folder.samples.glob("*.png"))
     first, last = read_game(folder, names[0]), read_game(folder, names[-1])
-    assert first.pictures.shape == (128, 28, 28, 3)
+    assert first.images.shape == (128, 28, 28, 3)
     assert first.verdicts.fooled < last.verdicts.fooled
     (folder.verdicts / f"{names[0]}.json").unlink()
     assert read_game(folder, names[0]) is None and read_game(folder, "kimg9") is None
@@ -277,4 +277,4 @@ def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry,
         load_player(registry, str(gone), "latest")
     found = load_player(registry, str(there), "latest")
     assert found.about == "fashion-10k · 100 kimg · FID 30.00 · 001" and found.game is None
-    assert found.generator.picture == PictureSpec(1, 28, 10)
+    assert found.generator.image == ImageSpec(1, 28, 10)

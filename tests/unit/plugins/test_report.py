@@ -74,7 +74,7 @@ def test_a_discriminator_that_tells_apart_more_and_more_pulls_ahead():
     falling = rule(facts(auc=[0.7, 0.6, 0.6, 0.8], lr_discriminator=[0.1, 0.1, 0.0]), NOTHING)
     assert falling and "rates fell meanwhile" in falling.why and "FID" not in falling.why
     assert rule(facts(fids=[20.2, 20.0], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING)
-    assert rule(facts(fids=[20.2, 16.6], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING) is None  # the pictures gain from it
+    assert rule(facts(fids=[20.2, 16.6], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING) is None  # the images gain from it
     assert rule(facts(auc=[0.5, 0.5, 0.55, 0.58]), NOTHING) is None  # still near a guess
     assert rule(facts(auc=[0.9, 0.8, 0.8, 0.8]), NOTHING) is None
     assert rule(facts(auc=[0.7, 0.9, 0.99, 0.99]), NOTHING) is None  # too strong: said already
@@ -110,7 +110,7 @@ def test_samples_that_move_apart_have_not_collapsed():
     assert found and found.kind == "note" and found.command.endswith("loop.kimg=8")
 
 
-def test_pictures_that_stay_what_they_were_are_no_learning():
+def test_images_that_stay_what_they_were_are_no_learning():
     found = diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0, moved=0.01))
     assert found and found.command.endswith("optimizer.generator.lr=0.0008")
     assert diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0)) is None
@@ -162,7 +162,7 @@ def test_verdicts_by_probability_by_border_and_by_rank():
 def test_the_story_reads_what_a_run_left(tmp_path):
     read = read_story(RunFolder(write_run(tmp_path)))
     assert [snapshot.kimg for snapshot in read.snapshots] == [0, 1, 2, 3, 4]
-    assert read.snapshots[0].pictures.shape == (16, 28, 28, 3)
+    assert read.snapshots[0].images.shape == (16, 28, 28, 3)
     assert read.snapshots[0].verdicts.fooled < read.snapshots[-1].verdicts.fooled
     assert read.snapshots[0].moved is None and read.snapshots[1].moved > 0.1
     assert read.snapshots[-1].nearest == pytest.approx(1, abs=0.1)
@@ -171,9 +171,9 @@ def test_the_story_reads_what_a_run_left(tmp_path):
 
 
 def test_a_grid_is_cut_where_it_was_put_together(tmp_path):
-    pictures = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.uint8)
-    write_grid(tmp_path / "grid.png", pictures)
-    assert (read_grid(tmp_path / "grid.png") == pictures).all()
+    images = np.random.default_rng(0).integers(0, 256, (64, 12, 12, 3)).astype(np.uint8)
+    write_grid(tmp_path / "grid.png", images)
+    assert (read_grid(tmp_path / "grid.png") == images).all()
 
 
 def test_distances_are_those_of_every_pair():
@@ -195,9 +195,9 @@ def test_damaged_verdicts_are_left_out(tmp_path, damage):
 def test_a_damaged_folder_still_has_a_report(tmp_path):
     write_run(tmp_path)
     (tmp_path / "config.yaml").write_text("recipe: [not\nyaml: {")
-    (tmp_path / "samples/kimg000002.000.png").write_bytes(b"no picture")
-    (tmp_path / "samples/kimgfoo.png").write_bytes(b"no picture")
-    (tmp_path / "verdicts/real.png").write_bytes(b"no picture")
+    (tmp_path / "samples/kimg000002.000.png").write_bytes(b"no image")
+    (tmp_path / "samples/kimgfoo.png").write_bytes(b"no image")
+    (tmp_path / "verdicts/real.png").write_bytes(b"no image")
     (tmp_path / "log.jsonl").write_text('3\n{"kimg": "x"}\n{"kimg": 1, "auc": NaN, "loss_generator": 1}\n{"kim')
     (tmp_path / "scores.jsonl").write_bytes(b"\xff")
     (tmp_path / "provenance.json").write_text('{"data": 3, "versions": [1]}')

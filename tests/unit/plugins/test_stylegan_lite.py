@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.nn import functional as F
 
-from ganzoo.entries import Needs, PictureSpec
+from ganzoo.entries import ImageSpec, Needs
 from ganzoo.models.sizes import check_doubling, split_size
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
 from ganzoo_stylegan_lite.layers import Blur, Filter
@@ -20,7 +20,7 @@ from ganzoo_stylegan_lite.networks import (
     StyledConv,
     StyleGANDiscriminator,
     StyleGANGenerator,
-    ToPicture,
+    ToImage,
     Upsample,
     minibatch_std,
 )
@@ -30,12 +30,12 @@ TINY: dict[str, Any] = {"width": 4, "width_max": 8}
 
 def generator(size: int = 8, channels: int = 1, **params: Any) -> StyleGANGenerator:
     torch.manual_seed(0)
-    return StyleGANGenerator(PictureSpec(channels, size), GeneratorParams(latent_dim=6, w_dim=10, **TINY, **params))
+    return StyleGANGenerator(ImageSpec(channels, size), GeneratorParams(latent_dim=6, w_dim=10, **TINY, **params))
 
 
 def discriminator(size: int = 8, channels: int = 1, needs: Needs | None = None, **params: Any) -> StyleGANDiscriminator:
     torch.manual_seed(1)
-    return StyleGANDiscriminator(PictureSpec(channels, size), DiscriminatorParams(**TINY, **params), needs or Needs())
+    return StyleGANDiscriminator(ImageSpec(channels, size), DiscriminatorParams(**TINY, **params), needs or Needs())
 
 
 def with_noise(network: StyleGANGenerator) -> StyleGANGenerator:
@@ -56,16 +56,16 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [8, 28, 32, 40, 64])
 def test_shapes(size: int, channels: int) -> None:
-    pictures = generator(size, channels)(normal(4, 6), rng=seeded())
-    assert pictures.shape == (4, channels, size, size)
-    assert discriminator(size, channels)(pictures).shape == (4,)
+    images = generator(size, channels)(normal(4, 6), rng=seeded())
+    assert images.shape == (4, channels, size, size)
+    assert discriminator(size, channels)(images).shape == (4,)
 
 
 def test_sizes() -> None:
     assert [split_size(size) for size in (8, 28, 32, 40, 48, 64)] == [(4, 1), (7, 2), (4, 3), (5, 3), (6, 3), (4, 4)]
     for size in (4, 7, 9, 30, 36, 0):
         with pytest.raises(ValueError, match=f"size {size} is not 4, 5, 6 or 7 doubled"):
-            check_doubling(PictureSpec(3, size))
+            check_doubling(ImageSpec(3, size))
 
 
 def per_sample_convolution(layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
@@ -103,15 +103,15 @@ def test_demodulation_keeps_the_deviation_whatever_the_style() -> None:
 
 
 def test_upsampling_keeps_constants_up_to_the_border() -> None:
-    picture = torch.tensor([-1.0, 0.25, 1.0]).view(1, 3, 1, 1).expand(2, 3, 7, 7)
-    torch.testing.assert_close(Upsample(3, 7)(picture), picture[..., :1, :1].expand(2, 3, 14, 14))
+    image = torch.tensor([-1.0, 0.25, 1.0]).view(1, 3, 1, 1).expand(2, 3, 7, 7)
+    torch.testing.assert_close(Upsample(3, 7)(image), image[..., :1, :1].expand(2, 3, 14, 14))
 
 
 def test_upsampling_is_linear_interpolation() -> None:
-    """The filter [1, 3, 3, 1] on doubled pictures is bilinear interpolation, edges repeated."""
-    picture = normal(2, 3, 5, 5)
-    expected = F.interpolate(picture, scale_factor=2, mode="bilinear")
-    torch.testing.assert_close(Upsample(3, 5)(picture), expected)
+    """The filter [1, 3, 3, 1] on doubled images is bilinear interpolation, edges repeated."""
+    image = normal(2, 3, 5, 5)
+    expected = F.interpolate(image, scale_factor=2, mode="bilinear")
+    torch.testing.assert_close(Upsample(3, 5)(image), expected)
 
 
 # stride, padding, transposed; an odd size, of which a stride of 2 leaves a pixel unread
@@ -223,7 +223,7 @@ def test_mean_of_w_moves_in_training_mode_only() -> None:
     assert not network.w_avg.requires_grad
 
 
-def test_evaluated_pictures_are_in_range_and_training_is_not_cut_off() -> None:
+def test_evaluated_images_are_in_range_and_training_is_not_cut_off() -> None:
     network, latents = generator(), normal(8, 6)
     torch.nn.init.constant_(network.first_picture.bias, 3.0)
     assert network.train()(latents).max() > 1
@@ -240,15 +240,15 @@ def test_per_sample_decides_on_minibatch_std() -> None:
 @pytest.mark.parametrize("per_sample", [True, False])
 def test_a_logit_depends_on_other_samples_only_with_minibatch_std(per_sample: bool) -> None:
     network = discriminator(needs=Needs(per_sample=per_sample))
-    pictures = normal(4, 1, 8, 8)
-    others = torch.cat([pictures[:1], normal(3, 1, 8, 8, seed=9) * 3])
-    assert torch.allclose(network(pictures)[0], network(others)[0], atol=1e-6) is per_sample
+    images = normal(4, 1, 8, 8)
+    others = torch.cat([images[:1], normal(3, 1, 8, 8, seed=9) * 3])
+    assert torch.allclose(network(images)[0], network(others)[0], atol=1e-6) is per_sample
 
 
 def test_double_backward_through_minibatch_std() -> None:
     network = discriminator()
-    pictures = normal(4, 1, 8, 8).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(network(pictures).sum(), pictures, create_graph=True)
+    images = normal(4, 1, 8, 8).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
     gradient.square().sum().backward()
     assert network.from_picture.weight.grad is not None
     assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
@@ -257,54 +257,54 @@ def test_double_backward_through_minibatch_std() -> None:
 @pytest.mark.parametrize("bf16", [False, True])
 def test_forward_mode_and_torch_func_find_the_same_derivatives(bf16: bool) -> None:
     """They refuse functions with a gradient of their own."""
-    network, pictures, direction = discriminator(minibatch_std=False), normal(4, 1, 8, 8), normal(4, 1, 8, 8, seed=1)
+    network, images, direction = discriminator(minibatch_std=False), normal(4, 1, 8, 8), normal(4, 1, 8, 8, seed=1)
     tolerance = {"rtol": 0.05, "atol": 0.05} if bf16 else {}
 
-    def logits(pictures: Tensor) -> Tensor:
+    def logits(images: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            return network(pictures).sum().float()
+            return network(images).sum().float()
 
-    at = pictures.clone().requires_grad_(True)
+    at = images.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(logits(at), at)
-    torch.testing.assert_close(torch.func.grad(logits)(pictures), gradient, **tolerance)
+    torch.testing.assert_close(torch.func.grad(logits)(images), gradient, **tolerance)
     with forward_ad.dual_level():
-        slope = forward_ad.unpack_dual(logits(forward_ad.make_dual(pictures, direction))).tangent
+        slope = forward_ad.unpack_dual(logits(forward_ad.make_dual(images, direction))).tangent
     torch.testing.assert_close(slope, (gradient * direction).sum(), **tolerance)
 
 
-def test_channels_last_gives_the_same_pictures_and_logits() -> None:
+def test_channels_last_gives_the_same_images_and_logits() -> None:
     latents = normal(4, 6)
-    pictures = generator(channels=3)(latents)
-    torch.testing.assert_close(generator(channels=3).to(memory_format=torch.channels_last)(latents), pictures)
+    images = generator(channels=3)(latents)
+    torch.testing.assert_close(generator(channels=3).to(memory_format=torch.channels_last)(latents), images)
     moved = discriminator(channels=3).to(memory_format=torch.channels_last)
-    logits = moved(pictures.contiguous(memory_format=torch.channels_last))
-    torch.testing.assert_close(logits, discriminator(channels=3)(pictures))
+    logits = moved(images.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(logits, discriminator(channels=3)(images))
 
 
 def test_bf16_autocast_stays_close_to_float32() -> None:
     network, latents = generator().eval(), normal(4, 6)
     critic = discriminator()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        pictures = network(latents, rng=seeded())
+        images = network(latents, rng=seeded())
         logits = critic(network(latents))
         assert network.map(latents).dtype == torch.float32
-    torch.testing.assert_close(pictures.float(), network(latents, rng=seeded()), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(images.float(), network(latents, rng=seeded()), rtol=0.1, atol=0.1)
     torch.testing.assert_close(logits.float(), critic(network(latents)), rtol=0.1, atol=0.1)
 
 
 def test_activations_keep_their_scale_at_the_start() -> None:
     """With the default parameters, neither network's signal explodes or dies before training."""
     torch.manual_seed(0)
-    pictures = StyleGANGenerator(PictureSpec(3, 64), GeneratorParams())(normal(16, 64))
-    assert 0.3 < pictures.std().item() < 4
-    critic = StyleGANDiscriminator(PictureSpec(3, 64), DiscriminatorParams(), Needs())
+    images = StyleGANGenerator(ImageSpec(3, 64), GeneratorParams())(normal(16, 64))
+    assert 0.3 < images.std().item() < 4
+    critic = StyleGANDiscriminator(ImageSpec(3, 64), DiscriminatorParams(), Needs())
     smooth = F.interpolate(normal(16, 3, 4, 4), size=64, mode="bilinear")
     assert 0.05 < critic(smooth).std().item() < 4
 
 
-def test_to_picture_by_hand() -> None:
+def test_to_image_by_hand() -> None:
     torch.manual_seed(0)
-    layer = ToPicture(2, 1, 3)
+    layer = ToImage(2, 1, 3)
     x, w = normal(1, 2, 1, 1), normal(1, 3, seed=1)
     style = layer.style(w)[0]
     expected = (layer.weight.flatten() * style * x.flatten()).sum() / math.sqrt(2)

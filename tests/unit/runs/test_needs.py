@@ -38,14 +38,14 @@ def quiet() -> Display:
 
 @pytest.fixture
 def strangers_run(tmp_path, tiny, quiet):
-    """A finished run with a stranger's loss, on pictures that are gone by now."""
-    (tmp_path / "pictures").mkdir()
+    """A finished run with a stranger's loss, on images that are gone by now."""
+    (tmp_path / "images").mkdir()
     for number in range(16):
-        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"pictures/{number}.png")
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"images/{number}.png")
     registry = with_stranger()
-    settings = [*tiny("mlp"), f"data.name=folder:{tmp_path / 'pictures'}"]
+    settings = [*tiny("mlp"), f"data.name=folder:{tmp_path / 'images'}"]
     run.start(registry, resolve(registry, "mlp+absolute", None, settings), quiet, out=tmp_path / "run")
-    shutil.rmtree(tmp_path / "pictures")
+    shutil.rmtree(tmp_path / "images")
     return tmp_path / "run"
 
 
@@ -78,7 +78,7 @@ def test_folder_and_checkpoints_name_distributions_and_versions(strangers_run):
 
 
 def test_without_the_plugin_the_first_thing_said_is_what_to_install(strangers_run, registry, quiet):
-    """Pictures, loss and checkpoint are not there either; a config that cannot be read changes nothing."""
+    """Images, loss and checkpoint are not there either; a config that cannot be read changes nothing."""
     for call in calls(registry, quiet, strangers_run):
         with pytest.raises(GanzooError) as caught:
             call()
@@ -101,7 +101,7 @@ def test_a_run_stopped_before_its_first_checkpoint_names_them_too(strangers_run,
         run.resume(registry, strangers_run, quiet)
 
 
-def test_with_the_plugin_pictures_are_drawn_without_the_data(strangers_run):
+def test_with_the_plugin_images_are_drawn_without_the_data(strangers_run):
     generator = load_generator(with_stranger(), strangers_run, "latest", torch.device("cpu"))
     assert next(sample(generator, 2, seed=0)).shape == (2, 1, 8, 8)
 
@@ -193,10 +193,10 @@ def test_runs_of_older_versions_name_none(strangers_run):
     assert RunFolder.open(strangers_run).needs() == ()
 
 
-@pytest.mark.parametrize("picture", [1, {"channels": 7, "size": 8}, {"channels": 1}, {"channels": 1, "size": "8"}])
-def test_a_damaged_picture_is_refused(strangers_run, picture):
+@pytest.mark.parametrize("image", [1, {"channels": 7, "size": 8}, {"channels": 1}, {"channels": 1, "size": "8"}])
+def test_a_damaged_image_is_refused(strangers_run, image):
     for file in strangers_run.glob("checkpoints/*/meta.json"):
-        file.write_text(json.dumps({**json.loads(file.read_text()), "picture": picture}))
+        file.write_text(json.dumps({**json.loads(file.read_text()), "picture": image}))
     with pytest.raises(GanzooError, match=r"meta\.json"):
         load_generator(with_stranger(), strangers_run, "latest", torch.device("cpu"))
 

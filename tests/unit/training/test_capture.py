@@ -83,7 +83,7 @@ def test_the_comparison_sees_a_fault(make_loop, tmp_path, unstable, fault):
 
 
 def test_each_thing_that_changes_reaches_the_replayed_steps(make_loop):
-    """Learning rate, decay of the average, weight of a penalty, count of pictures, each alone."""
+    """Learning rate, decay of the average, weight of a penalty, count of images, each alone."""
     recipe = "mlp+non-saturating+r1"
     settings, number = ["penalties.r1.interval=1"], count()
 

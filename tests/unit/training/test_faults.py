@@ -60,7 +60,7 @@ def test_what_is_usually_large_does_not_explode():
 @pytest.mark.parametrize(
     ("means", "reason"),
     [
-        ({"ties": 1.0, "gradient_generator": 0.0}, "it says the same of every picture"),
+        ({"ties": 1.0, "gradient_generator": 0.0}, "it says the same of every image"),
         ({"ties": 1.0}, ""),  # bf16 shows no difference, but there is one
         ({"gradient_discriminator": 0.0, "gradient_generator": 0.0, "auc": 1.0}, "its gradient is zero"),
         ({"gradient_discriminator": 0.0, "auc": 0.6}, "its gradient is zero"),
@@ -77,7 +77,7 @@ def test_a_dead_discriminator(watch, means, reason):
 def test_equal_logits_at_the_very_beginning_are_a_last_layer_of_zeros():
     watch = Watch()
     assert not said(watch, ties=1.0, gradient_generator=0.0)
-    assert "the same of every picture" in said(watch, ties=1.0, gradient_generator=0.0)
+    assert "the same of every image" in said(watch, ties=1.0, gradient_generator=0.0)
 
 
 class Once(Loss):
@@ -137,7 +137,7 @@ def weights(folder: RunFolder) -> dict[str, bytes]:
 def test_rollbacks_are_logged_halve_the_rates_and_survive_a_stop(
     registry, quiet, tiny, tmp_path, monkeypatch, schedule
 ):
-    """Twice something goes wrong at 200 pictures; after that, at 300, the run is stopped."""
+    """Twice something goes wrong at 200 images; after that, at 300, the run is stopped."""
     judge, whole = Watch.judge, Loop.iteration
     rate = resolve(registry, "mlp+minimax", None, [*settings(tiny), f"loop.schedule={schedule}"])
 

@@ -1,4 +1,4 @@
-"""What is kept of a snapshot: the same latents and real pictures, and logits that cost the run nothing."""
+"""What is kept of a snapshot: the same latents and real images, and logits that cost the run nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.entries import PictureSpec
+from ganzoo.entries import ImageSpec
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import labels_of, sample
 from ganzoo.training import run
@@ -19,7 +19,7 @@ from ganzoo.training.snapshots import judge
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     rng = torch.Generator().manual_seed(0)
     return torch.randint(256, (2, 64, 1, 28, 28), generator=rng, dtype=torch.uint8)
 
@@ -32,29 +32,29 @@ def pictures():
         ("stylegan-lite+non-saturating", []),
     ],
 )
-def test_asking_the_discriminator_changes_nothing(registry, tiny, pictures, recipe, settings):
+def test_asking_the_discriminator_changes_nothing(registry, tiny, images, recipe, settings):
     config = resolve(registry, recipe, None, [*tiny(recipe.split("+")[0]), *settings])
-    discriminator = build_model(config, PictureSpec(1, 28)).discriminator
+    discriminator = build_model(config, ImageSpec(1, 28)).discriminator
     before = {name: value.clone() for name, value in discriminator.state_dict().items()}
     state = torch.get_rng_state()
-    first = judge(discriminator, pictures[0], None, pictures[1], None)
-    assert judge(discriminator, pictures[0], None, pictures[1], None) == first
+    first = judge(discriminator, images[0], None, images[1], None)
+    assert judge(discriminator, images[0], None, images[1], None) == first
     assert [len(side) for side in first] == [64, 64]
     assert all(torch.equal(value, before[name]) for name, value in discriminator.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
     assert discriminator.training
 
 
-def test_a_batch_that_mixes_is_judged_as_it_was_trained(registry, tiny, pictures):
+def test_a_batch_that_mixes_is_judged_as_it_was_trained(registry, tiny, images):
     """With batch norm the logits are those of training mode, a call for each side."""
     config = resolve(registry, "dcgan+minimax", None, [*tiny("dcgan"), "discriminator.norm=batch"])
-    discriminator = build_model(config, PictureSpec(1, 28)).discriminator
+    discriminator = build_model(config, ImageSpec(1, 28)).discriminator
     with torch.no_grad():
-        expected = discriminator(pictures[0].float() / 127.5 - 1)
-    assert judge(discriminator, pictures[0], None, pictures[1], None)[0] == pytest.approx(expected.tolist(), rel=2e-3)
+        expected = discriminator(images[0].float() / 127.5 - 1)
+    assert judge(discriminator, images[0], None, images[1], None)[0] == pytest.approx(expected.tolist(), rel=2e-3)
 
 
-def test_each_snapshot_leaves_verdicts_on_the_same_pictures(registry, tiny, tmp_path):
+def test_each_snapshot_leaves_verdicts_on_the_same_images(registry, tiny, tmp_path):
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
     folder = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run").folder
     grids = {path.stem for path in folder.samples.glob("*.png")}
@@ -69,9 +69,9 @@ def test_each_snapshot_leaves_verdicts_on_the_same_pictures(registry, tiny, tmp_
     assert Image.open(folder.verdicts / "real.png").size == size
 
 
-def test_labels_are_those_the_pictures_were_made_of(registry, tiny):
+def test_labels_are_those_the_images_were_made_of(registry, tiny):
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
-    generator = build_model(config, PictureSpec(1, 28, classes=10)).generator.eval()
+    generator = build_model(config, ImageSpec(1, 28, classes=10)).generator.eval()
     seen = []
     generator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1]))
     list(sample(generator, 64, seed=3))

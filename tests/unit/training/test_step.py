@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ganzoo import PictureSpec
+from ganzoo import ImageSpec
 from ganzoo.config.resolve import resolve
 from ganzoo.interfaces import Penalty
 from ganzoo.models.augmented import ScheduledPenalty
@@ -13,7 +13,7 @@ from ganzoo.models.build import build_model
 from ganzoo.training.stats import Statistics
 from ganzoo.training.step import TrainingStep
 
-PICTURE = PictureSpec(1, 8)
+IMAGE = ImageSpec(1, 8)
 NINE = [f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")]
 OTHERS = [
     "sngan+hinge",
@@ -27,7 +27,7 @@ OTHERS = [
 
 def make(registry, recipe, settings=(), **options):
     config = resolve(registry, recipe, None, settings)
-    model = build_model(config, PICTURE)
+    model = build_model(config, IMAGE)
     step = TrainingStep(
         generator=model.generator,
         discriminator=model.discriminator,

@@ -5,7 +5,7 @@ const kimg = (value) => `${value.toLocaleString("en", { maximumFractionDigits: 1
 
 function passing({ fake, fooled }) {
   if (fooled === null) return "no verdicts were kept";
-  return fake.length ? `${fooled} of 64 generated pictures pass for real` : "";
+  return fake.length ? `${fooled} of 64 generated images pass for real` : "";
 }
 
 // The slider goes through every moment of which some run has a snapshot; each run shows its last up to there.
@@ -18,7 +18,7 @@ function show() {
     const step = steps.findLast((one) => one.kimg <= moment) ?? steps[0];
     const says = place.querySelector(".says");
     if (!step) {
-      says.textContent = "No pictures yet.";
+      says.textContent = "No images yet.";
       place.querySelector("ul").hidden = true;
       return;
     }

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.fuzzing import as_text, changed, clean, damaged, deep, texts, values
-from support.sets import picture, png
+from support.sets import image, png
 
-from ganzoo.data.factory import open_pictures, peek_spec
+from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo_datasets.files import Zip
@@ -26,14 +26,14 @@ LABELS = {"labels": [[f"00000/img{number:08d}.png", number] for number in range(
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("pictures")
+    return tmp_path_factory.mktemp("images")
 
 
 def zipped(labels: str | bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as out:
         for name, _ in LABELS["labels"]:
-            out.writestr(str(name), png(picture(seed=1)))
+            out.writestr(str(name), png(image(seed=1)))
         out.writestr("dataset.json", labels)
     return stream.getvalue()
 
@@ -42,7 +42,7 @@ def tarred() -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as out:
         for number in range(3):
-            content = png(picture(seed=number))
+            content = png(image(seed=number))
             info = tarfile.TarInfo(f"{number}.png")
             info.size = len(content)
             out.addfile(info, io.BytesIO(content))
@@ -51,9 +51,9 @@ def tarred() -> bytes:
 
 def opened(name: str, root: Path, skip_bad: bool = True) -> None:
     spec = clean(peek_spec, REGISTRY, name, root=root)
-    pictures = clean(open_pictures, REGISTRY, name, root=root, skip_bad=skip_bad)
-    if spec is not None and pictures is not None:
-        assert pictures.array.shape[1:] == (spec.channels, spec.size, spec.size)
+    images = clean(open_images, REGISTRY, name, root=root, skip_bad=skip_bad)
+    if spec is not None and images is not None:
+        assert images.array.shape[1:] == (spec.channels, spec.size, spec.size)
 
 
 @given(changed(LABELS) | values | st.lists(st.lists(texts | st.integers(-1, 5), max_size=3), max_size=4))
@@ -99,7 +99,7 @@ def test_ranges_of_shards(parts):
 def test_strange_places_are_refused_by_name(place, location):
     for kind in ("folder", "zip", "webdataset"):
         with pytest.raises(GanzooError):
-            open_pictures(REGISTRY, f"{kind}:{location}", root=place / "root")
+            open_images(REGISTRY, f"{kind}:{location}", root=place / "root")
 
 
 def test_the_last_of_several_ranges_counts_fastest():

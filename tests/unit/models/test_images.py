@@ -1,4 +1,4 @@
-"""Every picture that is written shows its tensor, pixel for pixel."""
+"""Every image that is written shows its tensor, pixel for pixel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.bench.leaderboard.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 from ganzoo.models.sampling import grid, sample, to_image
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunFolder
@@ -29,7 +29,7 @@ from ganzoo_report.write import write_report
 
 
 def drawn(count: int, channels: int, height: int = 9, width: int = 9) -> torch.Tensor:
-    """Pictures without two equal rows or columns, uint8 ``(N, C, H, W)``."""
+    """Images without two equal rows or columns, uint8 ``(N, C, H, W)``."""
     rng = torch.Generator().manual_seed(count)
     return torch.randint(256, (count, channels, height, width), generator=rng, dtype=torch.uint8)
 
@@ -48,53 +48,53 @@ def in_grid(image: Image.Image, place: int, columns: int, height: int, width: in
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (1, 8), (2, 8), (7, 3), (64, 8)])
-def test_a_grid_shows_each_picture(channels, count, columns):
-    pictures = drawn(count, channels, 5, 7)
-    image = grid(pictures, columns)
-    assert image.mode == {1: "L", 3: "RGB"}[channels]
+def test_a_grid_shows_each_image(channels, count, columns):
+    images = drawn(count, channels, 5, 7)
+    pil_image = grid(images, columns)
+    assert pil_image.mode == {1: "L", 3: "RGB"}[channels]
     used = min(columns, count)
-    assert image.size == (GAP + used * (7 + GAP), GAP + -(-count // used) * (5 + GAP))
-    for place, picture in enumerate(pictures):
-        np.testing.assert_array_equal(in_grid(image, place, used, 5, 7), picture)
-    assert shown(image)[:, :GAP].min() == 255
+    assert pil_image.size == (GAP + used * (7 + GAP), GAP + -(-count // used) * (5 + GAP))
+    for place, image in enumerate(images):
+        np.testing.assert_array_equal(in_grid(pil_image, place, used, 5, 7), image)
+    assert shown(pil_image)[:, :GAP].min() == 255
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_one_picture_is_an_image_of_its_size_and_mode(channels):
-    (picture,) = drawn(1, channels, 5, 7)
-    image = to_image(picture)
-    assert image.mode == {1: "L", 3: "RGB"}[channels] and image.size == (7, 5)
-    np.testing.assert_array_equal(shown(image), picture)
+def test_one_image_becomes_a_pil_image_of_its_size_and_mode(channels):
+    (image,) = drawn(1, channels, 5, 7)
+    pil_image = to_image(image)
+    assert pil_image.mode == {1: "L", 3: "RGB"}[channels] and pil_image.size == (7, 5)
+    np.testing.assert_array_equal(shown(pil_image), image)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_grid_is_cut_into_its_pictures_again(channels):
-    pictures = drawn(GRID**2, channels)
-    cells = cut(grid(pictures, GRID))
+def test_a_grid_is_cut_into_its_images_again(channels):
+    images = drawn(GRID**2, channels)
+    cells = cut(grid(images, GRID))
     assert cells is not None
-    np.testing.assert_array_equal(cells, pictures.expand(-1, 3, -1, -1).permute(0, 2, 3, 1))
+    np.testing.assert_array_equal(cells, images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("count", [1, 6, 8])
-def test_a_sheet_of_a_report_shows_each_picture(channels, count):
-    pictures = drawn(count, channels).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
-    uri = data_uri(pictures, BUDGET)
+def test_a_sheet_of_a_report_shows_each_image(channels, count):
+    images = drawn(count, channels).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+    uri = data_uri(images, BUDGET)
     image = Image.open(io.BytesIO(base64.b64decode(uri.partition("base64,")[2])))
     assert uri.startswith("data:image/png") and image.mode == {1: "L", 3: "RGB"}[channels]
-    assert sheet(pictures, 4).tobytes() == image.tobytes()
+    assert sheet(images, 4).tobytes() == image.tobytes()
     for place in range(count):
         top, left = (9 * step for step in divmod(place, 4))
-        np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[top : top + 9, left : left + 9], pictures[place])
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[top : top + 9, left : left + 9], images[place])
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "colour"])
 def trained(request, registry, tmp_path_factory):
     """A short run's folder, and its generator."""
-    place = tmp_path_factory.mktemp("pictures")
-    for number, picture in enumerate(drawn(20, request.param, 8, 8)):
+    place = tmp_path_factory.mktemp("images")
+    for number, image in enumerate(drawn(20, request.param, 8, 8)):
         (place / "set").mkdir(exist_ok=True)
-        to_image(picture).save(place / f"set/{number:02d}.png")
+        to_image(image).save(place / f"set/{number:02d}.png")
     settings = [f"data.name=folder:{place / 'set'}", "generator.width=32", "discriminator.width=32", "loop.batch=16",
                 "loop.kimg=0.128", "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
     config = resolve(registry, "mlp+minimax", None, settings)
@@ -107,14 +107,14 @@ def made(generator, count: int, seed: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("count", [1, 2, 101])
-def test_single_pngs_are_the_generators_pictures(trained, registry, tmp_path, count):
+def test_single_pngs_are_the_generators_images(trained, registry, tmp_path, count):
     """Read back as a data set they are the same array, so that their FID is that of the tensors."""
     path, generator, channels = trained
     with pytest.raises(SystemExit):
         main(["sample", str(path), "-n", str(count), "--seed", "5", "--out", str(tmp_path / "made")])
     files = sorted((tmp_path / "made").iterdir())
     assert {Image.open(file).mode for file in files} == {{1: "L", 3: "RGB"}[channels]}
-    again = open_pictures(registry, f"folder:{tmp_path / 'made'}", root=tmp_path / "root")
+    again = open_images(registry, f"folder:{tmp_path / 'made'}", root=tmp_path / "root")
     np.testing.assert_array_equal(again.array, made(generator, count, 5))
 
 
@@ -123,27 +123,27 @@ def test_a_png_of_samples_shows_them(trained, tmp_path, count):
     path, generator, channels = trained
     with pytest.raises(SystemExit):
         main(["sample", str(path), "-n", str(count), "--seed", "5", "--out", str(tmp_path / "grid.png")])
-    image, pictures = Image.open(tmp_path / "grid.png"), made(generator, count, 5)
+    image, images = Image.open(tmp_path / "grid.png"), made(generator, count, 5)
     assert image.mode == {1: "L", 3: "RGB"}[channels]
     if count == 1:
-        np.testing.assert_array_equal(shown(image), pictures[0])
+        np.testing.assert_array_equal(shown(image), images[0])
     else:
-        assert image.tobytes() == grid(pictures, {5: 3, 16: 4}[count]).tobytes()
+        assert image.tobytes() == grid(images, {5: 3, 16: 4}[count]).tobytes()
 
 
 def test_a_runs_own_grids_show_its_generator_and_its_data(trained, registry):
     path, generator, channels = trained
     folder = RunFolder.open(path)
     newest = max(folder.samples.glob("*.png"))
-    pictures = made(generator, GRID**2, 0).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
-    np.testing.assert_array_equal(read_grid(newest), pictures)
+    images = made(generator, GRID**2, 0).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(read_grid(newest), images)
     assert Image.open(newest).mode == Image.open(folder.verdicts / "real.png").mode == {1: "L", 3: "RGB"}[channels]
     real = read_grid(folder.verdicts / "real.png")
-    known = {picture.permute(1, 2, 0).expand(-1, -1, 3).numpy().tobytes() for picture in drawn(20, channels, 8, 8)}
-    assert real is not None and {picture.tobytes() for picture in real} == known
+    known = {image.permute(1, 2, 0).expand(-1, -1, 3).numpy().tobytes() for image in drawn(20, channels, 8, 8)}
+    assert real is not None and {image.tobytes() for image in real} == known
     game = read_game(folder, newest.stem)
     assert game is not None
-    np.testing.assert_array_equal(game.sheet.convert("RGB"), sheet(np.concatenate([pictures, real]), 16).convert("RGB"))
+    np.testing.assert_array_equal(game.sheet.convert("RGB"), sheet(np.concatenate([images, real]), 16).convert("RGB"))
     assert game.sheet.mode == {1: "L", 3: "RGB"}[channels]
 
 
@@ -157,7 +157,7 @@ def test_the_closer_look_shows_its_walks(trained, registry):
     assert image.tobytes() == grid(between(generator, 0), GRID).tobytes()
 
 
-def test_what_is_published_shows_the_pictures_of_seed_0(trained, registry, tmp_path):
+def test_what_is_published_shows_the_images_of_seed_0(trained, registry, tmp_path):
     path, generator, _ = trained
     write_publication(registry, path, "latest", "hf://alice/set", tmp_path / "published")
     image = Image.open(tmp_path / "published/samples.png")
@@ -175,12 +175,12 @@ def test_a_reports_snapshots_show_the_grids(trained):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_leaderboards_picture_of_a_record_is_its_grid(tmp_path, channels):
+def test_the_leaderboards_image_of_a_record_is_its_grid(tmp_path, channels):
     """Up to 256 colours; more are reduced, since the page carries all grids."""
-    pictures = drawn(GRID**2, channels)
+    images = drawn(GRID**2, channels)
     if channels == 3:
-        pictures = pictures // 64 * 64  # 65 colours with the white between them
-    image = grid(pictures, GRID)
+        images = images // 64 * 64  # 65 colours with the white between them
+    image = grid(images, GRID)
     image.save(tmp_path / "grid.png")
     uri = record_uri(tmp_path / "grid.png")
     found = Image.open(io.BytesIO(base64.b64decode(uri.partition("base64,")[2])))

@@ -1,4 +1,4 @@
-"""Pictures that are damaged, hostile or merely odd, each alone in a folder."""
+"""Images that are damaged, hostile or merely odd, each alone in a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from cases import Case, zoo
 from PIL import Image
 
-from ganzoo.data.factory import open_pictures
+from ganzoo.data.factory import open_images
 
 SIZE = 8
 ROTATED = 0x0112  # the EXIF tag of the orientation
@@ -74,12 +74,12 @@ def feed(content: bytes, name: str, expected: tuple[int, ...] | None, place: Pat
 
 def opened(name: str, place: Path, expected: tuple[int, ...] | None = None) -> str:
     """Open a data set; what it holds, in words."""
-    pictures = open_pictures(zoo(), name, root=place / "root")
-    first = pictures.array[0, :, 0, 0]
+    images = open_images(zoo(), name, root=place / "root")
+    first = images.array[0, :, 0, 0]
     if expected is not None and np.abs(first.astype(int) - expected).max() > 3:
         raise AssertionError(f"its first pixel is {first.tolist()}, not {expected}")
-    spec = pictures.spec
-    return f"{len(pictures)} picture{'s' * (len(pictures) > 1)} of {spec.channels}×{spec.size}×{spec.size}"
+    spec = images.spec
+    return f"{len(images)} image{'s' * (len(images) > 1)} of {spec.channels}×{spec.size}×{spec.size}"
 
 
 def _special(make: Callable[[Path], object], place: Path) -> str:
@@ -92,7 +92,7 @@ def _link(target: str, file: Path) -> None:
     file.symlink_to(target)
 
 
-def _link_to_picture(file: Path) -> None:
+def _link_to_image(file: Path) -> None:
     outside = file.parent.parent / "outside.png"
     outside.write_bytes(encoded(plain()))
     file.symlink_to(outside)
@@ -118,7 +118,7 @@ def cases() -> list[Case]:
     unknown[ROTATED] = 99
     return [
         _case("a file of no bytes", b"", "x.png: it cannot be decoded (not a PNG, JPEG or WebP file)"),
-        _case("text named .png", b"no picture", "x.png: it cannot be decoded (not a PNG, JPEG or WebP file)"),
+        _case("text named .png", b"no image", "x.png: it cannot be decoded (not a PNG, JPEG or WebP file)"),
         _case("a GIF named .png", encoded(plain(), "gif"), "x.png: it cannot be decoded (not a PNG"),
         _case("a TIFF named .png", encoded(plain(), "tiff"), "x.png: it cannot be decoded (not a PNG"),
         _case("an SVG named .png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.png: it cannot be decoded"),
@@ -159,7 +159,7 @@ def cases() -> list[Case]:
         _case("black and white", encoded(plain((255, 255, 255), "1")), expected=(255,)),
         _case("animated WebP", encoded(plain(), "webp", **frames), "x.webp: it is animated; save one frame", "x.webp"),
         _case("animated PNG", encoded(plain(), "png", **frames), "x.png: it is animated; save one frame"),
-        _case("a phone's JPEG with a second picture (MPO)", encoded(plain(), "mpo", **frames), name="x.jpg"),
+        _case("a phone's JPEG with a second image (MPO)", encoded(plain(), "mpo", **frames), name="x.jpg"),
         _case("upside down by its EXIF", _turned(), name="x.jpg"),
         _case("EXIF that is noise", encoded(plain(), "jpeg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), name="x.jpg"),
         _case("EXIF with an orientation that does not exist", encoded(plain(), "jpeg", exif=unknown), name="x.jpg"),
@@ -172,7 +172,7 @@ def cases() -> list[Case]:
         _case("not square", encoded(plain().resize((9, 8))), "x.png: it is 9x8, not square; set data.size=N"),
         _case(
             "a name with a line break, a terminal's escape and half a character",
-            b"no picture",
+            b"no image",
             r"a\n\x1b[31mb\udcff.png: it cannot be decoded",
             os.fsdecode(b"a\n\x1b[31mb\xff.png"),
         ),
@@ -195,5 +195,5 @@ def cases() -> list[Case]:
             partial(_special, partial(_link, "/proc/self/environ")),
             "x.png: it cannot be decoded (not a PNG",
         ),
-        Case("a link to a picture outside the folder (sets may lie in a store)", partial(_special, _link_to_picture)),
+        Case("a link to an image outside the folder (sets may lie in a store)", partial(_special, _link_to_image)),
     ]

@@ -1,4 +1,4 @@
-// Pictures on canvases, and as files.
+// Images on canvases, and as files.
 import { GIFEncoder, applyPalette, quantize } from "./vendor/gifenc.js";
 
 const SQUARES = 64; // pixels of a side, up to which each is shown as a square
@@ -6,34 +6,34 @@ const FILE = 256; // pixels of a side at least, in a file
 const GAP = 8;
 
 // (C, H, W) in [-1, 1], rounded as a PNG would store it.
-function toImage(picture, { size, channels }) {
-  const image = new ImageData(size, size);
+function toImage(image, { size, channels }) {
+  const bitmap = new ImageData(size, size);
   for (let i = 0; i < size * size; i += 1) {
     for (let c = 0; c < 3; c += 1) {
-      image.data[4 * i + c] = Math.round(127.5 * picture[(channels === 1 ? 0 : c) * size * size + i] + 127.5);
+      bitmap.data[4 * i + c] = Math.round(127.5 * image[(channels === 1 ? 0 : c) * size * size + i] + 127.5);
     }
-    image.data[4 * i + 3] = 255;
+    bitmap.data[4 * i + 3] = 255;
   }
-  return image;
+  return bitmap;
 }
 
 export function scaled(element, { size }) {
   element.classList.toggle("squares", size <= SQUARES);
 }
 
-// A canvas for one picture of a run, or so many along each side.
+// A canvas for one image of a run, or so many along each side.
 export function fit(canvas, run, cells = 1) {
   if (canvas.width !== cells * run.size) canvas.width = canvas.height = cells * run.size;
   scaled(canvas, run);
   return canvas;
 }
 
-export function paint(canvas, picture, run, column = 0, row = 0) {
-  canvas.getContext("2d").putImageData(toImage(picture, run), column * run.size, row * run.size);
+export function paint(canvas, image, run, column = 0, row = 0) {
+  canvas.getContext("2d").putImageData(toImage(image, run), column * run.size, row * run.size);
 }
 
-// Pictures of several runs side by side, enlarged by whole numbers.
-export function sideBySide(pictures, runs, least = FILE) {
+// Images of several runs side by side, enlarged by whole numbers.
+export function sideBySide(images, runs, least = FILE) {
   const height = Math.max(...runs.map(({ size }) => size * Math.ceil(least / size)));
   const canvas = document.createElement("canvas");
   canvas.width = runs.length * (height + GAP) - GAP;
@@ -41,9 +41,9 @@ export function sideBySide(pictures, runs, least = FILE) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  pictures.forEach((picture, place) => {
+  images.forEach((image, place) => {
     const own = fit(document.createElement("canvas"), runs[place]);
-    paint(own, picture, runs[place]);
+    paint(own, image, runs[place]);
     context.imageSmoothingEnabled = runs[place].size > SQUARES;
     context.drawImage(own, place * (height + GAP), 0, height, height);
   });

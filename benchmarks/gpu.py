@@ -29,17 +29,17 @@ DONE, FAILED, LATE, SKIPPED = "done", "failed", "over its limit", "skipped: only
 
 
 class Out:
-    """The folder that gets everything, laid out as ``benchmarks/`` is.
+    """The directory that gets everything, laid out as ``benchmarks/`` is.
 
     ``gpu/`` holds the state and the logs, ``results/`` records, ``speed/results/`` tables, ``work/`` the runs in the
     making, which alone stay out of the archive.
     """
 
-    def __init__(self, folder: Path, archive: Path | None, made_with: dict[str, Any]) -> None:
-        """Raises PlanError where the folder was made with another device, or for a rehearsal."""
-        self.folder, self.archive = folder.resolve(), (archive or folder / "gpu.tar.gz").resolve()
-        self.results, self.work, self.tables = (self.folder / name for name in ("results", "work", "speed/results"))
-        self.own = self.folder / "gpu"
+    def __init__(self, directory: Path, archive: Path | None, made_with: dict[str, Any]) -> None:
+        """Raises PlanError where the directory was made with another device, or for a rehearsal."""
+        self.directory, self.archive = directory.resolve(), (archive or directory / "gpu.tar.gz").resolve()
+        self.results, self.work, self.tables = (self.directory / name for name in ("results", "work", "speed/results"))
+        self.own = self.directory / "gpu"
         for place in (self.results, self.work, self.tables, self.own / "logs"):
             place.mkdir(parents=True, exist_ok=True)
         self.file = self.own / "state.json"
@@ -48,7 +48,7 @@ class Out:
             self.state = json.loads(self.file.read_text(encoding="utf-8"))
             if self.state["made_with"] != made_with:
                 raise PlanError(
-                    f"{folder} was made with {self.state['made_with']}, not {made_with}; give another --out"
+                    f"{directory} was made with {self.state['made_with']}, not {made_with}; give another --out"
                 )
 
     def of(self, step: Step) -> dict[str, Any]:
@@ -70,9 +70,9 @@ class Out:
         self.archive.parent.mkdir(parents=True, exist_ok=True)
         new = self.archive.with_name(self.archive.name + ".new")
         with tarfile.open(new, "w:gz") as archive:
-            for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            for path in sorted(path for path in self.directory.rglob("*") if path.is_file()):
                 if self.work not in path.parents and path not in (new, self.archive):
-                    archive.add(path, path.relative_to(self.folder).as_posix())
+                    archive.add(path, path.relative_to(self.directory).as_posix())
         new.replace(self.archive)
         return self.archive.stat().st_size / 2**20
 
@@ -103,11 +103,11 @@ def run_step(step: Step, out: Out, given: argparse.Namespace, left: float) -> st
     return state
 
 
-def _row_is_missing(folder: Path) -> str:
+def _row_is_missing(directory: Path) -> str:
     """Why a grid that ended well has left no row; "" where it has. A failed row ends well, too."""
-    records = [json.loads(file.read_text()) for file in folder.glob("*.json") if file.name != "grid.json"]
+    records = [json.loads(file.read_text()) for file in directory.glob("*.json") if file.name != "grid.json"]
     failed = [record["reason"] for record in records if record["status"] != "done"]
-    return failed[0] if failed else "" if records else f"no record was written to {folder}"
+    return failed[0] if failed else "" if records else f"no record was written to {directory}"
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -30,7 +30,7 @@ def run_within(
     command: Sequence[str],
     log: Path,
     environment: Mapping[str, str] | None = None,
-    folder: Path | None = None,
+    directory: Path | None = None,
     grace: float = GRACE,
 ) -> Outcome:
     """Run a command for at most ``limit`` seconds, with its output in ``log``.
@@ -44,7 +44,7 @@ def run_within(
     with log.open("wb") as stream:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, cwd=folder,
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, cwd=directory,
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:

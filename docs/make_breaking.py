@@ -213,7 +213,7 @@ def seen(way: Way) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def installed(files: dict[str, str]) -> Iterator[None]:
-    """A folder that is the current one and on the search path, with the plugin as an installer would leave it."""
+    """A directory that is the current one and on the search path, with the plugin as an installer would leave it."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as scratch:
         package, info = Path(scratch) / MODULE, Path(scratch) / f"{MODULE}-1.0.dist-info"

@@ -105,7 +105,7 @@ def train(
             init_from=_path(init_from),
             heed_signals=heed_signals,
         )
-    return Run(outcome.folder.path, outcome)
+    return Run(outcome.directory.path, outcome)
 
 
 def load(run: RunPath) -> Run:

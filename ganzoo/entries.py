@@ -185,7 +185,7 @@ class AugmentationEntry(TargetEntry):
 class DatasetEntry(TargetEntry):
     """A source of images.
 
-    takes_location: written ``name:PATH`` (a folder, a zip).
+    takes_location: written ``name:PATH`` (a directory, a zip).
     image: the native spec where it is fixed; None where the images must be looked at.
     reference: the split a score is measured against.
     demonstration: scores against it are for show (its reference is its own training set).

@@ -14,7 +14,7 @@ from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.reader import read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Run:
     """
 
     def __init__(self, path: Path, outcome: Outcome | None = None) -> None:
-        self.folder = RunFolder.open(path)
+        self.directory = RunDir.open(path)
         self.path = path
         self.stop_code = outcome.code if outcome else 0
         """What a process that was stopped by a signal exits with; 0 if it was not."""
@@ -40,38 +40,38 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, all defaults included."""
-        return load_config(Registry.load(), self.folder).as_dict()
+        return load_config(Registry.load(), self.directory).as_dict()
 
     @property
     def log(self) -> list[dict[str, Any]]:
         """The records of the log intervals, oldest first: ``kimg``, losses, accuracies, ``auc`` and so on."""
-        return list(read_jsonl(self.folder.log_file))
+        return list(read_jsonl(self.directory.log_file))
 
     @property
     def scores(self) -> list[dict[str, Any]]:
         """Every score during training, oldest first, each with ``kimg``, ``values`` and ``protocol``."""
-        return list(read_jsonl(self.folder.scores_file))
+        return list(read_jsonl(self.directory.scores_file))
 
     @property
     def score(self) -> Score | None:
         """The newest score; None if nothing was scored."""
-        found = self.folder.last_score()
+        found = self.directory.last_score()
         return Score(found["values"], found["protocol"], found.get("seconds", 0.0)) if found else None
 
     @property
     def samples(self) -> list[Path]:
         """The sample grids, oldest first: PNG files, all from the same latents."""
-        return sorted(self.folder.samples.glob("*.png"))
+        return sorted(self.directory.samples.glob("*.png"))
 
     @property
     def checkpoints(self) -> list[str]:
         """The names of the checkpoints, oldest first."""
-        return [path.name for path in sorted(self.folder.checkpoints.glob("kimg*")) if path.is_dir()]
+        return [path.name for path in sorted(self.directory.checkpoints.glob("kimg*")) if path.is_dir()]
 
     @property
     def finished(self) -> bool:
         """Whether training has reached its budget."""
-        return read_facts(self.folder).finished
+        return read_facts(self.directory).finished
 
     def generator(self, checkpoint: str = "latest", *, device: torch.device | str | None = None) -> Generator:
         """Load the averaged generator in evaluation mode, as :func:`ganzoo.load_generator` does."""

@@ -106,7 +106,7 @@ def logged():
 
 @pytest.fixture
 def make_loop(registry, tmp_path, tiny):
-    """Builds a small loop of a recipe into a folder of that name."""
+    """Builds a small loop of a recipe into a directory of that name."""
     from support.loops import build_loop
 
     def make(recipe, name, settings=(), device="cpu"):
@@ -118,7 +118,7 @@ def make_loop(registry, tmp_path, tiny):
 
 @pytest.fixture
 def ganzoo(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty folder; its exit code and what it printed."""
+    """Run the command line in an empty directory; its exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str, str]:

@@ -152,7 +152,7 @@ def write(
 ) -> None:
     """Write a table as ``NAME.md`` and its figures as ``NAME.json``, for a later change to compare.
 
-    They go into the folder that GANZOO_SPEED_RESULTS names, else into ``results`` beside this file.
+    They go into the directory that GANZOO_SPEED_RESULTS names, else into ``results`` beside this file.
     """
     RESULTS.mkdir(parents=True, exist_ok=True)
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]

@@ -32,7 +32,7 @@ from ganzoo.data.loader import Feed
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.models.build import Model, build_model
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import data_root
 
@@ -96,9 +96,9 @@ def our_loop(work: Work, scratch: Path) -> Loop:
     """The loop of ``ganzoo run``."""
     prepare_process()
     config, images, model = work.prepare()
-    device, folder = pick_device(config.values.loop.device), RunFolder.create(scratch, work.recipe, config.to_yaml())
+    device, directory = pick_device(config.values.loop.device), RunDir.create(scratch, work.recipe, config.to_yaml())
     feed = Feed(images, config.values.loop.batch, config.values.seed, device)
-    return Loop(config, model, feed, folder, device)
+    return Loop(config, model, feed, directory, device)
 
 
 def plain_side(work: Work) -> Callable[[float], float]:

@@ -1,4 +1,4 @@
-"""All tables of this folder, one script after the other: ``python -m benchmarks.trust [--quick]``.
+"""All tables of this directory, one script after the other: ``python -m benchmarks.trust [--quick]``.
 
 Each script prints Markdown and exits with 1 where something was lost, let in or not equal.
 """

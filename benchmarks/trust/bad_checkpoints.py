@@ -1,4 +1,4 @@
-"""Run folders and checkpoints from a stranger, with the right checksums wherever a stranger can write them."""
+"""Run directories and checkpoints from a stranger, with the right checksums wherever a stranger can write them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SETTINGS = [
     "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1",
     "loop.batch=8", "loop.kimg=0.032", "loop.keep=1", "loop.device=cpu", "metrics.names=[]",
 ]  # fmt: skip
-Change = Callable[[Path, Path], object]  # of the run's folder, and of its checkpoint
+Change = Callable[[Path, Path], object]  # of the run's directory, and of its checkpoint
 
 
 class Code:
@@ -49,11 +49,11 @@ class Code:
 
 @cache
 def trained() -> Path:
-    """A finished little run, made once; its folder is removed with the process's others."""
-    folder = Path(_KEPT.name) / "run"
-    config = resolve(zoo(), "mlp+minimax", None, [*SETTINGS, f"data.root={folder.parent / 'root'}"])
-    run.start(zoo(), config, Display(Console(quiet=True)), out=folder)
-    return folder
+    """A finished little run, made once; its directory is removed with the process's others."""
+    directory = Path(_KEPT.name) / "run"
+    config = resolve(zoo(), "mlp+minimax", None, [*SETTINGS, f"data.root={directory.parent / 'root'}"])
+    run.start(zoo(), config, Display(Console(quiet=True)), out=directory)
+    return directory
 
 
 _KEPT = tempfile.TemporaryDirectory(prefix="ganzoo-inputs-run-")
@@ -61,20 +61,20 @@ _KEPT = tempfile.TemporaryDirectory(prefix="ganzoo-inputs-run-")
 
 def feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
     """A copy of the run, changed, its checksums right again, and used."""
-    folder = place / "run"
-    shutil.copytree(trained(), folder)
-    (checkpoint,) = (folder / "checkpoints").iterdir()
-    change(folder, checkpoint)
-    use(folder)
+    directory = place / "run"
+    shutil.copytree(trained(), directory)
+    (checkpoint,) = (directory / "checkpoints").iterdir()
+    change(directory, checkpoint)
+    use(directory)
     return "used as any other"
 
 
-def sample(folder: Path) -> None:
-    load_generator(zoo(), folder, "latest", CPU)
+def sample(directory: Path) -> None:
+    load_generator(zoo(), directory, "latest", CPU)
 
 
-def resume(folder: Path) -> None:
-    run.resume(zoo(), folder, Display(Console(quiet=True)))
+def resume(directory: Path) -> None:
+    run.resume(zoo(), directory, Display(Console(quiet=True)))
 
 
 def reseal(checkpoint: Path, **changes: Any) -> None:
@@ -86,18 +86,18 @@ def reseal(checkpoint: Path, **changes: Any) -> None:
     file.write_text(json.dumps(sealed({**meta, **changes})))
 
 
-def change_meta(changes: dict[str, Any], folder: Path, checkpoint: Path) -> None:
+def change_meta(changes: dict[str, Any], directory: Path, checkpoint: Path) -> None:
     reseal(checkpoint, **changes)
 
 
-def _weights(content: bytes | Callable[[Path], bytes], folder: Path, checkpoint: Path) -> None:
-    """The averaged generator's file; of a function, what it makes of the case's folder."""
-    made = content if isinstance(content, bytes) else content(folder.parent)
+def _weights(content: bytes | Callable[[Path], bytes], directory: Path, checkpoint: Path) -> None:
+    """The averaged generator's file; of a function, what it makes of the case's directory."""
+    made = content if isinstance(content, bytes) else content(directory.parent)
     (checkpoint / "ema.safetensors").write_bytes(made)
     reseal(checkpoint)
 
 
-def _special(make: Callable[[Path], object], folder: Path, checkpoint: Path) -> None:
+def _special(make: Callable[[Path], object], directory: Path, checkpoint: Path) -> None:
     """No file at all in place of the weights; an older version's checkpoint, which has no checksums."""
     (checkpoint / "ema.safetensors").unlink()
     make(checkpoint / "ema.safetensors")
@@ -130,7 +130,7 @@ def _torch_saved(place: Path) -> bytes:
     return stream.getvalue()
 
 
-def _state(change: Callable[[dict[str, Any]], object], folder: Path, checkpoint: Path) -> None:
+def _state(change: Callable[[dict[str, Any]], object], directory: Path, checkpoint: Path) -> None:
     """The optimizers' state, changed."""
     state = torch.load(checkpoint / "state.pt", weights_only=True)
     change(state)
@@ -138,12 +138,12 @@ def _state(change: Callable[[dict[str, Any]], object], folder: Path, checkpoint:
     reseal(checkpoint)
 
 
-def _state_file(make: Callable[[Path], bytes], folder: Path, checkpoint: Path) -> None:
-    (checkpoint / "state.pt").write_bytes(make(folder.parent))
+def _state_file(make: Callable[[Path], bytes], directory: Path, checkpoint: Path) -> None:
+    (checkpoint / "state.pt").write_bytes(make(directory.parent))
     reseal(checkpoint)
 
 
-def _packed(folder: Path, checkpoint: Path) -> None:
+def _packed(directory: Path, checkpoint: Path) -> None:
     """The same state in a zip that is packed, as a small file may hold gigabytes."""
     file = checkpoint / "state.pt"
     with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
@@ -157,22 +157,22 @@ def _oversized(state: dict[str, Any]) -> None:
     moments["exp_avg"] = torch.zeros(1).expand(2**40)
 
 
-def change_config(old: str, new: str, folder: Path, checkpoint: Path) -> None:
+def change_config(old: str, new: str, directory: Path, checkpoint: Path) -> None:
     """``config.yaml`` with one thing written otherwise, and without its checksum, as who changes it may leave it."""
-    text = folder.joinpath("config.yaml").read_text().partition("\n")[2]
+    text = directory.joinpath("config.yaml").read_text().partition("\n")[2]
     assert old in text
-    folder.joinpath("config.yaml").write_text(text.replace(old, new, 1))
+    directory.joinpath("config.yaml").write_text(text.replace(old, new, 1))
 
 
-def _begun_elsewhere(folder: Path, checkpoint: Path) -> None:
+def _begun_elsewhere(directory: Path, checkpoint: Path) -> None:
     shutil.rmtree(checkpoint)
-    provenance = json.loads((folder / "provenance.json").read_text())
+    provenance = json.loads((directory / "provenance.json").read_text())
     provenance.pop("digest", None)
-    (folder / "provenance.json").write_text(json.dumps({**provenance, "init_from": "/etc"}))
+    (directory / "provenance.json").write_text(json.dumps({**provenance, "init_from": "/etc"}))
 
 
 class Writing(torch.nn.Module):
-    """Writes a file in the current folder while it is read, as TorchScript lets a module do."""
+    """Writes a file in the current directory while it is read, as TorchScript lets a module do."""
 
     def __init__(self) -> None:
         super().__init__()

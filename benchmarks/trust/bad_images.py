@@ -1,4 +1,4 @@
-"""Images that are damaged, hostile or merely odd, each alone in a folder."""
+"""Images that are damaged, hostile or merely odd, each alone in a directory."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def halves(first: tuple[int, int, int], second: tuple[int, int, int]) -> Image.I
 
 
 def feed(content: bytes, name: str, expected: tuple[int, ...] | None, place: Path) -> str:
-    """A folder with this file alone, opened as a data set; ``expected``: the colour of its first pixel, nearly."""
+    """A directory with this file alone, opened as a data set; ``expected``: the colour of its first pixel, nearly."""
     (place / "set").mkdir()
     (place / "set" / name).write_bytes(content)
     return opened(f"folder:{place / 'set'}", place, expected)
@@ -195,5 +195,5 @@ def cases() -> list[Case]:
             partial(_special, partial(_link, "/proc/self/environ")),
             "x.png: it cannot be decoded (not a PNG",
         ),
-        Case("a link to an image outside the folder (sets may lie in a store)", partial(_special, _link_to_image)),
+        Case("a link to an image outside the directory (sets may lie in a store)", partial(_special, _link_to_image)),
     ]

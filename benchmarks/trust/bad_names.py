@@ -121,7 +121,7 @@ def _feed(make: Callable[[str], str], built_of: Callable[[str], set[str]], place
 
 
 def _facts(name: str) -> Facts:
-    """All that a report reads of a run's folder."""
+    """All that a report reads of a run's directory."""
     log = tuple({"kimg": float(place), "loss_generator": 1.0, "seconds": 5.0, name: 1.0} for place in range(1, 4))
     return Facts(
         path=Path("/runs") / name,
@@ -283,7 +283,7 @@ def cases() -> Sequence[Case]:
             of_html,
         ),
         case("its SVG", lambda name: to_svg(_system(name)), of_html),
-        case("page of ganzoo play: recipe, folder, class names", _play, of_html),
+        case("page of ganzoo play: recipe, directory, class names", _play, of_html),
         case("model card: plugins' names, versions and papers, scores, protocol, device, command", _card, of_markdown),
         case("terminal: a warning", _warned, of_terminal),
         case("terminal: an error", _error, of_terminal),

@@ -17,7 +17,7 @@ SECRET = b"what lies beside the page"
 
 
 def _feed(ask: Callable[[int], str], place: Path) -> str:
-    """A folder with a page, a secret beside it and a link to that within; what the server answered."""
+    """A directory with a page, a secret beside it and a link to that within; what the server answered."""
     page = place / "play"
     (page / "runs").mkdir(parents=True)
     (page / "index.html").write_text("the page")
@@ -96,12 +96,12 @@ def cases() -> list[Case]:
         request("/..%5csecret.txt", 404, "/..%5csecret.txt"),
         request("/%252e%252e/secret.txt, encoded twice", 404, "/%252e%252e/secret.txt"),
         request(
-            "/../play-other/secret.txt, a folder whose name begins as the page's", 404, "/../play-other/secret.txt"
+            "/../play-other/secret.txt, a directory whose name begins as the page's", 404, "/../play-other/secret.txt"
         ),
         request("/etc/passwd by //etc/passwd", 404, "//etc/passwd"),
         request("a link to a file beside the page", 404, "/link.txt"),
-        request("a link to the folder above it", 404, "/linked/secret.txt"),
-        request("the list of a folder", 404, "/runs/"),
+        request("a link to the directory above it", 404, "/linked/secret.txt"),
+        request("the list of a directory", 404, "/runs/"),
         request("a name with a zero byte", 404, "/index.html%00.png"),
         *(
             request(f"the method {method}", 501, method=method)

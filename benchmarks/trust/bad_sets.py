@@ -1,4 +1,4 @@
-"""Zips, WebDataset shards and folders that lie about what is in them, lead elsewhere, or never end."""
+"""Zips, WebDataset shards and directories that lie about what is in them, lead elsewhere, or never end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad inputs: each made anew in an empty folder and given to ganzoo, and what came of it."""
+"""Bad inputs: each made anew in an empty directory and given to ganzoo, and what came of it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from types import FrameType
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
-EXECUTED = "executed"  # the file that hostile code would leave in the case's folder
+EXECUTED = "executed"  # the file that hostile code would leave in the case's directory
 PATIENCE = 60  # seconds, after which a case counts as one that never ends
 MOST_MIB = 400  # that the peak of memory may grow by; the imports of torchvision take some
 
 
 @dataclass(frozen=True)
 class Case:
-    """``what`` it is, in words. ``feed`` makes it in an empty folder and gives it to ganzoo: what came of it, in words.
+    """``what`` it is, in words. ``feed`` makes it in an empty directory and gives it to ganzoo: what came of it, in
+    words.
 
     says: what the one line must hold that refuses it; "" where it must be handled.
     """

@@ -12,7 +12,7 @@ from campaign import Campaign, Row, plain
 from moments import die
 from scene import Ended, Scene, read_json
 
-from ganzoo.runs.run_dir import SEALED_LINE, RunFolder
+from ganzoo.runs.run_dir import SEALED_LINE, RunDir
 
 
 def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
@@ -20,7 +20,7 @@ def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
     stopped = campaign.scene()
     moment = [m for m in campaign.seen if m.kind == "log" and m.operation == "write"][6]
     stopped.child(lambda: campaign.write_at(stopped, moment, die))
-    newest = RunFolder(stopped.run).latest()
+    newest = RunDir(stopped.run).latest()
     assert newest is not None
     files = [
         *(newest.path / name for name in (*newest.files, "meta.json")),

@@ -27,27 +27,27 @@ RESULTS = Path(__file__).parent / "results"
 TOLERANCE = 1e-4
 
 
-def jobs(folder: Path, kimg: float) -> list[Job]:
+def jobs(directory: Path, kimg: float) -> list[Job]:
     """One for each combination."""
     quarters = [f"loop.{key}_kimg={kimg / 4}" for key in ("log", "snapshot")]
     settings = [*COMPARABLE, f"loop.batch={BATCH}", f"loop.kimg={kimg}", *quarters]
-    return [Job(recipe, settings, str(folder / recipe)) for recipe in (*COMBINATIONS, *MORE)]
+    return [Job(recipe, settings, str(directory / recipe)) for recipe in (*COMBINATIONS, *MORE)]
 
 
-def measure(folder: Path, kimg: float) -> dict[str, Difference]:
+def measure(directory: Path, kimg: float) -> dict[str, Difference]:
     """Every combination on one and on two processes, and one that changes between them."""
-    one, two = jobs(folder / "one", kimg), jobs(folder / "two", kimg)
-    (folder / "one").mkdir()
-    (folder / "two").mkdir()
+    one, two = jobs(directory / "one", kimg), jobs(directory / "two", kimg)
+    (directory / "one").mkdir()
+    (directory / "two").mkdir()
     train(one)
-    moving = folder / "moving"
-    shutil.copytree(folder / "one" / RESUMED, moving)
+    moving = directory / "moving"
+    shutil.copytree(directory / "one" / RESUMED, moving)
     rewind(moving, 2)
-    train_on(2, [*two, Job(RESUMED, (), str(moving))], folder / "two.json")
+    train_on(2, [*two, Job(RESUMED, (), str(moving))], directory / "two.json")
     rewind(moving, 4)
     train([Job(RESUMED, (), str(moving))])
-    found = {job.recipe: compare(folder / "one" / job.recipe, folder / "two" / job.recipe) for job in one}
-    return {**found, f"{RESUMED}, resumed on 2, then on 1": compare(folder / "one" / RESUMED, moving)}
+    found = {job.recipe: compare(directory / "one" / job.recipe, directory / "two" / job.recipe) for job in one}
+    return {**found, f"{RESUMED}, resumed on 2, then on 1": compare(directory / "one" / RESUMED, moving)}
 
 
 def table(found: dict[str, Difference], kimg: float) -> str:
@@ -70,8 +70,8 @@ def main() -> int:
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     kimg = KIMG / 2 if options.quick else KIMG
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), kimg)
+    with tempfile.TemporaryDirectory() as directory:
+        found = measure(Path(directory), kimg)
     text = table(found, kimg)
     if options.save:
         (RESULTS / "devices.md").write_text(text)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bad_checkpoints
-import bad_folders
+import bad_directories
 import bad_images
 import bad_names
 import bad_requests
@@ -26,7 +26,7 @@ TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
     "images": ("Images", bad_images.cases),
     "sets": ("Zips and shards", bad_sets.cases),
     "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
-    "folders": ("What names a plugin, and what leads elsewhere", bad_folders.cases),
+    "directories": ("What names a plugin, and what leads elsewhere", bad_directories.cases),
     "names": ("Names on pages, cards and terminals", bad_names.cases),
     "requests": ("Requests to the server of ganzoo play", bad_requests.cases),
 }

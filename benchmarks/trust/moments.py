@@ -29,7 +29,7 @@ KINDS = (  # of files, by a part of their path; the first that fits
 
 def kind_of(path: str) -> str:
     """Which of a run's files it is."""
-    return next((kind for part, kind in KINDS if part in path), "run folder")
+    return next((kind for part, kind in KINDS if part in path), "run directory")
 
 
 @dataclass(frozen=True)

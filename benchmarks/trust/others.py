@@ -41,7 +41,7 @@ def _two_processes(campaign: Campaign) -> Row:
 
     ended = scene.child(both)
     wrong = ended.code != 2 or "is in use by process" not in ended.said
-    return Row("second process", "on one run folder", 1, f"exit {ended.code}: {plain(ended.said, scene)}",
+    return Row("second process", "on one run directory", 1, f"exit {ended.code}: {plain(ended.said, scene)}",
                int(wrong) or campaign.lost(scene))  # fmt: skip
 
 

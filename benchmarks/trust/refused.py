@@ -50,7 +50,7 @@ def _badly_said(ended: Ended, number: int) -> str:
 
 
 def full_disk(campaign: Campaign) -> Iterator[Row]:
-    """A disk of 300 KiB under the run's folder, made larger after it was full."""
+    """A disk of 300 KiB under the run's directory, made larger after it was full."""
     scene = campaign.scene()
     scene.run.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(scene.run)]

@@ -162,17 +162,17 @@ class Scene:
             digest.update(repr([record["shown"], record["loss_generator"], record["loss_discriminator"]]).encode())
         for record in read_jsonl(run / "scores.jsonl"):
             digest.update(repr([record["checkpoint"], record["values"]]).encode())
-        names = sorted(path.name for folder in ("samples", "verdicts") for path in (run / folder).iterdir())
+        names = sorted(path.name for directory in ("samples", "verdicts") for path in (run / directory).iterdir())
         digest.update(repr(names).encode())
         return f"{trained} {digest.hexdigest()}"
 
 
-def make_images(folder: Path) -> None:
+def make_images(directory: Path) -> None:
     """A small set of noise."""
-    folder.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     for number in range(IMAGES):
         pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+        Image.fromarray(pixels).save(directory / f"{number:02d}.png")
 
 
 class _Here(Launcher):

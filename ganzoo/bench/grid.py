@@ -24,7 +24,7 @@ MOST_ROWS = 100_000
 class Grid:
     """What a file in ``configs/bench`` holds. Exactly one of ``kimg`` and ``minutes`` is the budget."""
 
-    name: str = param("", "of the grid; its records go into a folder of that name")
+    name: str = param("", "of the grid; its records go into a directory of that name")
     architectures: list[str] = param([], "ARCH or ARCH/DISCRIMINATOR, or all that are installed")
     losses: list[str] = param([], "losses, or all that are installed")
     extras: list[str] = param([""], "what is added to each: a penalty, several joined with +, or nothing")

@@ -29,7 +29,7 @@ Say = Callable[[str], None]
 
 
 class Harness:
-    """``results`` gets what is kept, a folder per grid; ``work`` holds the runs while they are made."""
+    """``results`` gets what is kept, a directory per grid; ``work`` holds the runs while they are made."""
 
     def __init__(
         self, grid: Grid, registry: Registry, launcher: Launcher, results: Path, work: Path, say: Say = print
@@ -44,7 +44,7 @@ class Harness:
 
         keep: of how many of the best rows the weights stay.
         """
-        self._claim_folder()
+        self._claim_directory()
         self._set_damaged_aside()
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
         self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
@@ -66,7 +66,7 @@ class Harness:
     def _note(self, budgets: dict[str, Any]) -> None:
         write_text(self._notes, json.dumps({"grid": asdict(self.grid), "budgets": budgets}, indent=1) + "\n")
 
-    def _claim_folder(self) -> None:
+    def _claim_directory(self) -> None:
         """Rows and seeds may be added to a grid, but all its rows are made alike."""
         self.results.mkdir(parents=True, exist_ok=True)
         if not self._notes.exists():
@@ -125,7 +125,7 @@ class Harness:
         known = self._noted()[1]
         unknown = {cell.combination: cell for cell in missing if cell.combination not in known}
         jobs = [
-            replace(self._job(cell, {}), purpose="calibrate", folder=self.work / f"{name}--speed")
+            replace(self._job(cell, {}), purpose="calibrate", directory=self.work / f"{name}--speed")
             for name, cell in unknown.items()
         ]
         for job, reason in self.launcher.run(jobs, alone=True):
@@ -149,21 +149,21 @@ class Harness:
         from ganzoo.bench.work import failed_record  # imports torch, which the parent of the jobs else never needs
 
         recipe = parse_recipe(job.cell.recipe, self.registry)
-        write_record(job.folder / RECORD, failed_record(job, recipe, reason))
+        write_record(job.directory / RECORD, failed_record(job, recipe, reason))
 
     def _publish(self, job: Job) -> None:
         """What is kept of a job, the record last: where it stands, the rest is there."""
-        record, name = read_record(job.folder / RECORD), job.cell.name
+        record, name = read_record(job.directory / RECORD), job.cell.name
         if record.status == "done":
             (self.results / "weights").mkdir(exist_ok=True)
-            shutil.copyfile(job.folder / SAMPLES, self.results / f"{name}.png")
-            shutil.copyfile(job.folder / WEIGHTS, self.results / "weights" / f"{name}.safetensors")
+            shutil.copyfile(job.directory / SAMPLES, self.results / f"{name}.png")
+            shutil.copyfile(job.directory / WEIGHTS, self.results / "weights" / f"{name}.safetensors")
         write_record(self._file(job.cell), record)
         self.say(f"{name}: {_result(record)}")
 
     def _prune_weights(self, keep: int) -> None:
-        """Only the best rows' stay, each combination's best seed before a second one: of all the folder's rows, as this
-        call may have named a few of them."""
+        """Only the best rows' stay, each combination's best seed before a second one: of all the directory's rows, as
+        this call may have named a few of them."""
         files = (file for file in self.results.glob("*.json") if file != self._notes)
         records = [read_record(file) for file in files]
         of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)

@@ -18,7 +18,7 @@ RECORD, SAMPLES, WEIGHTS, SPEED, NEIGHBOURS = (
 
 @dataclass(frozen=True)
 class Job:
-    """``purpose`` "train" leaves a record, samples and weights in ``folder``; "calibrate" leaves the speed.
+    """``purpose`` "train" leaves a record, samples and weights in ``directory``; "calibrate" leaves the speed.
 
     budget: what the record says of it. settings: the configuration beside recipe, data, seed and kimg.
     plugins: the text of each plugin that is a single file, by the file's name: a worker may not see the file, and one
@@ -28,7 +28,7 @@ class Job:
     purpose: Literal["train", "calibrate"]
     grid: str
     cell: Cell
-    folder: Path
+    directory: Path
     settings: tuple[str, ...] = ()
     budget: Mapping[str, float | None] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Job:
     @property
     def result(self) -> Path:
         """The file that says the job is done."""
-        return self.folder / (RECORD if self.purpose == "train" else SPEED)
+        return self.directory / (RECORD if self.purpose == "train" else SPEED)
 
     @property
     def all_settings(self) -> list[str]:
@@ -45,29 +45,32 @@ class Job:
         return [*self.settings, *own, *([f"loop.kimg={self.budget['kimg']}"] if "kimg" in self.budget else [])]
 
     def write(self) -> Path:
-        """Write the job into its folder; the file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{self.purpose}.job.json"
-        write_text(file, json.dumps({**asdict(self), "folder": str(self.folder)}, indent=1) + "\n")
+        """Write the job into its directory; the file."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        file = self.directory / f"{self.purpose}.job.json"
+        content = {**asdict(self), "folder": str(self.directory)}  # files keep their keys
+        del content["directory"]
+        write_text(file, json.dumps(content, indent=1) + "\n")
         return file
 
     def write_plugins(self) -> list[Path]:
-        """Write the plugins that are single files into its folder; the files."""
-        folder = self.folder / "plugins"
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the plugins that are single files into its directory; the files."""
+        directory = self.directory / "plugins"
+        directory.mkdir(parents=True, exist_ok=True)
         for name, text in self.plugins.items():
-            write_text(folder / name, text)
-        return [folder / name for name in self.plugins]
+            write_text(directory / name, text)
+        return [directory / name for name in self.plugins]
 
     @classmethod
     def read(cls, file: Path) -> Job:
         """A job that was written."""
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content["directory"] = content.pop("folder")
         return cls(
             **{
                 **content,
                 "cell": Cell(**content["cell"]),
-                "folder": Path(content["folder"]),
+                "directory": Path(content["directory"]),
                 "settings": tuple(content["settings"]),
             }
         )

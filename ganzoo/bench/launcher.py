@@ -17,9 +17,9 @@ class Launcher(ABC):
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
-        """Do every job and yield each with "" when its result lies in its folder, else with the reason it does not.
+        """Do every job and yield each with "" when its result lies in its directory, else with the reason it does not.
 
         A job is done by :func:`ganzoo.bench.work.perform` in a process of its own, which may be stopped and begun
-        again: it goes on from what it finds in its folder. ``alone``: nothing else runs beside a job, since speeds
+        again: it goes on from what it finds in its directory. ``alone``: nothing else runs beside a job, since speeds
         are measured. On KeyboardInterrupt the launcher lets its jobs write their checkpoints before it raises.
         """

@@ -15,7 +15,7 @@ STOPPED = 130
 
 
 class JobProcess:
-    """Starts at once. Its output goes to ``log.txt`` in the job's folder.
+    """Starts at once. Its output goes to ``log.txt`` in the job's directory.
 
     The process holds the end of a pipe from its parent. When the pipe closes, because it was asked to stop or because
     the parent has died, it writes a checkpoint and ends: no job is left running alone.
@@ -24,7 +24,7 @@ class JobProcess:
     def __init__(self, job: Job) -> None:
         self.job = job
         file = job.write()
-        self.log = job.folder / "log.txt"
+        self.log = job.directory / "log.txt"
         with self.log.open("wb") as stream:
             self._process = subprocess.Popen(  # noqa: S603, no word of it from outside
                 [*interpreter(), "-m", "ganzoo.bench.work", str(file)],

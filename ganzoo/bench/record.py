@@ -163,14 +163,14 @@ def read_record(file: Path) -> Record:
     return _check({key: value for key, value in content.items() if key != DIGEST}, str(file))
 
 
-def record_files(folder: Path) -> list[Path]:
-    """Where the records under a folder lie, in the order of their names."""
-    return [file for file in sorted(folder.rglob("*.json")) if file.name != GRID_FILE]
+def record_files(directory: Path) -> list[Path]:
+    """Where the records under a directory lie, in the order of their names."""
+    return [file for file in sorted(directory.rglob("*.json")) if file.name != GRID_FILE]
 
 
-def read_records(folder: Path) -> list[Record]:
-    """Every record under a folder, in the order of their names."""
-    return [read_record(file) for file in record_files(folder)]
+def read_records(directory: Path) -> list[Record]:
+    """Every record under a directory, in the order of their names."""
+    return [read_record(file) for file in record_files(directory)]
 
 
 def _check(content: dict[str, Any], where: str) -> Record:

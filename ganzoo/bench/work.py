@@ -1,6 +1,6 @@
 """Do one job in this process: ``python -m ganzoo.bench.work JOB.json``.
 
-A job may be stopped at any moment and done again: what it finds in its folder it goes on from.
+A job may be stopped at any moment and done again: what it finds in its directory it goes on from.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import read_jsonl, write_text
@@ -70,7 +70,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
         if isinstance(error, GanzooError):
             reason = str(error)
         record = failed_record(job, recipe, reason, config)
-    write_record(job.folder / RECORD, record)
+    write_record(job.directory / RECORD, record)
     return True
 
 
@@ -80,14 +80,14 @@ def calibrate(job: Job, registry: Registry) -> float:
     with tempfile.TemporaryDirectory() as scratch:
         config = resolve(registry, job.cell.recipe, None, settings)
         outcome = start(registry, config, Display(Console(quiet=True)), out=Path(scratch) / "run")
-        speeds = sorted(line["pictures_per_second"] for line in read_jsonl(outcome.folder.log_file))
+        speeds = sorted(line["pictures_per_second"] for line in read_jsonl(outcome.directory.log_file))
     return speeds[len(speeds) // 2]
 
 
 def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
-    run = job.folder / "run"
-    folder = RunFolder(run)
-    if folder.is_of(config.to_yaml()) and not _changed(config, run):
+    run = job.directory / "run"
+    directory = RunDir(run)
+    if directory.is_of(config.to_yaml()) and not _changed(config, run):
         return resume(registry, run, display)
     shutil.rmtree(run, ignore_errors=True)
     return start(registry, config, display, out=run)
@@ -95,18 +95,18 @@ def _train(job: Job, registry: Registry, config: Config, display: Display) -> Ou
 
 def _changed(config: Config, run: Path) -> bool:
     """Whether a plugin is another version than the run was begun with: its row would be half of each."""
-    origin = RunFolder(run).provenance()  # empty where it is damaged: it was there before the run began
+    origin = RunDir(run).provenance()  # empty where it is damaged: it was there before the run began
     return bool(origin) and origin.get("plugins") != versions_of(config.entries)
 
 
 def _record(job: Job, config: Config, outcome: Outcome) -> Record:
-    folder, score = outcome.folder, outcome.score
-    last = read_jsonl(folder.log_file)[-1]
-    checkpoint = folder.checkpoint("latest")
+    directory, score = outcome.directory, outcome.score
+    last = read_jsonl(directory.log_file)[-1]
+    checkpoint = directory.checkpoint("latest")
     weights = checkpoint.path / "ema.safetensors"
-    shutil.copyfile(weights, job.folder / WEIGHTS)
-    shutil.copyfile(folder.samples / f"{checkpoint.path.name}.png", job.folder / SAMPLES)
-    origin = folder.provenance()
+    shutil.copyfile(weights, job.directory / WEIGHTS)
+    shutil.copyfile(directory.samples / f"{checkpoint.path.name}.png", job.directory / SAMPLES)
+    origin = directory.provenance()
     image = peek_configured(config)
     model = build_model(config, image)
     protocol = dict(score.get("protocol", {}))
@@ -139,7 +139,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
             bytes=weights.stat().st_size,
             file=f"weights/{job.cell.name}.safetensors",
         ),
-        curve=_curve(folder, read_ranking(score.get("values"), protocol)),
+        curve=_curve(directory, read_ranking(score.get("values"), protocol)),
         samples=f"{job.cell.name}.png",
         marks=[*(["demonstration"] if protocol.get("demonstration") else []), *config.marks],
     )
@@ -147,7 +147,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
 
 def failed_record(job: Job, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
     """A row that says why there is nothing to show."""
-    log = read_jsonl(job.folder / "run" / "log.jsonl")
+    log = read_jsonl(job.directory / "run" / "log.jsonl")
     last = log[-1] if log else {}
     return _described(
         job,
@@ -195,14 +195,14 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
             minutes=job.budget.get("minutes"),
             calibrated_pictures_per_second=job.budget.get("calibrated_pictures_per_second"),
         ),
-        hardware=hardware(config, job.folder),
+        hardware=hardware(config, job.directory),
         command=shlex.join(["ganzoo", "run", str(recipe), *settings, *plugin_options(rest["plugins"])]),
         config=content,
         **rest,
     )
 
 
-def hardware(config: Config | None, folder: Path) -> Hardware:
+def hardware(config: Config | None, directory: Path) -> Hardware:
     """This machine, as the rows are told apart by it."""
     try:
         device = pick_device(config.values.loop.device if config else "auto")
@@ -214,7 +214,7 @@ def hardware(config: Config | None, folder: Path) -> Hardware:
         memory = torch.cuda.get_device_properties(device).total_memory
     neighbours = 1
     with suppress(OSError, ValueError):
-        neighbours = int((folder / NEIGHBOURS).read_text())
+        neighbours = int((directory / NEIGHBOURS).read_text())
     return Hardware(
         kind="cpu" if device.type == "cpu" else name,
         device=name,
@@ -232,10 +232,10 @@ def _peak_memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def _curve(folder: RunFolder, ranking: Ranking | None) -> list[dict[str, Any]]:
+def _curve(directory: RunDir, ranking: Ranking | None) -> list[dict[str, Any]]:
     if ranking is None:
         return []
-    seconds = {line["shown"]: line["seconds"] for line in read_jsonl(folder.log_file)}
+    seconds = {line["shown"]: line["seconds"] for line in read_jsonl(directory.log_file)}
     return [
         CurvePoint(
             kimg=line["kimg"],
@@ -243,7 +243,7 @@ def _curve(folder: RunFolder, ranking: Ranking | None) -> list[dict[str, Any]]:
             value=value,
             fakes=line["protocol"]["fake_pictures"],
         ).to_dict(ranking.value)
-        for line in read_jsonl(folder.scores_file)
+        for line in read_jsonl(directory.scores_file)
         if (value := ranking.of(line["values"])) is not None
     ]
 
@@ -251,7 +251,7 @@ def _curve(folder: RunFolder, ranking: Ranking | None) -> list[dict[str, Any]]:
 def main(file: str) -> int:
     """What to exit with: 0 done, 130 stopped."""
     job = Job.read(Path(file))
-    with (job.folder / "lock").open("w") as lock:
+    with (job.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a lost worker's process may still be writing its last checkpoint
         registry = Registry.load(files=job.write_plugins())
         try:

@@ -41,7 +41,7 @@ def evaluate(
 ) -> None:
     """Score a run again, with its protocol beside the figures.
 
-    RUN is a run's folder or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
     """
     from ganzoo.api import load
     from ganzoo.cli.run import on_devices

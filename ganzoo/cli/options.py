@@ -44,7 +44,7 @@ devices_option = click.option(
 def check_file(file: Path | None) -> None:
     """Raises GanzooError if a file to write is a directory; call it before any work is done."""
     if file is not None and file.is_dir():
-        raise GanzooError(f"{file} is a folder; name a file to write")
+        raise GanzooError(f"{file} is a directory; name a file to write")
 
 
 def write_file(file: Path, content: str) -> None:

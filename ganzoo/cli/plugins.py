@@ -71,11 +71,11 @@ def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | N
 @click.option(
     "--kind", required=True, help="architecture, loss, penalty, dataset, metric, augmentation, command or hooks."
 )
-@click.option("--out", type=PATH, help="The folder. [default: ganzoo-NAME]")
+@click.option("--out", type=PATH, help="The directory. [default: ganzoo-NAME]")
 def new(name: str, kind: str, out: Path | None) -> None:
     """Write a new plugin: a distribution that installs, passes its tests and conforms."""
     from ganzoo.plugin.scaffold import write_plugin
 
-    folder = write_plugin(name, kind, out, Registry.load())
-    click.echo(f"{folder}: a plugin that installs, passes its tests and conforms. Make it yours:")
-    click.echo(f'  cd {folder} && pip install -e ".[test]" && python -m pytest')
+    directory = write_plugin(name, kind, out, Registry.load())
+    click.echo(f"{directory}: a plugin that installs, passes its tests and conforms. Make it yours:")
+    click.echo(f'  cd {directory} && pip install -e ".[test]" && python -m pytest')

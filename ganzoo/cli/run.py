@@ -30,7 +30,7 @@ restarts_option = click.option(
 @click.argument("recipe", metavar="[RECIPE]", required=False)
 @click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--config", type=PATH, help="A YAML file of settings, or a record of ganzoo bench.")
-@click.option("--out", type=PATH, help="The run's folder. [default: runs/RECIPE-NUMBER]")
+@click.option("--out", type=PATH, help="The run's directory. [default: runs/RECIPE-NUMBER]")
 @click.option("--init-from", type=PATH, help="Start from the weights of another run.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")
 @devices_option

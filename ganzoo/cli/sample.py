@@ -13,7 +13,9 @@ from ganzoo.errors import GanzooError
 
 @click.command()
 @source_argument
-@click.option("--out", type=PATH, help="A .png for a grid, else a folder of single PNGs. [default: sample.png in RUN]")
+@click.option(
+    "--out", type=PATH, help="A .png for a grid, else a directory of single PNGs. [default: sample.png in RUN]"
+)
 @click.option("-n", "--count", type=int, default=64, show_default=True, help="Number of images.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of latents and noise.")
 @click.option("--class", "label", type=int, help="Only this class.")
@@ -24,7 +26,7 @@ def sample(
 ) -> None:
     """Draw images with a run's generator.
 
-    RUN is a run's folder or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
     """
     if count < 1:
         raise GanzooError(f"--count is {count}, must be 1 or more")

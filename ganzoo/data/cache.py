@@ -20,7 +20,7 @@ from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import DataSource, StreamedSource
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
-from ganzoo.utils.files import discard, whole_folder
+from ganzoo.utils.files import discard, whole_directory
 from ganzoo.utils.safe_yaml import parse_json
 
 logger = logging.getLogger(__name__)
@@ -43,39 +43,39 @@ def cached(
     Raises GanzooError that names the image and what to do, unless ``skip_bad`` leaves it out.
     """
     key = _key(source, processing)
-    folder = root / "cache" / key[:32]
-    if not folder.exists():
-        _write(source, name, folder, key, processing)
+    directory = root / "cache" / key[:32]
+    if not directory.exists():
+        _write(source, name, directory, key, processing)
     try:
-        return _read(source, folder, key, processing.size)
+        return _read(source, directory, key, processing.size)
     except Damaged as error:
         logger.warning(f"{error}; it is made anew")
     try:
-        discard(folder)
+        discard(directory)
     except OSError as error:
-        raise GanzooError(f"the cache {folder} is damaged and cannot be removed: {error.strerror}") from error
-    _write(source, name, folder, key, processing)
-    return _read(source, folder, key, processing.size)
+        raise GanzooError(f"the cache {directory} is damaged and cannot be removed: {error.strerror}") from error
+    _write(source, name, directory, key, processing)
+    return _read(source, directory, key, processing.size)
 
 
 def _read(
-    source: DataSource, folder: Path, key: str, size: int | None
+    source: DataSource, directory: Path, key: str, size: int | None
 ) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
     try:
-        meta = unsealed(parse_json((folder / "meta.json").read_bytes()))
+        meta = unsealed(parse_json((directory / "meta.json").read_bytes()))
         for part, known in meta.get(SUMS, {}).items():
-            _check(folder / part, known)
+            _check(directory / part, known)
         array: np.ndarray | StreamedArray
         if isinstance(source, StreamedSource):
-            places = np.load(folder / PLACES, allow_pickle=False)
+            places = np.load(directory / PLACES, allow_pickle=False)
             array = StreamedArray(BlockReader(source, places, tuple(meta["shape"][1:]), size), np.arange(len(places)))
         else:
-            array = np.load(folder / IMAGES, mmap_mode="r", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False) if meta["labelled"] else None
+            array = np.load(directory / IMAGES, mmap_mode="r", allow_pickle=False)
+        labels = np.load(directory / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         if meta["key"] != key or list(array.shape) != meta["shape"]:
             raise ValueError("its parts do not belong together")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
-        raise Damaged(f"the cache {folder} is damaged") from error
+        raise Damaged(f"the cache {directory} is damaged") from error
     return array, labels, meta
 
 
@@ -101,13 +101,13 @@ def _key(source: DataSource, processing: Processing) -> str:
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
 
 
-def _write(source: DataSource, name: str, folder: Path, key: str, processing: Processing) -> None:
+def _write(source: DataSource, name: str, directory: Path, key: str, processing: Processing) -> None:
     try:
-        with whole_folder(folder) as partial:
+        with whole_directory(directory) as partial:
             meta = fill(source, name, partial, processing)
             sums = {file.name: sha256_of(file) for file in sorted(partial.iterdir())}
             (partial / "meta.json").write_text(json.dumps(sealed({**meta, "key": key, SUMS: sums})))
     except OSError as error:
         raise GanzooError(
-            f"cannot write the cache {folder}: {error.strerror or error}; free some space or set data.root"
+            f"cannot write the cache {directory}: {error.strerror or error}; free some space or set data.root"
         ) from error

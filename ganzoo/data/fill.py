@@ -61,12 +61,12 @@ class _Decoding:
     begins: int = 0
 
 
-def fill(source: DataSource, name: str, folder: Path, processing: Processing) -> dict[str, Any]:
+def fill(source: DataSource, name: str, directory: Path, processing: Processing) -> dict[str, Any]:
     """Write the images, or a streamed set's places, and the labels; return what ``meta.json`` says of them.
 
     Raises GanzooError for the first image that cannot be used unless ``skip_bad`` skips it, and where none is left.
     """
-    file, known = folder / IMAGES, source.left_out()
+    file, known = directory / IMAGES, source.left_out()
     found = _decode(source, name, file, processing)
     if not found.decoded:
         raise GanzooError(
@@ -79,7 +79,7 @@ def fill(source: DataSource, name: str, folder: Path, processing: Processing) ->
     shape = (channels, height, width)
     if isinstance(source, StreamedSource):
         file.unlink()
-        np.save(folder / PLACES, np.asarray([item.place for item in used], dtype=np.int64), allow_pickle=False)
+        np.save(directory / PLACES, np.asarray([item.place for item in used], dtype=np.int64), allow_pickle=False)
     elif any(item.shape != shape for item in found.decoded):
         _write_alike(file, found, len(used), shape)
     else:
@@ -88,7 +88,7 @@ def fill(source: DataSource, name: str, folder: Path, processing: Processing) ->
     labels = [item.label for item in used if item.label is not None]
     labelled = len(labels) == len(used)
     if labelled:
-        np.save(folder / "labels.npy", np.asarray(labels, dtype=np.int64), allow_pickle=False)
+        np.save(directory / "labels.npy", np.asarray(labels, dtype=np.int64), allow_pickle=False)
     seen = source.left_out()  # by a source that counts as it goes
     left_out = {
         **(seen if seen != known else {}),

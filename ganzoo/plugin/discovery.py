@@ -1,8 +1,8 @@
-"""Where plugins come from: installed distributions, single files, a folder of files.
+"""Where plugins come from: installed distributions, single files, a directory of files.
 
 ``GANZOO_PLUGINS``      names of the distributions to load beside ganzoo's own, by commas; empty: none of them
 ``GANZOO_PLUGIN_FILES`` files to load as well, as the command line's ``--plugin`` names them
-``GANZOO_PLUGINS_DIR``  a folder whose ``*.py`` files are loaded as well
+``GANZOO_PLUGINS_DIR``  a directory whose ``*.py`` files are loaded as well
 
 A file is one plugin, loaded as a module of its own name. It may hold registration and classes together: who names it
 pays for its imports.
@@ -29,7 +29,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import user_path
 
 GROUP = "ganzoo"
-ONLY, FILES, FOLDER = "GANZOO_PLUGINS", "GANZOO_PLUGIN_FILES", "GANZOO_PLUGINS_DIR"
+ONLY, FILES, DIRECTORY = "GANZOO_PLUGINS", "GANZOO_PLUGIN_FILES", "GANZOO_PLUGINS_DIR"
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ def find_sources(points: Iterable[EntryPoint] | None = None, files: Iterable[Pat
     found = [_of_point(point) for point in installed]
     found.sort(key=lambda source: (source.distribution != GROUP, source.distribution.lower(), source.name))
     chosen = dict.fromkeys(path.resolve() for path in (_named_files() if files is None else files))
-    in_folder = [path.resolve() for path in (_folder_files() if files is None else ())]
+    in_directory = [path.resolve() for path in (_directory_files() if files is None else ())]
     for path in chosen:
         if not path.is_file():
             raise GanzooError(f"there is no plugin file {path}")
     found += [file_source(path, asked_for=True) for path in chosen]
-    return found + [file_source(path) for path in in_folder if path not in chosen]
+    return found + [file_source(path) for path in in_directory if path not in chosen]
 
 
 def file_source(path: Path, *, asked_for: bool = False) -> Source:
@@ -98,7 +98,7 @@ def load_file(path: Path) -> ModuleType:
     if known is not None and _origin(known.__spec__) == path:
         return known
     found = importlib.util.find_spec(path.stem) if known is None else None
-    # One in the current folder is no other module: the file itself, or what this one is a copy of.
+    # One in the current directory is no other module: the file itself, or what this one is a copy of.
     if known is not None or (found is not None and _origin(found).parent not in (path.parent, Path.cwd())):
         raise ImportError(f"a module named {path.stem!r} is there already; rename {path.name}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -139,14 +139,14 @@ def _named_files() -> list[Path]:
     return [user_path(text) for text in os.environ.get(FILES, "").split(os.pathsep) if text]
 
 
-def _folder_files() -> list[Path]:
-    setting = os.environ.get(FOLDER)
+def _directory_files() -> list[Path]:
+    setting = os.environ.get(DIRECTORY)
     if not setting:
         return []
-    folder = user_path(setting)
-    if not folder.is_dir():
-        raise GanzooError(f"{FOLDER} is {setting}, which is no folder; make it or unset it")
-    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+    directory = user_path(setting)
+    if not directory.is_dir():
+        raise GanzooError(f"{DIRECTORY} is {setting}, which is no directory; make it or unset it")
+    return sorted(path for path in directory.glob("*.py") if not path.name.startswith("_"))
 
 
 def _of_point(point: EntryPoint) -> Source:

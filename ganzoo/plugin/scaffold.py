@@ -1,8 +1,8 @@
 """Writes a new plugin: a whole distribution that installs, passes its own tests and conforms.
 
-The text is in ``templates/``: a folder for what all kinds have in common and one for each kind. In a path ``PACKAGE``
-stands for the package's name, and ``github`` and ``gitignore`` for names with a dot before them. In a file ``$name``
-and the like stand for what :func:`_substitutions` gives.
+The text is in ``templates/``: a directory for what all kinds have in common and one for each kind. In a path
+``PACKAGE`` stands for the package's name, and ``github`` and ``gitignore`` for names with a dot before them. In a file
+``$name`` and the like stand for what :func:`_substitutions` gives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from string import Template
 from ganzoo import __version__
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.utils.files import whole_folder
+from ganzoo.utils.files import whole_directory
 
 PREFIX = "ganzoo-"
 TEMPLATES, SUFFIX = Path(__file__).parent / "templates", ".template"
@@ -36,11 +36,11 @@ TITLES = {"dataset": "data set", "hooks": "life-cycle hooks"}
 
 
 def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> Path:
-    """Write ``ganzoo-NAME``, which registers a part NAME of that kind; the folder it is in.
+    """Write ``ganzoo-NAME``, which registers a part NAME of that kind; the directory it is in.
 
-    name: of the part; ``ganzoo-`` before it changes nothing. out: the folder, by default ``./ganzoo-NAME``.
+    name: of the part; ``ganzoo-`` before it changes nothing. out: the directory, by default ``./ganzoo-NAME``.
     Raises GanzooError, before anything is written, for an unknown kind, a name that is not of the form ``soft-hinge``
-    or is taken, and a folder that exists.
+    or is taken, and a directory that exists.
     """
     if kind not in MODULES:
         raise GanzooError(f"--kind {kind} is none of {', '.join(MODULES)}")
@@ -54,19 +54,19 @@ def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> 
             raise GanzooError(f"the {kind} {name!r} is registered by {entry.owner.origin}; choose another name")
     if importlib.util.find_spec(package) is not None:
         raise GanzooError(f"a module {package} is installed already; choose another name, or uninstall it")
-    folder = out or Path(distribution)
-    if folder.exists() or folder.is_symlink():
-        raise GanzooError(f"{folder} exists already; choose another --out, or another name")
+    directory = out or Path(distribution)
+    if directory.exists() or directory.is_symlink():
+        raise GanzooError(f"{directory} exists already; choose another --out, or another name")
     values = _substitutions(name, kind, distribution, package, registry)
     try:
-        with whole_folder(folder) as partial:
+        with whole_directory(directory) as partial:
             for path, text in _files(kind, values):
                 target = partial / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise GanzooError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
-    return folder
+        raise GanzooError(f"cannot write {directory}: {error.strerror or error}; choose another --out") from error
+    return directory
 
 
 def _substitutions(name: str, kind: str, distribution: str, package: str, registry: Registry) -> dict[str, str]:
@@ -94,8 +94,8 @@ def _substitutions(name: str, kind: str, distribution: str, package: str, regist
 
 def _files(kind: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Path and text of each file."""
-    for folder in (TEMPLATES / "common", TEMPLATES / kind):
-        for file in sorted(folder.rglob(f"*{SUFFIX}")):
-            path = str(file.relative_to(folder)).removesuffix(SUFFIX).replace("PACKAGE", values["package"])
+    for directory in (TEMPLATES / "common", TEMPLATES / kind):
+        for file in sorted(directory.rglob(f"*{SUFFIX}")):
+            path = str(file.relative_to(directory)).removesuffix(SUFFIX).replace("PACKAGE", values["package"])
             if path != USAGE:
                 yield re.sub(r"^git", ".git", path), Template(file.read_text(encoding="utf-8")).substitute(values)

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder each, complete or absent.
+"""Checkpoints: a directory each, complete or absent.
 
 ``generator``, ``discriminator`` and ``ema`` are safetensors; ``state.pt`` (optimizers, counters, random
 state) loads with ``weights_only=True``. ``meta.json`` holds the checksums of all of them and its own. Written under a
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.utils.checksum import sealed, sha256_of, unsealed
-from ganzoo.utils.files import discard, read_jsonl, regular, whole_folder, writing
+from ganzoo.utils.files import discard, read_jsonl, regular, whole_directory, writing
 from ganzoo.utils.safe_yaml import parse_json
 
 PREFIX = "kimg"
@@ -110,22 +110,22 @@ class Checkpoint:
 
 
 def write_checkpoint(
-    folder: Path,
+    directory: Path,
     meta: Mapping[str, Any],
     networks: Mapping[str, nn.Module],
     state: Mapping[str, Any],
     texts: Mapping[str, str] | None = None,
     copies: Iterable[Path] = (),
 ) -> Checkpoint:
-    """Write one checkpoint under ``folder``; at any moment it is there whole or not at all.
+    """Write one checkpoint under ``directory``; at any moment it is there whole or not at all.
 
     texts: further files by name; copies: of files as they are, however long.
     Raises WriteFailed where the disk refuses, and leaves nothing behind then.
     """
-    final = folder / f"{PREFIX}{meta['shown'] / 1000:010.3f}"
+    final = directory / f"{PREFIX}{meta['shown'] / 1000:010.3f}"
     sums: dict[str, str] = {}
     # It replaces one that came by the same count before and could not be read.
-    with writing(final), whole_folder(final, replace=True) as partial:
+    with writing(final), whole_directory(final, replace=True) as partial:
         for name, network in networks.items():
             sums[f"{name}.safetensors"] = _write(partial / f"{name}.safetensors", save(_plain(network.state_dict())))
         sums["state.pt"] = _write(partial / "state.pt", _saved(state))
@@ -155,27 +155,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path, meta, files)
 
 
-def checkpoint_paths(folder: Path) -> list[Path]:
+def checkpoint_paths(directory: Path) -> list[Path]:
     """Where checkpoints lie, oldest first; some may be damaged."""
-    return sorted(folder.glob(f"{PREFIX}*"))
+    return sorted(directory.glob(f"{PREFIX}*"))
 
 
-def list_checkpoints(folder: Path) -> list[Checkpoint]:
+def list_checkpoints(directory: Path) -> list[Checkpoint]:
     """All complete checkpoints, oldest first."""
     found = []
-    for path in checkpoint_paths(folder):
+    for path in checkpoint_paths(directory):
         with suppress(Damaged):
             found.append(read_checkpoint(path))
     return found
 
 
-def prune_checkpoints(folder: Path, keep: int, best: str | None) -> None:
+def prune_checkpoints(directory: Path, keep: int, best: str | None) -> None:
     """Remove all but the newest ``keep``, the one named ``best``, and what an interrupted writing left."""
-    for checkpoint in list_checkpoints(folder)[:-keep]:
+    for checkpoint in list_checkpoints(directory)[:-keep]:
         if checkpoint.path.name != best:
             with suppress(OSError):  # it will be old the next time, too
                 discard(checkpoint.path)
-    for leftover in folder.glob(f".{PREFIX}*.part"):
+    for leftover in directory.glob(f".{PREFIX}*.part"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

@@ -17,14 +17,14 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.requirements import Need, check_needs
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 
 SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
 
 
 def load_config(
     registry: Registry,
-    folder: RunFolder,
+    directory: RunDir,
     settings: tuple[str, ...] = (),
     *,
     scoring: bool = False,
@@ -35,9 +35,9 @@ def load_config(
     for ``scoring`` alone. The error says where the plugin files are that the run was started with. Other versions are
     logged.
     """
-    needs, place, kept = folder.needs(), str(folder.path), copies(folder)
+    needs, place, kept = directory.needs(), str(directory.path), copies(directory)
     check_needs([need for need in needs if need.kind not in SCORING], registry, place, kept)
-    config = resolve(registry, None, folder.good_config(), settings)
+    config = resolve(registry, None, directory.good_config(), settings)
     if scoring:
         names = {name for entry in (*config.metrics, *config.extractors) for name in (entry.name, entry.short)}
         names |= set(config.values.metrics.names)
@@ -60,9 +60,9 @@ def load_generator(
     device: torch.device,
 ) -> Generator:
     """Load a run's averaged generator, as :func:`restore_generator`, from the checkpoint of that name."""
-    folder = RunFolder.open(path)
-    config = load_config(registry, folder)
-    return restore_generator(config, folder.checkpoint(checkpoint), device)
+    directory = RunDir.open(path)
+    config = load_config(registry, directory)
+    return restore_generator(config, directory.checkpoint(checkpoint), device)
 
 
 def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.device) -> Generator:

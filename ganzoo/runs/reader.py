@@ -1,4 +1,4 @@
-"""What a run's folder says of its training, as the report reads it. Foreign input: what is damaged is left out."""
+"""What a run's directory says of its training, as the report reads it. Foreign input: what is damaged is left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.runs.ranking import Ranking, read_ranking
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
 from ganzoo.utils.safe_yaml import is_number, parse_yaml
 
@@ -17,7 +17,8 @@ Record = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Facts:
-    """path: the run's folder. log, scores: figures by name, each with ``kimg``, oldest first. config: as it was read.
+    """path: the run's directory. log, scores: figures by name, each with ``kimg``, oldest first. config: as it was
+    read.
 
     config_text: the same as it is written. provenance: of software, machine and data. ranking: what the newest score
     says that ranks it; None without scores.
@@ -65,25 +66,25 @@ class Facts:
         return budget is not None and self.kimg >= budget
 
 
-def read_facts(folder: RunFolder) -> Facts:
+def read_facts(directory: RunDir) -> Facts:
     """All that is there. Raises OSError where the configuration cannot be read."""
-    config_text = folder.config_file.read_text(encoding="utf-8", errors="replace")
+    config_text = directory.config_file.read_text(encoding="utf-8", errors="replace")
     try:
         config = parse_yaml(config_text)
     except ValueError:
         config = None
-    records = _records(folder.scores_file)
+    records = _records(directory.scores_file)
     scores = (
         {"kimg": record.get("kimg"), **values} for record in records if isinstance(values := record.get("values"), dict)
     )
     rankings = (read_ranking(record.get("values"), record.get("protocol")) for record in reversed(records))
     return Facts(
-        folder.path,
-        tuple(_figures(_records(folder.log_file))),
+        directory.path,
+        tuple(_figures(_records(directory.log_file))),
         tuple(_figures(scores)),
         config if isinstance(config, dict) else {},
         config_text,
-        folder.provenance(),
+        directory.provenance(),
         next(filter(None, rankings), None),
     )
 

@@ -1,4 +1,4 @@
-"""Which plugin distributions a run needs, as its folder and its checkpoints name them. No torch here.
+"""Which plugin distributions a run needs, as its directory and its checkpoints name them. No torch here.
 
 The names come from files that may be anyone's. They are compared with what is installed, and printed; nothing is
 imported or installed because of them.

@@ -1,4 +1,4 @@
-"""The run folder: what a run leaves behind, and all that is needed to go on with it.
+"""The run directory: what a run leaves behind, and all that is needed to go on with it.
 
 config.yaml       the resolved configuration
 provenance.json   versions, needed plugins, commit, device, seed, fingerprint of the data
@@ -11,7 +11,7 @@ checkpoints/      see ganzoo.runs.checkpoint
 plugins/          copies of the single-file plugins it uses, where it uses any
 lock              held by the process that is at work in it, see ganzoo.utils.lock
 
-``config.yaml`` is written last when a run begins: a folder without it holds no run yet, and may be begun again.
+``config.yaml`` is written last when a run begins: a directory without it holds no run yet, and may be begun again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left tha
 logger = logging.getLogger(__name__)
 
 
-class RunFolder:
+class RunDir:
     """Paths and small files of one run."""
 
     def __init__(self, path: Path) -> None:
@@ -56,29 +56,32 @@ class RunFolder:
         self.plugins = path / "plugins"
 
     @classmethod
-    def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder:
-        """Make a new folder and a run in it, as :meth:`reserve` and :meth:`begin` do one after the other."""
-        folder = cls.reserve(path, recipe)
-        folder.begin(config_yaml)
-        return folder
+    def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir:
+        """Make a new directory and a run in it, as :meth:`reserve` and :meth:`begin` do one after the other."""
+        directory = cls.reserve(path, recipe)
+        directory.begin(config_yaml)
+        return directory
 
     @classmethod
-    def reserve(cls, path: Path | None, recipe: str) -> RunFolder:
-        """Make a new folder, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds something."""
+    def reserve(cls, path: Path | None, recipe: str) -> RunDir:
+        """Make a new directory, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds
+        something."""
         try:
             if path is None:
                 path = _make_next(Path("runs"), _stem(recipe))
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            raise GanzooError(f"{path} already exists and is no folder; choose another --out") from error
+            raise GanzooError(f"{path} already exists and is no directory; choose another --out") from error
         except OSError as error:
-            raise GanzooError(f"cannot make the run folder {path}: {error.strerror}; choose another --out") from error
-        folder = cls(path)
-        folder.check_unbegun()
-        return folder
+            raise GanzooError(
+                f"cannot make the run directory {path}: {error.strerror}; choose another --out"
+            ) from error
+        directory = cls(path)
+        directory.check_unbegun()
+        return directory
 
     def check_unbegun(self) -> None:
-        """Raises GanzooError where the folder holds more than a run leaves that was stopped before it began."""
+        """Raises GanzooError where the directory holds more than a run leaves that was stopped before it began."""
         if any(path.name not in UNBEGUN and path.suffix != ".part" for path in self.path.iterdir()):
             go_on = f", or continue it with `ganzoo resume {self.path}`" if is_run(self.path) else ""
             raise GanzooError(f"{self.path} already exists and is not empty; choose another --out{go_on}")
@@ -110,7 +113,7 @@ class RunFolder:
         return good.path / CONFIG
 
     @classmethod
-    def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunFolder | None:
+    def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir | None:
         """What :meth:`create` made of these arguments before, the newest; None where there is nothing of the kind."""
         for found in [path] if path else sorted(Path("runs").glob(f"{_stem(recipe)}-???"), reverse=True):
             if cls(found).is_of(config_yaml):
@@ -124,7 +127,7 @@ class RunFolder:
         return False
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
+    def open(cls, path: Path) -> RunDir:
         """Open an existing run. Raises GanzooError if ``path`` is not a run, and says what it is."""
         if not is_run(path):
             raise GanzooError(not_a_run(path))
@@ -156,7 +159,7 @@ class RunFolder:
         return None
 
     def checkpoint(self, which: str) -> Checkpoint:
-        """``"latest"`` that is not damaged, ``"best"`` (by the first metric) or a checkpoint's folder name.
+        """``"latest"`` that is not damaged, ``"best"`` (by the first metric) or a checkpoint's directory name.
 
         Raises GanzooError where there is none, Damaged for the best or a named one that is not what was written.
         """
@@ -248,8 +251,8 @@ class RunFolder:
         write_text(file, json.dumps(content, indent=2) + "\n")
 
 
-class Onlooker(RunFolder):
-    """The folder of a run that another process writes: this one reads it."""
+class Onlooker(RunDir):
+    """The directory of a run that another process writes: this one reads it."""
 
     def check_unbegun(self) -> None:
         """Left to the other process, as is all that follows."""
@@ -281,7 +284,7 @@ def _stem(recipe: str) -> str:
 
 
 def _make_next(parent: Path, stem: str) -> Path:
-    """The first free number's folder, which no other process gets as well."""
+    """The first free number's directory, which no other process gets as well."""
     number = 0
     parent.mkdir(parents=True, exist_ok=True)
     while True:

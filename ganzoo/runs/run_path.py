@@ -11,7 +11,7 @@ SHOWN = 3  # runs to name
 
 
 def is_run(path: Path) -> bool:
-    """Tell whether a folder holds a run: its configuration, sealed or beside what else a run leaves.
+    """Tell whether a directory holds a run: its configuration, sealed or beside what else a run leaves.
 
     A checkpoint keeps a copy of its run's configuration, and a person's own ``config.yaml`` may name a recipe too:
     neither is a run.
@@ -22,37 +22,37 @@ def is_run(path: Path) -> bool:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Tell whether a folder is a checkpoint."""
+    """Tell whether a directory is a checkpoint."""
     return _is_file(path / "meta.json")
 
 
 def not_a_run(path: Path) -> str:
     """Say in one line what ``path`` is, given that it is not a run, and what was probably meant."""
-    return f"{path} is not a run folder: {_explanation(path)}"
+    return f"{path} is not a run directory: {_explanation(path)}"
 
 
 def _explanation(path: Path) -> str:
     kind, name = _kind(path), path.absolute().name
     if kind == "missing":
-        return "it does not exist; name a folder that `ganzoo run` made"
+        return "it does not exist; name a directory that `ganzoo run` made"
     run = next((_as_typed(parent) for parent in path.absolute().parents if is_run(parent)), None)
     if is_checkpoint(path) and run is not None:
         return f"it is a checkpoint of {run}; name that run (eval, sample and export take --checkpoint {name})"
     if is_checkpoint(path):
-        return "it is a checkpoint without its run; name the run folder that it was copied from"
+        return "it is a checkpoint without its run; name the run directory that it was copied from"
     if run is not None:
         return f"it is a {kind} in the run {run}; name that run"
     runs = sorted(found.name for found in _entries(path) if is_run(found))
     if runs:
         more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
         return f"it holds runs; name one of them: {', '.join(runs[:SHOWN])}{more}"
-    return f"it is a {kind}, but no run was begun in it; name a folder that `ganzoo run` made"
+    return f"it is a {kind}, but no run was begun in it; name a directory that `ganzoo run` made"
 
 
 def _kind(path: Path) -> str:
     try:
         if path.is_dir():
-            return "folder"
+            return "directory"
         return "file" if path.exists() else "missing"
     except (OSError, ValueError):  # a name that no file system takes
         return "missing"

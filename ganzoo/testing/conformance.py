@@ -203,7 +203,7 @@ def _find(registry: Registry, target: str) -> tuple[list[PluginReport], list[Ent
         hint = f"; did you mean {near[0]}?" if near else ""
         raise GanzooError(
             f"no distribution {target!r} with a plugin is installed{hint} (there are: {', '.join(names)}); "
-            "in its own folder: pip install -e ."
+            "in its own directory: pip install -e ."
         )
     points = [p for p in entry_points(group=GROUP) if p.dist is not None and normal(p.dist.name) == normal(target)]
     return reports, points

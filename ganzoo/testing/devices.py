@@ -34,11 +34,11 @@ FLOOR = 1e-3  # a tensor whose largest weight is below counts as one of this siz
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be trained into ``folder``, or gone on with where the folder is a run already."""
+    """A run to be trained into ``directory``, or gone on with where the directory is a run already."""
 
     recipe: str
     settings: Sequence[str]
-    folder: str
+    directory: str
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ def train(jobs: Iterable[Job]) -> None:
     """One after the other, in this process or together with the ranks it has joined."""
     registry, display = Registry.load(), Display(Console(quiet=True))
     for job in jobs:
-        folder = Path(job.folder)
-        if collectives.agreed((folder / "config.yaml").exists()):
-            run.resume(registry, folder, display)
+        directory = Path(job.directory)
+        if collectives.agreed((directory / "config.yaml").exists()):
+            run.resume(registry, directory, display)
         else:
-            run.start(registry, resolve(registry, job.recipe, None, job.settings), display, out=folder)
+            run.start(registry, resolve(registry, job.recipe, None, job.settings), display, out=directory)
 
 
 def train_on(
@@ -72,11 +72,11 @@ def train_on(
     subprocess.run([sys.executable, "-m", *command, str(list_file)], check=True)  # noqa: S603
 
 
-def rewind(folder: Path, checkpoints: int) -> None:
+def rewind(directory: Path, checkpoints: int) -> None:
     """Leave a run its oldest checkpoints alone, so that it can be resumed from the middle."""
     import shutil
 
-    for checkpoint in list_checkpoints(folder / "checkpoints")[checkpoints:]:
+    for checkpoint in list_checkpoints(directory / "checkpoints")[checkpoints:]:
         shutil.rmtree(checkpoint.path)
 
 

@@ -16,7 +16,7 @@ import pluggy
 from ganzoo.entries import Entry, ImageSpec, LossEntry, PenaltyEntry
 from ganzoo.plugin import registry
 from ganzoo.plugin.registry import REGISTRATION, PluginReport, Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing import import_probe
 from ganzoo.testing.probe import short_path
 from ganzoo.testing.rig import Rig
@@ -102,14 +102,14 @@ def life_cycle(part: Distribution) -> None:
     rig = Rig(part.registry)
     config = rig.config(f"{NAME}+{NAME}", *LITTLE)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder.create(Path(scratch) / "run", str(config.recipe), config.to_yaml())
-        loop = rig.loop(config, disc_images(ImageSpec(1, 8)), folder, [hooks])
-        hooks.run_started(folder.path, config.as_dict())
+        directory = RunDir.create(Path(scratch) / "run", str(config.recipe), config.to_yaml())
+        loop = rig.loop(config, disc_images(ImageSpec(1, 8)), directory, [hooks])
+        hooks.run_started(directory.path, config.as_dict())
         loop.train()
-        hooks.scored(folder.path, config.values.loop.kimg, {"values": {}, "protocol": {}, "seconds": 0.0})
-        hooks.run_finished(folder.path, {})
-        hooks.run_started(folder.path, config.as_dict())
-        hooks.run_stopped(folder.path, INTERRUPTED_REASON)
+        hooks.scored(directory.path, config.values.loop.kimg, {"values": {}, "protocol": {}, "seconds": 0.0})
+        hooks.run_finished(directory.path, {})
+        hooks.run_started(directory.path, config.as_dict())
+        hooks.run_stopped(directory.path, INTERRUPTED_REASON)
     expect(not problems, "; ".join(dict.fromkeys(problems)))
 
 

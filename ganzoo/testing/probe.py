@@ -96,7 +96,7 @@ def place_of(error: BaseException) -> str:
 
 
 def short_path(file: str) -> str:
-    """A file with the folder it lies in: enough to find it, the same on every machine."""
+    """A file with the directory it lies in: enough to find it, the same on every machine."""
     return "/".join(Path(file).parts[-2:])
 
 

@@ -13,7 +13,7 @@ from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.training.callbacks import Callback
 from ganzoo.training.loop import Loop
@@ -37,15 +37,15 @@ class Rig:
         self,
         config: Config,
         images: Images,
-        folder: RunFolder | None = None,
+        directory: RunDir | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Loop:
-        """Ready to train. Until something is logged or saved, no folder is needed."""
+        """Ready to train. Until something is logged or saved, no directory is needed."""
         return Loop(
             config,
             build_model(config, images.spec),
             Feed(images, config.values.loop.batch, 0, "cpu"),
-            folder or RunFolder(Path("unused")),
+            directory or RunDir(Path("unused")),
             torch.device("cpu"),
             callbacks,
         )

@@ -26,7 +26,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.callbacks import Callback
 from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
@@ -49,13 +49,13 @@ class Loop:
         config: Config,
         model: Model,
         feed: Feed,
-        folder: RunFolder,
+        directory: RunDir,
         device: torch.device,
         callbacks: Sequence[Callback] = (),
         score: Callable[[Generator, str], dict[str, Any]] = lambda generator, mode: {},
     ) -> None:
         self.config, self.settings, self.model = config, config.values.loop, model
-        self.feed, self.folder, self.device = feed, folder, device
+        self.feed, self.directory, self.device = feed, directory, device
         self.callbacks, self.score = callbacks, score
         self.steps_per_generator_step = config.discriminator_steps
         # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
@@ -97,10 +97,12 @@ class Loop:
         """
         collectives.equalise(self.state.modules.values())
         # Asked of all ranks, and before the first one writes what the answer hangs on.
-        latest = self.folder.latest()
+        latest = self.directory.latest()
         if collectives.agreed(latest is None):
             self._snapshot()
-        elif collectives.agreed(not has_images(self.folder, self._latest())):  # it was stopped before they were taken
+        elif collectives.agreed(
+            not has_images(self.directory, self._latest())
+        ):  # it was stopped before they were taken
             collectives.by_first(lambda: self._show(self._latest()), lambda: None)
         while True:
             try:
@@ -113,9 +115,9 @@ class Loop:
         self.state.restore(checkpoint, **counters)
         self.feed.vary(self.counters.rollbacks)
         self.statistics.step.fill_(self.counters.steps_d)
-        self.folder.rewind(checkpoint)
+        self.directory.rewind(checkpoint)
         collectives.wait()
-        self.watch = Watch(read_jsonl(self.folder.log_file))
+        self.watch = Watch(read_jsonl(self.directory.log_file))
 
     def roll_back(self, fault: Fault) -> None:
         """Go back to the newest good checkpoint, to go on with another data order and half the learning rate.
@@ -123,7 +125,7 @@ class Loop:
         Raises TrainingFailed if ``loop.on_nan`` or ``loop.max_rollbacks`` forbids it.
         """
         settings, counters = self.settings, self.counters
-        good = self.folder.newest_good()
+        good = self.directory.newest_good()
         if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
             raise TrainingFailed(str(fault), str(self.config.recipe), good.path if good else None, counters.rollbacks)
         self.restore(good, rollbacks=counters.rollbacks + 1)
@@ -141,7 +143,7 @@ class Loop:
         snapshots = Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
         metrics = self.config.values.metrics
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
-        scores = Marks(between, self.folder.last_scored())
+        scores = Marks(between, self.directory.last_scored())
         if scores.passed(counters.shown) and counters.shown < self.budget:  # it was stopped before that was scored
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
@@ -246,16 +248,16 @@ class Loop:
             **({"faults": self.faults} if self.faults else {}),
         }
         self.faults = []
-        self.folder.append(self.folder.log_file, record)
+        self.directory.append(self.directory.log_file, record)
         for callback in self.callbacks:
-            callback.interval_logged(self.folder.path, record)
+            callback.interval_logged(self.directory.path, record)
 
     def _snapshot(self) -> Checkpoint:
         """A checkpoint and a grid from latents that stay the same for the whole run; the first rank writes them."""
         return collectives.by_first(self._write_snapshot, self._latest)
 
     def _write_snapshot(self) -> Checkpoint:
-        checkpoint = self.state.save(self.folder)
+        checkpoint = self.state.save(self.directory)
         self._show(checkpoint)
         return checkpoint
 
@@ -263,35 +265,35 @@ class Loop:
         """All that follows the writing of a checkpoint."""
         discriminator = self.model.discriminator
         assert self.real is not None
-        image = take_images(self.folder, checkpoint, self.state.generator, discriminator, self.real, self.config)
-        prune_checkpoints(self.folder.checkpoints, self.settings.keep, self.folder.best())
+        image = take_images(self.directory, checkpoint, self.state.generator, discriminator, self.real, self.config)
+        prune_checkpoints(self.directory.checkpoints, self.settings.keep, self.directory.best())
         for callback in self.callbacks:
-            callback.snapshot_taken(self.folder.path, checkpoint.kimg, image)
+            callback.snapshot_taken(self.directory.path, checkpoint.kimg, image)
         for callback in self.callbacks:
-            callback.checkpoint_written(self.folder.path, checkpoint.path, checkpoint.kimg)
+            callback.checkpoint_written(self.directory.path, checkpoint.path, checkpoint.kimg)
 
     def finish(self) -> dict[str, Any]:
         """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
         return self._score(self._latest(), self.config.values.metrics.mode)
 
     def _latest(self) -> Checkpoint:
-        latest = self.folder.latest()
+        latest = self.directory.latest()
         assert latest is not None
         return latest
 
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
         """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
         name = checkpoint.path.name
-        known = self.folder.score_of(name)
+        known = self.directory.score_of(name)
         self.all_saved = True
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False
         if new := bool(result) and not known:
             record = {"shown": self.counters.shown, "kimg": checkpoint.kimg, "checkpoint": name, **result}
-            self.folder.append(self.folder.scores_file, record)
-        self.folder.write_json(self.folder.score_file, result)
+            self.directory.append(self.directory.scores_file, record)
+        self.directory.write_json(self.directory.score_file, result)
         for callback in self.callbacks if new else ():
-            callback.scored(self.folder.path, checkpoint.kimg, result)
+            callback.scored(self.directory.path, checkpoint.kimg, result)
         return result
 
 

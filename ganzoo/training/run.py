@@ -28,7 +28,7 @@ from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
-from ganzoo.runs.run_dir import Onlooker, RunFolder
+from ganzoo.runs.run_dir import Onlooker, RunDir
 from ganzoo.training.callbacks import Audience, Callback, Hooks, audience, stop_reason
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import data_root
@@ -41,10 +41,10 @@ INIT_FROM = "init_from"  # in the provenance: the checkpoint whose weights the r
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its folder, whether it reached its budget, its score (empty where there is none), and what a
+    """How a run ended: its directory, whether it reached its budget, its score (empty where there is none), and what a
     process that was stopped exits with."""
 
-    folder: RunFolder
+    directory: RunDir
     finished: bool
     score: Mapping[str, Any]
     code: int = 0
@@ -63,39 +63,39 @@ def start(
     The hooks of the registry's plugins are called after the callbacks. Restarted by ``torchrun``, after a rank's death,
     it goes on with the run that it had begun.
     """
-    begun = RunFolder.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
+    begun = RunDir.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
     if begun is not None:
         return resume(registry, begun.path, *callbacks, heed_signals=heed_signals)
     with _watched(registry, callbacks, heed_signals) as (watched, stop):
-        source = RunFolder.open(init_from).checkpoint("latest") if init_from else None
+        source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         model = build_model(config, images.spec)
         usage = _say_usage(images, model)
-        folder = _reserve(out, str(config.recipe))
-        with _alone_in(folder.path):
-            folder.check_unbegun()
-            loop = _loop(registry, config, watched, folder, device, images, model)
+        directory = _reserve(out, str(config.recipe))
+        with _alone_in(directory.path):
+            directory.check_unbegun()
+            loop = _loop(registry, config, watched, directory, device, images, model)
             origin = _origin(config, device, images, usage)
             if source is not None:
                 loop.state.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
-            folder.note_provenance(origin)
+            directory.note_provenance(origin)
             if collectives.first():
-                keep_plugins(config, folder)
-            folder.begin(config.to_yaml())
+                keep_plugins(config, directory)
+            directory.begin(config.to_yaml())
             return _train(loop, watched, stop)
 
 
 def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
     """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again."""
-    folder = _kind_of_folder().open(path)
+    directory = _kind_of_directory().open(path)
     with _watched(registry, callbacks, heed_signals) as (watched, stop), _alone_in(path):
-        config = load_config(registry, folder, scoring=True)
-        check_plugins(config, folder)
+        config = load_config(registry, directory, scoring=True)
+        check_plugins(config, directory)
         device, images = _prepare(config)
-        known = folder.provenance()
+        known = directory.provenance()
         if not known:
-            logger.warning(f"{folder.provenance_file} is damaged or gone; it is written anew")
+            logger.warning(f"{directory.provenance_file} is damaged or gone; it is written anew")
         if _fingerprint(known) not in (None, images.fingerprint):
             raise GanzooError(
                 f"{config.values.data.name} holds other images than {path} was trained on; "
@@ -103,22 +103,24 @@ def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: b
             )
         model = build_model(config, images.spec)
         usage = _say_usage(images, model)
-        loop = _loop(registry, config, watched, folder, device, images, model)
+        loop = _loop(registry, config, watched, directory, device, images, model)
         origin = _origin(config, device, images, usage)
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
-        newest = folder.newest_good()
-        collectives.wait()  # all have found the same before the first one changes the folder
+        newest = directory.newest_good()
+        collectives.wait()  # all have found the same before the first one changes the directory
         if newest is not None:
             if collectives.first():
-                for newer in (found for found in checkpoint_paths(folder.checkpoints) if found.name > newest.path.name):
+                for newer in (
+                    found for found in checkpoint_paths(directory.checkpoints) if found.name > newest.path.name
+                ):
                     set_aside(newer)
             loop.restore(newest)
         else:
-            folder.rewind(None)
+            directory.rewind(None)
             if INIT_FROM in known:
                 loop.state.load_weights(read_checkpoint(Path(str(known[INIT_FROM]))))
-        folder.note_provenance(origin)
+        directory.note_provenance(origin)
         return _train(loop, watched, stop)
 
 
@@ -136,10 +138,10 @@ def evaluate(
     """
     prepare_process()
     with audience(callbacks) as watched:
-        folder = RunFolder.open(path)
-        config = load_config(registry, folder, settings, scoring=True)
+        directory = RunDir.open(path)
+        config = load_config(registry, directory, settings, scoring=True)
         device = pick_device(config.values.loop.device)
-        found = folder.checkpoint(checkpoint)
+        found = directory.checkpoint(checkpoint)
         generator = restore_generator(config, found, device)
         return _score(registry, config, device, watched, generator, config.values.metrics.mode, truncation)
 
@@ -177,7 +179,7 @@ def _say_usage(images: Images, model: Model) -> Usage:
 
 
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:
-    """What the run's folder keeps of software, machine and data."""
+    """What the run's directory keeps of software, machine and data."""
     origin = provenance(config, device, images.fingerprint)
     return {**origin, "data": {**origin["data"], **usage.as_dict()}}
 
@@ -187,29 +189,29 @@ def _open(config: Config, split: str) -> Images:
     return collectives.by_first(opened, opened)  # what one decodes, the others find
 
 
-def _reserve(out: Path | None, recipe: str) -> RunFolder:
-    """One new folder for all ranks."""
+def _reserve(out: Path | None, recipe: str) -> RunDir:
+    """One new directory for all ranks."""
     if not collectives.first():
         return Onlooker(Path(collectives.told("")))
-    folder = RunFolder.reserve(out, recipe)
-    collectives.told(str(folder.path))
-    return folder
+    directory = RunDir.reserve(out, recipe)
+    collectives.told(str(directory.path))
+    return directory
 
 
-def _alone_in(folder: Path) -> AbstractContextManager[None]:
-    """The folder's lock; of several ranks the first one holds it for all."""
-    return alone_in(folder) if collectives.first() else nullcontext()
+def _alone_in(directory: Path) -> AbstractContextManager[None]:
+    """The directory's lock; of several ranks the first one holds it for all."""
+    return alone_in(directory) if collectives.first() else nullcontext()
 
 
-def _kind_of_folder() -> type[RunFolder]:
-    return RunFolder if collectives.first() else Onlooker
+def _kind_of_directory() -> type[RunDir]:
+    return RunDir if collectives.first() else Onlooker
 
 
 def _loop(
     registry: Registry,
     config: Config,
     watched: Audience,
-    folder: RunFolder,
+    directory: RunDir,
     device: torch.device,
     images: Images,
     model: Model,
@@ -217,13 +219,13 @@ def _loop(
     values = config.values
     feed = Feed(images, values.loop.batch, values.seed, device, values.data.mirror)
     scoring = partial(_score_or_say_why, registry, config, device, watched)
-    return Loop(config, model, feed, folder, device, watched.listeners, scoring)
+    return Loop(config, model, feed, directory, device, watched.listeners, scoring)
 
 
 def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
-    folder = loop.folder
+    directory = loop.directory
     stop.loop = loop
-    watched.start(folder.path, loop.config.as_dict())
+    watched.start(directory.path, loop.config.as_dict())
     try:
         loop.train()
         if collectives.agreed(loop.stop_requested):
@@ -231,12 +233,12 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
         watched.score = loop.finish()
     except Stopped as stopped:
         watched.stopped = stop_reason(stop.code or stopped.code)
-        return Outcome(folder, False, {}, stop.code or stopped.code)
+        return Outcome(directory, False, {}, stop.code or stopped.code)
     except WriteFailed as error:
-        raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {folder.path}`") from error
+        raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {directory.path}`") from error
     finally:
         loop.feed.close()
-    return Outcome(folder, True, watched.score)
+    return Outcome(directory, True, watched.score)
 
 
 def _score_or_say_why(

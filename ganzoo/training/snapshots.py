@@ -18,20 +18,20 @@ from ganzoo.data.loader import Feed
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sampling import grid, labels_of, sample, save_image
 from ganzoo.runs.checkpoint import Checkpoint
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text, writing
 from ganzoo.utils.image_grid import GRID
 
 COUNT = GRID**2
 
 
-def has_images(folder: RunFolder, checkpoint: Checkpoint) -> bool:
+def has_images(directory: RunDir, checkpoint: Checkpoint) -> bool:
     """Whether :func:`take_images` has been through with it."""
-    return (folder.verdicts / f"{checkpoint.path.name}.json").exists()
+    return (directory.verdicts / f"{checkpoint.path.name}.json").exists()
 
 
 def take_images(
-    folder: RunFolder,
+    directory: RunDir,
     checkpoint: Checkpoint,
     generator: Generator,
     discriminator: Discriminator,
@@ -45,12 +45,12 @@ def take_images(
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
     fake = torch.cat(list(sample(generator, COUNT, seed)))
     image = grid(fake, GRID)
-    with writing(folder.samples):
-        folder.samples.mkdir(exist_ok=True)
-        folder.verdicts.mkdir(exist_ok=True)
-    save_image(image, folder.samples / f"{name}.png")
-    if not (folder.verdicts / "real.png").exists():
-        save_image(grid(real[0], GRID), folder.verdicts / "real.png")
+    with writing(directory.samples):
+        directory.samples.mkdir(exist_ok=True)
+        directory.verdicts.mkdir(exist_ok=True)
+    save_image(image, directory.samples / f"{name}.png")
+    if not (directory.verdicts / "real.png").exists():
+        save_image(grid(real[0], GRID), directory.verdicts / "real.png")
     d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), *real)
     record = {
         "shown": checkpoint.meta["shown"],
@@ -59,7 +59,7 @@ def take_images(
         "d_fake": d_fake,
         "d_real": d_real,
     }
-    write_text(folder.verdicts / f"{name}.json", json.dumps(record))
+    write_text(directory.verdicts / f"{name}.json", json.dumps(record))
     return image
 
 

@@ -16,7 +16,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.requirements import needs_of, write_needs
-from ganzoo.runs.run_dir import CONFIG, RunFolder
+from ganzoo.runs.run_dir import CONFIG, RunDir
 from ganzoo.training.ema import Average
 from ganzoo.training.optim import Rate, load_state, make_optimizer, make_scheduler, set_rate, state_of
 from ganzoo.training.progress import Counters, read_counters
@@ -100,7 +100,7 @@ class TrainState:
         for rate in self.rates:
             rate.hold()
 
-    def save(self, folder: RunFolder) -> Checkpoint:
+    def save(self, directory: RunDir) -> Checkpoint:
         """Write a checkpoint into the run's directory. Raises WriteFailed if the disk refuses."""
         meta = {
             "recipe": str(self.config.recipe),
@@ -112,7 +112,7 @@ class TrainState:
         modules = self.modules
         state = {name: value for name, value in self.state_dict().items() if name not in modules}
         texts = {CONFIG: self.config.to_yaml()}
-        return write_checkpoint(folder.checkpoints, meta, modules, state, texts, folder.logs())
+        return write_checkpoint(directory.checkpoints, meta, modules, state, texts, directory.logs())
 
     def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
         """Take over a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""

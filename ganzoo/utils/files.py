@@ -46,7 +46,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def open_itself(file: Path, mode: str) -> IO[Any]:
     """Open a file to be written, text or bytes. Raises OSError for a link, which would lead the writing elsewhere: a
-    run's folder may come from anyone."""
+    run's directory may come from anyone."""
     encoding = None if "b" in mode else "utf-8"
     return open(file, mode, encoding=encoding, opener=_not_through_links)
 
@@ -140,59 +140,59 @@ LEFTOVER = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]+\.part")
 
 
 @contextmanager
-def whole_folder(folder: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yield an empty directory to fill; flush it and rename it to ``folder`` unless something raises.
+def whole_directory(directory: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty directory to fill; flush it and rename it to ``directory`` unless something raises.
 
     Several processes may write the same directory at once: the first to finish wins, the others find it there. With
     ``replace`` what is there already gives way, and comes back if the renaming fails.
     Remove what dead processes left here. Raises OSError if it cannot be written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = _own(folder)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = _own(directory)
     partial.mkdir()
-    _remove_leftovers(folder.parent, partial.stat().st_mtime)
+    _remove_leftovers(directory.parent, partial.stat().st_mtime)
     try:
         yield partial
         for path in [*partial.rglob("*"), partial]:
             flush(path)
-        old = _moved_away(folder) if replace else None
+        old = _moved_away(directory) if replace else None
         try:
-            partial.rename(folder)
+            partial.rename(directory)
         except OSError:
             if old is not None:
-                old.rename(folder)
-            if replace or not folder.exists():
+                old.rename(directory)
+            if replace or not directory.exists():
                 raise
-        flush(folder.parent)
+        flush(directory.parent)
         if old is not None:
             shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def discard(folder: Path) -> None:
+def discard(directory: Path) -> None:
     """Remove a directory, its name first: what is half removed must not look whole.
 
     A process that has its files open goes on reading them. Raises OSError if it cannot be moved away.
     """
-    gone = _moved_away(folder)
+    gone = _moved_away(directory)
     if gone is not None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def _moved_away(folder: Path) -> Path | None:
+def _moved_away(directory: Path) -> Path | None:
     """Rename a directory to a temporary name; None if there is no such directory, or no longer."""
-    gone = _own(folder)
+    gone = _own(directory)
     try:
-        folder.rename(gone)
+        directory.rename(gone)
     except FileNotFoundError:
         return None
     return gone
 
 
-def _own(folder: Path) -> Path:
+def _own(directory: Path) -> Path:
     """A name for this process alone."""
-    return folder.parent / f".{folder.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
+    return directory.parent / f".{directory.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
 
 
 def _remove_leftovers(parent: Path, now: float) -> None:

@@ -19,31 +19,31 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(directory: Path) -> Iterator[None]:
     """Hold the lock of a directory. Raises GanzooError, which names the holder, if another process has it.
 
     The system frees the lock when the process dies, whatever kills it. On NFS it holds between machines if the mount
     has locks (Linux turns flock into the server's byte-range locks); without locks, a warning is logged.
     """
-    with writing(folder / NAME):
-        stream = open_itself(folder / NAME, "a+")
+    with writing(directory / NAME):
+        stream = open_itself(directory / NAME, "a+")
     with stream:  # FileLock would open the file itself: older versions of it then erase the holder's name
         try:
             locked = lock_descriptor(stream.fileno(), blocking=False)
         except OSError as error:
-            logger.warning(f"{folder} cannot be locked ({error.strerror}): let no other process work in it")
+            logger.warning(f"{directory} cannot be locked ({error.strerror}): let no other process work in it")
             yield
             return
         if not locked:
-            raise GanzooError(f"{folder} is in use by {_holder(folder)}; wait for it to end, or stop it")
-        with writing(folder / NAME):
+            raise GanzooError(f"{directory} is in use by {_holder(directory)}; wait for it to end, or stop it")
+        with writing(directory / NAME):
             stream.truncate(0)
             stream.write(f"process {os.getpid()} on {socket.gethostname()}")
             stream.flush()
         yield
 
 
-def _holder(folder: Path) -> str:
-    with suppress(OSError), (folder / NAME).open(encoding="utf-8", errors="replace") as stream:
+def _holder(directory: Path) -> str:
+    with suppress(OSError), (directory / NAME).open(encoding="utf-8", errors="replace") as stream:
         return one_line(stream.read(200)) or "another process"
     return "another process"  # Windows also locks the file for readers

@@ -73,17 +73,17 @@ def _quota() -> float:
         top = CGROUPS if not controllers else CGROUPS / "cpu"
         group = top / path.lstrip("/")
         # A container may see its own group at the top, under another path than outside.
-        for folder in {top, group, *(parent for parent in group.parents if parent.is_relative_to(top))}:
-            quotas.append(_quota_of(folder))
+        for directory in {top, group, *(parent for parent in group.parents if parent.is_relative_to(top))}:
+            quotas.append(_quota_of(directory))
     return min(quotas)
 
 
-def _quota_of(folder: Path) -> float:
+def _quota_of(directory: Path) -> float:
     try:
-        if (folder / "cpu.max").is_file():
-            quota, period = (folder / "cpu.max").read_text().split()
+        if (directory / "cpu.max").is_file():
+            quota, period = (directory / "cpu.max").read_text().split()
         else:
-            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+            quota, period = ((directory / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
         share = float(quota) / float(period)
     except (OSError, ValueError, ZeroDivisionError):  # no quota here, or "max"
         return math.inf

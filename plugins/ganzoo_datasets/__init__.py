@@ -1,4 +1,4 @@
-"""Registers the data sets: the embedded one, torchvision's, and images in a folder or a zip."""
+"""Registers the data sets: the embedded one, torchvision's, and images in a directory or a zip."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class _Torchvision(ArraySource):
             ) from error
 
     def _damaged(self, how: str) -> GanzooError:
-        folder = self.root / type(self).__name__ / "raw"
-        return GanzooError(f"{self.name}: the files in {folder} are damaged ({how}); remove them and start again")
+        directory = self.root / type(self).__name__ / "raw"
+        return GanzooError(f"{self.name}: the files in {directory} are damaged ({how}); remove them and start again")
 
 
 class FashionMNIST(_Torchvision):

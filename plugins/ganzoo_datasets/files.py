@@ -1,4 +1,4 @@
-"""Images in files: a folder, or a zip in StyleGAN's data-set format."""
+"""Images in files: a directory, or a zip in StyleGAN's data-set format."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 class _Files(DataSource):
     """Named files in a fixed order, and labels from ``dataset.json`` where there is one.
 
-    Hidden files and folders are passed over, since programs keep copies in them (``.ipynb_checkpoints``, ``.Trash``,
-    ``__MACOSX``).
+    Hidden files and directories are passed over, since programs keep copies in them (``.ipynb_checkpoints``,
+    ``.Trash``, ``__MACOSX``).
     """
 
     @cached_property
@@ -52,7 +52,7 @@ class _Files(DataSource):
 
     @abstractmethod
     def listing(self) -> list[str]:
-        """Every file's name, with ``/`` between folders. Raises GanzooError where the place holds no files."""
+        """Every file's name, with ``/`` between directories. Raises GanzooError where the place holds no files."""
 
     @cached_property
     def _listing(self) -> list[str]:
@@ -106,7 +106,7 @@ class _Files(DataSource):
     def labels(self) -> Mapping[str, int] | None:
         """Labels by name, None where the set has none. Raises GanzooError where the file is not as it should be.
 
-        The file's own names start at the folder it lies in.
+        The file's own names start at the directory it lies in.
         """
         text = self.label_text()
         if text is None or self.label_file is None:
@@ -192,11 +192,11 @@ class _Files(DataSource):
 
 
 class Folder(_Files):
-    """Every image file under a folder, by its path from there. Links are followed: a set may lie in a store."""
+    """Every image file under a directory, by its path from there. Links are followed: a set may lie in a store."""
 
     def listing(self) -> list[str]:
         if not self.path.is_dir():
-            raise GanzooError(f"{self.path} is not a folder; for a zip write data.name=zip:{self.path}")
+            raise GanzooError(f"{self.path} is not a directory; for a zip write data.name=zip:{self.path}")
         return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if not file.is_dir()]
 
     def read(self, name: str) -> bytes:

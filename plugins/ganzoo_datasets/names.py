@@ -23,14 +23,14 @@ def is_image(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether the file or a folder above it is hidden; ``name`` starts at the set's own top."""
+    """Tell whether the file or a directory above it is hidden; ``name`` starts at the set's own top."""
     return hidden(name) != ""
 
 
 def hidden(name: str) -> str:
     """Say in which way a file is hidden; empty for a visible file."""
-    *folders, file = PurePosixPath(name).parts or ("",)
-    if any((folder.startswith(".") and folder != "..") or folder == MAC for folder in folders):
+    *directories, file = PurePosixPath(name).parts or ("",)
+    if any((directory.startswith(".") and directory != "..") or directory == MAC for directory in directories):
         return HIDDEN
     return HIDDEN_FILES if file.startswith(".") else ""
 

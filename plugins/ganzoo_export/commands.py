@@ -24,7 +24,7 @@ from ganzoo.cli.options import PATH, checkpoint_option, source_argument
 def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
     """Write a run's generator as a file for other programs, and check that it draws the same images.
 
-    RUN is a run's folder or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
     """
     import torch
 
@@ -35,9 +35,9 @@ def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
 
     check_format(form)
     registry = Registry.load()
-    folder = fetch(registry, run)
-    generator = load_generator(registry, folder, checkpoint, torch.device("cpu"))
-    file = out or output_directory(run, folder) / f"generator{SUFFIXES[form]}"
+    directory = fetch(registry, run)
+    generator = load_generator(registry, directory, checkpoint, torch.device("cpu"))
+    file = out or output_directory(run, directory) / f"generator{SUFFIXES[form]}"
     difference = export_generator(generator, form, file)
     image, inputs = generator.image, example_inputs(generator, 2, 1.0)
     for name, value in inputs.items():

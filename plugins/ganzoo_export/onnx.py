@@ -60,7 +60,7 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
     check_format(form)
     model = Exported(generator.to(memory_format=torch.contiguous_format))
     if file.is_dir():
-        raise GanzooError(f"{file} is a folder; name a file, for example {file / f'generator{SUFFIXES[form]}'}")
+        raise GanzooError(f"{file} is a directory; name a file, for example {file / f'generator{SUFFIXES[form]}'}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as partial:

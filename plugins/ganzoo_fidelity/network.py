@@ -39,7 +39,7 @@ def find_network(setting: str | None, root: Path) -> Network:
     """The network from, in this order: ``setting``, the variable GANZOO_INCEPTION, the offline package,
     torch-fidelity's earlier download, a download. Its path is a state dict that torch-fidelity takes as it is.
 
-    ``root`` is the cache folder, where a TorchScript file is kept as a state dict. Raises NetworkMissing where
+    ``root`` is the cache directory, where a TorchScript file is kept as a state dict. Raises NetworkMissing where
     there is none, GanzooError for a file that is another network.
     """
     path, source = _locate(setting)

@@ -44,7 +44,7 @@ def is_address(run: str) -> bool:
 
 
 def fetch(run: str) -> Path:
-    """A run's folder; one on the hub is downloaded first, into huggingface_hub's cache. Raises GanzooError."""
+    """A run's directory; one on the hub is downloaded first, into huggingface_hub's cache. Raises GanzooError."""
     if not is_address(run):
         return Path(run)
     name, at, revision = run.removeprefix(SCHEME).partition("@")
@@ -58,8 +58,8 @@ def fetch(run: str) -> Path:
     return place
 
 
-def upload(folder: Path, name: str, message: str, private: bool) -> str:
-    """Make ``folder`` the content of the repository OWNER/NAME, which is made where there is none; its URL.
+def upload(directory: Path, name: str, message: str, private: bool) -> str:
+    """Make ``directory`` the content of the repository OWNER/NAME, which is made where there is none; its URL.
 
     Checkpoints of an earlier run go. Raises GanzooError where the hub cannot be reached or refuses.
     """
@@ -67,7 +67,9 @@ def upload(folder: Path, name: str, message: str, private: bool) -> str:
     api = _api()
     with _explained(f"{SCHEME}{name}"):
         url = api.create_repo(name, private=private or None, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, commit_message=message, delete_patterns=["checkpoints/*"])
+        api.upload_folder(
+            repo_id=name, folder_path=directory, commit_message=message, delete_patterns=["checkpoints/*"]
+        )
     return str(url)
 
 

@@ -20,11 +20,11 @@ def push(run: Path, name: str, checkpoint: str, private: bool, out: Path | None)
     import tempfile
 
     from ganzoo.plugin.registry import Registry
-    from ganzoo.runs.run_dir import RunFolder
+    from ganzoo.runs.run_dir import RunDir
     from ganzoo_hub.client import SCHEME, check_repository, upload
 
     check_repository(name)
-    RunFolder.open(run)
+    RunDir.open(run)
     from ganzoo_hub.publish import write_publication
 
     address = f"{SCHEME}{name}"

@@ -1,4 +1,4 @@
-"""A run as it is published: a run folder with its averaged generator alone, a model card and a grid of images.
+"""A run as it is published: a run directory with its averaged generator alone, a model card and a grid of images.
 
 README.md         the model card
 config.yaml       the resolved configuration, without places on one machine
@@ -7,7 +7,7 @@ score.json        values and protocol; empty where it was not scored
 samples.png       images from seed 0
 checkpoints/NAME  ema.safetensors, meta.json
 
-Being a run folder, what reads one reads this: ``ganzoo sample``, ``eval``, ``export``.
+Being a run directory, what reads one reads this: ``ganzoo sample``, ``eval``, ``export``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
@@ -37,17 +37,17 @@ ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoi
 
 
 def write_publication(registry: Registry, path: Path, checkpoint: str, address: str, place: Path) -> None:
-    """Write what is to be published of a run's checkpoint as ``address`` into the empty folder ``place``.
+    """Write what is to be published of a run's checkpoint as ``address`` into the empty directory ``place``.
 
     What the card says against it is logged. Raises GanzooError if the run cannot be loaded or the directory holds
     something.
     """
-    folder, target = RunFolder.open(path), RunFolder(place)
-    config = load_config(registry, folder)
-    found = folder.checkpoint(checkpoint)
+    directory, target = RunDir.open(path), RunDir(place)
+    config = load_config(registry, directory)
+    found = directory.checkpoint(checkpoint)
     generator = restore_generator(config, found, torch.device("cpu"))
     noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config)
-    origin, score = folder.provenance(), folder.score_of(found.path.name)
+    origin, score = directory.provenance(), directory.score_of(found.path.name)
     if score:
         score["protocol"]["reference"] = public_name(score["protocol"]["reference"])
     if isinstance(origin.get("data"), dict):

@@ -97,7 +97,7 @@ class Slots:
 
     def _speed(self, running: Sequence[JobProcess]) -> float | None:
         """Of the first job's log interval that began after every job was under way; None while there is none."""
-        logs = [read_jsonl(one.job.folder / "run" / "log.jsonl") for one in running]
+        logs = [read_jsonl(one.job.directory / "run" / "log.jsonl") for one in running]
         if self._since is None and all(len(log) > 2 for log in logs):  # the first intervals warm up
             self._since = len(logs[0])
         if self._since is None or len(logs[0]) < self._since + 2:
@@ -121,7 +121,7 @@ def _gpu_memory() -> tuple[float, float] | None:
 def _tell_neighbours(running: list[JobProcess]) -> None:
     """Each job's record says how many ran beside it at most."""
     for one in running:
-        file: Path = one.job.folder / NEIGHBOURS
+        file: Path = one.job.directory / NEIGHBOURS
         before = 1
         with contextlib.suppress(OSError, ValueError):
             before = int(file.read_text())

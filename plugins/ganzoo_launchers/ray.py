@@ -21,16 +21,16 @@ RESULTS = (RECORD, SAMPLES, WEIGHTS, SPEED)
 def work(job: Job) -> tuple[str, dict[str, bytes]]:
     """On a worker: the job in a process of its own. What became of it, and its small results.
 
-    The process ends with its worker. Where the workers share the folder, the next try goes on from the checkpoint.
+    The process ends with its worker. Where the workers share the directory, the next try goes on from the checkpoint.
     """
     process = JobProcess(job)
     while (outcome := process.outcome()) is None:
         time.sleep(POLL)
-    return outcome, {name: (job.folder / name).read_bytes() for name in RESULTS if (job.folder / name).is_file()}
+    return outcome, {name: (job.directory / name).read_bytes() for name in RESULTS if (job.directory / name).is_file()}
 
 
 class RayLauncher(Launcher):
-    """One task per job. The folder of the jobs should be one that all workers share; else a lost job begins anew."""
+    """One task per job. The directory of the jobs should be one that all workers share; else a lost job begins anew."""
 
     params: RayParams
 
@@ -44,7 +44,7 @@ class RayLauncher(Launcher):
             max_retries=self.params.retries,
             retry_exceptions=False,
         )
-        jobs = [dataclasses.replace(job, folder=job.folder.resolve()) for job in jobs]
+        jobs = [dataclasses.replace(job, directory=job.directory.resolve()) for job in jobs]
         for batch in [[job] for job in jobs] if alone else [jobs]:
             waiting = {task.remote(job): job for job in batch}
             while waiting:
@@ -58,10 +58,10 @@ def _collect(ray: Any, done: Any, job: Job) -> str:
         outcome, files = ray.get(done)
     except ray.exceptions.RayError as error:
         return f"its worker was lost: {str(error).strip().splitlines()[0]}"
-    job.folder.mkdir(parents=True, exist_ok=True)
+    job.directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        file: Path = job.folder / name
-        if not file.exists():  # a worker that does not share the folder
+        file: Path = job.directory / name
+        if not file.exists():  # a worker that does not share the directory
             file.write_bytes(content)
     return str(outcome)
 

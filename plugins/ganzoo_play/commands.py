@@ -12,15 +12,15 @@ from ganzoo.errors import GanzooError
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--out", type=PATH, help="The page's folder. [default: play in the first RUN]")
+@click.option("--out", type=PATH, help="The page's directory. [default: play in the first RUN]")
 @checkpoint_option
 @click.option("--port", type=int, default=0, show_default=True, help="Port of the local server; 0: a free one.")
-@click.option("--no-serve", is_flag=True, help="Write the folder, and stop.")
+@click.option("--no-serve", is_flag=True, help="Write the directory, and stop.")
 @click.option("--no-open", is_flag=True, help="Open no browser.")
 def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no_serve: bool, no_open: bool) -> None:
     """Explore the latents of runs in the browser, and play against the discriminator.
 
-    Each RUN is a run's folder, the address of a run such as hf://OWNER/NAME, or a record of `ganzoo bench`.
+    Each RUN is a run's directory, the address of a run such as hf://OWNER/NAME, or a record of `ganzoo bench`.
     """
     from ganzoo_export.onnx import check_format
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.image_grid import sheet
 from ganzoo_report.story import Judged, Verdicts, read_grid, read_verdicts
 
@@ -39,11 +39,11 @@ class Game:
         }
 
 
-def read_game(folder: RunFolder, checkpoint: str) -> Game | None:
+def read_game(directory: RunDir, checkpoint: str) -> Game | None:
     """The game of a checkpoint; None where the run kept no images or verdicts of it, or they are damaged."""
-    fake = read_grid(folder.samples / f"{checkpoint}.png")
-    real = read_grid(folder.verdicts / "real.png")
-    verdicts = read_verdicts(folder.verdicts / f"{checkpoint}.json")
+    fake = read_grid(directory.samples / f"{checkpoint}.png")
+    real = read_grid(directory.verdicts / "real.png")
+    verdicts = read_verdicts(directory.verdicts / f"{checkpoint}.json")
     if fake is None or real is None or verdicts is None or fake.shape != real.shape:
         return None
     if len(verdicts.fake) != len(fake) or len(verdicts.real) != len(real):

@@ -18,7 +18,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.ranking import read_ranking
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import fetch, is_address
 from ganzoo.utils.files import data_root
 from ganzoo_play.directions import principal_directions
@@ -30,13 +30,13 @@ DIGITS = 5
 
 @dataclass(frozen=True)
 class Player:
-    """``folder``: which run it is. ``about``: of it, one line. ``class_names``: one for each class, () without.
+    """``directory``: which run it is. ``about``: of it, one line. ``class_names``: one for each class, () without.
 
     game: None where nothing to play it with was kept.
     """
 
     recipe: str
-    folder: str
+    directory: str
     about: str
     generator: Generator
     class_names: tuple[str, ...]
@@ -48,7 +48,7 @@ class Player:
         directions = principal_directions(generator)
         return {
             "name": self.recipe,
-            "folder": self.folder,
+            "directory": self.directory,
             "about": self.about,
             "latents": generator.latent_dim,
             "size": generator.image.size,
@@ -61,7 +61,7 @@ class Player:
 
 
 def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
-    """A run's folder, hf://OWNER/NAME, or a leaderboard's record beside its weights; on the CPU.
+    """A run's directory, hf://OWNER/NAME, or a leaderboard's record beside its weights; on the CPU.
 
     Raises GanzooError where it cannot be loaded.
     """
@@ -78,13 +78,13 @@ def is_record(source: str) -> bool:
 
 def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     path = fetch(registry, source)
-    folder = RunFolder.open(path)
-    config, found = load_config(registry, folder), folder.checkpoint(checkpoint)
+    directory = RunDir.open(path)
+    config, found = load_config(registry, directory), directory.checkpoint(checkpoint)
     generator = restore_generator(config, found, torch.device("cpu"))
-    scored = folder.score_of(found.path.name)
+    scored = directory.score_of(found.path.name)
     score = _in_words(scored.get("values", {}), scored.get("protocol", {}))
     name = source if is_address(source) else path.resolve().name
-    game = read_game(folder, found.path.name)
+    game = read_game(directory, found.path.name)
     return _player(config, generator, found.kimg, score, name, game)
 
 

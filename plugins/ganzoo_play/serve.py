@@ -1,4 +1,4 @@
-"""Serving one folder to this machine alone."""
+"""Serving one directory to this machine alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADDRESS = "127.0.0.1"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of the folder, to whoever asks for this very machine.
+    """Files of the directory, to whoever asks for this very machine.
 
     A page of another host whose name is made to point here sends its own name as ``Host``, and is refused (DNS
     rebinding).
@@ -43,7 +43,7 @@ class Handler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def _is_within(self) -> bool:
-        """Whether the path leads into the folder, links followed."""
+        """Whether the path leads into the directory, links followed."""
         try:
             asked = Path(self.translate_path(self.path)).resolve()
         except (OSError, ValueError):  # a name that no file can have
@@ -63,19 +63,20 @@ class Handler(SimpleHTTPRequestHandler):
         """Nothing: the terminal is for the address."""
 
 
-def make_server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
-    """A server of the folder on the loopback address, listening; port 0 takes a free one. GanzooError where none is."""
+def make_server(directory: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A server of the directory on the loopback address, listening; port 0 takes a free one. GanzooError where none
+    is."""
     try:
-        return ThreadingHTTPServer((ADDRESS, port), partial(Handler, directory=str(folder)))
+        return ThreadingHTTPServer((ADDRESS, port), partial(Handler, directory=str(directory)))
     except (OSError, OverflowError) as error:
         taken = getattr(error, "errno", None) == errno.EADDRINUSE
         reason = "is taken" if taken else f"cannot be used: {getattr(error, 'strerror', None) or error}"
         raise GanzooError(f"--port {port} {reason}; leave --port out for a free one") from error
 
 
-def serve(folder: Path, port: int, opened: Callable[[str], None]) -> None:
+def serve(directory: Path, port: int, opened: Callable[[str], None]) -> None:
     """Serve until Ctrl-C. ``opened`` is told the address once it answers."""
-    with make_server(folder, port) as server:
+    with make_server(directory, port) as server:
         opened(f"http://{ADDRESS}:{server.server_address[1]}/")
         try:
             server.serve_forever()

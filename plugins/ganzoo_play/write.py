@@ -1,4 +1,4 @@
-"""The page's folder, which any static host can serve under any path:
+"""The page's directory, which any static host can serve under any path:
 
 index.html, *.css, *.js   the page; what it knows of the runs stands in index.html
 vendor/                   onnxruntime-web, gifenc, and their licences
@@ -16,33 +16,33 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import save_image
-from ganzoo.utils.files import whole_folder, write_text
+from ganzoo.utils.files import whole_directory, write_text
 from ganzoo.utils.html import asset, render, trusted
 from ganzoo_export.onnx import export_generator
 from ganzoo_play.player import Player
 
 PACKED = ".xz"
-MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: a folder that may be written anew
+MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: a directory that may be written anew
 OWN = "ganzoo_play"
 
 
-def write_page(players: Sequence[Player], folder: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
-    """Write the page of these runs; its index.html. The folder is whole or as it was before.
+def write_page(players: Sequence[Player], directory: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
+    """Write the page of these runs; its index.html. The directory is whole or as it was before.
 
-    ``tell`` hears of each step. Raises GanzooError where a generator cannot be exported, or the folder holds anything
-    but an earlier page or cannot be written.
+    ``tell`` hears of each step. Raises GanzooError where a generator cannot be exported, or the directory holds
+    anything but an earlier page or cannot be written.
     """
-    check_place(folder)
+    check_place(directory)
     try:
-        with whole_folder(folder, replace=True) as partial:
+        with whole_directory(directory, replace=True) as partial:
             (partial / "runs").mkdir()
             _unpack(partial)
             data = [_write_player(player, number, partial, tell) for number, player in enumerate(players)]
             write_text(partial / "palette.css", asset("ganzoo", "palette.css"))
             write_text(partial / "index.html", to_page([player.recipe for player in players], data))
     except OSError as error:
-        raise GanzooError(f"cannot write {folder}: {error.strerror or error}; choose another --out") from error
-    return folder / "index.html"
+        raise GanzooError(f"cannot write {directory}: {error.strerror or error}; choose another --out") from error
+    return directory / "index.html"
 
 
 def to_page(recipes: Sequence[str], data: Sequence[Mapping[str, object]]) -> str:
@@ -51,30 +51,30 @@ def to_page(recipes: Sequence[str], data: Sequence[Mapping[str, object]]) -> str
     return str(render(f"{OWN}/index.html", mark=trusted(MARK), title=title, runs=data))
 
 
-def check_place(folder: Path) -> None:
+def check_place(directory: Path) -> None:
     """Raises GanzooError where writing there would cost anything but an earlier page."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return
     with suppress(OSError, UnicodeDecodeError):
-        if MARK in (folder / "index.html").read_text(encoding="utf-8"):
+        if MARK in (directory / "index.html").read_text(encoding="utf-8"):
             return
-    raise GanzooError(f"{folder} already holds something that is no such page; choose another --out")
+    raise GanzooError(f"{directory} already holds something that is no such page; choose another --out")
 
 
-def _write_player(player: Player, number: int, folder: Path, tell: Callable[[str], None]) -> dict[str, object]:
+def _write_player(player: Player, number: int, directory: Path, tell: Callable[[str], None]) -> dict[str, object]:
     tell(f"exporting {player.recipe}, {player.about}")
     data = dict(player.data())
     data["model"] = f"runs/{number}.onnx"
-    export_generator(player.generator, "onnx", folder / str(data["model"]))
+    export_generator(player.generator, "onnx", directory / str(data["model"]))
     if player.game:
         data["sheet"] = f"runs/{number}.png"
-        save_image(player.game.sheet, folder / str(data["sheet"]))
+        save_image(player.game.sheet, directory / str(data["sheet"]))
     return data
 
 
-def _unpack(folder: Path) -> None:
+def _unpack(directory: Path) -> None:
     """The page's own files and what it needs, unpacked where they are packed."""
-    for origin, place in ((files(OWN) / "assets", folder), (files(OWN) / "vendor", folder / "vendor")):
+    for origin, place in ((files(OWN) / "assets", directory), (files(OWN) / "vendor", directory / "vendor")):
         place.mkdir(exist_ok=True)
         for file in origin.iterdir():
             if file.name.endswith(PACKED):

@@ -61,8 +61,8 @@ def run_stopped(run: Path, reason: str) -> None:
 
 
 def _write(run: Path) -> None:
-    from ganzoo.runs.run_dir import RunFolder
+    from ganzoo.runs.run_dir import RunDir
     from ganzoo_report.write import report_or_say_why
 
-    if file := report_or_say_why(RunFolder.open(run)):
+    if file := report_or_say_why(RunDir.open(run)):
         logger.info("report: %s", file)

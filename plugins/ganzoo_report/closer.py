@@ -1,4 +1,4 @@
-"""The closer look at the generator, as it lies in a run's folder, and as a section of the page.
+"""The closer look at the generator, as it lies in a run's directory, and as a section of the page.
 
 All of it is foreign input: what is damaged is left out.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.html import render
 from ganzoo.utils.image_grid import GRID, read_grid
 from ganzoo_report.places import analysis_directory, read_analysis
@@ -73,14 +73,14 @@ class Look:
     truncation: np.ndarray | None
 
 
-def read_look(folder: RunFolder) -> Look | None:
+def read_look(directory: RunDir) -> Look | None:
     """None where none was taken, or what was left of it is damaged."""
-    record = read_analysis(folder)
+    record = read_analysis(directory)
     try:
         kimg = float(record["shown"]) / 1000
     except (ValueError, TypeError, KeyError):
         return None
-    place = analysis_directory(folder.path)
+    place = analysis_directory(directory.path)
     between, truncation = (read_grid(place / f"{name}.png") for name in ("between", "truncation"))
     return Look(kimg, _read_nearest(record, read_grid(place / "nearest.png")), between, truncation)
 

@@ -20,23 +20,23 @@ def report(run: Path, follow: bool) -> None:
     """Write a run's report.html, during or after training, with an analysis of its newest checkpoint."""
     from ganzoo.plugin.registry import Registry
     from ganzoo.runs.reader import read_facts
-    from ganzoo.runs.run_dir import RunFolder
+    from ganzoo.runs.run_dir import RunDir
     from ganzoo_report.analysis.run import look_or_say_why
     from ganzoo_report.write import write_report
 
-    folder = RunFolder.open(run)
-    registry, seen = Registry.load(), _state(folder.samples)
+    directory = RunDir.open(run)
+    registry, seen = Registry.load(), _state(directory.samples)
     look_or_say_why(registry, run)
-    click.echo(write_report(folder))
-    while follow and not read_facts(folder).finished:
+    click.echo(write_report(directory))
+    while follow and not read_facts(directory).finished:
         time.sleep(PAUSE)
-        now = _state(folder.samples)
+        now = _state(directory.samples)
         if now != seen:
             seen = now
-            write_report(folder)
+            write_report(directory)
     if follow:
         look_or_say_why(registry, run)
-        write_report(folder)
+        write_report(directory)
 
 
 def _state(samples: Path) -> list[str]:
@@ -53,7 +53,7 @@ def watch(run: Path) -> None:
     from ganzoo_report.watch import watch
 
     watched = ganzoo.load(run)
-    watch(watched.folder, make_display())
+    watch(watched.directory, make_display())
     if (report := report_file(run)).exists():
         click.echo(f"report: {report}")
     for line in summary(watched):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.runs.run_dir import RunFolder, read_json
+from ganzoo.runs.run_dir import RunDir, read_json
 
 
 def report_file(run: Path) -> Path:
@@ -27,6 +27,6 @@ def analysis_file(run: Path) -> Path:
     return analysis_directory(run) / "look.json"
 
 
-def read_analysis(folder: RunFolder) -> dict[str, Any]:
+def read_analysis(directory: RunDir) -> dict[str, Any]:
     """Return the analysis's figures; empty if it was not taken or is damaged."""
-    return read_json(analysis_file(folder.path))
+    return read_json(analysis_file(directory.path))

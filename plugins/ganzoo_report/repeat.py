@@ -30,7 +30,7 @@ def script(facts: Facts) -> str:
     versions = dict(_versions(noted))
     files = plugin_options(versions)
     if files:
-        comments.append("# the folder plugins/ of the run holds what --plugin names")
+        comments.append("# the directory plugins/ of the run holds what --plugin names")
     lines = [
         f"# {one_line(facts.recipe)}",
         *comments,

@@ -1,4 +1,4 @@
-"""How the generated images grew and what the discriminator said of them, read from a run's folder.
+"""How the generated images grew and what the discriminator said of them, read from a run's directory.
 
 All of it is foreign input: what is damaged is left out.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.image_grid import read_grid
 from ganzoo.utils.safe_yaml import parse_json
 
@@ -87,14 +87,14 @@ class Story:
         return sum(steps) if steps else None
 
 
-def read_story(folder: RunFolder, most: int = 200) -> Story:
+def read_story(directory: RunDir, most: int = 200) -> Story:
     """The story so far; of more than ``most`` snapshots an even choice with the first and the last."""
-    real = read_grid(folder.verdicts / "real.png")
+    real = read_grid(directory.verdicts / "real.png")
     spread = None if real is None else distances(_thumbs(real))
-    grids = sorted((kimg, path) for path in folder.samples.glob("kimg*.png") if (kimg := _kimg(path)) is not None)
+    grids = sorted((kimg, path) for path in directory.samples.glob("kimg*.png") if (kimg := _kimg(path)) is not None)
     if len(grids) > most:
         grids = [grids[round(place * (len(grids) - 1) / (most - 1))] for place in range(most)]
-    return Story(tuple(_snapshots(grids, folder.verdicts, spread)), None if real is None else real[:SHOWN])
+    return Story(tuple(_snapshots(grids, directory.verdicts, spread)), None if real is None else real[:SHOWN])
 
 
 def _snapshots(

@@ -1,4 +1,4 @@
-"""Looks at a run from another process: reads what it leaves in its folder, and writes nothing."""
+"""Looks at a run from another process: reads what it leaves in its directory, and writes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from ganzoo.console.display import TRAINING, Display
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import Facts, read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 
 PAUSE = 1.0  # seconds between looks
 QUIET = 60.0  # seconds without a line of the log before anything is said of it
@@ -21,7 +21,7 @@ LATE = 5.0  # times as long as a line took so far, likewise
 
 
 def watch(
-    folder: RunFolder,
+    directory: RunDir,
     display: Display,
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
@@ -30,11 +30,11 @@ def watch(
 
     Raises GanzooError where the run's configuration cannot be read.
     """
-    facts = _read(folder)
+    facts = _read(directory)
     budget = facts.number("loop.kimg")
     if not budget:
-        raise GanzooError(f"{folder.config_file} is damaged: it says no loop.kimg; restore it")
-    headline = f"{facts.recipe} on {facts.setting('data.name')}, {budget:g} kimg, in {folder.path}"
+        raise GanzooError(f"{directory.config_file} is damaged: it says no loop.kimg; restore it")
+    headline = f"{facts.recipe} on {facts.setting('data.name')}, {budget:g} kimg, in {directory.path}"
     with display.watching():
         display.begin(headline, math.ceil(budget * 1000))
         display.past(facts.log)
@@ -44,18 +44,18 @@ def watch(
                 display.show_record(record)
             seen = len(facts.log)  # fewer than before where a resumed run has taken some back
             display.progress(round(facts.kimg * 1000))
-            shown = _show_newest(folder, shown, display)
-            if ended(folder, facts):
+            shown = _show_newest(directory, shown, display)
+            if ended(directory, facts):
                 display.state("finished")
-                return folder.last_score()
-            display.state(_state(facts, now() - _written(folder.log_file)))
+                return directory.last_score()
+            display.state(_state(facts, now() - _written(directory.log_file)))
             sleep(PAUSE)
-            facts = _read(folder)
+            facts = _read(directory)
 
 
-def ended(folder: RunFolder, facts: Facts) -> bool:
+def ended(directory: RunDir, facts: Facts) -> bool:
     """Whether the budget is spent and the score, if any, written: that comes after the last line of the log."""
-    return facts.finished and _written(folder.score_file) >= _written(folder.log_file)
+    return facts.finished and _written(directory.score_file) >= _written(directory.log_file)
 
 
 def _state(facts: Facts, silent: float) -> str:
@@ -67,8 +67,8 @@ def _state(facts: Facts, silent: float) -> str:
     return TRAINING
 
 
-def _show_newest(folder: RunFolder, shown: Path | None, display: Display) -> Path | None:
-    newest = max(folder.samples.glob("kimg*.png"), default=None)
+def _show_newest(directory: RunDir, shown: Path | None, display: Display) -> Path | None:
+    newest = max(directory.samples.glob("kimg*.png"), default=None)
     if newest is None or newest == shown:
         return shown
     try:
@@ -79,11 +79,11 @@ def _show_newest(folder: RunFolder, shown: Path | None, display: Display) -> Pat
     return newest
 
 
-def _read(folder: RunFolder) -> Facts:
+def _read(directory: RunDir) -> Facts:
     try:
-        return read_facts(folder)
+        return read_facts(directory)
     except OSError as error:
-        raise GanzooError(f"cannot read {folder.config_file}: {error.strerror}; has the run been moved?") from error
+        raise GanzooError(f"cannot read {directory.config_file}: {error.strerror}; has the run been moved?") from error
 
 
 def _written(file: Path) -> float:

@@ -1,4 +1,4 @@
-"""From a run's folder to its ``report.html``."""
+"""From a run's directory to its ``report.html``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text
 from ganzoo_report.closer import read_look
 from ganzoo_report.page import to_page
@@ -17,22 +17,22 @@ from ganzoo_report.story import read_story
 logger = logging.getLogger(f"ganzoo.{__name__}")
 
 
-def write_report(folder: RunFolder) -> Path:
+def write_report(directory: RunDir) -> Path:
     """Write the report of a run, finished or not; its file. Raises GanzooError where it cannot be read or written."""
-    file = report_file(folder.path)
+    file = report_file(directory.path)
     try:
-        page = to_page(read_facts(folder), read_story(folder), read_look(folder))
+        page = to_page(read_facts(directory), read_story(directory), read_look(directory))
         write_text(file, page)
     except OSError as error:
         raise GanzooError(f"cannot write {file}: {error.strerror or error}") from error
     return file
 
 
-def report_or_say_why(folder: RunFolder) -> Path | None:
+def report_or_say_why(directory: RunDir) -> Path | None:
     """The same at the end of a run, which never fails because of its report; None where there is none."""
     try:
-        return write_report(folder)
+        return write_report(directory)
     except Exception as error:  # whatever it is, the run is worth more
         reason = " ".join(str(error).split())
-        logger.warning(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {folder.path}`")
+        logger.warning(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {directory.path}`")
         return None

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     """Two data sets, two protocols, two machines, two budgets, a failed row and a malicious one."""
-    folder = tmp_path_factory.mktemp("leaderboard")
+    directory = tmp_path_factory.mktemp("leaderboard")
     cifar = protocol(reference="cifar10", split="train", real_pictures=50000, fake_pictures=50000)
     records = [
         *(make_record(fid=fid, seed=seed, curve=True) for seed, fid in enumerate((20.0, 24.0))),
@@ -31,9 +31,9 @@ def file(tmp_path_factory):
         make_record("dcgan+minimax", fid=15.0, fakes=10000, minutes=1.0, hardware={"kind": "NVIDIA H100"}),
         make_record("dcgan+minimax", fid=40.0, data="cifar10", protocol=cifar),
     ]
-    write_records(folder / "results", records, samples=True)
-    write_report(folder / "results", folder / "LEADERBOARD.md", folder / "leaderboard.html", PUBLISHED)
-    return folder / "leaderboard.html"
+    write_records(directory / "results", records, samples=True)
+    write_report(directory / "results", directory / "LEADERBOARD.md", directory / "leaderboard.html", PUBLISHED)
+    return directory / "leaderboard.html"
 
 
 class Opened:

@@ -9,7 +9,7 @@ import pytest
 from support.browsing import CONTRASTS, settle
 from support.report_runs import write_look, write_run
 
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo_report.write import write_report
 
 EVIL = '"><img src="https://example.com/x.png" onerror="window.evil = 1">'
@@ -24,7 +24,7 @@ def finished(tmp_path_factory):
     """A run with a probability, whose names are malicious."""
     path = write_run(tmp_path_factory.mktemp("finished"), recipe=EVIL)
     (path / "provenance.json").write_text(json.dumps({"device": EVIL, "versions": {EVIL: EVIL}}))
-    return write_report(RunFolder(path))
+    return write_report(RunDir(path))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def unfinished(tmp_path_factory):
     path = tmp_path_factory.mktemp("unfinished")
     write_run(path, recipe="dcgan+wgan-gp", probability=False, border=False, budget=8.0, scores=False)
     write_look(path, generated=[0.1] + [9.0] * 15)
-    return write_report(RunFolder(path))
+    return write_report(RunDir(path))
 
 
 def verdicts(page, whose="fake"):

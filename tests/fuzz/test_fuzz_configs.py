@@ -12,7 +12,7 @@ from ganzoo.bench.grid import cells, load_grid
 from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.safe_yaml import parse_json, parse_yaml, write_yaml
 
 REGISTRY = Registry.load(strict=True)
@@ -90,10 +90,10 @@ def test_grids(place, content):
 
 
 @given(damaged(b"# sha256 " + b"0" * 64 + b"\n" + WHOLE.to_yaml().encode()))
-def test_the_config_of_a_runs_folder(place, content):
-    folder = RunFolder(place)
-    folder.config_file.write_bytes(content)
-    good = clean(folder.good_config)
+def test_the_config_of_a_runs_directory(place, content):
+    directory = RunDir(place)
+    directory.config_file.write_bytes(content)
+    good = clean(directory.good_config)
     if good is not None:
         resolved(good.read_bytes(), place)
 
@@ -145,7 +145,7 @@ def test_what_yaml_can_say_beyond_plain_values_is_refused(text, says):
     ],
 )
 def test_no_setting_reads_the_environment_or_grows(settings, tmp_path):
-    """On the command line it is the name of a folder, in a file it is refused."""
+    """On the command line it is the name of a directory, in a file it is refused."""
     text = settings[0].removeprefix("data.root=")
     assert resolve(REGISTRY, "mlp+minimax", None, settings[:1]).values.data.root == text
     file = tmp_path / "config.yaml"

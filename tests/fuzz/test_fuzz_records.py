@@ -73,7 +73,7 @@ def test_a_grids_notes(place, content):
     bench = Harness.__new__(Harness)
     bench.results, bench.grid = place, Grid("grid", ["mlp"], ["minimax"], kimg=3.0)
     bench._notes.write_text(as_text(content))
-    clean(bench._claim_folder)
+    clean(bench._claim_directory)
 
 
 @given(st.sampled_from(EVIL) | st.text())
@@ -110,4 +110,4 @@ def test_a_damaged_note_is_named(tmp_path):
     bench.results, bench.grid = tmp_path, Grid("grid", ["mlp"], ["minimax"], kimg=3.0)
     bench._notes.write_text('{"grid": 3}')
     with pytest.raises(GanzooError, match=r"grid\.json is damaged; restore it, or give this grid another --name"):
-        bench._claim_folder()
+        bench._claim_directory()

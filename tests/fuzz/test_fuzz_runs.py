@@ -1,4 +1,4 @@
-"""A run's folder as a stranger may hand it on: checkpoints, logs, scores, provenance."""
+"""A run's directory as a stranger may hand it on: checkpoints, logs, scores, provenance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ganzoo.errors import Damaged
 from ganzoo.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.requirements import read_needs
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.checksum import sealed
 from ganzoo.utils.files import read_jsonl
 from ganzoo_report.closer import read_look
@@ -81,17 +81,17 @@ def test_headers_of_weights(place, header, size):
 
 @given(st.lists(changed(SCORE) | values, max_size=4), st.lists(changed(log_record(0.2)) | values, max_size=4))
 def test_lines_of_logs_and_scores(place, scores, lines):
-    folder = RunFolder(place)
-    folder.config_file.write_text("recipe: mlp+minimax\nloop: {kimg: .inf}\n")
-    folder.scores_file.write_text("".join(as_text(record) + "\n" for record in scores))
-    folder.log_file.write_text("".join(as_text(record) + "\n" for record in lines))
-    best = folder.best()
-    assert best is None or isinstance(folder.score_of(best), dict)
-    assert math.isfinite(folder.last_scored())
-    facts = read_facts(folder)
+    directory = RunDir(place)
+    directory.config_file.write_text("recipe: mlp+minimax\nloop: {kimg: .inf}\n")
+    directory.scores_file.write_text("".join(as_text(record) + "\n" for record in scores))
+    directory.log_file.write_text("".join(as_text(record) + "\n" for record in lines))
+    best = directory.best()
+    assert best is None or isinstance(directory.score_of(best), dict)
+    assert math.isfinite(directory.last_scored())
+    facts = read_facts(directory)
     assert math.isfinite(facts.kimg) and facts.number("loop.kimg") is None
-    folder.rewind(Checkpoint(place, META))
-    assert all(record["shown"] <= 500 for record in read_jsonl(folder.log_file))
+    directory.rewind(Checkpoint(place, META))
+    assert all(record["shown"] <= 500 for record in read_jsonl(directory.log_file))
 
 
 @given(damaged("".join(json.dumps(log_record(k / 5)) + "\n" for k in range(3)).encode()))
@@ -113,12 +113,12 @@ def test_runs_side_by_side(place, origin, score):
     if not one.exists():
         for path in (one, two):
             write_run(path, steps=1)
-    folder = RunFolder(one)
-    folder.provenance_file.write_text(as_text(origin))
-    folder.score_file.write_text(as_text(score))
+    directory = RunDir(one)
+    directory.provenance_file.write_text(as_text(origin))
+    directory.score_file.write_text(as_text(score))
     found = clean(read_runs, [one, two])
     assert found is not None and all(isinstance(text, str) for _, row in summary(found) for text in row)
-    clean(folder.needs)
+    clean(directory.needs)
 
 
 @given(changed({"checkpoint": "kimg4", "shown": 4000, "nearest": {"space": "features", "searched": 10, "compared": 9,
@@ -129,7 +129,7 @@ def test_the_closer_look(place, content):
         write_run(path, steps=1)
         write_look(path)
     (path / "closer/look.json").write_text(as_text(content))
-    read_look(RunFolder(path))
+    read_look(RunDir(path))
 
 
 @pytest.mark.parametrize("name", ["a\0b", "..", "", "\ud800"])
@@ -141,7 +141,7 @@ def test_a_checkpoints_files_lie_beside_it(tmp_path, name):
 
 
 def test_scores_that_say_nothing_of_what_they_are_of_are_left_out(tmp_path):
-    folder = RunFolder(tmp_path)
+    directory = RunDir(tmp_path)
     lines = [{"values": {"fid": 1.0}}, {**SCORE, "values": {"fid": "1"}}, {**SCORE, "shown": "x"}, SCORE]
-    folder.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert folder.best() == SCORE["checkpoint"] and folder.last_scored() == 500
+    directory.scores_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert directory.best() == SCORE["checkpoint"] and directory.last_scored() == 500

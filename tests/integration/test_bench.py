@@ -287,9 +287,9 @@ def test_a_launchers_settings_are_checked(registry):
         make_launcher(registry, "slrum", [])
 
 
-def bench(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def bench(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "ganzoo", "bench", "--results", "results", "--work", "work", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

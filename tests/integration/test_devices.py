@@ -29,7 +29,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.metrics.fakes import fake_images
 from ganzoo.runs.checkpoint import list_checkpoints
-from ganzoo.runs.run_dir import Onlooker, RunFolder
+from ganzoo.runs.run_dir import Onlooker, RunDir
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
 from ganzoo.utils.files import read_jsonl
 
@@ -49,23 +49,25 @@ CAPTURED = {"dcgan+wgan-gp": [], "stylegan-lite+non-saturating+r1+ada": ["penalt
 @pytest.fixture(scope="module")
 def both(tmp_path_factory) -> Path:
     """Every recipe on one process and on two, and a run that was on one, then on two, then on one."""
-    folder = tmp_path_factory.mktemp("devices")
-    one, two = ([Job(recipe, SETTINGS, str(folder / side / recipe)) for recipe in RECIPES] for side in ("one", "two"))
-    moving = Job(RECIPES[3], [*SETTINGS, "loop.snapshot_kimg=0.012"], str(folder / "moving"))
+    directory = tmp_path_factory.mktemp("devices")
+    one, two = (
+        [Job(recipe, SETTINGS, str(directory / side / recipe)) for recipe in RECIPES] for side in ("one", "two")
+    )
+    moving = Job(RECIPES[3], [*SETTINGS, "loop.snapshot_kimg=0.012"], str(directory / "moving"))
     captured = [
-        Job(recipe, [*CAPTURABLE, *more], str(folder / kind / recipe))
+        Job(recipe, [*CAPTURABLE, *more], str(directory / kind / recipe))
         for kind in ("eager", rank.CAPTURED)
         for recipe, more in CAPTURED.items()
     ]
     for side in ("one", "two", "eager", rank.CAPTURED):
-        (folder / side).mkdir()
+        (directory / side).mkdir()
     train([*one, moving])
-    rewind(Path(moving.folder), 2)
+    rewind(Path(moving.directory), 2)
     worker = str(Path(rank.__file__))
-    train_on(2, [*two, moving, *captured], folder / "jobs.json", [worker])
-    rewind(Path(moving.folder), 4)
+    train_on(2, [*two, moving, *captured], directory / "jobs.json", [worker])
+    rewind(Path(moving.directory), 4)
     train([moving])
-    return folder
+    return directory
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -183,13 +185,13 @@ def test_a_world_of_one_says_what_one_process_says(world_of_one):
 
 
 def test_others_only_look_on(tmp_path, as_rank):
-    folder = RunFolder.create(tmp_path / "run", "a+b", "recipe: a+b\n")
-    folder.append(folder.log_file, {"shown": 5})
-    other = Onlooker.open(folder.path)
+    directory = RunDir.create(tmp_path / "run", "a+b", "recipe: a+b\n")
+    directory.append(directory.log_file, {"shown": 5})
+    other = Onlooker.open(directory.path)
     other.append(other.log_file, {"shown": 6})
     other.write_json(other.score_file, {})
     other.rewind(0)
-    assert read_jsonl(folder.log_file) == [{"shown": 5}] and not folder.score_file.exists()
+    assert read_jsonl(directory.log_file) == [{"shown": 5}] and not directory.score_file.exists()
     assert not make_display().console.quiet
     as_rank(1, 2)
     assert make_display().console.quiet
@@ -197,11 +199,11 @@ def test_others_only_look_on(tmp_path, as_rank):
 
 def test_a_restarted_run_finds_what_it_had_begun(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    made = [RunFolder.create(None, "a/b+c", "seed: 1\n") for _ in range(2)]
-    RunFolder.create(None, "a/b+c", "seed: 2\n")
-    found = RunFolder.begun(None, "a/b+c", "seed: 1\n")
+    made = [RunDir.create(None, "a/b+c", "seed: 1\n") for _ in range(2)]
+    RunDir.create(None, "a/b+c", "seed: 2\n")
+    found = RunDir.begun(None, "a/b+c", "seed: 1\n")
     assert found is not None and found.path == made[1].path
-    assert RunFolder.begun(tmp_path / "none", "a/b+c", "seed: 1\n") is None
+    assert RunDir.begun(tmp_path / "none", "a/b+c", "seed: 1\n") is None
 
 
 @pytest.mark.parametrize(
@@ -293,20 +295,20 @@ def test_a_run_that_may_restart_goes_on_by_itself(dying, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_reaches_every_process_and_leaves_a_checkpoint(tmp_path):
-    folder = tmp_path / "run"
-    command = ["run", "mlp+minimax", *SETTINGS, "loop.kimg=1000", "loop.snapshot_kimg=1000", "--out", str(folder)]
+    directory = tmp_path / "run"
+    command = ["run", "mlp+minimax", *SETTINGS, "loop.kimg=1000", "loop.snapshot_kimg=1000", "--out", str(directory)]
     process = subprocess.Popen(
         [sys.executable, "-m", "ganzoo", *command, "--devices", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    while not (folder / "log.jsonl").exists():
+    while not (directory / "log.jsonl").exists():
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate()
     assert process.returncode == 130, printed
-    assert f"stopped; go on with: ganzoo resume {folder}" in printed and "Traceback" not in printed
-    latest = RunFolder.open(folder).latest()
-    assert latest is not None and latest.meta["shown"] == read_jsonl(folder / "log.jsonl")[-1]["shown"] > 0
+    assert f"stopped; go on with: ganzoo resume {directory}" in printed and "Traceback" not in printed
+    latest = RunDir.open(directory).latest()
+    assert latest is not None and latest.meta["shown"] == read_jsonl(directory / "log.jsonl")[-1]["shown"] > 0

@@ -84,13 +84,13 @@ def _build(sources: Sequence[Path], wheels: Path) -> None:
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, *sources], check=True)
 
 
-def _install(call: Call, folder: Path, beginning: str) -> None:
+def _install(call: Call, directory: Path, beginning: str) -> None:
     """The wheels whose names begin so; what they depend on is there."""
-    found = sorted((folder / "wheels").glob(f"{beginning}*.whl"))
+    found = sorted((directory / "wheels").glob(f"{beginning}*.whl"))
     call("pip", "install", "--quiet", "--no-deps", "--ignore-installed", *found)
 
 
-def _train_in_a_grid(call: Call, folder: Path) -> None:
+def _train_in_a_grid(call: Call, directory: Path) -> None:
     """With our losses, penalties and augmentations, and with each other."""
 
     def grid(name: str, recipes: Sequence[str], *settings: str) -> None:
@@ -100,13 +100,13 @@ def _train_in_a_grid(call: Call, folder: Path) -> None:
     own, mixed, seen = "r3gan+relativistic+r1+r2", "projected/r3gan+wgan-gp", "r3gan/projected+hinge+diffaug"
     grid("own", [own, mixed], *SMALL, "metrics.fakes=8" if SCORED else UNSCORED)
     grid("seen", [seen], *SMALL, UNSCORED, *SEEN)
-    records = {record.recipe: record for record in read_records(folder / "results")}
+    records = {record.recipe: record for record in read_records(directory / "results")}
     told = {recipe: (record.status, record.reason, "fid" in record.scores) for recipe, record in records.items()}
     assert told == {own: ("done", "", SCORED), mixed: ("done", "", SCORED), seen: ("done", "", False)}
     assert records[seen].plugins.keys() == {"ganzoo", "ganzoo-projected", "ganzoo-r3gan"}
     assert records[seen].marks == []  # a random backbone has seen nothing
-    assert len(list(folder.glob("runs/bench/**/events.out.tfevents.*"))) == (3 if EVENTS else 0)
-    board = to_markdown(read_report(folder / "results", folder / "none"), folder)
+    assert len(list(directory.glob("runs/bench/**/events.out.tfevents.*"))) == (3 if EVENTS else 0)
+    board = to_markdown(read_report(directory / "results", directory / "none"), directory)
     on_board = {recipe for recipe in records if f"`{recipe}`" in board}
     assert on_board == ({seen} if SCORED else set(records))  # scored against the images it saw, a row stays off
 

@@ -102,9 +102,9 @@ def test_links_lead_somewhere():
 
 @pytest.fixture
 def shell(tmp_path):
-    """An empty folder, and what runs a script there: exit code, output, where it ended. The environment is fresh."""
-    folder = tmp_path / "empty"
-    folder.mkdir()
+    """An empty directory, and what runs a script there: exit code, output, where it ended. The environment is fresh."""
+    directory = tmp_path / "empty"
+    directory.mkdir()
     source = Path(ganzoo.__file__).parents[1]
     environment = fresh_environment(tmp_path / "venv", source, source / "plugins")
     write_script(tmp_path / "venv", "ganzoo", "-m ganzoo")
@@ -125,7 +125,7 @@ def shell(tmp_path):
             Path((tmp_path / "pwd").read_text().strip()) if not done.returncode else cwd,
         )
 
-    return run, folder
+    return run, directory
 
 
 def test_the_tutorial_works_to_the_letter(shell):

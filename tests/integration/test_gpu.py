@@ -13,7 +13,7 @@ from support.loops import check_replayed, deterministic, values, with_rates
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.runs.load import load_generator
-from ganzoo.runs.run_dir import RunFolder, read_jsonl
+from ganzoo.runs.run_dir import RunDir, read_jsonl
 from ganzoo.testing.devices import compare
 from ganzoo.training import run
 
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.gpu
 def test_a_run_on_the_gpu_learns_and_resumes(registry, tiny, tmp_path, recipe, precision):
     settings = [*tiny(recipe.split("+")[0], device="cuda", precision=precision, kimg=1)]
     quiet = Display(Console(quiet=True))
-    folder = run.start(registry, resolve(registry, recipe, None, settings), quiet, out=tmp_path / "run").folder
-    log = read_jsonl(folder.log_file)
+    directory = run.start(registry, resolve(registry, recipe, None, settings), quiet, out=tmp_path / "run").directory
+    log = read_jsonl(directory.log_file)
     assert all(torch.isfinite(torch.tensor(record["loss_generator"])) for record in log)
-    assert run.resume(registry, folder.path, quiet).finished
+    assert run.resume(registry, directory.path, quiet).finished
 
 
 def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp_path):
@@ -37,7 +37,7 @@ def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp
     settings = tiny("dcgan", device="cuda", precision="float32")
     quiet = Display(Console(quiet=True))
     run.start(registry, resolve(registry, "dcgan+minimax", None, settings), quiet, out=tmp_path / "run")
-    assert RunFolder(tmp_path / "run").latest() is not None
+    assert RunDir(tmp_path / "run").latest() is not None
     images = [
         torch.cat(list(sample(load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1)))
         for device in ("cpu", "cuda")
@@ -48,7 +48,7 @@ def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp
 def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):
     loop, shown = None, 0
     for number, device in enumerate(("cuda", "cpu", "cuda")):
-        checkpoint = loop.state.save(loop.folder) if loop else None
+        checkpoint = loop.state.save(loop.directory) if loop else None
         loop = make_loop("dcgan+wgan-gp", f"run{number}", device=device)
         if checkpoint is not None:
             loop.restore(checkpoint)
@@ -86,7 +86,7 @@ def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
     def train(name, *settings):
         loop = make_loop("dcgan+wgan-gp", name, settings, "cuda")
         values(with_rates(loop), 6)
-        checkpoint = loop.state.save(loop.folder)
+        checkpoint = loop.state.save(loop.directory)
         values(loop, 3)
         loop.restore(checkpoint, rollbacks=1)
         loop.steps.forget()
@@ -102,9 +102,9 @@ def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory) -> Path:
     """Each recipe in a world of one on NCCL, captured and eagerly, and in one process without."""
-    folder = tmp_path_factory.mktemp("worlds")
-    world.train_all(folder, "cuda")
-    return folder
+    directory = tmp_path_factory.mktemp("worlds")
+    world.train_all(directory, "cuda")
+    return directory
 
 
 @pytest.mark.parametrize("recipe", world.RECIPES)

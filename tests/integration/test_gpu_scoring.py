@@ -19,7 +19,7 @@ from ganzoo_fidelity.metrics import KID, PrecisionRecall
 from ganzoo_fidelity.network import find_network
 
 pytestmark = pytest.mark.gpu
-ROOT = data_root(None)  # now: while tests run, GANZOO_DATA is a folder of their own
+ROOT = data_root(None)  # now: while tests run, GANZOO_DATA is a directory of their own
 # Of the test images against the first 10,000 of the training images, exact mode on a CPU.
 FASHION_FID = 2.5304
 

@@ -42,8 +42,8 @@ def call(tmp_path):
     return called
 
 
-def packed(folder: Path) -> list[str]:
-    with tarfile.open(folder / "gpu.tar.gz") as archive:
+def packed(directory: Path) -> list[str]:
+    with tarfile.open(directory / "gpu.tar.gz") as archive:
         return archive.getnames()
 
 

@@ -31,8 +31,8 @@ def quiet() -> Display:
     return Display(Console(quiet=True))
 
 
-def final_weights(folder: Path) -> dict[str, torch.Tensor]:
-    newest = sorted((folder / "checkpoints").iterdir())[-1]
+def final_weights(directory: Path) -> dict[str, torch.Tensor]:
+    newest = sorted((directory / "checkpoints").iterdir())[-1]
     return {f"{file.stem}.{k}": v for file in newest.glob("*.safetensors") for k, v in load_file(file).items()}
 
 
@@ -50,9 +50,9 @@ def trained(registry, quiet, tiny, tmp_path):
     return train
 
 
-def test_a_run_folder_holds_all_it_promises(trained):
-    folder = trained()
-    assert {path.name for path in folder.iterdir()} == {
+def test_a_run_dir_holds_all_it_promises(trained):
+    directory = trained()
+    assert {path.name for path in directory.iterdir()} == {
         "config.yaml",
         "provenance.json",
         "log.jsonl",
@@ -62,16 +62,16 @@ def test_a_run_folder_holds_all_it_promises(trained):
         "checkpoints",
         "lock",
     }
-    origin = json.loads((folder / "provenance.json").read_text())
+    origin = json.loads((directory / "provenance.json").read_text())
     assert origin["plugins"] == {"ganzoo": origin["versions"]["ganzoo"]}
     assert len(origin["data"]["fingerprint"]) == 64
-    log = read_jsonl(folder / "log.jsonl")
+    log = read_jsonl(directory / "log.jsonl")
     assert [record["shown"] for record in log] == sorted({record["shown"] for record in log})
     assert log[-1]["kimg"] >= 0.512
     assert {"loss_discriminator", "loss_generator", "auc", "penalty_gp", "gradient_generator"} <= log[-1].keys()
     assert "accuracy_real" not in log[-1]  # a critic has no border at 0
-    assert len(list((folder / "samples").glob("*.png"))) >= 3
-    assert len(list((folder / "checkpoints").iterdir())) == 2  # loop.keep
+    assert len(list((directory / "samples").glob("*.png"))) >= 3
+    assert len(list((directory / "checkpoints").iterdir())) == 2  # loop.keep
 
 
 def test_accuracy_is_logged_where_the_loss_has_a_border(trained):
@@ -152,14 +152,14 @@ def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
 def test_a_run_killed_before_anything_was_written_resumes_from_the_start(trained, registry, quiet):
     import shutil
 
-    folder = trained()
-    expected = final_weights(folder)
-    shutil.rmtree(folder / "checkpoints")
-    run.resume(registry, folder, quiet)
-    assert same(expected, final_weights(folder))
+    directory = trained()
+    expected = final_weights(directory)
+    shutil.rmtree(directory / "checkpoints")
+    run.resume(registry, directory, quiet)
+    assert same(expected, final_weights(directory))
 
 
-def test_a_folder_is_never_overwritten(trained):
+def test_a_directory_is_never_overwritten(trained):
     trained()
     with pytest.raises(GanzooError, match="already exists"):
         trained()
@@ -182,12 +182,12 @@ def test_init_from_another_shape_is_refused_by_name(trained):
 
 
 def test_resuming_with_other_images_is_refused(trained, registry, quiet):
-    folder = trained()
-    file = folder / "provenance.json"
+    directory = trained()
+    file = directory / "provenance.json"
     origin = json.loads(file.read_text())
     file.write_text(json.dumps(sealed({**origin, "data": {**origin["data"], "fingerprint": "0"}})))
     with pytest.raises(GanzooError, match="other images"):
-        run.resume(registry, folder, quiet)
+        run.resume(registry, directory, quiet)
 
 
 class Breaking(Loss):
@@ -270,8 +270,11 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
     monkeypatch.setattr(run, "score", worse)
     settings = [*tiny("mlp", snapshot_kimg=0.064, keep=1), "metrics.names=[fid]", often]
     outcome = run.start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
-    assert [path.name for path in sorted(outcome.folder.checkpoints.iterdir())] == ["kimg000000.128", "kimg000000.512"]
-    assert outcome.folder.checkpoint("best").kimg == 0.128
+    assert [path.name for path in sorted(outcome.directory.checkpoints.iterdir())] == [
+        "kimg000000.128",
+        "kimg000000.512",
+    ]
+    assert outcome.directory.checkpoint("best").kimg == 0.128
     assert outcome.score["values"]["fid"] == len(given) == 4
     assert run.resume(registry, tmp_path / "run", quiet).score == outcome.score
     assert len(given) == 4

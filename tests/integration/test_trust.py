@@ -17,7 +17,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.load import load_config
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import append_text, read_jsonl, write_text, write_whole
@@ -52,8 +52,10 @@ def quiet() -> Display:
 
 
 @pytest.fixture
-def finished(registry, quiet, tiny, tmp_path) -> RunFolder:
-    return run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run").folder
+def finished(registry, quiet, tiny, tmp_path) -> RunDir:
+    return run.start(
+        registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run"
+    ).directory
 
 
 def flip(file: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_config_changed_on_purpose_counts(registry, finished):
     assert load_config(registry, finished).values.seed == 7
 
 
-def test_a_folder_is_one_processs(tmp_path):
+def test_a_directory_is_one_processs(tmp_path):
     with (
         alone_in(tmp_path),
         pytest.raises(GanzooError, match=rf"is in use by process {os.getpid()} on .*; wait for it to end, or stop it"),
@@ -114,19 +116,19 @@ def test_a_folder_is_one_processs(tmp_path):
 
 
 def test_what_was_stopped_before_it_began_can_be_begun_again(tmp_path):
-    folder = RunFolder.reserve(tmp_path / "run", "a+b")
+    directory = RunDir.reserve(tmp_path / "run", "a+b")
     for name in ("lock", "provenance.json", ".config.yaml.part"):
-        (folder.path / name).touch()
-    RunFolder.create(tmp_path / "run", "a+b", "seed: 1\n")
+        (directory.path / name).touch()
+    RunDir.create(tmp_path / "run", "a+b", "seed: 1\n")
     with pytest.raises(GanzooError, match="already exists"):
-        RunFolder.reserve(tmp_path / "run", "a+b")
+        RunDir.reserve(tmp_path / "run", "a+b")
 
 
 def test_weights_that_a_run_began_with_survive_a_kill_before_its_first_checkpoint(
     registry, quiet, tiny, tmp_path, finished, monkeypatch
 ):
     config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "loop.kimg=0.032"])
-    expected = run.start(registry, config, quiet, out=tmp_path / "whole", init_from=finished.path).folder
+    expected = run.start(registry, config, quiet, out=tmp_path / "whole", init_from=finished.path).directory
 
     def killed(self):
         raise KeyboardInterrupt
@@ -134,8 +136,8 @@ def test_weights_that_a_run_began_with_survive_a_kill_before_its_first_checkpoin
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Loop, "train", killed)
         run.start(registry, config, quiet, out=tmp_path / "killed", init_from=finished.path)
-    found = run.resume(registry, tmp_path / "killed", quiet).folder
-    weights = [folder.latest().path / "generator.safetensors" for folder in (expected, found)]
+    found = run.resume(registry, tmp_path / "killed", quiet).directory
+    weights = [directory.latest().path / "generator.safetensors" for directory in (expected, found)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
@@ -166,7 +168,7 @@ def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tin
     outcome = run.start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
     assert (outcome.finished, outcome.code) == (False, 75)
     assert run.resume(registry, tmp_path / "run", quiet).finished
-    assert [record["kimg"] for record in read_jsonl(outcome.folder.scores_file)] == [0.128, 0.256, 0.384, 0.512]
+    assert [record["kimg"] for record in read_jsonl(outcome.directory.scores_file)] == [0.128, 0.256, 0.384, 0.512]
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):

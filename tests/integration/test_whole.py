@@ -12,7 +12,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import NetworkMissing
 from ganzoo.runs.checkpoint import list_checkpoints
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo_fidelity.network import find_network
 
@@ -63,7 +63,7 @@ def test_every_combination_beats_its_untrained_generator_by_far(registry, tmp_pa
     settings = [f"{key}={value}" for key, value in values.items()]
     config = resolve(registry, f"{architecture}+{loss}", None, settings)
     outcome = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run")
-    first = list_checkpoints(RunFolder(tmp_path / "run").checkpoints)[0]
+    first = list_checkpoints(RunDir(tmp_path / "run").checkpoints)[0]
     trained = outcome.score["values"]["fid"]
     untrained = run.evaluate(registry, tmp_path / "run", Display(Console(quiet=True)), checkpoint=first.path.name)[
         "values"

@@ -61,11 +61,11 @@ def make_record(
     return Record(**content)
 
 
-def write_records(folder: Path, records: list[Record], *, samples: bool = False) -> list[Path]:
+def write_records(directory: Path, records: list[Record], *, samples: bool = False) -> list[Path]:
     """Each in a file of its own, with a coloured sample grid beside it if wanted."""
     files = []
     for number, record in enumerate(records):
-        file = folder / record.grid / f"{number:03d}.json"
+        file = directory / record.grid / f"{number:03d}.json"
         if samples and record.status == "done":
             record.samples = f"{number:03d}.png"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -36,9 +36,9 @@ class Disturbed(Minimax):
 '''
 
 
-def write_loss(folder: Path, name: str, mark: str, *, then: str = "", first: str = "") -> Path:
+def write_loss(directory: Path, name: str, mark: str, *, then: str = "", first: str = "") -> Path:
     """``name``_loss.py. The file ``mark`` is made beside it, then ``then`` is done; ``first``: what is done on loading
     it. Both are code."""
-    file = folder / f"{name}_loss.py"
+    file = directory / f"{name}_loss.py"
     file.write_text(LOSS.format(name=name, mark=mark, then=then, first=first))
     return file

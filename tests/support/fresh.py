@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 def fresh_environment(venv: Path, *beside: Path) -> dict[str, str]:
     """Make it; the variables that processes in it have, ``python`` and ``pip`` on the PATH.
 
-    Of this checkout it sees only the folders ``beside``.
+    Of this checkout it sees only the directories ``beside``.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     outer = [sysconfig.get_path("purelib"), *filter(None, sys.path)]
@@ -41,5 +41,5 @@ def write_script(venv: Path, name: str, line: str) -> None:
 
 
 def _of_this_checkout(path: Path) -> bool:
-    """Its own folders, but not those of an environment that lies in it."""
+    """Its own directories, but not those of an environment that lies in it."""
     return path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix)

@@ -15,7 +15,7 @@ from ganzoo.data.factory import open_images
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.tape import Tape
 from ganzoo.training.cuda_graph import Steps
 from ganzoo.training.loop import Loop
@@ -27,14 +27,14 @@ ROUNDING = 1e-7
 FLOOR = 1e-3  # a tensor whose largest number is below counts as one of this size
 
 
-def build_loop(registry: Registry, folder: Path, recipe: str, settings: Sequence[str]) -> Loop:
+def build_loop(registry: Registry, directory: Path, recipe: str, settings: Sequence[str]) -> Loop:
     """A loop on 8x8 images that calls no hooks and takes no scores."""
     config = resolve(registry, recipe, None, settings)
     device = torch.device(config.values.loop.device)
     images = open_images(registry, config.values.data.name, split="train", size=8)
     feed = Feed(images, config.values.loop.batch, 0, device, mirror=True)
-    run_folder = RunFolder.create(folder, recipe, config.to_yaml())
-    return Loop(config, build_model(config, images.spec), feed, run_folder, device)
+    run_dir = RunDir.create(directory, recipe, config.to_yaml())
+    return Loop(config, build_model(config, images.spec), feed, run_dir, device)
 
 
 def with_rates(loop: Loop) -> Loop:

@@ -11,7 +11,7 @@ from ganzoo.entries import ArchitectureEntry, ImageSpec
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import write_checkpoint
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo_play.game import Game
 from ganzoo_play.player import Player
 from ganzoo_report.story import judge
@@ -64,13 +64,13 @@ def player(
 
 
 def write_run(path, registry, settings=(), recipe="mlp+minimax", checkpoint=True):
-    """A run's folder with the networks as they are built, and nothing to play the game with."""
+    """A run's directory with the networks as they are built, and nothing to play the game with."""
     config = resolve(
         registry, recipe, None, ["generator.width=16", "generator.layers=1", "metrics.names=[]", *settings]
     )
-    folder = RunFolder.create(path, recipe, config.to_yaml())
+    directory = RunDir.create(path, recipe, config.to_yaml())
     if checkpoint:
         generator = config.recipe.generator.load_generator()(ImageSpec(1, 28, 10), config.values.generator)
         meta = {"shown": 4000, "picture": {"channels": 1, "size": 28, "classes": 10}}
-        write_checkpoint(folder.checkpoints, meta, {"ema": generator}, {})
-    return folder
+        write_checkpoint(directory.checkpoints, meta, {"ema": generator}, {})
+    return directory

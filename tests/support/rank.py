@@ -23,7 +23,7 @@ from ganzoo.training.loop import Loop
 from support.loops import with_tape
 from support.scoring import NETWORK, Blur, Set, Stub
 
-CAPTURED = "captured"  # the folder of the runs that capture their steps, as on a GPU
+CAPTURED = "captured"  # the directory of the runs that capture their steps, as on a GPU
 SCORES = "fid", "fid,kid,prc"  # from sums alone, and from all features
 
 
@@ -57,9 +57,9 @@ if __name__ == "__main__":
     list_file = Path(sys.argv[1])
     with collectives.joined() as place:
         jobs = read_jobs(list_file)
-        train(job for job in jobs if Path(job.folder).parent.name != CAPTURED)
+        train(job for job in jobs if Path(job.directory).parent.name != CAPTURED)
         Loop.train = train_captured  # type: ignore[method-assign, assignment]
-        train(job for job in jobs if Path(job.folder).parent.name == CAPTURED)
+        train(job for job in jobs if Path(job.directory).parent.name == CAPTURED)
         found = {names: score(list_file.with_suffix(f".{names}"), *names.split(",")) for names in SCORES}
         if place.rank == 0:
             list_file.with_suffix(".scores").write_text(json.dumps(found))

@@ -1,4 +1,4 @@
-"""Run folders written by hand, for the tests of the report."""
+"""Run directories written by hand, for the tests of the report."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def write_run(
 ) -> Path:
     """A run whose images grow out of noise and whose discriminator is fooled more and more."""
     rng = np.random.default_rng(0)
-    for folder in ("samples", "verdicts", "checkpoints"):
-        (path / folder).mkdir(parents=True, exist_ok=True)
+    for directory in ("samples", "verdicts", "checkpoints"):
+        (path / directory).mkdir(parents=True, exist_ok=True)
     config = {"recipe": recipe, "seed": 0, "data": {"name": "fashion-10k"}, "loop": {"kimg": budget},
               "optimizer": {"generator": {"lr": 2e-4}, "discriminator": {"lr": 4e-4}}}  # fmt: skip
     (path / "config.yaml").write_text(json.dumps(config))

@@ -30,28 +30,29 @@ ADAM = [*SHORT, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.di
 CAPTURED, FAULTY, EAGER, TOGETHER, ALONE = "captured", "faulty", ("eager0", "eager1", "eager2"), "together", "alone"
 
 
-def train_all(folder: Path, device: str) -> None:
-    """Train each recipe into a folder of each name above: ``ALONE`` in this process, the others in a world of one."""
+def train_all(directory: Path, device: str) -> None:
+    """Train each recipe into a directory of each name above: ``ALONE`` in this process, the others in a world of
+    one."""
 
     def jobs(name: str, settings: list[str]) -> list[Job]:
-        (folder / name).mkdir()
+        (directory / name).mkdir()
         chosen = [*settings, f"loop.device={device}"]
-        return [Job(recipe, [*chosen, *more], str(folder / name / recipe)) for recipe, more in RECIPES.items()]
+        return [Job(recipe, [*chosen, *more], str(directory / name / recipe)) for recipe, more in RECIPES.items()]
 
     together = jobs(CAPTURED, ADAM) + jobs(FAULTY, [*ADAM, "loop.schedule=linear"])
     for name in EAGER:
         together += jobs(name, [*ADAM, "loop.capture=false"])
-    train_on(1, together + jobs(TOGETHER, SHORT), folder / "jobs.json", [__file__])
+    train_on(1, together + jobs(TOGETHER, SHORT), directory / "jobs.json", [__file__])
     for job in jobs(ALONE, SHORT):
         with exact(job.recipe):
             train([job])
 
 
-def check_captured(folder: Path, recipe: str, name: str = CAPTURED) -> None:
+def check_captured(directory: Path, recipe: str, name: str = CAPTURED) -> None:
     """Raise AssertionError unless captured steps left what eager ones left; see ``loops.check_distance``."""
 
     def apart(one: str, other: str) -> float:
-        found = compare(folder / one / recipe, folder / other / recipe)
+        found = compare(directory / one / recipe, directory / other / recipe)
         return max(found.weights, found.logged)
 
     spread = max(apart(one, other) for one, other in combinations(EAGER, 2))
@@ -71,8 +72,8 @@ def exact(recipe: str) -> Iterator[None]:
 
 
 def train_as_named(loop: Loop, whole=Loop.train) -> None:
-    """``Loop.train`` in the way that the name of the run's parent folder says."""
-    name = loop.folder.path.parent.name
+    """``Loop.train`` in the way that the name of the run's parent directory says."""
+    name = loop.directory.path.parent.name
     captured = name in (CAPTURED, FAULTY)
     if captured and loop.device.type == "cpu":
         with_tape(loop)

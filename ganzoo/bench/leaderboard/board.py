@@ -76,7 +76,7 @@ class Report:
 
 
 def read_report(results: Path, published: Path) -> Report:
-    """Read every record under a folder, and the published figures where there is such a file.
+    """Read every record under a directory, and the published figures where there is such a file.
 
     A record that cannot be believed is left out and named in ``omitted``. Raises GanzooError where there is no
     record at all, or the published figures are not readable.

@@ -25,7 +25,7 @@ COMMANDS = "With the defaults of the version that made them; `ganzoo run --confi
 
 
 def to_markdown(report: Report, place: Path) -> str:
-    """The whole file; links to sample grids are relative to the folder ``place``."""
+    """The whole file; links to sample grids are relative to the directory ``place``."""
     lines = ["# Leaderboard", "", *(f"{line}\n" for line in notes(report))]
     for group in report.groups:
         lines += _group(group, place)

@@ -1,4 +1,4 @@
-"""From a folder of records to the two files people look at."""
+"""From a directory of records to the two files people look at."""
 
 from __future__ import annotations
 

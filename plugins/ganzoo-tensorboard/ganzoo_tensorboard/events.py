@@ -1,6 +1,6 @@
-"""A run's folder as event files: what its logs, scores and sample grids say, each thing once.
+"""A run's directory as event files: what its logs, scores and sample grids say, each thing once.
 
-A step is the number of real images shown to the discriminator, as everywhere in a run's folder.
+A step is the number of real images shown to the discriminator, as everywhere in a run's directory.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from ganzoo.runs.checkpoint import PREFIX
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
 
 COUNTERS = frozenset(("kimg", "shown", "steps_d", "steps_g"))  # of a log record: the axis, not the curve
 
 
 class Events:
-    """Writes into the run's own folder, flushed after every call, so that a kill loses nothing that was written.
+    """Writes into the run's own directory, flushed after every call, so that a kill loses nothing that was written.
 
     A resumed run goes on from its newest checkpoint. Whatever the event files hold from there on is purged and said
-    anew, from the run's folder; where they hold nothing yet, all that the folder tells of is written.
+    anew, from the run's directory; where they hold nothing yet, all that the directory tells of is written.
     """
 
     def __init__(self, run: Path, config: Mapping[str, Any]) -> None:
-        self.folder = RunFolder.open(run)
-        latest = self.folder.latest()
+        self.directory = RunDir.open(run)
+        latest = self.directory.latest()
         resumed = any(run.glob("events.out.tfevents.*"))
         since = latest.meta["shown"] if latest and resumed else 0
         self.scored = since - 1  # the last step whose scores are written
@@ -40,10 +40,10 @@ class Events:
         _, begin, self.end = hparams(flatten(config), {})
         if since == 0:
             self._add(begin, 0)
-        for record in read_jsonl(self.folder.log_file):
+        for record in read_jsonl(self.directory.log_file):
             if record["shown"] >= since:
                 self._scalars(record)
-        for grid in sorted(self.folder.samples.glob(f"{PREFIX}*.png")):
+        for grid in sorted(self.directory.samples.glob(f"{PREFIX}*.png")):
             if latest and since <= _shown(grid.stem) <= latest.meta["shown"]:
                 self._samples(grid)
         self._scores()
@@ -57,13 +57,13 @@ class Events:
 
     def checkpoint(self, name: str) -> None:
         """The sample grid of a checkpoint."""
-        self._samples(self.folder.samples / f"{name}.png")
+        self._samples(self.directory.samples / f"{name}.png")
         self.writer.flush()
 
     def finish(self) -> None:
         """The last scores and the end."""
         self._scores()
-        latest = self.folder.latest()
+        latest = self.directory.latest()
         self._add(self.end, latest.meta["shown"] if latest else 0)
         self.close()
 
@@ -86,7 +86,7 @@ class Events:
         self.writer.add_image("samples", pixels, _shown(grid.stem), dataformats="HWC")
 
     def _scores(self) -> None:
-        for record in read_jsonl(self.folder.scores_file):
+        for record in read_jsonl(self.directory.scores_file):
             if record["shown"] > self.scored:
                 self.scored = record["shown"]
                 for name, value in record["values"].items():

@@ -56,7 +56,7 @@ def config(registry: Registry) -> Config:
 @pytest.fixture(scope="module")
 def finished(registry: Registry, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run, watched."""
-    return start(registry, config, QUIET, out=tmp_path_factory.mktemp("runs") / "run").folder.path
+    return start(registry, config, QUIET, out=tmp_path_factory.mktemp("runs") / "run").directory.path
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ for (const [axis, other] of [["x", "y"], ["y", "x"]]) {
 }
 
 const list = (id, names) => { for (const name of names) find(id).add(new Option(name)); };
-const title = ({ name, folder }) => runs.filter((run) => run.name === name).length > 1 ? `${name}, ${folder}` : name;
+const title = ({ name, directory }) => runs.filter((run) => run.name === name).length > 1 ? `${name}, ${directory}` : name;
 list("whose", runs.map(title));
 find("whose-label").hidden = runs.length === 1;
 const truncating = runs.filter(({ truncation }) => truncation);

@@ -1,4 +1,4 @@
-"""A closer look at the newest checkpoint, left in the run's folder for its report.
+"""A closer look at the newest checkpoint, left in the run's directory for its report.
 
 closer/nearest.png     two rows of generated images above the nearest real image of each, then two rows of real
                        images above theirs
@@ -30,7 +30,7 @@ from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
 from ganzoo_report.analysis.interpolation import between, truncated
@@ -46,30 +46,30 @@ CHOSEN = 16  # real images for each that features are compared of, at most
 def look_or_say_why(registry: Registry, path: Path) -> None:
     """Take a look unless this checkpoint has one; a run or a report never fails because of it."""
     try:
-        look_closer(registry, RunFolder.open(path))
+        look_closer(registry, RunDir.open(path))
     except Exception as error:  # whatever it is, the report is worth more
         logger.warning(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def look_closer(registry: Registry, folder: RunFolder) -> None:
+def look_closer(registry: Registry, directory: RunDir) -> None:
     """Write all that is listed above for the newest checkpoint, unless it is there already or there is none.
 
     Raises GanzooError as loading the checkpoint or its data does.
     """
-    checkpoint = folder.latest()
-    if checkpoint is None or read_analysis(folder).get("checkpoint") == checkpoint.path.name:
+    checkpoint = directory.latest()
+    if checkpoint is None or read_analysis(directory).get("checkpoint") == checkpoint.path.name:
         return
-    config = load_config(registry, folder)
+    config = load_config(registry, directory)
     device = pick_device(config.values.loop.device)
     generator = restore_generator(config, checkpoint, device)
     seed = config.values.seed
     sheets = {"between": between(generator, seed)}
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
-    sheets["nearest"], found = _nearest(registry, config, folder, generator, device)
-    place = analysis_directory(folder.path)
+    sheets["nearest"], found = _nearest(registry, config, directory, generator, device)
+    place = analysis_directory(directory.path)
     place.mkdir(exist_ok=True)
-    for name in (*SHEETS, analysis_file(folder.path).name):  # nothing else: the folder may be a link to another
+    for name in (*SHEETS, analysis_file(directory.path).name):  # nothing else: the directory may be a link to another
         (place / name).unlink(missing_ok=True)
     for name, images in sheets.items():
         save_image(grid(images, GRID), place / f"{name}.png")
@@ -78,18 +78,18 @@ def look_closer(registry: Registry, folder: RunFolder) -> None:
         "shown": checkpoint.meta["shown"],
         "nearest": found,
     }
-    write_text(analysis_file(folder.path), json.dumps(record))
+    write_text(analysis_file(directory.path), json.dumps(record))
 
 
 def _nearest(
-    registry: Registry, config: Config, folder: RunFolder, generator: Generator, device: torch.device
+    registry: Registry, config: Config, directory: RunDir, generator: Generator, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
     values = config.values
     real = _open(config, values.data.split)
     held_out, own, split = _yardstick(config, real)
     fake = torch.cat(list(sample(generator, COUNT, values.seed)))
     reader = kept = None
-    if read_jsonl(folder.scores_file):  # else the network may not even be here
+    if read_jsonl(directory.scores_file):  # else the network may not even be here
         root = data_root(values.data.root)
         source = source_of_first(registry, values.metrics, root)
         if source is not None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import Facts, read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import one_line
 from ganzoo_report.curves import Curve, score_curve
 from ganzoo_report.diagnosis import mean
@@ -33,12 +33,15 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
     """All of them. Raises GanzooError for fewer than two, for one named twice, and for what is no run."""
     if len(paths) < 2:
         raise GanzooError("name two runs or more to compare, for example `ganzoo compare runs/*`")
-    folders = [RunFolder.open(path) for path in paths]
+    directories = [RunDir.open(path) for path in paths]
     places = [path.resolve() for path in paths]
     for place, path in enumerate(paths):
         if places[place] in places[:place]:
             raise GanzooError(f"{path} is named twice; name each run once")
-    return [_read(folder, one_line(name), len(paths)) for folder, name in zip(folders, tell_apart(places), strict=True)]
+    return [
+        _read(directory, one_line(name), len(paths))
+        for directory, name in zip(directories, tell_apart(places), strict=True)
+    ]
 
 
 def tell_apart(places: Sequence[Path]) -> list[str]:
@@ -50,13 +53,13 @@ def tell_apart(places: Sequence[Path]) -> list[str]:
     return next(names for names in pieces if len(set(names)) == len(names))
 
 
-def _read(folder: RunFolder, name: str, count: int) -> Run:
+def _read(directory: RunDir, name: str, count: int) -> Run:
     try:
-        facts = read_facts(folder)
+        facts = read_facts(directory)
     except OSError as error:
-        raise GanzooError(f"cannot read {folder.config_file}: {error.strerror}") from error
-    protocol = folder.last_score().get("protocol")
-    story = read_story(folder, most=max(2, SNAPSHOTS // count))
+        raise GanzooError(f"cannot read {directory.config_file}: {error.strerror}") from error
+    protocol = directory.last_score().get("protocol")
+    story = read_story(directory, most=max(2, SNAPSHOTS // count))
     return Run(name, facts, story, protocol if isinstance(protocol, dict) else {})
 
 

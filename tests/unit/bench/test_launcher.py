@@ -32,8 +32,8 @@ class Process:
 
     def __init__(self, gpu: Gpu, job: Job) -> None:
         self.gpu, self.job, self.stopped = gpu, job, False
-        self.name = job.folder.name
-        self.log = job.folder / "run/log.jsonl"
+        self.name = job.directory.name
+        self.log = job.directory / "run/log.jsonl"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         gpu.running.append(self.name)
 
@@ -75,7 +75,7 @@ def launch(tmp_path, monkeypatch):
             for n in range(count)
         ]
         launcher = LocalLauncher(LocalParams(**params))
-        outcomes = [(job.folder.name, outcome) for job, outcome in launcher.run(jobs, alone=measured)]
+        outcomes = [(job.directory.name, outcome) for job, outcome in launcher.run(jobs, alone=measured)]
         return gpu, outcomes
 
     return launched

@@ -10,7 +10,7 @@ from PIL import Image
 
 
 @pytest.fixture
-def run_folder(ganzoo, tiny):
+def run_dir(ganzoo, tiny):
     """A finished little run."""
     code, out, err = ganzoo("run", "stylegan-lite+non-saturating", *tiny("stylegan-lite"))
     assert code == 0, err
@@ -26,25 +26,25 @@ def test_a_run_says_where_it_is(ganzoo, tiny, tmp_path):
     assert ganzoo("run", "mlp+minimax", *tiny("mlp"))[1].splitlines()[-1] == "run: runs/mlp+minimax-002"
 
 
-def test_a_run_can_be_repeated_from_its_config(ganzoo, run_folder):
-    code, out, err = ganzoo("run", "--config", f"{run_folder}/config.yaml", "--out", "again")
+def test_a_run_can_be_repeated_from_its_config(ganzoo, run_dir):
+    code, out, err = ganzoo("run", "--config", f"{run_dir}/config.yaml", "--out", "again")
     assert code == 0, err
     assert out.splitlines()[-1] == "run: again"
 
 
-def test_a_grid_and_single_images(ganzoo, run_folder, tmp_path):
-    assert ganzoo("sample", run_folder, "-n", "4", "--out", "grid.png")[0] == 0
+def test_a_grid_and_single_images(ganzoo, run_dir, tmp_path):
+    assert ganzoo("sample", run_dir, "-n", "4", "--out", "grid.png")[0] == 0
     assert Image.open(tmp_path / "grid.png").size == (2 * 28 + 6, 2 * 28 + 6)
-    assert ganzoo("sample", run_folder, "-n", "3", "--out", "single", "--truncation", "0.5")[0] == 0
+    assert ganzoo("sample", run_dir, "-n", "3", "--out", "single", "--truncation", "0.5")[0] == 0
     files = sorted((tmp_path / "single").iterdir())
     assert [f.name for f in files] == ["000000.png", "000001.png", "000002.png"]
     assert {Image.open(f).size for f in files} == {(28, 28)}
-    assert ganzoo("sample", run_folder, "-n", "3", "--out", "single")[0] == 2  # holds something
+    assert ganzoo("sample", run_dir, "-n", "3", "--out", "single")[0] == 2  # holds something
 
 
-def test_a_sample_depends_on_its_seed_alone(ganzoo, run_folder, tmp_path):
+def test_a_sample_depends_on_its_seed_alone(ganzoo, run_dir, tmp_path):
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        ganzoo("sample", run_folder, "--seed", seed, "--out", f"{name}.png")
+        ganzoo("sample", run_dir, "--seed", seed, "--out", f"{name}.png")
     a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
 
@@ -65,11 +65,11 @@ def test_a_dry_run_writes_nothing(ganzoo, tmp_path):
         (["run", "dcgan+wgan-gp", "discriminator.norm=batch"], "discriminator.norm=batch"),
         (["run", "dcgan+wgan-gp", "data.size=30"], "data.size"),
         (["run", "dcgan+wgan-gp", "loop.device=cuda:9"], "loop.device=cuda:9"),
-        (["run", "dcgan+wgan-gp", "--init-from", "nowhere"], "not a run folder"),
+        (["run", "dcgan+wgan-gp", "--init-from", "nowhere"], "not a run directory"),
         (["run", "dcgan+wgan-gp", "data.name=folder:nowhere"], "nowhere"),
         (["run", "dcgan+wgan-gp", "data.name=folder"], "folder:PATH"),
-        (["resume", "nowhere"], "not a run folder"),
-        (["eval", "nowhere"], "not a run folder"),
+        (["resume", "nowhere"], "not a run directory"),
+        (["eval", "nowhere"], "not a run directory"),
         (["sample", "nowhere", "-n", "0"], "--count is 0"),
         (["info", "dcgn"], "did you mean dcgan"),
         (["run", "dcgan+wgan-gp", "--bogus"], "--bogus"),
@@ -83,10 +83,10 @@ def test_bad_input_is_one_line_and_exit_code_2(ganzoo, tmp_path, arguments, says
     assert list(tmp_path.iterdir()) == []  # nothing was made on the way to the refusal
 
 
-def test_sampling_refuses_what_the_generator_cannot(ganzoo, run_folder):
-    assert "not class-conditional" in ganzoo("sample", run_folder, "--class", "3")[2]
-    assert "from 0 to 1" in ganzoo("sample", run_folder, "--truncation", "2")[2]
-    assert "no checkpoint 'first'" in ganzoo("sample", run_folder, "--checkpoint", "first")[2]
+def test_sampling_refuses_what_the_generator_cannot(ganzoo, run_dir):
+    assert "not class-conditional" in ganzoo("sample", run_dir, "--class", "3")[2]
+    assert "from 0 to 1" in ganzoo("sample", run_dir, "--truncation", "2")[2]
+    assert "no checkpoint 'first'" in ganzoo("sample", run_dir, "--checkpoint", "first")[2]
 
 
 def test_debug_shows_the_traceback():

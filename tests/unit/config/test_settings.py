@@ -24,7 +24,7 @@ from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.reproduce import repeat_command
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 
 NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 2]", "{a: b}", "null", "~", "no", "1e5",
          "'quoted'", '"quoted"', "&a", "*a", "!!x", "%x", "@x", "`x", "a=b", "a,b", "- x", "? x", "# x", "${seed}",
@@ -33,19 +33,19 @@ NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_folder_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
+def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
     """And still is when the run's own configuration, its report or the command that repeats it are read."""
-    folder = tmp_path / "sets" / name
-    folder.mkdir(parents=True)
+    directory = tmp_path / "sets" / name
+    directory.mkdir(parents=True)
     (tmp_path / "sets" / name.split(" #")[0]).mkdir(exist_ok=True)  # what YAML would make of some
-    Image.new("L", (8, 8), 7).save(folder / "a.png")
-    data = f"folder:{folder}"
+    Image.new("L", (8, 8), 7).save(directory / "a.png")
+    data = f"folder:{directory}"
     given = [f"data.name={data}", "generator.width=8", "discriminator.width=8", "loop.batch=1", "loop.kimg=0.002",
              "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
     config = resolve(registry, "mlp+minimax", None, given)
     assert config.values.data.name == data
     assert len(open_images(registry, config.values.data.name, root=tmp_path / "root")) == 1
-    begun = RunFolder.create(tmp_path / "run", "mlp+minimax", config.to_yaml())
+    begun = RunDir.create(tmp_path / "run", "mlp+minimax", config.to_yaml())
     assert resolve(registry, None, begun.good_config()).as_dict() == config.as_dict()
     facts = read_facts(begun)
     assert facts.config["data"]["name"].replace("\\", "") == data.replace("\\", "")
@@ -53,12 +53,12 @@ def test_a_folder_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["set #2 ", "a\nb", "${seed}", "\udcff"])
-def test_a_run_on_such_a_folder_can_be_resumed_scored_and_reported(registry, tmp_path, name, capsys):
-    folder = tmp_path / name
-    folder.mkdir()
+def test_a_run_on_such_a_directory_can_be_resumed_scored_and_reported(registry, tmp_path, name, capsys):
+    directory = tmp_path / name
+    directory.mkdir()
     for number in range(4):
-        Image.new("L", (8, 8), 60 * number).save(folder / f"{number}.png")
-    given = [f"data.name=folder:{folder}", "generator.width=8", "discriminator.width=8", "loop.batch=2",
+        Image.new("L", (8, 8), 60 * number).save(directory / f"{number}.png")
+    given = [f"data.name=folder:{directory}", "generator.width=8", "discriminator.width=8", "loop.batch=2",
              "loop.kimg=0.008", "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
     place = tmp_path / "run"
     for arguments in (
@@ -69,7 +69,7 @@ def test_a_run_on_such_a_folder_can_be_resumed_scored_and_reported(registry, tmp
         with pytest.raises(SystemExit) as left:
             main(arguments)
         assert left.value.code == 0, capsys.readouterr().err
-    assert RunFolder.open(place).provenance()["data"]["name"] == f"folder:{folder}"
+    assert RunDir.open(place).provenance()["data"]["name"] == f"folder:{directory}"
 
 
 @settings(parent=settings.get_profile("suite"), suppress_health_check=list(HealthCheck))
@@ -78,17 +78,17 @@ def test_a_run_on_such_a_folder_can_be_resumed_scored_and_reported(registry, tmp
 @example(b"\xff\xfe")
 @example(b"~")
 def test_any_path_that_a_file_system_allows_names_that_path(registry, tmp_path, name):
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
-    folder.mkdir(exist_ok=True)
-    Image.new("L", (8, 8)).save(folder / "a.png")
-    settings = [f"data.name=folder:{folder}", f"data.root={folder}", f"metrics.inception={folder}"]
+    directory = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    directory.mkdir(exist_ok=True)
+    Image.new("L", (8, 8)).save(directory / "a.png")
+    settings = [f"data.name=folder:{directory}", f"data.root={directory}", f"metrics.inception={directory}"]
     config = resolve(registry, "mlp+minimax", None, settings)
     data, metrics = config.values.data, config.values.metrics
-    assert (data.name, data.root, metrics.inception) == (f"folder:{folder}", str(folder), str(folder))
+    assert (data.name, data.root, metrics.inception) == (f"folder:{directory}", str(directory), str(directory))
     file = tmp_path / "config.yaml"
     file.write_text(config.to_yaml())
     assert resolve(registry, None, file).as_dict() == config.as_dict()
-    assert len(open_images(registry, f"folder:{folder}", root=tmp_path / "root")) == 1
+    assert len(open_images(registry, f"folder:{directory}", root=tmp_path / "root")) == 1
 
 
 @dataclass
@@ -138,7 +138,7 @@ def test_commands_of_earlier_records_quote_the_data_set(registry):
 
 def test_a_benchmark_hands_a_data_sets_name_on_as_it_is(registry, tmp_path):
     cell = Cell("mlp+minimax", "folder:/a b/set #2", 3)
-    job = Job(purpose="train", grid="g", cell=cell, folder=tmp_path, budget={"kimg": 1.0})
+    job = Job(purpose="train", grid="g", cell=cell, directory=tmp_path, budget={"kimg": 1.0})
     assert resolve(registry, cell.recipe, None, job.all_settings).values.data.name == cell.data
 
 

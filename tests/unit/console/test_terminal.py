@@ -15,7 +15,7 @@ from ganzoo.cli.main import main
 from ganzoo.console.display import Display, LiveDisplay, figures, make_display
 from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, images, sparkline
 from ganzoo.errors import GanzooError
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo_report.watch import watch
 
 CELLS = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 3)).astype(np.uint8)
@@ -86,11 +86,11 @@ def test_a_display_is_live_in_a_terminal_alone():
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (20, 8)])
 def test_the_live_display_fits_its_terminal(size, tmp_path):
-    folder = RunFolder(write_run(tmp_path))
+    directory = RunDir(write_run(tmp_path))
     (tmp_path / "score.json").write_text("{}")
     console = terminal(*size)
     display = LiveDisplay(console)
-    watch(folder, display)
+    watch(directory, display)
     lines = console.render_lines(display._render(), pad=False)
     assert len(lines) <= max(size[1] - 1, 10)
     assert "finished" in printed(console)
@@ -129,7 +129,7 @@ def test_a_run_is_watched_until_it_is_scored(tmp_path):
         yield
 
     steps = go_on()
-    score = watch(RunFolder(tmp_path), Display(console), lambda pause: next(steps), lambda: clock[0])
+    score = watch(RunDir(tmp_path), Display(console), lambda pause: next(steps), lambda: clock[0])
     assert score == {"values": {"fid": 3}}
     lines = printed(console).splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["2.0", "2.2", "quiet,"]
@@ -139,4 +139,4 @@ def test_a_run_is_watched_until_it_is_scored(tmp_path):
 def test_a_run_that_cannot_be_watched_is_one_line(tmp_path):
     (tmp_path / "config.yaml").write_text("loop: {kimg: many}")
     with pytest.raises(GanzooError, match=r"loop\.kimg"):
-        watch(RunFolder(tmp_path), Display(Console(quiet=True)))
+        watch(RunDir(tmp_path), Display(Console(quiet=True)))

@@ -17,7 +17,7 @@ from ganzoo.data import cache, fill, fingerprints
 from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.utils.files import whole_folder
+from ganzoo.utils.files import whole_directory
 
 
 @pytest.fixture
@@ -30,25 +30,25 @@ def save(path: Path, seed: int) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
+def directory(tmp_path) -> Path:
+    directory = tmp_path / "images"
+    directory.mkdir()
     for number in range(4):
-        save(folder / f"{number}.png", number)
-    return folder
+        save(directory / f"{number}.png", number)
+    return directory
 
 
-def opened(registry: Registry, folder: Path, root: Path, **how):
-    return open_images(registry, f"folder:{folder}", root=root, **how)
+def opened(registry: Registry, directory: Path, root: Path, **how):
+    return open_images(registry, f"folder:{directory}", root=root, **how)
 
 
 def in_cache(root: Path) -> list[str]:
     return [path.name for path in (root / "cache").iterdir()]
 
 
-def test_content_decides_what_is_cached(registry, root, folder, tmp_path, monkeypatch):
-    first = opened(registry, folder, root)
-    folder.rename(tmp_path / "moved")
+def test_content_decides_what_is_cached(registry, root, directory, tmp_path, monkeypatch):
+    first = opened(registry, directory, root)
+    directory.rename(tmp_path / "moved")
     monkeypatch.setattr(cache, "_write", lambda *_: pytest.fail("decoded again"))
     assert opened(registry, tmp_path / "moved", root).fingerprint == first.fingerprint
     monkeypatch.undo()
@@ -56,55 +56,55 @@ def test_content_decides_what_is_cached(registry, root, folder, tmp_path, monkey
     assert opened(registry, tmp_path / "moved", root).fingerprint != first.fingerprint
 
 
-def test_labels_and_size_are_part_of_the_key(registry, root, folder):
-    keys = {opened(registry, folder, root).fingerprint, opened(registry, folder, root, size=4).fingerprint}
-    (folder / "dataset.json").write_text(json.dumps({"labels": [[f"{k}.png", k] for k in range(4)]}))
-    keys.add(opened(registry, folder, root).fingerprint)
+def test_labels_and_size_are_part_of_the_key(registry, root, directory):
+    keys = {opened(registry, directory, root).fingerprint, opened(registry, directory, root, size=4).fingerprint}
+    (directory / "dataset.json").write_text(json.dumps({"labels": [[f"{k}.png", k] for k in range(4)]}))
+    keys.add(opened(registry, directory, root).fingerprint)
     assert len(keys) == len(in_cache(root)) == 3
 
 
-def test_where_the_data_lies_by_default(registry, folder, tmp_path, monkeypatch):
+def test_where_the_data_lies_by_default(registry, directory, tmp_path, monkeypatch):
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "elsewhere"))
-    open_images(registry, f"folder:{folder}")
+    open_images(registry, f"folder:{directory}")
     assert len(in_cache(tmp_path / "elsewhere")) == 1
 
 
-def test_the_users_folder_is_left_as_it_was(registry, root, folder):
-    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
-    opened(registry, folder, root)
-    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
+def test_the_users_directory_is_left_as_it_was(registry, root, directory):
+    before = {path: path.stat().st_mtime_ns for path in [directory, *directory.iterdir()]}
+    opened(registry, directory, root)
+    assert {path: path.stat().st_mtime_ns for path in [directory, *directory.iterdir()]} == before
 
 
-def test_files_that_did_not_change_are_not_read_again(registry, root, folder, monkeypatch):
+def test_files_that_did_not_change_are_not_read_again(registry, root, directory, monkeypatch):
     monkeypatch.setattr(fingerprints, "SETTLED_NS", 0)
-    first = opened(registry, folder, root)
+    first = opened(registry, directory, root)
     with monkeypatch.context() as patched:
         patched.setattr("ganzoo_datasets.files.Folder.read", lambda *_: pytest.fail("read again"))
         patched.setattr("ganzoo.data.factory.DataSource.peek", lambda _: None)
-        assert opened(registry, folder, root).fingerprint == first.fingerprint
-    save(folder / "3.png", 99)
-    assert opened(registry, folder, root).fingerprint != first.fingerprint
+        assert opened(registry, directory, root).fingerprint == first.fingerprint
+    save(directory / "3.png", 99)
+    assert opened(registry, directory, root).fingerprint != first.fingerprint
 
 
-def test_fresh_files_and_damaged_notes_are_not_trusted(registry, root, folder, monkeypatch):
-    first = opened(registry, folder, root)
+def test_fresh_files_and_damaged_notes_are_not_trusted(registry, root, directory, monkeypatch):
+    first = opened(registry, directory, root)
     assert not (root / "keys").exists()  # written a moment ago
     monkeypatch.setattr(fingerprints, "SETTLED_NS", 0)
-    opened(registry, folder, root)
+    opened(registry, directory, root)
     (note,) = (root / "keys").iterdir()
     note.write_text("cut")
-    assert opened(registry, folder, root).fingerprint == first.fingerprint
+    assert opened(registry, directory, root).fingerprint == first.fingerprint
 
 
-def test_an_error_while_caching_leaves_nothing(registry, root, folder):
-    (folder / "z.png").write_bytes(b"bad")
+def test_an_error_while_caching_leaves_nothing(registry, root, directory):
+    (directory / "z.png").write_bytes(b"bad")
     with pytest.raises(GanzooError):
-        opened(registry, folder, root)
+        opened(registry, directory, root)
     assert in_cache(root) == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_a_stop_while_caching_leaves_nothing(registry, root, folder, monkeypatch, error):
+def test_a_stop_while_caching_leaves_nothing(registry, root, directory, monkeypatch, error):
     seen = []
 
     def stop(pixels, first):
@@ -114,25 +114,25 @@ def test_a_stop_while_caching_leaves_nothing(registry, root, folder, monkeypatch
 
     monkeypatch.setattr(fill, "_check_size", stop)
     with pytest.raises(error):
-        opened(registry, folder, root)
+        opened(registry, directory, root)
     assert len(seen[-1]) == 1 and in_cache(root) == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(registry, root, folder):
+def test_a_full_disk_is_said_and_leaves_nothing(registry, root, directory):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))  # the header fits, the images do not
     try:
         with pytest.raises(GanzooError, match=r"cannot write the cache .*File too large; free some space"):
-            opened(registry, folder, root)
+            opened(registry, directory, root)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert in_cache(root) == []
 
 
-def test_a_root_that_is_a_file(registry, folder, tmp_path):
+def test_a_root_that_is_a_file(registry, directory, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(GanzooError, match=r"cannot write the cache .*set data\.root"):
-        opened(registry, folder, tmp_path / "file")
+        opened(registry, directory, tmp_path / "file")
 
 
 def flip(path: Path) -> None:
@@ -143,31 +143,31 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["meta.json", "pictures.npy"])
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: os.truncate(path, 130), flip])
-def test_a_damaged_cache_is_named_and_made_anew(registry, root, folder, part, damage, logged):
-    before = opened(registry, folder, root).array.tobytes()
+def test_a_damaged_cache_is_named_and_made_anew(registry, root, directory, part, damage, logged):
+    before = opened(registry, directory, root).array.tobytes()
     (made,) = (root / "cache").iterdir()
     damage(made / part)
-    assert opened(registry, folder, root).array.tobytes() == before
+    assert opened(registry, directory, root).array.tobytes() == before
     assert logged == [f"the cache {made} is damaged; it is made anew"]
     assert in_cache(root) == [made.name]
 
 
-def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, folder):
-    (folder / "z.png").write_bytes(b"bad")
-    assert len(opened(registry, folder, root, skip_bad=True)) == 4
+def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, directory):
+    (directory / "z.png").write_bytes(b"bad")
+    assert len(opened(registry, directory, root, skip_bad=True)) == 4
     with pytest.raises(GanzooError, match=r"z\.png"):
-        opened(registry, folder, root)
+        opened(registry, directory, root)
 
 
 def test_leftovers_of_the_dead_are_removed_those_of_the_living_are_not(tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo.utils.files._alive", lambda pid: pid == os.getpid())
-    with whole_folder(tmp_path / "a") as living:
+    with whole_directory(tmp_path / "a") as living:
         dead = tmp_path / living.name.replace(f".{os.getpid()}.", ".1.")
         elsewhere, old = (tmp_path / f".a.another-host.{pid}.abcd.part" for pid in (1, 2))
-        for folder in (dead, elsewhere, old):
-            folder.mkdir()
+        for directory in (dead, elsewhere, old):
+            directory.mkdir()
         os.utime(old, (0, 0))
-        with whole_folder(tmp_path / "b"):
+        with whole_directory(tmp_path / "b"):
             assert living.exists() and elsewhere.exists() and not dead.exists() and not old.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([elsewhere.name, "a", "b"])
 
@@ -176,7 +176,7 @@ def test_leftovers_of_the_dead_are_removed_those_of_the_living_are_not(tmp_path,
 FORK = multiprocessing.get_context("fork")
 
 
-def _kill_while_caching(registry: Registry, folder: Path, root: Path) -> None:
+def _kill_while_caching(registry: Registry, directory: Path, root: Path) -> None:
     calls = []
 
     def die(pixels, first):
@@ -185,20 +185,20 @@ def _kill_while_caching(registry: Registry, folder: Path, root: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     fill._check_size = die
-    opened(registry, folder, root)
+    opened(registry, directory, root)
 
 
-def test_a_kill_while_caching_leaves_no_half_cache(registry, root, folder):
-    process = FORK.Process(target=_kill_while_caching, args=(registry, folder, root))
+def test_a_kill_while_caching_leaves_no_half_cache(registry, root, directory):
+    process = FORK.Process(target=_kill_while_caching, args=(registry, directory, root))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert [name[0] for name in in_cache(root)] == ["."]  # begun, never named
-    assert len(opened(registry, folder, root)) == 4
+    assert len(opened(registry, directory, root)) == 4
     assert [name[0] == "." for name in in_cache(root)] == [False]
 
 
-def _meet_while_caching(registry: Registry, folder: Path, root: Path, barrier) -> None:
+def _meet_while_caching(registry: Registry, directory: Path, root: Path, barrier) -> None:
     met = []
 
     def meet(pixels, first):
@@ -206,16 +206,16 @@ def _meet_while_caching(registry: Registry, folder: Path, root: Path, barrier) -
             met.append(barrier.wait(60))
 
     fill._check_size = meet
-    assert len(opened(registry, folder, root)) == 4 and met
+    assert len(opened(registry, directory, root)) == 4 and met
 
 
-def test_two_processes_may_cache_at_once(registry, root, folder):
+def test_two_processes_may_cache_at_once(registry, root, directory):
     barrier = FORK.Barrier(2)
-    both = [FORK.Process(target=_meet_while_caching, args=(registry, folder, root, barrier)) for _ in range(2)]
+    both = [FORK.Process(target=_meet_while_caching, args=(registry, directory, root, barrier)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert [name[0] == "." for name in in_cache(root)] == [False]
-    assert len(opened(registry, folder, root)) == 4
+    assert len(opened(registry, directory, root)) == 4

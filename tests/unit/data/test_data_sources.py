@@ -24,13 +24,13 @@ def root(tmp_path) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def directory(tmp_path) -> Path:
     """Six square grey images in a tree."""
-    folder = tmp_path / "images"
-    (folder / "deep").mkdir(parents=True)
+    directory = tmp_path / "images"
+    (directory / "deep").mkdir(parents=True)
     for number in range(6):
-        image(8, 8, "L", number).save(folder / ("deep" if number % 2 else "") / f"{number}.png")
-    return folder
+        image(8, 8, "L", number).save(directory / ("deep" if number % 2 else "") / f"{number}.png")
+    return directory
 
 
 def make_zip(path: Path, labels="some", count=4) -> Path:
@@ -55,11 +55,11 @@ def test_the_embedded_set(registry, root):
     assert images.labels[0] == 9 and first[:7].max() == 0 and first.max() == 255  # a low boot under empty rows
 
 
-def test_a_folder(registry, root, folder):
-    images = open_images(registry, f"folder:{folder}", root=root)
+def test_a_directory(registry, root, directory):
+    images = open_images(registry, f"folder:{directory}", root=root)
     assert images.array.shape == (6, 1, 8, 8) and images.labels is None
-    assert np.array_equal(images.array[0, 0], np.asarray(Image.open(folder / "0.png")))
-    assert peek_spec(registry, f"folder:{folder}", root=root) == images.spec
+    assert np.array_equal(images.array[0, 0], np.asarray(Image.open(directory / "0.png")))
+    assert peek_spec(registry, f"folder:{directory}", root=root) == images.spec
 
 
 def test_a_zip_with_labels(registry, root, tmp_path):
@@ -93,14 +93,14 @@ def test_colour_modes_become_one_or_three_channels(registry, root, tmp_path, mod
     assert array.shape == (1, channels, 8, 8) and (array == 255).all()
 
 
-def test_labels_of_a_folder(registry, root, folder):
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.png")]
+def test_labels_of_a_directory(registry, root, directory):
+    names = [path.relative_to(directory).as_posix() for path in directory.rglob("*.png")]
     labels = {"labels": [[name, int(name[-5])] for name in names]}
-    (folder / "dataset.json").write_text(json.dumps(labels))
-    images = open_images(registry, f"folder:{folder}", root=root)
+    (directory / "dataset.json").write_text(json.dumps(labels))
+    images = open_images(registry, f"folder:{directory}", root=root)
     assert images.labels.tolist() == [0, 2, 4, 1, 3, 5]  # deep/ comes after the digits
-    (folder / "deep/5.png").write_bytes(b"bad")
-    fewer = open_images(registry, f"folder:{folder}", root=root, skip_bad=True)
+    (directory / "deep/5.png").write_bytes(b"bad")
+    fewer = open_images(registry, f"folder:{directory}", root=root, skip_bad=True)
     assert fewer.labels.tolist() == [0, 2, 4, 1, 3] and fewer.spec == images.spec
 
 
@@ -121,10 +121,10 @@ def test_what_is_not_square_is_named_before_anything_is_decoded(registry, root, 
     assert not (root / "cache").exists()
 
 
-def test_a_name_that_is_no_text(registry, root, folder):
-    (folder / "a\nb.png").write_bytes(b"bad")
+def test_a_name_that_is_no_text(registry, root, directory):
+    (directory / "a\nb.png").write_bytes(b"bad")
     with pytest.raises(GanzooError, match=r"a\\nb\.png: it cannot be decoded") as caught:
-        open_images(registry, f"folder:{folder}", root=root)
+        open_images(registry, f"folder:{directory}", root=root)
     assert "\n" not in str(caught.value)
 
 
@@ -208,14 +208,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_image_is_named_or_skipped(registry, root, folder, name):
+def test_a_bad_image_is_named_or_skipped(registry, root, directory, name):
     content, says = BAD[name]
-    (folder / name).write_bytes(content)
+    (directory / name).write_bytes(content)
     with pytest.raises(GanzooError) as caught:
-        open_images(registry, f"folder:{folder}", root=root)
+        open_images(registry, f"folder:{directory}", root=root)
     message = str(caught.value)
     assert name in message and says in message and "data.skip_bad=true" in message and "\n" not in message
-    images = open_images(registry, f"folder:{folder}", root=root, skip_bad=True)
+    images = open_images(registry, f"folder:{directory}", root=root, skip_bad=True)
     assert len(images) == 6 and images.skipped == (name,)
     reason = "of another size than 8x8 skipped" if name == "big.png" else f"unreadable skipped ({name})"
     assert str(images.usage) == f"6 of 7 images: 1 {reason}"

@@ -63,14 +63,14 @@ def test_shards_behind_an_address_are_streamed_once(registry, shards):
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("{folder}/none.tar", "none.tar is not a file; check data.name"),
-        ("{folder}/set-{{003..001}}.tar", "is no range of shards"),
-        ("pipe:touch {folder}/run", "shards are read from files, http:// or https:// alone"),
+        ("{directory}/none.tar", "none.tar is not a file; check data.name"),
+        ("{directory}/set-{{003..001}}.tar", "is no range of shards"),
+        ("pipe:touch {directory}/run", "shards are read from files, http:// or https:// alone"),
         ("s3://bucket/set-000.tar", "shards are read from files, http:// or https:// alone"),
-        ("file://{folder}/set-000.tar", "shards are read from files, http:// or https:// alone"),
-        ("{folder}/cut.tar", "cut.tar is not a whole tar file"),
-        ("{folder}/text.tar", "text.tar is not a whole tar file"),
-        ("{folder}/bad.tar", "bad.tar/bad.png: it cannot be decoded"),
+        ("file://{directory}/set-000.tar", "shards are read from files, http:// or https:// alone"),
+        ("{directory}/cut.tar", "cut.tar is not a whole tar file"),
+        ("{directory}/text.tar", "text.tar is not a whole tar file"),
+        ("{directory}/bad.tar", "bad.tar/bad.png: it cannot be decoded"),
     ],
 )
 def test_bad_shards_are_named(registry, shards, location, message):
@@ -79,7 +79,7 @@ def test_bad_shards_are_named(registry, shards, location, message):
     (shards / "text.tar").write_bytes(b"no tar file at all" * 100)
     write_shard(shards / "bad.tar", 0, bad=b"no image")
     with pytest.raises(GanzooError) as raised:
-        open_images(registry, "webdataset:" + location.format(folder=shards), root=shards / "root")
+        open_images(registry, "webdataset:" + location.format(directory=shards), root=shards / "root")
     assert message in str(raised.value) and "\n" not in str(raised.value)
     assert not (shards / "run").exists()
 

@@ -29,7 +29,7 @@ from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo.training import run
 from ganzoo.training.loop import Loop
@@ -314,7 +314,7 @@ def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypat
         patched.setattr(Loop, "iteration", then_held)
         stopped = run.start(registry, config, display, out=shards / "stopped")
     assert held.is_set() and not stopped.finished and stopped.code == 75
-    assert stopped.folder.latest().meta["shown"] >= 27
+    assert stopped.directory.latest().meta["shown"] >= 27
     held.clear()
     assert run.resume(registry, shards / "stopped", display).finished
     found = compare(shards / "whole", shards / "stopped")
@@ -340,7 +340,7 @@ def test_a_server_that_hangs_holds_no_stop_of_several_processes_up(shards, serve
     process.send_signal(signal.SIGTERM)
     printed, _ = process.communicate()
     assert process.returncode == 75 and "all is saved; go on with: ganzoo resume" in printed, printed
-    assert RunFolder(shards / "stopped").latest().meta["shown"] >= 80
+    assert RunDir(shards / "stopped").latest().meta["shown"] >= 80
     held.unlink()
     subprocess.run([*ganzoo, "resume", str(shards / "stopped"), "--plugin", str(plugin)], check=True)
     assert compare(shards / "whole", shards / "stopped").weights < 1e-4
@@ -363,7 +363,7 @@ def test_what_was_trained_is_saved_before_a_server_is_given_up(registry, shards,
     monkeypatch.setattr(Loop, "iteration", then_gone)
     with pytest.raises(GanzooError, match="go on with `ganzoo resume`"):
         run.start(registry, config, make_display(), out=shards / "run")
-    assert RunFolder(shards / "run").latest().meta["shown"] >= 27
+    assert RunDir(shards / "run").latest().meta["shown"] >= 27
 
 
 def test_no_part_is_asked_for_again_once_it_is_closed(opened, monkeypatch):

@@ -20,7 +20,7 @@ from ganzoo.data.usage import Usage
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 
 
 def save(file: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: int = 100) -> None:
@@ -29,25 +29,25 @@ def save(file: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: i
 
 
 @pytest.fixture
-def folder(tmp_path):
+def directory(tmp_path):
     return tmp_path / "set"
 
 
 @pytest.fixture
-def opened(registry, folder, tmp_path):
-    """Opens the folder, or a zip or shard of it."""
+def opened(registry, directory, tmp_path):
+    """Opens the directory, or a zip or shard of it."""
 
     def opens(kind: str = "folder", **how):
-        place = folder
+        place = directory
         if kind == "zip":
             place = tmp_path / "set.zip"
             with zipfile.ZipFile(place, "w") as archive:
-                for file in sorted(folder.rglob("*")):
-                    archive.write(file, file.relative_to(folder))
+                for file in sorted(directory.rglob("*")):
+                    archive.write(file, file.relative_to(directory))
         elif kind != "folder":
             place = tmp_path / "set.tar"
             with tarfile.open(place, "w") as archive:
-                archive.add(folder, ".")
+                archive.add(directory, ".")
         return open_images(registry, f"{kind}:{place}", root=tmp_path / "root", **how)
 
     return opens
@@ -58,12 +58,12 @@ KINDS = ["folder", "zip", "webdataset", "webdataset-streamed"]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("skip_bad", [False, True])
-def test_most_images_decide_between_grey_and_colour(opened, folder, kind, skip_bad):
+def test_most_images_decide_between_grey_and_colour(opened, directory, kind, skip_bad):
     """Not the first by name: all of them can be used."""
     for number in range(3):
-        save(folder / f"a{number}.png", "L", value=50)
+        save(directory / f"a{number}.png", "L", value=50)
     for number in range(40):
-        save(folder / f"b{number:02d}.png")
+        save(directory / f"b{number:02d}.png")
     images = opened(kind, skip_bad=skip_bad)
     array = np.array(images.array)
     assert array.shape == (43, 3, 8, 8) and images.spec.channels == 3
@@ -74,10 +74,10 @@ def test_most_images_decide_between_grey_and_colour(opened, folder, kind, skip_b
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_grey_where_most_are_grey(opened, folder, kind):
-    save(folder / "a.png")
+def test_grey_where_most_are_grey(opened, directory, kind):
+    save(directory / "a.png")
     for number in range(3):
-        save(folder / f"b{number}.png", "L")
+        save(directory / f"b{number}.png", "L")
     array = np.array(opened(kind).array)
     grey = np.asarray(Image.new("RGB", (8, 8), (100, 20, 30)).convert("L"))
     assert array.shape == (4, 1, 8, 8)
@@ -85,13 +85,13 @@ def test_grey_where_most_are_grey(opened, folder, kind):
 
 
 @pytest.mark.parametrize(("channels", "shape"), [("1", (4, 1, 8, 8)), ("3", (4, 3, 8, 8)), ("auto", (4, 1, 8, 8))])
-def test_channels_can_be_asked_for(opened, folder, registry, tmp_path, channels, shape):
-    save(folder / "a.png")
+def test_channels_can_be_asked_for(opened, directory, registry, tmp_path, channels, shape):
+    save(directory / "a.png")
     for number in range(3):
-        save(folder / f"b{number}.png", "L")
+        save(directory / f"b{number}.png", "L")
     images = opened(channels=channels)
     assert images.array.shape == shape
-    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root", channels=channels) == images.spec
+    assert peek_spec(registry, f"folder:{directory}", root=tmp_path / "root", channels=channels) == images.spec
     assert images.usage is not None and sum(images.usage.converted.values()) == (3 if channels == "3" else 1)
 
 
@@ -104,11 +104,11 @@ def test_a_named_set_in_other_channels(registry, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_size_of_most_is_kept(opened, folder, kind):
-    save(folder / "a.png", size=(16, 16))
-    save(folder / "b.png", size=(9, 9))
+def test_the_size_of_most_is_kept(opened, directory, kind):
+    save(directory / "a.png", size=(16, 16))
+    save(directory / "b.png", size=(9, 9))
     for number in range(5):
-        save(folder / f"c{number}.png")
+        save(directory / f"c{number}.png")
     with pytest.raises(GanzooError, match=r"9x9, .*a\.png is 16x16; set data\.size=N"):
         opened(kind)
     images = opened(kind, skip_bad=True)
@@ -116,22 +116,22 @@ def test_the_size_of_most_is_kept(opened, folder, kind):
     assert "5 of 7 images: 2 of another size than 8x8 skipped" in str(images.usage)
 
 
-def test_unreadable_images_are_counted_and_named(opened, folder):
-    save(folder / "a.png")
+def test_unreadable_images_are_counted_and_named(opened, directory):
+    save(directory / "a.png")
     for number in range(5):
-        (folder / f"b{number}.png").write_bytes(b"no image")
+        (directory / f"b{number}.png").write_bytes(b"no image")
     usage = opened(skip_bad=True).usage
     assert str(usage) == "1 of 6 images: 5 unreadable skipped (b0.png, b1.png, b2.png and 2 more)"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_copies_in_hidden_directories_are_not_images(opened, folder, kind):
+def test_copies_in_hidden_directories_are_not_images(opened, directory, kind):
     for number in range(10):
-        save(folder / f"dogs/{number}.png", value=number)
-        save(folder / f"dogs/.ipynb_checkpoints/{number}-checkpoint.png", value=number)
-    save(folder / "__MACOSX/dogs/._0.png")
-    save(folder / "dogs/._1.png")
-    (folder / "Thumbs.db").write_bytes(b"x")
+        save(directory / f"dogs/{number}.png", value=number)
+        save(directory / f"dogs/.ipynb_checkpoints/{number}-checkpoint.png", value=number)
+    save(directory / "__MACOSX/dogs/._0.png")
+    save(directory / "dogs/._1.png")
+    (directory / "Thumbs.db").write_bytes(b"x")
     usage = opened(kind).usage
     assert usage is not None and usage.used == 10
     assert "10 of 22 images: 11 in hidden directories skipped, 1 hidden skipped" in str(usage)
@@ -143,37 +143,37 @@ def test_a_set_may_lie_in_a_hidden_directory(registry, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_images_of_other_formats_are_counted(opened, folder, kind):
+def test_images_of_other_formats_are_counted(opened, directory, kind):
     for number in range(20):
-        save(folder / f"{number}.png")
+        save(directory / f"{number}.png")
     for suffix, count in ((".bmp", 15), (".TIFF", 12), (".gif", 8)):
         for number in range(count):
-            save(folder / f"other/{number}{suffix}")
-    (folder / "notes.txt").write_text("no image")
+            save(directory / f"other/{number}{suffix}")
+    (directory / "notes.txt").write_text("no image")
     skipped = ", ".join(f"{other} (not PNG, JPEG or WebP) skipped" for other in ("15 .bmp", "12 .tiff", "8 .gif"))
     assert f"20 of 55 images: {skipped}" in str(opened(kind).usage)
 
 
-def test_a_set_of_other_formats_alone_says_so(opened, folder):
-    save(folder / "a.bmp")
+def test_a_set_of_other_formats_alone_says_so(opened, directory):
+    save(directory / "a.bmp")
     with pytest.raises(GanzooError, match=r"holds no PNG, JPEG or WebP files \(1 \.bmp "):
         opened()
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
-def test_labels_in_a_tree_are_found(opened, folder, kind):
+def test_labels_in_a_tree_are_found(opened, directory, kind):
     for number in range(3):
-        save(folder / f"tree/{number}.png")
+        save(directory / f"tree/{number}.png")
     labels = {"labels": [[f"{number}.png", 2 - number] for number in range(3)]}
-    (folder / "tree/dataset.json").write_text(json.dumps(labels))
+    (directory / "tree/dataset.json").write_text(json.dumps(labels))
     images = opened(kind)
     assert images.labels is not None and images.labels.tolist() == [2, 1, 0] and images.spec.classes == 3
 
 
-def test_labels_that_cannot_be_told_apart_are_said_not_to_be_read(opened, folder):
+def test_labels_that_cannot_be_told_apart_are_said_not_to_be_read(opened, directory):
     for tree in "ab":
-        save(folder / f"{tree}/0.png")
-        (folder / f"{tree}/dataset.json").write_text('{"labels": [["0.png", 0]]}')
+        save(directory / f"{tree}/0.png")
+        (directory / f"{tree}/dataset.json").write_text('{"labels": [["0.png", 0]]}')
     images = opened()
     assert images.labels is None
     assert (
@@ -181,27 +181,27 @@ def test_labels_that_cannot_be_told_apart_are_said_not_to_be_read(opened, folder
     )
 
 
-def test_labels_of_hidden_copies_go_with_them(opened, folder):
-    save(folder / "a.png")
-    save(folder / ".hidden/a.png")
-    (folder / "dataset.json").write_text('{"labels": [["a.png", 1], [".hidden/a.png", 1]]}')
+def test_labels_of_hidden_copies_go_with_them(opened, directory):
+    save(directory / "a.png")
+    save(directory / ".hidden/a.png")
+    (directory / "dataset.json").write_text('{"labels": [["a.png", 1], [".hidden/a.png", 1]]}')
     assert opened().labels.tolist() == [1]
 
 
-def test_peeking_sees_what_most_images_are(registry, folder, tmp_path):
-    save(folder / "a.png", "L", (16, 16))
+def test_peeking_sees_what_most_images_are(registry, directory, tmp_path):
+    save(directory / "a.png", "L", (16, 16))
     for number in range(9):
-        save(folder / f"b{number}.png")
-    (folder / "0.png").write_bytes(b"no image")
-    assert peek_spec(registry, f"folder:{folder}", root=tmp_path / "root") == ImageSpec(3, 8, 0)
+        save(directory / f"b{number}.png")
+    (directory / "0.png").write_bytes(b"no image")
+    assert peek_spec(registry, f"folder:{directory}", root=tmp_path / "root") == ImageSpec(3, 8, 0)
     assert not (tmp_path / "root/cache").exists()
 
 
 @pytest.mark.parametrize("sizes", [(16, 8), (8, 16)])
-def test_peeking_decides_a_tie_as_decoding_does(registry, opened, folder, tmp_path, sizes):
+def test_peeking_decides_a_tie_as_decoding_does(registry, opened, directory, tmp_path, sizes):
     for number, size in enumerate(sizes):
-        save(folder / f"{number}.png", size=(size, size))
-    peeked = peek_spec(registry, f"folder:{folder}", root=tmp_path / "root")
+        save(directory / f"{number}.png", size=(size, size))
+    peeked = peek_spec(registry, f"folder:{directory}", root=tmp_path / "root")
     assert peeked == opened(skip_bad=True).spec == ImageSpec(3, sizes[0], 0)
 
 
@@ -216,20 +216,20 @@ def test_a_header_tells_the_upright_size(orientation):
     assert measure(stream.getvalue()) == decode(stream.getvalue()).shape
 
 
-def test_a_split_that_a_set_lacks_is_refused(registry, folder, tmp_path, capsys):
-    save(folder / "a.png")
-    for name in (f"folder:{folder}", "fashion-10k"):
+def test_a_split_that_a_set_lacks_is_refused(registry, directory, tmp_path, capsys):
+    save(directory / "a.png")
+    for name in (f"folder:{directory}", "fashion-10k"):
         with pytest.raises(SystemExit) as left:
             main(["run", "mlp+minimax", f"data.name={name}", "data.split=test", "--dry-run"])
         assert left.value.code == 2 and "data.split=test: " in capsys.readouterr().err
 
 
-def test_a_run_says_it_and_keeps_it(folder, tmp_path, capsys):
+def test_a_run_says_it_and_keeps_it(directory, tmp_path, capsys):
     for number in range(6):
-        save(folder / f"{number}.png", value=number)
-        save(folder / f".trash/{number}.png")
-    save(folder / "grey.png", "L")
-    (folder / "dataset.json").write_text(
+        save(directory / f"{number}.png", value=number)
+        save(directory / f".trash/{number}.png")
+    save(directory / "grey.png", "L")
+    (directory / "dataset.json").write_text(
         json.dumps({"labels": [*([f"{number}.png", number] for number in range(6)), ["grey.png", 0]]})
     )
     place = tmp_path / "run"
@@ -239,19 +239,19 @@ def test_a_run_says_it_and_keeps_it(folder, tmp_path, capsys):
         "7 of 13 images: 6 in hidden directories skipped, 1 converted from grey to colour; "
         "labels of 6 classes not used, as neither network is class-conditional"
     )
-    for command in (["run", "mlp+minimax", f"data.name=folder:{folder}", *settings, "--out", str(place)],
+    for command in (["run", "mlp+minimax", f"data.name=folder:{directory}", *settings, "--out", str(place)],
                     ["resume", str(place)]):  # fmt: skip
         with pytest.raises(SystemExit) as left:
             main(command)
         out = capsys.readouterr().out
-        assert left.value.code == 0 and out.count(f"folder:{folder}: {said}") == 1
+        assert left.value.code == 0 and out.count(f"folder:{directory}: {said}") == 1
         assert out.index(said) < out.index("mlp+minimax on")
-        kept = RunFolder.open(place).provenance()["data"]
+        kept = RunDir.open(place).provenance()["data"]
         assert (kept["used"], kept["found"]) == (7, 13)
         assert kept["skipped"] == {"in hidden directories": 6} and kept["converted"] == {"grey to colour": 1}
         assert str(Usage.read(kept)) == said
     assert said in " ".join((place / "report.html").read_text().split())
-    assert read_facts(RunFolder.open(place)).provenance["data"]["used"] == 7
+    assert read_facts(RunDir.open(place)).provenance["data"]["used"] == 7
 
 
 def test_a_whole_set_is_said_too(tmp_path, capsys):

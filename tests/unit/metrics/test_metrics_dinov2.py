@@ -229,13 +229,13 @@ def test_scores_of_both_extractors_stand_side_by_side(
 
 
 def test_a_run_is_scored_by_it(registry: Registry, tiny: Any, file: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
+    directory = tmp_path / "images"
+    directory.mkdir()
     rng = np.random.default_rng(0)
     for number in range(4):
-        Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(folder / f"{number}.png")
+        Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(directory / f"{number}.png")
     settings = [
-        *tiny("mlp", kimg=0.032, batch=8, snapshot_kimg=0.016), f"data.name=folder:{folder}",
+        *tiny("mlp", kimg=0.032, batch=8, snapshot_kimg=0.016), f"data.name=folder:{directory}",
         "metrics.names=[fd-dinov2]", "metrics.fakes=3", f"metrics.weights={file}", "metrics.mode=fast",
     ]  # fmt: skip
     outcome = run.start(
@@ -243,4 +243,4 @@ def test_a_run_is_scored_by_it(registry: Registry, tiny: Any, file: Path, tmp_pa
         out=tmp_path / "run",
     )  # fmt: skip
     assert list(outcome.score["values"]) == ["fd_dinov2"]
-    assert outcome.folder.best() == "kimg000000.032"
+    assert outcome.directory.best() == "kimg000000.032"

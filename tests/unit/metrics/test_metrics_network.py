@@ -133,10 +133,10 @@ def test_with_no_network_the_one_line_says_how_to_get_it(tmp_path: Path, monkeyp
 
 
 def test_a_tampered_offline_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / networks.PACKAGE
-    folder.mkdir()
-    (folder / networks.PACKAGE_FILE).write_bytes(b"something else")
+    directory = tmp_path / networks.PACKAGE
+    directory.mkdir()
+    (directory / networks.PACKAGE_FILE).write_bytes(b"something else")
     monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
-    monkeypatch.setattr(networks, "_offline_file", lambda: folder / networks.PACKAGE_FILE)
+    monkeypatch.setattr(networks, "_offline_file", lambda: directory / networks.PACKAGE_FILE)
     with pytest.raises(GanzooError, match="is not the file it should be"):
         find_network(None, tmp_path)

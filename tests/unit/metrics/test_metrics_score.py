@@ -241,9 +241,9 @@ class Greedy:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Two small sets of images as arrays and as folders of PNGs, and the network."""
-    root = tmp_path_factory.mktemp("folders")
+def directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Two small sets of images as arrays and as directories of PNGs, and the network."""
+    root = tmp_path_factory.mktemp("directories")
     try:
         network = find_network(None, root)
     except NetworkMissing as missing:
@@ -262,19 +262,19 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     yield {"root": root, "network": network, **arrays}
 
 
-def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, folders: dict[str, Any]) -> None:
+def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, directories: dict[str, Any]) -> None:
     from torch_fidelity import calculate_metrics
 
     theirs = calculate_metrics(
-        input1=str(folders["root"] / "fake"),
-        input2=str(folders["root"] / "real"),
+        input1=str(directories["root"] / "fake"),
+        input2=str(directories["root"] / "real"),
         fid=True,
         kid=True,
         prc=True,
         kid_subset_size=10,
         rng_seed=5,
         feature_extractor="inception-v3-compat",
-        feature_extractor_weights_path=str(folders["network"].path),
+        feature_extractor_weights_path=str(directories["network"].path),
         batch_size=6,
         cuda=False,
         cache=False,
@@ -289,22 +289,22 @@ def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, fol
         "recall": "recall",
         "f_score": "f_score",
     }
-    sides = folders["real"], folders["fake"]
+    sides = directories["real"], directories["fake"]
     reference = MetricsConfig(names=["fid", "kid", "prc"], mode="reference", seed=5)
-    ours = score_arrays(reference, *sides, registry=zoo, root=folders["root"], batch=6)
+    ours = score_arrays(reference, *sides, registry=zoo, root=directories["root"], batch=6)
     for name, theirs_name in names.items():
         assert ours.values[name] == pytest.approx(theirs[theirs_name], rel=1e-6, abs=1e-9), name
     assert ours.values["fid"] > 10
 
-    exact = score_arrays(MetricsConfig(names=["fid"], seed=5), *sides, registry=zoo, root=folders["root"])
+    exact = score_arrays(MetricsConfig(names=["fid"], seed=5), *sides, registry=zoo, root=directories["root"])
     assert exact.values["fid"] == pytest.approx(ours.values["fid"], abs=1e-3)
     assert exact.protocol["extractor"] == "exact"
 
 
-def test_arrays_of_another_kind_are_refused(zoo: Registry, folders: dict[str, Any]) -> None:
+def test_arrays_of_another_kind_are_refused(zoo: Registry, directories: dict[str, Any]) -> None:
     with pytest.raises(GanzooError, match="must be uint8"):
-        real = folders["real"].astype(np.float32)
-        score_arrays(MetricsConfig(names=["fid"]), real, folders["fake"], registry=zoo, root=folders["root"])
+        real = directories["real"].astype(np.float32)
+        score_arrays(MetricsConfig(names=["fid"]), real, directories["fake"], registry=zoo, root=directories["root"])
 
 
 def test_every_feature_a_metric_may_ask_for_is_known(zoo: Registry) -> None:

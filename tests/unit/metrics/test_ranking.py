@@ -89,19 +89,19 @@ def trained(tmp_path_factory):
 def test_the_best_checkpoint_of_a_run_has_the_highest_value_where_higher_is_better(trained):
     assert trained.score["protocol"]["ranked_by"] == BEAUTY
     assert trained.score["values"]["beauty"] == 0.25
-    assert trained.folder.checkpoint("best").kimg == 0.128
-    names = [path.name for path in sorted(trained.folder.checkpoints.iterdir())]
+    assert trained.directory.checkpoint("best").kimg == 0.128
+    names = [path.name for path in sorted(trained.directory.checkpoints.iterdir())]
     assert names == ["kimg000000.128", "kimg000000.512"], "the best one is kept beside the newest"
-    assert trained.folder.score_of("kimg000000.128")["values"]["beauty"] == 1.0
+    assert trained.directory.score_of("kimg000000.128")["values"]["beauty"] == 1.0
 
 
 def test_a_runs_needs_name_the_extractor_of_its_metric(trained):
-    needs = {(need.kind, need.name, need.distribution) for need in trained.folder.needs()}
+    needs = {(need.kind, need.name, need.distribution) for need in trained.directory.needs()}
     assert {("metric", "made-up", "ganzoo-beauty"), ("extractor", "channels", "ganzoo-beauty")} <= needs
 
 
 def test_a_report_speaks_of_the_value_that_ranks_and_of_its_direction(trained):
-    facts = read_facts(trained.folder)
+    facts = read_facts(trained.directory)
     assert facts.ranking == Ranking("beauty", lower_is_better=False)
     assert [value for _, value in facts.ranked] == [1.0, 0.5, 1 / 3, 0.25]
     found = diagnosis.past_its_best(facts, NOTHING)

@@ -18,7 +18,7 @@ from ganzoo.console.display import Display
 from ganzoo.data.factory import open_images
 from ganzoo.models.sampling import grid, sample, to_image
 from ganzoo.runs.load import load_generator
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
 from ganzoo_hub.publish import write_publication
@@ -90,7 +90,7 @@ def test_a_sheet_of_a_report_shows_each_image(channels, count):
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "colour"])
 def trained(request, registry, tmp_path_factory):
-    """A short run's folder, and its generator."""
+    """A short run's directory, and its generator."""
     place = tmp_path_factory.mktemp("images")
     for number, image in enumerate(drawn(20, request.param, 8, 8)):
         (place / "set").mkdir(exist_ok=True)
@@ -98,8 +98,8 @@ def trained(request, registry, tmp_path_factory):
     settings = [f"data.name=folder:{place / 'set'}", "generator.width=32", "discriminator.width=32", "loop.batch=16",
                 "loop.kimg=0.128", "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
     config = resolve(registry, "mlp+minimax", None, settings)
-    folder = run.start(registry, config, Display(Console(quiet=True)), out=place / "run").folder
-    return folder.path, load_generator(registry, folder.path, "latest", torch.device("cpu")), request.param
+    directory = run.start(registry, config, Display(Console(quiet=True)), out=place / "run").directory
+    return directory.path, load_generator(registry, directory.path, "latest", torch.device("cpu")), request.param
 
 
 def made(generator, count: int, seed: int) -> torch.Tensor:
@@ -133,15 +133,15 @@ def test_a_png_of_samples_shows_them(trained, tmp_path, count):
 
 def test_a_runs_own_grids_show_its_generator_and_its_data(trained, registry):
     path, generator, channels = trained
-    folder = RunFolder.open(path)
-    newest = max(folder.samples.glob("*.png"))
+    directory = RunDir.open(path)
+    newest = max(directory.samples.glob("*.png"))
     images = made(generator, GRID**2, 0).expand(-1, 3, -1, -1).permute(0, 2, 3, 1)
     np.testing.assert_array_equal(read_grid(newest), images)
-    assert Image.open(newest).mode == Image.open(folder.verdicts / "real.png").mode == {1: "L", 3: "RGB"}[channels]
-    real = read_grid(folder.verdicts / "real.png")
+    assert Image.open(newest).mode == Image.open(directory.verdicts / "real.png").mode == {1: "L", 3: "RGB"}[channels]
+    real = read_grid(directory.verdicts / "real.png")
     known = {image.permute(1, 2, 0).expand(-1, -1, 3).numpy().tobytes() for image in drawn(20, channels, 8, 8)}
     assert real is not None and {image.tobytes() for image in real} == known
-    game = read_game(folder, newest.stem)
+    game = read_game(directory, newest.stem)
     assert game is not None
     np.testing.assert_array_equal(game.sheet.convert("RGB"), sheet(np.concatenate([images, real]), 16).convert("RGB"))
     assert game.sheet.mode == {1: "L", 3: "RGB"}[channels]
@@ -151,7 +151,7 @@ def test_the_closer_look_shows_its_walks(trained, registry):
     from ganzoo_report.analysis.run import look_closer
 
     path, generator, channels = trained
-    look_closer(registry, RunFolder.open(path))
+    look_closer(registry, RunDir.open(path))
     image = Image.open(path / "closer/between.png")
     assert image.mode == {1: "L", 3: "RGB"}[channels]
     assert image.tobytes() == grid(between(generator, 0), GRID).tobytes()
@@ -166,10 +166,10 @@ def test_what_is_published_shows_the_images_of_seed_0(trained, registry, tmp_pat
 
 def test_a_reports_snapshots_show_the_grids(trained):
     path, _, _ = trained
-    page = write_report(RunFolder.open(path)).read_text(encoding="utf-8")
+    page = write_report(RunDir.open(path)).read_text(encoding="utf-8")
     uris = [part.partition('"')[0] for part in page.split('"data:image/png;base64,')[1:]]
     sheets = [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri))).convert("RGB")) for uri in uris]
-    cells = read_grid(max(RunFolder.open(path).samples.glob("*.png")))
+    cells = read_grid(max(RunDir.open(path).samples.glob("*.png")))
     assert cells is not None
     assert any(one[:8, :8].tobytes() == cells[0].tobytes() for one in sheets)
 

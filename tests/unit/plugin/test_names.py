@@ -23,7 +23,7 @@ HINGE = LossEntry(name="hinge", summary="another hinge", target="stranger:Hinge"
 OTHERS = (
     HINGE,
     PenaltyEntry(name="gp", summary="another gp", target="stranger:GP", params=PenaltyParams),
-    DatasetEntry(name="folder", summary="another folder", target="stranger:Folder", takes_location=True),
+    DatasetEntry(name="folder", summary="another directory", target="stranger:Folder", takes_location=True),
     ArchitectureEntry(
         name="stranger",
         summary="a pair",
@@ -107,8 +107,8 @@ def test_data_sets_with_and_without_a_location(clashing, registry):
     ):
         entry, found = parse_data(given, registry)
         assert (entry.name, found) == (name, location)
-    assert parse_data("ganzoo-stranger:folder:x", clashing)[0].summary == "another folder"
-    with pytest.raises(GanzooError, match="write ganzoo:folder or Ganzoo_Stranger:folder"):
+    assert parse_data("ganzoo-stranger:folder:x", clashing)[0].summary == "another directory"
+    with pytest.raises(GanzooError, match="write ganzoo:directory or Ganzoo_Stranger:directory"):
         parse_data("folder:x", clashing)
 
 

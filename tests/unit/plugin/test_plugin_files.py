@@ -1,4 +1,4 @@
-"""Plugins that are single files: on the command line, in a folder, in the processes that are started, in a run."""
+"""Plugins that are single files: on the command line, in a directory, in the processes that are started, in a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo.bench.record import read_record
 from ganzoo.cli.main import main
 from ganzoo.entries import LossEntry
 from ganzoo.errors import GanzooError
-from ganzoo.plugin.discovery import FILES, FOLDER, ONLY, find_sources
+from ganzoo.plugin.discovery import DIRECTORY, FILES, ONLY, find_sources
 from ganzoo.plugin.registry import Registry
 
 TEXT = """
@@ -37,18 +37,18 @@ class OneFile(Loss):
 SMALL = ["generator.width=16", "discriminator.width=16", "loop.kimg=0.256", "metrics.names=[]", "loop.device=cpu"]
 
 
-def write(folder: Path, name: str = "single") -> Path:
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{name}_loss.py"
+def write(directory: Path, name: str = "single") -> Path:
+    directory.mkdir(exist_ok=True)
+    file = directory / f"{name}_loss.py"
     file.write_text(TEXT.replace("NAME", name))
     return file
 
 
 @pytest.fixture
 def ganzoo(tmp_path, monkeypatch, capsys):
-    """Run the command line in an empty folder, without the modules of files that were loaded before."""
+    """Run the command line in an empty directory, without the modules of files that were loaded before."""
     monkeypatch.chdir(tmp_path)
-    for name in (FILES, FOLDER, ONLY):
+    for name in (FILES, DIRECTORY, ONLY):
         monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -74,20 +74,20 @@ def test_a_file_is_there_where_it_is_named_and_only_there(ganzoo, tmp_path):
     assert "single" not in ganzoo("list")[1]
 
 
-def test_a_folder_is_loaded_whole_and_a_broken_file_in_it_hurts_nothing(ganzoo, tmp_path, monkeypatch):
+def test_a_directory_is_loaded_whole_and_a_broken_file_in_it_hurts_nothing(ganzoo, tmp_path, monkeypatch):
     write(tmp_path / "mine")
     (tmp_path / "mine/broken_loss.py").write_text("1/0\n")
     (tmp_path / "mine/_helper.py").write_text("1/0\n")
     (tmp_path / "mine/no.name.py").write_text("")
-    monkeypatch.setenv(FOLDER, "mine")
+    monkeypatch.setenv(DIRECTORY, "mine")
     code, out, err = ganzoo("list")
     assert code == 0 and "  single  " in out
     assert "not loaded: broken_loss of broken_loss.py sha256:" in err and "ZeroDivisionError" in err
     assert "its name must be NAME.py" in err and "_helper" not in err
     assert ganzoo("list", "--plugin", "mine/single_loss.py")[1].count("  single  ") == 1  # named twice, loaded once
-    monkeypatch.setenv(FOLDER, "nowhere")
+    monkeypatch.setenv(DIRECTORY, "nowhere")
     code, _, err = ganzoo("list")
-    assert code == 2 and err == "ganzoo: GANZOO_PLUGINS_DIR is nowhere, which is no folder; make it or unset it\n"
+    assert code == 2 and err == "ganzoo: GANZOO_PLUGINS_DIR is nowhere, which is no directory; make it or unset it\n"
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,18 @@ from ganzoo.plugin.scaffold import MODULES, write_plugin
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
-    """A folder with one new distribution of each kind, and a ``site`` in which their wheels are installed."""
+    """A directory with one new distribution of each kind, and a ``site`` in which their wheels are installed."""
     hatchling = pytest.importorskip("hatchling.build")
-    folder, registry, before = tmp_path_factory.mktemp("new"), Registry.load(), Path.cwd()
+    directory, registry, before = tmp_path_factory.mktemp("new"), Registry.load(), Path.cwd()
     for kind in MODULES:
-        path = write_plugin(f"fresh-{kind}", kind, folder / kind, registry)
+        path = write_plugin(f"fresh-{kind}", kind, directory / kind, registry)
         os.chdir(path)
         try:
-            wheel = hatchling.build_wheel(str(folder))
+            wheel = hatchling.build_wheel(str(directory))
         finally:
             os.chdir(before)
-        zipfile.ZipFile(folder / wheel).extractall(folder / "site")
-    return folder
+        zipfile.ZipFile(directory / wheel).extractall(directory / "site")
+    return directory
 
 
 def test_every_file_is_there(written):

@@ -15,7 +15,7 @@ from ganzoo.entries import ImageSpec
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import sample
 from ganzoo.runs.reader import read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.utils.image_grid import GRID, read_grid
 from ganzoo_report.analysis.interpolation import between, slerp, truncated
@@ -138,7 +138,7 @@ def trained(registry, tmp_path_factory):
     settings = ["generator.width=8", "discriminator.width=8", "loop.kimg=0.128", "loop.batch=16", "loop.device=cpu"]
     config = resolve(registry, "stylegan-lite+wgan-gp", None, [*settings, "metrics.names=[]"])
     run.start(registry, config, Display(Console(quiet=True)), out=path)
-    return RunFolder(path)
+    return RunDir(path)
 
 
 def test_a_look_is_the_same_whenever_it_is_taken_and_taken_once(registry, trained):
@@ -165,11 +165,11 @@ def test_a_look_that_fails_is_one_line(registry, trained, tmp_path, logged):
 
 
 def test_copies_are_marked_and_diagnosed(tmp_path):
-    folder = RunFolder(write_run(tmp_path))
+    directory = RunDir(write_run(tmp_path))
     write_look(tmp_path, generated=[0.1, 0.2] + [9.0] * 14)
-    look = read_look(folder)
+    look = read_look(directory)
     assert look.nearest.copies == 2 and "2 of the 16" in copying(look.nearest)
-    titles = [finding.title for finding in diagnose(read_facts(folder), Story((), None), look)]
+    titles = [finding.title for finding in diagnose(read_facts(directory), Story((), None), look)]
     assert titles[0] == "Copying suspected" and "No trouble seen" not in titles
     page = section(look)
     assert page.count('class="copy"') == 2 and "<span>0.9</span>" in page
@@ -179,19 +179,19 @@ def test_copies_are_marked_and_diagnosed(tmp_path):
 @pytest.mark.parametrize(("far", "words"), [(9.0, "none of them suspiciously close"), (30.0, "not look quite like")])
 def test_what_is_no_copy_is_said_to_be_none(tmp_path, far, words):
     write_look(tmp_path, generated=[far] * 16)
-    assert "No sign of copying" in copying(read_look(RunFolder(tmp_path)).nearest)
-    assert words in copying(read_look(RunFolder(tmp_path)).nearest)
+    assert "No sign of copying" in copying(read_look(RunDir(tmp_path)).nearest)
+    assert words in copying(read_look(RunDir(tmp_path)).nearest)
 
 
 @pytest.mark.parametrize("damage", [{"generated": [1.0]}, {"real": [0.0] * 16}, {"space": "<b>"}, {"real": None},
                                     {"generated": [float("nan")] * 16}, {"compared": "x"}])  # fmt: skip
 def test_a_damaged_look_is_left_out(tmp_path, damage):
     write_look(tmp_path, **damage)
-    look = read_look(RunFolder(tmp_path))
+    look = read_look(RunDir(tmp_path))
     assert look.nearest is None and look.between is not None
     (tmp_path / "closer/between.png").write_bytes(b"no image")
-    left = section(read_look(RunFolder(tmp_path)))
+    left = section(read_look(RunDir(tmp_path)))
     assert "Truncation" in left and "Does it copy?" not in left and "From one image" not in left
     (tmp_path / "closer/look.json").write_text("[]")
-    assert read_look(RunFolder(tmp_path)) is None
+    assert read_look(RunDir(tmp_path)) is None
     assert "None was taken yet" in section(None)

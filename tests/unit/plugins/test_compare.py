@@ -23,13 +23,15 @@ EVIL = '"><img src=x onerror="window.evil=1">.[0]'
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     """A run with a border, a critic half as long, and one with a malicious name and nothing in it."""
-    folder = tmp_path_factory.mktemp("runs")
-    one = write_run(folder / "one")
-    two = write_run(folder / "two.x", recipe="dcgan+wgan-gp", probability=False, border=False, budget=8.0, scores=False)
+    directory = tmp_path_factory.mktemp("runs")
+    one = write_run(directory / "one")
+    two = write_run(
+        directory / "two.x", recipe="dcgan+wgan-gp", probability=False, border=False, budget=8.0, scores=False
+    )
     log = [json.loads(line) for line in (two / "log.jsonl").read_text().splitlines()]
     half = [{k: v for k, v in record.items() if not k.startswith("accuracy")} for record in log[:10]]
     (two / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in half))
-    three = folder / EVIL.replace("/", "")
+    three = directory / EVIL.replace("/", "")
     three.mkdir()
     shutil.copy(one / "config.yaml", three)
     (three / "provenance.json").write_text("{}")
@@ -98,8 +100,8 @@ def test_bad_input_is_one_line(paths, tmp_path, capsys):
     for given, words in (
         (paths[:1], "two runs or more"),
         ([paths[0], paths[0]], "named twice"),
-        ([paths[0], tmp_path], "not a run folder"),
-        ([*paths[:2], "--html", tmp_path], "is a folder"),
+        ([paths[0], tmp_path], "not a run directory"),
+        ([*paths[:2], "--html", tmp_path], "is a directory"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(["compare", *map(str, given)])

@@ -232,7 +232,7 @@ def test_the_command(ganzoo, tmp_path):
     [
         (["mlp+minmax"], "did you mean minimax"),
         (["mlp+minimax", "loop.bach=3"], "loop.batch"),
-        (["mlp+minimax", "--html", "."], "is a folder"),
+        (["mlp+minimax", "--html", "."], "is a directory"),
         (["mlp+minimax", "--html", "x", "--svg", "x"], "a file for each"),
         (["mlp+minimax", "--svg", "file/x.svg"], "cannot write"),
     ],

@@ -192,10 +192,10 @@ def test_the_command_says_what_the_file_takes_and_gives(tiny, tmp_path, capsys, 
     assert "input: latents float32 (N, 64)\ninput: truncation float32 scalar, 0 to 1\n" in out
     assert out.splitlines()[-1] == "exported: run/generator.pt2" and (tmp_path / "run/generator.pt2").is_file()
     for arguments, says in [
-        (["run", "--format", "torch", "--out", "run"], "run is a folder"),
+        (["run", "--format", "torch", "--out", "run"], "run is a directory"),
         (["run", "--format", "torch", "--out", "run/config.yaml/g.pt2"], "cannot write"),
         (["run", "--format", "torch", "--checkpoint", "first"], "no checkpoint 'first'"),
-        (["nowhere", "--format", "torch"], "not a run folder"),
+        (["nowhere", "--format", "torch"], "not a run directory"),
         (["run", "--format", "jpeg"], "must be onnx or torch"),
     ]:
         code, _, err = ganzoo("export", *arguments)

@@ -37,7 +37,7 @@ PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "scor
 
 @pytest.fixture
 def ganzoo(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty folder; its exit code and what it printed."""
+    """Run the command line in an empty directory; its exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[object, str, str]:
@@ -93,8 +93,8 @@ def here(tmp_path, monkeypatch):
     return serve
 
 
-def written(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+def written(directory: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
 
 def test_what_is_pushed_makes_the_cards_images_elsewhere(hub, ganzoo, trained, tmp_path):
@@ -301,7 +301,7 @@ def test_what_others_published_is_not_executed(one_hub, ganzoo, trained, tmp_pat
         ("hf://alice", "is not OWNER/NAME"),
         ("hf://alice/../bob", "is not OWNER/NAME"),
         ("hf://", "is not OWNER/NAME"),
-        ("hf:/alice/empty", "not a run folder"),
+        ("hf:/alice/empty", "not a run directory"),
     ],
 )
 def test_wrong_addresses_are_one_line(one_hub, address, says, ganzoo):
@@ -315,7 +315,7 @@ def test_a_push_that_cannot_be_is_one_line(one_hub, ganzoo, trained, monkeypatch
     run = str(trained())
     for arguments, says in [
         (["push", run, "garments"], "'garments' is not OWNER/NAME"),
-        (["push", "nowhere", "alice/garments"], "not a run folder"),
+        (["push", "nowhere", "alice/garments"], "not a run directory"),
         (["push", run, "alice/garments", "--checkpoint", "first"], "no checkpoint 'first'"),
     ]:
         code, _, err = ganzoo(*arguments)

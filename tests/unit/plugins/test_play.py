@@ -1,4 +1,4 @@
-"""The play page's folder and its server: what is in it, who is let in. What the page does: test_play_page.py."""
+"""The play page's directory and its server: what is in it, who is let in. What the page does: test_play_page.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ganzoo.cli.main import main
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo_play import write as module
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import read_game
@@ -80,7 +80,7 @@ def runs_of(page):
     return json.loads(re.search(r'id="runs">(.*?)</script>', html, re.DOTALL)[1])
 
 
-def test_the_folder_is_whole_and_names_nothing_outside(page):
+def test_the_directory_is_whole_and_names_nothing_outside(page):
     names = {str(path.relative_to(page)) for path in page.rglob("*") if path.is_file()}
     assert {"index.html", "page.css", "play.js", "runs/0.onnx", "runs/0.png", "runs/1.onnx", "vendor/ort.wasm"} <= names
     assert {"vendor/ort-LICENSE.txt", "vendor/ort-ThirdPartyNotices.txt", "vendor/gifenc-LICENSE.txt"} <= names
@@ -152,7 +152,7 @@ OUTSIDE = ("/../secret.txt", "/%2e%2e/secret.txt", "/runs/..%2f..%2fsecret.txt",
 
 
 @pytest.mark.parametrize("path", [*OUTSIDE, "/link.txt", "/runs/", "/vendor"])
-def test_nothing_but_the_folder_is_served(ask, path):
+def test_nothing_but_the_directory_is_served(ask, path):
     status, _, content = ask(path)
     assert status in (301, 404) and b"secret\n" not in content and b".onnx" not in content
 
@@ -201,13 +201,13 @@ def test_directions_are_those_along_which_images_change_most():
 
 
 def test_the_game_is_what_the_run_kept(tmp_path):
-    folder = RunFolder(write_played_run(tmp_path / "run", channels=3))
-    names = sorted(path.stem for path in folder.samples.glob("*.png"))
-    first, last = read_game(folder, names[0]), read_game(folder, names[-1])
+    directory = RunDir(write_played_run(tmp_path / "run", channels=3))
+    names = sorted(path.stem for path in directory.samples.glob("*.png"))
+    first, last = read_game(directory, names[0]), read_game(directory, names[-1])
     assert first.images.shape == (128, 28, 28, 3)
     assert first.verdicts.fooled < last.verdicts.fooled
-    (folder.verdicts / f"{names[0]}.json").unlink()
-    assert read_game(folder, names[0]) is None and read_game(folder, "kimg9") is None
+    (directory.verdicts / f"{names[0]}.json").unlink()
+    assert read_game(directory, names[0]) is None and read_game(directory, "kimg9") is None
 
 
 def call(*arguments, capsys):
@@ -234,7 +234,7 @@ def test_what_cannot_be_played_is_one_line(registry, stub, tmp_path, capsys, mon
     fresh = write_run(tmp_path / "fresh", registry, checkpoint=False)
     for arguments, words in (
         ([fresh.path], "holds no checkpoint yet"),
-        ([tmp_path / "nowhere"], "is not a run folder"),
+        ([tmp_path / "nowhere"], "is not a run directory"),
         ([fresh.path, "--port", 70000], "--port is 70000"),
     ):
         code, _, err = call("play", *arguments, "--no-serve", capsys=capsys)

@@ -1,4 +1,4 @@
-"""The report of a run: its story, its diagnosis, what repeats it, and what it does with damaged folders."""
+"""The report of a run: its story, its diagnosis, what repeats it, and what it does with damaged directories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.report_runs import log_record, write_grid, write_run
 from ganzoo.cli.main import main
 from ganzoo.runs.ranking import Ranking
 from ganzoo.runs.reader import Facts, read_facts
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.image_grid import read_grid
 from ganzoo_report import diagnosis
 from ganzoo_report.curves import ACCURACY, GRADIENTS, points, thin
@@ -160,13 +160,13 @@ def test_verdicts_by_probability_by_border_and_by_rank():
 
 
 def test_the_story_reads_what_a_run_left(tmp_path):
-    read = read_story(RunFolder(write_run(tmp_path)))
+    read = read_story(RunDir(write_run(tmp_path)))
     assert [snapshot.kimg for snapshot in read.snapshots] == [0, 1, 2, 3, 4]
     assert read.snapshots[0].images.shape == (16, 28, 28, 3)
     assert read.snapshots[0].verdicts.fooled < read.snapshots[-1].verdicts.fooled
     assert read.snapshots[0].moved is None and read.snapshots[1].moved > 0.1
     assert read.snapshots[-1].nearest == pytest.approx(1, abs=0.1)
-    few = read_story(RunFolder(tmp_path), most=3)
+    few = read_story(RunDir(tmp_path), most=3)
     assert [snapshot.kimg for snapshot in few.snapshots] == [0, 2, 4]
 
 
@@ -192,7 +192,7 @@ def test_damaged_verdicts_are_left_out(tmp_path, damage):
     assert read_verdicts(tmp_path / "record.json") is None
 
 
-def test_a_damaged_folder_still_has_a_report(tmp_path):
+def test_a_damaged_directory_still_has_a_report(tmp_path):
     write_run(tmp_path)
     (tmp_path / "config.yaml").write_text("recipe: [not\nyaml: {")
     (tmp_path / "samples/kimg000002.000.png").write_bytes(b"no image")
@@ -201,28 +201,28 @@ def test_a_damaged_folder_still_has_a_report(tmp_path):
     (tmp_path / "log.jsonl").write_text('3\n{"kimg": "x"}\n{"kimg": 1, "auc": NaN, "loss_generator": 1}\n{"kim')
     (tmp_path / "scores.jsonl").write_bytes(b"\xff")
     (tmp_path / "provenance.json").write_text('{"data": 3, "versions": [1]}')
-    folder = RunFolder(tmp_path)
-    assert len(read_story(folder).snapshots) == 4
-    assert read_facts(folder).log == ({"kimg": 1.0, "loss_generator": 1.0},)
-    assert write_report(folder).exists()
+    directory = RunDir(tmp_path)
+    assert len(read_story(directory).snapshots) == 4
+    assert read_facts(directory).log == ({"kimg": 1.0, "loss_generator": 1.0},)
+    assert write_report(directory).exists()
 
 
 def test_names_from_outside_are_escaped(tmp_path):
     evil = '"><script>window.evil = 1</script>'
     write_run(tmp_path, recipe=evil)
     (tmp_path / "provenance.json").write_text(json.dumps({"device": evil, "data": {"name": evil}}))
-    assert "<script>window.evil" not in write_report(RunFolder(tmp_path)).read_text()
+    assert "<script>window.evil" not in write_report(RunDir(tmp_path)).read_text()
 
 
 def test_a_report_without_altair_says_how_to_get_the_curves(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "altair", None)
-    page = write_report(RunFolder(write_run(tmp_path))).read_text()
+    page = write_report(RunDir(write_run(tmp_path))).read_text()
     assert "pip install 'ganzoo[report]'" in html.unescape(page)
     assert 'id="time"' in page and "<table>" in page and "vegaEmbed=" not in page
 
 
 def test_a_run_never_fails_because_of_its_report(tmp_path, logged):
-    assert report_or_say_why(RunFolder(tmp_path / "nothing")) is None
+    assert report_or_say_why(RunDir(tmp_path / "nothing")) is None
     assert len(logged) == 1 and "no report" in logged[0] and "\n" not in logged[0]
 
 
@@ -230,10 +230,10 @@ def test_two_hundred_snapshots_stay_under_20_mb(tmp_path):
     """Of noise, which nothing compresses: in colour at 64 pixels it would be 50 MB as it is."""
     write_run(tmp_path, steps=2, size=64, channels=3)
     for step in range(1, 199):
-        for folder, end in (("samples", "png"), ("verdicts", "json")):
-            copy = tmp_path / folder / f"kimg{step / 50:010.3f}.{end}"
-            copy.write_bytes((tmp_path / folder / f"kimg000000.000.{end}").read_bytes())
-    page = write_report(RunFolder(tmp_path))
+        for directory, end in (("samples", "png"), ("verdicts", "json")):
+            copy = tmp_path / directory / f"kimg{step / 50:010.3f}.{end}"
+            copy.write_bytes((tmp_path / directory / f"kimg000000.000.{end}").read_bytes())
+    page = write_report(RunDir(tmp_path))
     assert page.read_text().count('"sheet":"data:image') == 200
     assert page.stat().st_size < 20 * 2**20
 
@@ -288,4 +288,4 @@ def test_the_command_line_makes_a_report_during_and_after(tiny, tmp_path, capsys
     assert code == 0 and printed.out == "run/report.html\n"
     assert 'id="reload"' in (tmp_path / "run/report.html").read_text()
     code, printed = call("report", "nowhere")
-    assert code == 2 and "not a run folder" in printed.err
+    assert code == 2 and "not a run directory" in printed.err

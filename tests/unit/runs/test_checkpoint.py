@@ -11,8 +11,8 @@ from ganzoo.runs import checkpoint as module
 from ganzoo.runs.checkpoint import list_checkpoints, prune_checkpoints, write_checkpoint
 
 
-def write(folder, shown, network=None, **state):
-    return write_checkpoint(folder, {"shown": shown}, {"generator": network or nn.Linear(2, 2)}, state)
+def write(directory, shown, network=None, **state):
+    return write_checkpoint(directory, {"shown": shown}, {"generator": network or nn.Linear(2, 2)}, state)
 
 
 def test_weights_and_state_come_back(tmp_path):

@@ -24,7 +24,7 @@ from ganzoo.models.sampling import sample
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 
@@ -49,23 +49,23 @@ def strangers_run(tmp_path, tiny, quiet):
     return tmp_path / "run"
 
 
-def note(folder, needs) -> None:
+def note(directory, needs) -> None:
     """Make a run say that it needs these."""
-    for file in [folder / "provenance.json", *folder.glob("checkpoints/*/meta.json")]:
+    for file in [directory / "provenance.json", *directory.glob("checkpoints/*/meta.json")]:
         file.write_text(json.dumps(sealed({**json.loads(file.read_text()), "needs": needs})))
 
 
-def calls(registry, quiet, folder):
+def calls(registry, quiet, directory):
     cpu = torch.device("cpu")
     return [
-        lambda: run.resume(registry, folder, quiet),
-        lambda: run.evaluate(registry, folder, quiet),
-        lambda: load_generator(registry, folder, "latest", cpu),
-        lambda: load_generator(registry, folder, "no such checkpoint", cpu),
+        lambda: run.resume(registry, directory, quiet),
+        lambda: run.evaluate(registry, directory, quiet),
+        lambda: load_generator(registry, directory, "latest", cpu),
+        lambda: load_generator(registry, directory, "no such checkpoint", cpu),
     ]
 
 
-def test_folder_and_checkpoints_name_distributions_and_versions(strangers_run):
+def test_directory_and_checkpoints_name_distributions_and_versions(strangers_run):
     own = next(plugin.version for plugin in Registry.load().plugins if plugin.distribution == "ganzoo")
     expected = {
         Need("architecture", "mlp", "ganzoo", own),
@@ -118,11 +118,11 @@ def test_a_metric_is_needed_for_scoring_alone(strangers_run, registry):
     config.write_text(
         config.read_text().partition("\n")[2].replace("absolute", "minimax").replace("names: []", "names: [beauty]")
     )
-    folder = RunFolder.open(strangers_run)
-    assert load_config(registry, folder).values.metrics.names == ["beauty"]
-    assert load_config(registry, folder, ("metrics.names=[fid]",), scoring=True)
+    directory = RunDir.open(strangers_run)
+    assert load_config(registry, directory).values.metrics.names == ["beauty"]
+    assert load_config(registry, directory, ("metrics.names=[fid]",), scoring=True)
     with pytest.raises(GanzooError, match=r"pip install ganzoo-beauty==3\.0"):
-        load_config(registry, folder, scoring=True)
+        load_config(registry, directory, scoring=True)
 
 
 def test_what_scores_is_among_the_needs(tiny):
@@ -190,7 +190,7 @@ def test_damaged_needs_are_refused(content):
 
 def test_runs_of_older_versions_name_none(strangers_run):
     note(strangers_run, None)
-    assert RunFolder.open(strangers_run).needs() == ()
+    assert RunDir.open(strangers_run).needs() == ()
 
 
 @pytest.mark.parametrize("image", [1, {"channels": 7, "size": 8}, {"channels": 1}, {"channels": 1, "size": "8"}])

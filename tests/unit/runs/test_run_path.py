@@ -57,8 +57,8 @@ COMMANDS = {
             "a/checkpoints/kimg000000.032",
             "a checkpoint of runs/a; name that run (eval, sample",
         ),
-        ("a/checkpoints", "a folder in the run runs/a; name that run"),
-        ("a/samples", "a folder in the run runs/a; name that run"),
+        ("a/checkpoints", "a directory in the run runs/a; name that run"),
+        ("a/samples", "a directory in the run runs/a; name that run"),
         ("a/config.yaml", "a file in the run runs/a; name that run"),
         ("a/checkpoints/kimg000000.032/ema.safetensors", "a file in the run runs/a; name that run"),
         ("", "it holds runs; name one of them: a, b, c and 1 more"),
@@ -72,7 +72,7 @@ def test_every_command_says_what_was_meant_and_touches_nothing(runs, capsys, com
     with pytest.raises(SystemExit) as left:
         main([command, str(runs / path), *others, *COMMANDS[command]])
     error = capsys.readouterr().err
-    assert left.value.code == 2 and "is not a run folder: " in error and says in error and error.count("\n") == 1
+    assert left.value.code == 2 and "is not a run directory: " in error and says in error and error.count("\n") == 1
     assert contents(runs) == before
 
 
@@ -86,7 +86,7 @@ def test_a_checkpoint_alone_is_recognised(runs, tmp_path, capsys):
 
 
 def test_a_persons_own_config_is_no_run(tmp_path, capsys, monkeypatch):
-    """Even where it names a recipe: training would fill the folder of a project."""
+    """Even where it names a recipe: training would fill the directory of a project."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("recipe: mlp+minimax\nloop: {kimg: 0.016}\n")
     with pytest.raises(SystemExit) as left:

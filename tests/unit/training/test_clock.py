@@ -56,7 +56,7 @@ def test_the_log_counts_the_time_that_the_device_takes(make_loop, monkeypatch):
     loop = make_loop("mlp+minimax", "run")
     with device:
         loop.train()
-    log = read_jsonl(loop.folder.log_file)
+    log = read_jsonl(loop.directory.log_file)
     expected = loop.settings.batch / WORK
     assert [record["pictures_per_second"] for record in log] == pytest.approx([expected] * len(log), rel=0.01)
     assert loop.counters.seconds == pytest.approx(loop.counters.steps_d * WORK, rel=0.01)

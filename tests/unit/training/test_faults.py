@@ -15,7 +15,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.loop import Loop
@@ -128,8 +128,8 @@ def settings(tiny, *more: str) -> list[str]:
     return [*tiny("mlp", log_kimg=0.032, snapshot_kimg=0.064), "loop.on_nan=rollback", *more]
 
 
-def weights(folder: RunFolder) -> dict[str, bytes]:
-    newest = folder.checkpoint("latest").path
+def weights(directory: RunDir) -> dict[str, bytes]:
+    newest = directory.checkpoint("latest").path
     return {file.name: file.read_bytes() for file in newest.glob("*.safetensors")}
 
 
@@ -156,14 +156,14 @@ def test_rollbacks_are_logged_halve_the_rates_and_survive_a_stop(
 
     monkeypatch.setattr(Loop, "iteration", iteration)
     stopping = False
-    undisturbed = run.start(registry, rate, quiet, out=tmp_path / "undisturbed").folder
+    undisturbed = run.start(registry, rate, quiet, out=tmp_path / "undisturbed").directory
     stopping = True
     assert not run.start(registry, rate, quiet, out=tmp_path / "stopped").finished
     stopping = False
-    stopped = run.resume(registry, tmp_path / "stopped", quiet).folder
+    stopped = run.resume(registry, tmp_path / "stopped", quiet).directory
     assert weights(stopped) == weights(undisturbed)
-    for folder in (undisturbed, stopped):
-        log = read_jsonl(folder.log_file)
+    for directory in (undisturbed, stopped):
+        log = read_jsonl(directory.log_file)
         assert [record["shown"] for record in log] == sorted({record["shown"] for record in log})
         assert log[-1]["rollbacks"] == 2
         (faults,) = (record["faults"] for record in log if "faults" in record)
@@ -182,7 +182,7 @@ def test_rollbacks_are_logged_halve_the_rates_and_survive_a_stop(
 def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):
     Once.calls = 0
     outcome = run.start(faulty, resolve(faulty, "mlp+once", None, settings(tiny)), quiet, out=tmp_path / "run")
-    log = read_jsonl(outcome.folder.log_file)
+    log = read_jsonl(outcome.directory.log_file)
     assert outcome.finished and log[-1]["rollbacks"] == 1
     (faults,) = (record["faults"] for record in log if "faults" in record)
     assert faults[0].startswith(

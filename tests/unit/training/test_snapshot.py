@@ -56,17 +56,17 @@ def test_a_batch_that_mixes_is_judged_as_it_was_trained(registry, tiny, images):
 
 def test_each_snapshot_leaves_verdicts_on_the_same_images(registry, tiny, tmp_path):
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
-    folder = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run").folder
-    grids = {path.stem for path in folder.samples.glob("*.png")}
-    records = {path.stem: json.loads(path.read_text()) for path in sorted(folder.verdicts.glob("*.json"))}
+    directory = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run").directory
+    grids = {path.stem for path in directory.samples.glob("*.png")}
+    records = {path.stem: json.loads(path.read_text()) for path in sorted(directory.verdicts.glob("*.json"))}
     assert records.keys() == grids and len(grids) == 3
     first, *_, last = records.values()
     assert first["probability"] and first["zero_is_border"]
     assert (first["shown"], last["shown"]) == (0, 512)
     assert len(first["d_fake"]) == len(first["d_real"]) == 64
     assert first["d_fake"] != last["d_fake"]
-    size = Image.open(folder.samples / f"{min(grids)}.png").size
-    assert Image.open(folder.verdicts / "real.png").size == size
+    size = Image.open(directory.samples / f"{min(grids)}.png").size
+    assert Image.open(directory.verdicts / "real.png").size == size
 
 
 def test_labels_are_those_the_images_were_made_of(registry, tiny):

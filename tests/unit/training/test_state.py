@@ -45,7 +45,7 @@ def from_cuda(monkeypatch):
 def test_a_checkpoint_of_a_gpu_goes_on_on_a_cpu(make_loop, from_cuda):
     first = make_loop("dcgan+wgan-gp", "first")
     values(first, 3)
-    checkpoint, drawn = first.state.save(first.folder), []
+    checkpoint, drawn = first.state.save(first.directory), []
     for name in ("second", "third"):
         loop = make_loop("dcgan+wgan-gp", name)
         loop.restore(checkpoint)

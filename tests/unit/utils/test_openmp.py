@@ -116,7 +116,7 @@ def test_a_job_of_a_benchmark_gets_it(machine, monkeypatch, tmp_path):
     monkeypatch.setattr(process.subprocess, "Popen", lambda command, **options: started.update(options))
 
     class Job:
-        folder = tmp_path
+        directory = tmp_path
 
         def write(self):
             return tmp_path / "job.json"

@@ -1,6 +1,6 @@
-"""What names a plugin, and what leads elsewhere: run folders, records and a current folder of a stranger.
+"""What names a plugin, and what leads elsewhere: run directories, records and a current directory of a stranger.
 
-Plugins are code: none is imported or installed because a configuration, a checkpoint, a record or a folder names it.
+Plugins are code: none is imported or installed because a configuration, a checkpoint, a record or a directory names it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rich.console import Console
 from ganzoo.bench.verify import verify
 from ganzoo.console.display import Display
 from ganzoo.console.messages import Messages, showing
-from ganzoo.runs.run_dir import RunFolder
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo.utils.files import append_text, write_text
@@ -46,47 +46,47 @@ def write_hostile(file: Path, place: Path) -> None:
     file.write_text(f"import pathlib\npathlib.Path({str(place / EXECUTED)!r}).touch()\n")
 
 
-def _named_file(folder: Path, checkpoint: Path) -> None:
-    """The loss is of a plugin that is a file, which lies in the folder, and one of its name where Python looks."""
-    write_hostile(folder / "plugins/evil.py", folder.parent)
-    write_hostile(folder.parent / "evil.py", folder.parent)
-    change_config("+minimax", "+evil", folder, checkpoint)
-    _needs("evil.py", "sha256:0123456789ab", folder, checkpoint)
+def _named_file(directory: Path, checkpoint: Path) -> None:
+    """The loss is of a plugin that is a file, which lies in the directory, and one of its name where Python looks."""
+    write_hostile(directory / "plugins/evil.py", directory.parent)
+    write_hostile(directory.parent / "evil.py", directory.parent)
+    change_config("+minimax", "+evil", directory, checkpoint)
+    _needs("evil.py", "sha256:0123456789ab", directory, checkpoint)
 
 
-def _named_in_config(folder: Path, checkpoint: Path) -> None:
+def _named_in_config(directory: Path, checkpoint: Path) -> None:
     """The same, but nothing says that it is needed."""
-    _named_file(folder, checkpoint)
+    _named_file(directory, checkpoint)
     reseal(checkpoint, needs=[])
 
 
-def _needs(distribution: str, version: str, folder: Path, checkpoint: Path) -> None:
+def _needs(distribution: str, version: str, directory: Path, checkpoint: Path) -> None:
     need = {"kind": "loss", "name": "evil", "distribution": distribution, "version": version}
     reseal(checkpoint, needs=[need])
 
 
-def _evaluate(folder: Path) -> None:
-    run.evaluate(zoo(), folder, Display(Console(quiet=True)))
+def _evaluate(directory: Path) -> None:
+    run.evaluate(zoo(), directory, Display(Console(quiet=True)))
 
 
-def _push(folder: Path) -> None:
-    write_publication(zoo(), folder, "latest", "hf://a/b", folder.parent / "card")
+def _push(directory: Path) -> None:
+    write_publication(zoo(), directory, "latest", "hf://a/b", directory.parent / "card")
 
 
-def _report(folder: Path) -> None:
+def _report(directory: Path) -> None:
     """It is written whatever the run needs, without a closer look at it."""
-    shutil.rmtree(folder / "closer", ignore_errors=True)
+    shutil.rmtree(directory / "closer", ignore_errors=True)
     told: list[str] = []
     with showing(Messages(told.append, told.append)):
-        look_or_say_why(zoo(), folder)
-    write_report(RunFolder.open(folder))
+        look_or_say_why(zoo(), directory)
+    write_report(RunDir.open(directory))
     if not any("which was not loaded" in line for line in told):
         raise AssertionError(f"told: {told}")
 
 
 @contextlib.contextmanager
 def _path_of(place: Path) -> Iterator[None]:
-    """A stranger's folder among those where Python looks for modules, as the current one often is."""
+    """A stranger's directory among those where Python looks for modules, as the current one often is."""
     sys.path.insert(0, str(place))
     try:
         yield
@@ -99,8 +99,8 @@ def _feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
         return feed(change, use, place)
 
 
-def _in_hostile_folder(start: Callable[[], list[str]], place: Path) -> str:
-    """A command, with a current folder full of modules and a distribution that says it has plugins."""
+def _in_hostile_directory(start: Callable[[], list[str]], place: Path) -> str:
+    """A command, with a current directory full of modules and a distribution that says it has plugins."""
     for module in MODULES:
         write_hostile(place / f"{module}.py", place)
     (place / "evil-1.0.dist-info").mkdir()
@@ -167,44 +167,44 @@ def _victim(place: Path) -> Path:
 
 
 def _write_through(link: str, write: Callable[[Path], object], place: Path) -> str:
-    """A run's folder with a link in it to a file elsewhere, and what writes there."""
-    victim, folder = _victim(place), place / "run"
-    folder.mkdir()
-    (folder / link).symlink_to(victim)
+    """A run's directory with a link in it to a file elsewhere, and what writes there."""
+    victim, directory = _victim(place), place / "run"
+    directory.mkdir()
+    (directory / link).symlink_to(victim)
     try:
-        write(folder)
+        write(directory)
     finally:
         if victim.read_text() != SECRET:
             raise AssertionError(f"{link} led to another file, which was written")
     return "what it led to is as it was"
 
 
-def _lock(folder: Path) -> None:
-    with alone_in(folder):
+def _lock(directory: Path) -> None:
+    with alone_in(directory):
         pass
 
 
-def _closer(folder: Path, checkpoint: Path) -> None:
-    """The closer look's folder is a link to somebody's images."""
-    (folder.parent / "images").mkdir()
-    (folder.parent / "images/mine.png").write_text(SECRET)
-    shutil.rmtree(folder / "closer", ignore_errors=True)
-    (folder / "closer").symlink_to(folder.parent / "images")
+def _closer(directory: Path, checkpoint: Path) -> None:
+    """The closer look's directory is a link to somebody's images."""
+    (directory.parent / "images").mkdir()
+    (directory.parent / "images/mine.png").write_text(SECRET)
+    shutil.rmtree(directory / "closer", ignore_errors=True)
+    (directory / "closer").symlink_to(directory.parent / "images")
 
 
-def _look(folder: Path) -> None:
-    look_or_say_why(zoo(), folder)
-    images = folder.parent / "images"
+def _look(directory: Path) -> None:
+    look_or_say_why(zoo(), directory)
+    images = directory.parent / "images"
     if not (images / "between.png").is_file() or (images / "mine.png").read_text() != SECRET:
         raise AssertionError("it took no look, or took an image away")
 
 
-def _bomb(folder: Path, checkpoint: Path) -> None:
+def _bomb(directory: Path, checkpoint: Path) -> None:
     """The grid of samples is a bomb, the real images a pipe."""
-    (grid,) = (folder / "samples").glob("kimg000000.032.png")
+    (grid,) = (directory / "samples").glob("kimg000000.032.png")
     Image.new("1", (20000, 10000)).save(grid)
-    (folder / "verdicts/real.png").unlink(missing_ok=True)
-    os.mkfifo(folder / "verdicts/real.png")
+    (directory / "verdicts/real.png").unlink(missing_ok=True)
+    os.mkfifo(directory / "verdicts/real.png")
 
 
 def cases() -> list[Case]:
@@ -219,16 +219,16 @@ def cases() -> list[Case]:
     not_loaded = "evil.py sha256:0123456789ab, which was not loaded: read it, then add --plugin"
     return [
         config("a plugin's file", "seed: 0", "seed: 0\nplugins: [evil.py]", "unknown key 'plugins'"),
-        config("a folder of plugins", "seed: 0", "seed: 0\nplugins_dir: .", "unknown key 'plugins_dir'"),
+        config("a directory of plugins", "seed: 0", "seed: 0\nplugins_dir: .", "unknown key 'plugins_dir'"),
         config("a class as the loss", "+minimax", "+evil:Loss", "unknown loss 'evil:Loss'"),
         config("a file as the loss", "+minimax", "+plugins/evil.py", "plugins/evil.py"),
         config("a module as the data set", "name: fashion-10k", "name: evil:x", "unknown dataset 'evil'"),
-        case("config: a loss of a plugin in its folder, sample", _named_in_config, "unknown loss 'evil'"),
-        case("checkpoint: a loss of a plugin in its folder, sample", _named_file, not_loaded),
-        case("checkpoint: a loss of a plugin in its folder, resume", _named_file, not_loaded, resume),
-        case("checkpoint: a loss of a plugin in its folder, eval", _named_file, not_loaded, _evaluate),
-        case("checkpoint: a loss of a plugin in its folder, push", _named_file, not_loaded, _push),
-        case("checkpoint: a loss of a plugin in its folder, report", _named_file, "", _report),
+        case("config: a loss of a plugin in its directory, sample", _named_in_config, "unknown loss 'evil'"),
+        case("checkpoint: a loss of a plugin in its directory, sample", _named_file, not_loaded),
+        case("checkpoint: a loss of a plugin in its directory, resume", _named_file, not_loaded, resume),
+        case("checkpoint: a loss of a plugin in its directory, eval", _named_file, not_loaded, _evaluate),
+        case("checkpoint: a loss of a plugin in its directory, push", _named_file, not_loaded, _push),
+        case("checkpoint: a loss of a plugin in its directory, report", _named_file, "", _report),
         case(
             "checkpoint: a loss of a distribution",
             partial(_needs, "evil", "1.0"),
@@ -251,15 +251,15 @@ def cases() -> list[Case]:
             "run: samples that are a bomb, real images that are a pipe, report",
             _bomb,
             "",
-            lambda run: write_report(RunFolder(run)),
+            lambda run: write_report(RunDir(run)),
         ),
         Case(
             "record: without the protocol",
             partial(_verified, {"protocol": {}}, weights=b""),
             "its protocol lacks fingerprint",
         ),
-        Case("current folder: modules and a distribution in it, ganzoo", partial(_in_hostile_folder, _command)),
-        Case("current folder: modules and a distribution in it, a job", partial(_in_hostile_folder, _job)),
+        Case("current directory: modules and a distribution in it, ganzoo", partial(_in_hostile_directory, _command)),
+        Case("current directory: modules and a distribution in it, a job", partial(_in_hostile_directory, _job)),
         Case(
             "link: a run's lock that leads to a file elsewhere",
             partial(_write_through, "lock", _lock),
@@ -279,5 +279,5 @@ def cases() -> list[Case]:
             "link: a run's report that does",
             partial(_write_through, "report.html", lambda run: write_text(run / "report.html", "")),
         ),
-        case("link: the closer look's folder that leads to somebody's images", _closer, "", _look),
+        case("link: the closer look's directory that leads to somebody's images", _closer, "", _look),
     ]

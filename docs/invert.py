@@ -36,12 +36,14 @@ def register_commands(register):
 @source_argument
 @click.argument("image", metavar="IMAGE", type=PATH)
 @click.option("--steps", type=click.IntRange(1), default=200, show_default=True, help="Steps of gradient descent.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Learning rate.")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Learning rate."
+)
 @click.option(
     "--out", type=PATH, default="inverted.png", show_default=True, help="The comparison; latents go beside it."
 )
 @checkpoint_option
-def invert(run: str, image: Path, steps: int, rate: float, out: Path, checkpoint: str) -> None:
+def invert(run: str, image: Path, steps: int, learning_rate: float, out: Path, checkpoint: str) -> None:
     """Find the latents whose image is nearest to IMAGE, by gradient descent on the squared error of the pixels."""
     import numpy as np
     import torch
@@ -51,7 +53,7 @@ def invert(run: str, image: Path, steps: int, rate: float, out: Path, checkpoint
     rng = torch.Generator().manual_seed(0)
     latents = generator.sample_latents(STARTS, rng).requires_grad_()
     labels = torch.arange(STARTS) % generator.image.classes if generator.conditional else None
-    adam = torch.optim.Adam([latents], lr=rate)
+    adam = torch.optim.Adam([latents], lr=learning_rate)
     for _ in range(steps):
         adam.zero_grad()
         errors = (generator(latents, labels) - target).square().mean((1, 2, 3))

@@ -12,7 +12,7 @@ from ganzoo.testing.tape import MESSAGE, Tape
 from ganzoo.testing.verdict import Failure, expect
 from ganzoo.training.cuda_graph import WARM_UP, Steps
 from ganzoo.training.loop import Loop
-from ganzoo.training.optim import Rate
+from ganzoo.training.optim import LearningRate
 
 STEPS = 50
 REPLAYS = 3
@@ -42,7 +42,9 @@ def capture_safe(part: Trainable) -> None:
     eager, taped = part.loop(), part.loop()
     for loop in (eager, taped):
         state = loop.state
-        state.rates = [Rate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)]
+        state.learning_rates = [
+            LearningRate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)
+        ]
     recorder = _Recorder(Tape([taped.state.rng]))
     taped.steps = Steps(recorder)
     for _ in range(WARM_UP + 1 + REPLAYS):

@@ -131,9 +131,9 @@ class Loop:
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()
-        rates = f"learning rate x{0.5**self.counters.rollbacks:g}, another data order"
+        learning_rates = f"learning rate x{0.5**self.counters.rollbacks:g}, another data order"
         count = f"rollback {self.counters.rollbacks} of {settings.max_rollbacks}"
-        said = f"{fault}; {count}: back to {good.path.name}, {rates}"
+        said = f"{fault}; {count}: back to {good.path.name}, {learning_rates}"
         self.faults.append(said)
         logger.warning(said)
 
@@ -213,7 +213,7 @@ class Loop:
             self.steps.run(kind, partial(self._both_steps, due, due_g))
         else:
             self.steps.run(_kind("generator", due_g), partial(self._generator_step, due_g))
-        self.state.update_rates()
+        self.state.update_learning_rates()
 
     def _discriminator_step(self, due: list[ScheduledPenalty]) -> None:
         self.step.update_discriminator(*self.feed.read(), due)

@@ -34,7 +34,7 @@ def make_optimizer(
         raise GanzooError(f"optimizer name {config.name!r}: {error}") from error
 
 
-class Rate:
+class LearningRate:
     """An optimizer's learning rate in a tensor, since a captured step would go on with the number it was captured
     with. A schedule still assigns a number, which ``hold`` takes over."""
 
@@ -51,7 +51,7 @@ class Rate:
 
 
 def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """What a checkpoint holds of it: the rate as a number, so that it can go on on another device."""
+    """What a checkpoint holds of it: the learning rate as a number, so that it can go on on another device."""
     state = optimizer.state_dict()
     return {**state, "param_groups": [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]}
 
@@ -69,15 +69,15 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
                 raise ValueError(f"{name} is {found}, its parameter {expected}")
 
 
-def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Another learning rate, for a schedule made after this too."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] = lr
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, settings: LoopConfig) -> Scheduler | None:
-    """In steps of the discriminator, None for a constant rate. What timm calls warm-up, from the full rate to the full
-    rate, holds."""
+    """In steps of the discriminator, None for a constant learning rate. What timm calls warm-up, from the full
+    learning rate to the full learning rate, holds."""
     steps = math.ceil(math.ceil(settings.kimg * 1000) / settings.batch)
     hold = round(settings.hold * steps)
     options: dict[str, Any] = {"t_initial": max(1, steps - hold), "lr_min": 0, "t_in_epochs": False}

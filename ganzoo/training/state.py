@@ -18,7 +18,7 @@ from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.requirements import needs_of, write_needs
 from ganzoo.runs.run_dir import CONFIG, RunDir
 from ganzoo.training.ema import Average
-from ganzoo.training.optim import Rate, load_state, make_optimizer, make_scheduler, set_rate, state_of
+from ganzoo.training.optim import LearningRate, load_state, make_optimizer, make_scheduler, set_learning_rate, state_of
 from ganzoo.training.progress import Counters, read_counters
 
 
@@ -43,8 +43,11 @@ class TrainState:
         self.optimizer_g = make_optimizer(model.generator, both.generator, capturable=captured)
         self.optimizer_d = make_optimizer(model.discriminator, both.discriminator, capturable=captured)
         self._make_schedulers()
-        # Only for captured steps: an optimizer that is not fused would read a rate in a tensor back at each step.
-        self.rates = [Rate(optimizer, device) for optimizer in (self.optimizer_d, self.optimizer_g)] if captured else []
+        # Only for captured steps: an optimizer that is not fused would read a learning rate in a tensor back at each
+        # step.
+        self.learning_rates = (
+            [LearningRate(optimizer, device) for optimizer in (self.optimizer_d, self.optimizer_g)] if captured else []
+        )
 
     @property
     def generator(self) -> Generator:
@@ -86,19 +89,19 @@ class TrainState:
         load_state(self.optimizer_d, state["optimizer_d"])
         self.counters = read_counters(state["counters"])
         restore_stream(self.rng, state["rng"], self.config.values.seed, self.counters.shown)
-        self._halve_rates()
-        self.hold_rates()
+        self._halve_learning_rates()
+        self.hold_learning_rates()
 
-    def update_rates(self) -> None:
+    def update_learning_rates(self) -> None:
         """Move the learning rates along their schedules."""
         for scheduler in self.schedulers:
             scheduler.step_update(self.counters.steps_d)
-        self.hold_rates()
+        self.hold_learning_rates()
 
-    def hold_rates(self) -> None:
+    def hold_learning_rates(self) -> None:
         """Put learning rates that were assigned into their tensors."""
-        for rate in self.rates:
-            rate.hold()
+        for learning_rate in self.learning_rates:
+            learning_rate.hold()
 
     def save(self, directory: RunDir) -> Checkpoint:
         """Write a checkpoint into the run's directory. Raises WriteFailed if the disk refuses."""
@@ -134,13 +137,13 @@ class TrainState:
         optimizers, settings = (self.optimizer_d, self.optimizer_g), self.config.values.loop
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, settings))]
 
-    def _halve_rates(self) -> None:
+    def _halve_learning_rates(self) -> None:
         """Each rollback halves the learning rates for good."""
         if not self.counters.rollbacks:
             return
         both, share = self.config.values.optimizer, 0.5**self.counters.rollbacks
-        set_rate(self.optimizer_d, both.discriminator.lr * share)
-        set_rate(self.optimizer_g, both.generator.lr * share)
+        set_learning_rate(self.optimizer_d, both.discriminator.lr * share)
+        set_learning_rate(self.optimizer_g, both.generator.lr * share)
         self._make_schedulers()
         for scheduler in self.schedulers:
             scheduler.step_update(self.counters.steps_d)

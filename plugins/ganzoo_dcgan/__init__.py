@@ -66,7 +66,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 **{loss: {"discriminator.norm": "spectral"} for loss in SPECTRAL},
                 # One critic step instead of five: at this budget more generator steps are worth more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # Likewise, with ten times the paper's rate and five times its bound.
+                # Likewise, with ten times the paper's learning rate and five times its bound.
                 "wgan": {
                     "loop.discriminator_steps": 1,
                     "loss.clip": 0.05,

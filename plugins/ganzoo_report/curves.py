@@ -54,13 +54,13 @@ GRADIENTS = Curve(
     log=True,
 )
 SPEED = Curve("Speed", "Real images shown to the discriminator.", "images/s", {"pictures_per_second": "speed"})
-RATES = Curve(
+LEARNING_RATES = Curve(
     "Learning rates",
     "How large the steps of each update are.",
-    "rate",
+    "learning rate",
     {"lr_discriminator": "discriminator", "lr_generator": "generator"},
 )
-LEARNING, PACE = (LOSSES, ACCURACY, GRADIENTS), (SPEED, RATES)
+LEARNING, PACE = (LOSSES, ACCURACY, GRADIENTS), (SPEED, LEARNING_RATES)
 CURVES = (*LEARNING, *PACE)  # of the log
 
 

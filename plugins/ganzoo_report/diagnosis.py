@@ -97,8 +97,8 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
         f"It ranked {lowest:.1%} of real/generated pairs rightly in the {when} quarter of the run, {late:.1%} in "
         "the last: it learns to tell them apart faster than the generator learns to be taken for real."
     )
-    rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
-    if rates and rates[-1] < rates[len(rates) // 2]:
+    learning_rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
+    if learning_rates and learning_rates[-1] < learning_rates[len(learning_rates) // 2]:
         why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
     advice = "Where the images no longer gain, let it learn more slowly:"
     return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
@@ -219,8 +219,8 @@ def _again(facts: Facts, setting: str) -> str:
 
 
 def _rate(facts: Facts, network: str, factor: float, advice: str) -> tuple[str, str]:
-    rate = facts.number(f"optimizer.{network}.lr")
-    return (advice, _again(facts, f"optimizer.{network}.lr={rate * factor:g}")) if rate else ("", "")
+    learning_rate = facts.number(f"optimizer.{network}.lr")
+    return (advice, _again(facts, f"optimizer.{network}.lr={learning_rate * factor:g}")) if learning_rate else ("", "")
 
 
 def _longer(facts: Facts) -> tuple[str, str]:

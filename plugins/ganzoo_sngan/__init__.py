@@ -52,7 +52,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             },
             tuned={
                 "wgan-gp": {"loop.discriminator_steps": 1, "discriminator.spectral": False},
-                # Ten times the paper's rate, five times its bound, one critic step instead of five.
+                # Ten times the paper's learning rate, five times its bound, one critic step instead of five.
                 "wgan": {
                     "loop.discriminator_steps": 1,
                     "discriminator.spectral": False,

@@ -50,8 +50,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # The paper's betas (Karras et al. 2020, app. B). Rates four to eight times its own, found by trial: Adam
-            # moves weights of N(0, 1) by the rate itself, and small budgets have few steps.
+            # The paper's betas (Karras et al. 2020, app. B). Learning rates four to eight times its own, found by
+            # trial: Adam moves weights of N(0, 1) by the learning rate itself, and small budgets have few steps.
             defaults={
                 "loop.batch": 16,
                 "loop.schedule": "linear",
@@ -64,7 +64,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             tuned={
                 # One critic step instead of five: at small budgets more generator steps are worth more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # A discriminator with unbounded logits wins, at any rate, and the saturated loss then teaches nothing.
+                # A discriminator with unbounded logits wins at any learning rate, and the saturated loss then teaches
+                # nothing.
                 "minimax": {"discriminator.spectral": True},
                 # As good as in every step, at 1.5 times the speed (every 16 steps in the paper).
                 "r1": {"penalties.r1.interval": 4},

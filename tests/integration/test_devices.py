@@ -81,7 +81,8 @@ def test_two_processes_train_what_one_trains(both, recipe):
 
 @pytest.mark.parametrize("recipe", CAPTURED)
 def test_captured_steps_hold_their_all_reduces(both, recipe):
-    """On two processes a replayed step is the eager one to the bit, but for the rate, which it has in float32."""
+    """On two processes a replayed step is the eager one to the bit, but for the learning rate, which it has in
+    float32."""
     found = compare(both / "eager" / recipe, both / rank.CAPTURED / recipe)
     assert found.weights == 0 and found.logged < 1e-8 and found.moved > 0.1
 

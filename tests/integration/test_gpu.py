@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 from support import world
-from support.loops import check_replayed, deterministic, values, with_rates
+from support.loops import check_replayed, deterministic, values, with_learning_rates
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
@@ -74,7 +74,7 @@ def test_a_failed_capture_leaves_the_process_usable(make_loop, logged):
         assert torch.cuda.current_stream() == stream and not torch.cuda.is_current_stream_capturing()
         torch.randn(3, device="cuda")
         torch.cuda.empty_cache()
-        expected = values(with_rates(make_loop("mlp+minimax", "eager", ["loop.capture=false"], "cuda")), 8)
+        expected = values(with_learning_rates(make_loop("mlp+minimax", "eager", ["loop.capture=false"], "cuda")), 8)
         after = make_loop("mlp+minimax", "after", device="cuda")
         captured = values(after, 8)
     assert len(logged) == 1 and after.steps._replays
@@ -85,7 +85,7 @@ def test_a_failed_capture_leaves_the_process_usable(make_loop, logged):
 def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
     def train(name, *settings):
         loop = make_loop("dcgan+wgan-gp", name, settings, "cuda")
-        values(with_rates(loop), 6)
+        values(with_learning_rates(loop), 6)
         checkpoint = loop.state.save(loop.directory)
         values(loop, 3)
         loop.restore(checkpoint, rollbacks=1)

@@ -282,10 +282,12 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
 
 def test_a_held_schedule_leaves_the_first_share_alone(trained):
     settings = ["loop.schedule=linear", "loop.hold=0.5", "optimizer.generator.lr=0.001", "loop.log_kimg=0.016"]
-    rates = [line["lr_generator"] for line in read_jsonl(trained("mlp+minimax", settings=settings) / "log.jsonl")]
-    held, falling = rates[:16], rates[16:]
+    learning_rates = [
+        line["lr_generator"] for line in read_jsonl(trained("mlp+minimax", settings=settings) / "log.jsonl")
+    ]
+    held, falling = learning_rates[:16], learning_rates[16:]
     assert set(held) == {0.001}
-    assert all(rate == pytest.approx(0.001 * (1 - step / 16)) for step, rate in enumerate(falling, 1))
+    assert all(learning_rate == pytest.approx(0.001 * (1 - step / 16)) for step, learning_rate in enumerate(falling, 1))
 
 
 def test_training_counts_denormal_numbers_as_zero(trained):

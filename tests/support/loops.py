@@ -19,7 +19,7 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.tape import Tape
 from ganzoo.training.cuda_graph import Steps
 from ganzoo.training.loop import Loop
-from ganzoo.training.optim import Rate
+from ganzoo.training.optim import LearningRate
 
 Values = dict[str, torch.Tensor]
 MARGIN = 10  # times the distance between eager runs
@@ -37,17 +37,19 @@ def build_loop(registry: Registry, directory: Path, recipe: str, settings: Seque
     return Loop(config, build_model(config, images.spec), feed, run_dir, device)
 
 
-def with_rates(loop: Loop) -> Loop:
+def with_learning_rates(loop: Loop) -> Loop:
     """Hold the learning rates in tensors, as captured steps do: float32 rounds them."""
     state = loop.state
-    state.rates = [Rate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)]
+    state.learning_rates = [
+        LearningRate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)
+    ]
     return loop
 
 
 def with_tape(loop: Loop) -> Loop:
     """Replay steps with a stand-in for CUDA graphs."""
     loop.steps = Steps(Tape([loop.state.rng]))
-    return with_rates(loop)
+    return with_learning_rates(loop)
 
 
 def with_noise(loop: Loop, seed: int) -> Loop:

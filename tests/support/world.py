@@ -16,7 +16,7 @@ import torch
 from ganzoo.distributed import collectives
 from ganzoo.testing.devices import COMPARABLE, Job, compare, read_jobs, train, train_on
 from ganzoo.training.loop import Loop
-from support.loops import check_distance, deterministic, has_gather, with_noise, with_rates, with_tape
+from support.loops import check_distance, deterministic, has_gather, with_learning_rates, with_noise, with_tape
 
 RECIPES = {
     "dcgan+wgan-gp": [],
@@ -78,11 +78,11 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
     if captured and loop.device.type == "cpu":
         with_tape(loop)
     elif name in EAGER:
-        with_rates(loop)
+        with_learning_rates(loop)
         if has_gather(str(loop.config.recipe)):
             with_noise(loop, seed=EAGER.index(name))
     if name == FAULTY:
-        loop.state.rates = []  # replayed steps go on with the first rate
+        loop.state.learning_rates = []  # replayed steps go on with the first learning rate
     whole(loop)
     assert bool(loop.steps._replays) == captured
 

@@ -57,8 +57,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # The paper's betas and its rate for the discriminators, which tell real from fake at once as it is. The
-            # generator's goes with budgets of minutes.
+            # The paper's betas and its learning rate for the discriminators, which tell real from fake at once as it
+            # is. The generator's goes with budgets of minutes.
             defaults={
                 "loop.batch": 32,
                 "loop.schedule": "linear",

@@ -48,8 +48,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # The paper's betas at the end of its schedule. Its rate of 2e-4 goes with larger batches and long training;
-            # budgets of minutes have few steps.
+            # The paper's betas at the end of its schedule. Its learning rate of 2e-4 goes with larger batches and long
+            # training; budgets of minutes have few steps.
             defaults={
                 "loop.batch": 32,
                 "loop.schedule": "linear",

@@ -6,7 +6,7 @@ from itertools import count, product
 
 import pytest
 import torch
-from support.loops import check_replayed, deterministic, has_gather, values, with_noise, with_rates, with_tape
+from support.loops import check_replayed, deterministic, has_gather, values, with_learning_rates, with_noise, with_tape
 
 from ganzoo.training.cuda_graph import WARM_UP, can_capture
 
@@ -19,7 +19,7 @@ LAZY = ["penalties.r1.interval=4", "loop.schedule=linear", "ema.half_life_kimg=0
 
 
 def changing(recipe: str) -> list[str]:
-    """Settings by which rate, decay and due penalties change from step to step."""
+    """Settings by which learning rate, decay and due penalties change from step to step."""
     return LAZY if "r1" in recipe else LAZY[1:]
 
 
@@ -34,10 +34,11 @@ def changing(recipe: str) -> list[str]:
     ],
 )
 def test_replayed_steps_give_the_weights_of_eager_ones(make_loop, recipe, more, kinds):
-    """Exactly, as the same operators run in the same order, though rate, decay and batch change with each step."""
+    """Exactly, as the same operators run in the same order, though learning rate, decay and batch change with each
+    step."""
     settings = [*changing(recipe), *more]
     taped = with_tape(make_loop(recipe, "taped", settings))
-    eager = [values(with_rates(make_loop(recipe, f"eager{number}", settings)), STEPS) for number in range(2)]
+    eager = [values(with_learning_rates(make_loop(recipe, f"eager{number}", settings)), STEPS) for number in range(2)]
     check_replayed(values(taped, STEPS), eager)
     assert taped.steps.capture is not None and len(taped.steps._replays) == kinds
 
@@ -46,8 +47,8 @@ def stale_batch(loop):
     loop.feed.seek = lambda shown: None
 
 
-def stale_rate(loop):
-    loop.state.rates = []
+def stale_learning_rate(loop):
+    loop.state.learning_rates = []
 
 
 def stale_decay(loop):
@@ -63,7 +64,7 @@ def other_numbers(loop):
 
 
 @pytest.mark.parametrize("unstable", [False, True])
-@pytest.mark.parametrize("fault", [stale_batch, stale_rate, stale_decay, stale_weight, other_numbers])
+@pytest.mark.parametrize("fault", [stale_batch, stale_learning_rate, stale_decay, stale_weight, other_numbers])
 def test_the_comparison_sees_a_fault(make_loop, tmp_path, unstable, fault):
     """Also where an operator's sums come out a little different in each run."""
 
@@ -75,7 +76,7 @@ def test_the_comparison_sees_a_fault(make_loop, tmp_path, unstable, fault):
         then(loop)
         return values(loop, STEPS - WARM_UP - 2)
 
-    eager = [train(f"eager{number}", with_rates, lambda loop: None) for number in range(3)]
+    eager = [train(f"eager{number}", with_learning_rates, lambda loop: None) for number in range(3)]
     check_replayed(train("right", with_tape, lambda loop: None), eager)
     wrong = train("wrong", with_tape, fault)
     with pytest.raises(AssertionError, match="apart, eager runs"):
@@ -93,9 +94,9 @@ def test_each_thing_that_changes_reaches_the_replayed_steps(make_loop):
         change(loop)
         return torch.cat([value.flatten().float() for value in values(loop, 1).values()])
 
-    def rate(loop):
+    def learning_rate(loop):
         loop.state.optimizer_d.param_groups[0]["lr"] = 0.1
-        loop.state.rates[0].hold()
+        loop.state.learning_rates[0].hold()
 
     def decay(loop):
         loop.state.ema.set_decay(0.123)
@@ -109,7 +110,7 @@ def test_each_thing_that_changes_reaches_the_replayed_steps(make_loop):
 
     plain = after(lambda loop: None)
     assert torch.equal(plain, after(lambda loop: None))
-    for change in (rate, decay, penalty, position):
+    for change in (learning_rate, decay, penalty, position):
         assert not torch.equal(plain, after(change)), change.__name__
 
 
@@ -123,7 +124,7 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop, logged):
         return value * 2 if value.item() < 0 else value
 
     loss.discriminator = reads
-    found, expected = values(loop, 8), values(with_rates(make_loop("mlp+minimax", "two")), 8)
+    found, expected = values(loop, 8), values(with_learning_rates(make_loop("mlp+minimax", "two")), 8)
     assert logged == [
         "loop.capture: the discriminator's step and the generator's step cannot be captured, steps run eagerly: "
         "RuntimeError: a value was read back to the host"
@@ -132,7 +133,7 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop, logged):
 
 
 def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
-    """And only captured ones have their rates in tensors, which others read back at each step, or refuse."""
+    """And only captured ones have their learning rates in tensors, which others read back at each step, or refuse."""
     cuda = torch.device("cuda")
     monkeypatch.setattr("ganzoo.training.loop.can_capture", lambda values, device: can_capture(values, cuda))
     monkeypatch.setattr("ganzoo.training.loop.CudaCapture", lambda device, rng: "a capture")
@@ -166,7 +167,7 @@ def test_a_captured_run_is_an_eager_one(make_loop, recipe, precision):
     settings, warnings = [*changing(recipe), f"loop.precision={precision}"], list[str]()
 
     def eager(number):
-        loop = with_rates(make_loop(recipe, f"eager{number}", [*settings, "loop.capture=false"], "cuda"))
+        loop = with_learning_rates(make_loop(recipe, f"eager{number}", [*settings, "loop.capture=false"], "cuda"))
         return with_noise(loop, seed=number) if has_gather(recipe) else loop
 
     with deterministic(recipe):

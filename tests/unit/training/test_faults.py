@@ -134,7 +134,7 @@ def weights(directory: RunDir) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear"])
-def test_rollbacks_are_logged_halve_the_rates_and_survive_a_stop(
+def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
     registry, quiet, tiny, tmp_path, monkeypatch, schedule
 ):
     """Twice something goes wrong at 200 images; after that, at 300, the run is stopped."""

@@ -200,8 +200,8 @@ def figures(log: Sequence[Record], ascii_only: bool = False) -> list[tuple[str, 
         losses = f"discriminator {last['loss_discriminator']:.3f}   generator {last['loss_generator']:.3f}"
         rows.append(("loss", losses))
     if "accuracy_real" in last and "accuracy_fake" in last:
-        rows.append(("real", share("accuracy_real", "told rightly")))
-        rows.append(("generated", share("accuracy_fake", "told rightly")))
+        rows.append(("real", share("accuracy_real", "classified correctly")))
+        rows.append(("fake", share("accuracy_fake", "classified correctly")))
     if "auc" in last:
         rows.append(("pairs", share("auc", "ranked rightly (50%: a guess)")))
     return rows

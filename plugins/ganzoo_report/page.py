@@ -21,8 +21,8 @@ from ganzoo_report.story import Story, as_data
 FIGURES = (
     ("loss_discriminator", "loss of the discriminator", "{:.4g}"),
     ("loss_generator", "loss of the generator", "{:.4g}"),
-    ("accuracy_real", "real images told rightly", "{:.1%}"),
-    ("accuracy_fake", "generated images told rightly", "{:.1%}"),
+    ("accuracy_real", "real images classified correctly", "{:.1%}"),
+    ("accuracy_fake", "generated images classified correctly", "{:.1%}"),
     ("auc", "pairs ranked rightly", "{:.1%}"),
     ("gradient_discriminator", "gradient norm of the discriminator", "{:.4g}"),
     ("gradient_generator", "gradient norm of the generator", "{:.4g}"),

@@ -50,7 +50,7 @@ class Verdicts:
 
     @property
     def right(self) -> float:
-        """The share of all images that were told rightly."""
+        """The share of all images that were classified correctly."""
         right = len(self.fake) - self.fooled + sum(judged.real for judged in self.real)
         return right / (len(self.fake) + len(self.real))
 

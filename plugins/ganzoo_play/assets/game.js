@@ -95,7 +95,7 @@ class Game {
       const yours = button.ariaPressed === "true" ? 1 : 0;
       this.now.you += yours === real;
       this.now.discriminator += says === real;
-      item.className = real ? "real" : "generated";
+      item.className = real ? "real" : "fake";
       const words = button.lastElementChild;
       const told = this.run.game.probability ? `${(100 * figure).toFixed(1)}%` : `#${figure}`;
       const line = (text, right) => {

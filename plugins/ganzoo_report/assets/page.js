@@ -18,7 +18,7 @@ function say({ fake, fooled, right }) {
     `${fooled} of ${half} generated images ${fooled === 1 ? "passes" : "pass"}`;
   const skill = right > 0.9 ? "is nearly always right" : right > 0.65 ? "is mostly right" :
     right > 0.45 ? "can hardly tell them apart" : "is mostly wrong";
-  return `The discriminator ${skill}: ${Math.round(100 * right)}% of ${data.count} images told rightly, ${passed} for real.`;
+  return `The discriminator ${skill}: ${Math.round(100 * right)}% of ${data.count} images classified correctly, ${passed} for real.`;
 }
 
 // From surely fake at the bottom to surely real at the top; generated images left, real ones right.

@@ -73,7 +73,7 @@ def test_without_colours_an_image_is_shades(without):
 def test_the_figures_show_both_accuracies_as_curves():
     log = [log_record(k, accuracy_real=1 - k / 20, accuracy_fake=k / 20) for k in range(1, 11)]
     rows = dict(figures(log))
-    assert BARS[7] in rows["real"] and "50.0%" in rows["real"] and BARS[0] in rows["generated"]
+    assert BARS[7] in rows["real"] and "50.0%" in rows["real"] and BARS[0] in rows["fake"]
     critic = [{name: value for name, value in record.items() if not name.startswith("accuracy")} for record in log]
     assert dict(figures(critic)).keys() == {"speed", "loss", "pairs"}
     assert figures([]) == [] and figures([{"kimg": 1.0}]) == []

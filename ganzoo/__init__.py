@@ -20,11 +20,11 @@ from ganzoo.entries import (
     MetricEntry,
     Needs,
     PenaltyEntry,
-    PenaltyParams,
     StoreEntry,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import hookimpl
+from ganzoo.params import PenaltyParams
 
 if TYPE_CHECKING:
     from ganzoo.api import create_model, evaluate, image_grid, list_parts, load, load_generator, show_progress, train

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import field, make_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganzoo.config.recipe import Recipe, default_metrics, find_extractor, parse_data, parse_recipe
-from ganzoo.config.schema import Config, CoreConfig, DataConfig, MetricsConfig
+from ganzoo.config.schema import Config, CoreConfig, DataConfig, MetricsConfig, RunConfig
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
@@ -60,7 +60,7 @@ def resolve(
     metrics = [entry for name in values.metrics.names if (entry := registry.lookup(MetricEntry, name))]
     extractors = (find_extractor(entry, registry) for entry in metrics)
     known = {entry.name: entry for entry in extractors if entry}
-    return Config(values, recipe, dataset, location, tuple(metrics), tuple(known.values()))
+    return Config(cast(RunConfig, values), recipe, dataset, location, tuple(metrics), tuple(known.values()))
 
 
 def resolve_scoring(

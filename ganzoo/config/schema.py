@@ -136,6 +136,19 @@ class CoreConfig:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
+class RunConfig(CoreConfig):
+    """All settings of a run: the core's, and the dataclasses of its parts' parameters, which the core does not know.
+
+    For type checkers alone: :func:`ganzoo.config.resolve.schema_of` makes the dataclass of a recipe.
+    """
+
+    generator: Any
+    discriminator: Any
+    loss: Any
+    penalties: Any
+    augmentation: Any
+
+
 @dataclass(frozen=True)
 class Config:
     """A checked configuration and the entries it names.
@@ -144,7 +157,7 @@ class Config:
     that are installed; scoring refuses the others.
     """
 
-    values: Any
+    values: RunConfig
     recipe: Recipe
     dataset: DatasetEntry
     location: str | None = None

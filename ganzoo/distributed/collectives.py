@@ -65,7 +65,7 @@ def joined() -> Iterator[Place]:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _translated():
         store, rank, world = next(rendezvous("env://", timeout=PATIENCE))
-        store = dist.PrefixStore(_attempt(), store)
+        store = dist.PrefixStore(_attempt(), store)  # type: ignore[attr-defined]
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=PATIENCE)
     _here = Place(dist.get_rank(), dist.get_world_size(), True)
     try:

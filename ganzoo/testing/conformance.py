@@ -28,6 +28,7 @@ from ganzoo.testing import (
     launcher,
     loss,
     metric,
+    networks,
     penalty,
     stand_ins,
     store,
@@ -51,7 +52,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "store": store.CHECKS,
 }
 PARTS: dict[str, Callable[..., Any]] = {
-    "architecture": architecture.Architecture,
+    "architecture": networks.Architecture,
     "loss": loss.LossPart,
     "penalty": penalty.PenaltyPart,
     "augmentation": augmentation.AugmentationPart,

@@ -32,7 +32,8 @@ def main(search_path: list[str], values: list[str]) -> None:
     sys.path[:] = search_path
     from importlib.metadata import EntryPoint
 
-    from ganzoo.plugin.registry import GROUP, Registry
+    from ganzoo.plugin.discovery import GROUP
+    from ganzoo.plugin.registry import Registry
 
     sys.meta_path.insert(0, Watch())
     for value in values:

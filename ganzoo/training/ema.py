@@ -19,7 +19,7 @@ def decay_per_step(settings: EMAConfig, shown: int, images: int) -> float:
     return 0.5 ** (images / half_life) if half_life > 0 else 0.0
 
 
-class Average(ModelEmaV3):
+class Average(ModelEmaV3):  # type: ignore[misc]
     """timm's average of weights and buffers, whose decay is changed by ``set_decay``.
 
     It stands in a tensor on the weights' device, since a captured step would go on with the number it was captured

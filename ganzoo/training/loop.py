@@ -1,8 +1,7 @@
 """The training loop.
 
-Progress is counted in real images shown to the discriminator. Whatever an image's place in the run
-decides (data order, learning rate, EMA decay, due penalties) is a function of the counters, so that a
-checkpoint needs to hold only weights, optimizers, counters and one random state.
+Progress is counted in real images shown to the discriminator. Data order, learning rate, EMA decay and due penalties are
+functions of the counters, so a checkpoint holds only weights, optimizers, counters and one random state.
 """
 
 from __future__ import annotations

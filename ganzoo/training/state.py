@@ -16,7 +16,8 @@ from ganzoo.interfaces import Generator
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.requirements import needs_of, write_needs
-from ganzoo.runs.run_dir import CONFIG, RunDir
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.run_path import CONFIG
 from ganzoo.training.ema import Average
 from ganzoo.training.optim import LearningRate, load_state, make_optimizer, make_scheduler, set_learning_rate, state_of
 from ganzoo.training.progress import Counters, read_counters

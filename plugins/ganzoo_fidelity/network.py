@@ -181,7 +181,7 @@ def _skeleton() -> dict[str, Tensor]:
     """torch-fidelity's names and shapes, in its order, without any memory behind them."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    class Skeleton(FeatureExtractorInceptionV3):
+    class Skeleton(FeatureExtractorInceptionV3):  # type: ignore[misc]
         def load_state_dict(self, *args: Any, **kwargs: Any) -> None:
             """Nothing to load."""
 

@@ -28,7 +28,7 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 def check_repository(name: str) -> None:
     """Raises GanzooError where it is not OWNER/NAME."""
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         if not REPOSITORY.fullmatch(name):

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.utils.image_grid import sheet
-from ganzoo_report.story import Judged, Verdicts, read_grid, read_verdicts
+from ganzoo.utils.image_grid import read_grid, sheet
+from ganzoo_report.story import Judged, Verdicts, read_verdicts
 
 COLUMNS = 16
 

@@ -1,7 +1,7 @@
 """The training loop.
 
-Progress is counted in real images shown to the discriminator. Data order, learning rate, EMA decay and due penalties are
-functions of the counters, so a checkpoint holds only weights, optimizers, counters and one random state.
+Progress is counted in real images shown to the discriminator. Data order, learning rate, EMA decay and due penalties
+are functions of the counters, so a checkpoint holds only weights, optimizers, counters and one random state.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def row(file: Path, record: Record) -> str:
         f"`{record.recipe}`",
         f"{record.seed}",
         f"{record.cost.training_seconds / 60:.1f}",
-        f"{record.fid:.2f}",
+        f"{record.scores['fid']:.2f}",
         f"{record.shown / 1000:.0f}",
         f"{record.cost.pictures_per_second:.0f}",
         f"{record.steps_generator:,}",
@@ -32,7 +32,9 @@ def row(file: Path, record: Record) -> str:
 def tables(records: list[tuple[Path, Record]]) -> str:
     """One for each grid, the longest budget first, since figures of different protocols say nothing side by side."""
     grids: dict[str, list[tuple[Path, Record]]] = {}
-    for file, record in sorted(records, key=lambda pair: (-(pair[1].budget.minutes or 0), pair[1].fid)):
+    for file, record in sorted(
+        records, key=lambda pair: (-(pair[1].budget.minutes or 0), pair[1].scores.get("fid", 1e9))
+    ):
         grids.setdefault(record.grid, []).append((file, record))
     parts = []
     for grid, rows in grids.items():

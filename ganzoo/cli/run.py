@@ -91,9 +91,8 @@ def resume(run: Path, devices: int, max_restarts: int) -> None:
     from ganzoo.api import load
     from ganzoo.console.display import make_display
 
-    begun = load(run)
     with on_devices(devices, max_restarts) as place:
-        resumed = begun.resume(callbacks=[make_display()], heed_signals=True)
+        resumed = load(run).resume(callbacks=[make_display()], heed_signals=True)
     _close(resumed, place)
 
 

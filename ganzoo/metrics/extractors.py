@@ -15,8 +15,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics.extractor import Extractor, Network
 from ganzoo.plugin.registry import Registry
 
-ALIAS = "inception"  # the extractor whose weights have a setting of their own, from before there were others
-
 
 @dataclass(frozen=True)
 class Source:
@@ -85,7 +83,7 @@ def find_sources(
 
 
 def weights_of(registry: Registry, metrics: MetricsConfig, used: Sequence[ExtractorEntry]) -> dict[str, str]:
-    """The files that ``metrics.weights`` names, by extractor; ``metrics.inception`` is that of the extractor inception.
+    """The files that ``metrics.weights`` names, by extractor; ``metrics.inception`` is that of the default one.
 
     Raises GanzooError for one file and several extractors, for an extractor that is not installed, and for two files
     of one extractor.
@@ -100,9 +98,9 @@ def weights_of(registry: Registry, metrics: MetricsConfig, used: Sequence[Extrac
         given = {entry.name: given for entry in used}
     files = {registry.get(ExtractorEntry, name).name: file for name, file in (given or {}).items()}
     for entry in used:
-        if entry.short == ALIAS and metrics.inception is not None:
+        if entry.default and metrics.inception is not None:
             if entry.name in files:
-                raise GanzooError(f"metrics.weights and metrics.{ALIAS} both name weights of {entry.name}; keep one")
+                raise GanzooError(f"metrics.weights and metrics.inception both name weights of {entry.name}; keep one")
             files[entry.name] = metrics.inception
     return files
 

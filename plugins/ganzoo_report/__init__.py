@@ -42,7 +42,9 @@ def register_commands(register: Callable[[CommandEntry], None]) -> None:
 
 @hookimpl
 def run_finished(run: Path, score: Mapping[str, Any]) -> None:
-    """Analyse the newest checkpoint and write the report."""
+    """Analyse the newest checkpoint and write the report, except for a benchmark's job, which is timed."""
+    if _is_job(run):
+        return
     from ganzoo.plugin.registry import Registry
     from ganzoo_report.analysis.run import look_or_say_why
 
@@ -56,8 +58,12 @@ def run_stopped(run: Path, reason: str) -> None:
 
     After SIGTERM there may be no time even for that.
     """
-    if reason != "preempted":
+    if reason != "preempted" and not _is_job(run):
         _write(run)
+
+
+def _is_job(run: Path) -> bool:
+    return any(run.parent.glob("*.job.json"))
 
 
 def _write(run: Path) -> None:

@@ -310,6 +310,6 @@ def test_ctrl_c_reaches_every_process_and_leaves_a_checkpoint(tmp_path):
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate()
     assert process.returncode == 130, printed
-    assert f"stopped; go on with: ganzoo resume {directory}" in printed and "Traceback" not in printed
+    assert f"stopped; continue with: ganzoo resume {directory}" in printed and "Traceback" not in printed
     latest = RunDir.open(directory).latest()
     assert latest is not None and latest.meta["shown"] == read_jsonl(directory / "log.jsonl")[-1]["shown"] > 0

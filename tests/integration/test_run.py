@@ -138,7 +138,7 @@ def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
     printed, _ = process.communicate()
     if kill == signal.SIGINT:
         assert process.returncode == 130
-        assert printed.splitlines()[-1] == f"stopped; go on with: ganzoo resume {killed}"
+        assert printed.splitlines()[-1] == f"stopped; continue with: ganzoo resume {killed}"
     reached = len(read_jsonl(killed / "log.jsonl"))
     assert 0 < reached < len(read_jsonl(undisturbed / "log.jsonl")), "the kill came too late to prove anything"
     subprocess.run([*command, "resume", str(killed)], check=True, stdout=subprocess.DEVNULL)

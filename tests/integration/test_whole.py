@@ -65,7 +65,6 @@ def test_every_combination_beats_its_untrained_generator_by_far(registry, tmp_pa
     outcome = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run")
     first = list_checkpoints(RunDir(tmp_path / "run").checkpoints)[0]
     trained = outcome.score["values"]["fid"]
-    untrained = run.evaluate(registry, tmp_path / "run", Display(Console(quiet=True)), checkpoint=first.path.name)[
-        "values"
-    ]["fid"]
+    quiet = Display(Console(quiet=True))
+    untrained = run.evaluate(registry, tmp_path / "run", quiet, checkpoint=first.path.name).values["fid"]
     assert trained < 0.75 * untrained, f"{trained:.0f} after training, {untrained:.0f} before"

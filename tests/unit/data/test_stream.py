@@ -339,7 +339,7 @@ def test_a_server_that_hangs_holds_no_stop_of_several_processes_up(shards, serve
         assert process.poll() is None, process.communicate()[0]
     process.send_signal(signal.SIGTERM)
     printed, _ = process.communicate()
-    assert process.returncode == 75 and "all is saved; go on with: ganzoo resume" in printed, printed
+    assert process.returncode == 75 and "all is saved; continue with: ganzoo resume" in printed, printed
     assert RunDir(shards / "stopped").latest().meta["shown"] >= 80
     held.unlink()
     subprocess.run([*ganzoo, "resume", str(shards / "stopped"), "--plugin", str(plugin)], check=True)

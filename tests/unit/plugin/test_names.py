@@ -108,7 +108,7 @@ def test_data_sets_with_and_without_a_location(clashing, registry):
         entry, found = parse_data(given, registry)
         assert (entry.name, found) == (name, location)
     assert parse_data("ganzoo-stranger:folder:x", clashing)[0].summary == "another directory"
-    with pytest.raises(GanzooError, match="write ganzoo:directory or Ganzoo_Stranger:directory"):
+    with pytest.raises(GanzooError, match="write ganzoo:folder or Ganzoo_Stranger:folder"):
         parse_data("folder:x", clashing)
 
 

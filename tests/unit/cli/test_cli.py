@@ -8,6 +8,8 @@ import sys
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture
 def run_dir(ganzoo, tiny):

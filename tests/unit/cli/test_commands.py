@@ -20,6 +20,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin import discovery
 from ganzoo.plugin.registry import Registry
 
+pytestmark = pytest.mark.seconds
+
 FEATURES = {
     "report": {"report", "watch", "compare"},
     "explain": {"explain"},

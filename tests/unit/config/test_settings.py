@@ -52,6 +52,7 @@ def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, nam
     repeat_command(config, registry)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize("name", ["set #2 ", "a\nb", "${seed}", "\udcff"])
 def test_a_run_on_such_a_directory_can_be_resumed_scored_and_reported(registry, tmp_path, name, capsys):
     directory = tmp_path / name
@@ -72,6 +73,7 @@ def test_a_run_on_such_a_directory_can_be_resumed_scored_and_reported(registry, 
     assert RunDir.open(place).provenance()["data"]["name"] == f"folder:{directory}"
 
 
+@pytest.mark.seconds
 @settings(parent=settings.get_profile("suite"), suppress_health_check=list(HealthCheck))
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")))
 @example(b"set #2")

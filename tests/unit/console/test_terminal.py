@@ -18,6 +18,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.run_dir import RunDir
 from ganzoo_report.watch import watch
 
+pytestmark = pytest.mark.seconds
+
 CELLS = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 3)).astype(np.uint8)
 
 

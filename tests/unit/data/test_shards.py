@@ -19,6 +19,8 @@ from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo.training import run
 from ganzoo.training.loop import Loop
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture
 def shards(tmp_path) -> Path:

@@ -35,6 +35,8 @@ from ganzoo.training import run
 from ganzoo.training.loop import Loop
 from ganzoo_datasets import streamed
 
+pytestmark = pytest.mark.seconds
+
 COUNT = 3 * EACH
 
 

@@ -10,6 +10,8 @@ import torch
 
 from ganzoo.distributed.device import has_bf16, wants_bf16
 
+pytestmark = pytest.mark.seconds
+
 CPU = torch.device("cpu")
 
 KEPT = """

@@ -32,6 +32,8 @@ from ganzoo.training import run
 from ganzoo_fidelity import dinov2, vit_weights
 from ganzoo_fidelity.dinov2 import Dinov2Small, resample, resize, resize_with_pillow
 
+pytestmark = pytest.mark.seconds
+
 CPU = torch.device("cpu")
 MODEL = Dinov2Small.model
 

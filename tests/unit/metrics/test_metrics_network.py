@@ -11,6 +11,8 @@ from ganzoo_fidelity import network as networks
 from ganzoo_fidelity.extractor import InceptionExtractor
 from ganzoo_fidelity.network import find_network, identity, load_state
 
+pytestmark = pytest.mark.seconds
+
 
 def load_extractor(network: Network, mode: Mode = "exact", features: tuple[str, ...] = ("2048",)) -> InceptionExtractor:
     return InceptionExtractor(network, mode, torch.device("cpu"), features)

@@ -17,6 +17,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin.discovery import DIRECTORY, FILES, ONLY, find_sources
 from ganzoo.plugin.registry import Registry
 
+pytestmark = pytest.mark.seconds
+
 TEXT = """
 from ganzoo import LossEntry, hookimpl
 from ganzoo.interfaces import Loss

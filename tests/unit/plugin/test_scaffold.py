@@ -15,6 +15,8 @@ from ganzoo.cli.main import main
 from ganzoo.plugin.registry import Registry
 from ganzoo.plugin.scaffold import MODULES, write_plugin
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:

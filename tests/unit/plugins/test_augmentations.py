@@ -17,6 +17,8 @@ from ganzoo.models.augmented import Augmented
 from ganzoo.plugin.registry import Registry
 from ganzoo_augmentations import ADAParams, DiffAugParams, ada, diffaug
 
+pytestmark = pytest.mark.seconds
+
 REGISTRY = Registry.load()
 NAMES = sorted(REGISTRY.entries["augmentation"])
 SPECS = [ImageSpec(1, 28), ImageSpec(3, 32)]

@@ -26,6 +26,8 @@ from ganzoo_report.diagnosis import diagnose
 from ganzoo_report.places import analysis_directory, analysis_file
 from ganzoo_report.story import Story
 
+pytestmark = pytest.mark.seconds
+
 NOWHERE = torch.full((5,), -1)
 
 

@@ -19,6 +19,8 @@ from ganzoo.interfaces import Generator
 from ganzoo_export import onnx as module
 from ganzoo_export.onnx import OPSET, TOLERANCE, check_format, export_generator
 
+pytestmark = pytest.mark.seconds
+
 ARCHITECTURES = ["mlp", "dcgan", "sngan", "stylegan-lite"]
 IMAGE = ImageSpec(3, 8, 5)
 

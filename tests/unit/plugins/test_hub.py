@@ -30,6 +30,8 @@ from ganzoo_hub import client
 from ganzoo_hub.card import write_card
 from ganzoo_hub.publish import write_publication
 
+pytestmark = pytest.mark.seconds
+
 PROTOCOL = {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0, "metrics": {"fid": "a distance"}}
 PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "score.json",
              "checkpoints/kimg000000.032/ema.safetensors", "checkpoints/kimg000000.032/meta.json"}  # fmt: skip

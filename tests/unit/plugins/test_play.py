@@ -33,6 +33,8 @@ from ganzoo_play.player import load_player
 from ganzoo_play.serve import make_server
 from ganzoo_play.write import write_page
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture(scope="module")
 def stub():

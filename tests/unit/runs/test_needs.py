@@ -28,6 +28,8 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 
+pytestmark = pytest.mark.seconds
+
 SAYS = "needs the loss 'absolute' of ganzoo-absolute 1.0, which is not installed: pip install ganzoo-absolute==1.0"
 
 

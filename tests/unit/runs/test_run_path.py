@@ -13,6 +13,8 @@ from ganzoo.console.display import Display
 from ganzoo.runs.run_path import is_checkpoint, is_run
 from ganzoo.training import run
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture(scope="module")
 def finished(registry, tmp_path_factory):

@@ -25,6 +25,8 @@ from ganzoo.training.callbacks import Callback, audience
 from ganzoo.training.loop import Loop
 from ganzoo.utils.lock import alone_in
 
+pytestmark = pytest.mark.seconds
+
 EVENTS = ("run_started", "interval_logged", "snapshot_taken", "checkpoint_written", "scored", "run_finished",
           "run_stopped")  # fmt: skip
 

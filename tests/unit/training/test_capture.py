@@ -10,6 +10,8 @@ from support.loops import check_replayed, deterministic, has_gather, values, wit
 
 from ganzoo.training.cuda_graph import WARM_UP, can_capture
 
+pytestmark = pytest.mark.seconds
+
 STEPS = 20
 RECIPES = [
     f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")

@@ -21,6 +21,8 @@ from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import read_jsonl
 
+pytestmark = pytest.mark.seconds
+
 USUAL = {"gradient_generator": 1.0, "gradient_discriminator": 1.0, "auc": 0.7, "ties": 0.0}
 
 

@@ -12,6 +12,8 @@ sys.path.append(str(Path(__file__).parents[3] / "benchmarks/speed"))
 
 from operators import Operators, count
 
+pytestmark = pytest.mark.seconds
+
 SMALL = ("generator.width=8", "discriminator.width=8")
 # Half of what each took when every statistic, mean, weight and channel had operators of its own.
 BOUNDS = {

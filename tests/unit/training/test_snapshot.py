@@ -17,6 +17,8 @@ from ganzoo.models.sampling import labels_of, sample
 from ganzoo.training import run
 from ganzoo.training.snapshots import judge
 
+pytestmark = pytest.mark.seconds
+
 
 @pytest.fixture(scope="module")
 def images():

@@ -1,4 +1,4 @@
-"""Scores on CUDA; `python -m pytest -m gpu tests/test_gpu_scoring.py`.
+"""Scores on CUDA; `python -m pytest -m gpu tests/integration/test_gpu_scoring.py`.
 
 Wants Fashion-MNIST under GANZOO_DATA, or a network to fetch it by, and the FID network.
 """

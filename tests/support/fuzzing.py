@@ -1,6 +1,6 @@
 """What the tests with made-up input share: how much of it, what it is made of, and what may come of it.
 
-``GANZOO_FUZZ=5000 python -m pytest tests/test_fuzz_*.py`` tries so many of each, another draw each time; the suite
+``GANZOO_FUZZ=5000 python -m pytest tests/fuzz`` tries so many of each, another draw each time; the suite
 tries two dozen, the same every time.
 """
 

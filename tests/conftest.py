@@ -131,9 +131,10 @@ def ganzoo(capsys, tmp_path, monkeypatch):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as ``fast`` the tests of units that are not known to take seconds."""
+    """Mark as ``fast`` the tests of units that are not known to take seconds, and begin with the longest tests."""
     here = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(here).parts if item.path.is_relative_to(here) else ()
         if place[:1] == ("unit",) and item.get_closest_marker("seconds") is None:
             item.add_marker("fast")
+    items.sort(key=lambda item: item.path.name != "test_whole.py")  # the longest first, so that none is left alone

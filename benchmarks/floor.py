@@ -1,8 +1,8 @@
-"""The lowest FID there is to reach: so many training images, instead of generated ones, against the reference.
+"""The lowest FID that a generator can reach: the FID of COUNT training images against the reference.
 
     python benchmarks/floor.py NAME COUNT [COUNT...]
 
-No generator gets below it but by chance or by copying; read results as their distance from it. On two CPU cores 10,000
+A generator gets below it only by chance or by copying; read results as their distance from it. On two CPU cores 10,000
 images take a quarter of an hour.
 """
 

@@ -17,6 +17,7 @@ from ganzoo.config.arguments import Settings, as_arguments
 from ganzoo.entries import KINDS, ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.store import is_record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from ganzoo.config.schema import Config
     from ganzoo.interfaces import Generator
     from ganzoo.metrics.score import Score
     from ganzoo.models.build import Model
@@ -85,9 +87,6 @@ def train(
     Raises GanzooError before anything is written if the recipe, a setting or the data cannot be used.
     """
     from ganzoo.config.resolve import resolve
-    from ganzoo.distributed.collectives import joined
-    from ganzoo.run import Run
-    from ganzoo.training.run import start
 
     registry = Registry.load()
     chosen = as_arguments(settings)
@@ -96,15 +95,27 @@ def train(
     if recipe is None and config is None:
         raise GanzooError("name a recipe, for example dcgan+wgan-gp; ganzoo.list_parts() returns the installed parts")
     resolved = resolve(registry, recipe, _path(config), chosen)
+    return train_resolved(
+        registry, resolved, callbacks, out=_path(out), init_from=_path(init_from), heed_signals=heed_signals
+    )
+
+
+def train_resolved(
+    registry: Registry,
+    config: Config,
+    callbacks: Iterable[Callback] = (),
+    *,
+    out: Path | None = None,
+    init_from: Path | None = None,
+    heed_signals: bool = False,
+) -> Run:
+    """Train a configuration that is resolved already, as :func:`train` does with its own."""
+    from ganzoo.distributed.collectives import joined
+    from ganzoo.run import Run
+    from ganzoo.training.run import start
+
     with joined():
-        outcome = start(
-            registry,
-            resolved,
-            *callbacks,
-            out=_path(out),
-            init_from=_path(init_from),
-            heed_signals=heed_signals,
-        )
+        outcome = start(registry, config, *callbacks, out=out, init_from=init_from, heed_signals=heed_signals)
     return Run(outcome.directory.path, outcome)
 
 
@@ -123,18 +134,12 @@ def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.de
     checkpoint: "latest", "best" or a checkpoint's name. device: by default a GPU if there is one. Raises GanzooError if
     the run, a plugin that it needs or the checkpoint is missing or damaged.
     """
-    import torch
-
-    from ganzoo.distributed.device import pick_device
-    from ganzoo.runs.load import load_generator
-    from ganzoo.runs.store import fetch
-
-    registry, place = Registry.load(), pick_device("auto") if device is None else torch.device(device)
-    if os.fspath(run).endswith(".json"):
+    if is_record(os.fspath(run)):
         from ganzoo.bench.verify import load_record
+        from ganzoo.distributed.device import device_or_auto
 
-        return load_record(Path(run), registry).to(place)
-    return load_generator(registry, fetch(registry, os.fspath(run)), checkpoint, place)
+        return load_record(Path(run), Registry.load())[2].to(device_or_auto(device))
+    return load(run).generator(checkpoint, device=device)
 
 
 def evaluate(
@@ -179,8 +184,7 @@ def image_grid(images: Tensor, columns: int = 8) -> Image.Image:
     """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], as a PIL image, which notebooks show."""
     import torch
 
-    from ganzoo.metrics.standalone import as_uint8
-    from ganzoo.models.sampling import grid
+    from ganzoo.models.sampling import as_uint8, grid
 
     return grid(torch.from_numpy(as_uint8(images)), columns)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ganzoo.config.arguments import Settings, as_arguments
+from ganzoo.distributed.device import device_or_auto
 from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, load_generator
@@ -75,12 +76,7 @@ class Run:
 
     def generator(self, checkpoint: str = "latest", *, device: torch.device | str | None = None) -> Generator:
         """Load the averaged generator in evaluation mode, as :func:`ganzoo.load_generator` does."""
-        import torch
-
-        from ganzoo.distributed.device import pick_device
-
-        place = pick_device("auto") if device is None else torch.device(device)
-        return load_generator(Registry.load(), self.path, checkpoint, place)
+        return load_generator(Registry.load(), self.path, checkpoint, device_or_auto(device))
 
     def resume(self, *, callbacks: Iterable[Callback] = (), heed_signals: bool = False) -> Run:
         """Continue training exactly at the newest checkpoint, and return the run; a finished run is scored again.

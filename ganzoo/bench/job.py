@@ -16,6 +16,9 @@ RECORD, SAMPLES, WEIGHTS, SPEED, NEIGHBOURS = (
 )  # fmt: skip
 
 
+JOB_FILE = ".job.json"  # with the job's purpose before it
+
+
 @dataclass(frozen=True)
 class Job:
     """``purpose`` "train" leaves a record, samples and weights in ``directory``; "calibrate" leaves the speed.
@@ -47,7 +50,7 @@ class Job:
     def write(self) -> Path:
         """Write the job into its directory; the file."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        file = self.directory / f"{self.purpose}.job.json"
+        file = self.directory / f"{self.purpose}{JOB_FILE}"
         content = {**asdict(self), "folder": str(self.directory)}  # files keep their keys
         del content["directory"]
         write_text(file, json.dumps(content, indent=1) + "\n")
@@ -74,3 +77,8 @@ class Job:
                 "settings": tuple(content["settings"]),
             }
         )
+
+
+def is_of_job(run: Path) -> bool:
+    """Tell whether a run belongs to a job, whose directory holds it."""
+    return any(run.parent.glob(f"*{JOB_FILE}"))

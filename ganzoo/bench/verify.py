@@ -104,14 +104,17 @@ def recorded_config(record: Record, registry: Registry) -> Config:
         return resolve(registry, None, file)
 
 
-def load_record(file: Path, registry: Registry) -> Generator:
-    """Load the generator of a record whose weights were kept, as :func:`load_recorded`. Raises GanzooError."""
+def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generator]:
+    """Load a record with its configuration and its generator, as :func:`load_recorded` does.
+
+    Raises GanzooError if its weights were not kept.
+    """
     record = read_record(file)
     weights = weights_of(record, file)
     if weights is None:
-        raise GanzooError(f"the weights of {file} were not kept; train it again with `ganzoo run --config {file}`")
+        raise GanzooError(f"{file}: the weights of this row are not here; name a row that has kept them, or a run")
     config = recorded_config(record, registry)
-    return load_recorded(record, config, weights, data_root(config.values.data.root))
+    return record, config, load_recorded(record, config, weights, data_root(None))
 
 
 def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:

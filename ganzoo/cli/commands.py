@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 
 import click
 
@@ -48,9 +47,9 @@ assert {entry.name for entry in OWN} == CORE_COMMANDS
 class Zoo(click.Group):
     """A group that finds its commands in the registry and imports only the one that runs."""
 
-    def entries(self) -> dict[str, CommandEntry]:
+    def entries(self, registry: Registry | None = None) -> dict[str, CommandEntry]:
         """Every command by its name, the core's own first."""
-        registered = Registry.load().entries[CommandEntry.kind].values()
+        registered = (registry or Registry.load()).entries[CommandEntry.kind].values()
         return {entry.name: entry for entry in (*OWN, *registered) if isinstance(entry, CommandEntry)}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -81,7 +80,7 @@ class Zoo(click.Group):
         registry = Registry.load()
         if clash := registry.clashes.get((CommandEntry.kind, name)):
             raise GanzooError(clash)
-        near = difflib.get_close_matches(name, self.list_commands(ctx), n=2, cutoff=0.5)
+        near = difflib.get_close_matches(name, self.entries(registry), n=2, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; see `ganzoo --help`"
         failed = [plugin.distribution for plugin in registry.plugins if plugin.error]
         failures = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
@@ -93,11 +92,7 @@ class Zoo(click.Group):
         own = dict.fromkeys(entry.group for entry in OWN)
         for group in (*own, *sorted({entry.group for entry in entries} - own.keys())):
             with formatter.section(group):
-                formatter.write_dl(_rows(entry for entry in entries if entry.group == group))
-
-
-def _rows(entries: Iterable[CommandEntry]) -> list[tuple[str, str]]:
-    return [(entry.name, entry.summary) for entry in entries]
+                formatter.write_dl([(entry.name, entry.summary) for entry in entries if entry.group == group])
 
 
 @click.group(

@@ -58,27 +58,20 @@ def run(
     from ganzoo.config.resolve import resolve
     from ganzoo.plugin.registry import Registry
 
-    resolved = resolve(Registry.load(), recipe, config, settings)
+    registry = Registry.load()
+    resolved = resolve(registry, recipe, config, settings)
     if dry_run:
         from ganzoo.cli.dry_run import print_dry_run
 
         print_dry_run(resolved)
         return
-    from ganzoo.api import train
+    from ganzoo.api import train_resolved
     from ganzoo.console.display import make_display
     from ganzoo.distributed.collectives import check_batch
 
     check_batch(resolved.values.loop.batch, max(1, devices))
     with on_devices(devices, max_restarts) as place:
-        finished = train(
-            recipe,
-            out=out,
-            callbacks=[make_display()],
-            settings=settings,
-            config=config,
-            init_from=init_from,
-            heed_signals=True,
-        )
+        finished = train_resolved(registry, resolved, [make_display()], out=out, init_from=init_from, heed_signals=True)
     _close(finished, place)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from typing import Any
 
@@ -23,7 +24,7 @@ class NotebookDisplay(Display):
     def __init__(self) -> None:
         super().__init__(Console(file=io.StringIO()))
         self._log: list[Record] = []
-        self._state_words, self._shown, self._drawn = "training", 0, 0.0
+        self._shown, self._drawn = 0, 0.0
         self._figures: Any = None
         self._grid: Any = None
         self._lines: list[str] = []
@@ -58,11 +59,11 @@ class NotebookDisplay(Display):
             self._grid.update(image)
 
     def state(self, words: str) -> None:
-        self._state_words = words
+        self._state = words
         self._redraw(force=True)
 
     def scoring(self, what: str, done: int, total: int) -> None:
-        self._state_words = f"scoring: {what} {done}/{total}"
+        self._state = f"scoring: {what} {done}/{total}"
         self._redraw(force=done >= total)
 
     def close(self) -> None:
@@ -88,7 +89,7 @@ class NotebookDisplay(Display):
             console.print(line, highlight=False, markup=False)
         if self.budget:
             amount = f"{self._shown / 1000:.1f}/{self.budget / 1000:g} kimg"
-            console.print(f"{self._state_words}  {amount}", highlight=False, markup=False)
+            console.print(f"{self._state}  {amount}", highlight=False, markup=False)
         table = Table.grid(padding=(0, 2))
         for name, value in figures(self._log):
             table.add_row(Text(name), Text(value, no_wrap=True))
@@ -98,8 +99,6 @@ class NotebookDisplay(Display):
 
 def in_notebook() -> bool:
     """Tell whether this process is the kernel of a notebook."""
-    import sys
-
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"

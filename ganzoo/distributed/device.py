@@ -11,6 +11,11 @@ from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 
 
+def device_or_auto(device: torch.device | str | None) -> torch.device:
+    """The device that a program names; None is ``auto`` of :func:`pick_device`."""
+    return pick_device("auto") if device is None else torch.device(device)
+
+
 def pick_device(setting: str) -> torch.device:
     """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; of several ranks each takes a CUDA device of its own.
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ganzoo.config.resolve import resolve_scoring
 from ganzoo.data.factory import open_dataset
 from ganzoo.distributed.device import pick_device, prepare_process
-from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import Score, score, score_images
-from ganzoo.models.sampling import to_uint8
+from ganzoo.models.sampling import as_uint8
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
 
@@ -53,17 +51,3 @@ def score_anything(
         return score_images(metrics, images, real, registry=registry, root=root, device=device, progress=progress)
     assert isinstance(generator_or_images, Generator)
     return score(metrics, generator_or_images, real, registry=registry, root=root, device=device, progress=progress)
-
-
-def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
-    """Turn images ``(N, C, H, W)``, uint8 or float in [-1, 1], into a uint8 array. Raises GanzooError otherwise."""
-    found = torch.as_tensor(images)
-    if found.ndim != 4 or found.shape[1] not in (1, 3):
-        raise GanzooError(f"the images have the shape {tuple(found.shape)}, must be (N, 1 or 3, H, W)")
-    if found.is_floating_point():
-        if not found.isfinite().all() or found.abs().max() > 1:
-            raise GanzooError("the images are not numbers in [-1, 1]; scale them, or pass uint8")
-        found = to_uint8(found)
-    if found.dtype != torch.uint8:
-        raise GanzooError(f"the images are {found.dtype}, must be uint8 or floating-point numbers in [-1, 1]")
-    return found.cpu().numpy()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from ganzoo.drawing import CHUNK, draw_images, draw_inputs
+from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.utils.files import write_whole
 from ganzoo.utils.image_grid import GAP
@@ -18,6 +20,20 @@ from ganzoo.utils.image_grid import GAP
 def to_uint8(images: Tensor) -> Tensor:
     """Images in [-1, 1] to uint8, rounded as a PNG would store them."""
     return images.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
+    """Turn images ``(N, C, H, W)``, uint8 or float in [-1, 1], into a uint8 array. Raises GanzooError otherwise."""
+    found = torch.as_tensor(images)
+    if found.ndim != 4 or found.shape[1] not in (1, 3):
+        raise GanzooError(f"the images have the shape {tuple(found.shape)}, must be (N, 1 or 3, H, W)")
+    if found.is_floating_point():
+        if not found.isfinite().all() or found.abs().max() > 1:
+            raise GanzooError("the images are not numbers in [-1, 1]; scale them, or pass uint8")
+        found = to_uint8(found)
+    if found.dtype != torch.uint8:
+        raise GanzooError(f"the images are {found.dtype}, must be uint8 or floating-point numbers in [-1, 1]")
+    return found.cpu().numpy()
 
 
 def sample(

@@ -15,6 +15,11 @@ def is_address(run: str) -> bool:
     return bool(separator) and "/" not in scheme
 
 
+def is_record(run: str) -> bool:
+    """Tell whether a row of a benchmark is named rather than a run."""
+    return run.endswith(".json")
+
+
 def fetch(registry: Registry, run: str) -> Path:
     """Return a run's directory; a store may download it first.
 

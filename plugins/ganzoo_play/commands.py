@@ -28,8 +28,8 @@ def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no
     if not 0 <= port < 2**16:
         raise GanzooError(f"--port is {port}, must be 0 to {2**16 - 1}")
     from ganzoo.plugin.registry import Registry
-    from ganzoo.runs.store import fetch, output_directory
-    from ganzoo_play.player import is_record, load_player
+    from ganzoo.runs.store import fetch, is_record, output_directory
+    from ganzoo_play.player import load_player
     from ganzoo_play.write import check_place, write_page
 
     registry = Registry.load()

@@ -10,17 +10,14 @@ from typing import Any
 
 import torch
 
-from ganzoo.bench.record import read_record
-from ganzoo.bench.verify import load_recorded, recorded_config, weights_of
+from ganzoo.bench.verify import load_record
 from ganzoo.config.schema import Config
-from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.ranking import read_ranking
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.runs.store import fetch, is_address
-from ganzoo.utils.files import data_root
+from ganzoo.runs.store import fetch, is_address, is_record
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import Game, read_game
 
@@ -71,11 +68,6 @@ def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
     return player
 
 
-def is_record(source: str) -> bool:
-    """Whether it is a row of ``ganzoo bench`` rather than a run."""
-    return source.endswith(".json")
-
-
 def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     path = fetch(registry, source)
     directory = RunDir.open(path)
@@ -89,12 +81,7 @@ def _run(registry: Registry, source: str, checkpoint: str) -> Player:
 
 
 def _recorded(registry: Registry, file: Path) -> Player:
-    record = read_record(file)
-    weights = weights_of(record, file)
-    if weights is None:
-        raise GanzooError(f"{file}: the weights of this row are not here; play a row that has kept them, or a run")
-    config = recorded_config(record, registry)
-    generator = load_recorded(record, config, weights, data_root(None))
+    record, config, generator = load_record(file, registry)
     score = _in_words(record.scores, record.protocol)
     return _player(config, generator, record.shown / 1000, score, file.stem, None)
 

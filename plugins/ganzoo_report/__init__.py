@@ -43,7 +43,9 @@ def register_commands(register: Callable[[CommandEntry], None]) -> None:
 @hookimpl
 def run_finished(run: Path, score: Mapping[str, Any]) -> None:
     """Analyse the newest checkpoint and write the report, except for a benchmark's job, which is timed."""
-    if _is_job(run):
+    from ganzoo.bench.job import is_of_job
+
+    if is_of_job(run):
         return
     from ganzoo.plugin.registry import Registry
     from ganzoo_report.analysis.run import look_or_say_why
@@ -58,12 +60,10 @@ def run_stopped(run: Path, reason: str) -> None:
 
     After SIGTERM there may be no time even for that.
     """
-    if reason != "preempted" and not _is_job(run):
+    from ganzoo.bench.job import is_of_job
+
+    if reason != "preempted" and not is_of_job(run):
         _write(run)
-
-
-def _is_job(run: Path) -> bool:
-    return any(run.parent.glob("*.job.json"))
 
 
 def _write(run: Path) -> None:

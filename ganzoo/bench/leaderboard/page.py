@@ -29,7 +29,7 @@ FIXED = 7  # columns beside scores and costs: rank, recipe, score, samples, budg
 
 
 def to_page(report: Report) -> str:
-    """The whole file. Raises GanzooError where Altair is not installed, or a sample grid is no image."""
+    """Return the whole page. Raises GanzooError if Altair is not installed or a sample grid is not an image."""
     labels = protocol_labels(report.groups)
     chart_rows: list[dict[str, Any]] = []
     groups = [_group(group, label, chart_rows) for group, label in zip(report.groups, labels, strict=True)]

@@ -47,20 +47,6 @@ def fetch_nothing(address: str) -> str:
 
 
 @pytest.fixture
-def ganzoo(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty directory; its exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
-
-
-@pytest.fixture
 def install(monkeypatch):
     """Make a registry the installed zoo."""
 

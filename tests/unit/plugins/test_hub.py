@@ -17,7 +17,6 @@ from rich.console import Console
 from support.hub import TOKEN, Hub
 from support.strangers import ABSOLUTE, with_stranger
 
-from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
@@ -35,19 +34,6 @@ pytestmark = pytest.mark.seconds
 PROTOCOL = {"reference": "fashion-10k", "fake_pictures": 64, "seed": 0, "metrics": {"fid": "a distance"}}
 PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "score.json",
              "checkpoints/kimg000000.032/ema.safetensors", "checkpoints/kimg000000.032/meta.json"}  # fmt: skip
-
-
-@pytest.fixture
-def ganzoo(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty directory; its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[object, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(list(arguments))
-        return (stop.value.code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

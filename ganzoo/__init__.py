@@ -19,7 +19,9 @@ from ganzoo.entries import (
     LossEntry,
     MetricEntry,
     Needs,
+    OptimizerEntry,
     PenaltyEntry,
+    StepEntry,
     StoreEntry,
 )
 from ganzoo.errors import GanzooError
@@ -60,9 +62,11 @@ __all__ = [
     "LossEntry",
     "MetricEntry",
     "Needs",
+    "OptimizerEntry",
     "PenaltyEntry",
     "PenaltyParams",
     "Run",
+    "StepEntry",
     "StoreEntry",
     "__version__",
     "create_model",

@@ -35,12 +35,17 @@ class Needs:
 
     per_sample: the logit of an image depends on that image alone. Batch norm and minibatch standard
         deviation break this, and with it every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
+    labels: the images have labels.
+    outputs: what the discriminator must say beside its logit: "classes", a class head, or names of features.
     """
 
     per_sample: bool = False
+    labels: bool = False
+    outputs: tuple[str, ...] = ()
 
     def __or__(self, other: Needs) -> Needs:
-        return Needs(per_sample=self.per_sample or other.per_sample)
+        outputs = tuple(dict.fromkeys((*self.outputs, *other.outputs)))
+        return Needs(self.per_sample or other.per_sample, self.labels or other.labels, outputs)
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,7 @@ class LossEntry(TargetEntry):
     probability: sigmoid(logit) is the discriminator's probability of "real".
     generator_needs_real: the generator's side reads ``d_real`` too (relativistic losses).
     penalties: names of the penalties the loss brings along.
+    patches: takes logits ``(N, ...)``, one for each patch of an image, too.
     formula: both sides, in plain text.
     """
 
@@ -152,18 +158,23 @@ class LossEntry(TargetEntry):
     probability: bool = False
     generator_needs_real: bool = False
     penalties: tuple[str, ...] = ()
+    patches: bool = False
     needs: Needs = Needs()
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PenaltyEntry(TargetEntry):
-    """A penalty on one of the two networks. ``params`` extends :class:`PenaltyParams`."""
+    """A penalty on one of the two networks, or on each in its step. ``params`` extends :class:`PenaltyParams`.
+
+    patches: takes logits ``(N, ...)``, one for each patch of an image, too.
+    """
 
     kind: ClassVar[str] = "penalty"
     params: type[PenaltyParams] = PenaltyParams
     formula: str = ""
-    network: Literal["discriminator", "generator"] = "discriminator"
+    network: Literal["discriminator", "generator", "both"] = "discriminator"
+    patches: bool = False
     needs: Needs = Needs()
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -179,6 +190,35 @@ class AugmentationEntry(TargetEntry):
     params: type = NoParams
     reads_border: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEntry(TargetEntry):
+    """Another order of updates, or a game with further networks; named in a recipe like a penalty.
+
+    target: import string of a :class:`ganzoo.training.step.TrainingStep`.
+    captured: on CUDA its steps may be replayed as graphs; False: they run eagerly.
+    """
+
+    kind: ClassVar[str] = "step"
+    params: type = NoParams
+    needs: Needs = Needs()
+    captured: bool = True
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerEntry(TargetEntry):
+    """An optimizer beside those of timm, for ``optimizer.generator.name`` and ``optimizer.discriminator.name``.
+
+    target: import string of a function or class that takes the parameters and, of ``lr``, ``betas``, ``weight_decay``
+        and the names in ``optimizer.*.options``, those that it names. It returns a :class:`torch.optim.Optimizer`.
+    captured: keeps all that changes in tensors on the device, learning rate included, so that its steps may be replayed
+        as CUDA graphs; False: steps run eagerly.
+    """
+
+    kind: ClassVar[str] = "optimizer"
+    captured: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,6 +331,8 @@ KINDS: tuple[type[Entry], ...] = (
     LossEntry,
     PenaltyEntry,
     AugmentationEntry,
+    StepEntry,
+    OptimizerEntry,
     DatasetEntry,
     ExtractorEntry,
     MetricEntry,

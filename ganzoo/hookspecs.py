@@ -22,7 +22,9 @@ from ganzoo.entries import (
     LauncherEntry,
     LossEntry,
     MetricEntry,
+    OptimizerEntry,
     PenaltyEntry,
+    StepEntry,
     StoreEntry,
 )
 
@@ -52,6 +54,16 @@ def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
 @hookspec
 def register_augmentations(register: Callable[[AugmentationEntry], None]) -> None:
     """Register changes to the images that the discriminator is shown."""
+
+
+@hookspec
+def register_steps(register: Callable[[StepEntry], None]) -> None:
+    """Register other orders of updates, and games with further networks."""
+
+
+@hookspec
+def register_optimizers(register: Callable[[OptimizerEntry], None]) -> None:
+    """Register optimizers."""
 
 
 @hookspec

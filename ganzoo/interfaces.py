@@ -1,17 +1,17 @@
 """The abstract parts of a GAN. Everything that trains here is one of these.
 
-Conventions: images are float tensors ``(N, C, H, W)`` in [-1, 1]; labels are int64 ``(N,)`` or None;
-logits are ``(N,)``, higher meaning more real. Randomness comes from an explicit ``torch.Generator``;
-nothing here touches the global random state.
+Conventions: images are float tensors ``(N, C, H, W)`` in [-1, 1]; labels are int64 ``(N,)`` or None; logits are
+``(N,)``, higher meaning more real. Randomness comes from an explicit ``torch.Generator``; nothing here touches the
+global random state. Arguments that are marked as optional are passed only to a method that names them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,10 +26,11 @@ class Generator(nn.Module, ABC):
     """Latents to images.
 
     Constructed as ``cls(image, params)`` with an :class:`ImageSpec` and the entry's parameter dataclass.
-    ``conditional``: uses the labels. ``has_truncation``: understands ``truncation`` below 1.
+    ``conditional``: uses the labels; "required": cannot do without them, so a data set without labels is refused.
+    ``has_truncation``: understands ``truncation`` below 1.
     """
 
-    conditional: bool = False
+    conditional: bool | Literal["required"] = False
     has_truncation: bool = False
     latent_dim: int
     image: ImageSpec
@@ -65,15 +66,42 @@ class Generator(nn.Module, ABC):
         return torch.cat([chunk.float().cpu() for chunk in draw_images(self, count, seed, labels, truncation)])
 
 
+@dataclass(frozen=True)
+class DiscriminatorOutputs:
+    """All that a discriminator says about a batch, float32 in training.
+
+    logits: ``(N,)``, higher meaning more real; ``(N, ...)``, one for each patch, if the loss allows patches.
+    classes: logits of the classes ``(N, K)`` from a class head (Odena et al. 2017), or None.
+    features: further tensors ``(N, ...)`` by name, such as "embedding" or the activations of a layer.
+    """
+
+    logits: Tensor
+    classes: Tensor | None = None
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def lacks(self, names: Sequence[str]) -> list[str]:
+        """Return those of the names ("classes" or a feature's) that these outputs do not have."""
+        there = {*self.features, *(["classes"] if self.classes is not None else [])}
+        return [name for name in names if name not in there]
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> DiscriminatorOutputs:
+        """Apply a function to each tensor."""
+        classes = None if self.classes is None else change(self.classes)
+        return DiscriminatorOutputs(
+            change(self.logits), classes, {name: change(value) for name, value in self.features.items()}
+        )
+
+
 class Discriminator(nn.Module, ABC):
     """Images to logits.
 
-    Constructed as ``cls(image, params, needs)``; where it cannot meet ``needs`` it raises ValueError.
+    Constructed as ``cls(image, params, needs)``; raises ValueError if it cannot meet ``needs``.
+    ``conditional``: uses the labels; "required": cannot do without them.
     ``mixes_samples``: a logit depends on the other images of the batch (batch norm, minibatch standard
     deviation); real and fake images are then given in separate calls.
     """
 
-    conditional: bool = False
+    conditional: bool | Literal["required"] = False
     mixes_samples: bool = False
     image: ImageSpec
 
@@ -81,12 +109,46 @@ class Discriminator(nn.Module, ABC):
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         """Images ``(N, C, H, W)`` in [-1, 1] and labels ``(N,)`` to logits ``(N,)``, higher meaning more real."""
 
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
+        """Return the logits of :meth:`forward` and what further heads say.
 
-class Loss(ABC):
-    """Two sides of a game, each a scalar to be minimised. Constructed as ``cls(params)``."""
+        A discriminator with heads overrides it. It is called instead of ``forward`` if the loss or a penalty needs
+        outputs (``Needs.outputs``); the discriminator reads the same ``needs`` when it is constructed and may leave
+        out heads that nobody reads.
+        """
+        return DiscriminatorOutputs(self(images, labels, rng=rng))
+
+
+class Rule(nn.Module):
+    """What losses and penalties share: parameters, and state in buffers.
+
+    State that changes from step to step, such as a moving average, must be a buffer (``self.register_buffer``) that is
+    changed in place. Buffers are moved to the device, saved in checkpoints, and start equal on all ranks; a change must
+    be the same on every rank, so compute it from :func:`whole_batch`. A rule has no trainable parameters: those belong
+    to a network.
+    """
+
+    params: Any
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        nn.Module.__init__(made)  # since a subclass may leave out super().__init__
+        return made
 
     def __init__(self, params: Any) -> None:
         self.params = params
+
+
+class Loss(Rule, ABC):
+    """Two sides of a game, each a scalar to be minimised. Constructed as ``cls(params)``.
+
+    Optional arguments of both sides, passed if the method names them:
+    ``real_outputs``, ``fake_outputs``: the :class:`DiscriminatorOutputs` that ``d_real`` and ``d_fake`` come from.
+    ``labels``: ``(N,)`` of the real images, which the fakes share, or None. ``latents``: ``(N, Z)`` of the fakes.
+    ``progress``: a 0-dim tensor, the share of the run from 0 to 1; a captured step reads it anew each time.
+    """
 
     @abstractmethod
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
@@ -102,7 +164,17 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class PenaltyInputs:
-    """What a penalty sees: both networks (eager, trainable as they stand), detached images, and latents."""
+    """What a penalty reads in one step of one network.
+
+    generator, discriminator: both networks; only the one that takes the step has trainable weights. With an
+        augmentation the discriminator augments what it is shown whenever it is given ``rng``.
+    real, fake: images ``(N, C, H, W)`` in [-1, 1], detached. latents: ``(N, Z)`` of the fakes.
+    labels: ``(N,)`` of the real images, which the fakes share, or None. rng: draw from it alone.
+    real_outputs, fake_outputs: what the discriminator said in this step, with its gradients: reading them takes no
+        further pass. ``real_outputs`` is None in the generator's step unless the loss reads real images there.
+    progress: a 0-dim tensor, the share of the run from 0 to 1.
+    step_of: the network whose step it is; a penalty of "both" networks asks.
+    """
 
     generator: Generator
     discriminator: Discriminator
@@ -111,13 +183,14 @@ class PenaltyInputs:
     latents: Tensor
     labels: Tensor | None = None
     rng: torch.Generator | None = None
+    real_outputs: DiscriminatorOutputs | None = None
+    fake_outputs: DiscriminatorOutputs | None = None
+    progress: Tensor | None = None
+    step_of: Literal["discriminator", "generator"] = "discriminator"
 
 
-class Penalty(ABC):
+class Penalty(Rule, ABC):
     """A regulariser with its own axis in a recipe. Constructed as ``cls(params)``."""
-
-    def __init__(self, params: Any) -> None:
-        self.params = params
 
     @abstractmethod
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
@@ -241,6 +314,7 @@ __all__ = [
     "BadImage",
     "DataSource",
     "Discriminator",
+    "DiscriminatorOutputs",
     "Generator",
     "ImageSpec",
     "Loss",

@@ -29,6 +29,8 @@ REGISTRATION = {
     "register_losses": "loss",
     "register_penalties": "penalty",
     "register_augmentations": "augmentation",
+    "register_steps": "step",
+    "register_optimizers": "optimizer",
     "register_datasets": "dataset",
     "register_extractors": "extractor",
     "register_metrics": "metric",

@@ -19,6 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.scoring import find_scoring
 from ganzoo.data.factory import open_images
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
@@ -55,7 +56,7 @@ def main() -> int:
         )  # fmt: skip
     theirs = json.loads(done.stdout)
     metrics = MetricsConfig(names=["fid", "kid", "prc"], mode="reference")
-    ours = score_arrays(metrics, sets["test"], sets["train"], registry=registry, root=data_root(None)).values
+    ours = score_arrays(find_scoring(metrics, registry), sets["test"], sets["train"], root=data_root(None)).values
     worst = 0.0
     for name, their_name in NAMES.items():
         off = abs(ours[name] - theirs[their_name]) / abs(theirs[their_name])

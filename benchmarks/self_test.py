@@ -12,6 +12,7 @@ import argparse
 import sys
 
 from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.scoring import find_scoring
 from ganzoo.data.factory import open_images
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
@@ -27,7 +28,7 @@ def main() -> int:
     registry = Registry.load(strict=True)
     train, test = (open_images(registry, "cifar10", split=split) for split in ("train", "test"))
     found = score_arrays(
-        MetricsConfig(names=["fid"]), test.array, train.array, registry=registry, root=data_root(None),
+        find_scoring(MetricsConfig(names=["fid"]), registry), test.array, train.array, root=data_root(None),
         real_name="cifar10 test", fake_name="cifar10 train", device=device,
     )  # fmt: skip
     fid = found.values["fid"]

@@ -18,8 +18,9 @@ from typing import Any, cast
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ganzoo.config.recipe import Recipe, default_metrics, find_extractor, parse_data, parse_recipe
-from ganzoo.config.schema import Config, CoreConfig, DataConfig, MetricsConfig, RunConfig
+from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
+from ganzoo.config.schema import Config, CoreConfig, DataConfig, RunConfig, Scoring
+from ganzoo.config.scoring import find_scoring
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
@@ -57,16 +58,13 @@ def resolve(
             f"set of the {values.data.split} images"
         )
     location = parse_data(values.data.name, registry)[1]
-    metrics = [entry for name in values.metrics.names if (entry := registry.lookup(MetricEntry, name))]
-    extractors = (find_extractor(entry, registry) for entry in metrics)
-    known = {entry.name: entry for entry in extractors if entry}
-    return Config(cast(RunConfig, values), recipe, dataset, location, tuple(metrics), tuple(known.values()))
+    return Config(cast(RunConfig, values), recipe, dataset, location, find_scoring(values.metrics, registry))
 
 
 def resolve_scoring(
     registry: Registry, settings: Iterable[str]
-) -> tuple[DatasetEntry, str | None, DataConfig, MetricsConfig]:
-    """Return a data set's entry and location, and the checked ``data`` and ``metrics`` settings, without a recipe.
+) -> tuple[DatasetEntry, str | None, DataConfig, Scoring]:
+    """Return a data set's entry and location, the checked ``data`` settings and what to score with, without a recipe.
 
     Raises GanzooError as :func:`resolve` does.
     """
@@ -74,9 +72,9 @@ def resolve_scoring(
     if others := layers[0][1].keys() - {"data", "metrics"}:
         raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
     entry = _dataset_entry(registry, layers)
-    defaults = [("the metrics", {"metrics": {"names": default_metrics(registry)}})]
+    defaults = [("the metrics", _nest(_default_metrics(registry)))]
     values = _checked(OmegaConf.structured(CoreConfig(recipe="")), defaults, layers)
-    return entry, parse_data(values.data.name, registry)[1], values.data, values.metrics
+    return entry, parse_data(values.data.name, registry)[1], values.data, find_scoring(values.metrics, registry)
 
 
 def _checked(schema: DictConfig, defaults: list[Layer], layers: list[Layer]) -> Any:
@@ -143,7 +141,7 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
         ]
 
     layers = [
-        ("the metrics", {"metrics.names": default_metrics(registry)}),
+        ("the metrics", _default_metrics(registry)),
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),
@@ -151,6 +149,10 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
         *by_network(*(_tuned(registry, entry, recipe) for entry in (recipe.generator, recipe.discriminator))),
     ]
     return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]
+
+
+def _default_metrics(registry: Registry) -> dict[str, Any]:
+    return {"metrics.names": [entry.name for entry in registry.of_kind(MetricEntry) if entry.default]}
 
 
 def _tuned(registry: Registry, architecture: ArchitectureEntry, recipe: Recipe) -> dict[str, Any]:
@@ -272,9 +274,8 @@ def _dataset_entry(registry: Registry, layers: Iterable[tuple[str, dict[str, Any
         if isinstance(data, dict):
             name = data.get("name", name)
     if name is None:
-        for entry in registry.entries[DatasetEntry.kind].values():
-            if isinstance(entry, DatasetEntry) and entry.default:
-                return entry
+        if default := registry.default(DatasetEntry):
+            return default
         raise GanzooError("no data set is named; add data.name=NAME (`ganzoo list` shows what is installed)")
     if not isinstance(name, str):
         raise GanzooError(f"data.name is {name!r}, must be the name of a data set")

@@ -217,6 +217,14 @@ class Registry:
                 return cast(E, entry)
         return None
 
+    def of_kind(self, cls: type[E]) -> list[E]:
+        """Return every entry of that kind."""
+        return cast(list[E], list(self.entries[cls.kind].values()))
+
+    def default(self, cls: type[E]) -> E | None:
+        """Return the entry of that kind that is marked as the default; None if none is."""
+        return next((entry for entry in self.of_kind(cls) if getattr(entry, "default", False)), None)
+
     def get_one_of(self, kinds: tuple[type[Entry], ...], name: str) -> Entry:
         """The entry of that name in the only one of these kinds that has it. Raises GanzooError as :meth:`get` does."""
         found = [entry for cls in kinds if (entry := self.lookup(cls, name)) is not None]

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from ganzoo.config.resolve import resolve, schema_of
+from ganzoo.config.resolve import schema_of
 from ganzoo.config.schema import Config
 from ganzoo.config.settings import write_setting
-from ganzoo.plugin.registry import Registry
 from ganzoo.runs.requirements import is_file, requirement, versions_of
 
 
@@ -39,11 +38,18 @@ def plugin_options(versions: Mapping[str, str]) -> list[str]:
     return [part for name, version in versions.items() if is_file(version) for part in ("--plugin", name)]
 
 
-def repeat_command(config: Config, registry: Registry) -> str:
-    """What to type for the same run with the same versions; images of one's own must lie where it says."""
+def data_setting(config: Config) -> str:
+    """The setting that names the data set of :func:`public_config`."""
+    return f"data.name={public_name(config.values.data.name)}"
+
+
+def repeat_command(config: Config, defaults: Config) -> str:
+    """Return what to type for the same run with the same versions; one's own images must lie where it says.
+
+    defaults: the configuration of the same recipe with :func:`data_setting` alone.
+    """
     content, schema = public_config(config), schema_of(config.recipe)
-    data = f"data.name={content['data']['name']}"
-    default = dict(_leaves(resolve(registry, str(config.recipe), None, [data]).as_dict()))
+    data, default = data_setting(config), dict(_leaves(defaults.as_dict()))
     changed = [
         write_setting(key, value, schema)
         for key, value in _leaves(content)

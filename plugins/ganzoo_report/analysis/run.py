@@ -66,7 +66,7 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
     sheets = {"between": between(generator, seed)}
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
-    sheets["nearest"], found = _nearest(registry, config, directory, generator, device)
+    sheets["nearest"], found = _nearest(config, directory, generator, device)
     place = analysis_directory(directory.path)
     place.mkdir(exist_ok=True)
     for name in (*SHEETS, analysis_file(directory.path).name):  # nothing else: the directory may be a link to another
@@ -82,7 +82,7 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
 
 
 def _nearest(
-    registry: Registry, config: Config, directory: RunDir, generator: Generator, device: torch.device
+    config: Config, directory: RunDir, generator: Generator, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
     values = config.values
     real = _open(config, values.data.split)
@@ -91,7 +91,7 @@ def _nearest(
     reader = kept = None
     if read_jsonl(directory.scores_file):  # else the network may not even be here
         root = data_root(values.data.root)
-        source = source_of_first(registry, values.metrics, root)
+        source = source_of_first(config.scoring, root)
         if source is not None:
             exact, fast = (Reader(source[0], mode, device, source[1:]) for mode in ("exact", "fast"))
             kept = kept_features(real, exact, root)

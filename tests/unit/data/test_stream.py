@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import runs as run
 from support.disturbed import write_loss
 from support.sets import EACH, write_shard
 
@@ -31,7 +32,6 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.devices import COMPARABLE, compare
-from ganzoo.training import run
 from ganzoo.training.loop import Loop
 from ganzoo_datasets import streamed
 

@@ -38,10 +38,8 @@ def load_config(
     check_needs([need for need in needs if need.kind not in SCORING], registry.plugins, place, kept)
     config = resolve(registry, None, directory.good_config(), settings)
     if scoring:
-        names = {
-            name for entry in (*config.scoring.metrics, *config.scoring.used) for name in (entry.name, entry.short)
-        }
-        names |= set(config.values.metrics.names)
+        entries = (*config.scoring.metrics, *config.scoring.used)
+        names = {name for entry in entries for name in (entry.name, entry.short)} | set(config.values.metrics.names)
         check_needs([n for n in needs if n.kind in SCORING and n.name in names], registry.plugins, place, kept)
     return config
 

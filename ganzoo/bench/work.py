@@ -31,7 +31,7 @@ from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.provenance import describe_device
@@ -67,9 +67,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
             )
         record = _record(job, config, outcome)
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        if isinstance(error, GanzooError):
-            reason = str(error)
+        reason = str(error) if isinstance(error, GanzooError) else described(error)
         record = failed_record(job, recipe, reason, config)
     write_record(job.directory / RECORD, record)
     return True

@@ -28,7 +28,7 @@ from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
-from ganzoo.training.callbacks import Audience, Callback, audience, stop_reason
+from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
@@ -174,8 +174,9 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
             raise Stopped(stop.code or INTERRUPTED)
         watched.score = loop.finish()
     except Stopped as stopped:
-        watched.stopped = stop_reason(stop.code or stopped.code)
-        return Outcome(directory, False, {}, stop.code or stopped.code)
+        last = Stopped(stop.code or stopped.code)  # a second signal may have come since
+        watched.stopped = last.reason
+        return Outcome(directory, False, {}, last.code)
     except WriteFailed as error:
         raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {directory.path}`") from error
     finally:

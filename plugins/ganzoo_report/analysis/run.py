@@ -23,6 +23,7 @@ from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured
 from ganzoo.distributed.device import pick_device
+from ganzoo.errors import described
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.extractors import source_of_first
 from ganzoo.metrics.reader import Reader
@@ -48,7 +49,7 @@ def look_or_say_why(registry: Registry, path: Path) -> None:
     try:
         look_closer(registry, RunDir.open(path))
     except Exception as error:  # whatever it is, the report is worth more
-        logger.warning(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
+        logger.warning(f"no closer look at the generator: {described(error)}")
 
 
 def look_closer(registry: Registry, directory: RunDir) -> None:

@@ -18,12 +18,12 @@ from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
-from ganzoo.config.settings import read_settings, typed, write_setting
+from ganzoo.config.settings import read_settings, typed
 from ganzoo.console.display import Display
 from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
-from ganzoo.runs.reproduce import data_setting, repeat_command
+from ganzoo.runs.reproduce import data_setting, repeat_command, write_setting
 from ganzoo.runs.run_dir import RunDir
 
 NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 2]", "{a: b}", "null", "~", "no", "1e5",

@@ -22,6 +22,7 @@ from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
+from ganzoo.metrics.extractors import check
 from ganzoo.models.build import Model, build_model, check_image
 from ganzoo.runs.checkpoint import read_checkpoint
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
@@ -62,6 +63,8 @@ def start(
     if begun is not None:
         return resume(config, begun.path, *callbacks, heed_signals=heed_signals)
     with _watched(callbacks, heed_signals) as (watched, stop):
+        if config.values.metrics.names:
+            check(config.scoring)  # it would be a pity to learn of it at the end
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         model = build_model(config, images.spec)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.images import open_images
 
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.config.scoring import find_scoring
-from ganzoo.data.factory import open_images
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.score import score_arrays
 from ganzoo.utils.files import data_root

@@ -21,8 +21,8 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
+from ganzoo.metrics import configured
 from ganzoo.plugin.registry import Registry
-from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 from ganzoo.utils.files import read_jsonl
 
@@ -247,7 +247,7 @@ def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_pat
     def missing(*_, **options):
         raise NetworkMissing("no network: pip install 'ganzoo[offline]'")
 
-    monkeypatch.setattr(run, "score", missing)
+    monkeypatch.setattr(configured, "score", missing)
     console = Console(record=True, file=io.StringIO(), width=200)
     config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[fid]"])
     outcome = start(registry, config, Display(console), out=tmp_path / "run")
@@ -268,7 +268,7 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
         given.append(len(given) + 1.0)
         return Score({"fid": given[-1]}, {}, 0.0)
 
-    monkeypatch.setattr(run, "score", worse)
+    monkeypatch.setattr(configured, "score", worse)
     settings = [*tiny("mlp", snapshot_kimg=0.064, keep=1), "metrics.names=[fid]", often]
     outcome = start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
     assert [path.name for path in sorted(outcome.directory.checkpoints.iterdir())] == [

@@ -16,10 +16,10 @@ from support.runs import resume, start
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.metrics import configured
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.load import load_config
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import append_text, read_jsonl, write_text, write_whole
 from ganzoo.utils.lock import alone_in
@@ -162,7 +162,7 @@ def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tin
             os.kill(os.getpid(), signal.SIGTERM)
         return Score({"fid": 1.0}, {}, 0.0)
 
-    monkeypatch.setattr(run, "score", score)
+    monkeypatch.setattr(configured, "score", score)
     settings = [*tiny("mlp", snapshot_kimg=0.064), "metrics.names=[fid]", "metrics.times=4"]
     outcome = start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
     assert (outcome.finished, outcome.code) == (False, 75)

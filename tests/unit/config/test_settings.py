@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from rich.console import Console
 from support import fuzzing  # noqa: F401  its profile
+from support.images import open_images
 
 from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
@@ -20,7 +21,6 @@ from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.console.display import Display
-from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.reproduce import data_setting, repeat_command, write_setting

@@ -18,6 +18,7 @@ import pytest
 import torch
 from support import runs as run
 from support.disturbed import write_loss
+from support.images import open_images, peek_spec
 from support.sets import EACH, write_shard
 
 from ganzoo.config.resolve import resolve
@@ -25,7 +26,6 @@ from ganzoo.config.schema import Config
 from ganzoo.console.display import Display, make_display
 from ganzoo.data import stream
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from support.images import open_images
 from support.runs import start
 
 from ganzoo.bench.leaderboard.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.factory import open_images
 from ganzoo.models.sampling import grid, sample, to_image
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunDir

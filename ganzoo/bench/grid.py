@@ -96,7 +96,10 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
         raise GanzooError(f"the grid has {most:,} rows; give it {MOST_ROWS:,} at most")
     products = ["+".join(filter(None, parts)) for parts in itertools.product(architectures, losses, grid.extras)]
     recipes = dict.fromkeys(str(parse_recipe(text, registry)) for text in [*products, *grid.recipes])
-    data = grid.data or [_default_data(registry)]
+    default = registry.default(DatasetEntry)
+    data = grid.data or ([default.name] if default else [])
+    if not data:
+        raise GanzooError("the grid names no data set and none is the default; add --data NAME")
     for name in data:
         parse_data(name, registry)
     return [Cell(*parts) for parts in itertools.product(recipes, data, dict.fromkeys(grid.seeds))]
@@ -104,12 +107,6 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
 
 def _expand(names: list[str], kind: type[Entry], registry: Registry) -> list[str]:
     return sorted(registry.entries[kind.kind]) if ALL in names else names
-
-
-def _default_data(registry: Registry) -> str:
-    if default := registry.default(DatasetEntry):
-        return default.name
-    raise GanzooError("the grid names no data set and none is the default; add --data NAME")
 
 
 def describe(grid: Grid) -> dict[str, Any]:

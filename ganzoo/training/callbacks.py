@@ -1,7 +1,7 @@
 """Who is told of a run's events: one list, of the terminal's display, the plugins' hooks and a program's own callbacks.
 
-All are called by the first rank, in the order of the list, in which the plugins' hooks come last. An event about a file
-comes after the file is whole on disk.
+All are called by the first rank, in the order of the list; the Python API and the command line put the plugins' hooks
+last. An event about a file comes after the file is whole on disk.
 """
 
 from __future__ import annotations

@@ -241,6 +241,13 @@ def test_life_cycle_hooks_see_the_run(quiet, tiny, tmp_path):
     assert seen.count("checkpoint True") == 3 and "logged" in seen
 
 
+def test_a_run_that_cannot_be_scored_is_refused_before_anything_is_written(registry, quiet, tiny, tmp_path):
+    config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[fdi]"])
+    with pytest.raises(GanzooError, match="unknown metric 'fdi'; did you mean fid"):
+        start(registry, config, quiet, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_path, monkeypatch):
     from ganzoo.errors import NetworkMissing
 

@@ -37,7 +37,7 @@ def load_config(
     """
     needs, place, kept = directory.needs(), str(directory.path), copies(directory)
     check_needs([need for need in needs if need.kind not in SCORING], registry, place, kept)
-    config = resolve(registry, None, directory.good_config(), settings)
+    config = resolve(registry, None, directory.good_config(), settings, kept=True)
     if scoring:
         names = {name for entry in (*config.metrics, *config.extractors) for name in (entry.name, entry.short)}
         names |= set(config.values.metrics.names)

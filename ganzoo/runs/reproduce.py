@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from ganzoo.config.resolve import resolve, schema_of
+from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
+from ganzoo.config.sections import schema_of
 from ganzoo.config.settings import write_setting
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.requirements import is_file, requirement, versions_of
@@ -41,7 +42,7 @@ def plugin_options(versions: Mapping[str, str]) -> list[str]:
 
 def repeat_command(config: Config, registry: Registry) -> str:
     """What to type for the same run with the same versions; images of one's own must lie where it says."""
-    content, schema = public_config(config), schema_of(config.recipe)
+    content, schema = public_config(config), schema_of(config.recipe, config.dataset)
     data = f"data.name={content['data']['name']}"
     default = dict(_leaves(resolve(registry, str(config.recipe), None, [data]).as_dict()))
     changed = [

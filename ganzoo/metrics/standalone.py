@@ -46,6 +46,8 @@ def score_anything(
         root=root,
         skip_bad=data.skip_bad,
         channels=str(spec[0]) if data.channels == "auto" else data.channels,
+        labels=data.labels,
+        params=data.params,
     )
     if images is not None:
         return score_images(metrics, images, real, registry=registry, root=root, device=device, progress=progress)

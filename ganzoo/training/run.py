@@ -21,10 +21,12 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
+from ganzoo.metrics.labels import check_labels
 from ganzoo.metrics.score import Score, score
 from ganzoo.models.build import Model, build_model, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
+from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
@@ -70,12 +72,14 @@ def start(
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         model = build_model(config, images.spec)
+        check_labels(config.metrics, images.name if images.labels is None else "", model.generator.conditional)
         usage = _say_usage(images, model)
         directory = _reserve(out, str(config.recipe))
         with _alone_in(directory.path):
             directory.check_unbegun()
             loop = _loop(registry, config, watched, directory, device, images, model)
             origin = _origin(config, device, images, usage)
+            loop.state.class_names = images.class_names
             if source is not None:
                 loop.state.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
@@ -105,6 +109,7 @@ def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: b
         usage = _say_usage(images, model)
         loop = _loop(registry, config, watched, directory, device, images, model)
         origin = _origin(config, device, images, usage)
+        loop.state.class_names = images.class_names
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = directory.newest_good()
@@ -181,7 +186,8 @@ def _say_usage(images: Images, model: Model) -> Usage:
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:
     """What the run's directory keeps of software, machine and data."""
     origin = provenance(config, device, images.fingerprint)
-    return {**origin, "data": {**origin["data"], **usage.as_dict()}}
+    names = {CLASS_NAMES: list(images.class_names)} if images.class_names else {}
+    return {**origin, "data": {**origin["data"], **names, **usage.as_dict()}}
 
 
 def _open(config: Config, split: str) -> Images:

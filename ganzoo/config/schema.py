@@ -29,8 +29,7 @@ class DataConfig:
     root: str | None = param(None, "where data sets are kept; null: GANZOO_DATA or ~/.cache/ganzoo/data")
     channels: str = param("auto", "1 for grey, 3 for colour; auto: what most images have, converting the rest")
     labels: str = param(
-        "auto",
-        "folders, json (dataset.json) or none; auto: json if it is there, else folders if all images lie in some",
+        "auto", "auto, folders (a class each), json (dataset.json) or none; auto: json, else folders, if they are there"
     )
     mirror: bool = param(False, "flip half of the images left to right")
     skip_bad: bool = param(False, "skip images that cannot be used, and count them, instead of stopping")

@@ -97,10 +97,10 @@ class _Files(DataSource):
         if asked == "none" or (asked in ("auto", "json-or-none") and file is None and self._label_files):
             return "none"
         if asked == "json" and file is None:
-            found = (
-                f"{len(self._label_files)} files of that name, none of them" if self._label_files else f"no {LABELS}"
+            below = f"{len(self._label_files)} below" if self._label_files else "none below"
+            raise GanzooError(
+                f"data.labels=json: {self.path} has no {LABELS} at its top ({below}); add it or set data.labels=auto"
             )
-            raise GanzooError(f"data.labels=json: {self.path} has {found} at its top; add it, or set data.labels=auto")
         if asked in ("auto", "json", "json-or-none") and file is not None:
             return "json"
         if asked == "json-or-none":

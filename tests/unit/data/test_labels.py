@@ -64,7 +64,7 @@ def found(images) -> list[int] | None:
 def test_the_first_directory_is_the_class(opened, kind, labels):
     images = opened(labels, kind)
     assert found(images) == [0, 0, 1, 1, 2, 2] and images.class_names == CLASSES
-    assert "6 of 6 images; labels from its 3 directories" == str(images.usage)
+    assert str(images.usage) == "6 of 6 images; labels from its 3 directories"
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])

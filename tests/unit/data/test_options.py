@@ -51,7 +51,7 @@ SHADES = DatasetEntry(
 
 @pytest.fixture
 def zoo() -> Registry:
-    return with_stranger(SHADES)
+    return with_stranger(SHADES, hook="register_datasets")
 
 
 def configured(zoo: Registry, *settings: str, file: Path | None = None):
@@ -75,7 +75,7 @@ def test_they_are_part_of_the_configuration(zoo, tmp_path):
     config = configured(zoo, "data.options.column=#7: x", "data.options.shade=3")
     assert config.as_dict()["data"]["options"] == {"shade": 3, "column": "#7: x"}  # text as it stands
     (tmp_path / "config.yaml").write_text(config.to_yaml())
-    assert resolve(zoo, None, tmp_path / "config.yaml").values == config.values
+    assert resolve(zoo, None, tmp_path / "config.yaml").as_dict() == config.as_dict()
     command = repeat_command(config, zoo)
     assert "data.options.shade=3" in command and "'data.options.column=#7: x'" in command
     assert "options" not in resolve(zoo, "mlp+minimax").as_dict()["data"]
@@ -116,5 +116,5 @@ def test_marks_of_the_parameters_are_marks_of_the_run(monkeypatch):
     class Marked(ShadeParams):
         marks = ("synthetic",)
 
-    zoo = with_stranger(replace(SHADES, params=Marked))
+    zoo = with_stranger(replace(SHADES, params=Marked), hook="register_datasets")
     assert configured(zoo).marks == ("synthetic",)

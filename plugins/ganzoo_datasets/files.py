@@ -94,21 +94,22 @@ class _Files(DataSource):
         Raises GanzooError if ``data.labels`` asks for what is not there.
         """
         asked, file = self.label_setting, self.label_file
-        if asked == "none" or (asked in ("auto", "json-or-none") and file is None and self._label_files):
+        if asked == "none":
             return "none"
-        if asked == "json" and file is None:
+        if asked == "folders":
+            if why := why_no_folders(self.names):
+                raise GanzooError(f"data.labels=folders: {self.path}: {why}; sort them, or set data.labels=auto")
+            return "folders"
+        if file is not None:
+            return "json"
+        if asked == "json":
             below = f"{len(self._label_files)} below" if self._label_files else "none below"
             raise GanzooError(
                 f"data.labels=json: {self.path} has no {LABELS} at its top ({below}); add it or set data.labels=auto"
             )
-        if asked in ("auto", "json", "json-or-none") and file is not None:
-            return "json"
-        if asked == "json-or-none":
-            return "none"
-        why = why_no_folders(self.names)
-        if why and asked == "folders":
-            raise GanzooError(f"data.labels=folders: {self.path}: {why}; sort them, or set data.labels=auto")
-        return "none" if why else "folders"
+        # Several of these files may say otherwise than the directories.
+        by_folder = asked == "auto" and not self._label_files and not why_no_folders(self.names)
+        return "folders" if by_folder else "none"
 
     @cached_property
     def _folders(self) -> list[str]:

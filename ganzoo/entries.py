@@ -82,6 +82,15 @@ class Entry:
 
     name: lower case, digits, ``-``. If two distributions register one name, it becomes ``distribution:name``.
     summary: one sentence. paper: authors, year, title and where to find it, or "". owner: set by the registry.
+
+    Fields that several kinds have:
+
+    target: import string of the class or function, ``"module:Name"``; imported only when it is used.
+    params: dataclass of its parameters, each made with :func:`param`; settings set them.
+    formula: in plain text, shown by ``ganzoo info`` and ``ganzoo explain``.
+    needs: what it needs of the data and the discriminator; a recipe that cannot meet it is refused.
+    patches: it also takes logits ``(N, ...)``, one for each patch of an image.
+    defaults: configuration that it wants instead of the core's, as dotted keys.
     """
 
     kind: ClassVar[str] = ""
@@ -109,7 +118,7 @@ class TargetEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureEntry(Entry):
-    """A named pair of generator and discriminator.
+    """A named pair of generator and discriminator, which implement the two classes of :mod:`ganzoo.interfaces`.
 
     generator, discriminator: import strings of the two classes.
     generator_params, discriminator_params: dataclasses of their parameters.
@@ -146,7 +155,6 @@ class LossEntry(TargetEntry):
     probability: sigmoid(logit) is the discriminator's probability of "real".
     generator_needs_real: the generator's side reads ``d_real`` too (relativistic losses).
     penalties: names of the penalties the loss brings along.
-    patches: takes logits ``(N, ...)``, one for each patch of an image, too.
     formula: both sides, in plain text.
     """
 
@@ -167,7 +175,7 @@ class LossEntry(TargetEntry):
 class PenaltyEntry(TargetEntry):
     """A penalty on one of the two networks, or on each in its step. ``params`` extends :class:`PenaltyParams`.
 
-    patches: takes logits ``(N, ...)``, one for each patch of an image, too.
+    network: whose loss it is added to, in the steps of that network; "both": to each.
     """
 
     kind: ClassVar[str] = "penalty"

@@ -25,11 +25,15 @@ Side = Literal["discriminator", "generator"]
 
 
 class Generator(nn.Module, ABC):
-    """Latents to images.
+    """Latents to images. Constructed as ``cls(image, params)`` on the CPU, before the discriminator.
 
-    Constructed as ``cls(image, params)`` with an :class:`ImageSpec` and the entry's parameter dataclass.
-    ``conditional``: uses the labels; "required": cannot do without them, so a data set without labels is refused.
-    ``has_truncation``: understands ``truncation`` below 1.
+    image: what to make. params: an instance of the entry's ``generator_params``. Both ``image`` and ``latent_dim`` must
+    be set in ``__init__``.
+
+    conditional: uses the labels; "required": cannot do without them, so a data set without labels is refused.
+    has_truncation: understands ``truncation`` below 1.
+    latent_dim: Z, how many numbers a latent has.
+    image: the images that it makes: channels, size, classes.
     """
 
     conditional: bool | Literal["required"] = False
@@ -46,15 +50,24 @@ class Generator(nn.Module, ABC):
         rng: torch.Generator | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
-        """Latents ``(N, Z)``, standard normal, and labels ``(N,)`` to images ``(N, C, H, W)`` in [-1, 1].
+        """Map latents and labels to images ``(N, C, H, W)`` in [-1, 1], on the device of the latents.
 
-        ``rng`` draws noise and style mixing; None means no noise. ``truncation`` in [0, 1] pulls samples
-        towards the mean; networks that lack it get only 1.0. Those that have it also take a scalar tensor, and
-        then do not branch on its value: that is how ``ganzoo export`` makes it an input.
+        Called once in each step of either network, in training mode (in bf16 autocast if the run is in bf16); and in
+        evaluation mode, without gradients, for snapshots, scores, samples and exports.
+
+        latents: ``(N, Z)``, float32, from :meth:`sample_latents`.
+        labels: int64 ``(N,)`` from 0 to ``image.classes - 1``, or None; see ``conditional``.
+        rng: draws noise and style mixing, through :func:`draw_normal` and :func:`draw_uniform`; None means no noise.
+        truncation: in [0, 1], pulls samples towards the mean; networks that lack it get only 1.0. Those that have it
+            also take a scalar tensor, and then do not branch on its value: that is how ``ganzoo export`` makes it an
+            input.
         """
 
     def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor:
-        """Latents ``(count, Z)`` from the prior, drawn on the generator's device, returned on ``device``."""
+        """Draw latents ``(count, Z)`` from the prior on the device of ``rng``; return them on ``device``.
+
+        Called before each :meth:`forward`. Override it for another prior than the standard normal one.
+        """
         return torch.randn(count, self.latent_dim, generator=rng, device=rng.device).to(device)
 
     def sample(
@@ -70,7 +83,7 @@ class Generator(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class DiscriminatorOutputs:
-    """All that a discriminator says about a batch, float32 in training.
+    """All that a discriminator gives for a batch. Losses and penalties get it in float32, with its gradients.
 
     logits: ``(N,)``, higher meaning more real; ``(N, ...)``, one for each patch, if the loss allows patches.
     classes: logits of the classes ``(N, K)`` from a class head (Odena et al. 2017), or None.
@@ -105,12 +118,16 @@ class DiscriminatorOutputs:
 
 
 class Discriminator(nn.Module, ABC):
-    """Images to logits.
+    """Images to logits. Constructed as ``cls(image, params, needs)`` on the CPU.
 
-    Constructed as ``cls(image, params, needs)``; raises ValueError if it cannot meet ``needs``.
-    ``conditional``: uses the labels; "required": cannot do without them.
-    ``mixes_samples``: a logit depends on the other images of the batch (batch norm, minibatch standard
-    deviation); real and fake images are then given in separate calls.
+    image: what to judge. params: an instance of the entry's ``discriminator_params``. needs: what loss, penalties and
+    step need of it together, a :class:`Needs`; raise ValueError if it cannot meet them. Its weights require gradients
+    in its own step alone; it is in training mode in both.
+
+    conditional: uses the labels; "required": cannot do without them, so a data set without labels is refused.
+    mixes_samples: a logit depends on the other images of the batch (batch norm, minibatch standard deviation); real
+        and fake images are then given in separate calls.
+    image: the images that it judges: channels, size, classes.
     """
 
     conditional: bool | Literal["required"] = False
@@ -119,16 +136,26 @@ class Discriminator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        """Images ``(N, C, H, W)`` in [-1, 1] and labels ``(N,)`` to logits ``(N,)``, higher meaning more real."""
+        """Map images to logits ``(N,)``, higher meaning more real; ``(N, ...)``, one for each patch, if the loss and
+        all penalties of the recipe allow it.
+
+        Called in each step of either network unless something needs :meth:`outputs`, then that is called instead; by
+        penalties; and for the verdicts of snapshots, in evaluation mode. Without ``mixes_samples`` a step of the
+        discriminator gives it real and fake images in one batch of twice the size.
+
+        images: ``(N, C, H, W)`` in [-1, 1], augmented if the recipe has an augmentation.
+        labels: int64 ``(N,)`` from 0 to ``image.classes - 1``, or None; see ``conditional``.
+        rng: draws noise, through :func:`draw_normal` and :func:`draw_uniform`; None means no noise.
+        """
 
     def outputs(
         self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
     ) -> DiscriminatorOutputs:
-        """Return the logits of :meth:`forward` and what further heads say.
+        """Return the logits of :meth:`forward` and what further heads give, from the same arguments.
 
-        A discriminator with heads overrides it. It is called instead of ``forward`` if the loss or a penalty needs
-        outputs (``Needs.outputs``); the discriminator reads the same ``needs`` when it is constructed and may leave
-        out heads that nobody reads.
+        A discriminator with heads overrides it. It is called instead of ``forward`` if a part of the recipe needs
+        outputs (``Needs.outputs``) or the loss names ``real_outputs`` or ``fake_outputs``. The discriminator reads the
+        same ``needs`` when it is constructed and may leave out heads that nobody reads.
         """
         return DiscriminatorOutputs(self(images, labels, rng=rng))
 
@@ -140,6 +167,8 @@ class Rule(nn.Module):
     changed in place. Buffers are moved to the device, saved in checkpoints, and start equal on all ranks; a change must
     be the same on every rank, so compute it from :func:`whole_batch`. A rule has no trainable parameters: those belong
     to a network.
+
+    params: an instance of the entry's ``params``.
     """
 
     params: Any
@@ -156,35 +185,51 @@ class Rule(nn.Module):
 class Loss(Rule, ABC):
     """Two sides of a game, each a scalar to be minimised. Constructed as ``cls(params)``.
 
+    All tensors lie on the run's device. N is this rank's share of the batch, or of a part of it with
+    ``loop.accumulate``; return the mean over it, not the sum, so that shares can be averaged.
+
     Optional arguments of both sides, passed if the method names them:
-    ``real_outputs``, ``fake_outputs``: the :class:`DiscriminatorOutputs` that ``d_real`` and ``d_fake`` come from.
-    ``labels``: ``(N,)`` of the real images, which the fakes share, or None. ``latents``: ``(N, Z)`` of the fakes.
-    ``progress``: a 0-dim tensor, the share of the run from 0 to 1; a captured step reads it anew each time.
+
+    real_outputs, fake_outputs: the :class:`DiscriminatorOutputs` that ``d_real`` and ``d_fake`` come from.
+        ``real_outputs`` is None if ``d_real`` is.
+    labels: int64 ``(N,)``, classes of the real images, which the fakes share, or None.
+    latents: ``(N, Z)``, those that the fakes were made from.
+    progress: a 0-dim float32 tensor, the share of the run from 0 to 1; a captured step reads it anew each time.
     """
 
     @abstractmethod
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
-        """Scalar loss of the discriminator from logits ``(N,)`` of real and of fake images, float32."""
+        """Return the discriminator's loss, a float32 scalar. Called once in each of its steps.
+
+        d_real, d_fake: float32 logits ``(N,)`` of real and of fake images, with gradients; ``(N, ...)`` if the entry
+            says ``patches`` and the discriminator judges patches.
+        """
 
     @abstractmethod
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        """Scalar loss of the generator. ``d_real`` is None unless the entry says ``generator_needs_real``."""
+        """Return the generator's loss, a float32 scalar. Called once in each of its steps.
+
+        d_real: None unless the entry says ``generator_needs_real``; then as in :meth:`discriminator`.
+        d_fake: float32 logits of the fakes, whose gradient leads to the generator.
+        """
 
     def constrain(self, discriminator: Discriminator) -> None:
-        """Called without gradients after each step of the discriminator: where a loss bounds its weights."""
+        """Bound the discriminator's weights in place. Called without gradients after each of its optimizer's steps."""
 
 
 @dataclass(frozen=True)
 class PenaltyInputs:
-    """What a penalty reads in one step of one network.
+    """What a penalty reads in one step of one network. All tensors lie on the run's device.
 
-    generator, discriminator: both networks; only the one that takes the step has trainable weights. With an
-        augmentation the discriminator augments what it is shown whenever it is given ``rng``.
-    real, fake: images ``(N, C, H, W)`` in [-1, 1], detached. latents: ``(N, Z)`` of the fakes.
-    labels: ``(N,)`` of the real images, which the fakes share, or None. rng: draw from it alone.
-    real_outputs, fake_outputs: what the discriminator said in this step, with its gradients: reading them takes no
+    generator, discriminator: both networks, in training mode. The discriminator's weights require gradients in its own
+        step alone. With an augmentation the discriminator augments what it is shown whenever it is given ``rng``.
+    real, fake: images ``(N, C, H, W)`` in [-1, 1], float32, detached.
+    latents: ``(N, Z)``, those that the fakes were made from.
+    labels: int64 ``(N,)``, classes of the real images, which the fakes share, or None.
+    rng: the step's random generator; draw from it alone, through :func:`draw_normal` and :func:`draw_uniform`.
+    real_outputs, fake_outputs: what the discriminator gave in this step, with its gradients: reading them takes no
         further pass. ``real_outputs`` is None in the generator's step unless the loss reads real images there.
-    progress: a 0-dim tensor, the share of the run from 0 to 1.
+    progress: a 0-dim float32 tensor, the share of the run from 0 to 1.
     step_of: the network whose step it is; a penalty of "both" networks asks.
     """
 
@@ -202,17 +247,25 @@ class PenaltyInputs:
 
 
 class Penalty(Rule, ABC):
-    """A regulariser with its own axis in a recipe. Constructed as ``cls(params)``."""
+    """A regulariser with its own axis in a recipe. Constructed as ``cls(params)``.
+
+    Its ``params`` have a ``weight`` and an ``interval``, which the step applies: the step adds the mean of the penalty,
+    times the weight, to the loss of the network that the entry names.
+    """
 
     @abstractmethod
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
-        """The unweighted penalty of each sample, ``(N,)``, float32, differentiable."""
+        """Return the unweighted penalty of each sample, float32 ``(N,)`` or ``(N, ...)``, differentiable; no scalar.
+
+        Called after the loss in every ``interval``-th step of its network, the first one included, under the same
+        autocast. Leave images, weights and the mode of the networks as they are.
+        """
 
 
 class Augmentation(nn.Module, ABC):
     """What the discriminator sees instead of the images, real and generated. Constructed as ``cls(image, params)``.
 
-    ``strength`` is a scalar buffer in [0, 1], logged and kept in checkpoints with all other buffers.
+    strength: a scalar buffer in [0, 1], logged and kept in checkpoints with all other buffers.
     """
 
     strength: Tensor
@@ -224,18 +277,28 @@ class Augmentation(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Images ``(N, C, H, W)``, float32, to images of the same shape, each changed by draws of its own.
+        """Change each image by draws of its own; return images of the same shape, in [-1, 1] or near it.
 
-        Differentiable twice with respect to the images, so that gradient penalties work through it.
+        Differentiable twice with respect to the images, so that gradient penalties work through it. Called in both
+        steps, without autocast, before each pass of the discriminator that is given ``rng``; not for snapshots.
+
+        images: ``(N, C, H, W)`` in [-1, 1], float32.
+        rng: draw from it alone, through :func:`draw_normal` and :func:`draw_uniform`.
         """
 
     def adapt(self, d_real: Tensor) -> None:
-        """Called without gradients after each step of the discriminator, with its logits ``(N,)`` of real images."""
+        """Change ``strength`` in place, if it adapts. Called without gradients after each step of the discriminator.
+
+        d_real: the discriminator's logits of the real images of the whole batch, the same on every rank.
+        """
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image as a source delivers it: a name for messages, uint8 ``(H, W, C)``, and a label or None."""
+    """One image as a source delivers it.
+
+    name: for messages. pixels: uint8 ``(H, W, C)`` with C 1 or 3, of any size. label: the class from 0, or None.
+    """
 
     name: str
     pixels: np.ndarray
@@ -243,7 +306,10 @@ class SourceImage:
 
 
 class DataSource(ABC):
-    """Images before resizing. Constructed as ``cls(location, root, split)``.
+    """Images before resizing, in NumPy on the CPU. Constructed as ``cls(location, root, split)``.
+
+    Its images are read once: they are resized and kept in a cache, whose key follows from :meth:`content_key`. With
+    several ranks the first one reads them and the others find the cache.
 
     location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
     split: "train" or "test". params: given as a fourth argument if the entry has ``params``. labels: the value of
@@ -265,14 +331,22 @@ class DataSource(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many images there are, unreadable ones included."""
+        """Return how many images there are, unreadable ones included."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
-        """The images in a fixed order; an unreadable one as :class:`BadImage`, never an exception."""
+        """Yield the images in a fixed order; an unreadable one as :class:`BadImage`, never an exception.
+
+        Labels are used if every image has one. They are one class for each image; vectors of attributes are not
+        supported.
+        """
 
     def peek(self) -> ImageSpec:
-        """The spec of the set, from its first readable image; size 0 where it is not square."""
+        """Return the spec of the set, from its first readable image; size 0 if that is not square.
+
+        Required unless the entry has a fixed ``image``. Called on every rank, before and after decoding, so keep it
+        fast: ``classes`` is the number of classes of the whole set, 0 without labels.
+        """
         raise NotImplementedError
 
     def class_names(self) -> Sequence[str]:
@@ -280,7 +354,10 @@ class DataSource(ABC):
         return ()
 
     def left_out(self) -> Mapping[str, int]:
-        """Count the images that are there but not used, by a reason that completes "5 ... skipped"."""
+        """Count the images that are there but not used, by a reason that completes "5 ... skipped".
+
+        Called after the images were read, or found in the cache.
+        """
         return {}
 
     def remarks(self) -> Sequence[str]:
@@ -325,11 +402,18 @@ class BadImage:
 
 
 class Metric(ABC):
-    """A score of generated against real images. Stateless; constructed as ``cls()``."""
+    """A score of generated against real images. Stateless; constructed as ``cls()`` for each score."""
 
     @abstractmethod
     def __call__(self, *, real: Any, fake: Any, seed: int) -> Mapping[str, float]:
-        """Named values from :class:`ganzoo.metrics.features.Features` of both sides."""
+        """Return named values, finite numbers, from the features of both sides.
+
+        Called on the first rank alone, after the extractor has read both sides; its values are told to the others.
+
+        real, fake: :class:`ganzoo.metrics.features.Features` of the feature that the entry names. Of real images only
+            what the entry ``reads`` is there.
+        seed: ``metrics.seed``, for subsets and the like; draw from a generator of your own that is seeded with it.
+        """
 
 
 __all__ = [

@@ -52,8 +52,8 @@ class Needs:
 class Owner:
     """The distribution that registered an entry.
 
-    A plugin that is a single file has the file's name as distribution, the start of its SHA-256 as version, and its
-    path as ``file``.
+    distribution: its name; of a plugin that is a single file, the file's name.
+    version: its version; of a file, the start of its SHA-256. file: the path of that file, or None.
     """
 
     distribution: str = ""
@@ -263,7 +263,7 @@ class DatasetEntry(TargetEntry):
 class ExtractorEntry(TargetEntry):
     """A pretrained network whose features metrics compare.
 
-    target: import string of a :class:`ganzoo.metrics.extractor.Extractor`.
+    target: import string of an :class:`ganzoo.metrics.extractor.Extractor`.
     features: width of each feature that it offers, by name; a metric whose entry names none reads the first.
     logits: the feature that is class logits, if any. Metrics read it as ``logits``, and of generated images alone.
     weights: whether it needs any. title: its name in a protocol, or "". default: metrics that name none read it.
@@ -300,7 +300,8 @@ class MetricEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class LauncherEntry(TargetEntry):
-    """Where the jobs of a benchmark run: this machine, a cluster. The class follows ganzoo.bench.launcher.Launcher.
+    """Where the jobs of a benchmark run: this machine, a cluster. The class follows
+    :class:`ganzoo.bench.launcher.Launcher`.
 
     default: the launcher a benchmark uses where none is named.
     """

@@ -27,8 +27,9 @@ Side = Literal["discriminator", "generator"]
 class Generator(nn.Module, ABC):
     """Latents to images. Constructed as ``cls(image, params)`` on the CPU, before the discriminator.
 
-    image: what to make. params: an instance of the entry's ``generator_params``. Both ``image`` and ``latent_dim`` must
-    be set in ``__init__``.
+    image: what to make. params: an instance of the entry's ``generator_params``.
+
+    Its attributes, of which ``__init__`` must set ``latent_dim`` and ``image``:
 
     conditional: uses the labels; "required": cannot do without them, so a data set without labels is refused.
     has_truncation: understands ``truncation`` below 1.
@@ -75,8 +76,8 @@ class Generator(nn.Module, ABC):
     ) -> Tensor:
         """Draw images ``(count, C, H, W)`` in [-1, 1], float32 on the CPU; image k depends on the seed alone.
 
-        labels: classes ``(count,)``, one class for all, or None for random ones. Call it in evaluation mode. Raises
-        GanzooError for labels or a truncation that the generator does not know.
+        Call it in evaluation mode. labels: classes ``(count,)``, one class for all, or None for random ones.
+        Raises GanzooError for labels or a truncation that the generator does not know.
         """
         return torch.cat([chunk.float().cpu() for chunk in draw_images(self, count, seed, labels, truncation)])
 
@@ -120,9 +121,11 @@ class DiscriminatorOutputs:
 class Discriminator(nn.Module, ABC):
     """Images to logits. Constructed as ``cls(image, params, needs)`` on the CPU.
 
-    image: what to judge. params: an instance of the entry's ``discriminator_params``. needs: what loss, penalties and
-    step need of it together, a :class:`Needs`; raise ValueError if it cannot meet them. Its weights require gradients
-    in its own step alone; it is in training mode in both.
+    image: what to judge. params: an instance of the entry's ``discriminator_params``.
+    needs: what loss, penalties and step need of it together, a :class:`Needs`; raise ValueError if it cannot meet them.
+
+    Its weights require gradients in its own step alone; it is in training mode in both steps. Its attributes, of which
+    ``__init__`` must set ``image``:
 
     conditional: uses the labels; "required": cannot do without them, so a data set without labels is refused.
     mixes_samples: a logit depends on the other images of the batch (batch norm, minibatch standard deviation); real
@@ -344,8 +347,8 @@ class DataSource(ABC):
     def peek(self) -> ImageSpec:
         """Return the spec of the set, from its first readable image; size 0 if that is not square.
 
-        Required unless the entry has a fixed ``image``. Called on every rank, before and after decoding, so keep it
-        fast: ``classes`` is the number of classes of the whole set, 0 without labels.
+        Required unless the entry has a fixed ``image``. Called on every rank, before and after decoding, so it must be
+        fast. Its ``classes`` is the number of classes of the whole set, 0 without labels.
         """
         raise NotImplementedError
 
@@ -373,21 +376,24 @@ class StreamedSource(DataSource):
 
     @abstractmethod
     def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:
-        """What iterating gives, each with the number of its file and where its bytes begin and end there.
+        """Yield what iterating gives, each with the number of its file and the bytes at which it starts and stops.
 
-        In the order in which they lie.
+        In the order of these. Called once, on the first rank.
         """
 
     @abstractmethod
     def read(self, file: int, start: int, stop: int) -> bytes:
-        """A part of a file. Raises GanzooError where it cannot be read; called from threads."""
+        """Return bytes ``start`` to ``stop`` of a file. Called from threads, on every rank, while a run trains.
+
+        Raises GanzooError if it cannot be read.
+        """
 
     @abstractmethod
     def file_name(self, file: int) -> str:
-        """For messages."""
+        """Return the name of a file, for messages."""
 
     def close(self) -> None:
-        """Nothing will be read any more: give up within seconds what is being read."""
+        """Give up within seconds what is being read. Called when nothing will be read any more."""
 
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return (item for _, item in self.located())
@@ -395,7 +401,7 @@ class StreamedSource(DataSource):
 
 @dataclass(frozen=True)
 class BadImage:
-    """An image that could not be read: its name and why."""
+    """An image that could not be read. name: for messages. reason: why, in a few words."""
 
     name: str
     reason: str

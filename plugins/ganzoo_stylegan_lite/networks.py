@@ -175,6 +175,18 @@ class StyleGANGenerator(Generator):
         with scaled_together(self.equalised, w):
             return self._draw(styles, rng)
 
+    def styles(self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        """Latents ``(N, latent_dim)`` to a style for each layer, ``(N, num_styles, w_dim)``, mixed in training."""
+        w = self.map(latents)
+        if self.training and self.mixing > 0 and rng is not None:
+            return torch.stack(self._mix(w, latents, rng), 1)
+        return torch.stack([w] * self.num_styles, 1)
+
+    def synthesise(self, styles: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        """Styles ``(N, num_styles, w_dim)`` to images ``(N, C, H, W)``, not clamped."""
+        with scaled_together(self.equalised, styles):
+            return self._draw(list(styles.unbind(1)), rng)
+
     def _draw(self, styles: list[Tensor], rng: torch.Generator | None) -> Tensor:
         """Images from a style ``(N, w_dim)`` for each layer."""
         x = self.first(self.start.expand(len(styles[0]), -1, -1, -1), styles[0], rng)

@@ -166,19 +166,38 @@ class RunConfig(CoreConfig):
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """The settings of a score, and the installed entries that they name.
+
+    metrics: in order. extractors: the one that each metric reads, by the metric's name. weights: files, by the
+    extractor's name. problem: why no score can be computed, such as a metric that is not installed; "" if one can be.
+    """
+
+    settings: MetricsConfig
+    metrics: tuple[MetricEntry, ...] = ()
+    extractors: Mapping[str, ExtractorEntry] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def used(self) -> tuple[ExtractorEntry, ...]:
+        """The extractors, each once, in the order of the metrics."""
+        return tuple({entry.name: entry for entry in self.extractors.values()}.values())
+
+
+@dataclass(frozen=True)
 class Config:
     """A checked configuration and the entries it names.
 
-    values: dataclasses. location: the path or address after the data set's name, or None. metrics, extractors: those
-    that are installed; scoring refuses the others. optimizers: the registered ones that are used, by name.
+    values: dataclasses. location: the path or address after the data set's name, or None. optimizers: the registered
+    ones that are used, by name.
     """
 
     values: RunConfig
     recipe: Recipe
     dataset: DatasetEntry
-    location: str | None = None
-    metrics: tuple[MetricEntry, ...] = ()
-    extractors: tuple[ExtractorEntry, ...] = ()
+    location: str | None
+    scoring: Scoring
     optimizers: Mapping[str, OptimizerEntry] = field(default_factory=dict)
 
     @property

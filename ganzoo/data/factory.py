@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import Config
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
@@ -15,7 +13,6 @@ from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import DataSource, SourceImage
-from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
 
 
@@ -37,11 +34,6 @@ def open_configured(
         skip_bad=data.skip_bad,
         channels=data.channels,
     )
-
-
-def open_images(registry: Registry, name: str, **options: Any) -> Images:
-    """Look up ``NAME`` or ``NAME:PATH`` and open it, as :func:`open_dataset` does."""
-    return open_dataset(*parse_data(name, registry), name, **options)
 
 
 def open_dataset(
@@ -71,7 +63,7 @@ def open_dataset(
         skip_bad=skip_bad,
     )
     array, labels, meta = cached(source, name, processing, root)
-    # As peek_spec counts them, so that leaving images out changes no network.
+    # As peek_dataset counts them, so that leaving images out changes no network.
     classes = 0 if labels is None else (entry.image or source.peek()).classes
     return Images(
         array=array,
@@ -106,8 +98,9 @@ def peek_configured(config: Config, root: Path | None = None) -> ImageSpec:
     return _peek(config.dataset, source, data.name, data.size, data.channels)
 
 
-def peek_spec(
-    registry: Registry,
+def peek_dataset(
+    entry: DatasetEntry,
+    location: str | None,
     name: str,
     *,
     split: str = "train",
@@ -115,8 +108,7 @@ def peek_spec(
     root: Path | None = None,
     channels: str = AUTO,
 ) -> ImageSpec:
-    """Return the spec that :func:`open_images` will have, without decoding the data set."""
-    entry, location = parse_data(name, registry)
+    """Return the spec that :func:`open_dataset` will have, without decoding the data set."""
     return _peek(entry, _source(entry, location, name, root or data_root(None), split), name, size, channels)
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from ganzoo.data.factory import open_images, peek_spec
+from ganzoo.data.factory import open_dataset, peek_dataset
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, SourceImage
@@ -138,9 +138,8 @@ def splits(part: DatasetPart) -> None:
 
 def opens(part: DatasetPart) -> None:
     """All of it can be decoded, and has the spec that networks were built for."""
-    registry = part.rig.registry
-    peeked = peek_spec(registry, part.text, size=part.size)
-    opened = open_images(registry, part.text, size=part.size).spec
+    peeked = peek_dataset(part.entry, part.location, part.text, size=part.size)
+    opened = open_dataset(part.entry, part.location, part.text, size=part.size).spec
     expect(peeked == opened, f"networks are built for {peeked}, but the images are {opened}")
 
 

@@ -28,7 +28,7 @@ from ganzoo import (
     StoreEntry,
     hookimpl,
 )
-from ganzoo.entries import KINDS, Entry
+from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Metric, Penalty, SourceImage
 from ganzoo.metrics.extractor import Extractor, Network
@@ -717,9 +717,8 @@ BAD: dict[str, dict[str, Entry]] = {
 def plugin_of(*entries: Entry) -> ModuleType:
     """A module that registers them."""
     module = ModuleType("violating")
-    for hook, kind in REGISTRATION.items():
-        assert any(cls.kind == kind for cls in KINDS)
-        own = [entry for entry in entries if entry.kind == kind]
+    for hook, cls in REGISTRATION.items():
+        own = [entry for entry in entries if isinstance(entry, cls)]
 
         def register_all(register: Any, own: list[Entry] = own) -> None:
             for entry in own:

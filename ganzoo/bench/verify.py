@@ -106,7 +106,7 @@ def recorded_config(record: Record, registry: Registry, settings: Iterable[str] 
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "config.yaml"
         file.write_text(write_yaml(literal(record.config)), encoding="utf-8")
-        return resolve(registry, None, file, settings)
+        return resolve(registry, None, file, settings, kept=True)
 
 
 def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generator]:

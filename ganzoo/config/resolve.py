@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
 from ganzoo.config.schema import Config, CoreConfig, DataConfig, RunConfig, Scoring
 from ganzoo.config.scoring import find_scoring
+from ganzoo.config.sections import schema_of, scoring_schema
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, OptimizerEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
@@ -27,15 +27,24 @@ from ganzoo.utils.layers import Layer, merge_layers, nest, refuse_resolvers
 from ganzoo.utils.safe_yaml import parse_json, read_mapping
 from ganzoo.utils.structured import literal
 
+BEFORE: Layer = ("an older version", {"data": {"labels": "json-or-none"}})
+
 
 def resolve(
-    registry: Registry, recipe_text: str | None, file: Path | None = None, settings: Iterable[str] = ()
+    registry: Registry,
+    recipe_text: str | None,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    *,
+    kept: bool = False,
 ) -> Config:
     """Merge, check types and bounds. Raises GanzooError that names the key, before anything is allocated.
 
-    The recipe comes from the command line, or from ``recipe:`` in the file.
+    The recipe comes from the command line, or from ``recipe:`` in the file. kept: the file is that of a run or a
+    record; a setting that it lacks, as it was written before there was one, has the value that does what was done then.
     """
-    layers = [] if file is None else [(str(file), _read_file(file))]
+    layers = [BEFORE] if kept else []
+    layers += [] if file is None else [(str(file), _read_file(file))]
     layers.append(("the command line", _with_data(read_settings(settings))))
     for _, layer in layers:
         recipe_text = recipe_text or layer.get("recipe")
@@ -43,7 +52,7 @@ def resolve(
         raise GanzooError(f"no recipe given in {file}; add `recipe: dcgan+wgan-gp` or name it on the command line")
     recipe = parse_recipe(recipe_text, registry)
     dataset = _dataset_entry(registry, layers)
-    schema = schema_of(recipe)
+    schema = schema_of(recipe, dataset)
     layers = [(source, {**layer, "recipe": str(recipe)}) for source, layer in layers]
     values = _checked(schema, _plugin_defaults(registry, recipe, dataset), layers)
     if values.data.split not in dataset.splits:
@@ -70,7 +79,7 @@ def resolve_scoring(
         raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
     entry = _dataset_entry(registry, layers)
     defaults = [("the metrics", nest(_default_metrics(registry)))]
-    values = _checked(OmegaConf.structured(CoreConfig(recipe="")), defaults, layers)
+    values = _checked(scoring_schema(entry), defaults, layers)
     return entry, parse_data(values.data.name, registry)[1], values.data, find_scoring(values.metrics, registry)
 
 
@@ -85,30 +94,19 @@ def _checked(schema: DictConfig, defaults: list[Layer], layers: list[Layer]) -> 
 def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
     """Read what names the recipe and the data set first: the schema of all other settings depends on them."""
     first: dict[str, Any] = {key: layer[key] for key in ("recipe", "data") if key in layer}
+    options: dict[str, Any] = {}
+    if isinstance(given := first.get("data"), dict) and "options" in given:  # whose types the data set's entry knows
+        options["options"] = given["options"]
+        first["data"] = {key: value for key, value in given.items() if key != "options"}
     first = typed(first, OmegaConf.structured(CoreConfig(recipe="")))
     data = first.get("data")
-    if isinstance(data, dict) and isinstance(name := data.get("name"), str) and name.startswith('"'):
-        # The commands of earlier records quote it. No data set's name begins with a quote, so this changes no path.
-        with suppress(ValueError):
-            data["name"] = parse_json(name)
+    if isinstance(data, dict):
+        data |= options
+        if isinstance(name := data.get("name"), str) and name.startswith('"'):
+            # The commands of earlier records quote it. No data set's name begins with a quote: this changes no path.
+            with suppress(ValueError):
+                data["name"] = parse_json(name)
     return {**layer, **first}
-
-
-def schema_of(recipe: Recipe) -> DictConfig:
-    """Build the core's dataclass with the chosen components' parameters in their places."""
-    penalties = make_dataclass(
-        "PenaltiesConfig",
-        [(key, entry.params, field(default_factory=entry.params)) for key, entry in recipe.penalty_keys.items()],
-    )
-    parts = {
-        "generator": recipe.generator.generator_params,
-        "discriminator": recipe.discriminator.discriminator_params,
-        "loss": recipe.loss.params,
-        "penalties": penalties,
-    }
-    parts |= {entry.kind: entry.params for entry in recipe.extras}
-    fields = [(name, cls, field(default_factory=cls)) for name, cls in parts.items()]
-    return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=str(recipe)))
 
 
 def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[Layer]:

@@ -80,6 +80,8 @@ def score_anything(
         root=root,
         skip_bad=data.skip_bad,
         channels=str(spec[0]) if data.channels == "auto" else data.channels,
+        labels=data.labels,
+        params=data.params,
     )
     shipped = entry.statistics
     if images is not None:

@@ -19,6 +19,7 @@ from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_images
+from ganzoo.metrics.labels import add_labels, check_labels
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
 from ganzoo.runs.ranking import RANKED_BY, Ranking
@@ -71,10 +72,14 @@ def score(
         "classes": "drawn from the real set's labels" if generator.conditional else "none",
     }
 
-    def chunks() -> Iterable[Tensor]:
-        return fake_images(generator, settings.fakes, settings.seed, real.labels, truncation)
+    drawn: list[Tensor] = []
 
-    return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped)
+    def chunks() -> Iterable[Tensor]:
+        drawn.clear()  # each extractor reads the images from the beginning
+        return fake_images(generator, settings.fakes, settings.seed, real.labels, truncation, drawn)
+
+    labels = drawn if generator.conditional else None
+    return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped, labels)
 
 
 def score_images(
@@ -106,14 +111,22 @@ def _against_set(
     batch: int | None,
     progress: Progress | None,
     shipped: str,
+    drawn: list[Tensor] | None = None,
 ) -> Score:
-    """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it."""
+    """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it.
+
+    drawn: holds the labels of the generated images once these have been read; None for images without labels.
+    """
     begun, settings = time.perf_counter(), scoring.settings
     _check_count("generated", settings.fakes)
     _check_count("real", len(real.array))
     plan = make_plan(scoring, root, device, batch, progress)
+    check_labels(scoring.metrics, real.name if real.labels is None else "", drawn is not None)
     fake = plan.read_fake(chunks, settings.fakes)
     real_side, origins = plan.read_set(real, root, shipped)
+    if drawn is not None:
+        add_labels(fake, collectives.whole_batch(torch.cat(drawn), settings.fakes).numpy())
+    add_labels(real_side, real.labels)
     protocol: dict[str, Any] = {
         "reference": real.name,
         "split": real.split,
@@ -145,6 +158,7 @@ def score_arrays(
         if len(array.shape) != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
             raise GanzooError(f"the {what} images are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
     plan = make_plan(scoring, root, device, batch, progress)
+    check_labels(scoring.metrics, real_name, labelled=False)
     fake_side = plan.read_fake(lambda: array_chunks(fake), len(fake))
     real_side = plan.read_real(lambda: array_chunks(real), len(real))
     protocol = {

@@ -36,7 +36,7 @@ def load_config(
     """
     needs, place, kept = directory.needs(), str(directory.path), copies(directory)
     check_needs([need for need in needs if need.kind not in SCORING], registry.plugins, place, kept)
-    config = resolve(registry, None, directory.good_config(), settings)
+    config = resolve(registry, None, directory.good_config(), settings, kept=True)
     if scoring:
         entries = (*config.scoring.metrics, *config.scoring.used)
         names = {name for entry in entries for name in (entry.name, entry.short)} | set(config.values.metrics.names)

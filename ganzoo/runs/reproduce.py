@@ -11,8 +11,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from ganzoo.config.resolve import schema_of
 from ganzoo.config.schema import Config
+from ganzoo.config.sections import schema_of
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.errors import GanzooError
 from ganzoo.runs.requirements import is_file, requirement, versions_of
@@ -54,7 +54,7 @@ def repeat_command(config: Config, defaults: Config) -> str:
 
     defaults: the configuration of the same recipe with :func:`data_setting` alone.
     """
-    content, schema = public_config(config), schema_of(config.recipe)
+    content, schema = public_config(config), schema_of(config.recipe, config.dataset)
     data, default = data_setting(config), dict(flatten(defaults.as_dict()))
     changed = [
         write_setting(key, value, schema)

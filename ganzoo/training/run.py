@@ -23,8 +23,10 @@ from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
 from ganzoo.metrics.extractors import check
+from ganzoo.metrics.labels import check_labels
 from ganzoo.models.build import Model, build_model, check_image
 from ganzoo.runs.checkpoint import read_checkpoint
+from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
 from ganzoo.runs.run_dir import RunDir
@@ -68,12 +70,16 @@ def start(
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         model = build_model(config, images.spec)
+        check_labels(
+            config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
+        )
         usage = _say_usage(images, model)
         directory = reserve_run(out, str(config.recipe))
         with alone_in_run(directory.path):
             directory.check_unbegun()
             loop = _loop(config, watched, directory, device, images, model)
             origin = _origin(config, device, images, usage)
+            loop.state.class_names = images.class_names
             if source is not None:
                 loop.state.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
@@ -105,6 +111,7 @@ def resume(config: Config, path: Path, *callbacks: Callback, heed_signals: bool 
         usage = _say_usage(images, model)
         loop = _loop(config, watched, directory, device, images, model)
         origin = _origin(config, device, images, usage)
+        loop.state.class_names = images.class_names
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = directory.newest_good()
@@ -155,7 +162,8 @@ def _say_usage(images: Images, model: Model) -> Usage:
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:
     """What the run's directory keeps of software, machine and data."""
     origin = provenance(config, device, images.fingerprint)
-    return {**origin, "data": {**origin["data"], **usage.as_dict()}}
+    names = {CLASS_NAMES: list(images.class_names)} if images.class_names else {}
+    return {**origin, "data": {**origin["data"], **names, **usage.as_dict()}}
 
 
 def _loop(

@@ -87,10 +87,11 @@ def test_the_catalogue_has_every_part(registry):
                 assert f"### {name}\n" in page
 
 
-def test_ten_ways_to_break_a_plugin():
+def test_ways_to_break_a_plugin():
     page = (DOCS / "breaking.md").read_text()
-    assert len(re.findall(r"^## ", page, re.M)) == 10
-    assert {int(number) for number in re.findall(r"^\| \[(\d+)\.", page, re.M)} == set(range(1, 11))
+    ways = len(re.findall(r"^## ", page, re.M))
+    assert ways >= 11
+    assert {int(number) for number in re.findall(r"^\| \[(\d+)\.", page, re.M)} == set(range(1, ways + 1))
 
 
 def test_links_lead_somewhere():

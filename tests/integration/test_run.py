@@ -118,15 +118,24 @@ def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkey
     assert kept[0] == kept[1]
 
 
+LONG = ["loop.kimg=6", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(registry, tiny, tmp_path_factory):
+    """A run that nothing happens to, long enough to kill another like it on its way."""
+    directory = tmp_path_factory.mktemp("undisturbed") / "run"
+    config = resolve(registry, "mlp+non-saturating", None, [*tiny("mlp"), *LONG])
+    run.start(registry, config, Display(Console(quiet=True)), out=directory)
+    return directory
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
-def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
-    """A real signal, somewhere after the first checkpoints, then a resume in another process."""
-    settings = ["loop.kimg=8", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
-    undisturbed = trained("mlp+non-saturating", "undisturbed", settings)
+def test_killed_and_resumed_equals_undisturbed(undisturbed, registry, quiet, tiny, tmp_path, kill):
+    """A real signal, somewhere after the first checkpoints, then a resume in another process: this one."""
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "ganzoo"]
     process = subprocess.Popen(
-        [*command, "run", "mlp+non-saturating", *tiny("mlp"), *settings, "--out", str(killed)],
+        [sys.executable, "-m", "ganzoo", "run", "mlp+non-saturating", *tiny("mlp"), *LONG, "--out", str(killed)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -142,9 +151,9 @@ def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
         assert printed.splitlines()[-1] == f"stopped; continue with: ganzoo resume {killed}"
     reached = len(read_jsonl(killed / "log.jsonl"))
     assert 0 < reached < len(read_jsonl(undisturbed / "log.jsonl")), "the kill came too late to prove anything"
-    subprocess.run([*command, "resume", str(killed)], check=True, stdout=subprocess.DEVNULL)
+    assert run.resume(registry, killed, quiet).finished
     assert same(final_weights(undisturbed), final_weights(killed))
-    shown, expected = ([record["shown"] for record in read_jsonl(run / "log.jsonl")] for run in (killed, undisturbed))
+    shown, expected = ([record["shown"] for record in read_jsonl(at / "log.jsonl")] for at in (killed, undisturbed))
     stopped_between = set(shown) - set(expected)  # Ctrl-C logs what was trained since the last interval
     assert [value for value in shown if value not in stopped_between] == expected
     assert len(stopped_between) <= (kill == signal.SIGINT)

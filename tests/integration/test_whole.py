@@ -45,7 +45,7 @@ ALL = {
 }
 LOSSES = ["minimax", "non-saturating", "wgan-gp"]
 # Each architecture and each loss once, for as many kimg as it takes; the other combinations where there is time.
-BRIEF = {("mlp", "minimax"): 30, ("dcgan", "wgan-gp"): 7, ("stylegan-lite", "non-saturating"): 10}
+BRIEF = {("mlp", "minimax"): 30, ("dcgan", "wgan-gp"): 7, ("stylegan-lite", "non-saturating"): 8}
 COMBINATIONS = [pytest.param(*pair, marks=() if pair in BRIEF else pytest.mark.slow) for pair in product(SMALL, LOSSES)]
 
 

@@ -384,7 +384,7 @@ class LateAugmentation(GoodAugmentation):
 
 class GoodSource(StandInSource):
     def content_key(self):
-        return type(self).__name__  # not that of another one with other images
+        return f"{type(self).__name__} {self.split}"  # not that of another one with other images
 
 
 class NoSource:
@@ -416,6 +416,9 @@ class Shuffled(GoodSource):
 
 
 class OneKey(GoodSource):
+    def content_key(self):
+        return "one key"
+
     def __iter__(self):
         step = 1 if self.split == "train" else -1
         return iter(list(super().__iter__())[::step])
@@ -430,6 +433,11 @@ class NoTest(GoodSource):
     def __iter__(self):
         self.content_key()
         return super().__iter__()
+
+
+class SameSplits(GoodSource):
+    def __init__(self, location, root, split):
+        super().__init__(location, root, "train")
 
 
 class Misjudges(GoodSource):
@@ -676,6 +684,7 @@ BAD: dict[str, dict[str, Entry]] = {
         "order": dataset(Shuffled),
         "content_key": dataset(OneKey),
         "splits": dataset(NoTest, reference="test"),
+        "held_out": dataset(SameSplits),
         "opens": dataset(Misjudges, image=None),
         "global_random_state": dataset(RandomSource),
     },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -91,10 +90,9 @@ def test_without_the_plugin_the_first_thing_said_is_what_to_install(strangers_ru
             call()
 
 
-def test_the_command_line_says_it_in_one_line(strangers_run):
-    command = [sys.executable, "-m", "ganzoo", "sample", str(strangers_run)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert (result.returncode, result.stderr) == (2, f"ganzoo: {strangers_run} {SAYS}\n")
+def test_the_command_line_says_it_in_one_line(strangers_run, ganzoo):
+    code, _, err = ganzoo("sample", str(strangers_run))
+    assert (code, err) == (2, f"ganzoo: {strangers_run} {SAYS}\n")
 
 
 def test_a_run_stopped_before_its_first_checkpoint_names_them_too(strangers_run, registry, quiet):

@@ -25,6 +25,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.cuda_graph import can_capture
 from ganzoo.training.loop import Loop
+from ganzoo.training.run import start
 
 DOCS = Path(__file__).parents[3] / "docs"
 SETTINGS = ["loop.device=cpu", "loop.precision=float32", "loop.batch=12", "loop.kimg=1.2", "metrics.names=[]"]
@@ -221,11 +222,9 @@ def test_a_pairing_that_cannot_work_is_refused_when_it_is_built(zoo, recipe, spe
 
 
 def test_a_refused_pairing_leaves_no_directory(zoo, tmp_path):
-    from ganzoo.training.run import start
-
     config = resolve(zoo, "mlp+hinge+class-head", None, [*SETTINGS, *SMALL, "data.name=fashion-10k", "data.size=8"])
     with pytest.raises(GanzooError, match="class-head"):
-        start(zoo, config, out=tmp_path / "run", heed_signals=False)
+        start(config, out=tmp_path / "run", heed_signals=False)
     assert not (tmp_path / "run").exists()
 
 

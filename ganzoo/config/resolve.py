@@ -50,7 +50,7 @@ def resolve(
     dataset = _dataset_entry(registry, layers)
     schema = schema_of(recipe)
     layers = [(source, {**layer, "recipe": str(recipe)}) for source, layer in layers]
-    values = _checked(schema, _plugin_defaults(registry, recipe, dataset), layers)
+    values = _checked(schema, _plugin_defaults(registry, recipe, dataset, schema), layers)
     if values.data.split not in dataset.splits:
         raise GanzooError(
             f"data.split={values.data.split}: {dataset.name} has no such split; leave data.split out, or name a data "
@@ -129,12 +129,16 @@ def schema_of(recipe: Recipe) -> DictConfig:
     return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=str(recipe)))
 
 
-def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[tuple[str, dict[str, Any]]]:
+def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry, schema: DictConfig) -> list[Layer]:
     """The metrics', the data set's, each architecture's for its own network, the loss's and penalties', the tuned
-    pairs'."""
+    pairs', without those that refer to a setting which the other architecture of the recipe lacks."""
 
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))
+
+    def possible(value: Any) -> bool:
+        refers = isinstance(value, str) and REFERENCE.fullmatch(value)
+        return not refers or OmegaConf.select(schema, value[2:-1], default=schema) is not schema
 
     def by_network(own: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
         return [
@@ -150,7 +154,7 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
         *((part.name, part.defaults) for part in [recipe.augmentation] if part),
         *by_network(*(_tuned(registry, entry, recipe) for entry in (recipe.generator, recipe.discriminator))),
     ]
-    return [(f"the defaults of {name}", _nest(flat)) for name, flat in layers]
+    return [(f"the defaults of {name}", _nest({k: v for k, v in flat.items() if possible(v)})) for name, flat in layers]
 
 
 def _tuned(registry: Registry, architecture: ArchitectureEntry, recipe: Recipe) -> dict[str, Any]:

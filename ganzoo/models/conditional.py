@@ -18,8 +18,10 @@ Layer = Callable[[int, int], nn.Module]
 
 
 def classes_for(image: ImageSpec, conditional: bool | None = True) -> int:
-    """Return how many classes a network reads, 0 unless it is conditional; None: it is if there are labels. ValueError if
-    it is and there are none."""
+    """Return how many classes a network reads: 0 unless it is conditional, which None makes it if there are labels.
+
+    Raises ValueError if it is conditional and there are no labels.
+    """
     if conditional and not image.classes:
         raise ValueError(
             "the data set has no labels, which conditional networks and class heads read; choose a labelled one"

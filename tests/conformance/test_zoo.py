@@ -18,7 +18,7 @@ from ganzoo.testing.plugin import Checker
 from ganzoo.testing.probe import random_images
 
 REGISTRY = Registry.load()
-ARCHITECTURES = ("dcgan", "mlp", "sngan", "stylegan-lite")
+ARCHITECTURES = ("biggan-lite", "dcgan", "mlp", "sngan", "stylegan-lite")
 IMAGE = ImageSpec(1, 28)
 SMALL = {"latent_dim": 6, "w_dim": 6, "width": 8, "width_max": 16, "layers": 2}
 
@@ -103,6 +103,9 @@ def test_networks_say_whether_they_mix_samples(name):
 @every_architecture
 def test_a_gradient_penalty_reaches_every_weight(name):
     discriminator = pair(name, Needs(per_sample=True))[1]
+    with torch.no_grad():
+        for gain in (value for value in discriminator.parameters() if value.ndim == 0):
+            gain.fill_(1)  # attention has one that starts at 0, which lets nothing through
     images = random_images(IMAGE, 3).requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(discriminator, images).sum(), images, create_graph=True)
     gradient.square().sum().backward()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -43,10 +43,11 @@ def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], rng: torch.Genera
 class DrawsImages(Protocol):
     """What is needed of a :class:`ganzoo.interfaces.Generator` to draw images."""
 
-    conditional: bool
     has_truncation: bool
     image: ImageSpec
 
+    @property
+    def conditional(self) -> bool | Literal["required"]: ...
     def parameters(self) -> Iterator[Any]: ...
     def sample_latents(self, count: int, rng: torch.Generator, device: torch.device | str = "cpu") -> Tensor: ...
     def __call__(

@@ -21,6 +21,8 @@ from ganzoo.distributed.collectives import of_whole_batch, whole_batch
 from ganzoo.drawing import draw_images, draw_normal, draw_uniform
 from ganzoo.entries import ImageSpec, Needs
 
+Side = Literal["discriminator", "generator"]
+
 
 class Generator(nn.Module, ABC):
     """Latents to images.
@@ -87,9 +89,19 @@ class DiscriminatorOutputs:
     def map(self, change: Callable[[Tensor], Tensor]) -> DiscriminatorOutputs:
         """Apply a function to each tensor."""
         classes = None if self.classes is None else change(self.classes)
-        return DiscriminatorOutputs(
-            change(self.logits), classes, {name: change(value) for name, value in self.features.items()}
+        features = {name: change(value) for name, value in self.features.items()}
+        return DiscriminatorOutputs(change(self.logits), classes, features)
+
+    def halves(self) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
+        """Split what was said about a batch of two halves, each tensor at once."""
+        logits = self.logits.chunk(2)
+        classes = [None, None] if self.classes is None else list(self.classes.chunk(2))
+        features = {name: value.chunk(2) for name, value in self.features.items()}
+        first, second = (
+            DiscriminatorOutputs(logits[k], classes[k], {name: pair[k] for name, pair in features.items()})
+            for k in (0, 1)
         )
+        return first, second
 
 
 class Discriminator(nn.Module, ABC):
@@ -158,7 +170,7 @@ class Loss(Rule, ABC):
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
         """Scalar loss of the generator. ``d_real`` is None unless the entry says ``generator_needs_real``."""
 
-    def constrain(self, discriminator: Discriminator) -> None:  # noqa: B027  most losses leave the weights alone
+    def constrain(self, discriminator: Discriminator) -> None:
         """Called without gradients after each step of the discriminator: where a loss bounds its weights."""
 
 
@@ -186,7 +198,7 @@ class PenaltyInputs:
     real_outputs: DiscriminatorOutputs | None = None
     fake_outputs: DiscriminatorOutputs | None = None
     progress: Tensor | None = None
-    step_of: Literal["discriminator", "generator"] = "discriminator"
+    step_of: Side = "discriminator"
 
 
 class Penalty(Rule, ABC):
@@ -322,6 +334,7 @@ __all__ = [
     "Needs",
     "Penalty",
     "PenaltyInputs",
+    "Side",
     "SourceImage",
     "StreamedSource",
     "draw_normal",

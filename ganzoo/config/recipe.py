@@ -1,10 +1,13 @@
-"""The grammar of a combination: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION]``."""
+"""The grammar of a combination: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP]``."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TypeVar
 
 from ganzoo.entries import (
     ArchitectureEntry,
@@ -16,16 +19,18 @@ from ganzoo.entries import (
     MetricEntry,
     Needs,
     PenaltyEntry,
+    StepEntry,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
-GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION], for example dcgan+wgan-gp"
+E = TypeVar("E", bound=Entry)
+GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP], for example dcgan+wgan-gp"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A combination, looked up: whose generator, whose discriminator, which loss, penalties and augmentation.
+    """A combination, looked up: whose generator, whose discriminator, which loss, penalties, augmentation and step.
 
     ``penalties`` holds those the loss brings first, then those of the recipe.
     """
@@ -35,12 +40,17 @@ class Recipe:
     loss: LossEntry
     penalties: tuple[PenaltyEntry, ...]
     augmentation: AugmentationEntry | None = None
+    step: StepEntry | None = None
 
     @property
     def parts(self) -> tuple[Entry, ...]:
         """Every entry of the combination."""
-        extra = (self.augmentation,) if self.augmentation else ()
-        return (self.generator, self.discriminator, *self.rules, *extra)
+        return (self.generator, self.discriminator, *self.rules, *self.extras)
+
+    @property
+    def extras(self) -> tuple[AugmentationEntry | StepEntry, ...]:
+        """The augmentation and the step, if there are any."""
+        return tuple(entry for entry in (self.augmentation, self.step) if entry is not None)
 
     @property
     def rules(self) -> tuple[LossEntry | PenaltyEntry, ...]:
@@ -48,12 +58,14 @@ class Recipe:
         return (self.loss, *self.penalties)
 
     @property
+    def demanding(self) -> tuple[LossEntry | PenaltyEntry | StepEntry, ...]:
+        """The parts that may need something of the discriminator: loss, penalties and step."""
+        return (*self.rules, *([self.step] if self.step else []))
+
+    @property
     def needs(self) -> Needs:
-        """What loss and penalties together need of the discriminator."""
-        needs = Needs()
-        for rule in self.rules:
-            needs |= rule.needs
-        return needs
+        """What loss, penalties and step together need of the discriminator."""
+        return reduce(or_, (part.needs for part in self.demanding))
 
     @property
     def penalty_keys(self) -> dict[str, PenaltyEntry]:
@@ -71,8 +83,7 @@ class Recipe:
         if self.discriminator is not self.generator:
             name += f"/{self.discriminator.name}"
         own = [entry.name for entry in self.penalties[len(self.loss.penalties) :]]
-        augmentation = [self.augmentation.name] if self.augmentation else []
-        return "+".join([name, self.loss.name, *own, *augmentation])
+        return "+".join([name, self.loss.name, *own, *(entry.name for entry in self.extras)])
 
 
 def parse_recipe(text: str, registry: Registry) -> Recipe:
@@ -90,19 +101,24 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
     loss = registry.get(LossEntry, rest[0])
     if len(set(rest[1:])) < len(rest[1:]):
         raise GanzooError(f"recipe {text!r} names a part twice")
-    extras = [registry.get_one_of((PenaltyEntry, AugmentationEntry), name) for name in rest[1:]]
+    extras = [registry.get_one_of((PenaltyEntry, AugmentationEntry, StepEntry), name) for name in rest[1:]]
     brought = [registry.get(PenaltyEntry, name, near=loss) for name in loss.penalties]
     penalties = {entry.name: entry for entry in [*brought, *extras] if isinstance(entry, PenaltyEntry)}
-    augmentations = [entry for entry in extras if isinstance(entry, AugmentationEntry)]
-    if len(augmentations) > 1:
-        raise GanzooError(f"recipe {text!r} names {len(augmentations)} augmentations; one is as many as there can be")
-    augmentation = augmentations[0] if augmentations else None
+    augmentation = _only([entry for entry in extras if isinstance(entry, AugmentationEntry)], text)
+    step = _only([entry for entry in extras if isinstance(entry, StepEntry)], text)
     if augmentation and augmentation.reads_border and not loss.zero_is_border:
         raise GanzooError(
             f"recipe {text!r}: {augmentation.name} adapts to which logits are above 0, where {loss.name} puts no "
             "border; choose another loss or augmentation"
         )
-    return Recipe(generator, discriminator, loss, tuple(penalties.values()), augmentation)
+    return Recipe(generator, discriminator, loss, tuple(penalties.values()), augmentation, step)
+
+
+def _only(entries: list[E], text: str) -> E | None:
+    """The entry of a kind that a recipe may name once."""
+    if len(entries) > 1:
+        raise GanzooError(f"recipe {text!r} names {len(entries)} {entries[0].kind}s; one is as many as there can be")
+    return entries[0] if entries else None
 
 
 def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]:

@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganzoo.config.recipe import Recipe, default_metrics, find_extractor, parse_data, parse_recipe
 from ganzoo.config.schema import Config, CoreConfig, DataConfig, MetricsConfig, RunConfig
 from ganzoo.config.settings import read_settings, typed
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, PenaltyEntry
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, OptimizerEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
@@ -60,7 +60,9 @@ def resolve(
     metrics = [entry for name in values.metrics.names if (entry := registry.lookup(MetricEntry, name))]
     extractors = (find_extractor(entry, registry) for entry in metrics)
     known = {entry.name: entry for entry in extractors if entry}
-    return Config(cast(RunConfig, values), recipe, dataset, location, tuple(metrics), tuple(known.values()))
+    used = (values.optimizer.generator.name, values.optimizer.discriminator.name)
+    optimizers = {name: found for name in used if (found := registry.lookup(OptimizerEntry, name))}
+    return Config(cast(RunConfig, values), recipe, dataset, location, tuple(metrics), tuple(known.values()), optimizers)
 
 
 def resolve_scoring(
@@ -123,8 +125,7 @@ def schema_of(recipe: Recipe) -> DictConfig:
         "loss": recipe.loss.params,
         "penalties": penalties,
     }
-    if recipe.augmentation:
-        parts["augmentation"] = recipe.augmentation.params
+    parts |= {entry.kind: entry.params for entry in recipe.extras}
     fields = [(name, cls, field(default_factory=cls)) for name, cls in parts.items()]
     return OmegaConf.structured(make_dataclass("RunConfig", fields, bases=(CoreConfig,))(recipe=str(recipe)))
 
@@ -151,7 +152,7 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry, 
         (dataset.name, {"data.name": dataset.name, **dataset.defaults}),
         *by_network(recipe.generator.defaults, recipe.discriminator.defaults),
         *((part.name, part.defaults) for part in recipe.rules),
-        *((part.name, part.defaults) for part in [recipe.augmentation] if part),
+        *((part.name, part.defaults) for part in recipe.extras),
         *by_network(*(_tuned(registry, entry, recipe) for entry in (recipe.generator, recipe.discriminator))),
     ]
     return [(f"the defaults of {name}", _nest({k: v for k, v in flat.items() if possible(v)})) for name, flat in layers]

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ganzoo.config.recipe import Recipe
-from ganzoo.entries import DatasetEntry, Entry, ExtractorEntry, MetricEntry, above_zero, at_least, marks_of, param
+from ganzoo.entries import (
+    DatasetEntry,
+    Entry,
+    ExtractorEntry,
+    MetricEntry,
+    OptimizerEntry,
+    above_zero,
+    at_least,
+    marks_of,
+    param,
+)
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -36,10 +47,11 @@ class DataConfig:
 
 @dataclass
 class OptimizerConfig:
-    name: str = param("adam", "an optimizer of timm")
+    name: str = param("adam", "a registered optimizer, or one of timm")
     lr: float = param(2e-4, "learning rate")
     betas: list[float] = param([0.5, 0.999], "Adam's moment decays")
     weight_decay: float = param(0.0, "weight decay")
+    options: dict[str, Any] = param({}, "further arguments of a registered optimizer, by name")
 
     def __post_init__(self) -> None:
         above_zero(self, "lr")
@@ -68,6 +80,7 @@ class EMAConfig:
 class LoopConfig:
     kimg: float = param(100.0, "budget: thousands of real images shown to the discriminator")
     batch: int = param(64, "images in one step")
+    accumulate: int = param(1, "pass a batch in so many parts and sum their gradients, to save memory")
     discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
     fresh_fakes: bool = param(False, "draw new fakes for the generator's step instead of the discriminator's last ones")
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
@@ -84,8 +97,10 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
-        at_least(self, 1, "batch", "discriminator_steps", "keep")
+        at_least(self, 1, "batch", "accumulate", "discriminator_steps", "keep")
         at_least(self, 0, "max_rollbacks")
+        if self.batch % self.accumulate:
+            raise ValueError(f"accumulate is {self.accumulate}, must divide the batch of {self.batch}")
         if self.kimg == math.inf:
             raise ValueError("kimg is inf, must be a number of images")
         if not 0 <= self.hold < 1:
@@ -147,6 +162,7 @@ class RunConfig(CoreConfig):
     loss: Any
     penalties: Any
     augmentation: Any
+    step: Any
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,7 @@ class Config:
     """A checked configuration and the entries it names.
 
     values: dataclasses. location: the path or address after the data set's name, or None. metrics, extractors: those
-    that are installed; scoring refuses the others.
+    that are installed; scoring refuses the others. optimizers: the registered ones that are used, by name.
     """
 
     values: RunConfig
@@ -163,11 +179,12 @@ class Config:
     location: str | None = None
     metrics: tuple[MetricEntry, ...] = ()
     extractors: tuple[ExtractorEntry, ...] = ()
+    optimizers: Mapping[str, OptimizerEntry] = field(default_factory=dict)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The recipe's parts and the data set: what training takes. Metrics are needed for scoring alone."""
-        return (*self.recipe.parts, self.dataset)
+        """The recipe's parts, the data set and registered optimizers: what training takes, unlike metrics."""
+        return (*self.recipe.parts, self.dataset, *self.optimizers.values())
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain containers, fit for YAML and JSON."""
@@ -184,8 +201,7 @@ class Config:
         """What a reader of a score must know of its parts, each mark once."""
         values = self.values
         parts = [values.generator, values.discriminator, values.loss, *vars(values.penalties).values()]
-        if self.recipe.augmentation:
-            parts.append(values.augmentation)
+        parts += [getattr(values, entry.kind) for entry in self.recipe.extras]
         return tuple(dict.fromkeys(mark for part in parts for mark in marks_of(part)))
 
     def to_yaml(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Augmentation, Discriminator, Penalty
+from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Penalty
 
 
 class Augmented(Discriminator):
@@ -21,10 +21,20 @@ class Augmented(Discriminator):
         self.mixes_samples = discriminator.mixes_samples
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        if rng is not None:
-            with torch.autocast(images.device.type, enabled=False):  # places in an image want all of float32
-                images = self.augmentation(images.float(), rng)
-        return self.discriminator(images, labels, rng=rng)
+        logits: Tensor = self.discriminator(self._augmented(images, rng), labels, rng=rng)
+        return logits
+
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
+        return self.discriminator.outputs(self._augmented(images, rng), labels, rng=rng)
+
+    def _augmented(self, images: Tensor, rng: torch.Generator | None) -> Tensor:
+        if rng is None:
+            return images
+        with torch.autocast(images.device.type, enabled=False):  # places in an image need all of float32
+            augmented: Tensor = self.augmentation(images.float(), rng)
+        return augmented
 
 
 class ScheduledPenalty:
@@ -39,8 +49,9 @@ class ScheduledPenalty:
         self.weight = torch.tensor(weight * interval)
 
     def to(self, device: torch.device) -> None:
-        """Move the weight to where the loss is computed."""
+        """Move the weight and the penalty's buffers to the device."""
         self.weight = self.weight.to(device)
+        self.penalty.to(device)
 
     def due(self, step: int) -> bool:
         """Whether it applies at this step of its network, counted from 0."""

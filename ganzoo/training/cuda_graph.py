@@ -9,10 +9,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
+from ganzoo.config.schema import Config
 from ganzoo.training.optim import FUSED
 
 logger = logging.getLogger(__name__)
@@ -21,13 +22,17 @@ WARM_UP = 3  # eager steps of each kind before it is captured: what is made once
 _failed: list[torch.cuda.CUDAGraph] = []  # kept, as the host's allocator goes on asking them what they capture
 
 
-def can_capture(values: Any, device: torch.device) -> bool:
+def can_capture(config: Config, device: torch.device) -> bool:
     """Whether a configuration's steps may be captured on a device. Logs what a graph cannot hold."""
+    values = config.values
     if device.type != "cuda" or not values.loop.capture:
         return False
-    others = {values.optimizer.generator.name, values.optimizer.discriminator.name} - set(FUSED)
+    known = {*FUSED, *(name for name, entry in config.optimizers.items() if entry.captured)}
+    others = sorted({values.optimizer.generator.name, values.optimizer.discriminator.name} - known)
+    if (step := config.recipe.step) is not None and not step.captured:
+        others.append(f"the step {step.name}")
     if others:
-        logger.warning(f"loop.capture: {', '.join(sorted(others))} keeps numbers outside the device, steps run eagerly")
+        logger.warning(f"loop.capture: {', '.join(others)} keeps numbers outside the device, steps run eagerly")
     return not others
 
 

@@ -61,11 +61,12 @@ class Loop:
         self.real = real_images(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
         self.watch, self.faults = Watch(), list[str]()
-        captured = can_capture(config.values, device)
+        captured = can_capture(config, device)
         self.state = TrainState(config, model, device, captured=captured)
         self.steps = Steps(CudaCapture(device, self.state.rng) if captured else None)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
-        self.step = TrainingStep(
+        step: type[TrainingStep] = config.recipe.step.load() if config.recipe.step else TrainingStep
+        self.step = step(
             generator=model.generator,
             discriminator=model.discriminator,
             loss=model.loss,
@@ -77,6 +78,10 @@ class Loop:
             bf16=wants_bf16(self.settings.precision, device),
             clip_grad=self.settings.clip_grad,
             augmentation=model.augmentation,
+            needs_outputs=bool(config.recipe.needs.outputs),
+            accumulate=self.settings.accumulate,
+            companions=model.companions,
+            params=config.values.step if config.recipe.step else None,
         )
 
     @property
@@ -197,6 +202,7 @@ class Loop:
     def iteration(self) -> None:
         """Some steps of the discriminator, then one of the generator and of its average."""
         counters, both = self.counters, not self.settings.fresh_fakes
+        self.step.progress.fill_(counters.shown / self.budget)
         for left in reversed(range(self.steps_per_generator_step)):
             self.feed.seek(counters.shown)
             due = self._due("discriminator", counters.steps_d)
@@ -228,7 +234,7 @@ class Loop:
         self.statistics.step += 1
 
     def _due(self, network: str, step: int) -> list[ScheduledPenalty]:
-        return [p for p in self.model.penalties if p.network == network and p.due(step)]
+        return [p for p in self.model.penalties if p.network in (network, "both") and p.due(step)]
 
     def _ema_decay(self) -> float:
         per_step = self.settings.batch * self.steps_per_generator_step

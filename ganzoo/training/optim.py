@@ -11,18 +11,33 @@ from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
 from ganzoo.config.schema import LoopConfig, OptimizerConfig
+from ganzoo.entries import OptimizerEntry
 from ganzoo.errors import GanzooError
+from ganzoo.utils.keywords import accepted
 
 MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # as large as their parameter, or one number
 FUSED = ("adam", "adamw")  # and those that a captured step can hold
 
 
 def make_optimizer(
-    network: torch.nn.Module, config: OptimizerConfig, *, capturable: bool = False
+    network: torch.nn.Module,
+    config: OptimizerConfig,
+    entry: OptimizerEntry | None = None,
+    *,
+    companion: torch.nn.Module | None = None,
+    capturable: bool = False,
 ) -> torch.optim.Optimizer:
-    """timm's optimizer of that name; the fused kind where it has one. ``capturable``: fit for a CUDA graph, for the
-    fused ones alone."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    """Make the optimizer of a network, and of its companion if there is one: a registered one, or timm's of that name.
+
+    capturable: fit for a CUDA graph; of timm's, the fused ones alone can be. Raises GanzooError if it cannot be made.
+    """
+    parameters = [p for part in filter(None, (network, companion)) for p in part.parameters() if p.requires_grad]
+    if entry is not None:
+        return _make_registered(parameters, config, entry)
+    if config.options:
+        raise GanzooError(
+            f"optimizer options {config.options}: only registered optimizers have options; leave them out"
+        )
     options: dict[str, Any] = {"betas": tuple(config.betas)} if "adam" in config.name else {}
     if config.name in FUSED:
         options |= {"fused": True, "capturable": capturable}
@@ -32,6 +47,22 @@ def make_optimizer(
         )
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:
         raise GanzooError(f"optimizer name {config.name!r}: {error}") from error
+
+
+def _make_registered(
+    parameters: list[torch.nn.Parameter], config: OptimizerConfig, entry: OptimizerEntry
+) -> torch.optim.Optimizer:
+    make = entry.load()
+    settings = {"lr": config.lr, "betas": tuple(config.betas), "weight_decay": config.weight_decay}
+    if unknown := set(config.options) - set(accepted(make, config.options)):
+        raise GanzooError(f"optimizer {entry.name} has no option {', '.join(sorted(unknown))}")
+    try:
+        made = make(parameters, **{name: settings[name] for name in accepted(make, settings)}, **config.options)
+    except (ValueError, RuntimeError, TypeError, AssertionError) as error:
+        raise GanzooError(f"optimizer {entry.name}: {' '.join(str(error).split())[:300]}") from error
+    if not isinstance(made, torch.optim.Optimizer):
+        raise GanzooError(f"optimizer {entry.name} is a {type(made).__name__}, must be a torch.optim.Optimizer")
+    return made
 
 
 class LearningRate:
@@ -70,7 +101,7 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Another learning rate, for a schedule made after this too."""
+    """Set another learning rate, for a schedule made after this too."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] = lr
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import Config, OptimizerConfig
 from ganzoo.distributed.random import random_stream, restore_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import Generator
+from ganzoo.interfaces import Generator, Side
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.requirements import needs_of, write_needs
@@ -37,12 +37,15 @@ class TrainState:
             synchronise(network).to(device).to(memory_format=torch.channels_last).train()
         if model.augmentation is not None:
             model.augmentation.to(device)
+        for companion in model.companions.values():
+            synchronise(companion).to(device).train()
+        model.loss.to(device)
         for penalty in model.penalties:
             penalty.to(device)
         self.ema = Average(model.generator)
         both = config.values.optimizer
-        self.optimizer_g = make_optimizer(model.generator, both.generator, capturable=captured)
-        self.optimizer_d = make_optimizer(model.discriminator, both.discriminator, capturable=captured)
+        self.optimizer_g = self._optimizer(model.generator, both.generator, "generator", captured)
+        self.optimizer_d = self._optimizer(model.discriminator, both.discriminator, "discriminator", captured)
         self._make_schedulers()
         # Only for captured steps: an optimizer that is not fused would read a learning rate in a tensor back at each
         # step.
@@ -65,8 +68,12 @@ class TrainState:
     @property
     def modules(self) -> dict[str, torch.nn.Module]:
         """All modules whose weights or buffers change, by their names in a checkpoint."""
-        augmentation = self.model.augmentation
-        return {**self.networks, **({"augmentation": augmentation} if augmentation is not None else {})}
+        model = self.model
+        rules = {"loss": model.loss, **{f"penalty_{p.name.replace(':', '.')}": p.penalty for p in model.penalties}}
+        others: dict[str, torch.nn.Module] = {f"step_{side}": network for side, network in model.companions.items()}
+        if model.augmentation is not None:
+            others["augmentation"] = model.augmentation
+        return {**self.networks, **others, **{name: rule for name, rule in rules.items() if rule.state_dict()}}
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it: a state for each module, each optimizer, the random stream and the counters."""
@@ -133,6 +140,12 @@ class TrainState:
         """Take over the weights of both networks and the average, nothing else."""
         for name, network in self.networks.items():
             checkpoint.load_weights(name, network)
+
+    def _optimizer(
+        self, network: torch.nn.Module, settings: OptimizerConfig, side: Side, captured: bool
+    ) -> torch.optim.Optimizer:
+        entry, companion = self.config.optimizers.get(settings.name), self.model.companions.get(side)
+        return make_optimizer(network, settings, entry, companion=companion, capturable=captured)
 
     def _make_schedulers(self) -> None:
         optimizers, settings = (self.optimizer_d, self.optimizer_g), self.config.values.loop

@@ -7,23 +7,47 @@ device and read once per log interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
-from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, PenaltyInputs
+from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Generator, Loss, PenaltyInputs, Side
 from ganzoo.models.augmented import Augmented, ScheduledPenalty
 from ganzoo.training.stats import Statistics
+from ganzoo.utils.keywords import accepted
+
+OUTPUTS = ("real_outputs", "fake_outputs")
+OPTIONAL = (*OUTPUTS, "labels", "latents", "progress")  # arguments of a loss that it gets if it names them
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one forward and backward pass reads: images ``(N, C, H, W)`` in [-1, 1], fakes with their latents."""
+
+    real: Tensor
+    labels: Tensor | None
+    latents: Tensor
+    fake: Tensor
 
 
 class TrainingStep:
-    """Both updates, given networks, optimizers, a loss and penalties; ``rng`` is the step's only randomness."""
+    """Both updates, given networks, optimizers, a loss and penalties; ``rng`` is the step's only randomness.
+
+    needs_outputs: the loss or a penalty reads more of the discriminator than logits.
+    accumulate: parts of a batch that are passed one after the other, their gradients summed, to save memory.
+    companions: further networks of :meth:`networks`. params: those of a registered step.
+
+    Another game is a subclass that is registered as a :class:`ganzoo.entries.StepEntry`. It may override
+    :meth:`networks`, :meth:`judge`, :meth:`judge_fakes`, the two losses, or the updates.
+    """
 
     def __init__(
         self,
@@ -39,25 +63,40 @@ class TrainingStep:
         bf16: bool = False,
         clip_grad: float | None = None,
         augmentation: Augmentation | None = None,
+        needs_outputs: bool = False,
+        accumulate: int = 1,
+        companions: Mapping[Side, nn.Module] | None = None,
+        params: Any = None,
     ) -> None:
         self.generator, self.loss, self.augmentation = generator, loss, augmentation
         self.discriminator = Augmented(discriminator, augmentation) if augmentation else discriminator
         self.generator_needs_real = generator_needs_real
         self.optimizer_g, self.optimizer_d = optimizer_g, optimizer_d
         self.rng, self.statistics = rng, statistics
-        self.bf16, self.clip_grad = bf16, clip_grad
+        self.bf16, self.clip_grad, self.accumulate = bf16, clip_grad, accumulate
+        self.companions, self.params = companions or {}, params
+        self._optional = {side: accepted(getattr(loss, side), OPTIONAL) for side in ("discriminator", "generator")}
+        self.needs_outputs = needs_outputs or any(set(OUTPUTS) & set(names) for names in self._optional.values())
+        # The share of the run, in a tensor, as a captured step would go on with the number it was captured with.
+        self.progress = torch.zeros((), device=statistics.device)
+
+    @classmethod
+    def networks(cls, generator: Generator, discriminator: Discriminator, params: Any) -> Mapping[Side, nn.Module]:
+        """Build further networks of this game, at most one module for each side, with which it is trained.
+
+        The optimizer of a side trains its companion too, with the same settings; both are saved in checkpoints.
+        """
+        return {}
 
     def update_discriminator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
         """One optimizer step of the discriminator on images ``(N, C, H, W)`` in [-1, 1]."""
-        with torch.no_grad():
-            latents, fake = self._fakes(real, labels)
         with self.statistics.together():
-            self._teach_discriminator(real, latents, fake, labels, penalties)
+            self._teach_discriminator(self._batches(real, labels, gradients=False), penalties)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
         """One optimizer step of the generator; the gradient flows through the discriminator, which stays as it is."""
         with self.statistics.together():
-            self._teach_generator(real, *self._fakes(real, labels), labels, penalties)
+            self._teach_generator(self._batches(real, labels, gradients=True), penalties)
 
     def update_both(
         self,
@@ -67,10 +106,53 @@ class TrainingStep:
         of_generator: Sequence[ScheduledPenalty],
     ) -> None:
         """One optimizer step of each: the discriminator learns of the fakes that the generator then learns from."""
-        latents, fake = self._fakes(real, labels)
+        if self.accumulate > 1:  # keeping the graphs of all parts would take the memory that accumulating saves
+            self.update_discriminator(real, labels, of_discriminator)
+            self.update_generator(real, labels, of_generator)
+            return
+        (batch,) = self._batches(real, labels, gradients=True)
         with self.statistics.together():
-            self._teach_discriminator(real, latents, fake.detach(), labels, of_discriminator)
-            self._teach_generator(real, latents, fake, labels, of_generator)
+            detached = Batch(batch.real, batch.labels, batch.latents, batch.fake.detach())
+            self._teach_discriminator([detached], of_discriminator)
+            self._teach_generator([batch], of_generator)
+
+    def judge(self, batch: Batch) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
+        """What the discriminator says about the real and the fake images, float32.
+
+        In one call, unless the batch's statistics would mix real with fake.
+        """
+        if self.discriminator.mixes_samples:
+            return self._outputs(batch.real, batch.labels), self._outputs(batch.fake, batch.labels)
+        both = None if batch.labels is None else torch.cat([batch.labels, batch.labels])
+        return self._outputs(torch.cat([batch.real, batch.fake]), both).halves()
+
+    def judge_fakes(self, batch: Batch) -> DiscriminatorOutputs:
+        """What the discriminator says about the fake images alone, float32."""
+        return self._outputs(batch.fake, batch.labels)
+
+    def discriminator_loss(
+        self, batch: Batch, penalties: Sequence[ScheduledPenalty]
+    ) -> tuple[Tensor, DiscriminatorOutputs, DiscriminatorOutputs]:
+        """The loss with its penalties, to be minimised, and what was said about the real and the fake images."""
+        real, fake = self.judge(batch)
+        value = self._value("discriminator", batch, real, fake)
+        return self._penalised("discriminator", value, penalties, batch, real, fake), real, fake
+
+    def generator_loss(self, batch: Batch, penalties: Sequence[ScheduledPenalty]) -> Tensor:
+        """The loss with its penalties, to be minimised."""
+        real, fake = self.judge(batch) if self.generator_needs_real else (None, self.judge_fakes(batch))
+        value = self._value("generator", batch, real, fake)
+        return self._penalised("generator", value, penalties, batch, real, fake)
+
+    def _batches(self, real: Tensor, labels: Tensor | None, *, gradients: bool) -> Iterator[Batch]:
+        """The parts of a batch, each with fakes of its own, made when it is asked for."""
+        parts = self.accumulate
+        for rows, own in zip(
+            real.chunk(parts), labels.chunk(parts) if labels is not None else [None] * parts, strict=True
+        ):
+            with torch.set_grad_enabled(gradients):
+                latents, fake = self._fakes(rows, own)
+            yield Batch(rows, own, latents, fake)
 
     def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """As many latents as there are real images, and what the generator makes of them, float32."""
@@ -78,17 +160,18 @@ class TrainingStep:
         with self._autocast():
             return latents, self.generator(latents, labels, rng=self.rng).float()
 
-    def _teach_discriminator(
-        self, real: Tensor, latents: Tensor, fake: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]
-    ) -> None:
-        self.discriminator.requires_grad_(True)
-        with self._autocast():
-            d_real, d_fake = self._logits(real, fake, labels)
-            value = self.loss.discriminator(d_real=d_real, d_fake=d_fake)
-            total = self._penalised(value, penalties, real, fake, latents, labels)
-        self.statistics.add("loss_discriminator", value)
-        self._apply(total, self.optimizer_d, self.discriminator, "discriminator")
-        d_real, d_fake = collectives.whole_batch(d_real.detach()), collectives.whole_batch(d_fake.detach())
+    def _teach_discriminator(self, batches: Iterable[Batch], penalties: Sequence[ScheduledPenalty]) -> None:
+        self._train_discriminator(True)
+        self.optimizer_d.zero_grad(set_to_none=True)
+        logits = []
+        for batch in batches:
+            with self._autocast():
+                total, real, fake = self.discriminator_loss(batch, penalties)
+            self._backward(total)
+            logits.append((real.logits.detach(), fake.logits.detach()))
+        self._apply(self.optimizer_d, "discriminator")
+        d_real, d_fake = (collectives.whole_batch(torch.cat(parts) if len(parts) > 1 else parts[0])
+                          for parts in zip(*logits, strict=True))  # fmt: skip
         with torch.no_grad():
             self.loss.constrain(self.discriminator)
             if self.augmentation is not None:
@@ -96,59 +179,81 @@ class TrainingStep:
                 self.statistics.add("augmentation", self.augmentation.strength)
         self.statistics.add_logits(d_real, d_fake)
 
-    def _teach_generator(
-        self, real: Tensor, latents: Tensor, fake: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]
-    ) -> None:
-        self.discriminator.requires_grad_(False)
-        with self._autocast():
-            if self.generator_needs_real:
-                d_real, d_fake = self._logits(real, fake, labels)
-                value = self.loss.generator(d_real=d_real, d_fake=d_fake)
-            else:
-                d_fake = self.discriminator(fake, labels, rng=self.rng).float()
-                value = self.loss.generator(d_real=None, d_fake=d_fake)
-            total = self._penalised(value, penalties, real, fake, latents, labels)
-        self.statistics.add("loss_generator", value)
-        self._apply(total, self.optimizer_g, self.generator, "generator")
+    def _teach_generator(self, batches: Iterable[Batch], penalties: Sequence[ScheduledPenalty]) -> None:
+        self._train_discriminator(False)
+        self.optimizer_g.zero_grad(set_to_none=True)
+        for batch in batches:
+            with self._autocast():
+                total = self.generator_loss(batch, penalties)
+            self._backward(total)
+        self._apply(self.optimizer_g, "generator")
 
-    def _logits(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logits ``(N,)`` of both, float32: in one call, unless the batch's statistics would mix real with fake."""
-        if self.discriminator.mixes_samples:
-            d_real = self.discriminator(real, labels, rng=self.rng)
-            d_fake = self.discriminator(fake, labels, rng=self.rng)
-        else:
-            both = None if labels is None else torch.cat([labels, labels])
-            d_real, d_fake = self.discriminator(torch.cat([real, fake]), both, rng=self.rng).float().chunk(2)
-        return d_real.float(), d_fake.float()
+    def _train_discriminator(self, trained: bool) -> None:
+        for network in filter(None, (self.discriminator, self.companions.get("discriminator"))):
+            network.requires_grad_(trained)
+
+    def _outputs(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutputs:
+        if self.needs_outputs:
+            return self.discriminator.outputs(images, labels, rng=self.rng).map(Tensor.float)
+        return DiscriminatorOutputs(self.discriminator(images, labels, rng=self.rng).float())
+
+    def _value(self, side: Side, batch: Batch, real: DiscriminatorOutputs | None, fake: DiscriminatorOutputs) -> Tensor:
+        """One side of the loss, with the optional arguments that it names."""
+        there = {
+            "real_outputs": real,
+            "fake_outputs": fake,
+            "labels": batch.labels,
+            "latents": batch.latents,
+            "progress": self.progress,
+        }
+        optional = {name: there[name] for name in self._optional[side]}
+        d_real = None if real is None else real.logits
+        value: Tensor = getattr(self.loss, side)(d_real=d_real, d_fake=fake.logits, **optional)
+        self.statistics.add(f"loss_{side}", value)
+        return value
 
     def _penalised(
         self,
+        side: Side,
         loss: Tensor,
         penalties: Sequence[ScheduledPenalty],
-        real: Tensor,
-        fake: Tensor,
-        latents: Tensor,
-        labels: Tensor | None,
+        batch: Batch,
+        real: DiscriminatorOutputs | None,
+        fake: DiscriminatorOutputs,
     ) -> Tensor:
         """The loss plus the weighted mean of each penalty."""
         inputs = PenaltyInputs(
-            self.generator, self.discriminator, real.detach(), fake.detach(), latents, labels, self.rng
+            generator=self.generator,
+            discriminator=self.discriminator,
+            real=batch.real.detach(),
+            fake=batch.fake.detach(),
+            latents=batch.latents,
+            labels=batch.labels,
+            rng=self.rng,
+            real_outputs=real,
+            fake_outputs=fake,
+            progress=self.progress,
+            step_of=side,
         )
         weighted = []
         for scheduled in penalties:
             value = scheduled.penalty(inputs).float().mean()
-            self.statistics.add(f"penalty_{scheduled.name}", value)
+            name = scheduled.name if scheduled.network != "both" else f"{scheduled.name}_{side}"
+            self.statistics.add(f"penalty_{name}", value)
             weighted.append(scheduled.weight * value)
         return loss + reduce(add, weighted) if weighted else loss
 
-    def _apply(self, total: Tensor, optimizer: torch.optim.Optimizer, network: nn.Module, name: str) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    def _backward(self, total: Tensor) -> None:
+        (total / self.accumulate if self.accumulate > 1 else total).backward()
+
+    def _apply(self, optimizer: torch.optim.Optimizer, name: str) -> None:
+        """Take the optimizer's step with the gradients of all ranks."""
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in trained if p.grad is not None]
         collectives.average(gradients)
         norm = nn.utils.get_total_norm(gradients)
         if self.clip_grad is not None:
-            nn.utils.clip_grads_with_norm_(network.parameters(), self.clip_grad, norm)
+            nn.utils.clip_grads_with_norm_(trained, self.clip_grad, norm)
         optimizer.step()
         self.statistics.add(f"gradient_{name}", norm)
 

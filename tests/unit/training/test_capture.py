@@ -137,7 +137,7 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop, logged):
 def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
     """And only captured ones have their learning rates in tensors, which others read back at each step, or refuse."""
     cuda = torch.device("cuda")
-    monkeypatch.setattr("ganzoo.training.loop.can_capture", lambda values, device: can_capture(values, cuda))
+    monkeypatch.setattr("ganzoo.training.loop.can_capture", lambda config, device: can_capture(config, cuda))
     monkeypatch.setattr("ganzoo.training.loop.CudaCapture", lambda device, rng: "a capture")
 
     def kinds(*settings: str) -> tuple[bool, set[type], list[str]]:
@@ -151,7 +151,7 @@ def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
     reason = "loop.capture: lamb keeps numbers outside the device, steps run eagerly"
     assert kinds("optimizer.generator.name=lamb") == (False, {float}, [reason])
     logged.clear()
-    assert not can_capture(make_loop("mlp+minimax", "cpu").config.values, torch.device("cpu"))
+    assert not can_capture(make_loop("mlp+minimax", "cpu").config, torch.device("cpu"))
     assert logged == []
 
 

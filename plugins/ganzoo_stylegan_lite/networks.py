@@ -207,9 +207,9 @@ class StyleGANGenerator(Generator):
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         """Latents ``(N, latent_dim)`` to a style for each layer, ``(N, num_styles, w_dim)``, mixed in training."""
-        w = self.map(latents)
+        w = self.map(latents, labels)
         if self.training and self.mixing > 0 and rng is not None:
-            return torch.stack(self._mix(w, latents, rng), 1)
+            return torch.stack(self._mix(w, latents, rng, labels), 1)
         return torch.stack([w] * self.num_styles, 1)
 
     def synthesise(self, styles: Tensor, *, rng: torch.Generator | None = None) -> Tensor:

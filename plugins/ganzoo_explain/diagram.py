@@ -75,7 +75,7 @@ def formula_of(facts: Facts, learner: Learner) -> tuple[Line, ...]:
     recipe, values = facts.config.recipe, facts.config.values
     lines = loss_formula(recipe.loss, learner, values.loss)
     for entry, scheduled in zip(recipe.penalties, facts.model.penalties, strict=True):
-        if entry.network == learner:
+        if entry.network in (learner, "both"):
             lines += penalty_formula(entry, scheduled, getattr(values.penalties, entry.name.replace("-", "_")))
     return lines
 

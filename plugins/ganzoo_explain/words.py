@@ -7,6 +7,7 @@ from typing import Any
 
 from ganzoo.entries import Entry, PenaltyEntry
 from ganzoo.models.augmented import ScheduledPenalty
+from ganzoo.models.build import parameter_count
 from ganzoo.utils.files import one_line
 from ganzoo_explain.facts import Facts
 from ganzoo_explain.formulas import how_often
@@ -27,6 +28,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
         _verdict(facts),
         _losses(facts),
         *(_penalty(facts, entry, scheduled) for entry, scheduled in penalties),
+        *([_step(facts)] if recipe.step else []),
         _average(facts),
     )
 
@@ -68,7 +70,7 @@ def round_of(facts: Facts) -> tuple[str, ...]:
 
 def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
     """Which weights one update changes, how the gradient gets there, and what else takes part."""
-    penalties = [p for p in facts.model.penalties if p.network == learner]
+    penalties = [p for p in facts.model.penalties if p.network in (learner, "both")]
     network, optimizer = getattr(facts, learner), getattr(facts.config.values.optimizer, learner)
     rate = f"by {one_line(optimizer.name)} at a learning rate of {optimizer.lr:g}"
     if learner == "discriminator":
@@ -227,16 +229,32 @@ def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> 
     key = entry.name.replace("-", "_")
     lazily = f" with {scheduled.interval} times its weight" if scheduled.interval > 1 else ""
     brought = " The loss brings it along." if entry.name in facts.config.recipe.loss.penalties else ""
+    whose = (
+        "each network's loss, in the steps of that network"
+        if entry.network == "both"
+        else f"the {entry.network}'s loss"
+    )
     return Section(
         "Penalty",
         facts.named(entry),
         (
-            f"A further term in the {entry.network}'s loss, {how_often(scheduled.interval)}{lazily}. It asks not for "
+            f"A further term in {whose}, {how_often(scheduled.interval)}{lazily}. It asks not for "
             f"better verdicts but for good behaviour of the network, so that the two can go on learning.{brought}",
             _here(entry),
         ),
         one_line(entry.paper),
         settings_of(f"penalties.{key}", getattr(facts.config.values.penalties, key)),
+    )
+
+
+def _step(facts: Facts) -> Section:
+    entry = facts.config.recipe.step
+    assert entry is not None
+    lines = ["Changes how the two networks are trained, so a round may differ from what is said here.", _here(entry)]
+    for side, network in facts.model.companions.items():
+        lines.append(f"A further network of {parameter_count(network):,} weights learns with the {side}.")
+    return Section(
+        "Step", facts.named(entry), tuple(lines), one_line(entry.paper), settings_of("step", facts.config.values.step)
     )
 
 

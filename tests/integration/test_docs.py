@@ -81,7 +81,7 @@ def test_generated_pages_are_current(name):
 
 def test_the_catalogue_has_every_part(registry):
     page = (DOCS / "catalogue.md").read_text()
-    for kind in ("architecture", "loss", "penalty", "augmentation", "dataset", "metric"):
+    for kind in ("architecture", "loss", "penalty", "augmentation", "step", "optimizer", "dataset", "metric"):
         for name, entry in registry.entries[kind].items():
             if entry.owner.distribution == "ganzoo":
                 assert f"### {name}\n" in page

@@ -37,8 +37,8 @@ HEAD = """\
 # Catalogue
 
 Written by `python docs/make_catalogue.py` from what `ganzoo` itself registers. A recipe joins these names:
-`ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP]`. In formulas D and G are the two losses, d_real and d_fake
-the discriminator's logits, E a mean over the batch. `ganzoo info NAME` shows the same of any part that is installed.
+`ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP]`. In formulas D and G are the two losses, d_real and
+d_fake the discriminator's logits, E a mean over the batch. `ganzoo info NAME` shows the same of any installed part.
 """
 
 

@@ -110,12 +110,13 @@ def header(module: ModuleType, node: Described) -> str:
         if isinstance(item, ast.AnnAssign) and "ClassVar" not in ast.unparse(item.annotation):
             lines.append(ast.get_source_segment(source, item) or "")
         elif isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            lines.append(signature(module, item))
+            lines += [*([""] if lines else []), signature(module, item)]
     dataclass = [f"@{ast.unparse(decorator)}" for decorator in node.decorator_list]
     bases = ", ".join(base for base in map(ast.unparse, node.bases) if base != "ABC")
     start = f"class {node.name}({bases}):" if bases else f"class {node.name}:"
-    body = textwrap.indent("\n".join(lines) or "...", "    ")
-    return "\n".join([*dataclass, start, body])
+    if not lines:
+        return "\n".join([*dataclass, f"{start} ..."])
+    return "\n".join([*dataclass, start, textwrap.indent("\n".join(lines), "    ")])
 
 
 def signature(module: ModuleType, node: ast.FunctionDef) -> str:

@@ -53,8 +53,8 @@ class Generator(nn.Module, ABC):
     ) -> Tensor:
         """Map latents and labels to images ``(N, C, H, W)`` in [-1, 1], on the device of the latents.
 
-        Called once in each step of either network, in training mode (in bf16 autocast if the run is in bf16); and in
-        evaluation mode, without gradients, for snapshots, scores, samples and exports.
+        Called in training mode for each batch of fakes, under autocast if the run is in bf16; and in evaluation mode,
+        without gradients, for snapshots, scores, samples and exports.
 
         latents: ``(N, Z)``, float32, from :meth:`sample_latents`.
         labels: int64 ``(N,)`` from 0 to ``image.classes - 1``, or None; see ``conditional``.

@@ -84,17 +84,17 @@ def _facts(entry: Entry) -> list[str]:
         if entry.needs.labels:
             facts.append("needs images with labels")
         if entry.needs.outputs:
-            facts.append(f"needs a discriminator that also gives: {', '.join(entry.needs.outputs)}")
+            facts.append(f"needs a discriminator that gives {', '.join(entry.needs.outputs)}")
     if isinstance(entry, LossEntry):
         facts.append(f"discriminator steps per generator step: {entry.discriminator_steps}")
         if entry.penalties:
             facts.append(f"brings: {', '.join(entry.penalties)}")
     if isinstance(entry, PenaltyEntry):
         facts.append(f"regularises {'both networks' if entry.network == 'both' else f'the {entry.network}'}")
+    if isinstance(entry, (StepEntry, OptimizerEntry)) and not entry.captured:
+        facts.append("on CUDA, steps run eagerly with it")
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         facts.append("needs a loss that puts the border between real and fake at 0")
-    if isinstance(entry, (StepEntry, OptimizerEntry)) and not entry.captured:
-        facts.append("on CUDA its steps run from Python, not as captured graphs")
     if isinstance(entry, (DatasetEntry, LauncherEntry)) and entry.default:
         facts.append("used where none is named")
     if isinstance(entry, DatasetEntry):
@@ -118,10 +118,12 @@ def _params(entry: Entry) -> list[tuple[str, type]]:
         found = [("loss", entry.params)]
     elif isinstance(entry, PenaltyEntry):
         found = [(f"penalties.{entry.short.replace('-', '_')}", entry.params)]
-    elif isinstance(entry, (AugmentationEntry, StepEntry)):
-        found = [(entry.kind, entry.params)]
+    elif isinstance(entry, AugmentationEntry):
+        found = [("augmentation", entry.params)]
     elif isinstance(entry, DatasetEntry):
         found = [("data.options", entry.params)]
+    elif isinstance(entry, StepEntry):
+        found = [("step", entry.params)]
     elif isinstance(entry, LauncherEntry):
         found = [("--launcher-set", entry.params)]
     else:
@@ -148,12 +150,13 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo run {entry.name}+{loss}"
     if isinstance(entry, LossEntry):
         return f"ganzoo run {architecture}+{entry.name}{_conditional(registry, architecture, entry)}"
-    if isinstance(entry, (PenaltyEntry, StepEntry)):
+    if isinstance(entry, PenaltyEntry):
         return f"ganzoo run {architecture}+{loss}+{entry.name}{_conditional(registry, architecture, entry)}"
-    if isinstance(entry, AugmentationEntry):
+    if isinstance(entry, (AugmentationEntry, StepEntry)):
         return f"ganzoo run {architecture}+{loss}+{entry.name}"
     if isinstance(entry, OptimizerEntry):
-        return f"ganzoo run {architecture}+{loss} optimizer.generator.name={entry.name}"
+        settings = (f"optimizer.{side}.name={entry.name}" for side in ("generator", "discriminator"))
+        return f"ganzoo run {architecture}+{loss} {' '.join(settings)}"
     if isinstance(entry, DatasetEntry):
         location = ":PATH" if entry.takes_location else ""
         return f"ganzoo run {architecture}+{loss} data.name={entry.name}{location}"
@@ -170,7 +173,7 @@ def _example(registry: Registry, entry: Entry) -> str:
     return f"ganzoo run {architecture}+{loss} 'metrics.names=[{name}]'"
 
 
-def _conditional(registry: Registry, architecture: str, entry: LossEntry | PenaltyEntry | StepEntry) -> str:
+def _conditional(registry: Registry, architecture: str, entry: LossEntry | PenaltyEntry) -> str:
     """Return the setting that tells the generator the class, if the entry reads labels and the generator has it."""
     known = registry.lookup(ArchitectureEntry, architecture)
     has = known is not None and "conditional" in {item.name for item in fields(known.generator_params)}

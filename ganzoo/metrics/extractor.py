@@ -54,7 +54,7 @@ class Extractor(ABC):
     def find(cls, file: str | None, root: Path) -> Network:
         """Find the weights: in ``file`` if it is given, otherwise in the usual places of the network.
 
-        Called on the first rank alone, before a run begins and before each score.
+        Called on the first rank alone, before each score, and by plugins such as the report.
 
         root: the cache directory. Raises NetworkMissing if the weights are nowhere and cannot be downloaded,
         GanzooError for a file that is another network.

@@ -227,18 +227,14 @@ def _generators_goal(where: str) -> str:
 
 def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> Section:
     key = entry.name.replace("-", "_")
+    whose = "each network's" if entry.network == "both" else f"the {entry.network}'s"
     lazily = f" with {scheduled.interval} times its weight" if scheduled.interval > 1 else ""
     brought = " The loss brings it along." if entry.name in facts.config.recipe.loss.penalties else ""
-    whose = (
-        "each network's loss, in the steps of that network"
-        if entry.network == "both"
-        else f"the {entry.network}'s loss"
-    )
     return Section(
         "Penalty",
         facts.named(entry),
         (
-            f"A further term in {whose}, {how_often(scheduled.interval)}{lazily}. It asks not for "
+            f"A further term in {whose} loss, {how_often(scheduled.interval)}{lazily}. It asks not for "
             f"better verdicts but for good behaviour of the network, so that the two can go on learning.{brought}",
             _here(entry),
         ),

@@ -246,7 +246,7 @@ class TrainingStep:
         real: DiscriminatorOutputs | None,
         fake: DiscriminatorOutputs,
     ) -> Tensor:
-        """Return the loss plus the weighted mean of each penalty, a scalar."""
+        """The loss plus the weighted mean of each penalty."""
         inputs = PenaltyInputs(
             generator=self.generator,
             discriminator=self.discriminator,

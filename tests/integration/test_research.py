@@ -6,7 +6,9 @@ import importlib
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,6 +61,47 @@ def iterate(loop: Loop, count: int) -> dict[str, float]:
     for _ in range(count):
         loop.iteration()
     return loop.statistics.read()[0]
+
+
+def test_the_order_of_calls_is_that_of_the_reference(make, monkeypatch):
+    """``docs/reference.md``, "What is called when": the two numbered lists, with fresh fakes and without."""
+    made = ["sample_latents", "generate"]
+    judged = ["augment", "discriminate"]
+    taught = ["loss.discriminator", "penalty", "step_d", "constrain", "adapt"]
+    played = ["loss.generator", "step_g", "average"]
+    for fresh in (False, True):
+        loop = make(f"mlp+hinge+steady+{'ada' if fresh else 'diffaug'}", f"loop.fresh_fakes={fresh}".lower())
+        calls: list[str] = []
+        model, state = loop.model, loop.state
+        targets = [
+            (model.generator, "sample_latents", "sample_latents"),
+            (model.generator, "forward", "generate"),
+            (model.augmentation, "forward", "augment"),
+            (model.discriminator, "forward", "discriminate"),
+            (model.loss, "discriminator", "loss.discriminator"),
+            (model.loss, "generator", "loss.generator"),
+            (model.loss, "constrain", "constrain"),
+            (model.augmentation, "adapt", "adapt"),
+            (state.optimizer_d, "step", "step_d"),
+            (state.optimizer_g, "step", "step_g"),
+            (state.ema, "update", "average"),
+        ]
+        for part, method, name in targets:
+            monkeypatch.setattr(part, method, noting(calls, name, getattr(part, method)))
+        penalty = model.penalties[0]
+        monkeypatch.setattr(penalty, "penalty", noting(calls, "penalty", penalty.penalty))
+        loop.iteration()
+        assert calls == [*made, *judged, *taught, *(made if fresh else []), *judged, *played]
+
+
+def noting(calls: list[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that notes down each call."""
+
+    def noted(*arguments: Any, **named: Any) -> Any:
+        calls.append(name)
+        return function(*arguments, **named)
+
+    return noted
 
 
 def test_there_are_four_examples():

@@ -30,6 +30,7 @@ from ganzoo.testing import (
     metric,
     networks,
     penalty,
+    penalty_inputs,
     stand_ins,
     store,
 )
@@ -54,7 +55,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 PARTS: dict[str, Callable[..., Any]] = {
     "architecture": networks.Architecture,
     "loss": loss.LossPart,
-    "penalty": penalty.PenaltyPart,
+    "penalty": penalty_inputs.PenaltyPart,
     "augmentation": augmentation.AugmentationPart,
     "extractor": extractor.ExtractorPart,
     "metric": metric.MetricPart,
@@ -66,8 +67,8 @@ PARTS: dict[str, Callable[..., Any]] = {
 GATES: dict[str, tuple[str, ...]] = {
     "distribution": ("loads",),
     "architecture": ("interface", "shapes"),
-    "loss": ("interface", "shapes", "facts"),
-    "penalty": ("interface", "shapes"),
+    "loss": ("interface", "shapes", "facts", "inputs_left_alone", "averaged", "resumes"),
+    "penalty": ("interface", "shapes", "inputs_left_alone", "resumes"),
     "augmentation": ("interface", "shapes", "dtypes"),
     "dataset": ("interface", "shapes"),
     "extractor": ("interface", "shapes"),

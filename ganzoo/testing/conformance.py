@@ -66,10 +66,10 @@ PARTS: dict[str, Callable[..., Any]] = {
 # Where one of these finds something, the others of its kind would only find it again.
 GATES: dict[str, tuple[str, ...]] = {
     "distribution": ("loads",),
-    "architecture": ("interface", "shapes"),
+    "architecture": ("interface", "shapes", "inputs_left_alone", "resumes"),
     "loss": ("interface", "shapes", "facts", "inputs_left_alone", "averaged", "resumes"),
     "penalty": ("interface", "shapes", "inputs_left_alone", "resumes"),
-    "augmentation": ("interface", "shapes", "dtypes"),
+    "augmentation": ("interface", "shapes", "inputs_left_alone", "dtypes", "resumes"),
     "dataset": ("interface", "shapes"),
     "extractor": ("interface", "shapes"),
     "metric": ("interface", "reads"),

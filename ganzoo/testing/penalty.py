@@ -100,7 +100,7 @@ def progress(part: PenaltyPart) -> None:
 def labels(part: PenaltyPart) -> None:
     """It works with networks that require labels."""
     for side in part.sides:
-        inputs = part.inputs(side, labelled=True)
+        inputs = part.inputs(side, conditional=True)
         try:
             part.make()(inputs)
         except ValueError as error:

@@ -55,15 +55,18 @@ class PenaltyPart(Trained):
         flat: bool = False,
         progress: float = 0.5,
         labelled: bool = False,
+        conditional: bool = False,
         patches: bool = False,
         bf16: bool = False,
     ) -> PenaltyInputs:
         """What a step of one network gives it, with new networks.
 
-        flat: all weights of that network are 0. labelled: the networks require labels, whether or not the penalty does.
+        flat: all weights of that network are 0. labelled: there are labels, whether or not the penalty needs them.
+        conditional: the networks require them.
         patches: the discriminator gives a logit for each patch.
         """
-        generator, discriminator = self._networks(labelled or self.labelled, patches)
+        conditional = conditional or self.labelled
+        generator, discriminator = self._networks(LABELLED if labelled or conditional else UNLABELLED, conditional, patches)
         own: nn.Module = discriminator if side == "discriminator" else generator
         if flat:
             with torch.no_grad():
@@ -93,14 +96,13 @@ class PenaltyPart(Trained):
             step_of=side,
         )
 
-    def _networks(self, labelled: bool, patches: bool) -> tuple[Generator, Discriminator]:
+    def _networks(self, image: ImageSpec, conditional: bool, patches: bool) -> tuple[Generator, Discriminator]:
         needs = Needs(per_sample=True) | self.entry.needs
-        image = LABELLED if labelled else UNLABELLED
         with global_seed(0):
-            generator = ConditionalGenerator(image, None) if labelled else StandInGenerator(image, None)
+            generator = ConditionalGenerator(image, None) if conditional else StandInGenerator(image, None)
             if patches:
                 return generator, PatchDiscriminator(image, None, needs)
-            cls = ConditionalDiscriminator if labelled else StandInDiscriminator
+            cls = ConditionalDiscriminator if conditional else StandInDiscriminator
             return generator, cls(image, None, needs)
 
 

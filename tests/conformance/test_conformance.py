@@ -23,7 +23,7 @@ from ganzoo.testing.conformance import CHECKS, Plan, plan
 from ganzoo.testing.tape import MESSAGE, Tape
 from ganzoo.testing.verdict import Result
 
-SLOW = ("trains", "capture_safe")  # looked at by the good plugin and by the ones that fail them
+SLOW = ("trains", "capture_safe", "resumes", "devices")  # looked at by the good plugin and by the ones that fail them
 
 FILE = """
 import torch
@@ -76,6 +76,9 @@ def test_good_parts_pass_every_check():
         ("distribution", "cheap_import"),
         ("distribution", "life_cycle"),
         ("architecture bad-architecture", "truncation"),
+        ("loss bad-loss", "patches"),
+        ("penalty bad-penalty", "patches"),
+        ("optimizer bad-optimizer", "capture_safe"),
     }
 
 

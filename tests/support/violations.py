@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,16 +25,49 @@ from ganzoo import (
     LauncherEntry,
     LossEntry,
     MetricEntry,
+    OptimizerEntry,
     PenaltyEntry,
+    StepEntry,
     StoreEntry,
     hookimpl,
 )
 from ganzoo.entries import KINDS, Entry
 from ganzoo.errors import GanzooError
-from ganzoo.interfaces import Augmentation, Metric, Penalty, SourceImage
+from ganzoo.interfaces import Augmentation, Metric, Penalty, SourceImage, draw_uniform, whole_batch
 from ganzoo.metrics.extractor import Extractor, Network
 from ganzoo.plugin.registry import REGISTRATION
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator, StandInLoss, StandInSource
+from support.violations_in_training import (
+    ConstrainsInEvaluation,
+    CountingStep,
+    DividesByProgress,
+    DrawsFromRng,
+    Drifts,
+    EvaluatesInStep,
+    FixedRate,
+    ForgetfulOptimizer,
+    GoodOptimizer,
+    HalfOptimizer,
+    IdleOptimizer,
+    IdleStep,
+    LateOptimizer,
+    LateStep,
+    NoHeads,
+    NoStep,
+    NoisyStep,
+    OneLogitEach,
+    RandomOptimizer,
+    RandomStep,
+    ReadingOptimizer,
+    ReadingStep,
+    RememberingStep,
+    Remembers,
+    SharedNoiseStep,
+    Summed,
+    WeighsByOwnRows,
+    WritesLatents,
+    WritesLogits,
+)
 
 LATE = 30  # calls after which something goes wrong that is not seen before
 
@@ -202,7 +236,7 @@ class Counts(StandInLoss):
     calls = 0
 
     def generator(self, *, d_real, d_fake):
-        self.calls += 1
+        type(self).calls += 1
         return super().generator(d_real=d_real, d_fake=d_fake) + self.calls
 
 
@@ -217,10 +251,12 @@ class BranchesOnValue(StandInLoss):
         return value * 2 if value > 1e9 else value
 
 
-class LateLoss(Counts):
+class LateLoss(StandInLoss):
+    calls = 0
+
     def generator(self, *, d_real, d_fake):
-        value = super().generator(d_real=d_real, d_fake=d_fake) - self.calls
-        return value * float("nan") if self.calls > LATE else value
+        self.calls += 1
+        return super().generator(d_real=d_real, d_fake=d_fake) * (float("nan") if self.calls > LATE else 1.0)
 
 
 class GoodPenalty(Penalty):
@@ -298,9 +334,71 @@ class LatePenalty(GoodPenalty):
         return self.slope(inputs) * (float("nan") if self.calls > LATE else 1.0)
 
 
+class Evaluates(GoodPenalty):
+    def __call__(self, inputs):
+        inputs.discriminator.eval()
+        return self.slope(inputs)
+
+
+class Freezes(GoodPenalty):
+    def __call__(self, inputs):
+        value = self.slope(inputs)
+        inputs.discriminator.requires_grad_(False)
+        return value
+
+
+class WritesLabelsOfPenalty(GoodPenalty):
+    def __call__(self, inputs):
+        if inputs.labels is not None:
+            inputs.labels.data.zero_()
+        return self.slope(inputs)
+
+
+class AnnealsTooFar(GoodPenalty):
+    def __call__(self, inputs):
+        return self.slope(inputs) * (1 - inputs.progress).log()
+
+
+class NoLabels(GoodPenalty):
+    def slope(self, inputs):
+        return super().slope(replace(inputs, labels=None))
+
+
+class OneLogitOfPenalty(GoodPenalty):
+    def __call__(self, inputs):
+        (_,) = inputs.fake_outputs.logits.shape
+        return self.slope(inputs)
+
+
+class AveragingPenalty(GoodPenalty):
+    """A moving average in a tensor that is no buffer."""
+
+    def __init__(self, params):
+        super().__init__(params)
+        self.average = torch.zeros(())
+
+    def __call__(self, inputs):
+        logits = inputs.real_outputs.logits
+        self.average.lerp_(whole_batch(logits.detach()).mean(), 0.5)
+        return (logits - 1 - self.average).square()
+
+
+class AveragingInBuffer(AveragingPenalty):
+    def __init__(self, params):
+        super().__init__(params)
+        del self.average
+        self.register_buffer("average", torch.zeros(()))
+
+
+class DrawsFromRngInPenalty(GoodPenalty):
+    def __call__(self, inputs):
+        moved = inputs.real + torch.randn(inputs.real.shape, generator=inputs.rng)
+        return self.slope(replace(inputs, real=moved))
+
+
 class GoodAugmentation(Augmentation):
     def forward(self, images, rng):
-        return images + self.strength * (torch.rand(len(images), 1, 1, 1, generator=rng) - 0.5)
+        return images + self.strength * (draw_uniform((len(images), 1, 1, 1), rng, images) - 0.5)
 
 
 class NoAugmentation(nn.Module):
@@ -359,6 +457,29 @@ class OwnNoise(GoodAugmentation):
 
     def forward(self, images, rng):
         return images + self.strength * self.noise[: len(images)]
+
+
+class WritesGivenImages(GoodAugmentation):
+    def forward(self, images, rng):
+        images.data.clamp_(-0.5, 0.5)
+        return super().forward(images, rng)
+
+
+class CountsSmallLogits(GoodAugmentation):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.seen = torch.zeros(())
+
+    def adapt(self, d_real):
+        self.seen += d_real.abs().max() < 1
+
+    def forward(self, images, rng):
+        return super().forward(images, rng) * (1 + self.seen)
+
+
+class DrawsFromRngInAugmentation(GoodAugmentation):
+    def forward(self, images, rng):
+        return images + self.strength * (torch.rand(len(images), 1, 1, 1, generator=rng) - 0.5)
 
 
 class RandomAugmentation(GoodAugmentation):
@@ -580,8 +701,16 @@ def extractor(cls: type = GoodExtractor, **facts: Any) -> Entry:
     return ExtractorEntry(name="bad-extractor", summary="an extractor", target=_target(cls), **known)
 
 
+def step(cls: type = SharedNoiseStep, **facts: Any) -> Entry:
+    return StepEntry(name="bad-step", summary="a step", target=_target(cls), **facts)
+
+
+def optimizer(cls: type = GoodOptimizer, **facts: Any) -> Entry:
+    return OptimizerEntry(name="bad-optimizer", summary="an optimizer", target=_target(cls), **facts)
+
+
 GOOD: tuple[Entry, ...] = (
-    architecture(), loss(), penalty(), augmentation(), dataset(), extractor(), metric(),
+    architecture(), loss(), penalty(), augmentation(), step(), optimizer(), dataset(), extractor(), metric(),
     metric(MeansMetric, name="means", extractor="bad-extractor"),
 )  # fmt: skip
 
@@ -624,6 +753,10 @@ BAD: dict[str, dict[str, Entry]] = {
         "save_and_load": architecture(Forgets),
         "determinism": architecture(SetsSeed, SeededDiscriminator),
         "global_random_state": architecture(DrawsGlobally),
+        "inputs_left_alone": architecture(WritesLatents),
+        "outputs": architecture(discriminator=NoHeads),
+        "resumes": architecture(Drifts),
+        "devices": architecture(DrawsFromRng),
         "capture_safe": architecture(discriminator=ReadsBack),
         "trains": architecture(BreaksLate),
     },
@@ -637,6 +770,13 @@ BAD: dict[str, dict[str, Entry]] = {
         "direction": loss(Backwards),
         "determinism": loss(Counts),
         "global_random_state": loss(RandomLoss),
+        "inputs_left_alone": loss(WritesLogits),
+        "progress": loss(DividesByProgress),
+        "patches": loss(OneLogitEach, patches=True),
+        "averaged": loss(Summed),
+        "networks_left_alone": loss(ConstrainsInEvaluation),
+        "resumes": loss(Remembers),
+        "devices": loss(WeighsByOwnRows),
         "capture_safe": loss(BranchesOnValue),
         "trains": loss(LateLoss),
     },
@@ -650,6 +790,12 @@ BAD: dict[str, dict[str, Entry]] = {
         "inputs_left_alone": penalty(Overwrites),
         "determinism": penalty(CountingPenalty),
         "global_random_state": penalty(RandomPenalty),
+        "networks_left_alone": penalty(Evaluates),
+        "progress": penalty(AnnealsTooFar),
+        "labels": penalty(NoLabels),
+        "patches": penalty(OneLogitOfPenalty, patches=True),
+        "resumes": penalty(AveragingPenalty),
+        "devices": penalty(DrawsFromRngInPenalty),
         "capture_safe": penalty(ReadingPenalty),
         "trains": penalty(LatePenalty),
     },
@@ -665,8 +811,31 @@ BAD: dict[str, dict[str, Entry]] = {
         "save_and_load": augmentation(ForgetfulAugmentation),
         "determinism": augmentation(OwnNoise),
         "global_random_state": augmentation(RandomAugmentation),
+        "inputs_left_alone": augmentation(WritesGivenImages),
+        "resumes": augmentation(CountsSmallLogits),
+        "devices": augmentation(DrawsFromRngInAugmentation),
         "capture_safe": augmentation(ListingAugmentation),
         "trains": augmentation(LateAugmentation),
+    },
+    "step": {
+        "interface": step(NoStep),
+        "updates": step(IdleStep),
+        "networks_left_alone": step(EvaluatesInStep),
+        "determinism": step(CountingStep),
+        "global_random_state": step(RandomStep),
+        "resumes": step(RememberingStep),
+        "devices": step(NoisyStep),
+        "capture_safe": step(ReadingStep),
+        "trains": step(LateStep),
+    },
+    "optimizer": {
+        "interface": optimizer(HalfOptimizer),
+        "updates": optimizer(IdleOptimizer),
+        "learning_rate": optimizer(FixedRate),
+        "save_and_load": optimizer(ForgetfulOptimizer),
+        "global_random_state": optimizer(RandomOptimizer),
+        "capture_safe": optimizer(ReadingOptimizer, captured=True),
+        "trains": optimizer(LateOptimizer),
     },
     "dataset": {
         "interface": dataset(NoSource),

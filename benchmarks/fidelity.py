@@ -18,8 +18,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.data.factory import open_images
+from ganzoo.config.scoring import find_scoring
+from ganzoo.data.factory import open_dataset
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -40,7 +42,10 @@ def main() -> int:
     count = parser.parse_args().count
     registry = Registry.load(strict=True)
     network = find_network(None, data_root(None))
-    sets = {split: open_images(registry, "fashion-mnist", split=split).array[:count] for split in ("train", "test")}
+    sets = {
+        split: open_dataset(*parse_data("fashion-mnist", registry), "fashion-mnist", split=split).array[:count]
+        for split in ("train", "test")
+    }
     with tempfile.TemporaryDirectory() as root:
         for split, images in sets.items():
             (Path(root) / split).mkdir()
@@ -55,7 +60,7 @@ def main() -> int:
         )  # fmt: skip
     theirs = json.loads(done.stdout)
     metrics = MetricsConfig(names=["fid", "kid", "prc"], mode="reference")
-    ours = score_arrays(metrics, sets["test"], sets["train"], registry=registry, root=data_root(None)).values
+    ours = score_arrays(find_scoring(metrics, registry), sets["test"], sets["train"], root=data_root(None)).values
     worst = 0.0
     for name, their_name in NAMES.items():
         off = abs(ours[name] - theirs[their_name]) / abs(theirs[their_name])

@@ -13,7 +13,7 @@ import sys
 import torch
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.factory import open_images
+from ganzoo.data.factory import open_dataset
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
@@ -26,8 +26,9 @@ from ganzoo.utils.files import data_root
 
 def main(name: str, counts: list[int]) -> None:
     registry, root = Registry.load(), data_root(None)
-    train = open_images(registry, name, split="train", root=root).array
-    reference = open_images(registry, name, split=parse_data(name, registry)[0].reference, root=root)
+    entry, location = parse_data(name, registry)
+    train = open_dataset(entry, location, name, split="train", root=root).array
+    reference = open_dataset(entry, location, name, split=entry.reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reader = Reader(find_source(registry.get(ExtractorEntry, "inception"), None, root), "exact", device, ("2048",))
     real, _ = real_features(reference, reader, root, whole=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.factory import open_images
+from ganzoo.data.factory import open_dataset
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
@@ -27,7 +27,8 @@ def main(name: str, out: Path) -> None:
     """Extract, write, and measure the loss of precision."""
     registry = Registry.load()
     root = data_root(None)
-    images = open_images(registry, name, split=parse_data(name, registry)[0].reference, root=root)
+    entry, location = parse_data(name, registry)
+    images = open_dataset(entry, location, name, split=entry.reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     show = lambda stage, done, total: print(f"\r{stage} {done}/{total}", end="", flush=True)  # noqa: E731
     reader = Reader(

@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.data.factory import open_images
+from ganzoo.config.scoring import find_scoring
+from ganzoo.data.factory import open_dataset
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -25,9 +27,11 @@ def main() -> int:
     parser.add_argument("--device", default="cuda")
     device = parser.parse_args().device
     registry = Registry.load(strict=True)
-    train, test = (open_images(registry, "cifar10", split=split) for split in ("train", "test"))
+    train, test = (
+        open_dataset(*parse_data("cifar10", registry), "cifar10", split=split) for split in ("train", "test")
+    )
     found = score_arrays(
-        MetricsConfig(names=["fid"]), test.array, train.array, registry=registry, root=data_root(None),
+        find_scoring(MetricsConfig(names=["fid"]), registry), test.array, train.array, root=data_root(None),
         real_name="cifar10 test", fake_name="cifar10 train", device=device,
     )  # fmt: skip
     fid = found.values["fid"]

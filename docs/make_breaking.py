@@ -57,6 +57,35 @@ def register_architectures(register):
         )
     )
 """
+DATASET = """\
+from ganzoo import DatasetEntry, hookimpl
+
+
+@hookimpl
+def register_datasets(register):
+    register(DatasetEntry(name="broken", summary="A data set", target="ganzoo_broken.images:Broken"))
+"""
+SOURCE = """\
+import numpy as np
+
+from ganzoo import ImageSpec
+from ganzoo.interfaces import DataSource, SourceImage
+
+
+class Broken(DataSource):
+    def content_key(self):
+        return "eight grey images"
+
+    def __len__(self):
+        return 8
+
+    def __iter__(self):
+        for number in range(8):
+            yield SourceImage(f"image {number}", np.full((8, 8, 1), 30 * number, np.uint8))
+
+    def peek(self):
+        return ImageSpec(channels=1, size=8)
+"""
 
 
 def networks(noise: str = "", squeeze: str = ".squeeze(1)") -> str:
@@ -178,10 +207,16 @@ WAYS = (
         {"__init__.py": LOSS + '    raise RuntimeError("no penalties yet")\n'},
         commands=("list",),
     ),
+    Way(
+        "Test split of training images",
+        {"__init__.py": DATASET, "images.py": SOURCE},
+        shown="images.py",
+        checks=("held_out",),
+    ),
 )
 
 HEAD = """\
-# Ten ways to break a plugin
+# Ways to break a plugin
 
 Written by `python docs/make_breaking.py`, which installs each of these plugins as `ganzoo-broken` 1.0 and takes down
 what is really said. Nothing here hurts the rest of the zoo: `ganzoo list` goes on without the plugin, a run that cannot

@@ -81,6 +81,8 @@ def facts(entry: Entry) -> Iterator[str]:
     if isinstance(entry, DatasetEntry):
         shown = ", a demonstration" if entry.demonstration else ""
         yield f"Scored against its {entry.reference} images{shown}"
+        if entry.label_sources:
+            yield f"Labels: `data.labels={'`, `'.join(['auto', *entry.label_sources])}` or `none`"
         if entry.licence:
             yield f"Licence: {entry.licence}"
     changes: Mapping[str, Any] = getattr(entry, "defaults", {})
@@ -99,6 +101,8 @@ def parameters(entry: Entry) -> Iterator[str]:
         groups = [(entry.kind, entry.params)]
     elif isinstance(entry, PenaltyEntry):
         groups = [(f"penalties.{entry.name.replace('-', '_')}", entry.params)]
+    elif isinstance(entry, DatasetEntry):
+        groups = [("data.options", entry.params)]
     for group, params in groups:
         for item in fields(params):
             default = item.default if item.default_factory is MISSING else item.default_factory()

@@ -112,10 +112,11 @@ def train_resolved(
     """Train a configuration that is resolved already, as :func:`train` does with its own."""
     from ganzoo.distributed.collectives import joined
     from ganzoo.run import Run
+    from ganzoo.training.callbacks import Hooks
     from ganzoo.training.run import start
 
     with joined():
-        outcome = start(registry, config, *callbacks, out=out, init_from=init_from, heed_signals=heed_signals)
+        outcome = start(config, *callbacks, Hooks(registry), out=out, init_from=init_from, heed_signals=heed_signals)
     return Run(outcome.directory.path, outcome)
 
 
@@ -162,14 +163,15 @@ def evaluate(
     Raises GanzooError for an unknown metric or data set and for images that do not fit it, NetworkMissing if the
     network of an extractor is not on this machine.
     """
-    from ganzoo.metrics.standalone import score_anything
+    from ganzoo.config.resolve import resolve_scoring
+    from ganzoo.metrics.configured import score_anything
     from ganzoo.training.callbacks import audience
 
     chosen = [f"data.name={data}", f"metrics.fakes={samples}", f"metrics.seed={seed}", *as_arguments(settings)]
     if metrics is not None:
         chosen.append(f"metrics.names=[{','.join(metrics)}]")
     with audience(list(callbacks)) as watched:
-        return score_anything(Registry.load(), generator_or_images, chosen, watched.scoring)
+        return score_anything(generator_or_images, *resolve_scoring(Registry.load(), chosen), watched.scoring)
 
 
 def show_progress() -> Callback:

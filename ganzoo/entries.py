@@ -225,21 +225,23 @@ class OptimizerEntry(TargetEntry):
 class DatasetEntry(TargetEntry):
     """A source of images.
 
-    takes_location: written ``name:PATH`` (a directory, a zip).
+    takes_location: written ``name:PATH`` (a directory, a zip). params: of its source, set as ``data.options.KEY``.
     image: the native spec where it is fixed; None where the images must be looked at.
-    reference: the split a score is measured against.
+    class_names: in the order of the labels; names that the source gives go first.
+    label_sources: values of ``data.labels`` that the source knows beside auto and none; it is then given ``labels``.
+    reference: the split a score is measured against. splits: those it has; another one is refused.
     demonstration: scores against it are for show (its reference is its own training set).
-    default: the set a run uses where none is named.
-    licence: of the images.
-    splits: those it has; another one is refused.
+    default: the set a run uses where none is named. licence: of the images.
     defaults: configuration this data set wants instead of the core's, as dotted keys.
     statistics: shipped reference statistics, ``"package:file"``, used where its fingerprint and network match.
     """
 
     kind: ClassVar[str] = "dataset"
     takes_location: bool = False
+    params: type = NoParams
     image: ImageSpec | None = None
     class_names: tuple[str, ...] = ()
+    label_sources: tuple[str, ...] = ()
     reference: Literal["train", "test"] = "train"
     demonstration: bool = False
     default: bool = False
@@ -273,16 +275,16 @@ class MetricEntry(TargetEntry):
 
     extractor: the extractor whose features it reads; "" for the one that is marked as the default.
     features: the feature it reads, such as Inception's "2048" or "logits_unbiased"; "" for the first.
-    reads: "statistics" (mean and covariance suffice) or "features" (all of them).
+    reads: "statistics" (mean and covariance suffice) or "features" (all of them). reads_labels: and their labels.
     primary: the value that ranks runs and checkpoints, of those that the metric returns; "" for its first.
-    lower_is_better: direction of the primary value.
-    default: a run that names no metric is scored with it.
+    lower_is_better: direction of the primary value. default: a run that names no metric is scored with it.
     """
 
     kind: ClassVar[str] = "metric"
     extractor: str = ""
     features: str = ""
     reads: Literal["statistics", "features"] = "features"
+    reads_labels: bool = False
     primary: str = ""
     lower_is_better: bool = True
     default: bool = False
@@ -306,9 +308,7 @@ class CommandEntry(TargetEntry):
 
     target: import string of a :class:`click.Command` (a group is one too); imported when the command runs, so that
         help and listings stay fast.
-    group: heading in ``ganzoo --help``.
-
-    The names of the core's own commands are taken.
+    group: heading in ``ganzoo --help``. The names of the core's own commands are taken.
     """
 
     kind: ClassVar[str] = "command"

@@ -58,6 +58,11 @@ class TrainingFailed(GanzooError):
         )
 
 
+def described(error: BaseException) -> str:
+    """Return the type and the message of an error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def printable(text: str) -> str:
     """Write out line breaks, control characters, terminal escapes and bytes that are not UTF-8.
 

@@ -246,15 +246,22 @@ class DataSource(ABC):
     """Images before resizing. Constructed as ``cls(location, root, split)``.
 
     location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
-    split: "train" or "test".
+    split: "train" or "test". params: given as a fourth argument if the entry has ``params``. labels: the value of
+    ``data.labels``, given by name if the entry has ``label_sources``.
     """
 
-    def __init__(self, location: str | None, root: Path, split: str) -> None:
+    def __init__(
+        self, location: str | None, root: Path, split: str, params: Any = None, *, labels: str = "auto"
+    ) -> None:
         self.location, self.root, self.split = location, root, split
+        self.params, self.label_setting = params, labels
 
     @abstractmethod
     def content_key(self) -> str:
-        """A hash of the images' content: same key, same images. GanzooError where there are none."""
+        """Hash the content of images and labels: same key, same set. Raise GanzooError if there are no images.
+
+        ``params`` need not be in it.
+        """
 
     @abstractmethod
     def __len__(self) -> int:
@@ -267,6 +274,10 @@ class DataSource(ABC):
     def peek(self) -> ImageSpec:
         """The spec of the set, from its first readable image; size 0 where it is not square."""
         raise NotImplementedError
+
+    def class_names(self) -> Sequence[str]:
+        """Return the names of the classes that the data knows, in the order of the labels; () for none."""
+        return ()
 
     def left_out(self) -> Mapping[str, int]:
         """Count the images that are there but not used, by a reason that completes "5 ... skipped"."""

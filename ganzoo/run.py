@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ganzoo.config.arguments import Settings, as_arguments
-from ganzoo.distributed.device import device_or_auto
+from ganzoo.distributed.device import device_or_auto, pick_device, prepare_process
 from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, load_generator, restore_generator
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
@@ -84,10 +84,13 @@ class Run:
         Raises GanzooError if the data have changed, a plugin is missing, or another process works in the directory.
         """
         from ganzoo.distributed.collectives import joined
+        from ganzoo.training.callbacks import Hooks
         from ganzoo.training.run import resume
 
+        registry = Registry.load()
         with joined():
-            outcome = resume(Registry.load(), self.path, *callbacks, heed_signals=heed_signals)
+            config = load_config(registry, self.directory, scoring=True)
+            outcome = resume(config, self.path, *callbacks, Hooks(registry), heed_signals=heed_signals)
         return Run(self.path, outcome)
 
     def evaluate(
@@ -107,20 +110,18 @@ class Run:
         mean with less variety. Raises GanzooError, and NetworkMissing without the network of an extractor.
         """
         from ganzoo.distributed.collectives import joined
-        from ganzoo.training.run import evaluate
+        from ganzoo.metrics.configured import score_configured
+        from ganzoo.training.callbacks import audience
 
         chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else list(metrics)}
         given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
         arguments = (*as_arguments(given), *as_arguments(settings))
-        with joined():
-            return evaluate(
-                Registry.load(),
-                self.path,
-                *callbacks,
-                checkpoint=checkpoint,
-                settings=arguments,
-                truncation=truncation,
-            )
+        with joined(), audience(list(callbacks)) as watched:
+            prepare_process()
+            config = load_config(Registry.load(), self.directory, arguments, scoring=True)
+            device = pick_device(config.values.loop.device)
+            generator = restore_generator(config, self.directory.checkpoint(checkpoint), device)
+            return score_configured(config, generator, device, truncation=truncation, progress=watched.scoring)
 
     def __repr__(self) -> str:
         score = self.score

@@ -27,7 +27,7 @@ from training import Flops
 
 from ganzoo.config.recipe import parse_data
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_images
+from ganzoo.data.factory import open_dataset
 from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import Source, find_source
@@ -50,7 +50,9 @@ def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float]
     registry, device, root = Registry.load(), pick_device(device_name), data_root(None)
     network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
     batch = Reader(network, mode, device, ("2048",)).batch
-    images = torch.from_numpy(open_images(registry, data, split="train", root=root).array[:batch].copy())
+    images = torch.from_numpy(
+        open_dataset(*parse_data(data, registry), data, split="train", root=root).array[:batch].copy()
+    )
     torch.backends.cudnn.allow_tf32 = tf32  # what torch-fidelity's class takes as it finds it
     extract = load_extractor(network, mode, device, ("2048",))
     for _ in range(WARM_UP):
@@ -64,7 +66,7 @@ class Scorer:
     def __init__(self, registry: Registry, data: str, network: Source, device: torch.device, root: Path) -> None:
         self.network, self.device = network, device
         shipped = parse_data(data, registry)[0].statistics
-        test: Images = open_images(registry, data, split="test", root=root)
+        test: Images = open_dataset(*parse_data(data, registry), data, split="test", root=root)
         real, _ = real_features(test, self.reader("exact"), root, whole=False, shipped=shipped)
         self.real: Statistics = real.statistics
 
@@ -115,7 +117,7 @@ def compare(given: argparse.Namespace, stack: ExitStack) -> None:
     registry, device, root = Registry.load(), pick_device(given.device), data_root(None)
     # On a GPU starting is most of the time, and a process that waits takes none.
     early = {mode: start(mode, given, stack) for mode in given.modes} if device.type == "cuda" else {}
-    train = open_images(registry, given.data, split="train", root=root).array[: given.images]
+    train = open_dataset(*parse_data(given.data, registry), given.data, split="train", root=root).array[: given.images]
     network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
     scorer = Scorer(registry, given.data, network, device, root)
     few = train[:MOST_TRUE]

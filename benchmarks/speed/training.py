@@ -24,10 +24,11 @@ from plain import PlainLoop
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from ganzoo.config.recipe import parse_data
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_images
+from ganzoo.data.factory import open_dataset
 from ganzoo.data.loader import Feed
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.models.build import Model, build_model
@@ -71,7 +72,9 @@ class Work:
         changes = [f"data.name={self.data}", "loop.discriminator_steps=1", *self.settings]
         config = resolve(registry, self.recipe, None, changes)
         size = config.values.data.size
-        images = open_images(registry, self.data, split="train", size=size, root=data_root(None))
+        images = open_dataset(
+            *parse_data(self.data, registry), self.data, split="train", size=size, root=data_root(None)
+        )
         return config, images, build_model(config, images.spec)
 
 

@@ -21,11 +21,13 @@ from cases import EXECUTED, Case, zoo
 from rich.console import Console
 from safetensors.torch import save
 
+from ganzoo.api import load
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.runs.checkpoint import FILES
 from ganzoo.runs.load import load_generator
 from ganzoo.training import run
+from ganzoo.training.callbacks import Hooks
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo_fidelity.network import find_network
 
@@ -52,7 +54,7 @@ def trained() -> Path:
     """A finished little run, made once; its directory is removed with the process's others."""
     directory = Path(_KEPT.name) / "run"
     config = resolve(zoo(), "mlp+minimax", None, [*SETTINGS, f"data.root={directory.parent / 'root'}"])
-    run.start(zoo(), config, Display(Console(quiet=True)), out=directory)
+    run.start(config, Display(Console(quiet=True)), Hooks(zoo()), out=directory)
     return directory
 
 
@@ -74,7 +76,7 @@ def sample(directory: Path) -> None:
 
 
 def resume(directory: Path) -> None:
-    run.resume(zoo(), directory, Display(Console(quiet=True)))
+    load(directory).resume(callbacks=[Display(Console(quiet=True))], heed_signals=True)
 
 
 def reseal(checkpoint: Path, **changes: Any) -> None:

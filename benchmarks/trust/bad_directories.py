@@ -22,11 +22,11 @@ from cases import EXECUTED, Case, zoo
 from PIL import Image
 from rich.console import Console
 
+from ganzoo.api import load
 from ganzoo.bench.verify import verify
 from ganzoo.console.display import Display
 from ganzoo.console.messages import Messages, showing
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo.utils.files import append_text, write_text
 from ganzoo.utils.lock import alone_in
@@ -66,7 +66,7 @@ def _needs(distribution: str, version: str, directory: Path, checkpoint: Path) -
 
 
 def _evaluate(directory: Path) -> None:
-    run.evaluate(zoo(), directory, Display(Console(quiet=True)))
+    load(directory).evaluate(callbacks=[Display(Console(quiet=True))])
 
 
 def _push(directory: Path) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from cases import Case, zoo
 from PIL import Image
 
-from ganzoo.data.factory import open_images
+from ganzoo.config.recipe import parse_data
+from ganzoo.data.factory import open_dataset
 
 SIZE = 8
 ROTATED = 0x0112  # the EXIF tag of the orientation
@@ -74,7 +75,7 @@ def feed(content: bytes, name: str, expected: tuple[int, ...] | None, place: Pat
 
 def opened(name: str, place: Path, expected: tuple[int, ...] | None = None) -> str:
     """Open a data set; what it holds, in words."""
-    images = open_images(zoo(), name, root=place / "root")
+    images = open_dataset(*parse_data(name, zoo()), name, root=place / "root")
     first = images.array[0, :, 0, 0]
     if expected is not None and np.abs(first.astype(int) - expected).max() > 3:
         raise AssertionError(f"its first pixel is {first.tolist()}, not {expected}")

@@ -31,9 +31,10 @@ class Row:
 class Campaign:
     """Runs that are disturbed, held against one that was not."""
 
-    def __init__(self, place: Path, seed: int, say: Callable[[str], None] = lambda line: None) -> None:
-        self.place, self.random, self.say = place, random.Random(seed), say
-        self.registry = Registry.load(strict=True)
+    def __init__(
+        self, place: Path, seed: int, registry: Registry, say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.place, self.random, self.registry, self.say = place, random.Random(seed), registry, say
         make_images(place / "images")
         self._number = 0
         self.alone = self.scene()

@@ -26,7 +26,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
 from ganzoo.training import run
-from ganzoo.training.callbacks import Callback
+from ganzoo.training.callbacks import Callback, Hooks
 
 RESULTS = Path(__file__).parent / "results"
 POINTS = 60  # of a curve
@@ -57,8 +57,8 @@ def many_runs(place: Path, registry: Registry, runs: int, say: Callable[[Point],
     short = ["loop.kimg=0.032", "loop.log_kimg=0.016", "loop.snapshot_kimg=0.016", "metrics.times=1"]
     for number in range(1, runs + 1):
         config = resolve(registry, RECIPE, None, [*scene.settings, *short, f"seed={number}"])
-        run.start(registry, config, quiet, out=scene.run)
-        run.resume(registry, scene.run, quiet)
+        run.start(config, quiet, Hooks(registry), out=scene.run)
+        run.resume(config, scene.run, quiet, Hooks(registry))
         shutil.rmtree(scene.run)
         if number % every == 0 or number == runs:
             curve.append(measure(number))
@@ -84,7 +84,7 @@ def one_long_run(place: Path, registry: Registry, intervals: int, say: Callable[
                 curve.append(measure(self.done))
                 say(curve[-1])
 
-    run.start(registry, resolve(registry, RECIPE, None, settings), Watching(), out=scene.run)
+    run.start(resolve(registry, RECIPE, None, settings), Watching(), Hooks(registry), out=scene.run)
     return curve
 
 
@@ -126,10 +126,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--intervals", type=int, default=20000)
-    parser.add_argument("--quick", action="store_true", help="12 runs, 150 intervals")
+    parser.add_argument("--quick", action="store_true", help="8 runs, 150 intervals")
     parser.add_argument("--save", action="store_true", help="keep the curves under results/")
     options = parser.parse_args()
-    runs, intervals = (12, 150) if options.quick else (options.runs, options.intervals)
+    runs, intervals = (8, 150) if options.quick else (options.runs, options.intervals)
     stand_in()
     registry, grows = Registry.load(strict=True), False
     RESULTS.mkdir(exist_ok=True)

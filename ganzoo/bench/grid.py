@@ -13,7 +13,7 @@ from ganzoo.config.recipe import parse_data, parse_recipe
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.utils.safe_yaml import parse_yaml, read_text
+from ganzoo.utils.safe_yaml import read_mapping
 from ganzoo.utils.structured import read_as
 
 ALL = "all"
@@ -70,16 +70,9 @@ class Cell:
 def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
     """A grid from a file and what the command line changes. Raises GanzooError that names the key."""
     where = str(file) if file else "the command line"
-    layer: Any = {}
+    layer: dict[str, Any] = {}
     if file is not None:
-        try:
-            layer = parse_yaml(read_text(file)) or {}
-        except OSError as error:
-            raise GanzooError(f"cannot read the grid {file}: {error.strerror}") from error
-        except ValueError as error:
-            raise GanzooError(f"{file} is not valid YAML: {error}") from error
-        if not isinstance(layer, dict):
-            raise GanzooError(f"{file} must hold keys and values, such as `losses: [wgan-gp]`")
+        layer = read_mapping(file, "grid", "such as `losses: [wgan-gp]`")
         layer.setdefault("name", file.stem)
     changed = {key: value for key, value in changes.items() if value not in (None, [])}
     if "recipes" in changed and not {"architectures", "losses"} & changed.keys():
@@ -103,7 +96,10 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
         raise GanzooError(f"the grid has {most:,} rows; give it {MOST_ROWS:,} at most")
     products = ["+".join(filter(None, parts)) for parts in itertools.product(architectures, losses, grid.extras)]
     recipes = dict.fromkeys(str(parse_recipe(text, registry)) for text in [*products, *grid.recipes])
-    data = grid.data or [_default_data(registry)]
+    default = registry.default(DatasetEntry)
+    data = grid.data or ([default.name] if default else [])
+    if not data:
+        raise GanzooError("the grid names no data set and none is the default; add --data NAME")
     for name in data:
         parse_data(name, registry)
     return [Cell(*parts) for parts in itertools.product(recipes, data, dict.fromkeys(grid.seeds))]
@@ -111,13 +107,6 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
 
 def _expand(names: list[str], kind: type[Entry], registry: Registry) -> list[str]:
     return sorted(registry.entries[kind.kind]) if ALL in names else names
-
-
-def _default_data(registry: Registry) -> str:
-    for entry in registry.entries[DatasetEntry.kind].values():
-        if isinstance(entry, DatasetEntry) and entry.default:
-            return entry.name
-    raise GanzooError("the grid names no data set and none is the default; add --data NAME")
 
 
 def describe(grid: Grid) -> dict[str, Any]:

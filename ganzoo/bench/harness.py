@@ -188,14 +188,12 @@ def _result(record: Record) -> str:
 
 def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> Launcher:
     """The installed launcher of that name, or the default one, its parameters set by KEY=VALUE. Raises GanzooError."""
-    entries = [entry for entry in registry.entries[LauncherEntry.kind].values() if isinstance(entry, LauncherEntry)]
-    name = name or next((entry.name for entry in entries if entry.default), None)
-    if name is None:
+    entry = registry.get(LauncherEntry, name) if name else registry.default(LauncherEntry)
+    if entry is None:
         raise GanzooError("no launcher is the default here; name one with --launcher (`ganzoo list` shows them)")
-    entry = registry.get(LauncherEntry, name)
     try:
         params: Any = read_as(entry.params, typed(read_settings(settings), OmegaConf.structured(entry.params), str))
     except ValueError as error:
-        raise GanzooError(f"launcher {name}: {error}") from error
+        raise GanzooError(f"launcher {entry.name}: {error}") from error
     launcher: Launcher = entry.load()(params)
     return launcher

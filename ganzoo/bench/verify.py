@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
-from ganzoo.utils.safe_yaml import parse_yaml, write_yaml
+from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
@@ -68,7 +69,8 @@ def verify(
     if generator is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
     try:
-        found, tolerance = _score_again(record, generator, registry, device, root, (weights, inception), progress)
+        config = recorded_config(record, registry, _files_of_extractors(weights, inception))
+        found, tolerance = _score_again(record, config, generator, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
     off = {
@@ -96,12 +98,15 @@ def weights_of(record: Record, file: Path) -> Path | None:
     return weights
 
 
-def recorded_config(record: Record, registry: Registry) -> Config:
-    """The configuration a row was trained with. Raises GanzooError where it names a part that is not here."""
+def recorded_config(record: Record, registry: Registry, settings: Iterable[str] = ()) -> Config:
+    """Read the configuration a row was trained with, changed by ``settings``.
+
+    Raises GanzooError if it names a part that is not here.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "config.yaml"
         file.write_text(write_yaml(literal(record.config)), encoding="utf-8")
-        return resolve(registry, None, file)
+        return resolve(registry, None, file, settings, kept=True)
 
 
 def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generator]:
@@ -131,18 +136,16 @@ def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> 
 
 def _score_again(
     record: Record,
+    config: Config,
     weights: Path,
-    registry: Registry,
     device: str,
     root: Path | None,
-    files: tuple[str | None, str | None],
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
     if unknown := [name for name in PROTOCOL if name not in record.protocol]:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
     prepare_process()
     protocol, place = record.protocol, pick_device(device)
-    config = recorded_config(record, registry)
     data = config.values.data
     root = root or data_root(None)
     split = config.dataset.reference
@@ -151,23 +154,21 @@ def _score_again(
         raise GanzooError(f"{data.name}'s {split} images are not those of the record; get the same set")
     generator = load_recorded(record, config, weights, root)
     generator = generator.to(place).to(memory_format=torch.channels_last)
-    metrics = replace(
+    settings = replace(
         config.values.metrics,
         fakes=protocol["fake_pictures"],
         seed=protocol["seed"],
         mode=protocol["extractor"],
-        weights=_files(files[0]),
-        inception=files[1],
     )
     again = score(
-        metrics,
+        replace(config.scoring, settings=settings),
         generator,
         real,
-        registry=registry,
         root=root,
         device=place,
         truncation=protocol["truncation"],
         progress=progress,
+        shipped=config.dataset.statistics,
     )
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError("the network that the score is taken with is not the recorded one; name it with --weights")
@@ -182,9 +183,11 @@ def _networks(protocol: Mapping[str, Any]) -> list[Any]:
     return [protocol["network"], *(other.get("network") for other in described if isinstance(other, dict))]
 
 
-def _files(weights: str | None) -> Any:
-    """A file, or a mapping in YAML."""
-    try:
-        return parse_yaml(weights) if weights and weights.startswith("{") else weights
-    except ValueError as error:
-        raise GanzooError(f"--weights {weights}: {error}; write FILE or {{EXTRACTOR: FILE}}") from error
+def _files_of_extractors(weights: str | None, inception: str | None) -> list[str]:
+    """The settings that name files of extractors: ``weights`` is a file or a mapping in YAML."""
+    settings = []
+    if weights is not None:
+        settings.append(f"metrics.weights={weights if weights.startswith('{') else json.dumps(weights)}")
+    if inception is not None:
+        settings.append(f"metrics.inception={inception}")
+    return settings

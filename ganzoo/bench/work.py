@@ -31,7 +31,7 @@ from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.provenance import describe_device
@@ -39,6 +39,7 @@ from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.training.callbacks import Callback, Hooks
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import read_jsonl, write_text
@@ -57,7 +58,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
     config: Config | None = None
     try:
         config = resolve(registry, job.cell.recipe, None, job.all_settings)
-        outcome = _train(job, registry, config, display)
+        outcome = _train(job, config, display, Hooks(registry))
         if not outcome.finished:
             return False
         if config.values.metrics.names and not outcome.score:
@@ -66,9 +67,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
             )
         record = _record(job, config, outcome)
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        if isinstance(error, GanzooError):
-            reason = str(error)
+        reason = str(error) if isinstance(error, GanzooError) else described(error)
         record = failed_record(job, recipe, reason, config)
     write_record(job.directory / RECORD, record)
     return True
@@ -79,18 +78,18 @@ def calibrate(job: Job, registry: Registry) -> float:
     settings = [*job.all_settings, *CALIBRATION]
     with tempfile.TemporaryDirectory() as scratch:
         config = resolve(registry, job.cell.recipe, None, settings)
-        outcome = start(registry, config, Display(Console(quiet=True)), out=Path(scratch) / "run")
+        outcome = start(config, Display(Console(quiet=True)), Hooks(registry), out=Path(scratch) / "run")
         speeds = sorted(line["pictures_per_second"] for line in read_jsonl(outcome.directory.log_file))
     return speeds[len(speeds) // 2]
 
 
-def _train(job: Job, registry: Registry, config: Config, display: Display) -> Outcome:
+def _train(job: Job, config: Config, *callbacks: Callback) -> Outcome:
     run = job.directory / "run"
     directory = RunDir(run)
     if directory.is_of(config.to_yaml()) and not _changed(config, run):
-        return resume(registry, run, display)
+        return resume(config, run, *callbacks)
     shutil.rmtree(run, ignore_errors=True)
-    return start(registry, config, display, out=run)
+    return start(config, *callbacks, out=run)
 
 
 def _changed(config: Config, run: Path) -> bool:

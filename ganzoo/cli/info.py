@@ -95,6 +95,8 @@ def _facts(entry: Entry) -> list[str]:
         facts.append(
             f"scored against its {entry.reference} images{' (a demonstration)' if entry.demonstration else ''}"
         )
+        if entry.label_sources:
+            facts.append(f"labels: data.labels={', '.join(['auto', *entry.label_sources])} or none")
         if entry.licence:
             facts.append(f"licence: {entry.licence}")
     return facts
@@ -109,6 +111,8 @@ def _params(entry: Entry) -> list[tuple[str, type]]:
         found = [(f"penalties.{entry.short.replace('-', '_')}", entry.params)]
     elif isinstance(entry, AugmentationEntry):
         found = [("augmentation", entry.params)]
+    elif isinstance(entry, DatasetEntry):
+        found = [("data.options", entry.params)]
     elif isinstance(entry, LauncherEntry):
         found = [("--launcher-set", entry.params)]
     else:

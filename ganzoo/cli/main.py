@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import NoReturn
 
@@ -17,8 +19,9 @@ from ganzoo import __version__
 from ganzoo.cli.commands import app
 from ganzoo.console.messages import showing, to_stderr
 from ganzoo.errors import GanzooError, RankLost, printable
-from ganzoo.plugin.discovery import also_named
+from ganzoo.plugin.discovery import FILES
 from ganzoo.utils import openmp
+from ganzoo.utils.files import user_path
 from ganzoo.utils.signals import Stopped
 
 PATIENCE = 10  # seconds
@@ -38,7 +41,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(0)
     try:
         arguments, files = _take(arguments, "--plugin")
-        with also_named(files), showing(to_stderr()):
+        with _also_named(files), showing(to_stderr()):
             code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
         _let_others_speak(error)
@@ -65,6 +68,24 @@ def _take(arguments: list[str], option: str) -> tuple[list[str], list[str]]:
             raise GanzooError(f"{option} wants a file, for example {option} my_loss.py")
         values.append(value)
     return left, values
+
+
+@contextmanager
+def _also_named(files: Iterable[str]) -> Iterator[None]:
+    """Name files in the environment for a while, for this process and those it starts. Raises GanzooError."""
+    before, paths = os.environ.get(FILES), [str(user_path(file).absolute()) for file in files]
+    for path in paths:
+        if os.pathsep in path:
+            raise GanzooError(f"the plugin file {path} has {os.pathsep!r} in its path; move it")
+    if paths:
+        os.environ[FILES] = os.pathsep.join([*filter(None, [before]), *paths])
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[FILES] = before
+        elif paths:
+            del os.environ[FILES]
 
 
 def _let_others_speak(error: Exception) -> None:

@@ -74,7 +74,7 @@ def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | N
 @click.option("--out", type=PATH, help="The directory. [default: ganzoo-NAME]")
 def new(name: str, kind: str, out: Path | None) -> None:
     """Write a new plugin: a distribution that installs, passes its tests and conforms."""
-    from ganzoo.plugin.scaffold import write_plugin
+    from ganzoo.cli.scaffold import write_plugin
 
     directory = write_plugin(name, kind, out, Registry.load())
     click.echo(f"{directory}: a plugin that installs, passes its tests and conforms. Make it yours:")

@@ -14,9 +14,7 @@ from ganzoo.entries import (
     AugmentationEntry,
     DatasetEntry,
     Entry,
-    ExtractorEntry,
     LossEntry,
-    MetricEntry,
     Needs,
     PenaltyEntry,
     StepEntry,
@@ -130,17 +128,3 @@ def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]
     second, _, location = rest.partition(":")
     full = registry.lookup(DatasetEntry, f"{first}:{second}") if second else None
     return (full, location or None) if full else (registry.get(DatasetEntry, first), rest or None)
-
-
-def find_extractor(metric: MetricEntry, registry: Registry) -> ExtractorEntry | None:
-    """Look up the extractor that a metric reads, the default one if it names none; None if it is not installed."""
-    if metric.extractor:
-        return registry.lookup(ExtractorEntry, metric.extractor, near=metric)
-    known = (entry for entry in registry.entries[ExtractorEntry.kind].values() if isinstance(entry, ExtractorEntry))
-    return next((entry for entry in known if entry.default), None)
-
-
-def default_metrics(registry: Registry) -> list[str]:
-    """Return the names of the metrics that a run is scored with if it names none."""
-    known = registry.entries[MetricEntry.kind].values()
-    return [entry.name for entry in known if isinstance(entry, MetricEntry) and entry.default]

@@ -23,6 +23,9 @@ from ganzoo.entries import (
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
+# The last one is what runs had before there was this setting.
+LABELS = ("auto", "folders", "json", "none", "json-or-none")
+
 
 def _one_of(config: object, name: str, *choices: str) -> None:
     if getattr(config, name) not in choices:
@@ -36,6 +39,9 @@ class DataConfig:
     size: int | None = param(None, "resize to this height and width; null: native")
     root: str | None = param(None, "where data sets are kept; null: GANZOO_DATA or ~/.cache/ganzoo/data")
     channels: str = param("auto", "1 for grey, 3 for colour; auto: what most images have, converting the rest")
+    labels: str = param(
+        "auto", "auto, folders (a class each), json (dataset.json) or none; auto: json, else folders, if they are there"
+    )
     mirror: bool = param(False, "flip half of the images left to right")
     skip_bad: bool = param(False, "skip images that cannot be used, and count them, instead of stopping")
 
@@ -43,6 +49,12 @@ class DataConfig:
         at_least(self, 4, "size")
         _one_of(self, "split", "train", "test")
         _one_of(self, "channels", "auto", "1", "3")
+        _one_of(self, "labels", *LABELS)
+
+    @property
+    def params(self) -> Any:
+        """The parameters of the data set's source, ``data.options``; None if its entry has none."""
+        return getattr(self, "options", None)
 
 
 @dataclass
@@ -154,7 +166,7 @@ class CoreConfig:
 class RunConfig(CoreConfig):
     """All settings of a run: the core's, and the dataclasses of its parts' parameters, which the core does not know.
 
-    For type checkers alone: :func:`ganzoo.config.resolve.schema_of` makes the dataclass of a recipe.
+    For type checkers alone: :func:`ganzoo.config.sections.schema_of` makes the dataclass of a recipe.
     """
 
     generator: Any
@@ -166,19 +178,38 @@ class RunConfig(CoreConfig):
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """The settings of a score, and the installed entries that they name.
+
+    metrics: in order. extractors: the one that each metric reads, by the metric's name. weights: files, by the
+    extractor's name. problem: why no score can be computed, such as a metric that is not installed; "" if one can be.
+    """
+
+    settings: MetricsConfig
+    metrics: tuple[MetricEntry, ...] = ()
+    extractors: Mapping[str, ExtractorEntry] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def used(self) -> tuple[ExtractorEntry, ...]:
+        """The extractors, each once, in the order of the metrics."""
+        return tuple({entry.name: entry for entry in self.extractors.values()}.values())
+
+
+@dataclass(frozen=True)
 class Config:
     """A checked configuration and the entries it names.
 
-    values: dataclasses. location: the path or address after the data set's name, or None. metrics, extractors: those
-    that are installed; scoring refuses the others. optimizers: the registered ones that are used, by name.
+    values: dataclasses. location: the path or address after the data set's name, or None. optimizers: the registered
+    ones that are used, by name.
     """
 
     values: RunConfig
     recipe: Recipe
     dataset: DatasetEntry
-    location: str | None = None
-    metrics: tuple[MetricEntry, ...] = ()
-    extractors: tuple[ExtractorEntry, ...] = ()
+    location: str | None
+    scoring: Scoring
     optimizers: Mapping[str, OptimizerEntry] = field(default_factory=dict)
 
     @property
@@ -201,6 +232,7 @@ class Config:
         """What a reader of a score must know of its parts, each mark once."""
         values = self.values
         parts = [values.generator, values.discriminator, values.loss, *vars(values.penalties).values()]
+        parts.append(values.data.params)
         parts += [getattr(values, entry.kind) for entry in self.recipe.extras]
         return tuple(dict.fromkeys(mark for part in parts for mark in marks_of(part)))
 

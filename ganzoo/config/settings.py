@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from omegaconf import DictConfig, StringNode
@@ -62,19 +60,6 @@ def typed(
         else:
             result[key] = value
     return result
-
-
-def write_setting(key: str, value: Any, schema: DictConfig) -> str:
-    """Write ``KEY=VALUE`` so that reading it gives this value; a text stands without quotes where that is so."""
-    if isinstance(value, str):
-        plain = f"{key}={value}"
-        with suppress(GanzooError):
-            found: Any = typed(read_settings([plain]), schema, str)
-            for part in key.split("."):
-                found = found[part]
-            if found == value:
-                return plain
-    return f"{key}={json.dumps(value)}"
 
 
 def _read(given: Given, field: Any, text: Callable[[str], str], key: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,16 @@ def cached(
     name: str,
     processing: Processing,
     root: Path,
+    params: Any = None,
 ) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
     """Images, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
+
+    params: the source's, part of the key; None for a source without any.
 
     Made where they are not there, and made anew where they are not what was written, which is logged.
     Raises GanzooError that names the image and what to do, unless ``skip_bad`` leaves it out.
     """
-    key = _key(source, processing)
+    key = _key(source, processing, params)
     directory = root / "cache" / key[:32]
     if not directory.exists():
         _write(source, name, directory, key, processing)
@@ -90,15 +94,17 @@ def _check(file: Path, known: str) -> None:
     _checked.add(seen)
 
 
-def _key(source: DataSource, processing: Processing) -> str:
-    """SHA-256 of the source's content and of what is done to it."""
+def _key(source: DataSource, processing: Processing, params: Any) -> str:
+    """SHA-256 of the source's content, of its parameters, and of what is done to it."""
     size = processing.size
     channels = [] if processing.channels == AUTO else [f"channels {processing.channels}"]
     streamed = ["streamed"] if isinstance(source, StreamedSource) else []
     # "most": of several sizes the most frequent one is used, not that of the first image.
     skip = "most" if processing.skip_bad else False
-    made_of = [FORMAT, source.content_key(), size, RESIZE if size else None, skip, *channels, *streamed]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+    # A content key may leave the parameters out, which decide what is read of the same files.
+    options = [] if params is None else [{"options": asdict(params)}]
+    made_of = [FORMAT, source.content_key(), size, RESIZE if size else None, skip, *channels, *streamed, *options]
+    return hashlib.sha256(json.dumps(made_of, default=str).encode()).hexdigest()
 
 
 def _write(source: DataSource, name: str, directory: Path, key: str, processing: Processing) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import Config
+from ganzoo.data import sources
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
 from ganzoo.data.dataset import Images
 from ganzoo.data.fill import Processing
+from ganzoo.data.sources import NONE, make_source, params_of
 from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import DataSource, SourceImage
-from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
 
 
@@ -36,12 +36,9 @@ def open_configured(
         root=root or data_root(data.root),
         skip_bad=data.skip_bad,
         channels=data.channels,
+        labels=data.labels,
+        params=data.params,
     )
-
-
-def open_images(registry: Registry, name: str, **options: Any) -> Images:
-    """Look up ``NAME`` or ``NAME:PATH`` and open it, as :func:`open_dataset` does."""
-    return open_dataset(*parse_data(name, registry), name, **options)
 
 
 def open_dataset(
@@ -54,33 +51,38 @@ def open_dataset(
     root: Path | None = None,
     skip_bad: bool = False,
     channels: str = AUTO,
+    labels: str = sources.AUTO,
+    params: Any = None,
 ) -> Images:
     """Decode a data set, or find it in the cache. ``name``: as a configuration names it, for messages and scores.
 
     root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
     channels: "1", "3", or "auto" for what most images have; the others are converted.
+    labels: where they come from, as ``data.labels`` says. params: of the source; None for the entry's defaults.
     What was skipped or converted is in ``usage``. A damaged cache is logged and made anew.
-    Raises GanzooError for a missing set and for the first image that cannot be used.
+    Raises GanzooError for a missing set, for missing labels and for the first image that cannot be used.
     """
     root = root or data_root(None)
-    source = _source(entry, location, name, root, split)
+    source = make_source(entry, location, root, split, params=params, labels=labels, name=name)
     own = entry.image
     processing = Processing(
         size=None if own is not None and size == own.size else size,
         channels=AUTO if own is not None and channels == str(own.channels) else channels,
         skip_bad=skip_bad,
     )
-    array, labels, meta = cached(source, name, processing, root)
-    # As peek_spec counts them, so that leaving images out changes no network.
-    classes = 0 if labels is None else (entry.image or source.peek()).classes
+    array, kept, meta = cached(source, name, processing, root, params_of(entry, params))
+    if labels == NONE:
+        kept = None
+    # As peek_dataset counts them, so that leaving images out changes no network.
+    classes = 0 if kept is None else (entry.image or source.peek()).classes
     return Images(
         array=array,
-        labels=labels,
+        labels=kept,
         spec=ImageSpec(array.shape[1], array.shape[2], classes),
         name=name,
         split="all" if entry.takes_location else split,
         fingerprint=meta["key"],
-        class_names=entry.class_names,
+        class_names=_class_names(entry, source, name, classes),
         demonstration=entry.demonstration,
         resize=meta["resize"],
         skipped=tuple(meta["skipped"]),
@@ -89,9 +91,22 @@ def open_dataset(
             skipped={**source.left_out(), **meta.get("left_out", {})},
             converted=meta.get("converted", {}),
             named=tuple(meta.get("unreadable", ())),
-            remarks=(*source.remarks(), *_partly_labelled(meta.get("labels", 0), len(array))),
+            remarks=(
+                *source.remarks(),
+                *(() if labels == NONE else _partly_labelled(meta.get("labels", 0), len(array))),
+            ),
         ),
     )
+
+
+def _class_names(entry: DatasetEntry, source: DataSource, name: str, classes: int) -> tuple[str, ...]:
+    """The names that the data knows, otherwise the entry's; () without labels."""
+    if not classes:
+        return ()
+    names = tuple(map(printable, source.class_names()))
+    if names and len(names) != classes:
+        raise GanzooError(f"{name}: its source names {len(names)} of {classes} classes; mend class_names in its plugin")
+    return names or entry.class_names
 
 
 def _partly_labelled(labels: int, images: int) -> tuple[str, ...]:
@@ -102,40 +117,38 @@ def _partly_labelled(labels: int, images: int) -> tuple[str, ...]:
 def peek_configured(config: Config, root: Path | None = None) -> ImageSpec:
     """Return the spec that :func:`open_configured` will have, without decoding the data set."""
     data, place = config.values.data, root or data_root(config.values.data.root)
-    source = _source(config.dataset, config.location, data.name, place, data.split)
-    return _peek(config.dataset, source, data.name, data.size, data.channels)
+    source = make_source(
+        config.dataset, config.location, place, data.split, params=data.params, labels=data.labels, name=data.name
+    )
+    return _peek(config.dataset, source, data.name, data.size, data.channels, data.labels)
 
 
-def peek_spec(
-    registry: Registry,
+def peek_dataset(
+    entry: DatasetEntry,
+    location: str | None,
     name: str,
     *,
     split: str = "train",
     size: int | None = None,
     root: Path | None = None,
     channels: str = AUTO,
+    labels: str = sources.AUTO,
 ) -> ImageSpec:
-    """Return the spec that :func:`open_images` will have, without decoding the data set."""
-    entry, location = parse_data(name, registry)
-    return _peek(entry, _source(entry, location, name, root or data_root(None), split), name, size, channels)
+    """Return the spec that :func:`open_dataset` will have, without decoding the data set."""
+    source = make_source(entry, location, root or data_root(None), split, labels=labels, name=name)
+    return _peek(entry, source, name, size, channels, labels)
 
 
-def _peek(entry: DatasetEntry, source: DataSource, name: str, size: int | None, channels: str) -> ImageSpec:
+def _peek(
+    entry: DatasetEntry, source: DataSource, name: str, size: int | None, channels: str, labels: str
+) -> ImageSpec:
     native = entry.image or source.peek()
     if size is None and native.size == 0:
         first = next(item.name for item in source if isinstance(item, SourceImage) and not _is_square(item))
         raise GanzooError(f"{name}: {printable(first)} is not square; set data.size=N to crop and resize all")
-    return ImageSpec(native.channels if channels == AUTO else int(channels), size or native.size, native.classes)
+    classes = 0 if labels == NONE else native.classes
+    return ImageSpec(native.channels if channels == AUTO else int(channels), size or native.size, classes)
 
 
 def _is_square(image: SourceImage) -> bool:
     return image.pixels.shape[0] == image.pixels.shape[1]
-
-
-def _source(entry: DatasetEntry, location: str | None, name: str, root: Path, split: str) -> DataSource:
-    if entry.takes_location and not location:
-        raise GanzooError(f"data.name={name}: write where the images are, {entry.name}:PATH")
-    if location and not entry.takes_location:
-        raise GanzooError(f"data.name={name}: {entry.name} takes no location; write data.name={entry.name}")
-    source: DataSource = entry.load()(location, root, split)
-    return source

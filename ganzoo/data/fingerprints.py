@@ -13,14 +13,15 @@ from pathlib import Path
 SETTLED_NS = 2 * 10**9
 
 
-def remembered(root: Path, files: Iterable[Path], compute: Callable[[], tuple[str, bool]]) -> str:
-    """The key ``compute`` gave these files when path, size and times were the same, else the one it gives now.
+def remembered(root: Path, files: Iterable[Path], compute: Callable[[], tuple[str, bool]], kind: str = "") -> str:
+    """Return the key ``compute`` gave these files when path, size and times were the same, else the one it gives now.
 
+    ``kind`` tells apart several keys of the same files, such as those with other labels.
     ``compute`` returns the key, 64 hexadecimal digits, and whether to remember it: under ``root/keys``, and not
     where a file is only just written.
     """
     now = time.time_ns()
-    digest, newest = hashlib.sha256(), 0
+    digest, newest = hashlib.sha256(kind.encode()), 0
     try:
         for file in files:
             stat = file.stat()

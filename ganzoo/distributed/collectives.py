@@ -101,13 +101,16 @@ def alone() -> Iterator[None]:
         _here = before
 
 
-def by_first(work: Callable[[], T], others: Callable[[], T]) -> T:
-    """The first rank does ``work`` alone; the others wait for it, whatever becomes of it, and then do ``others``."""
+def by_first(work: Callable[[], T], others: Callable[[], T] | None = None) -> T:
+    """The first rank does ``work`` alone; the others wait for it, whatever becomes of it, and then do ``others``.
+
+    others: by default ``work`` too, which then finds what the first rank left.
+    """
     if not _here.together:
         return work()
     if _here.rank > 0:
         wait()
-        return others()
+        return (others or work)()
     try:
         with alone():
             return work()

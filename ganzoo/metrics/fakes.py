@@ -20,13 +20,19 @@ QUANTISATION = "uint8, round(127.5 x + 127.5) clamped to 0..255, as a PNG holds 
 
 
 def fake_images(
-    generator: Generator, count: int, seed: int, labels: NDArray[Any] | None, truncation: float = 1.0
+    generator: Generator,
+    count: int,
+    seed: int,
+    labels: NDArray[Any] | None,
+    truncation: float = 1.0,
+    drawn_labels: list[Tensor] | None = None,
 ) -> Iterator[Tensor]:
     """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the generator's device; of several ranks each its
     own, image k being of rank ``k % world``.
 
     Whatever is drawn is drawn on the CPU, in chunks of fixed size, so that image k depends on the seed alone. A
-    conditional generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution.
+    conditional generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution;
+    ``drawn_labels`` gets those of each chunk, int64 ``(n,)``.
     Raises GanzooError for a generator in training mode, for missing labels, and for images that are not numbers.
     """
     if generator.training:
@@ -46,10 +52,13 @@ def fake_images(
         drawn = None
         if pool is not None:
             classes = share(lambda samples: torch.randint(len(pool), (samples,), generator=rng), size, rng)
-            drawn = pool[classes].to(device)
+            drawn = pool[classes]
         with torch.no_grad():
-            images = generator(latents, drawn, rng=rng, truncation=truncation)
+            given = None if drawn is None else drawn.to(device)
+            images = generator(latents, given, rng=rng, truncation=truncation)
         images = images[: len(range(min(CHUNK, count - start))[own])]
+        if drawn is not None and drawn_labels is not None:
+            drawn_labels.append(drawn[: len(images)])
         if not images.isfinite().all():
             raise GanzooError(
                 f"the generator makes images that are not numbers (NaN or infinite, from image {start} on); "

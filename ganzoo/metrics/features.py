@@ -19,8 +19,13 @@ Statistics: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 class Features:
-    """Features of ``count`` images. Real images may come with their statistics alone, or with nothing at all
-    where no metric reads them. ``device``: where they were made, and where a metric may compute."""
+    """Features of ``count`` images. Real images may come with their statistics alone, or with nothing at all if no
+    metric reads them.
+
+    labels: int64 ``(N,)``, the class of each image in the order of ``matrix``: of a real image its own, of a generated
+    one the class that it was drawn for. None for real images without labels, and for generated ones of an
+    unconditional generator. device: where the features were made, and where a metric may compute.
+    """
 
     def __init__(
         self,
@@ -31,8 +36,9 @@ class Features:
         statistics: Statistics | None = None,
         mode: Mode = "exact",
         device: torch.device | str = "cpu",
+        labels: NDArray[np.int64] | None = None,
     ) -> None:
-        self.count, self.mode, self.device = count, mode, device
+        self.count, self.mode, self.device, self.labels = count, mode, device, labels
         self._matrix, self._logits, self._statistics = matrix, logits, statistics
 
     @property

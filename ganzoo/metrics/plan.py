@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.schema import Scoring
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.extractors import extractor_of, feature_of, find_sources
+from ganzoo.metrics.extractors import feature_of, find_sources
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.reader import Progress, Reader
 from ganzoo.metrics.reference import real_features
-from ganzoo.plugin.registry import Registry
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Images
@@ -130,8 +129,7 @@ class Plan:
 
 
 def make_plan(
-    metrics: MetricsConfig,
-    registry: Registry,
+    scoring: Scoring,
     root: Path,
     device: torch.device | str,
     batch: int | None = None,
@@ -142,24 +140,24 @@ def make_plan(
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric or extractor,
     and for a metric that its network cannot serve.
     """
-    entries = [registry.get(MetricEntry, name) for name in dict.fromkeys(metrics.names)]
+    mode, entries = scoring.settings.mode, scoring.metrics
+    sources = find_sources(scoring, root)
     if not entries:
-        raise GanzooError(f"no metric given; there are {', '.join(sorted(registry.entries[MetricEntry.kind]))}")
-    sources = find_sources(registry, metrics, entries, root)
+        raise GanzooError("no metric given; name one, for example metrics.names=[NAME] (`ganzoo list` shows them)")
     wanted: dict[str, Key] = {}
     for entry in entries:
-        source = sources[extractor_of(entry, registry).name]
+        source = sources[scoring.extractors[entry.name].name]
         feature = feature_of(entry, source.entry)
         try:
-            Reader(source, metrics.mode, device, (feature,))
+            Reader(source, mode, device, (feature,))
         except GanzooError as error:
             raise GanzooError(f"{entry.name}: {error}") from error
         wanted[entry.name] = source.entry.name, feature
     readers = {}
     for name, source in sources.items():
         features = tuple(dict.fromkeys(feature for extractor, feature in wanted.values() if extractor == name))
-        readers[name] = Reader(source, metrics.mode, device, features, batch, progress)
-    return Plan(tuple(entries), wanted, readers)
+        readers[name] = Reader(source, mode, device, features, batch, progress)
+    return Plan(entries, wanted, readers)
 
 
 __all__ = ["Plan", "Sides", "make_plan"]

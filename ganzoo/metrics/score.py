@@ -14,15 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganzoo.config.recipe import parse_data
-from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.schema import Scoring
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_images
+from ganzoo.metrics.labels import add_labels, check_labels
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
-from ganzoo.plugin.registry import Registry
 from ganzoo.runs.ranking import RANKED_BY, Ranking
 
 if TYPE_CHECKING:
@@ -43,26 +42,27 @@ class Score:
 
 
 def score(
-    metrics: MetricsConfig,
+    scoring: Scoring,
     generator: Generator,
     real: Images,
     *,
-    registry: Registry,
     root: Path,
     device: torch.device | str = "cpu",
     truncation: float = 1.0,
     batch: int | None = None,
     progress: Progress | None = None,
+    shipped: str = "",
 ) -> Score:
     """Score images of an eval-mode generator against a real set.
 
-    metrics: which ones, on how many images, from which seed, by which extractors. root: the cache directory.
+    scoring: by which metrics and extractors, on how many images, from which seed. root: the cache directory.
     device: of the extractors; the generator stays where it is. batch: images at a time through an extractor, None to
-    choose by the device.
+    choose by the device. shipped: the statistics that the data set carries, as ``"package:file"``, or "".
 
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric, too few
     images, a metric that its network cannot serve, and a generator whose images do not fit or are not numbers.
     """
+    settings = scoring.settings
     made, wanted = (generator.image.channels, generator.image.size), (real.spec.channels, real.spec.size)
     if made != wanted:
         raise GanzooError(f"the generator makes images of (channels, size) {made}, the real set has {wanted}")
@@ -72,48 +72,61 @@ def score(
         "classes": "drawn from the real set's labels" if generator.conditional else "none",
     }
 
-    def chunks() -> Iterable[Tensor]:
-        return fake_images(generator, metrics.fakes, metrics.seed, real.labels, truncation)
+    drawn: list[Tensor] = []
 
-    return _against_set(metrics, chunks, real, described, registry, root, device, batch, progress)
+    def chunks() -> Iterable[Tensor]:
+        drawn.clear()  # each extractor reads the images from the beginning
+        return fake_images(generator, settings.fakes, settings.seed, real.labels, truncation, drawn)
+
+    labels = drawn if generator.conditional else None
+    return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped, labels)
 
 
 def score_images(
-    metrics: MetricsConfig,
+    scoring: Scoring,
     images: NDArray[Any],
     real: Images,
     *,
-    registry: Registry,
     root: Path,
     device: torch.device | str = "cpu",
     batch: int | None = None,
     progress: Progress | None = None,
+    shipped: str = "",
 ) -> Score:
     """Score images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does, all of them."""
     if images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
-    counted, described = replace(metrics, fakes=len(images)), {"pictures": "given images"}
-    return _against_set(counted, lambda: array_chunks(images), real, described, registry, root, device, batch, progress)
+    counted = replace(scoring, settings=replace(scoring.settings, fakes=len(images)))
+    described = {"pictures": "given images"}
+    return _against_set(counted, lambda: array_chunks(images), real, described, root, device, batch, progress, shipped)
 
 
 def _against_set(
-    metrics: MetricsConfig,
+    scoring: Scoring,
     chunks: Chunks,
     real: Images,
     described: Mapping[str, Any],
-    registry: Registry,
     root: Path,
     device: torch.device | str,
     batch: int | None,
     progress: Progress | None,
+    shipped: str,
+    drawn: list[Tensor] | None = None,
 ) -> Score:
-    """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it."""
-    begun = time.perf_counter()
-    _check_count("generated", metrics.fakes)
+    """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it.
+
+    drawn: holds the labels of the generated images once these have been read; None for images without labels.
+    """
+    begun, settings = time.perf_counter(), scoring.settings
+    _check_count("generated", settings.fakes)
     _check_count("real", len(real.array))
-    plan = make_plan(metrics, registry, root, device, batch, progress)
-    fake = plan.read_fake(chunks, metrics.fakes)
-    real_side, origins = plan.read_set(real, root, _shipped_statistics(registry, real.name))
+    plan = make_plan(scoring, root, device, batch, progress)
+    check_labels(scoring.metrics, real.name if real.labels is None else "", drawn is not None)
+    fake = plan.read_fake(chunks, settings.fakes)
+    real_side, origins = plan.read_set(real, root, shipped)
+    if drawn is not None:
+        add_labels(fake, collectives.whole_batch(torch.cat(drawn), settings.fakes).numpy())
+    add_labels(real_side, real.labels)
     protocol: dict[str, Any] = {
         "reference": real.name,
         "split": real.split,
@@ -121,17 +134,16 @@ def _against_set(
         "resize": dict(real.resize),
         **({"demonstration": True} if real.demonstration else {}),
         **described,
-        **plan.protocol(real.array.shape, metrics.fakes, metrics.seed, origins),
+        **plan.protocol(real.array.shape, settings.fakes, settings.seed, origins),
     }
-    return _scored(plan, real_side, fake, metrics, protocol, begun)
+    return _scored(plan, real_side, fake, settings.seed, protocol, begun)
 
 
 def score_arrays(
-    metrics: MetricsConfig,
+    scoring: Scoring,
     real: NDArray[Any],
     fake: NDArray[Any],
     *,
-    registry: Registry,
     root: Path,
     real_name: str = "pictures",
     fake_name: str = "pictures",
@@ -145,23 +157,22 @@ def score_arrays(
         _check_count(what, len(array))
         if len(array.shape) != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
             raise GanzooError(f"the {what} images are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
-    plan = make_plan(metrics, registry, root, device, batch, progress)
+    plan = make_plan(scoring, root, device, batch, progress)
+    check_labels(scoring.metrics, real_name, labelled=False)
     fake_side = plan.read_fake(lambda: array_chunks(fake), len(fake))
     real_side = plan.read_real(lambda: array_chunks(real), len(real))
     protocol = {
         "reference": real_name,
         "pictures": fake_name,
-        **plan.protocol(real.shape, len(fake), metrics.seed),
+        **plan.protocol(real.shape, len(fake), scoring.settings.seed),
     }
-    return _scored(plan, real_side, fake_side, metrics, protocol, begun)
+    return _scored(plan, real_side, fake_side, scoring.settings.seed, protocol, begun)
 
 
-def _scored(
-    plan: Plan, real: Sides, fake: Sides, metrics: MetricsConfig, protocol: dict[str, Any], begun: float
-) -> Score:
+def _scored(plan: Plan, real: Sides, fake: Sides, seed: int, protocol: dict[str, Any], begun: float) -> Score:
     """Every metric's values; of several ranks the first computes them."""
     if collectives.first():
-        values = _measure(plan, real, fake, metrics.seed)
+        values = _measure(plan, real, fake, seed)
         collectives.told(json.dumps(values))
     else:
         values = json.loads(collectives.told(""))
@@ -183,13 +194,6 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
                 raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of a side are degenerate")
             values[name] = float(value)
     return values
-
-
-def _shipped_statistics(registry: Registry, data: str) -> str:
-    try:
-        return parse_data(data, registry)[0].statistics
-    except GanzooError:  # images of no data set that is registered
-        return ""
 
 
 def _check_count(what: str, count: int) -> None:

@@ -72,7 +72,7 @@ def _check_shapes(recipe: Recipe, generator: Generator, discriminator: Discrimin
 
 def _check_outputs(recipe: Recipe, outputs: DiscriminatorOutputs, image: ImageSpec) -> None:
     name, logits = recipe.discriminator.name, tuple(outputs.logits.shape)
-    by_patch = len(logits) > 1 and logits[0] == 2
+    by_patch = len(logits) > 1 and logits[0] == 2 and outputs.logits.numel() > 2
     refusing = [rule.name for rule in recipe.rules if not rule.patches]
     if by_patch and refusing:
         raise GanzooError(

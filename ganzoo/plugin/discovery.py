@@ -15,8 +15,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import ModuleSpec
@@ -70,24 +69,6 @@ def file_source(path: Path, *, asked_for: bool = False) -> Source:
     """The plugin in a file."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return Source(partial(load_file, path), path.stem, path.name, f"sha256:{digest}", path, asked_for)
-
-
-@contextmanager
-def also_named(files: Iterable[str]) -> Iterator[None]:
-    """Name files in the environment for a while, for this process and those it starts. Raises GanzooError."""
-    before, paths = os.environ.get(FILES), [str(user_path(file).absolute()) for file in files]
-    for path in paths:
-        if os.pathsep in path:
-            raise GanzooError(f"the plugin file {path} has {os.pathsep!r} in its path; move it")
-    if paths:
-        os.environ[FILES] = os.pathsep.join([*filter(None, [before]), *paths])
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.environ[FILES] = before
-        elif paths:
-            del os.environ[FILES]
 
 
 def load_file(path: Path) -> ModuleType:

@@ -21,23 +21,12 @@ import pluggy
 
 from ganzoo import hookspecs
 from ganzoo.entries import KINDS, CommandEntry, Entry, Owner
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 from ganzoo.plugin.discovery import GROUP, find_sources, normal
 
-REGISTRATION = {
-    "register_architectures": "architecture",
-    "register_losses": "loss",
-    "register_penalties": "penalty",
-    "register_augmentations": "augmentation",
-    "register_steps": "step",
-    "register_optimizers": "optimizer",
-    "register_datasets": "dataset",
-    "register_extractors": "extractor",
-    "register_metrics": "metric",
-    "register_launchers": "launcher",
-    "register_commands": "command",
-    "register_stores": "store",
-}
+PLURALS = {"loss": "losses", "penalty": "penalties"}
+REGISTRATION = {f"register_{PLURALS.get(cls.kind, f'{cls.kind}s')}": cls for cls in KINDS}
+"""The class that each registration hook takes."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 E = TypeVar("E", bound=Entry)
 
@@ -129,7 +118,7 @@ class Registry:
         except (Exception, SystemExit) as error:
             if plugin is not None and self._manager.is_registered(plugin):
                 self._manager.unregister(plugin)
-            report.error = _reason(error)
+            report.error = described(error)
             if self.strict:
                 raise GanzooError(
                     f"plugin {name!r} of {report.origin}: {report.error}; "
@@ -151,8 +140,7 @@ class Registry:
 
     def _collect(self, plugin: Any) -> list[Entry]:
         staged: list[Entry] = []
-        for hook, kind in REGISTRATION.items():
-            expected = next(cls for cls in KINDS if cls.kind == kind)
+        for hook, expected in REGISTRATION.items():
 
             def register(entry: Entry, hook: str = hook, expected: type[Entry] = expected) -> None:
                 if not isinstance(entry, expected):
@@ -219,6 +207,14 @@ class Registry:
                 return cast(E, entry)
         return None
 
+    def of_kind(self, cls: type[E]) -> list[E]:
+        """Return every entry of that kind."""
+        return cast(list[E], list(self.entries[cls.kind].values()))
+
+    def default(self, cls: type[E]) -> E | None:
+        """Return the entry of that kind that is marked as the default; None if none is."""
+        return next((entry for entry in self.of_kind(cls) if getattr(entry, "default", False)), None)
+
     def get_one_of(self, kinds: tuple[type[Entry], ...], name: str) -> Entry:
         """The entry of that name in the only one of these kinds that has it. Raises GanzooError as :meth:`get` does."""
         found = [entry for cls in kinds if (entry := self.lookup(cls, name)) is not None]
@@ -276,7 +272,7 @@ class Registry:
             try:
                 _call(impl, **arguments)
             except Exception as error:
-                message = f"plugin {impl.plugin_name!r} failed in {hook}: {_reason(error)}"
+                message = f"plugin {impl.plugin_name!r} failed in {hook}: {described(error)}"
                 if self.strict:
                     raise GanzooError(message) from error
                 failures.append(message)
@@ -294,7 +290,3 @@ def _full(report: PluginReport, name: str) -> str:
 
 def _one(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -43,7 +43,8 @@ DETAIL = 300  # characters of another's message: a file may have thousands of na
 class Checkpoint:
     """A complete checkpoint on disk.
 
-    ``meta`` holds ``shown`` (images), the steps of each network, ``needs`` (plugins) and ``picture`` (its spec).
+    ``meta`` holds ``shown`` (images), the steps of each network, ``needs`` (plugins), ``picture`` (its spec) and, if
+    they are known, ``class_names``.
     files: checksum of each of its other files; empty where an older version noted none.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.plugin_copies import copies
-from ganzoo.runs.requirements import Need, check_needs
+from ganzoo.runs.requirements import check_needs
 from ganzoo.runs.run_dir import RunDir
 
 SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
@@ -36,21 +35,13 @@ def load_config(
     logged.
     """
     needs, place, kept = directory.needs(), str(directory.path), copies(directory)
-    check_needs([need for need in needs if need.kind not in SCORING], registry, place, kept)
-    config = resolve(registry, None, directory.good_config(), settings)
+    check_needs([need for need in needs if need.kind not in SCORING], registry.plugins, place, kept)
+    config = resolve(registry, None, directory.good_config(), settings, kept=True)
     if scoring:
-        names = {name for entry in (*config.metrics, *config.extractors) for name in (entry.name, entry.short)}
-        names |= set(config.values.metrics.names)
-        check_needs([n for n in needs if n.kind in SCORING and n.name in names], registry, place, kept)
+        entries = (*config.scoring.metrics, *config.scoring.used)
+        names = {name for entry in entries for name in (entry.name, entry.short)} | set(config.values.metrics.names)
+        check_needs([n for n in needs if n.kind in SCORING and n.name in names], registry.plugins, place, kept)
     return config
-
-
-def _scored(needs: Iterable[Need], config: Config, registry: Registry) -> list[Need]:
-    """What this configuration's metrics need: themselves and their extractors."""
-    names = set(config.values.metrics.names)
-    metrics = (registry.lookup(MetricEntry, name) for name in names)
-    names |= {metric.extractor.rpartition(":")[2] for metric in metrics if metric is not None}
-    return [need for need in needs if need.kind in SCORING and need.name in names]
 
 
 def load_generator(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
-from ganzoo.config.resolve import resolve, schema_of
+from omegaconf import DictConfig
+
 from ganzoo.config.schema import Config
-from ganzoo.config.settings import write_setting
-from ganzoo.plugin.registry import Registry
+from ganzoo.config.sections import schema_of
+from ganzoo.config.settings import read_settings, typed
+from ganzoo.errors import GanzooError
 from ganzoo.runs.requirements import is_file, requirement, versions_of
+from ganzoo.utils.layers import flatten
 
 
 def public_config(config: Config) -> dict[str, Any]:
@@ -39,23 +44,35 @@ def plugin_options(versions: Mapping[str, str]) -> list[str]:
     return [part for name, version in versions.items() if is_file(version) for part in ("--plugin", name)]
 
 
-def repeat_command(config: Config, registry: Registry) -> str:
-    """What to type for the same run with the same versions; images of one's own must lie where it says."""
-    content, schema = public_config(config), schema_of(config.recipe)
-    data = f"data.name={content['data']['name']}"
-    default = dict(_leaves(resolve(registry, str(config.recipe), None, [data]).as_dict()))
+def data_setting(config: Config) -> str:
+    """The setting that names the data set of :func:`public_config`."""
+    return f"data.name={public_name(config.values.data.name)}"
+
+
+def repeat_command(config: Config, defaults: Config) -> str:
+    """Return what to type for the same run with the same versions; one's own images must lie where it says.
+
+    defaults: the configuration of the same recipe with :func:`data_setting` alone.
+    """
+    content, schema = public_config(config), schema_of(config.recipe, config.dataset)
+    data, default = data_setting(config), dict(flatten(defaults.as_dict()))
     changed = [
         write_setting(key, value, schema)
-        for key, value in _leaves(content)
+        for key, value in flatten(content)
         if key not in default or value != default[key]
     ]
     files = plugin_options(versions_of(config.entries))
     return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed, *files])
 
 
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+def write_setting(key: str, value: Any, schema: DictConfig) -> str:
+    """Write ``KEY=VALUE`` so that reading it gives this value; a text stands without quotes where that is so."""
+    if isinstance(value, str):
+        plain = f"{key}={value}"
+        with suppress(GanzooError):
+            found: Any = typed(read_settings([plain]), schema, str)
+            for part in key.split("."):
+                found = found[part]
+            if found == value:
+                return plain
+    return f"{key}={json.dumps(value)}"

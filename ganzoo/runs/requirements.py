@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
-from ganzoo.plugin.registry import PluginReport, Registry
+from ganzoo.plugin.registry import PluginReport
 from ganzoo.utils.files import one_line
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def versions_of(entries: Iterable[Entry]) -> dict[str, str]:
 
 def needs_of(config: Config) -> tuple[Need, ...]:
     """Return what a run needs: its recipe's parts, its data set, its metrics and their extractors."""
-    entries = (*config.entries, *config.metrics, *config.extractors)
+    entries = (*config.entries, *config.scoring.metrics, *config.scoring.used)
     found = (Need(entry.kind, entry.short, entry.owner.distribution, entry.owner.version) for entry in entries)
     return tuple(dict.fromkeys(found))
 
@@ -86,34 +86,34 @@ def read_needs(content: Any, place: str) -> tuple[Need, ...]:
 
 def check_needs(
     needs: Iterable[Need],
-    registry: Registry,
+    plugins: Sequence[PluginReport],
     place: str,
     copies: Mapping[str, Path] | None = None,
 ) -> None:
     """Raises GanzooError, with what to install, where a needed part is not there; logs other versions.
 
-    ``copies``: where plugins that are single files were kept, by the file's name.
+    plugins: those that are here. copies: where plugins that are single files were kept, by the file's name.
     """
     missing: dict[str, list[Need]] = {}
     others: dict[str, None] = {}
     for need in needs:
-        here = _loaded(need.distribution, registry)
+        here = _loaded(need.distribution, plugins)
         owner = next((plugin for plugin in here if _has(plugin, need)), None)
         if owner is None:
             missing.setdefault(need.distribution, []).append(need)
         elif owner.version != need.version:
             others[f"{place} was made with {need.distribution} {need.version}, here is {owner.version}"] = None
     if missing:
-        problems = [_problem(parts, registry, copies or {}) for parts in missing.values()]
+        problems = [_problem(parts, plugins, copies or {}) for parts in missing.values()]
         raise GanzooError(f"{place} needs {'; and '.join(problems)}")
     for line in others:
         logger.warning(line)
 
 
-def _problem(parts: list[Need], registry: Registry, copies: Mapping[str, Path]) -> str:
+def _problem(parts: list[Need], plugins: Sequence[PluginReport], copies: Mapping[str, Path]) -> str:
     """What is needed of one distribution, what became of it here, what to do."""
     distribution, version = parts[0].distribution, parts[0].version
-    here = _loaded(distribution, registry)
+    here = _loaded(distribution, plugins)
     failed = next((plugin for plugin in here if plugin.error), None)
     requirement = parts[0].requirement
     if failed:
@@ -141,9 +141,9 @@ def _short(name: str) -> str:
     return name.rpartition(":")[2]
 
 
-def _loaded(distribution: str, registry: Registry) -> list[PluginReport]:
+def _loaded(distribution: str, plugins: Sequence[PluginReport]) -> list[PluginReport]:
     """The plugins of a distribution, its name compared as package indexes do."""
-    return [plugin for plugin in registry.plugins if _canonical(plugin.distribution) == _canonical(distribution)]
+    return [plugin for plugin in plugins if _canonical(plugin.distribution) == _canonical(distribution)]
 
 
 def _canonical(distribution: str) -> str:

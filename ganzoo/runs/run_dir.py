@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint
+from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint, set_aside
 from ganzoo.runs.ranking import best_of
 from ganzoo.runs.requirements import Need, read_needs
 from ganzoo.runs.run_path import CONFIG, SEAL, is_run, not_a_run
@@ -238,6 +238,12 @@ class RunDir:
             if file.exists() or copy:
                 write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
 
+    def set_aside_newer(self, checkpoint: Checkpoint) -> None:
+        """Set aside the checkpoints after this one, which are damaged."""
+        for path in checkpoint_paths(self.checkpoints):
+            if path.name > checkpoint.path.name:
+                set_aside(path)
+
     def append(self, file: Path, record: Mapping[str, Any]) -> None:
         """Add one line to a jsonl file."""
         append_text(file, json.dumps(record) + "\n")
@@ -249,21 +255,6 @@ class RunDir:
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write a small JSON file, whole or not at all."""
         write_text(file, json.dumps(content, indent=2) + "\n")
-
-
-class Onlooker(RunDir):
-    """The directory of a run that another process writes: this one reads it."""
-
-    def check_unbegun(self) -> None:
-        """Left to the other process, as is all that follows."""
-
-    def begin(self, config_yaml: str) -> None: ...
-
-    def rewind(self, checkpoint: Checkpoint | None) -> None: ...
-
-    def append(self, file: Path, record: Mapping[str, Any]) -> None: ...
-
-    def write_json(self, file: Path, content: Mapping[str, Any]) -> None: ...
 
 
 def read_json(file: Path) -> dict[str, Any]:

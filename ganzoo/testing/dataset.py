@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from hashlib import sha256
 from itertools import islice
 
 import numpy as np
 
-from ganzoo.data.factory import open_images, peek_spec
+from ganzoo.data.factory import open_dataset, peek_dataset
+from ganzoo.data.sources import make_source
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, SourceImage
@@ -30,8 +32,7 @@ class DatasetPart:
 
     def source(self, split: str = "train") -> DataSource:
         """A new source."""
-        source: DataSource = self.entry.load()(self.location, data_root(None), split)
-        return source
+        return make_source(self.entry, self.location, data_root(None), split)
 
     @cached_property
     def images(self) -> list[SourceImage]:
@@ -93,8 +94,8 @@ def labels(part: DatasetPart) -> None:
             expect(within, f"{image.name} has the label {label!r}, expected a number from 0 to {classes - 1}")
         else:
             expect(label is None, f"{image.name} has the label {label!r}, but the spec has no classes")
-    names = part.entry.class_names
-    expect(not names or len(names) == classes, f"there are {len(names)} class_names for {classes} classes")
+    for names in (part.entry.class_names, part.source().class_names()):
+        expect(not names or len(names) == classes, f"there are {len(names)} class_names for {classes} classes")
 
 
 def order(part: DatasetPart) -> None:
@@ -136,11 +137,32 @@ def splits(part: DatasetPart) -> None:
     expect(count >= 2, f"the split {part.entry.reference!r} has {count} readable images, a score wants 2 or more")
 
 
+def held_out(part: DatasetPart) -> None:
+    """The splits train and test do not hold the same images."""
+    if not {"train", "test"} <= set(part.entry.splits):
+        return
+    try:
+        train, test = part.source("train"), part.source("test")
+        same = len(train) == len(test) and _hashes(train) == _hashes(test)
+    except GanzooError:  # there is no such split
+        return
+    expect(
+        not same,
+        "the splits train and test hold the same images; give the test split images of its own, or leave it out of the "
+        "entry's splits",
+    )
+
+
+def _hashes(source: DataSource) -> list[bytes]:
+    """A hash of each readable image, sorted."""
+    images = (item.pixels for item in source if isinstance(item, SourceImage))
+    return sorted(sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest() for pixels in images)
+
+
 def opens(part: DatasetPart) -> None:
     """All of it can be decoded, and has the spec that networks were built for."""
-    registry = part.rig.registry
-    peeked = peek_spec(registry, part.text, size=part.size)
-    opened = open_images(registry, part.text, size=part.size).spec
+    peeked = peek_dataset(part.entry, part.location, part.text, size=part.size)
+    opened = open_dataset(part.entry, part.location, part.text, size=part.size).spec
     expect(peeked == opened, f"networks are built for {peeked}, but the images are {opened}")
 
 
@@ -160,6 +182,7 @@ CHECKS = (
     order,
     content_key,
     splits,
+    held_out,
     opens,
     global_random_state,
 )

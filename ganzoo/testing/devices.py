@@ -17,7 +17,9 @@ from ganzoo.console.display import Display
 from ganzoo.distributed import collectives
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import list_checkpoints
-from ganzoo.training import run
+from ganzoo.runs.load import load_config
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.training.run import resume, start
 from ganzoo.utils.files import read_jsonl
 
 TIMES = ("seconds", "pictures_per_second")
@@ -57,9 +59,9 @@ def train(jobs: Iterable[Job]) -> None:
     for job in jobs:
         directory = Path(job.directory)
         if collectives.agreed((directory / "config.yaml").exists()):
-            run.resume(registry, directory, display)
+            resume(load_config(registry, RunDir.open(directory), scoring=True), directory, display)
         else:
-            run.start(registry, resolve(registry, job.recipe, None, job.settings), display, out=directory)
+            start(resolve(registry, job.recipe, None, job.settings), display, out=directory)
 
 
 def train_on(

@@ -23,7 +23,8 @@ from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped, expect
-from ganzoo.training.callbacks import INTERRUPTED_REASON, Hooks
+from ganzoo.training.callbacks import Hooks
+from ganzoo.utils.signals import INTERRUPTED_REASON
 
 # Code that loads a plugin, between the probe and the plugin's own.
 LOADERS = (

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.config.scoring import find_weights
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractor import Extractor, Network
-from ganzoo.metrics.extractors import weights_of
 from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_ins import NAME
@@ -34,7 +34,7 @@ class ExtractorPart:
         """What the extractor finds. Raises Skipped for one whose weights are not named: it might download them."""
         settings = [setting for setting in self.rig.settings if setting.startswith(SETTING)]
         metrics = self.rig.config(f"{NAME}+{NAME}", *settings).values.metrics
-        file = weights_of(self.rig.registry, metrics, [self.entry]).get(self.entry.name)
+        file = find_weights(metrics, [self.entry], self.rig.registry).get(self.entry.name)
         if self.entry.weights and file is None:
             raise Skipped(f"its weights are not named; add {SETTING}{{{self.entry.name}: FILE}}")
         with tempfile.TemporaryDirectory() as root:

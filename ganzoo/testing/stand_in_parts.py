@@ -146,22 +146,22 @@ class StandInLoss(Loss):
 
 
 class StandInSource(DataSource):
-    """Discs as a data set of 64 images, 8x8, grey."""
+    """Discs as a data set of 64 images, 8x8, grey; those of the test split are others."""
 
     def content_key(self) -> str:
-        return "stand-in-discs"
+        return "stand-in-discs" if self.split == "train" else "stand-in-discs-test"
 
     def __len__(self) -> int:
         return 64
 
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
-        for number, pixels in enumerate(discs(ImageSpec(1, 8), len(self))):
+        for number, pixels in enumerate(discs(ImageSpec(1, 8), len(self), seed=int(self.split == "test"))):
             yield SourceImage(f"disc {number}", pixels.transpose(1, 2, 0))
 
 
-def discs(image: ImageSpec, count: int) -> np.ndarray:
-    """Bright discs on a dark ground, uint8 ``(count, C, size, size)``, the same each time."""
-    rng = np.random.default_rng(0)
+def discs(image: ImageSpec, count: int, seed: int = 0) -> np.ndarray:
+    """Draw bright discs on a dark ground, uint8 ``(count, C, size, size)``, the same each time."""
+    rng = np.random.default_rng(seed)
     grid = np.arange(image.size)
     down, right, radius = (rng.uniform(low, high, (count, 1, 1)) for low, high in ((0.3, 0.7), (0.3, 0.7), (0.1, 0.3)))
     squared = (grid[:, None] / image.size - down) ** 2 + (grid[None, :] / image.size - right) ** 2

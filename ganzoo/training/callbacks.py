@@ -1,7 +1,7 @@
 """Who is told of a run's events: one list, of the terminal's display, the plugins' hooks and a program's own callbacks.
 
-All are called by the first rank, in the order of the list, in which the plugins' hooks come last. An event about a file
-comes after the file is whole on disk.
+All are called by the first rank, in the order of the list; the Python API and the command line put the plugins' hooks
+last. An event about a file comes after the file is whole on disk.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from typing import Any
 from PIL import Image
 
 from ganzoo.distributed import collectives
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 from ganzoo.plugin.registry import Registry
-from ganzoo.utils.signals import PREEMPTED, Stopped
+from ganzoo.utils.signals import INTERRUPTED_REASON, Stopped
 
 logger = logging.getLogger(__name__)
-INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
 
 
 class Callback:
@@ -147,22 +146,15 @@ def audience(callbacks: Sequence[Callback], *, tell_interrupts: bool = False) ->
         except (Exception, Stopped, KeyboardInterrupt) as error:
             if isinstance(error, KeyboardInterrupt) and not tell_interrupts:
                 raise
-            watched.stopped = reason_of(error)
+            watched.stopped = _reason(error)
             watched.end()
             raise
         watched.end()
 
 
-def reason_of(error: BaseException) -> str:
-    """Return why a run stopped, in one line."""
+def _reason(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED_REASON
     if isinstance(error, Stopped):
-        return stop_reason(error.code)
-    message = " ".join(str(error).split())
-    return message if isinstance(error, GanzooError) else f"{type(error).__name__}: {message}"
-
-
-def stop_reason(code: int) -> str:
-    """Return the reason for a stop by a signal, from the exit code it leads to."""
-    return PREEMPTED_REASON if code == PREEMPTED else INTERRUPTED_REASON
+        return error.reason
+    return " ".join(str(error).split()) if isinstance(error, GanzooError) else described(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,18 +21,18 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.score import Score, score
+from ganzoo.metrics.configured import score_configured
+from ganzoo.metrics.extractors import check
+from ganzoo.metrics.labels import check_labels
 from ganzoo.models.build import Model, build_model, check_image
-from ganzoo.plugin.registry import Registry
-from ganzoo.runs.checkpoint import checkpoint_paths, read_checkpoint, set_aside
-from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.checkpoint import read_checkpoint
+from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import provenance
-from ganzoo.runs.run_dir import Onlooker, RunDir
-from ganzoo.training.callbacks import Audience, Callback, Hooks, audience, stop_reason
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
+from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
-from ganzoo.utils.files import data_root
-from ganzoo.utils.lock import alone_in
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ class Outcome:
 
 
 def start(
-    registry: Registry,
     config: Config,
     *callbacks: Callback,
     out: Path | None = None,
@@ -60,22 +59,27 @@ def start(
 ) -> Outcome:
     """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend.
 
-    The hooks of the registry's plugins are called after the callbacks. Restarted by ``torchrun``, after a rank's death,
-    it goes on with the run that it had begun.
+    Restarted by ``torchrun``, after a rank's death, it goes on with the run that it had begun.
     """
     begun = RunDir.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
     if begun is not None:
-        return resume(registry, begun.path, *callbacks, heed_signals=heed_signals)
-    with _watched(registry, callbacks, heed_signals) as (watched, stop):
+        return resume(config, begun.path, *callbacks, heed_signals=heed_signals)
+    with _watched(callbacks, heed_signals) as (watched, stop):
+        if config.values.metrics.names:
+            check(config.scoring)  # it would be a pity to learn of it at the end
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         model = build_model(config, images.spec)
+        check_labels(
+            config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
+        )
         usage = _say_usage(images, model)
-        directory = _reserve(out, str(config.recipe))
-        with _alone_in(directory.path):
+        directory = reserve_run(out, str(config.recipe))
+        with alone_in_run(directory.path):
             directory.check_unbegun()
-            loop = _loop(registry, config, watched, directory, device, images, model)
+            loop = _loop(config, watched, directory, device, images, model)
             origin = _origin(config, device, images, usage)
+            loop.state.class_names = images.class_names
             if source is not None:
                 loop.state.load_weights(source)
                 origin[INIT_FROM] = str(source.path.absolute())
@@ -86,11 +90,13 @@ def start(
             return _train(loop, watched, stop)
 
 
-def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
-    """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again."""
-    directory = _kind_of_directory().open(path)
-    with _watched(registry, callbacks, heed_signals) as (watched, stop), _alone_in(path):
-        config = load_config(registry, directory, scoring=True)
+def resume(config: Config, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
+    """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again.
+
+    config: the run's own, as :func:`ganzoo.runs.load.load_config` reads it.
+    """
+    directory = open_run(path)
+    with _watched(callbacks, heed_signals) as (watched, stop), alone_in_run(path):
         check_plugins(config, directory)
         device, images = _prepare(config)
         known = directory.provenance()
@@ -103,18 +109,15 @@ def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: b
             )
         model = build_model(config, images.spec)
         usage = _say_usage(images, model)
-        loop = _loop(registry, config, watched, directory, device, images, model)
+        loop = _loop(config, watched, directory, device, images, model)
         origin = _origin(config, device, images, usage)
+        loop.state.class_names = images.class_names
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = directory.newest_good()
         collectives.wait()  # all have found the same before the first one changes the directory
         if newest is not None:
-            if collectives.first():
-                for newer in (
-                    found for found in checkpoint_paths(directory.checkpoints) if found.name > newest.path.name
-                ):
-                    set_aside(newer)
+            directory.set_aside_newer(newest)
             loop.restore(newest)
         else:
             directory.rewind(None)
@@ -124,33 +127,11 @@ def resume(registry: Registry, path: Path, *callbacks: Callback, heed_signals: b
         return _train(loop, watched, stop)
 
 
-def evaluate(
-    registry: Registry,
-    path: Path,
-    *callbacks: Callback,
-    checkpoint: str = "latest",
-    settings: tuple[str, ...] = (),
-    truncation: float = 1.0,
-) -> Score:
-    """Score a run's checkpoint again, with ``metrics.*`` settings on top of the run's own. Raises NetworkMissing.
-
-    Of the callbacks' methods, ``watching`` and ``scoring`` are called.
-    """
-    prepare_process()
-    with audience(callbacks) as watched:
-        directory = RunDir.open(path)
-        config = load_config(registry, directory, settings, scoring=True)
-        device = pick_device(config.values.loop.device)
-        found = directory.checkpoint(checkpoint)
-        generator = restore_generator(config, found, device)
-        return _score(registry, config, device, watched, generator, config.values.metrics.mode, truncation)
-
-
 @contextmanager
-def _watched(registry: Registry, callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audience, Stop]]:
-    """Tell callbacks and plugins of the run within, and heed signals on its behalf if asked to."""
+def _watched(callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audience, Stop]]:
+    """Tell the callbacks of the run within, and heed signals on its behalf if asked to."""
     with (
-        audience([*callbacks, Hooks(registry)], tell_interrupts=not heed) as watched,
+        audience(callbacks, tell_interrupts=not heed) as watched,
         heeding_signals(collectives.here().together, heed) as stop,
     ):
         yield watched, stop
@@ -162,7 +143,7 @@ def _prepare(config: Config) -> tuple[torch.device, Images]:
     collectives.check_batch(config.values.loop.batch)
     device = pick_device(config.values.loop.device)
     check_image(config, peek_configured(config))
-    images = _open(config, config.values.data.split)
+    images = collectives.by_first(partial(open_configured, config))  # what one decodes, the others find
     check_image(config, images.spec)  # of a large set, peeking looks at some images only
     return device, images
 
@@ -181,44 +162,16 @@ def _say_usage(images: Images, model: Model) -> Usage:
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:
     """What the run's directory keeps of software, machine and data."""
     origin = provenance(config, device, images.fingerprint)
-    return {**origin, "data": {**origin["data"], **usage.as_dict()}}
-
-
-def _open(config: Config, split: str) -> Images:
-    opened = partial(open_configured, config, split=split)
-    return collectives.by_first(opened, opened)  # what one decodes, the others find
-
-
-def _reserve(out: Path | None, recipe: str) -> RunDir:
-    """One new directory for all ranks."""
-    if not collectives.first():
-        return Onlooker(Path(collectives.told("")))
-    directory = RunDir.reserve(out, recipe)
-    collectives.told(str(directory.path))
-    return directory
-
-
-def _alone_in(directory: Path) -> AbstractContextManager[None]:
-    """The directory's lock; of several ranks the first one holds it for all."""
-    return alone_in(directory) if collectives.first() else nullcontext()
-
-
-def _kind_of_directory() -> type[RunDir]:
-    return RunDir if collectives.first() else Onlooker
+    names = {CLASS_NAMES: list(images.class_names)} if images.class_names else {}
+    return {**origin, "data": {**origin["data"], **names, **usage.as_dict()}}
 
 
 def _loop(
-    registry: Registry,
-    config: Config,
-    watched: Audience,
-    directory: RunDir,
-    device: torch.device,
-    images: Images,
-    model: Model,
+    config: Config, watched: Audience, directory: RunDir, device: torch.device, images: Images, model: Model
 ) -> Loop:
     values = config.values
     feed = Feed(images, values.loop.batch, values.seed, device, values.data.mirror)
-    scoring = partial(_score_or_say_why, registry, config, device, watched)
+    scoring = partial(_score_or_say_why, config, device, watched)
     return Loop(config, model, feed, directory, device, watched.listeners, scoring)
 
 
@@ -232,8 +185,9 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
             raise Stopped(stop.code or INTERRUPTED)
         watched.score = loop.finish()
     except Stopped as stopped:
-        watched.stopped = stop_reason(stop.code or stopped.code)
-        return Outcome(directory, False, {}, stop.code or stopped.code)
+        last = Stopped(stop.code or stopped.code)  # a second signal may have come since
+        watched.stopped = last.reason
+        return Outcome(directory, False, {}, last.code)
     except WriteFailed as error:
         raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {directory.path}`") from error
     finally:
@@ -242,38 +196,14 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
 
 
 def _score_or_say_why(
-    registry: Registry, config: Config, device: torch.device, watched: Audience, generator: Generator, mode: str
+    config: Config, device: torch.device, watched: Audience, generator: Generator, mode: str
 ) -> dict[str, Any]:
     try:
-        found = _score(registry, config, device, watched, generator, mode)
+        found = score_configured(config, generator, device, mode=mode, progress=watched.scoring)
         return found.to_dict() if found.values else {}
     except NetworkMissing as error:
         logger.warning(f"not scored: {error}")
         return {}
-
-
-def _score(
-    registry: Registry,
-    config: Config,
-    device: torch.device,
-    watched: Audience,
-    generator: Generator,
-    mode: str,
-    truncation: float = 1.0,
-) -> Score:
-    metrics = config.values.metrics
-    if not metrics.names:
-        return Score({}, {}, 0.0)
-    return score(
-        replace(metrics, mode=mode),
-        generator,
-        _open(config, config.dataset.reference),
-        registry=registry,
-        root=data_root(config.values.data.root),
-        device=device,
-        truncation=truncation,
-        progress=watched.scoring,
-    )
 
 
 def _fingerprint(origin: Mapping[str, Any]) -> Any:

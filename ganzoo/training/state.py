@@ -15,6 +15,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Side
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
+from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.requirements import needs_of, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import CONFIG
@@ -32,6 +33,7 @@ class TrainState:
     def __init__(self, config: Config, model: Model, device: torch.device, *, captured: bool = False) -> None:
         self.config, self.model = config, model
         self.counters = Counters()
+        self.class_names: tuple[str, ...] = ()  # noted in checkpoints
         self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
         for network in (model.generator, model.discriminator):
             synchronise(network).to(device).to(memory_format=torch.channels_last).train()
@@ -118,6 +120,7 @@ class TrainState:
             "kimg": self.counters.shown / 1000,
             **asdict(self.counters),
             "picture": asdict(self.model.generator.image),
+            **({CLASS_NAMES: list(self.class_names)} if self.class_names else {}),
             "needs": write_needs(needs_of(self.config)),
         }
         modules = self.modules

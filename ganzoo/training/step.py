@@ -136,14 +136,14 @@ class TrainingStep:
     ) -> tuple[Tensor, DiscriminatorOutputs, DiscriminatorOutputs]:
         """The loss with its penalties, to be minimised, and what was said about the real and the fake images."""
         real, fake = self.judge(batch)
-        value = self._value("discriminator", batch, real, fake)
-        return self._penalised("discriminator", value, penalties, batch, real, fake), real, fake
+        value = self.value("discriminator", batch, real, fake)
+        return self.penalised("discriminator", value, penalties, batch, real, fake), real, fake
 
     def generator_loss(self, batch: Batch, penalties: Sequence[ScheduledPenalty]) -> Tensor:
         """The loss with its penalties, to be minimised."""
         real, fake = self.judge(batch) if self.generator_needs_real else (None, self.judge_fakes(batch))
-        value = self._value("generator", batch, real, fake)
-        return self._penalised("generator", value, penalties, batch, real, fake)
+        value = self.value("generator", batch, real, fake)
+        return self.penalised("generator", value, penalties, batch, real, fake)
 
     def _batches(self, real: Tensor, labels: Tensor | None, *, gradients: bool) -> Iterator[Batch]:
         """The parts of a batch, each with fakes of its own, made when it is asked for."""
@@ -198,7 +198,7 @@ class TrainingStep:
             return self.discriminator.outputs(images, labels, rng=self.rng).map(Tensor.float)
         return DiscriminatorOutputs(self.discriminator(images, labels, rng=self.rng).float())
 
-    def _value(self, side: Side, batch: Batch, real: DiscriminatorOutputs | None, fake: DiscriminatorOutputs) -> Tensor:
+    def value(self, side: Side, batch: Batch, real: DiscriminatorOutputs | None, fake: DiscriminatorOutputs) -> Tensor:
         """One side of the loss, with the optional arguments that it names."""
         there = {
             "real_outputs": real,
@@ -213,7 +213,7 @@ class TrainingStep:
         self.statistics.add(f"loss_{side}", value)
         return value
 
-    def _penalised(
+    def penalised(
         self,
         side: Side,
         loss: Tensor,

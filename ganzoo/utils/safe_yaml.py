@@ -18,6 +18,8 @@ from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node
 
+from ganzoo.errors import GanzooError
+
 MOST_BYTES = 2**18  # of YAML, for which PyYAML takes seconds; a resolved configuration has 2 KiB
 MOST_DEPTH = 32
 LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers: what 64 bits hold
@@ -70,6 +72,24 @@ def read_text(file: Path) -> str:
     if len(content) > MOST_BYTES:
         raise ValueError(f"it is longer than {MOST_BYTES:,} bytes")
     return content.decode()
+
+
+def read_mapping(file: Path, what: str, example: str) -> dict[str, Any]:
+    """Read the keys and values of a YAML or JSON file; an empty file has none.
+
+    what: the content, and example: what it looks like, both for messages. Raises GanzooError if the file cannot be read
+    or holds anything else.
+    """
+    kind, parse = ("JSON", parse_json) if file.suffix == ".json" else ("YAML", parse_yaml)
+    try:
+        content = parse(read_text(file))
+    except OSError as error:
+        raise GanzooError(f"cannot read the {what} {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise GanzooError(f"{file} is not valid {kind}: {error}") from error
+    if content is not None and not isinstance(content, dict):
+        raise GanzooError(f"{file} must hold keys and values, {example}")
+    return content or {}
 
 
 class PlainLoader(yaml.SafeLoader):

@@ -14,14 +14,19 @@ from typing import Protocol
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again
+INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
 
 
 class Stopped(BaseException):
-    """Raised by a signal at a moment when nothing would be lost. ``code``: what to exit with."""
+    """Raised by a signal at a moment when nothing would be lost.
+
+    code: what to exit with. reason: "interrupted" by Ctrl-C or "preempted" by SIGTERM.
+    """
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+        self.reason = PREEMPTED_REASON if code == PREEMPTED else INTERRUPTED_REASON
 
 
 class Stoppable(Protocol):

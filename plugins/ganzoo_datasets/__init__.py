@@ -75,9 +75,10 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="folder",
-            summary="Any tree of PNG, JPEG or WebP files; labels from a dataset.json where there is one",
+            summary="Any tree of PNG, JPEG or WebP files; labels from a dataset.json, or a class for each directory",
             target="ganzoo_datasets.files:Folder",
             takes_location=True,
+            label_sources=("folders", "json"),
             splits=("train",),
         )
     )
@@ -88,6 +89,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             paper="Karras et al. 2020, Training GANs with Limited Data, arXiv:2006.06676 (its data-set tool)",
             target="ganzoo_datasets.files:Zip",
             takes_location=True,
+            label_sources=("folders", "json"),
             splits=("train",),
         )
     )

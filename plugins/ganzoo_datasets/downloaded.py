@@ -77,7 +77,8 @@ class CIFAR10(_Torchvision):
     @cached_property
     def _zip(self) -> Zip | None:
         file = self.root / f"cifar10-32x32-{self.split}.zip"
-        return Zip(str(file), self.root, self.split) if file.exists() else None
+        # Its directories are no classes.
+        return Zip(str(file), self.root, self.split, labels="json-or-none") if file.exists() else None
 
     def make(self, download: bool) -> Any:
         return datasets.CIFAR10(self.root, train=self.split == "train", download=download)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ganzoo.data.channels import AUTO, chosen_channels
 from ganzoo.data.decode import Unreadable, decode, measure
@@ -19,21 +20,19 @@ from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
-from ganzoo.utils.safe_yaml import parse_long_json
+from ganzoo_datasets.labels import FILE as LABELS
+from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, parse_labels, why_no_folders
 from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out
 
-LABELS = "dataset.json"
 LOOKED_AT = 200  # images, to tell what most of them are
-# No image and no list of labels is larger; what claims to be would fill the memory.
-MOST_BYTES = 2**30
-MOST_CLASSES = 2**20
+MOST_BYTES = 2**30  # no image and no list of labels is larger; what claims to be would fill the memory
 PIECE = 2**16
 # Of these alone a piece of the file is not more than a thousand times as large when it is unpacked.
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 class _Files(DataSource):
-    """Named files in a fixed order, and labels from ``dataset.json`` where there is one.
+    """Named files in a fixed order, with labels from ``dataset.json`` or from the directories, or without any.
 
     Hidden files and directories are passed over, since programs keep copies in them (``.ipynb_checkpoints``,
     ``.Trash``, ``__MACOSX``).
@@ -88,10 +87,50 @@ class _Files(DataSource):
         found = self._label_files
         return LABELS if LABELS in found else found[0] if len(found) == 1 else None
 
+    @cached_property
+    def label_origin(self) -> str:
+        """Where the labels come from: "json", "folders" or "none".
+
+        Raises GanzooError if ``data.labels`` asks for what is not there.
+        """
+        asked, file = self.label_setting, self.label_file
+        if asked == "none":
+            return "none"
+        if asked == "folders":
+            if why := why_no_folders(self.names):
+                raise GanzooError(f"data.labels=folders: {self.path}: {why}; sort them, or set data.labels=auto")
+            return "folders"
+        if file is not None:
+            return "json"
+        if asked == "json":
+            below = f"{len(self._label_files)} below" if self._label_files else "none below"
+            raise GanzooError(
+                f"data.labels=json: {self.path} has no {LABELS} at its top ({below}); add it or set data.labels=auto"
+            )
+        # Several of these files may say otherwise than the directories.
+        by_folder = asked == "auto" and not self._label_files and not why_no_folders(self.names)
+        return "folders" if by_folder else "none"
+
+    @cached_property
+    def _folders(self) -> list[str]:
+        return folders_of(self.names)
+
     def remarks(self) -> Sequence[str]:
-        if self.label_file is not None or not self._label_files:
-            return ()
-        return (f"labels not read: {len(self._label_files)} files are named {LABELS}, none of them at the top",)
+        found = []
+        if self.label_setting != "none" and self.label_origin == "none" and self._label_files:
+            found.append(f"labels not read: {len(self._label_files)} files are named {LABELS}, none of them at the top")
+        if self.label_origin == "folders":
+            found.append(f"labels from its {len(self._folders)} directories")
+        if self._json[1] is not None and not self.class_names():
+            found.append(f"class_names in {LABELS} not read: it is no list of {self._classes} names")
+        return found
+
+    def class_names(self) -> Sequence[str]:
+        if self.label_origin == "folders":
+            return self._folders
+        named = self._json[1]
+        fits = isinstance(named, list) and len(named) == self._classes and all(isinstance(name, str) for name in named)
+        return named if fits else ()
 
     def label_text(self) -> bytes | None:
         """The content of ``dataset.json``; None without one. Raises GanzooError if it cannot be read."""
@@ -104,40 +143,25 @@ class _Files(DataSource):
 
     @cached_property
     def labels(self) -> Mapping[str, int] | None:
-        """Labels by name, None where the set has none. Raises GanzooError where the file is not as it should be.
+        """Labels by name, None for a set without any. Raises GanzooError if they are not as they should be."""
+        return labels_by_folder(self.names) if self.label_origin == "folders" else self._json[0]
 
-        The file's own names start at the directory it lies in.
-        """
-        text = self.label_text()
-        if text is None or self.label_file is None:
-            return None
-        where, top = f"{self.path}: {self.label_file}", self.label_file.removesuffix(LABELS)
-        try:
-            pairs = parse_long_json(text)["labels"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise GanzooError(
-                f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it'
-            ) from error
-        if pairs is None:
-            return None
-        labels = {}
-        for pair in pairs if isinstance(pairs, list) else [pairs]:
-            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and _is_class(pair[1])):
-                raise GanzooError(f"{where}: {str(pair)[:60]} is not a name and a class number from 0; mend it")
-            name = top + pair[0]
-            if name in labels:
-                raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")
-            labels[name] = pair[1]
-        for name in [name for name in labels if is_hidden(name)]:
-            del labels[name]  # its image is passed over too
-        if surplus := set(labels) - set(self.names):
-            raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its images; remove it")
-        if missing := set(self.names) - set(labels):
-            raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {LABELS}")
-        return labels
+    @cached_property
+    def _json(self) -> tuple[Mapping[str, int] | None, Any]:
+        """What ``dataset.json`` says if it is to be read: the labels, and ``class_names`` as they stand."""
+        if self.label_origin != "json" or self.label_file is None or (text := self.label_text()) is None:
+            return None, None
+        where = f"{self.path}: {self.label_file}"
+        labels, named = parse_labels(text, self.label_file, self.names, where)
+        if labels is None and self.label_setting == "json":
+            raise GanzooError(f"data.labels=json: {where} has no labels; add them, or set data.labels=auto")
+        return labels, named
 
     def content_key(self) -> str:
-        return remembered(self.root, self.files(), self._hash)
+        # Of the labels that sets had before there was data.labels, the keys of that time hold.
+        before = "none" if self.label_file is None else "json"
+        kind = "" if self.label_origin == before else self.label_origin
+        return remembered(self.root, self.files(), self._hash, kind)
 
     def _hash(self) -> tuple[str, bool]:
         """The key, and whether every file could be read: one that could not may be readable next time."""
@@ -180,7 +204,7 @@ class _Files(DataSource):
 
     @property
     def _classes(self) -> int:
-        return max(self.labels.values()) + 1 if self.labels else 0
+        return class_count(self.labels)
 
     def _peek_all(self, reason: str) -> ImageSpec:
         """The spec of the first image that can be used, if none of the sampled ones can."""
@@ -255,10 +279,6 @@ class Zip(_Files):
 
     def files(self) -> Iterator[Path]:
         yield self.path
-
-
-def _is_class(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_CLASSES
 
 
 def refuse_huge(size: int) -> None:

@@ -19,11 +19,12 @@ from pathlib import Path, PurePath
 
 import torch
 
+from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
-from ganzoo.runs.reproduce import public_config, public_name, repeat_command
+from ganzoo.runs.reproduce import data_setting, public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text
@@ -52,6 +53,7 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
         score["protocol"]["reference"] = public_name(score["protocol"]["reference"])
     if isinstance(origin.get("data"), dict):
         origin["data"]["name"] = public_name(config.values.data.name)
+    defaults = resolve(registry, str(config.recipe), None, [data_setting(config)])
     facts = Facts(
         address=address,
         config=config,
@@ -60,7 +62,7 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
         needs=tuple(map(_without_place, noted)),
         score=score,
         origin={name: value for name, value in origin.items() if name not in ELSEWHERE},
-        repeat=repeat_command(config, registry),
+        repeat=repeat_command(config, defaults),
         samples=SAMPLES,
     )
     for caveat in facts.caveats:

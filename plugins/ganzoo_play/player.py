@@ -14,6 +14,7 @@ from ganzoo.bench.verify import load_record
 from ganzoo.config.schema import Config
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.ranking import read_ranking
 from ganzoo.runs.run_dir import RunDir
@@ -77,13 +78,15 @@ def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     score = _in_words(scored.get("values", {}), scored.get("protocol", {}))
     name = source if is_address(source) else path.resolve().name
     game = read_game(directory, found.path.name)
-    return _player(config, generator, found.kimg, score, name, game)
+    names = class_names(config, generator.image.classes, found, directory)
+    return _player(config, generator, found.kimg, score, name, game, names)
 
 
 def _recorded(registry: Registry, file: Path) -> Player:
     record, config, generator = load_record(file, registry)
     score = _in_words(record.scores, record.protocol)
-    return _player(config, generator, record.shown / 1000, score, file.stem, None)
+    names = class_names(config, generator.image.classes)
+    return _player(config, generator, record.shown / 1000, score, file.stem, None, names)
 
 
 def _in_words(values: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
@@ -100,14 +103,9 @@ def _player(
     score: str,
     name: str,
     game: Game | None,
+    names: tuple[str, ...],
 ) -> Player:
     data = config.values.data.name
     about = " · ".join([data, f"{kimg:,.5g} kimg", *filter(None, [score]), name])
-    names = _class_names(config, generator.image.classes)
-    return Player(str(config.recipe), name, about, generator, names, game)
-
-
-def _class_names(config: Config, classes: int) -> tuple[str, ...]:
-    """The data set's where it has them, else numbers."""
-    names = config.dataset.class_names
-    return names if len(names) == classes else tuple(map(str, range(classes)))
+    numbers = tuple(map(str, range(generator.image.classes)))
+    return Player(str(config.recipe), name, about, generator, names or numbers, game)

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.fuzzing import as_text, changed, clean, damaged, deep, texts, values
+from support.images import open_images, peek_spec
 from support.sets import image, png
 
-from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo_datasets.files import Zip

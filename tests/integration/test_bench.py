@@ -292,30 +292,40 @@ def bench(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+STOPPED = Grid(name="bench", recipes=["mlp+minimax", "mlp+wgan-gp"], kimg=0.8,
+               settings=[*SMALL, *TINY_MLP, "loop.snapshot_kimg=0.064"])  # fmt: skip
+
+
+def weights(results: Path) -> list[str]:
+    return [record.weights.sha256 for record in read_records(results / "bench")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(registry, tmp_path_factory) -> list[str]:
+    """Checksums of the weights of a grid that nothing happened to, trained in this process."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    launcher = InProcess(registry)
+    Harness(STOPPED, registry, launcher, directory / "results", directory / "work", lambda line: None).run()
+    return weights(directory / "results")
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_grid_stopped_and_called_again_gives_the_same_weights(tmp_path, registry, how):
-    settings = [*SMALL, *TINY_MLP, "loop.kimg=1.6", "loop.snapshot_kimg=0.064"]
-    recipes = ["mlp+minimax", "mlp+wgan-gp"]
-    arguments = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={one}" for one in settings), "--kimg=1.6"]
-    for name in ("calm", "stopped"):
-        (tmp_path / name).mkdir()
-    assert bench(tmp_path / "calm", *arguments).wait() == 0
-    first = bench(tmp_path / "stopped", *arguments)
-    log = tmp_path / f"stopped/work/bench/{Cell(recipes[0], 'fashion-10k', 0).name}/run/log.jsonl"
+def test_a_grid_stopped_and_called_again_gives_the_same_weights(tmp_path, undisturbed, how):
+    recipes, settings = STOPPED.recipes, STOPPED.settings
+    arguments = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={one}" for one in settings)]
+    arguments.append(f"--kimg={STOPPED.kimg}")
+    first = bench(tmp_path, *arguments)
+    log = tmp_path / f"work/bench/{Cell(recipes[0], 'fashion-10k', 0).name}/run/log.jsonl"
     while not (log.exists() and log.read_text().count("\n") > 3):
         assert first.poll() is None, first.stdout.read()
         time.sleep(0.02)
     first.send_signal(how)
     first.wait()
-    second = bench(tmp_path / "stopped", *arguments)
+    assert read_records(tmp_path / "results/bench") == [], "the grid was stopped too late to prove anything"
+    second = bench(tmp_path, *arguments)
     output, _ = second.communicate()
     assert second.returncode == 0, output
-
-    def weights(name: str) -> list[str]:
-        found = read_records(tmp_path / name / "results/bench")
-        return [record.weights.sha256 for record in found]
-
-    assert len(weights("calm")) == 2 and weights("calm") == weights("stopped")
+    assert len(undisturbed) == 2 and weights(tmp_path / "results") == undisturbed
 
 
 def test_a_job_whose_process_dies_is_reported(tmp_path, registry):

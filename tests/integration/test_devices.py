@@ -29,7 +29,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.metrics.fakes import fake_images
 from ganzoo.runs.checkpoint import list_checkpoints
-from ganzoo.runs.run_dir import Onlooker, RunDir
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.shared_dir import Onlooker
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
 from ganzoo.utils.files import read_jsonl
 

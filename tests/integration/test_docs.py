@@ -17,7 +17,6 @@ from support.fresh import fresh_environment, write_script
 
 import ganzoo
 from ganzoo import hookspecs
-from ganzoo.entries import KINDS
 from ganzoo.plugin.registry import REGISTRATION, Registry
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -44,7 +43,7 @@ def test_the_page_of_a_hook_names_all_that_it_takes(name):
     if name not in REGISTRATION:
         assert rows == list(inspect.signature(getattr(hookspecs, name)).parameters)
     else:
-        entry = next(cls for cls in KINDS if cls.kind == REGISTRATION[name])
+        entry = REGISTRATION[name]
         # The registry sets the owner.
         assert rows == [field.name for field in dataclasses.fields(entry) if field.name != "owner"]
 
@@ -57,7 +56,7 @@ def test_the_example_of_a_hook_implements_it(name, tmp_path, monkeypatch):
     registry = Registry(strict=True)
     report = registry.add(lambda: module, name, "example", "1.0")
     assert report.hooks == [name]
-    assert [kind for kind, _ in report.registered] == ([REGISTRATION[name]] if name in REGISTRATION else [])
+    assert [kind for kind, _ in report.registered] == ([REGISTRATION[name].kind] if name in REGISTRATION else [])
     (tmp_path / "kimg1").mkdir()
     arguments = {
         "config": {"recipe": "dcgan+hinge", "seed": 0},
@@ -88,10 +87,11 @@ def test_the_catalogue_has_every_part(registry):
                 assert f"### {name}\n" in page
 
 
-def test_ten_ways_to_break_a_plugin():
+def test_ways_to_break_a_plugin():
     page = (DOCS / "breaking.md").read_text()
-    assert len(re.findall(r"^## ", page, re.M)) == 10
-    assert {int(number) for number in re.findall(r"^\| \[(\d+)\.", page, re.M)} == set(range(1, 11))
+    ways = len(re.findall(r"^## ", page, re.M))
+    assert ways >= 11
+    assert {int(number) for number in re.findall(r"^\| \[(\d+)\.", page, re.M)} == set(range(1, ways + 1))
 
 
 def test_links_lead_somewhere():

@@ -9,13 +9,13 @@ import torch
 from rich.console import Console
 from support import world
 from support.loops import check_replayed, deterministic, values, with_learning_rates
+from support.runs import resume, start
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunDir, read_jsonl
 from ganzoo.testing.devices import compare
-from ganzoo.training import run
 
 pytestmark = pytest.mark.gpu
 
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.gpu
 def test_a_run_on_the_gpu_learns_and_resumes(registry, tiny, tmp_path, recipe, precision):
     settings = [*tiny(recipe.split("+")[0], device="cuda", precision=precision, kimg=1)]
     quiet = Display(Console(quiet=True))
-    directory = run.start(registry, resolve(registry, recipe, None, settings), quiet, out=tmp_path / "run").directory
+    directory = start(registry, resolve(registry, recipe, None, settings), quiet, out=tmp_path / "run").directory
     log = read_jsonl(directory.log_file)
     assert all(torch.isfinite(torch.tensor(record["loss_generator"])) for record in log)
-    assert run.resume(registry, directory.path, quiet).finished
+    assert resume(registry, directory.path, quiet).finished
 
 
 def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp_path):
@@ -36,7 +36,7 @@ def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp
 
     settings = tiny("dcgan", device="cuda", precision="float32")
     quiet = Display(Console(quiet=True))
-    run.start(registry, resolve(registry, "dcgan+minimax", None, settings), quiet, out=tmp_path / "run")
+    start(registry, resolve(registry, "dcgan+minimax", None, settings), quiet, out=tmp_path / "run")
     assert RunDir(tmp_path / "run").latest() is not None
     images = [
         torch.cat(list(sample(load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1)))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.images import open_images
 
 from ganzoo.config.schema import MetricsConfig
-from ganzoo.data.factory import open_images
+from ganzoo.config.scoring import find_scoring
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.score import score_arrays
 from ganzoo.utils.files import data_root
@@ -36,8 +37,8 @@ def scored(registry, sides):
 
     def score(mode):
         if mode not in known:
-            metrics = MetricsConfig(names=["fid"], mode=mode)
-            known[mode] = score_arrays(metrics, *sides, registry=registry, root=ROOT, device="cuda")
+            scoring = find_scoring(MetricsConfig(names=["fid"], mode=mode), registry)
+            known[mode] = score_arrays(scoring, *sides, root=ROOT, device="cuda")
         return known[mode]
 
     return score

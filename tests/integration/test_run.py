@@ -14,14 +14,15 @@ import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from support.runs import resume, start
 
 from ganzoo import LossEntry, hookimpl
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Loss
+from ganzoo.metrics import configured
 from ganzoo.plugin.registry import Registry
-from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 from ganzoo.utils.files import read_jsonl
 
@@ -44,7 +45,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def trained(registry, quiet, tiny, tmp_path):
     def train(recipe="dcgan+wgan-gp", name="run", settings=(), **options):
         config = resolve(registry, recipe, None, [*tiny(recipe.split("+")[0].split("/")[0]), *settings])
-        run.start(registry, config, quiet, out=tmp_path / name, **options)
+        start(registry, config, quiet, out=tmp_path / name, **options)
         return tmp_path / name
 
     return train
@@ -107,7 +108,7 @@ def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkey
     stopped = trained(recipe, "stopped", settings)
     assert not (stopped / "score.json").exists()
     monkeypatch.setattr(Loop, "iteration", whole)
-    assert run.resume(registry, stopped, quiet).finished
+    assert resume(registry, stopped, quiet).finished
     assert same(final_weights(undisturbed), final_weights(stopped))
     strip = ("seconds", "pictures_per_second")
     kept = [
@@ -117,15 +118,24 @@ def test_stopped_and_resumed_equals_undisturbed(trained, registry, quiet, monkey
     assert kept[0] == kept[1]
 
 
+LONG = ["loop.kimg=6", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(registry, tiny, tmp_path_factory):
+    """A run that nothing happens to, long enough to kill another like it on its way."""
+    directory = tmp_path_factory.mktemp("undisturbed") / "run"
+    config = resolve(registry, "mlp+non-saturating", None, [*tiny("mlp"), *LONG])
+    run.start(registry, config, Display(Console(quiet=True)), out=directory)
+    return directory
+
+
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
-def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
-    """A real signal, somewhere after the first checkpoints, then a resume in another process."""
-    settings = ["loop.kimg=8", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
-    undisturbed = trained("mlp+non-saturating", "undisturbed", settings)
+def test_killed_and_resumed_equals_undisturbed(undisturbed, registry, quiet, tiny, tmp_path, kill):
+    """A real signal, somewhere after the first checkpoints, then a resume in another process: this one."""
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "ganzoo"]
     process = subprocess.Popen(
-        [*command, "run", "mlp+non-saturating", *tiny("mlp"), *settings, "--out", str(killed)],
+        [sys.executable, "-m", "ganzoo", "run", "mlp+non-saturating", *tiny("mlp"), *LONG, "--out", str(killed)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -141,9 +151,9 @@ def test_killed_and_resumed_equals_undisturbed(trained, tiny, tmp_path, kill):
         assert printed.splitlines()[-1] == f"stopped; continue with: ganzoo resume {killed}"
     reached = len(read_jsonl(killed / "log.jsonl"))
     assert 0 < reached < len(read_jsonl(undisturbed / "log.jsonl")), "the kill came too late to prove anything"
-    subprocess.run([*command, "resume", str(killed)], check=True, stdout=subprocess.DEVNULL)
+    assert run.resume(registry, killed, quiet).finished
     assert same(final_weights(undisturbed), final_weights(killed))
-    shown, expected = ([record["shown"] for record in read_jsonl(run / "log.jsonl")] for run in (killed, undisturbed))
+    shown, expected = ([record["shown"] for record in read_jsonl(at / "log.jsonl")] for at in (killed, undisturbed))
     stopped_between = set(shown) - set(expected)  # Ctrl-C logs what was trained since the last interval
     assert [value for value in shown if value not in stopped_between] == expected
     assert len(stopped_between) <= (kill == signal.SIGINT)
@@ -155,7 +165,7 @@ def test_a_run_killed_before_anything_was_written_resumes_from_the_start(trained
     directory = trained()
     expected = final_weights(directory)
     shutil.rmtree(directory / "checkpoints")
-    run.resume(registry, directory, quiet)
+    resume(registry, directory, quiet)
     assert same(expected, final_weights(directory))
 
 
@@ -187,7 +197,7 @@ def test_resuming_with_other_images_is_refused(trained, registry, quiet):
     origin = json.loads(file.read_text())
     file.write_text(json.dumps(sealed({**origin, "data": {**origin["data"], "fingerprint": "0"}})))
     with pytest.raises(GanzooError, match="other images"):
-        run.resume(registry, directory, quiet)
+        resume(registry, directory, quiet)
 
 
 class Breaking(Loss):
@@ -216,7 +226,7 @@ def test_nan_stops_the_run_with_step_part_and_last_good_checkpoint(quiet, tiny, 
     Breaking.calls = 0
     settings = [*tiny("mlp", log_kimg=0.064, snapshot_kimg=0.064), "loop.kimg=1"]
     with pytest.raises(TrainingFailed) as caught:
-        run.start(registry, resolve(registry, "mlp+breaking", None, settings), quiet, out=tmp_path / "run")
+        start(registry, resolve(registry, "mlp+breaking", None, settings), quiet, out=tmp_path / "run")
     message = str(caught.value)
     assert "loss discriminator is not finite at discriminator step 9" in message
     assert "kimg000000.128" in message  # images 129 to 144 of 16 each hold the tenth step
@@ -235,9 +245,16 @@ def test_life_cycle_hooks_see_the_run(quiet, tiny, tmp_path):
     )
     registry = Registry.load(strict=True)
     assert not registry.add(lambda: watcher, "watcher", "stranger", "1").error
-    run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run")
+    start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run")
     assert seen[0] == "started mlp+minimax" and seen[-1] == "finished"
     assert seen.count("checkpoint True") == 3 and "logged" in seen
+
+
+def test_a_run_that_cannot_be_scored_is_refused_before_anything_is_written(registry, quiet, tiny, tmp_path):
+    config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[fdi]"])
+    with pytest.raises(GanzooError, match="unknown metric 'fdi'; did you mean fid"):
+        start(registry, config, quiet, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_path, monkeypatch):
@@ -246,10 +263,10 @@ def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_pat
     def missing(*_, **options):
         raise NetworkMissing("no network: pip install 'ganzoo[offline]'")
 
-    monkeypatch.setattr(run, "score", missing)
+    monkeypatch.setattr(configured, "score", missing)
     console = Console(record=True, file=io.StringIO(), width=200)
     config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[fid]"])
-    outcome = run.start(registry, config, Display(console), out=tmp_path / "run")
+    outcome = start(registry, config, Display(console), out=tmp_path / "run")
     assert outcome.finished and outcome.score == {}
     assert console.export_text().count("not scored: no network: pip install 'ganzoo[offline]'") == 1
 
@@ -267,16 +284,16 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
         given.append(len(given) + 1.0)
         return Score({"fid": given[-1]}, {}, 0.0)
 
-    monkeypatch.setattr(run, "score", worse)
+    monkeypatch.setattr(configured, "score", worse)
     settings = [*tiny("mlp", snapshot_kimg=0.064, keep=1), "metrics.names=[fid]", often]
-    outcome = run.start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
+    outcome = start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
     assert [path.name for path in sorted(outcome.directory.checkpoints.iterdir())] == [
         "kimg000000.128",
         "kimg000000.512",
     ]
     assert outcome.directory.checkpoint("best").kimg == 0.128
     assert outcome.score["values"]["fid"] == len(given) == 4
-    assert run.resume(registry, tmp_path / "run", quiet).score == outcome.score
+    assert resume(registry, tmp_path / "run", quiet).score == outcome.score
     assert len(given) == 4
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.runs import resume, start
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import Damaged, GanzooError, WriteFailed
+from ganzoo.metrics import configured
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.load import load_config
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import append_text, read_jsonl, write_text, write_whole
 from ganzoo.utils.lock import alone_in
@@ -53,9 +54,7 @@ def quiet() -> Display:
 
 @pytest.fixture
 def finished(registry, quiet, tiny, tmp_path) -> RunDir:
-    return run.start(
-        registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run"
-    ).directory
+    return start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), quiet, out=tmp_path / "run").directory
 
 
 def flip(file: Path) -> None:
@@ -73,7 +72,7 @@ def test_the_newest_good_checkpoint_is_used_and_the_damaged_one_named(registry, 
     assert logged == [f"{file} is damaged: its checksum does not fit; {older.path.name} is used"]
     with pytest.raises(Damaged, match="its checksum does not fit"):
         finished.checkpoint(newer.path.name)
-    assert run.resume(registry, finished.path, quiet).finished
+    assert resume(registry, finished.path, quiet).finished
     assert (newer.path / "ema.safetensors").read_bytes() == before
     assert (finished.checkpoints / f"damaged-{newer.path.name}").is_dir()
 
@@ -82,7 +81,7 @@ def test_where_all_checkpoints_are_damaged_nothing_is_begun_anew(registry, quiet
     for checkpoint in list_checkpoints(finished.checkpoints):
         (checkpoint.path / "meta.json").write_text("{")
     with pytest.raises(Damaged, match=r"no other checkpoint in .* is whole; start anew"):
-        run.resume(registry, finished.path, quiet)
+        resume(registry, finished.path, quiet)
 
 
 def test_a_damaged_config_is_replaced_by_the_checkpoints_copy(finished, logged):
@@ -128,15 +127,15 @@ def test_weights_that_a_run_began_with_survive_a_kill_before_its_first_checkpoin
     registry, quiet, tiny, tmp_path, finished, monkeypatch
 ):
     config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "loop.kimg=0.032"])
-    expected = run.start(registry, config, quiet, out=tmp_path / "whole", init_from=finished.path).directory
+    expected = start(registry, config, quiet, out=tmp_path / "whole", init_from=finished.path).directory
 
     def killed(self):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(Loop, "train", killed)
-        run.start(registry, config, quiet, out=tmp_path / "killed", init_from=finished.path)
-    found = run.resume(registry, tmp_path / "killed", quiet).directory
+        start(registry, config, quiet, out=tmp_path / "killed", init_from=finished.path)
+    found = resume(registry, tmp_path / "killed", quiet).directory
     weights = [directory.latest().path / "generator.safetensors" for directory in (expected, found)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
@@ -163,11 +162,11 @@ def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tin
             os.kill(os.getpid(), signal.SIGTERM)
         return Score({"fid": 1.0}, {}, 0.0)
 
-    monkeypatch.setattr(run, "score", score)
+    monkeypatch.setattr(configured, "score", score)
     settings = [*tiny("mlp", snapshot_kimg=0.064), "metrics.names=[fid]", "metrics.times=4"]
-    outcome = run.start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
+    outcome = start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
     assert (outcome.finished, outcome.code) == (False, 75)
-    assert run.resume(registry, tmp_path / "run", quiet).finished
+    assert resume(registry, tmp_path / "run", quiet).finished
     assert [record["kimg"] for record in read_jsonl(outcome.directory.scores_file)] == [0.128, 0.256, 0.384, 0.512]
 
 

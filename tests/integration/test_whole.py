@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.runs import start
 
+from ganzoo.api import load
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import NetworkMissing
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo_fidelity.network import find_network
 
 FAKES = 48
@@ -44,7 +45,7 @@ ALL = {
 }
 LOSSES = ["minimax", "non-saturating", "wgan-gp"]
 # Each architecture and each loss once, for as many kimg as it takes; the other combinations where there is time.
-BRIEF = {("mlp", "minimax"): 30, ("dcgan", "wgan-gp"): 7, ("stylegan-lite", "non-saturating"): 10}
+BRIEF = {("mlp", "minimax"): 30, ("dcgan", "wgan-gp"): 7, ("stylegan-lite", "non-saturating"): 8}
 COMBINATIONS = [pytest.param(*pair, marks=() if pair in BRIEF else pytest.mark.slow) for pair in product(SMALL, LOSSES)]
 
 
@@ -62,9 +63,9 @@ def test_every_combination_beats_its_untrained_generator_by_far(registry, tmp_pa
     values["loop.kimg"] = BRIEF.get((architecture, loss), values["loop.kimg"])
     settings = [f"{key}={value}" for key, value in values.items()]
     config = resolve(registry, f"{architecture}+{loss}", None, settings)
-    outcome = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run")
+    outcome = start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run")
     first = list_checkpoints(RunDir(tmp_path / "run").checkpoints)[0]
     trained = outcome.score["values"]["fid"]
     quiet = Display(Console(quiet=True))
-    untrained = run.evaluate(registry, tmp_path / "run", quiet, checkpoint=first.path.name).values["fid"]
+    untrained = load(tmp_path / "run").evaluate(callbacks=[quiet], checkpoint=first.path.name).values["fid"]
     assert trained < 0.75 * untrained, f"{trained:.0f} after training, {untrained:.0f} before"

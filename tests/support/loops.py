@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from ganzoo.config.resolve import resolve
-from ganzoo.data.factory import open_images
 from ganzoo.data.loader import Feed
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
@@ -20,6 +19,7 @@ from ganzoo.testing.tape import Tape
 from ganzoo.training.cuda_graph import Steps
 from ganzoo.training.loop import Loop
 from ganzoo.training.optim import LearningRate
+from support.images import open_images
 
 Values = dict[str, torch.Tensor]
 MARGIN = 10  # times the distance between eager runs

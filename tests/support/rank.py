@@ -12,6 +12,7 @@ import numpy as np
 
 import ganzoo_fidelity
 from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.scoring import find_scoring
 from ganzoo.distributed import collectives
 from ganzoo.interfaces import draw_normal
 from ganzoo.metrics import extractors
@@ -43,7 +44,7 @@ def score(root: Path, *names: str) -> dict[str, float]:
     rng = np.random.default_rng(0)
     real = Set(rng.integers(0, 256, (121, 1, 8, 8), dtype=np.uint8), np.repeat([0, 1, 2], [90, 31, 0]))
     return scoring.score(
-        MetricsConfig(names=list(names), fakes=251), Noisy(), real, registry=registry, root=root  # type: ignore[arg-type]
+        find_scoring(MetricsConfig(names=list(names), fakes=251), registry), Noisy(), real, root=root  # type: ignore[arg-type]
     ).values  # fmt: skip
 
 

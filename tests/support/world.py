@@ -6,7 +6,7 @@ Run as a program, it is that process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
@@ -30,20 +30,30 @@ ADAM = [*SHORT, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.di
 CAPTURED, FAULTY, EAGER, TOGETHER, ALONE = "captured", "faulty", ("eager0", "eager1", "eager2"), "together", "alone"
 
 
-def train_all(directory: Path, device: str) -> None:
-    """Train each recipe into a directory of each name above: ``ALONE`` in this process, the others in a world of
-    one."""
+def in_a_process(jobs: Sequence[Job], directory: Path) -> None:
+    """Train the jobs in a world of one that ``torchrun`` starts."""
+    train_on(1, jobs, directory / "jobs.json", [__file__])
+
+
+def train_all(directory: Path, device: str, together: Callable[[Sequence[Job], Path], None] = in_a_process) -> None:
+    """Train each recipe into a directory of each name above: ``ALONE`` in this process, the others ``together``, in a
+    world of one."""
 
     def jobs(name: str, settings: list[str]) -> list[Job]:
         (directory / name).mkdir()
         chosen = [*settings, f"loop.device={device}"]
         return [Job(recipe, [*chosen, *more], str(directory / name / recipe)) for recipe, more in RECIPES.items()]
 
-    together = jobs(CAPTURED, ADAM) + jobs(FAULTY, [*ADAM, "loop.schedule=linear"])
+    shared = jobs(CAPTURED, ADAM) + jobs(FAULTY, [*ADAM, "loop.schedule=linear"])
     for name in EAGER:
-        together += jobs(name, [*ADAM, "loop.capture=false"])
-    train_on(1, together + jobs(TOGETHER, SHORT), directory / "jobs.json", [__file__])
-    for job in jobs(ALONE, SHORT):
+        shared += jobs(name, [*ADAM, "loop.capture=false"])
+    together(shared + jobs(TOGETHER, SHORT), directory)
+    train_exactly(jobs(ALONE, SHORT))
+
+
+def train_exactly(jobs: Iterable[Job]) -> None:
+    """Train one after the other; see :func:`exact`."""
+    for job in jobs:
         with exact(job.recipe):
             train([job])
 
@@ -90,6 +100,4 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
 if __name__ == "__main__":
     Loop.train = train_as_named  # type: ignore[method-assign]
     with collectives.joined():
-        for job in read_jobs(Path(sys.argv[1])):
-            with exact(job.recipe):
-                train([job])
+        train_exactly(read_jobs(Path(sys.argv[1])))

@@ -22,6 +22,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
+from ganzoo.training.callbacks import Hooks
 from ganzoo.training.run import resume, start
 from ganzoo_tensorboard.events import flatten
 
@@ -56,7 +57,7 @@ def config(registry: Registry) -> Config:
 @pytest.fixture(scope="module")
 def finished(registry: Registry, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run, watched."""
-    return start(registry, config, QUIET, out=tmp_path_factory.mktemp("runs") / "run").directory.path
+    return start(config, QUIET, Hooks(registry), out=tmp_path_factory.mktemp("runs") / "run").directory.path
 
 
 @pytest.fixture
@@ -109,9 +110,9 @@ def test_hyper_parameters_are_the_settings(finished: Path, config: Config) -> No
     assert "loop.clip_grad" not in found  # null
 
 
-def test_a_rewound_run_says_each_step_once(registry: Registry, run: Path) -> None:
+def test_a_rewound_run_says_each_step_once(registry: Registry, config: Config, run: Path) -> None:
     forget(run, 128)
-    assert resume(registry, run, QUIET).finished
+    assert resume(config, run, QUIET, Hooks(registry)).finished
     assert len(list(run.glob("events.out.tfevents.*"))) == 2
     events = read(run)
     assert steps(events, "train/loss_generator") == LOGGED
@@ -121,23 +122,25 @@ def test_a_rewound_run_says_each_step_once(registry: Registry, run: Path) -> Non
     assert speeds == pytest.approx([record["pictures_per_second"] for record in log])  # those of the second life
 
 
-def test_a_run_that_was_not_watched_from_the_start_is_shown_whole(registry: Registry, run: Path) -> None:
+def test_a_run_that_was_not_watched_from_the_start_is_shown_whole(
+    registry: Registry, config: Config, run: Path
+) -> None:
     for file in run.glob("events.out.tfevents.*"):
         file.unlink()
     forget(run, 128)
-    assert resume(registry, run, QUIET).finished
+    assert resume(config, run, QUIET, Hooks(registry)).finished
     events = read(run)
     assert steps(events, "train/loss_generator") == LOGGED
     assert steps(events, "samples") == SAMPLED
     assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
 
 
-def test_scores_are_written_once_however_often_a_run_is_finished(registry: Registry, run: Path) -> None:
+def test_scores_are_written_once_however_often_a_run_is_finished(registry: Registry, config: Config, run: Path) -> None:
     lines = [{"shown": shown, "checkpoint": f"kimg{shown / 1000:010.3f}", "values": {"fid": float(shown)},
               "protocol": {}, "seconds": 1.0} for shown in (128, 256)]  # fmt: skip
     (run / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     for _ in range(2):
-        assert resume(registry, run, QUIET).finished
+        assert resume(config, run, QUIET, Hooks(registry)).finished
         events = read(run)
         # That at 128 was scored while nobody watched, and lies before the checkpoint: it is not told any more.
         assert [(event.step, event.value) for event in events.Scalars("score/fid")] == [(256, 256.0)]

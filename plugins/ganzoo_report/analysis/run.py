@@ -23,6 +23,7 @@ from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured
 from ganzoo.distributed.device import pick_device
+from ganzoo.errors import described
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.extractors import source_of_first
 from ganzoo.metrics.reader import Reader
@@ -48,7 +49,7 @@ def look_or_say_why(registry: Registry, path: Path) -> None:
     try:
         look_closer(registry, RunDir.open(path))
     except Exception as error:  # whatever it is, the report is worth more
-        logger.warning(f"no closer look at the generator: {type(error).__name__}: {' '.join(str(error).split())}")
+        logger.warning(f"no closer look at the generator: {described(error)}")
 
 
 def look_closer(registry: Registry, directory: RunDir) -> None:
@@ -66,7 +67,7 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
     sheets = {"between": between(generator, seed)}
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
-    sheets["nearest"], found = _nearest(registry, config, directory, generator, device)
+    sheets["nearest"], found = _nearest(config, directory, generator, device)
     place = analysis_directory(directory.path)
     place.mkdir(exist_ok=True)
     for name in (*SHEETS, analysis_file(directory.path).name):  # nothing else: the directory may be a link to another
@@ -82,7 +83,7 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
 
 
 def _nearest(
-    registry: Registry, config: Config, directory: RunDir, generator: Generator, device: torch.device
+    config: Config, directory: RunDir, generator: Generator, device: torch.device
 ) -> tuple[Tensor, dict[str, Any]]:
     values = config.values
     real = _open(config, values.data.split)
@@ -91,7 +92,7 @@ def _nearest(
     reader = kept = None
     if read_jsonl(directory.scores_file):  # else the network may not even be here
         root = data_root(values.data.root)
-        source = source_of_first(registry, values.metrics, root)
+        source = source_of_first(config.scoring, root)
         if source is not None:
             exact, fast = (Reader(source[0], mode, device, source[1:]) for mode in ("exact", "fast"))
             kept = kept_features(real, exact, root)

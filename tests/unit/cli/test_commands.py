@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -138,12 +135,11 @@ def test_the_core_works_without_any_plugin(ganzoo, monkeypatch):
     assert "unknown architecture 'mlp'" in ganzoo("run", "mlp+minimax")[2]
 
 
-def test_no_plugins_beside_ganzoos_own_leaves_a_working_core(tiny, tmp_path):
-    command = [sys.executable, "-m", "ganzoo", "run", "mlp+minimax", *tiny("mlp")]
-    environment = {**os.environ, "GANZOO_PLUGINS": ""}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "run: runs/mlp+minimax-001"
+def test_no_plugins_beside_ganzoos_own_leaves_a_working_core(ganzoo, tiny, monkeypatch):
+    monkeypatch.setenv("GANZOO_PLUGINS", "")
+    code, out, err = ganzoo("run", "mlp+minimax", *tiny("mlp"))
+    assert code == 0, err
+    assert out.splitlines()[-1] == "run: runs/mlp+minimax-001"
 
 
 def test_an_address_needs_a_store_of_its_name(ganzoo, install):

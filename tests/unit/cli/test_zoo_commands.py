@@ -80,7 +80,7 @@ def test_every_example_would_run(registry, ganzoo, entry):
         return
     config = resolve(registry, arguments[0], None, arguments[1:])
     values = config.values
-    used = {part.name for part in (*config.recipe.parts, *config.extractors)}
+    used = {part.name for part in (*config.recipe.parts, *config.scoring.used)}
     used |= {values.data.name.partition(":")[0], *values.metrics.names}
     assert verb == "run" and entry.name in used
     if entry in config.recipe.parts:

@@ -13,17 +13,17 @@ from omegaconf import OmegaConf
 from PIL import Image
 from rich.console import Console
 from support import fuzzing  # noqa: F401  its profile
+from support.images import open_images
 
 from ganzoo.bench.grid import Cell
 from ganzoo.bench.job import Job
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
-from ganzoo.config.settings import read_settings, typed, write_setting
+from ganzoo.config.settings import read_settings, typed
 from ganzoo.console.display import Display
-from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
-from ganzoo.runs.reproduce import repeat_command
+from ganzoo.runs.reproduce import data_setting, repeat_command, write_setting
 from ganzoo.runs.run_dir import RunDir
 
 NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 2]", "{a: b}", "null", "~", "no", "1e5",
@@ -49,7 +49,7 @@ def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, nam
     assert resolve(registry, None, begun.good_config()).as_dict() == config.as_dict()
     facts = read_facts(begun)
     assert facts.config["data"]["name"].replace("\\", "") == data.replace("\\", "")
-    repeat_command(config, registry)
+    repeat_command(config, resolve(registry, "mlp+minimax", None, [data_setting(config)]))
 
 
 @pytest.mark.seconds

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import open_images
 
 from ganzoo.data import cache, fill, fingerprints
-from ganzoo.data.factory import open_images
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import whole_directory

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import open_images, peek_spec
 from support.sets import image, png
 
 from ganzoo import ImageSpec
 from ganzoo.config.recipe import parse_data
-from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.errors import GanzooError
 
 

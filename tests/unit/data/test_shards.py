@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import runs as run
+from support.images import open_images, peek_spec
 from support.sets import EACH, image, write_shard
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display, make_display
-from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.errors import GanzooError
 from ganzoo.testing.devices import COMPARABLE, compare
-from ganzoo.training import run
 from ganzoo.training.loop import Loop
 
 pytestmark = pytest.mark.seconds

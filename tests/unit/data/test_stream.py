@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import runs as run
 from support.disturbed import write_loss
+from support.images import open_images, peek_spec
 from support.sets import EACH, write_shard
 
 from ganzoo.config.resolve import resolve
@@ -24,14 +26,12 @@ from ganzoo.config.schema import Config
 from ganzoo.console.display import Display, make_display
 from ganzoo.data import stream
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.devices import COMPARABLE, compare
-from ganzoo.training import run
 from ganzoo.training.loop import Loop
 from ganzoo_datasets import streamed
 

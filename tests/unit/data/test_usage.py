@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.images import open_images, peek_spec
 
 from ganzoo.cli.main import main
 from ganzoo.data.channels import chosen_channels, convert
-from ganzoo.data.factory import open_images, peek_spec
 from ganzoo.data.usage import Usage
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError

@@ -15,10 +15,12 @@ import torch
 from PIL import Image
 from rich.console import Console
 from safetensors.torch import save_file
+from support.runs import start
 
 import ganzoo_fidelity
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.scoring import find_scoring
 from ganzoo.console.display import Display
 from ganzoo.entries import load_target
 from ganzoo.errors import GanzooError, NetworkMissing
@@ -28,7 +30,6 @@ from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing.conformance import plan
 from ganzoo.testing.extractor import CHECKS
-from ganzoo.training import run
 from ganzoo_fidelity import dinov2, vit_weights
 from ganzoo_fidelity.dinov2 import Dinov2Small, resample, resize, resize_with_pillow
 
@@ -217,7 +218,7 @@ def test_scores_of_both_extractors_stand_side_by_side(
     rng = np.random.default_rng(0)
     real, fake = (rng.integers(0, top, (4, 1, 28, 28), dtype=np.uint8) for top in (128, 256))
     metrics = MetricsConfig(names=["fd-dinov2", "kid-dinov2"], weights=str(file))
-    found = score_arrays(metrics, real, fake, registry=registry, root=tmp_path)
+    found = score_arrays(find_scoring(metrics, registry), real, fake, root=tmp_path)
     assert list(found.values) == ["fd_dinov2", "kid_dinov2_mean", "kid_dinov2_std"]
     sides = [extractor(torch.from_numpy(side))["class-token"].double().numpy() for side in (real, fake)]
     statistics = [{"mu": side.mean(0), "sigma": np.cov(side, rowvar=False)} for side in sides]
@@ -240,7 +241,7 @@ def test_a_run_is_scored_by_it(registry: Registry, tiny: Any, file: Path, tmp_pa
         *tiny("mlp", kimg=0.032, batch=8, snapshot_kimg=0.016), f"data.name=folder:{directory}",
         "metrics.names=[fd-dinov2]", "metrics.fakes=3", f"metrics.weights={file}", "metrics.mode=fast",
     ]  # fmt: skip
-    outcome = run.start(
+    outcome = start(
         registry, resolve(registry, "mlp+minimax", None, settings), Display(Console(file=io.StringIO())),
         out=tmp_path / "run",
     )  # fmt: skip

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from support.runs import start
 from support.violations import plugin_of
 
 from ganzoo import ExtractorEntry, MetricEntry
-from ganzoo.config.recipe import find_extractor
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.scoring import find_extractor, find_scoring
 from ganzoo.console.display import Display
 from ganzoo.data.dataset import Images
 from ganzoo.entries import ImageSpec
@@ -28,7 +29,6 @@ from ganzoo.metrics.extractors import find_sources, source_of_first
 from ganzoo.metrics.plan import make_plan
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
-from ganzoo.training import run
 from ganzoo.utils.safe_yaml import parse_yaml
 
 HERE = __name__
@@ -119,7 +119,7 @@ def test_two_extractors_each_read_the_images_once_with_their_own_weights(
         names=["apart", "apart-by-other", "apart-of-deviations"],
         weights={"pixels": files["one"], "other-pixels": files["two"]},
     )
-    found = score_arrays(metrics, *sides(), registry=zoo, root=tmp_path)
+    found = score_arrays(find_scoring(metrics, zoo), *sides(), root=tmp_path)
     assert list(found.values) == ["apart", "apart_by_other", "apart_of_deviations"]
     assert found.values["apart_by_other"] == pytest.approx(2 * found.values["apart"])
     assert found.values["apart"] == pytest.approx(
@@ -142,7 +142,7 @@ def test_each_extractor_and_feature_has_a_cache_of_its_own(
         names=["apart", "apart-of-deviations", "apart-by-other"],
         weights={"pixels": files["one"], "other-pixels": files["two"]},
     )
-    plan = make_plan(metrics, zoo, tmp_path, "cpu")
+    plan = make_plan(find_scoring(metrics, zoo), tmp_path, "cpu")
     first, origins = plan.read_set(real, tmp_path, "")
     assert origins == {"pixels": "extracted", "other-pixels": "extracted"}
     kept = [file.name for file in (tmp_path / "statistics").iterdir()]
@@ -159,16 +159,17 @@ def test_one_file_serves_the_only_extractor_and_must_name_it_among_several(
     zoo: Registry, files: dict[str, str], tmp_path: Path
 ) -> None:
     one = MetricsConfig(names=["apart", "apart-of-deviations"], weights=files["one"])
-    assert score_arrays(one, *sides(), registry=zoo, root=tmp_path).protocol["network_source"] == f"file {files['one']}"
+    found = score_arrays(find_scoring(one, zoo), *sides(), root=tmp_path)
+    assert found.protocol["network_source"] == f"file {files['one']}"
     two = MetricsConfig(names=["apart", "apart-by-other"], weights=files["one"])
     with pytest.raises(GanzooError, match=r"read pixels and other-pixels; write metrics\.weights=\{pixels: /.*one\}"):
-        score_arrays(two, *sides(), registry=zoo, root=tmp_path)
+        score_arrays(find_scoring(two, zoo), *sides(), root=tmp_path)
 
 
 def test_weights_that_cannot_be_meant_are_refused(zoo: Registry, files: dict[str, str], tmp_path: Path) -> None:
     def refused(match: str, *names: str, **settings: Any) -> None:
         with pytest.raises(GanzooError, match=match):
-            score_arrays(MetricsConfig(names=list(names), **settings), *sides(), registry=zoo, root=tmp_path)
+            score_arrays(find_scoring(MetricsConfig(names=list(names), **settings), zoo), *sides(), root=tmp_path)
 
     refused("unknown extractor 'pixel'; did you mean pixels", "apart", weights={"pixel": files["one"]})
     refused("OtherPixels is not here", "apart-by-other", weights={"pixels": files["one"]})
@@ -217,20 +218,20 @@ def test_the_first_metric_that_compares_images_lends_its_extractor(
     zoo: Registry, files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics = MetricsConfig(names=["isc", "apart-of-deviations"], weights={"pixels": files["one"]})
-    found = source_of_first(zoo, metrics, tmp_path)
+    found = source_of_first(find_scoring(metrics, zoo), tmp_path)
     assert found is not None and (found[0].entry.name, found[1]) == ("pixels", "deviations")
     monkeypatch.setattr(extractors, "find_network", lambda *_: Network(tmp_path, "", "", ""))
-    pool = source_of_first(zoo, MetricsConfig(names=["isc"]), tmp_path)
+    pool = source_of_first(find_scoring(MetricsConfig(names=["isc"]), zoo), tmp_path)
     assert pool is not None and (pool[0].entry.name, pool[1]) == ("inception", "2048")
-    assert source_of_first(zoo, MetricsConfig(names=[]), tmp_path) is None
+    assert source_of_first(find_scoring(MetricsConfig(names=[]), zoo), tmp_path) is None
     monkeypatch.undo()
-    entries = [zoo.get(MetricEntry, "apart")]
-    assert list(find_sources(zoo, MetricsConfig(weights=files["two"]), entries, tmp_path)) == ["pixels"]
+    one = MetricsConfig(names=["apart"], weights=files["two"])
+    assert list(find_sources(find_scoring(one, zoo), tmp_path)) == ["pixels"]
 
 
 def test_a_run_whose_extractor_lacks_its_weights_succeeds_unscored(zoo, tiny, tmp_path) -> None:
     console = Console(record=True, file=io.StringIO(), width=200)
     config = resolve(zoo, "mlp+minimax", None, [*tiny("mlp", kimg=0.128), "metrics.names=[apart]"])
-    outcome = run.start(zoo, config, Display(console), out=tmp_path / "run")
+    outcome = start(zoo, config, Display(console), out=tmp_path / "run")
     assert outcome.finished and outcome.score == {}
     assert "not scored: Pixels is not here; set metrics.weights=FILE" in console.export_text()

@@ -13,6 +13,7 @@ from PIL import Image
 from support.scoring import NETWORK, Blur, Set, Stub
 
 from ganzoo.config.schema import MetricsConfig
+from ganzoo.config.scoring import find_scoring
 from ganzoo.entries import DatasetEntry, ExtractorEntry, ImageSpec, MetricEntry
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics import extractors
@@ -60,7 +61,7 @@ def scored(zoo: Registry, real: Set, root: Path, *names: str, **options: Any) ->
         name: options.pop(name) for name in ("fakes", "seed", "mode", "weights", "inception") if name in options
     }
     metrics = MetricsConfig(names=list(names), **{"fakes": 150, **settings})
-    return score(metrics, options.pop("generator", Blur()), real, registry=zoo, root=root, **options)  # type: ignore[arg-type]
+    return score(find_scoring(metrics, zoo), options.pop("generator", Blur()), real, root=root, **options)  # type: ignore[arg-type]
 
 
 def test_the_real_set_is_read_once(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
@@ -106,8 +107,7 @@ def test_shipped_statistics_are_used_only_for_their_images_and_network(
     network = NETWORK.sha256 if same != "pictures" else "00" * 32
     save_shipped(package / "toy.npz", statistics, images, network)
     entry = DatasetEntry(name="toy", summary="", target="", statistics=f"toy_{same}:toy.npz")
-    zoo.entries["dataset"]["toy"] = entry
-    result = scored(zoo, real, tmp_path / "cache", "fid")
+    result = scored(zoo, real, tmp_path / "cache", "fid", shipped=entry.statistics)
     assert result.protocol["real_statistics"] == ("shipped" if same == "all" else "extracted")
     extracted = scored(zoo, replace(real, name="other"), tmp_path / "other", "fid")
     assert extracted.protocol["real_statistics"] == "extracted"
@@ -195,7 +195,7 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
     with pytest.raises(ValueError, match="fakes is 1, must be 2 or more"):
         MetricsConfig(fakes=1)
     with pytest.raises(GanzooError, match="1 generated images cannot be scored"):
-        score_arrays(MetricsConfig(names=["fid"]), real.array, real.array[:1], registry=zoo, root=tmp_path)
+        score_arrays(find_scoring(MetricsConfig(names=["fid"]), zoo), real.array, real.array[:1], root=tmp_path)
     refused("1 real images cannot be scored", real=replace(real, array=real.array[:1]))
     refused("images that are not numbers", generator=Blur(float("nan")))
     refused("has no labels", real=replace(real, labels=None))
@@ -292,12 +292,12 @@ def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, dir
     }
     sides = directories["real"], directories["fake"]
     reference = MetricsConfig(names=["fid", "kid", "prc"], mode="reference", seed=5)
-    ours = score_arrays(reference, *sides, registry=zoo, root=directories["root"], batch=6)
+    ours = score_arrays(find_scoring(reference, zoo), *sides, root=directories["root"], batch=6)
     for name, theirs_name in names.items():
         assert ours.values[name] == pytest.approx(theirs[theirs_name], rel=1e-6, abs=1e-9), name
     assert ours.values["fid"] > 10
 
-    exact = score_arrays(MetricsConfig(names=["fid"], seed=5), *sides, registry=zoo, root=directories["root"])
+    exact = score_arrays(find_scoring(MetricsConfig(names=["fid"], seed=5), zoo), *sides, root=directories["root"])
     assert exact.values["fid"] == pytest.approx(ours.values["fid"], abs=1e-3)
     assert exact.protocol["extractor"] == "exact"
 
@@ -305,11 +305,15 @@ def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, dir
 def test_arrays_of_another_kind_are_refused(zoo: Registry, directories: dict[str, Any]) -> None:
     with pytest.raises(GanzooError, match="must be uint8"):
         real = directories["real"].astype(np.float32)
-        score_arrays(MetricsConfig(names=["fid"]), real, directories["fake"], registry=zoo, root=directories["root"])
+        score_arrays(
+            find_scoring(MetricsConfig(names=["fid"]), zoo), real, directories["fake"], root=directories["root"]
+        )
 
 
 def test_every_feature_a_metric_may_ask_for_is_known(zoo: Registry) -> None:
     metrics = [entry for entry in zoo.entries["metric"].values() if isinstance(entry, MetricEntry)]
-    assert all(entry.features in extractors.extractor_of(entry, zoo).features for entry in metrics)
+    assert all(
+        entry.features in find_scoring(MetricsConfig(names=[entry.name]), zoo).used[0].features for entry in metrics
+    )
     offered = set(zoo.get(ExtractorEntry, "inception").features)
     assert {entry.features for entry in metrics if entry.extractor == "inception"} == offered

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from support.bench_records import make_record, protocol
+from support.runs import start
 from support.violations import GoodExtractor
 
 from ganzoo import ExtractorEntry, MetricEntry, hookimpl
@@ -23,7 +24,6 @@ from ganzoo.interfaces import Metric
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.ranking import Ranking, best_of, read_ranking
 from ganzoo.runs.reader import read_facts
-from ganzoo.training import run
 from ganzoo_report import diagnosis
 from ganzoo_report.curves import charts
 from ganzoo_report.story import Story
@@ -83,7 +83,7 @@ def trained(tmp_path_factory):
         "metrics.times=4",
     ]  # fmt: skip
     config = resolve(zoo, "mlp+minimax", None, settings)
-    return run.start(zoo, config, Display(Console(file=io.StringIO())), out=tmp_path_factory.mktemp("beauty") / "run")
+    return start(zoo, config, Display(Console(file=io.StringIO())), out=tmp_path_factory.mktemp("beauty") / "run")
 
 
 def test_the_best_checkpoint_of_a_run_has_the_highest_value_where_higher_is_better(trained):

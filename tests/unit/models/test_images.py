@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from support.images import open_images
+from support.runs import start
 
 from ganzoo.bench.leaderboard.samples import data_uri as record_uri
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
-from ganzoo.data.factory import open_images
 from ganzoo.models.sampling import grid, sample, to_image
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.utils.image_grid import GAP, GRID, cut, read_grid, sheet
 from ganzoo_hub.publish import write_publication
 from ganzoo_play.game import read_game
@@ -98,7 +98,7 @@ def trained(request, registry, tmp_path_factory):
     settings = [f"data.name=folder:{place / 'set'}", "generator.width=32", "discriminator.width=32", "loop.batch=16",
                 "loop.kimg=0.128", "loop.device=cpu", "metrics.names=[]"]  # fmt: skip
     config = resolve(registry, "mlp+minimax", None, settings)
-    directory = run.start(registry, config, Display(Console(quiet=True)), out=place / "run").directory
+    directory = start(registry, config, Display(Console(quiet=True)), out=place / "run").directory
     return directory.path, load_generator(registry, directory.path, "latest", torch.device("cpu")), request.param
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -152,18 +151,13 @@ def test_a_run_keeps_a_copy_and_says_where_it_is(ganzoo, tmp_path):
     assert code == 0 and out.splitlines()[-1] == "run: run", err
 
 
-def test_a_grid_hands_the_file_to_its_jobs(tmp_path):
+def test_a_grid_hands_the_file_to_its_jobs(ganzoo, tmp_path):
     """A job has a process of its own, perhaps on another machine: it gets the text, not the place."""
     write(tmp_path / "away")
     settings = [part for setting in SMALL if "kimg" not in setting for part in ("--set", setting)]
     command = ["bench", "--arch", "mlp", "--loss", "single", "--kimg", "0.256", *settings, "--results", "results"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ganzoo", *command, "--plugin", "away/single_loss.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    code, _, err = ganzoo(*command, "--plugin", "away/single_loss.py")
+    assert code == 0, err
     (file,) = (tmp_path / "results/bench").glob("*mlp+single*.json")
     record = read_record(file)
     assert record.status == "done", record.reason

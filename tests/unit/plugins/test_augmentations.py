@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.runs import resume, start
 from torch import Tensor
 
 from ganzoo.config.recipe import parse_recipe
@@ -200,7 +201,6 @@ def test_the_strength_survives_a_stop(registry, tiny, tmp_path) -> None:
     from ganzoo.console.display import Display
     from ganzoo.runs.checkpoint import list_checkpoints
     from ganzoo.runs.run_dir import RunDir
-    from ganzoo.training import run
 
     def weights(directory: RunDir) -> dict[str, Tensor]:
         last = list_checkpoints(directory.checkpoints)[-1].path
@@ -213,12 +213,12 @@ def test_the_strength_survives_a_stop(registry, tiny, tmp_path) -> None:
     quiet = Display(Console(quiet=True))
     settings = [*tiny("dcgan", schedule="constant"), "augmentation.kimg=0.5", "augmentation.target=-1"]
     config = resolve(registry, "dcgan+minimax+ada", None, settings)
-    whole = run.start(registry, config, quiet, out=tmp_path / "whole").directory
+    whole = start(registry, config, quiet, out=tmp_path / "whole").directory
     half = resolve(registry, "dcgan+minimax+ada", None, [*settings, "loop.kimg=0.256"])
-    run.start(registry, half, quiet, out=tmp_path / "half")
+    start(registry, half, quiet, out=tmp_path / "half")
     config_file = tmp_path / "half" / "config.yaml"
     config_file.write_text(config_file.read_text().partition("\n")[2].replace("kimg: 0.256\n", "kimg: 0.512\n", 1))
-    resumed = run.resume(registry, tmp_path / "half", quiet).directory
+    resumed = resume(registry, tmp_path / "half", quiet).directory
     expected, found = weights(whole), weights(resumed)
     assert 0 < expected["augmentation.strength"] <= 1
     assert all(torch.equal(expected[key], found[key]) for key in expected)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from rich.console import Console
 from support.report_runs import write_look, write_run
+from support.runs import start
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
@@ -16,7 +17,6 @@ from ganzoo.models.build import build_model
 from ganzoo.models.sampling import sample
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.utils.image_grid import GRID, read_grid
 from ganzoo_report.analysis.interpolation import between, slerp, truncated
 from ganzoo_report.analysis.nearest_neighbors import closest, nearest
@@ -139,7 +139,7 @@ def trained(registry, tmp_path_factory):
     path = tmp_path_factory.mktemp("trained") / "run"
     settings = ["generator.width=8", "discriminator.width=8", "loop.kimg=0.128", "loop.batch=16", "loop.device=cpu"]
     config = resolve(registry, "stylegan-lite+wgan-gp", None, [*settings, "metrics.names=[]"])
-    run.start(registry, config, Display(Console(quiet=True)), out=path)
+    start(registry, config, Display(Console(quiet=True)), out=path)
     return RunDir(path)
 
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from rich.console import Console
+from support.images import peek_spec
 from support.strangers import ABSOLUTE, with_stranger
 
 from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, hookimpl
 from ganzoo.config.resolve import resolve
-from ganzoo.data.factory import peek_spec
 from ganzoo.entries import param
 from ganzoo.interfaces import Discriminator, Generator, Penalty
 from ganzoo.models.build import build_model, parameter_count

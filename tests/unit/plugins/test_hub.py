@@ -15,6 +15,7 @@ from huggingface_hub import ModelCardData
 from PIL import Image
 from rich.console import Console
 from support.hub import TOKEN, Hub
+from support.runs import start
 from support.strangers import ABSOLUTE, with_stranger
 
 from ganzoo.config.resolve import resolve
@@ -23,8 +24,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_generator
-from ganzoo.runs.reproduce import public_name, repeat_command
-from ganzoo.training import run as runs
+from ganzoo.runs.reproduce import data_setting, public_name, repeat_command
 from ganzoo_hub import client
 from ganzoo_hub.card import write_card
 from ganzoo_hub.publish import write_publication
@@ -43,7 +43,7 @@ def trained(tiny, tmp_path):
     def train(recipe="mlp+minimax", settings=(), registry=None, score=None, name="run") -> Path:
         registry = registry or Registry.load(strict=True)
         config = resolve(registry, recipe, None, [*tiny("mlp", kimg=0.032), *settings])
-        runs.start(registry, config, Display(Console(quiet=True)), out=tmp_path / name)
+        start(registry, config, Display(Console(quiet=True)), out=tmp_path / name)
         if score:
             line = {"checkpoint": "kimg000000.032", "shown": 32, "kimg": 0.032, "seconds": 1.0, **score}
             (tmp_path / name / "scores.jsonl").write_text(json.dumps(line) + "\n")
@@ -237,7 +237,8 @@ def test_of_a_data_sets_name_the_way_to_it_is_left_out(data, public):
 )
 def test_the_command_repeats_the_run(registry, recipe, settings):
     config = resolve(registry, recipe, None, settings)
-    program, verb, *arguments = shlex.split(repeat_command(config, registry))
+    defaults = resolve(registry, str(config.recipe), None, [data_setting(config)])
+    program, verb, *arguments = shlex.split(repeat_command(config, defaults))
     assert (program, verb) == ("ganzoo", "run")
     assert resolve(registry, arguments[0], None, arguments[1:]).as_dict() == config.as_dict()
     assert len(arguments) - 2 <= len(settings)  # defaults are not spelt out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from support.runs import resume, start
 from support.strangers import ABSOLUTE, with_stranger
 
 from ganzoo import LossEntry, MetricEntry
@@ -25,7 +25,6 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, load_generator
 from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.utils.checksum import sealed
 
 pytestmark = pytest.mark.seconds
@@ -46,7 +45,7 @@ def strangers_run(tmp_path, tiny, quiet):
         Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"images/{number}.png")
     registry = with_stranger()
     settings = [*tiny("mlp"), f"data.name=folder:{tmp_path / 'images'}"]
-    run.start(registry, resolve(registry, "mlp+absolute", None, settings), quiet, out=tmp_path / "run")
+    start(registry, resolve(registry, "mlp+absolute", None, settings), quiet, out=tmp_path / "run")
     shutil.rmtree(tmp_path / "images")
     return tmp_path / "run"
 
@@ -60,8 +59,8 @@ def note(directory, needs) -> None:
 def calls(registry, quiet, directory):
     cpu = torch.device("cpu")
     return [
-        lambda: run.resume(registry, directory, quiet),
-        lambda: run.evaluate(registry, directory, quiet),
+        lambda: resume(registry, directory, quiet),
+        lambda: load_config(registry, RunDir.open(directory), scoring=True),
         lambda: load_generator(registry, directory, "latest", cpu),
         lambda: load_generator(registry, directory, "no such checkpoint", cpu),
     ]
@@ -91,16 +90,15 @@ def test_without_the_plugin_the_first_thing_said_is_what_to_install(strangers_ru
             call()
 
 
-def test_the_command_line_says_it_in_one_line(strangers_run):
-    command = [sys.executable, "-m", "ganzoo", "sample", str(strangers_run)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert (result.returncode, result.stderr) == (2, f"ganzoo: {strangers_run} {SAYS}\n")
+def test_the_command_line_says_it_in_one_line(strangers_run, ganzoo):
+    code, _, err = ganzoo("sample", str(strangers_run))
+    assert (code, err) == (2, f"ganzoo: {strangers_run} {SAYS}\n")
 
 
 def test_a_run_stopped_before_its_first_checkpoint_names_them_too(strangers_run, registry, quiet):
     shutil.rmtree(strangers_run / "checkpoints")
     with pytest.raises(GanzooError, match=r"pip install ganzoo-absolute==1\.0"):
-        run.resume(registry, strangers_run, quiet)
+        resume(registry, strangers_run, quiet)
 
 
 def test_with_the_plugin_images_are_drawn_without_the_data(strangers_run):
@@ -150,7 +148,7 @@ NEED = Need("loss", "absolute", "ganzoo-absolute", "1.0")
 )  # fmt: skip
 def test_each_way_of_not_being_there_is_told(make, need, says):
     with pytest.raises(GanzooError) as caught:
-        check_needs(read_needs(write_needs([need]), "run"), make(), "run")
+        check_needs(read_needs(write_needs([need]), "run"), make().plugins, "run")
     assert says in str(caught.value) and str(caught.value).isprintable()
 
 
@@ -158,13 +156,13 @@ def test_a_plugin_that_failed_is_not_called_absent():
     registry = Registry.load()
     registry.add(lambda: (_ for _ in ()).throw(ImportError("no half")), "stranger", "ganzoo-absolute", "1.0")
     with pytest.raises(GanzooError, match=r"failed to load \(ImportError: no half\): mend or reinstall it"):
-        check_needs([NEED], registry, "run")
+        check_needs([NEED], registry.plugins, "run")
 
 
 def test_all_that_is_missing_is_named_at_once(registry):
     parts = [NEED, Need("penalty", "own", "ganzoo-absolute", "1.0"), Need("dataset", "cats", "cats", "3")]
     with pytest.raises(GanzooError) as caught:
-        check_needs(parts, registry, "run")
+        check_needs(parts, registry.plugins, "run")
     assert "the loss 'absolute', the penalty 'own' of ganzoo-absolute 1.0" in str(caught.value)
     assert "the dataset 'cats' of cats 3, which is not installed: pip install cats==3" in str(caught.value)
 
@@ -174,14 +172,14 @@ def test_a_part_is_known_by_its_short_name_too(tiny):
     registry = with_stranger()
     entry = replace(ABSOLUTE, name="ganzoo-absolute:absolute")
     registry.plugins[-1].registered = [("loss", entry.name)]
-    check_needs([NEED], registry, "run")
+    check_needs([NEED], registry.plugins, "run")
     config = resolve(registry, "mlp+absolute", None, tiny("mlp"))
     loss = replace(config.recipe.loss, name=entry.name)
     assert NEED in needs_of(replace(config, recipe=replace(config.recipe, loss=loss)))
 
 
 def test_names_are_compared_as_package_indexes_do():
-    check_needs([NEED], with_stranger(distribution="Ganzoo_Absolute"), "run")
+    check_needs([NEED], with_stranger(distribution="Ganzoo_Absolute").plugins, "run")
 
 
 @pytest.mark.parametrize("content", [1, "text", [1], [{}], [{"kind": "loss"}], [{**vars(NEED), "version": 1}]])

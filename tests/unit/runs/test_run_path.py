@@ -6,12 +6,12 @@ import shutil
 
 import pytest
 from rich.console import Console
+from support.runs import start
 
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.runs.run_path import is_checkpoint, is_run
-from ganzoo.training import run
 
 pytestmark = pytest.mark.seconds
 
@@ -23,7 +23,7 @@ def finished(registry, tmp_path_factory):
                 "metrics.names=[]"]  # fmt: skip
     config = resolve(registry, "mlp+minimax", None, settings)
     for name in ("a", "b", "c", "d"):
-        run.start(registry, config, Display(Console(quiet=True)), out=place / name)
+        start(registry, config, Display(Console(quiet=True)), out=place / name)
     return place
 
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from support.runs import start
 
 from ganzoo import hookimpl
 from ganzoo.config.resolve import resolve
@@ -18,9 +19,9 @@ from ganzoo.console.display import Display
 from ganzoo.console.messages import Messages, showing, to_stderr
 from ganzoo.distributed import collectives
 from ganzoo.errors import WriteFailed
+from ganzoo.metrics import configured
 from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
-from ganzoo.training import run
 from ganzoo.training.callbacks import Callback, audience
 from ganzoo.training.loop import Loop
 from ganzoo.utils.lock import alone_in
@@ -89,9 +90,9 @@ def test_events_come_in_order_and_after_their_files(registry, tiny, tmp_path, mo
             pytest.fail(reason)
 
     scores = iter((1.0, 2.0))
-    monkeypatch.setattr(run, "score", lambda *_, **__: Score({"fid": next(scores)}, {}, 0.0))
+    monkeypatch.setattr(configured, "score", lambda *_, **__: Score({"fid": next(scores)}, {}, 0.0))
     settings = [*tiny("mlp", snapshot_kimg=0.256), "metrics.names=[fid]", "metrics.times=2"]
-    run.start(registry, resolve(registry, "mlp+minimax", None, settings), Checking(), out=tmp_path / "run")
+    start(registry, resolve(registry, "mlp+minimax", None, settings), Checking(), out=tmp_path / "run")
     pair = ["snapshot", "checkpoint"]
     assert seen == [*pair, *pair, "scored 0.256", *pair, "scored 0.512", "finished"]
 
@@ -103,7 +104,7 @@ def test_hooks_hear_what_callbacks_hear_after_them(tiny, tmp_path, recorder):
         snapshot_taken=lambda image, kimg: order.append(f"hook after {recorder.names[-1]}"),
         run_finished=lambda: order.append(f"hook after {recorder.names[-1]}"),
     )
-    run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), recorder, out=tmp_path / "run")
+    start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), recorder, out=tmp_path / "run")
     assert set(order) == {f"hook after {name}" for name in ("run_started", "snapshot_taken", "run_finished")}
 
 
@@ -124,7 +125,7 @@ def test_a_stop_by_a_signal_is_told_once_all_is_let_go(tiny, tmp_path, monkeypat
 
     monkeypatch.setattr(Loop, "iteration", stopping)
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
-    outcome = run.start(registry, config, out=tmp_path / "run")
+    outcome = start(registry, config, out=tmp_path / "run")
     assert (outcome.finished, outcome.code) == (False, code)
     assert told == [(reason, True)]
 
@@ -142,7 +143,7 @@ def test_an_error_is_told_in_one_line(registry, tiny, tmp_path, monkeypatch, rec
 
     monkeypatch.setattr(Loop, "iteration", failing)
     with pytest.raises(Exception, match=r"No space|two"):
-        run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), recorder, out=tmp_path / "run")
+        start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), recorder, out=tmp_path / "run")
     name, (path, told) = recorder.heard[-1]
     assert name == "run_stopped" and path == tmp_path / "run" and reason in told and "\n" not in told
 
@@ -153,7 +154,7 @@ def test_a_second_interrupt_is_not_told(registry, tiny, tmp_path, monkeypatch, r
 
     monkeypatch.setattr(Loop, "iteration", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run.start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), recorder, out=tmp_path / "run")
+        start(registry, resolve(registry, "mlp+minimax", None, tiny("mlp")), recorder, out=tmp_path / "run")
     assert recorder.names[0] == "run_started" and not {"run_stopped", "run_finished"} & set(recorder.names)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.console import Console
+from support.runs import resume, start
 
 from ganzoo import LossEntry
 from ganzoo.bench.grid import Cell
@@ -16,7 +17,6 @@ from ganzoo.errors import TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training import run
 from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import read_jsonl
@@ -158,11 +158,11 @@ def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
 
     monkeypatch.setattr(Loop, "iteration", iteration)
     stopping = False
-    undisturbed = run.start(registry, rate, quiet, out=tmp_path / "undisturbed").directory
+    undisturbed = start(registry, rate, quiet, out=tmp_path / "undisturbed").directory
     stopping = True
-    assert not run.start(registry, rate, quiet, out=tmp_path / "stopped").finished
+    assert not start(registry, rate, quiet, out=tmp_path / "stopped").finished
     stopping = False
-    stopped = run.resume(registry, tmp_path / "stopped", quiet).directory
+    stopped = resume(registry, tmp_path / "stopped", quiet).directory
     assert weights(stopped) == weights(undisturbed)
     for directory in (undisturbed, stopped):
         log = read_jsonl(directory.log_file)
@@ -183,7 +183,7 @@ def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
 
 def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):
     Once.calls = 0
-    outcome = run.start(faulty, resolve(faulty, "mlp+once", None, settings(tiny)), quiet, out=tmp_path / "run")
+    outcome = start(faulty, resolve(faulty, "mlp+once", None, settings(tiny)), quiet, out=tmp_path / "run")
     log = read_jsonl(outcome.directory.log_file)
     assert outcome.finished and log[-1]["rollbacks"] == 1
     (faults,) = (record["faults"] for record in log if "faults" in record)
@@ -195,7 +195,7 @@ def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):
 def test_after_so_many_rollbacks_it_stops(faulty, quiet, tiny, tmp_path):
     config = resolve(faulty, "mlp+always", None, settings(tiny, "loop.max_rollbacks=1"))
     with pytest.raises(TrainingFailed, match=r"not finite .* of mlp\+always, after 1 rollbacks; last good checkpoint"):
-        run.start(faulty, config, quiet, out=tmp_path / "run")
+        start(faulty, config, quiet, out=tmp_path / "run")
 
 
 def test_a_dead_discriminator_is_a_failed_row_with_its_reason(faulty, quiet, tiny, tmp_path):

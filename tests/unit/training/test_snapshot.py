@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 from rich.console import Console
+from support.runs import start
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.entries import ImageSpec
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import labels_of, sample
-from ganzoo.training import run
 from ganzoo.training.snapshots import judge
 
 pytestmark = pytest.mark.seconds
@@ -58,7 +58,7 @@ def test_a_batch_that_mixes_is_judged_as_it_was_trained(registry, tiny, images):
 
 def test_each_snapshot_leaves_verdicts_on_the_same_images(registry, tiny, tmp_path):
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
-    directory = run.start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run").directory
+    directory = start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run").directory
     grids = {path.stem for path in directory.samples.glob("*.png")}
     records = {path.stem: json.loads(path.read_text()) for path in sorted(directory.verdicts.glob("*.json"))}
     assert records.keys() == grids and len(grids) == 3

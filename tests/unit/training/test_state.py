@@ -6,12 +6,12 @@ import pytest
 import torch
 from rich.console import Console
 from support.loops import values
+from support.runs import resume, start
 
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.distributed.random import restore_stream
 from ganzoo.runs.checkpoint import Checkpoint
-from ganzoo.training import run
 from ganzoo.training.loop import Loop
 
 OF_CUDA = torch.arange(16, dtype=torch.uint8)  # a seed and an offset
@@ -64,8 +64,8 @@ def test_a_run_of_a_gpu_is_resumed_on_a_cpu(registry, tiny, tmp_path, from_cuda,
     config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "iteration", stopping)
-        assert not run.start(registry, config, quiet, out=tmp_path / "run").finished
-    assert run.resume(registry, tmp_path / "run", quiet).finished
+        assert not start(registry, config, quiet, out=tmp_path / "run").finished
+    assert resume(registry, tmp_path / "run", quiet).finished
 
 
 def test_a_checkpoint_of_a_cpu_goes_on_on_a_gpu():

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ganzoo.cli.main import main
+from ganzoo.cli.scaffold import MODULES, write_plugin
 from ganzoo.plugin.registry import Registry
-from ganzoo.plugin.scaffold import MODULES, write_plugin
 
 pytestmark = pytest.mark.seconds
 

@@ -1,0 +1,75 @@
+"""From the settings of a score to the metrics and extractors that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganzoo.config.schema import MetricsConfig, Scoring
+from ganzoo.entries import ExtractorEntry, MetricEntry
+from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
+
+
+def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
+    """Look up the entries. The first that cannot be found is the ``problem``, which only scoring raises.
+
+    Thus a run can be loaded without its metrics' plugins.
+    """
+    metrics: list[MetricEntry] = []
+    extractors: dict[str, ExtractorEntry] = {}
+    problems: list[str] = []
+    for name in dict.fromkeys(settings.names):
+        try:
+            metric = registry.get(MetricEntry, name)
+            metrics.append(metric)
+            extractors[metric.name] = _extractor_of(metric, registry)
+        except GanzooError as error:
+            problems.append(str(error))
+    used = {entry.name: entry for entry in extractors.values()}
+    try:
+        weights = find_weights(settings, tuple(used.values()), registry)
+    except GanzooError as error:
+        weights = {}
+        problems.append(str(error))
+    return Scoring(settings, tuple(metrics), extractors, weights, next(iter(problems), ""))
+
+
+def find_extractor(metric: MetricEntry, registry: Registry) -> ExtractorEntry | None:
+    """Look up the extractor that a metric reads, the default one if it names none; None if it is not installed."""
+    if metric.extractor:
+        return registry.lookup(ExtractorEntry, metric.extractor, near=metric)
+    return registry.default(ExtractorEntry)
+
+
+def _extractor_of(metric: MetricEntry, registry: Registry) -> ExtractorEntry:
+    if found := find_extractor(metric, registry):
+        return found
+    if not metric.extractor:
+        raise GanzooError(f"{metric.name}: it names no extractor, and none that is installed is the default")
+    try:
+        return registry.get(ExtractorEntry, metric.extractor, near=metric)
+    except GanzooError as error:
+        raise GanzooError(f"{metric.name}: {error}") from error
+
+
+def find_weights(settings: MetricsConfig, used: Sequence[ExtractorEntry], registry: Registry) -> dict[str, str]:
+    """Return the files that ``metrics.weights`` names, by extractor; ``metrics.inception`` is the default one's.
+
+    Raises GanzooError for one file and several extractors, for an extractor that is not installed, and for two files
+    of one extractor.
+    """
+    given = settings.weights
+    if isinstance(given, str):
+        if len(used) > 1:
+            names = " and ".join(entry.name for entry in used)
+            raise GanzooError(
+                f"metrics.weights={given}: the metrics read {names}; write metrics.weights={{{used[0].name}: {given}}}"
+            )
+        given = {entry.name: given for entry in used}
+    files = {registry.get(ExtractorEntry, name).name: file for name, file in (given or {}).items()}
+    for entry in used:
+        if entry.default and settings.inception is not None:
+            if entry.name in files:
+                raise GanzooError(f"metrics.weights and metrics.inception both name weights of {entry.name}; keep one")
+            files[entry.name] = settings.inception
+    return files

@@ -1,0 +1,58 @@
+"""A data set's source, made as its entry says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ganzoo.config.schema import LABELS
+from ganzoo.entries import DatasetEntry
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import DataSource
+from ganzoo.params import NoParams
+
+AUTO = "auto"  # of data.labels: all that the source finds
+NONE = "none"
+BEFORE = LABELS[-1]
+EVERYWHERE = (AUTO, NONE, BEFORE)
+
+
+def make_source(
+    entry: DatasetEntry,
+    location: str | None,
+    root: Path,
+    split: str,
+    *,
+    params: Any = None,
+    labels: str = AUTO,
+    name: str | None = None,
+) -> DataSource:
+    """Construct the source with what its entry asks for.
+
+    params: of the entry's dataclass; None for its defaults. labels: the value of ``data.labels``. name: of the set, for
+    messages; None for the entry's. Raises GanzooError for a location that is missing or too much, and for labels that
+    the source does not know.
+    """
+    name = name or entry.name
+    if entry.takes_location and not location:
+        raise GanzooError(f"data.name={name}: write where the images are, {entry.name}:PATH")
+    if location and not entry.takes_location:
+        raise GanzooError(f"data.name={name}: {entry.name} takes no location; write data.name={entry.name}")
+    if labels not in (*EVERYWHERE, *entry.label_sources):
+        known = " or ".join([", ".join([AUTO, *entry.label_sources]), NONE])
+        raise GanzooError(f"data.labels={labels}: {entry.name} knows {known} alone; set one of these")
+    arguments: list[Any] = [location, root, split]
+    if (params := params_of(entry, params)) is not None:
+        arguments.append(params)
+    source: DataSource = entry.load()(*arguments, **({"labels": labels} if entry.label_sources else {}))
+    return source
+
+
+def params_of(entry: DatasetEntry, given: Any = None) -> Any:
+    """Return the source's parameters, the entry's defaults if none are given; None for an entry without parameters."""
+    if entry.params is NoParams:
+        return None
+    return entry.params() if given is None else given
+
+
+__all__ = ["AUTO", "NONE", "make_source", "params_of"]

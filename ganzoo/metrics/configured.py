@@ -1,0 +1,90 @@
+"""Scores as a configuration asks for them: of a run's generator, and of generators and images that belong to no run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.config.schema import Config, DataConfig, Scoring
+from ganzoo.data.factory import open_configured, open_dataset
+from ganzoo.distributed import collectives
+from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.entries import DatasetEntry
+from ganzoo.interfaces import Generator
+from ganzoo.metrics.reader import Progress
+from ganzoo.metrics.score import Score, score, score_images
+from ganzoo.models.sampling import as_uint8
+from ganzoo.utils.files import data_root
+
+
+def score_configured(
+    config: Config,
+    generator: Generator,
+    device: torch.device,
+    *,
+    mode: str | None = None,
+    truncation: float = 1.0,
+    progress: Progress | None = None,
+) -> Score:
+    """Score an eval-mode generator by a run's configuration; empty if the configuration names no metric.
+
+    mode: of the extractors, None for the configuration's. Raises GanzooError and NetworkMissing as
+    :func:`ganzoo.metrics.score.score` does.
+    """
+    metrics = config.values.metrics
+    if not metrics.names:
+        return Score({}, {}, 0.0)
+    return score(
+        replace(config.scoring, settings=replace(metrics, mode=mode or metrics.mode)),
+        generator,
+        collectives.by_first(partial(open_configured, config, split=config.dataset.reference)),
+        root=data_root(config.values.data.root),
+        device=device,
+        truncation=truncation,
+        progress=progress,
+        shipped=config.dataset.statistics,
+    )
+
+
+def score_anything(
+    generator_or_images: Generator | Tensor | np.ndarray,
+    entry: DatasetEntry,
+    location: str | None,
+    data: DataConfig,
+    scoring: Scoring,
+    progress: Progress | None = None,
+) -> Score:
+    """Score an eval-mode generator, or images, against the reference split of a data set.
+
+    entry, location, data, scoring: as :func:`ganzoo.config.resolve.resolve_scoring` returns them. The real images are
+    read at the size and in the channels of what is scored. Raises GanzooError and NetworkMissing as
+    :func:`ganzoo.metrics.score.score` does.
+    """
+    prepare_process()
+    if isinstance(generator_or_images, Generator):
+        images, spec = None, (generator_or_images.image.channels, generator_or_images.image.size)
+    else:
+        images = as_uint8(generator_or_images)
+        spec = images.shape[1], images.shape[2]
+    root, device = data_root(data.root), pick_device("auto")
+    real = open_dataset(
+        entry,
+        location,
+        data.name,
+        split=entry.reference,
+        size=data.size or spec[1],
+        root=root,
+        skip_bad=data.skip_bad,
+        channels=str(spec[0]) if data.channels == "auto" else data.channels,
+        labels=data.labels,
+        params=data.params,
+    )
+    shipped = entry.statistics
+    if images is not None:
+        return score_images(scoring, images, real, root=root, device=device, progress=progress, shipped=shipped)
+    assert isinstance(generator_or_images, Generator)
+    return score(scoring, generator_or_images, real, root=root, device=device, progress=progress, shipped=shipped)

@@ -1,0 +1,49 @@
+"""One run directory for all ranks: the first rank writes it, and the others read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from ganzoo.distributed import collectives
+from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.utils.lock import alone_in
+
+
+class Onlooker(RunDir):
+    """The directory of a run that another process writes: this one reads it."""
+
+    def check_unbegun(self) -> None:
+        """Left to the other process, as is all that follows."""
+
+    def begin(self, config_yaml: str) -> None: ...
+
+    def rewind(self, checkpoint: Checkpoint | None) -> None: ...
+
+    def set_aside_newer(self, checkpoint: Checkpoint) -> None: ...
+
+    def append(self, file: Path, record: Mapping[str, Any]) -> None: ...
+
+    def write_json(self, file: Path, content: Mapping[str, Any]) -> None: ...
+
+
+def reserve_run(out: Path | None, recipe: str) -> RunDir:
+    """Make one new directory for all ranks. Raises GanzooError as :meth:`RunDir.reserve` does."""
+    if not collectives.first():
+        return Onlooker(Path(collectives.told("")))
+    directory = RunDir.reserve(out, recipe)
+    collectives.told(str(directory.path))
+    return directory
+
+
+def open_run(path: Path) -> RunDir:
+    """Open an existing run on every rank. Raises GanzooError if ``path`` is not a run."""
+    return (RunDir if collectives.first() else Onlooker).open(path)
+
+
+def alone_in_run(path: Path) -> AbstractContextManager[None]:
+    """Hold the directory's lock; the first rank holds it for all."""
+    return alone_in(path) if collectives.first() else nullcontext()

@@ -1,0 +1,81 @@
+"""Labels of images in files: from StyleGAN's ``dataset.json``, or a class for each directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from ganzoo.errors import GanzooError
+from ganzoo.utils.safe_yaml import parse_long_json
+from ganzoo_datasets.names import is_hidden
+
+FILE = "dataset.json"
+MOST_CLASSES = 2**20  # what claims to have more would fill the memory
+
+
+def folders_of(names: Sequence[str]) -> list[str]:
+    """Return the first directory of every image, sorted; an image at the top gives ``""``."""
+    return sorted({_folder(name) for name in names})
+
+
+def labels_by_folder(names: Sequence[str]) -> dict[str, int]:
+    """Return the label of each image: the number of its first directory among all of them, sorted."""
+    numbers = {folder: number for number, folder in enumerate(folders_of(names))}
+    return {name: numbers[_folder(name)] for name in names}
+
+
+def why_no_folders(names: Sequence[str]) -> str:
+    """Say why the directories cannot be the classes; empty if they can."""
+    folders = folders_of(names)
+    if folders[0] == "":
+        at_top = next(name for name in names if not _folder(name))
+        return f"{at_top} lies in no directory of its class"
+    return f"all images lie in one directory, {folders[0]}, and classes are two or more" if len(folders) == 1 else ""
+
+
+def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tuple[dict[str, int] | None, Any]:
+    """Read a ``dataset.json``: the labels by the images' names, None if it has none, and ``class_names`` as it stands.
+
+    file: its name; the names in it start at the directory it lies in. where: for messages. Raises GanzooError for a
+    file that is not as it should be.
+    """
+    top = file.removesuffix(FILE)
+    try:
+        content = parse_long_json(text)
+        pairs = content["labels"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise GanzooError(
+            f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it'
+        ) from error
+    if pairs is None:
+        return None, None
+    labels: dict[str, int] = {}
+    for pair in pairs if isinstance(pairs, list) else [pairs]:
+        if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and _is_class(pair[1])):
+            raise GanzooError(f"{where}: {str(pair)[:60]} is not a name and a class number from 0; mend it")
+        name = top + pair[0]
+        if name in labels:
+            raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")
+        labels[name] = pair[1]
+    for name in [name for name in labels if is_hidden(name)]:
+        del labels[name]  # its image is passed over too
+    if surplus := set(labels) - set(names):
+        raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its images; remove it")
+    if missing := set(names) - set(labels):
+        raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {FILE}")
+    return labels, content.get("class_names")
+
+
+def class_count(labels: Mapping[str, int] | None) -> int:
+    """Return how many classes the labels count; 0 without labels."""
+    return max(labels.values()) + 1 if labels else 0
+
+
+def _folder(name: str) -> str:
+    parts = PurePosixPath(name).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _is_class(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_CLASSES

@@ -1,0 +1,174 @@
+"""A plugin that uses all of the contract: a conditional pair with heads, state in a penalty, optional arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ganzoo import ArchitectureEntry, ImageSpec, LossEntry, Needs, OptimizerEntry, PenaltyEntry, hookimpl
+from ganzoo.entries import param
+from ganzoo.interfaces import (
+    Discriminator,
+    DiscriminatorOutputs,
+    Generator,
+    Loss,
+    Penalty,
+    PenaltyInputs,
+    whole_batch,
+)
+
+IMAGE = ImageSpec(1, 8, classes=3)
+LATENTS, WIDTH = 4, 16
+
+
+@dataclass
+class Conditions:
+    conditional: bool = param(True, "use the labels")
+
+
+class Labelled(Generator):
+    """Latents and an embedding of the class to an image."""
+
+    def __init__(self, image, params):
+        super().__init__()
+        self.image, self.latent_dim = image, LATENTS
+        self.conditional = "required" if params.conditional else False
+        self.embedding = nn.Embedding(max(1, image.classes), LATENTS)
+        self.body = nn.Sequential(
+            nn.Linear(LATENTS, WIDTH), nn.ReLU(), nn.Linear(WIDTH, image.channels * image.size**2)
+        )
+
+    def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
+        given = latents + self.embedding(labels) if self.conditional else latents
+        return self.body(given).tanh().unflatten(1, (self.image.channels, self.image.size, self.image.size))
+
+
+class Judging(Discriminator):
+    """A projection discriminator with a class head and its features, each only if something needs it."""
+
+    def __init__(self, image, params, needs):
+        super().__init__()
+        self.image, self.conditional, self.heads = image, params.conditional, needs.outputs
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(image.channels * image.size**2, WIDTH), nn.LeakyReLU(0.2))
+        self.logit = nn.Linear(WIDTH, 1)
+        self.embedding = nn.Embedding(max(1, image.classes), WIDTH)
+        if "classes" in needs.outputs:
+            self.classes = nn.Linear(WIDTH, image.classes)
+        self.passes = 0
+
+    def outputs(self, images, labels=None, *, rng=None):
+        self.passes += 1
+        features = self.body(images)
+        logits = self.logit(features).squeeze(1)
+        if self.conditional and labels is not None:
+            logits = logits + (self.embedding(labels) * features).sum(1)
+        classes = self.classes(features) if "classes" in self.heads else None
+        return DiscriminatorOutputs(logits, classes, {"body": features} if "body" in self.heads else {})
+
+    def forward(self, images, labels=None, *, rng=None):
+        return self.outputs(images, labels, rng=rng).logits
+
+
+class PatchJudge(Discriminator):
+    """A logit for each of 16 patches."""
+
+    def __init__(self, image, params, needs):
+        super().__init__()
+        self.image = image
+        self.body = nn.Conv2d(image.channels, 1, 2, stride=2)
+
+    def forward(self, images, labels=None, *, rng=None):
+        return self.body(images).squeeze(1)
+
+
+class ClassHead(Penalty):
+    """The class head's cross-entropy, in the step of each network."""
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        judged = inputs.real_outputs if inputs.step_of == "discriminator" else inputs.fake_outputs
+        assert judged is not None and judged.classes is not None and inputs.labels is not None
+        return cross_entropy(judged.classes, inputs.labels, reduction="none")
+
+
+class Moving(Penalty):
+    """The distance of each logit from the moving average of the real ones, which is kept in a buffer."""
+
+    def __init__(self, params) -> None:
+        super().__init__(params)
+        self.register_buffer("average", torch.zeros(()))
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        assert inputs.real_outputs is not None and inputs.fake_outputs is not None
+        with torch.no_grad():
+            self.average.lerp_(whole_batch(inputs.real_outputs.logits).mean(), 0.5)
+        return (inputs.fake_outputs.logits - self.average).square()
+
+
+class Observing(Loss):
+    """Remembers what it is given beside the logits."""
+
+    def __init__(self, params) -> None:
+        super().__init__(params)
+        self.seen: list[dict] = []
+        self.register_buffer("progress_sum", torch.zeros(()))
+
+    def discriminator(self, *, d_real, d_fake, real_outputs, fake_outputs, labels, latents, progress):
+        self.seen.append({"real": real_outputs, "fake": fake_outputs, "labels": labels, "latents": latents})
+        self.progress_sum += progress
+        return (d_fake - d_real).mean() * (1 + progress)
+
+    def generator(self, *, d_real, d_fake, progress):
+        return -d_fake.mean() * (1 + progress)
+
+
+class Patchy(Loss):
+    """Takes logits of patches."""
+
+    def discriminator(self, *, d_real, d_fake):
+        return (d_fake - d_real).mean()
+
+    def generator(self, *, d_real, d_fake):
+        return -d_fake.mean()
+
+
+def descent(parameters, *, lr, momentum=0.0):
+    """Plain gradient descent; takes neither betas nor weight decay."""
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum)
+
+
+HERE = "support.researcher"
+
+
+@hookimpl
+def register_architectures(register):
+    pair = {"generator": f"{HERE}:Labelled", "generator_params": Conditions, "discriminator_params": Conditions}
+    register(ArchitectureEntry(name="labelled", summary="Conditional", discriminator=f"{HERE}:Judging", **pair))
+    register(ArchitectureEntry(name="patchy", summary="Patches", discriminator=f"{HERE}:PatchJudge", **pair))
+
+
+@hookimpl
+def register_losses(register):
+    register(LossEntry(name="observing", summary="Remembers its arguments", target=f"{HERE}:Observing"))
+    register(LossEntry(name="patches", summary="Takes patches", target=f"{HERE}:Patchy", patches=True))
+
+
+@hookimpl
+def register_penalties(register):
+    heads = Needs(labels=True, outputs=("classes",))
+    register(
+        PenaltyEntry(name="class-head", summary="Classifies", target=f"{HERE}:ClassHead", network="both", needs=heads)
+    )
+    register(PenaltyEntry(name="moving", summary="Has state", target=f"{HERE}:Moving"))
+    register(
+        PenaltyEntry(
+            name="reads-body", summary="Reads features", target=f"{HERE}:Moving", needs=Needs(outputs=("body",))
+        )
+    )
+
+
+@hookimpl
+def register_optimizers(register):
+    register(OptimizerEntry(name="descent", summary="Gradient descent", target=f"{HERE}:descent"))

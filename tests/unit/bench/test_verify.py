@@ -1,0 +1,56 @@
+"""Scoring a record again: by its own protocol, with the files of extractors that are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from support.scoring import Blur, Set
+
+from ganzoo.bench import verify as verification
+from ganzoo.config.resolve import resolve
+from ganzoo.metrics.score import Score
+
+PROTOCOL = {"fingerprint": "f" * 64, "fake_pictures": 77, "seed": 5, "extractor": "reference", "truncation": 0.7,
+            "network": "ab", "extractor_device": "cpu"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "weights"),
+    [
+        ({}, {}),
+        ({"weights": "a: b.pth"}, {"inception": "a: b.pth"}),
+        ({"weights": "{inception: a.pth}"}, {"inception": "a.pth"}),
+        ({"inception": "a.pth"}, {"inception": "a.pth"}),
+    ],
+)
+def test_a_record_is_scored_again_by_its_protocol(registry, monkeypatch, tmp_path, files, weights):
+    config = resolve(registry, "mlp+minimax", None, ["metrics.names=[fid]"])
+    record = SimpleNamespace(
+        status="done", weights=object(), recipe="mlp+minimax", config=config.as_dict(), protocol=PROTOCOL,
+        scores={"fid": 2.0},
+    )  # fmt: skip
+    given: list[Any] = []
+
+    def score(scoring, generator, real, **options):
+        given.extend((scoring, options))
+        return Score({"fid": 2.00001}, {**PROTOCOL}, 0.0)
+
+    real = Set(np.zeros((4, 1, 8, 8), np.uint8), None)
+    for name, stand_in in (
+        ("read_record", lambda file: record),
+        ("weights_of", lambda record, file: Path("weights")),
+        ("open_configured", lambda *_, **__: real),
+        ("load_recorded", lambda *_: Blur()),
+        ("score", score),
+    ):
+        monkeypatch.setattr(verification, name, stand_in)
+    assert verification.verify(tmp_path / "row.json", registry, device="cpu", root=tmp_path, **files).holds
+    scoring, options = given
+    assert scoring.weights == weights and not scoring.problem
+    assert [entry.name for entry in scoring.metrics] == ["fid"]
+    assert (scoring.settings.fakes, scoring.settings.seed, scoring.settings.mode) == (77, 5, "reference")
+    assert options["truncation"] == 0.7 and options["shipped"] == config.dataset.statistics

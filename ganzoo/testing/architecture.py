@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import load_target
+from ganzoo.entries import ImageSpec, load_target
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.testing.conditioning import inputs_left_alone, labels
 from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mixing

@@ -130,7 +130,7 @@ def patches(part: LossPart) -> None:
             value = part.value(loss, name, part.inputs(patches=True))
         except Exception as error:
             raise Failure(
-                f"the {name}'s loss fails with logits (6, 4, 4) ({type(error).__name__}); say patches=False in the entry"
+                f"the {name}'s loss fails with logits (6, 4, 4) ({type(error).__name__}); say patches=False"
             ) from error
         expect(value.shape == (), f"the {name}'s loss of logits (6, 4, 4) has shape {tuple(value.shape)}, expected ()")
         expect(value.isfinite(), f"the {name}'s loss of logits (6, 4, 4) is not finite")

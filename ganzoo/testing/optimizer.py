@@ -56,7 +56,9 @@ def interface(part: OptimizerPart) -> None:
     lr = part.config.values.optimizer.generator.lr
     for group in made.param_groups:
         expect("lr" in group, "its param_groups have no 'lr', which schedules and rollbacks set")
-        expect(float(group["lr"]) == lr, f"its learning rate is {float(group['lr']):g}, but {lr:g} was asked for; take lr")
+        expect(
+            float(group["lr"]) == lr, f"its learning rate is {float(group['lr']):g}, but {lr:g} was asked for; take lr"
+        )
 
 
 def updates(part: OptimizerPart) -> None:

@@ -20,7 +20,7 @@ UNKNOWN = "no-such-output"
 
 
 def outputs(part: Architecture) -> None:
-    """`outputs` has the logits of `forward` and the heads that needs.outputs asks for, or is refused with ValueError."""
+    """`outputs` has the logits of `forward` and the heads of needs.outputs; else ValueError is raised."""
     plain = part.pair()[1]
     if type(plain).outputs is Discriminator.outputs:
         raise Skipped("its discriminator has no outputs beside the logit")

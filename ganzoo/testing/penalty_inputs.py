@@ -66,7 +66,9 @@ class PenaltyPart(Trained):
         patches: the discriminator gives a logit for each patch.
         """
         conditional = conditional or self.labelled
-        generator, discriminator = self._networks(LABELLED if labelled or conditional else UNLABELLED, conditional, patches)
+        generator, discriminator = self._networks(
+            LABELLED if labelled or conditional else UNLABELLED, conditional, patches
+        )
         own: nn.Module = discriminator if side == "discriminator" else generator
         if flat:
             with torch.no_grad():
@@ -106,7 +108,9 @@ class PenaltyPart(Trained):
             return generator, cls(image, None, needs)
 
 
-def _said(discriminator: Discriminator, images: Tensor, labels: Tensor | None, rng: torch.Generator) -> DiscriminatorOutputs:
+def _said(
+    discriminator: Discriminator, images: Tensor, labels: Tensor | None, rng: torch.Generator
+) -> DiscriminatorOutputs:
     return discriminator.outputs(images, labels, rng=rng).map(Tensor.float)
 
 

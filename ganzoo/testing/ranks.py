@@ -15,6 +15,7 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.collectives import Place
 
 T = TypeVar("T")
+PATIENCE = 60.0  # seconds until a rank that does not come counts as lost
 REDUCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {
     dist.ReduceOp.SUM: lambda parts: parts.sum(0, dtype=parts.dtype),
     dist.ReduceOp.MAX: lambda parts: parts.amax(0),
@@ -67,7 +68,7 @@ class Ranks:
             known._here, known._reduce = before
 
     def run(self, work: Callable[[int], T]) -> list[T]:
-        """Call ``work(rank)`` in a thread for each rank and return the results. Raises what the first to fail raised."""
+        """Call ``work(rank)`` in a thread for each rank and return the results. Raises the first error of any."""
         results: list[Any] = [None] * self.world
         errors: list[BaseException] = []
 
@@ -96,6 +97,3 @@ class Ranks:
         result = REDUCTIONS[operation](torch.stack(self._sent))
         self._barrier.wait(PATIENCE)  # all have read what was sent
         return tensor.copy_(result)
-
-
-PATIENCE = 60.0  # seconds until a rank that does not come counts as lost

@@ -15,6 +15,7 @@ from ganzoo.testing.verdict import Failure
 from ganzoo.training.loop import Loop
 
 BEFORE, AFTER = 3, 3  # iterations until the checkpoint and from there on
+STEPS_OWN = ("progress",)  # the loop sets it before each step
 OF_EVERY_MODULE = {*vars(nn.Module()), "training"}
 
 
@@ -45,8 +46,8 @@ def resumes(part: Trainable) -> None:
         )
     if other:
         raise Failure(
-            f"a resumed run trains other weights ({other[0]}); keep all that changes from step to step in buffers, or in "
-            "the state of an optimizer"
+            f"a resumed run trains other weights ({other[0]}); keep all that changes from step to step in buffers, "
+            "or in the state of an optimizer"
         )
 
 
@@ -74,9 +75,6 @@ def _attributes(loop: Loop) -> Iterator[tuple[str, Any]]:
         for name, value in vars(optimizer).items():
             if name not in ("state", "param_groups", "defaults") and (content := _content(value)) is not None:
                 yield f"the {side}'s optimizer's {name}", content
-
-
-STEPS_OWN = ("progress",)  # the loop sets it before each step
 
 
 def _content(value: Any) -> Any:

@@ -49,7 +49,9 @@ def interface(part: StepPart) -> None:
     expect(known, f"{part.entry.target} is no ganzoo.training.step.TrainingStep")
     model = part.loop().model
     found = cls.networks(model.generator, model.discriminator, part.config.values.step)
-    expect(isinstance(found, Mapping), f"networks() returns a {type(found).__name__}, expected a dict of modules by side")
+    expect(
+        isinstance(found, Mapping), f"networks() returns a {type(found).__name__}, expected a dict of modules by side"
+    )
     for side, network in found.items():
         expect(side in SIDES, f"networks() names the side {side!r}, must be one of {' and '.join(SIDES)}")
         expect(isinstance(network, nn.Module), f"networks()[{side!r}] is a {type(network).__name__}, expected a module")

@@ -242,8 +242,8 @@ class TrainingStep:
             found, count = tuple(values.shape), len(batch.real)
             if found[:1] != (count,):
                 raise GanzooError(
-                    f"the penalty {scheduled.name} has shape {found}, must have a value for each of the {count} samples, "
-                    f"({count},) or ({count}, ...); return it before the mean is taken"
+                    f"the penalty {scheduled.name} has shape {found}, must have a value for each of the {count} "
+                    f"samples, ({count},) or ({count}, ...); return it before the mean is taken"
                 )
             value = values.float().mean()
             name = scheduled.name if scheduled.network != "both" else f"{scheduled.name}_{side}"

@@ -57,7 +57,7 @@ def results(entry, *checks: str) -> list[Result]:
         (
             architecture(discriminator=training.NoHeads),
             "outputs",
-            "the discriminator was built with needs.outputs=('classes',), but outputs() has no classes; give it, or raise",
+            "the discriminator was built with needs.outputs=('classes',), but outputs() has no classes; give it,",
         ),
         (architecture(discriminator=training.OtherLogits), "outputs", "the logits of outputs() are others than those"),
         (architecture(discriminator=training.DetachedHead), "outputs", "the output embedding has no gradient;"),
@@ -70,7 +70,7 @@ def results(entry, *checks: str) -> list[Result]:
         (
             loss(training.Summed),
             "averaged",
-            "a batch that is repeated makes the gradient of the discriminator's loss in d_real 2 times as large; average",
+            "a batch that is repeated makes the gradient of the discriminator's loss in d_real 2 times as large;",
         ),
         (loss(training.Remembers), "resumes", "the loss's average is lost, since it is no buffer;"),
         (penalty(bad.Evaluates), "networks_left_alone", "the penalty leaves the discriminator in evaluation mode;"),
@@ -192,5 +192,7 @@ def test_a_penalty_without_a_value_for_each_sample_is_refused_in_training():
     rig = Rig(registry)
     config = rig.config(f"{stand_ins.NAME}+{stand_ins.NAME}+bad-penalty")
     loop = rig.loop(config, disc_images(ImageSpec(1, 8)))
-    with pytest.raises(GanzooError, match=r"the penalty bad-penalty has shape \(\), must have a value for each of the 8"):
+    with pytest.raises(
+        GanzooError, match=r"the penalty bad-penalty has shape \(\), must have a value for each of the 8"
+    ):
         loop.iteration()

@@ -68,5 +68,5 @@ def _moved(network: nn.Module) -> nn.Module:
     copy, rng = deepcopy(network), seeded()
     with torch.no_grad():
         for parameter in copy.parameters():
-            parameter += NOISE * torch.randn(parameter.shape, generator=rng)
+            parameter.add_(NOISE * torch.randn(parameter.shape, generator=rng))
     return copy

@@ -35,7 +35,7 @@ def devices(part: Trainable) -> None:
     with ranks.simulated():
         loops = []
         for rank in range(WORLD):  # one after the other, since building draws from the global random state
-            with ranks.at(rank):
+            with ranks.at(rank, waits=False):  # the checks of new networks may ask for the whole batch
                 loops.append(part.loop(*PLAIN))
         drawn = ranks.run(lambda rank: _watched(loops[rank]))
     for loop in loops:

@@ -175,6 +175,7 @@ WAYS = (
             + OUTPUTS,
         },
         shown="networks.py",
+        commands=("run dcgan/broken+minimax+acgan generator.conditional=true --dry-run",),
         checks=("outputs",),
     ),
     Way(

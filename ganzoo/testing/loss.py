@@ -164,7 +164,7 @@ def direction(part: LossPart) -> None:
 
 
 def averaged(part: LossPart) -> None:
-    """A batch that is repeated gives the same loss, with the same gradient of all its samples together."""
+    """A batch that is repeated gives all its samples together the same gradient, as a mean does and a sum does not."""
     for name in SIDES:
         once, twice = part.inputs(), part.inputs().map(lambda rows: torch.cat([rows, rows])).differentiable()
         sizes = [_gradients(part.value(part.make(), name, inputs), inputs) for inputs in (once, twice)]

@@ -12,9 +12,9 @@ HEAD = """\
 
 Written by `python docs/make_conformance.py` from the checks.
 
-`ganzoo plugins check DISTRIBUTION` or `ganzoo plugins check FILE.py` checks every part that a plugin registers. A part is
-tried with its default parameters, or with those given after the target, such as `generator.width=8`; beside it stand
-the smallest parts that train. In a distribution's own tests the fixture `ganzoo_check` makes a test of each check
+`ganzoo plugins check DISTRIBUTION` or `ganzoo plugins check FILE.py` checks every part that a plugin registers. A part
+is tried with its default parameters, or with those given after the target, such as `generator.width=8`; beside it
+stand the smallest parts that train. In a distribution's own tests the fixture `ganzoo_check` makes a test of each check
 (`help(ganzoo.testing)`). Each failure is one line; [breaking.md](breaking.md) shows them.
 
 What is put beside a part follows its entry:
@@ -27,8 +27,8 @@ What is put beside a part follows its entry:
 - `patches=True`: logits `(N, 4, 4)` beside `(N,)`.
 - `captured=False`, or no `captured=True` for an optimizer: its steps need not be recorded.
 
-Three checks train. `resumes` saves the whole state of a run, goes on, loads the state into new objects and compares the
-weights bit for bit; it names a number or tensor that is no buffer. `devices` compares one device with two that share the
+Three checks train. `resumes` saves the whole state of a run, goes on, loads the state into new objects and compares
+the weights bit for bit; it names a number or tensor that is no buffer. `devices` compares one device with two that share the
 batch, simulated in threads. `capture_safe` records a step, as a CUDA graph does, and replays it.
 
 """

@@ -6,9 +6,19 @@ from functools import partial
 
 import pytest
 import torch
-from support import violations as bad
-from support import violations_in_training as training
-from support.violations import architecture, augmentation, loss, penalty, step
+from support.violations import (
+    architecture,
+    augmentation,
+    augmentations,
+    loss,
+    losses,
+    networks,
+    penalties,
+    penalty,
+    plugin_of,
+    step,
+    steps,
+)
 from test_conformance import failures, plan_of
 from torch import nn
 
@@ -26,8 +36,9 @@ from ganzoo.testing.stand_in_parts import (
     disc_images,
 )
 from ganzoo.testing.verdict import Result
+from ganzoo.training.step import TrainingStep
 
-DRAWN = "two devices train other weights than one: numbers are drawn from the rng itself at support/"
+DRAWN = "two devices train other weights than one: numbers are drawn from the rng itself at violations/"
 
 
 def results(entry, *checks: str) -> list[Result]:
@@ -37,55 +48,63 @@ def results(entry, *checks: str) -> list[Result]:
 @pytest.mark.parametrize(
     ("entry", "check", "says"),
     [
-        (architecture(training.WritesLatents), "inputs_left_alone", "the generator writes into its latents;"),
+        (architecture(networks.WritesLatents), "inputs_left_alone", "the generator writes into its latents;"),
         (
-            architecture(discriminator=training.WritesShownImages),
+            architecture(discriminator=networks.WritesShownImages),
             "inputs_left_alone",
             "the discriminator writes into its images;",
         ),
         (
-            architecture(discriminator=training.WritesLabels),
+            architecture(discriminator=networks.WritesLabels),
             "inputs_left_alone",
             "the discriminator writes into the labels;",
         ),
-        (architecture(training.IgnoresLabels), "labels", "the generator says conditional = True, but gives the same"),
+        (architecture(networks.IgnoresLabels), "labels", "the generator says conditional = True, but gives the same"),
         (
-            architecture(discriminator=training.JudgesIgnoringLabels),
+            architecture(discriminator=networks.JudgesIgnoringLabels),
             "labels",
             "the discriminator says conditional = True, but gives the same logits for all labels",
         ),
         (
-            architecture(discriminator=training.NoHeads),
+            architecture(discriminator=networks.NoHeads),
             "outputs",
             "the discriminator was built with needs.outputs=('classes',), but outputs() has no classes; give it,",
         ),
-        (architecture(discriminator=training.OtherLogits), "outputs", "the logits of outputs() are others than those"),
-        (architecture(discriminator=training.DetachedHead), "outputs", "the output embedding has no gradient;"),
-        (architecture(training.Drifts), "resumes", "the generator's drift is lost, since it is no buffer;"),
-        (architecture(training.DrawsFromRng), "devices", DRAWN),
-        (loss(training.WritesLogits), "inputs_left_alone", "the discriminator's loss writes into d_real;"),
-        (loss(training.WritesInPlace), "inputs_left_alone", "the generator's loss writes into d_fake;"),
-        (loss(training.WritesLabelsOfLoss), "inputs_left_alone", "the discriminator's loss writes into labels;"),
-        (loss(training.DividesByProgress), "progress", "the generator's loss is not finite at progress 0"),
+        (architecture(discriminator=networks.OtherLogits), "outputs", "the logits of outputs() are others than those"),
+        (architecture(discriminator=networks.DetachedHead), "outputs", "the output embedding has no gradient;"),
+        (architecture(networks.Drifts), "resumes", "the generator's drift is lost, since it is no buffer;"),
+        (architecture(networks.DrawsFromRng), "devices", DRAWN),
+        (loss(losses.WritesLogits), "inputs_left_alone", "the discriminator's loss writes into d_real;"),
+        (loss(losses.WritesInPlace), "inputs_left_alone", "the generator's loss writes into d_fake;"),
+        (loss(losses.WritesLabelsOfLoss), "inputs_left_alone", "the discriminator's loss writes into labels;"),
+        (loss(losses.DividesByProgress), "progress", "the generator's loss is not finite at progress 0"),
         (
-            loss(training.Summed),
+            loss(losses.Summed),
             "averaged",
             "a batch that is repeated makes the gradient of the discriminator's loss in d_real 2 times as large;",
         ),
-        (loss(training.Remembers), "resumes", "the loss's average is lost, since it is no buffer;"),
-        (penalty(bad.Evaluates), "networks_left_alone", "the penalty leaves the discriminator in evaluation mode;"),
+        (loss(losses.Remembers), "resumes", "the loss's average is lost, since it is no buffer;"),
         (
-            penalty(bad.Freezes),
+            penalty(penalties.Evaluates),
+            "networks_left_alone",
+            "the penalty leaves the discriminator in evaluation mode",
+        ),
+        (
+            penalty(penalties.Freezes),
             "networks_left_alone",
             "the penalty leaves the discriminator with requires_grad=False in body.1.weight;",
         ),
-        (penalty(bad.WritesLabelsOfPenalty), "inputs_left_alone", "the penalty writes into inputs.labels;"),
-        (penalty(bad.NoLabels), "labels", "the penalty runs a network without the labels,"),
-        (penalty(bad.AveragingPenalty), "resumes", "the penalty bad-penalty's average is lost, since it is no buffer;"),
-        (penalty(bad.DrawsFromRngInPenalty), "devices", DRAWN),
-        (augmentation(bad.DrawsFromRngInAugmentation), "devices", DRAWN),
-        (step(training.RememberingStep), "resumes", "the step's average is lost, since it is no buffer;"),
-        (step(training.NoisyStep), "devices", DRAWN),
+        (penalty(penalties.WritesLabelsOfPenalty), "inputs_left_alone", "the penalty writes into inputs.labels;"),
+        (penalty(penalties.NoLabels), "labels", "the penalty runs a network without the labels,"),
+        (
+            penalty(penalties.AveragingPenalty),
+            "resumes",
+            "the penalty bad-penalty's average is lost, since",
+        ),
+        (penalty(penalties.DrawsFromRngInPenalty), "devices", DRAWN),
+        (augmentation(augmentations.DrawsFromRngInAugmentation), "devices", DRAWN),
+        (step(steps.RememberingStep), "resumes", "the step's average is lost, since it is no buffer;"),
+        (step(steps.NoisyStep), "devices", DRAWN),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
 )
@@ -168,14 +187,14 @@ class EachPatch(Penalty):
 @pytest.mark.parametrize(
     "entry",
     [
-        loss(training.RemembersInBuffer),
+        loss(losses.RemembersInBuffer),
         loss(ReadsHeads, needs=Needs(labels=True, outputs=("classes", "embedding"))),
         loss(StandInLoss, patches=True),
-        penalty(bad.AveragingInBuffer),
+        penalty(penalties.AveragingInBuffer),
         penalty(InBothSteps, network="both", needs=Needs(labels=True, outputs=("classes", "layer.2"))),
         penalty(EachPatch, patches=True),
-        step(training.TrainingStep),
-        step(training.ReadingStep, captured=False),
+        step(TrainingStep),
+        step(steps.ReadingStep, captured=False),
     ],
     ids=lambda entry: entry.target.partition(":")[2],
 )
@@ -187,7 +206,7 @@ def test_what_the_contract_allows_conforms(entry):
 
 def test_a_penalty_without_a_value_for_each_sample_is_refused_in_training():
     registry = Registry.load(strict=False, points=[], files=[])
-    registry.add(partial(bad.plugin_of, penalty(bad.Reduced)), "bad", "bad-dist", "1.0")
+    registry.add(partial(plugin_of, penalty(penalties.Reduced)), "bad", "bad-dist", "1.0")
     registry.add(lambda: stand_ins, "stand-ins", stand_ins.DISTRIBUTION, "1.0")
     rig = Rig(registry)
     config = rig.config(f"{stand_ins.NAME}+{stand_ins.NAME}+bad-penalty")

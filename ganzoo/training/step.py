@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
+from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Generator, Loss, PenaltyInputs, Side
 from ganzoo.models.augmented import Augmented, ScheduledPenalty
 from ganzoo.training.stats import Statistics
@@ -246,7 +247,7 @@ class TrainingStep:
         real: DiscriminatorOutputs | None,
         fake: DiscriminatorOutputs,
     ) -> Tensor:
-        """The loss plus the weighted mean of each penalty."""
+        """The loss plus the weighted mean of each penalty. Raises GanzooError for one without a value a sample."""
         inputs = PenaltyInputs(
             generator=self.generator,
             discriminator=self.discriminator,
@@ -262,7 +263,14 @@ class TrainingStep:
         )
         weighted = []
         for scheduled in penalties:
-            value = scheduled.penalty(inputs).float().mean()
+            values = scheduled.penalty(inputs)
+            found, count = tuple(values.shape), len(batch.real)
+            if found[:1] != (count,):
+                raise GanzooError(
+                    f"the penalty {scheduled.name} has shape {found}, must have a value for each of the {count} "
+                    f"samples, ({count},) or ({count}, ...); return it before the mean is taken"
+                )
+            value = values.float().mean()
             name = scheduled.name if scheduled.network != "both" else f"{scheduled.name}_{side}"
             self.statistics.add(f"penalty_{name}", value)
             weighted.append(scheduled.weight * value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from ganzoo import drawing, entries, interfaces, params
+from ganzoo import drawing, entries, entry, interfaces, networks, params, sources
 from ganzoo.bench import launcher
 from ganzoo.distributed import collectives
 from ganzoo.metrics import extractor, features
@@ -23,7 +23,7 @@ Described: TypeAlias = ast.ClassDef | ast.FunctionDef
 KINDS = [cls.__name__ for cls in entries.KINDS]
 # Title, what to import from, and names by the module that defines them.
 SECTIONS: tuple[tuple[str, str, tuple[tuple[ModuleType, tuple[str, ...]], ...]], ...] = (
-    ("Networks", "ganzoo.interfaces", ((interfaces, ("Generator", "Discriminator", "DiscriminatorOutputs")),)),
+    ("Networks", "ganzoo.interfaces", ((networks, ("Generator", "Discriminator", "DiscriminatorOutputs")),)),
     (
         "Losses, penalties and augmentations",
         "ganzoo.interfaces",
@@ -35,17 +35,17 @@ SECTIONS: tuple[tuple[str, str, tuple[tuple[ModuleType, tuple[str, ...]], ...]],
         "ganzoo.interfaces",
         ((drawing, ("draw_normal", "draw_uniform")), (collectives, ("whole_batch", "of_whole_batch"))),
     ),
-    ("Data", "ganzoo.interfaces", ((interfaces, ("DataSource", "StreamedSource", "SourceImage", "BadImage")),)),
+    ("Data", "ganzoo.interfaces", ((sources, ("DataSource", "StreamedSource", "SourceImage", "BadImage")),)),
     ("Scores", "ganzoo.interfaces", ((interfaces, ("Metric",)),)),
     ("What metrics read", "ganzoo.metrics.features", ((features, ("Features",)),)),
     ("Extractors", "ganzoo.metrics.extractor", ((extractor, ("Extractor", "Network")),)),
     ("Launchers", "ganzoo.bench.launcher", ((launcher, ("Launcher",)),)),
-    ("Entries", "ganzoo.entries", ((entries, ("Entry", "TargetEntry", *KINDS)),)),
+    ("Entries", "ganzoo.entries", ((entry, ("Entry", "TargetEntry")), (entries, tuple(KINDS)))),
     (
         "What entries are made of",
         "ganzoo.entries",
         (
-            (entries, ("ImageSpec", "Needs", "Owner")),
+            (entry, ("ImageSpec", "Needs", "Owner")),
             (params, ("param", "at_least", "above_zero", "marks_of", "NoParams", "PenaltyParams")),
         ),
     ),

@@ -133,9 +133,10 @@ def peek_dataset(
     root: Path | None = None,
     channels: str = AUTO,
     labels: str = sources.AUTO,
+    params: Any = None,
 ) -> ImageSpec:
     """Return the spec that :func:`open_dataset` will have, without decoding the data set."""
-    source = make_source(entry, location, root or data_root(None), split, labels=labels, name=name)
+    source = make_source(entry, location, root or data_root(None), split, params=params, labels=labels, name=name)
     return _peek(entry, source, name, size, channels, labels)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,16 @@ from ganzoo.data.sources import make_source
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource, SourceImage
+from ganzoo.params import NoParams
 from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
+from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Skipped, expect
 from ganzoo.utils.files import data_root
 
 LOOKED_AT = 200  # images; enough to see a kind of mistake, few enough for a large set
 SMALL = 16
+SETTING = "data.options."
 
 
 class DatasetPart:
@@ -30,9 +34,17 @@ class DatasetPart:
         self.location = location if entry.takes_location else None
         self.text = entry.name if self.location is None else f"{entry.name}:{location}"
 
+    @cached_property
+    def params(self) -> Any:
+        """The source's parameters, with the user's settings; None for an entry without parameters."""
+        if self.entry.params is NoParams:
+            return None
+        options = [text for text in self.rig.settings if text.startswith(SETTING)]
+        return self.rig.config(f"{NAME}+{NAME}", f"data.name={self.text}", *options).values.data.params
+
     def source(self, split: str = "train") -> DataSource:
         """A new source."""
-        return make_source(self.entry, self.location, data_root(None), split)
+        return make_source(self.entry, self.location, data_root(None), split, params=self.params)
 
     @cached_property
     def images(self) -> list[SourceImage]:
@@ -59,6 +71,7 @@ def interface(part: DatasetPart) -> None:
     )
     if part.entry.takes_location and part.location is None:
         raise Skipped(f"{part.entry.name} wants to know where images are; give --location PATH")
+    _ = part.params  # a wrong setting is a failure, not a missing set
     try:
         part.source().content_key()
     except GanzooError as error:
@@ -161,8 +174,8 @@ def _hashes(source: DataSource) -> list[bytes]:
 
 def opens(part: DatasetPart) -> None:
     """All of it can be decoded, and has the spec that networks were built for."""
-    peeked = peek_dataset(part.entry, part.location, part.text, size=part.size)
-    opened = open_dataset(part.entry, part.location, part.text, size=part.size).spec
+    peeked = peek_dataset(part.entry, part.location, part.text, size=part.size, params=part.params)
+    opened = open_dataset(part.entry, part.location, part.text, size=part.size, params=part.params).spec
     expect(peeked == opened, f"networks are built for {peeked}, but the images are {opened}")
 
 

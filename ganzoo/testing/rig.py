@@ -11,6 +11,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
+from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
@@ -21,13 +22,31 @@ from ganzoo.training.loop import Loop
 BATCH = 8
 # float32, so that what the processor can do decides nothing.
 SETTINGS = (f"data.name={NAME}", "loop.device=cpu", "loop.precision=float32", f"loop.batch={BATCH}", "metrics.names=[]")
+# How a setting of the user's begins; each kind of part reads its own.
+SETTABLE = (
+    "generator.",
+    "discriminator.",
+    "loss.",
+    "penalties.",
+    "augmentation.",
+    "step.",
+    "optimizer.",
+    "data.options.",
+    "metrics.weights=",
+)
 
 
 class Rig:
-    """``settings``: KEY=VALUE of the user's, which make an architecture smaller for its checks."""
+    """``settings``: KEY=VALUE of the user's, which make an architecture smaller for its checks.
+
+    Raises GanzooError for a setting that no part reads.
+    """
 
     def __init__(self, registry: Registry, settings: Iterable[str] = ()) -> None:
         self.registry, self.settings = registry, tuple(settings)
+        for text in self.settings:
+            if not text.startswith(SETTABLE):
+                raise GanzooError(f"{text}: no checked part reads this setting; begin it with {', '.join(SETTABLE)}")
 
     def config(self, recipe: str, *settings: str) -> Config:
         """As a run would have it. Raises GanzooError."""

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ganzoo_fidelity.by_class import ClassifierAccuracy, IntraFID, LogisticRegression, held_out_of
-from ganzoo_fidelity.metrics import FID
 from support.scoring import NETWORK, Blur, Set, Stub
 
 from ganzoo.cli.eval import _table
@@ -26,6 +24,8 @@ from ganzoo.metrics.frechet import frechet_distance, frechet_of_features
 from ganzoo.metrics.labels import named_classes, split_values
 from ganzoo.metrics.score import Score, score, score_images
 from ganzoo.runs.by_class import read_by_class
+from ganzoo_fidelity.by_class import ClassifierAccuracy, IntraFID, LogisticRegression, held_out_of
+from ganzoo_fidelity.metrics import FID
 
 WIDTH, CLASSES = 6, 4
 
@@ -187,13 +187,13 @@ def test_any_metric_can_be_computed_within_each_class(scored):
 
 def test_what_has_no_classes_cannot_be_scored_by_class(scored, registry, tmp_path):
     bare = replace(scored.real, labels=None)
-    with pytest.raises(GanzooError, match="^fid: --per-class reads labels and toy has none"):
+    with pytest.raises(GanzooError, match=r"^fid: --per-class reads labels and toy has none"):
         scored(["fid"], bare, per_class=True)
     unconditional = Blur()
     unconditional.conditional = False
-    with pytest.raises(GanzooError, match="^fid: --per-class reads labels and the generator is not class-conditional"):
+    with pytest.raises(GanzooError, match=r"^fid: --per-class reads labels and the generator is not class-conditional"):
         scored(["fid"], generator=unconditional, per_class=True)
-    with pytest.raises(GanzooError, match="^intra-fid: it reads labels"):
+    with pytest.raises(GanzooError, match=r"^intra-fid: it reads labels"):
         settings = MetricsConfig(names=["intra-fid"])
         score_images(find_scoring(settings, registry), bare.array, scored.real, root=tmp_path)
 

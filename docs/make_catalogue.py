@@ -74,8 +74,10 @@ def facts(entry: Entry) -> Iterator[str]:
             yield f"{entry.discriminator_steps} discriminator steps for each generator step"
         if entry.penalties:
             yield f"Brings: {', '.join(f'`{name}`' for name in entry.penalties)}"
-    if isinstance(entry, (LossEntry, PenaltyEntry)) and entry.needs.per_sample:
-        yield "Needs a discriminator that judges each image by itself"
+    if isinstance(entry, PenaltyEntry) and entry.network != "discriminator":
+        yield "In the losses of both networks" if entry.network == "both" else "In the generator's loss"
+    if isinstance(entry, (LossEntry, PenaltyEntry)):
+        yield from needs(entry)
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         yield "Needs a loss whose border between real and fake is 0"
     if isinstance(entry, DatasetEntry):
@@ -90,6 +92,18 @@ def facts(entry: Entry) -> Iterator[str]:
         yield f"Settings: {', '.join(f'`{key}={value}`' for key, value in changes.items())}"
     for other, tuned in getattr(entry, "tuned", {}).items():
         yield f"With `{other}`: {', '.join(f'`{key}={value}`' for key, value in tuned.items())}"
+
+
+def needs(entry: LossEntry | PenaltyEntry) -> Iterator[str]:
+    """What a loss or a penalty asks of the discriminator and the data."""
+    if entry.needs.per_sample:
+        yield "Needs a discriminator that judges each image by itself"
+    if entry.needs.labels:
+        yield "Needs labels"
+    if entry.needs.outputs:
+        yield f"Needs a discriminator that gives {', '.join(f'`{name}`' for name in entry.needs.outputs)}"
+    if entry.patches:
+        yield "Takes logits of patches too"
 
 
 def parameters(entry: Entry) -> Iterator[str]:

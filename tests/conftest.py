@@ -79,6 +79,11 @@ TINY = {
     "mlp": ["generator.width=32", "discriminator.width=32", "generator.layers=1", "discriminator.layers=1"],
     "dcgan": ["generator.width=8", "discriminator.width=8"],
     "sngan": ["generator.width=8", "discriminator.width=8"],
+    "biggan-lite": [
+        *(f"{network}.{name}=8" for network in ("generator", "discriminator") for name in ("width", "width_max")),
+        "generator.latent_dim=12",
+        "generator.embedding=4",
+    ],
     "stylegan-lite": ["generator.width=8", "discriminator.width=8"],
 }
 

@@ -130,14 +130,18 @@ def _default(item: Field[Any]) -> Any:
 
 def _example(registry: Registry, entry: Entry) -> str:
     """A line that runs as it stands, but for the PATH of images of one's own."""
-    architecture = next(iter(registry.entries[ArchitectureEntry.kind]), "ARCH")
+    known = registry.of_kind(ArchitectureEntry)
+    tuned = max(known, key=lambda entry: len(entry.tuned), default=None)  # for the most losses, so that any suits it
+    architecture = tuned.name if tuned else "ARCH"
     losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
     loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")
     if isinstance(entry, ArchitectureEntry):
         return f"ganzoo run {entry.name}+{loss}"
     if isinstance(entry, LossEntry):
-        return f"ganzoo run {architecture}+{entry.name}"
-    if isinstance(entry, (PenaltyEntry, AugmentationEntry)):
+        return f"ganzoo run {architecture}+{entry.name}{_conditional(registry, architecture, entry)}"
+    if isinstance(entry, PenaltyEntry):
+        return f"ganzoo run {architecture}+{loss}+{entry.name}{_conditional(registry, architecture, entry)}"
+    if isinstance(entry, AugmentationEntry):
         return f"ganzoo run {architecture}+{loss}+{entry.name}"
     if isinstance(entry, DatasetEntry):
         location = ":PATH" if entry.takes_location else ""
@@ -153,6 +157,13 @@ def _example(registry: Registry, entry: Entry) -> str:
         metrics = (metric for metric in registry.entries[MetricEntry.kind].values() if isinstance(metric, MetricEntry))
         name = next((metric.name for metric in metrics if metric.extractor == entry.name), "METRIC")
     return f"ganzoo run {architecture}+{loss} 'metrics.names=[{name}]'"
+
+
+def _conditional(registry: Registry, architecture: str, entry: LossEntry | PenaltyEntry) -> str:
+    """Return the setting that tells the generator the class, if the entry reads labels and the generator has it."""
+    known = registry.lookup(ArchitectureEntry, architecture)
+    has = known is not None and "conditional" in {item.name for item in fields(known.generator_params)}
+    return " generator.conditional=true" if entry.needs.labels and has else ""
 
 
 def _go_together(loss: LossEntry, entry: Entry) -> bool:

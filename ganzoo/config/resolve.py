@@ -23,7 +23,7 @@ from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEnt
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
-from ganzoo.utils.layers import Layer, merge_layers, nest, refuse_resolvers
+from ganzoo.utils.layers import REFERENCE, Layer, merge_layers, nest, refuse_resolvers
 from ganzoo.utils.safe_yaml import parse_json, read_mapping
 from ganzoo.utils.structured import literal
 
@@ -54,7 +54,7 @@ def resolve(
     dataset = _dataset_entry(registry, layers)
     schema = schema_of(recipe, dataset)
     layers = [(source, {**layer, "recipe": str(recipe)}) for source, layer in layers]
-    values = _checked(schema, _plugin_defaults(registry, recipe, dataset), layers)
+    values = _checked(schema, _plugin_defaults(registry, recipe, dataset, schema), layers)
     if values.data.split not in dataset.splits:
         raise GanzooError(
             f"data.split={values.data.split}: {dataset.name} has no such split; leave data.split out, or name a data "
@@ -109,12 +109,16 @@ def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
     return {**layer, **first}
 
 
-def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) -> list[Layer]:
+def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry, schema: DictConfig) -> list[Layer]:
     """The metrics', the data set's, each architecture's for its own network, the loss's and penalties', the tuned
-    pairs'."""
+    pairs', without those that refer to a setting which the other architecture of the recipe lacks."""
 
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))
+
+    def possible(value: Any) -> bool:
+        refers = isinstance(value, str) and REFERENCE.fullmatch(value)
+        return not refers or OmegaConf.select(schema, value[2:-1], default=schema) is not schema
 
     def by_network(own: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
         return [
@@ -130,7 +134,7 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry) 
         *((part.name, part.defaults) for part in recipe.extras),
         *by_network(*(_tuned(registry, entry, recipe) for entry in (recipe.generator, recipe.discriminator))),
     ]
-    return [(f"the defaults of {name}", nest(flat)) for name, flat in layers]
+    return [(f"the defaults of {name}", nest({k: v for k, v in flat.items() if possible(v)})) for name, flat in layers]
 
 
 def _default_metrics(registry: Registry) -> dict[str, Any]:

@@ -50,10 +50,18 @@ def check_labels(recipe: Recipe, generator: Generator, discriminator: Discrimina
             f"{recipe}: the generator is told the class, but neither the discriminator nor a loss or penalty is, so it "
             "will not learn to draw the class; set discriminator.conditional=true if it has that, or add +acgan"
         )
-    if discriminator.conditional and not generator.conditional:
+    if generator.conditional:
+        return
+    if discriminator.conditional:
         raise GanzooError(
             f"{recipe}: the discriminator is told the class of an image, but the generator is not, so every fake has a "
             "random one; set generator.conditional=true, or discriminator.conditional=false"
+        )
+    teaching = [part.name for part in recipe.demanding if part.needs.labels and part not in recipe.of_discriminator]
+    if teaching:
+        raise GanzooError(
+            f"{recipe}: {teaching[0]} asks the generator for a class that it is not told; set "
+            "generator.conditional=true, or choose another architecture"
         )
 
 

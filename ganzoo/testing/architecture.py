@@ -89,9 +89,10 @@ def resolutions(part: Architecture) -> None:
     for size in SIZES:
         refusal = part.refusal(ImageSpec(3, size))
         expect(refusal is None or refusal.strip(), f"check_image refuses {size}x{size} without saying why")
+    demands_labels = any(network.conditional == "required" for network in part.pair())
     for size in part.sizes:
         for channels in (1, 3):
-            image = ImageSpec(channels, size)
+            image = ImageSpec(channels, size, part.image.classes if demands_labels else 0)
             if part.refusal(image) is not None:
                 continue
             try:
@@ -130,7 +131,8 @@ def labels(part: Architecture) -> None:
     images = random_images(part.image, 4)
     with torch.no_grad():
         for network, inputs in ((generator, latents), (discriminator, images)):
-            outputs = [network(inputs, given, rng=seeded()) for given in (ones * 0, ones, None)]
+            without = () if network.conditional == "required" else (None,)
+            outputs = [network(inputs, given, rng=seeded()) for given in (ones * 0, ones, *without)]
             same = all(torch.equal(output, outputs[0]) for output in outputs)
             name = type(network).__name__
             expect(network.conditional or same, f"{name} reads the labels, but its `conditional` is False")

@@ -17,6 +17,7 @@ class GeneratorParams:
     latent_dim: int = param(64, "numbers in one latent vector")
     width: int = param(64, "channels at half the image's size; doubles with each halving")
     refine: int = param(32, "channels of one more 3 x 3 convolution at the image's own size; 0: none, as published")
+    conditional: bool | None = param(False, "read the class, by conditional batch norm; null: if there are labels")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "latent_dim", "width")
@@ -28,6 +29,9 @@ class DiscriminatorParams:
     width: int = param(32, "channels at half the image's size; doubles with each halving")
     refine: int = param(16, "channels of one more 3 x 3 convolution at the image's own size; 0: none, as published")
     norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
+    conditional: bool | None = param(
+        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+    )
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width")
@@ -54,6 +58,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             check_image=check_doubling,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
+                "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 32,
                 "loop.schedule": "linear",
                 "loop.hold": 0.5,

@@ -2,6 +2,9 @@
 
 One convolution at the image's own size is added on either side: strided kernels alone draw fine texture badly, which
 costs several points of FID at equal training time. ``refine=0`` leaves the published pair.
+
+With ``conditional`` the generator's batch norms have a gain and a bias for each class, and the discriminator is one of
+projection (Miyato and Koyama 2018, arXiv:1802.05637).
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import Heads, batch_norm, classes_for, given, normalise
 from ganzoo.models.rounding import Rounding
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
@@ -23,7 +27,7 @@ def _init(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, nn.BatchNorm2d) and module.affine:
         nn.init.normal_(module.weight, mean=1.0, std=0.02)
 
 
@@ -33,24 +37,26 @@ class DCGANGenerator(Generator):
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
         self.image, self.latent_dim = image, params.latent_dim
+        classes = classes_for(image, params.conditional)
+        self.conditional = "required" if classes else False
         base, halvings = split_size(image.size)
         channels = params.width * 2 ** (halvings - 1)
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(params.latent_dim, channels, base, bias=False),
-            nn.BatchNorm2d(channels),
+            batch_norm(channels, classes),
             nn.ReLU(),
         ]
         for _ in range(halvings - 1):
             layers += [
                 nn.ConvTranspose2d(channels, channels // 2, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(channels // 2),
+                batch_norm(channels // 2, classes),
                 nn.ReLU(),
             ]
             channels //= 2
         if params.refine:
             layers += [
                 nn.ConvTranspose2d(channels, params.refine, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(params.refine),
+                batch_norm(params.refine, classes),
                 nn.ReLU(),
                 nn.Conv2d(params.refine, image.channels, 3, padding=1),
             ]
@@ -69,12 +75,16 @@ class DCGANGenerator(Generator):
         rng: torch.Generator | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
+        condition = given(labels) if self.conditional else None
+        x = latents[:, :, None, None]
         with self.rounding(latents):
-            return self.body(latents[:, :, None, None])
+            for layer in self.body:
+                x = normalise(layer, x, condition)
+        return x
 
 
 class DCGANDiscriminator(Discriminator):
-    """Halves the image down to ``base x base``, then one logit."""
+    """Halves the image down to ``base x base``, then one logit and what further heads say."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
@@ -106,11 +116,22 @@ class DCGANDiscriminator(Discriminator):
         last = nn.Linear(channels * base**2, 1)
         _init(last)
         self.body = nn.Sequential(*layers, nn.Flatten(), wrap(last))
+        self.heads = Heads(last.in_features, image, needs.outputs, params.conditional, wrap=wrap)
+        self.conditional = self.heads.conditional
         self.rounding = Rounding(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.outputs(images, labels, rng=rng).logits
+
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
         with self.rounding(images):
-            return self.body(images).squeeze(1)
+            *trunk, last = self.body
+            phi = images
+            for layer in trunk:
+                phi = layer(phi)
+            return self.heads.read(last(phi).squeeze(1), phi, labels)
 
 
 def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:

@@ -12,12 +12,14 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from copy import deepcopy
 from io import StringIO
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.nn.utils import parametrize
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -66,7 +68,8 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
         with whole_file(file) as partial:
             partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
             with torch.no_grad():
-                (_write_onnx if form == "onnx" else _write_torch)(_trace(model), partial)
+                program = _trace(Exported(_with_weights_fixed(model.generator)))
+                (_write_onnx if form == "onnx" else _write_torch)(program, partial)
                 difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
             if not difference <= TOLERANCE:
                 raise GanzooError(
@@ -87,6 +90,20 @@ def example_inputs(generator: Generator, count: int, truncation: float, seed: in
     if generator.has_truncation:
         inputs["truncation"] = torch.tensor(truncation)
     return inputs
+
+
+def _with_weights_fixed(generator: Generator) -> Generator:
+    """A copy whose weights are what spectral normalisation makes of them in evaluation, for good."""
+    copy = deepcopy(generator)
+    for module in list(copy.modules()):
+        if parametrize.is_parametrized(module):
+            made = {name: getattr(module, name).detach() for name in module.parametrizations}  # type: ignore[union-attr]
+            # remove_parametrizations() would take the weights of the original, too, whose class the copy shares.
+            del module.parametrizations
+            module.__class__ = type(module).__bases__[0]
+            for name, value in made.items():
+                module.register_parameter(name, nn.Parameter(value))
+    return copy
 
 
 def _trace(model: Exported) -> ExportedProgram:

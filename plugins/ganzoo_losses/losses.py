@@ -1,42 +1,58 @@
-"""Losses on logits ``(N,)``. With s the sigmoid, ``-log s(x) = softplus(-x)`` and ``-log(1 - s(x)) = softplus(x)``,
-which neither over- nor underflow."""
+"""Losses on logits ``(N,)``, or ``(N, ...)`` of patches.
+
+With s the sigmoid, ``-log s(x) = softplus(-x)`` and ``-log(1 - s(x)) = softplus(x)``, which neither over- nor
+underflow.
+"""
 
 from __future__ import annotations
+
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from ganzoo.interfaces import Discriminator, Loss
-from ganzoo_losses import WGANParams
+from ganzoo_losses.params import WGANParams
 
 
-class Minimax(Loss):
+class PerFake(Loss):
+    """A loss whose generator's side is the mean of a function of each fake's logit."""
+
+    @abstractmethod
+    def of_each_fake(self, d_fake: Tensor) -> Tensor:
+        """The generator's loss of each logit of a fake, in the shape of the logits."""
+
+    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
+        return self.of_each_fake(d_fake).mean()
+
+
+class Minimax(PerFake):
     """The zero-sum game (Goodfellow et al. 2014, eq. 1)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return softplus(-d_real).mean() + softplus(d_fake).mean()
 
-    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        return -softplus(d_fake).mean()
+    def of_each_fake(self, d_fake: Tensor) -> Tensor:
+        return -softplus(d_fake)
 
 
 class NonSaturating(Minimax):
     """The generator maximises log s(d_fake) instead (Goodfellow et al. 2014, sec. 3): same fixed point, more gradient
     where the discriminator is sure."""
 
-    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        return softplus(-d_fake).mean()
+    def of_each_fake(self, d_fake: Tensor) -> Tensor:
+        return softplus(-d_fake)
 
 
-class Wasserstein(Loss):
+class Wasserstein(PerFake):
     """The Wasserstein-1 distance, for the best critic of Lipschitz constant 1 (Gulrajani et al. 2017, eq. 2)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return d_fake.mean() - d_real.mean()
 
-    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        return -d_fake.mean()
+    def of_each_fake(self, d_fake: Tensor) -> Tensor:
+        return -d_fake
 
 
 class ClippedWasserstein(Wasserstein):
@@ -50,7 +66,7 @@ class ClippedWasserstein(Wasserstein):
         torch._foreach_clamp_max_(list(discriminator.parameters()), self.params.clip)
 
 
-class LeastSquares(Loss):
+class LeastSquares(PerFake):
     """Mao et al. 2017, eq. 2 with (a, b, c) = (-1, 1, 0): fake -1, real 1, and the generator aims at the border.
 
     Of the paper's two codings this is the one that minimises Pearson's chi-squared divergence, and the one whose
@@ -60,18 +76,18 @@ class LeastSquares(Loss):
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return ((d_real - 1).square().mean() + (d_fake + 1).square().mean()) / 2
 
-    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        return d_fake.square().mean() / 2
+    def of_each_fake(self, d_fake: Tensor) -> Tensor:
+        return d_fake.square() / 2
 
 
-class Hinge(Loss):
+class Hinge(PerFake):
     """Margins of 1 on both sides (Lim, Ye 2017, eq. 7 and 8; Miyato et al. 2018, eq. 16 and 17)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return relu(1 - d_real).mean() + relu(1 + d_fake).mean()
 
-    def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        return -d_fake.mean()
+    def of_each_fake(self, d_fake: Tensor) -> Tensor:
+        return -d_fake
 
 
 class Relativistic(Loss):

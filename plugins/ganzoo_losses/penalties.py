@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal, draw_uniform, whole_batch
-from ganzoo_losses import DRAGANParams
+from ganzoo_losses.params import DRAGANParams
 
 # Under the root, so that its slope stays finite where the gradient vanishes. 1e-12 shifts a norm near 1 by half of
 # that, far below float32's resolution.
@@ -17,9 +17,12 @@ def squared_gradient_norm(images: Tensor, inputs: PenaltyInputs) -> Tensor:
     """``|grad D(x)|^2`` at each of the images ``(N, C, H, W)``: ``(N,)``, float32, differentiable.
 
     The gradient of the summed logits holds each sample's own gradient only where no logit depends on another sample.
+    Of logits ``(N, ...)`` of patches, D(x) is their mean.
     """
     at = images.detach().requires_grad_(True)
     logits = inputs.discriminator(at, inputs.labels, rng=inputs.rng)
+    if logits.ndim > 1:
+        logits = logits.flatten(1).mean(1)
     (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
     return gradient.float().square().flatten(1).sum(1)
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import Heads
 from ganzoo.models.spectral import spectral
 from ganzoo_mlp import DiscriminatorParams, GeneratorParams
 
@@ -48,7 +49,7 @@ class MLPGenerator(Generator):
 
 
 class MLPDiscriminator(Discriminator):
-    """Pixels through hidden layers to one logit, each image by itself."""
+    """Pixels through hidden layers to one logit and what further heads say, each image by itself."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
@@ -64,6 +65,18 @@ class MLPDiscriminator(Discriminator):
             for layer in self.body:
                 if isinstance(layer, nn.Linear):
                     spectral(layer)
+        wrap = spectral if params.spectral else nn.Identity()
+        self.heads = Heads(features, image, needs.outputs, wrap=wrap)
+        self.conditional = self.heads.conditional
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.body(images).squeeze(1)
+        return self.outputs(images, labels, rng=rng).logits
+
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
+        *hidden, last = self.body
+        phi = images
+        for layer in hidden:
+            phi = layer(phi)
+        return self.heads.read(last(phi).squeeze(1), phi, labels)

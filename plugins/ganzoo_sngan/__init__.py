@@ -14,6 +14,7 @@ from ganzoo.models.sizes import check_doubling
 class GeneratorParams:
     latent_dim: int = param(128, "numbers in one latent vector")
     width: int = param(32, "channels of every block; 256 as published")
+    conditional: bool | None = param(False, "read the class, by conditional batch norm; null: if there are labels")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "latent_dim", "width")
@@ -23,6 +24,9 @@ class GeneratorParams:
 class DiscriminatorParams:
     width: int = param(32, "channels of every block; 128 as published")
     spectral: bool = param(True, "divide each layer's weight by its largest singular value")
+    conditional: bool | None = param(
+        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+    )
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width")
@@ -42,6 +46,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             check_image=check_doubling,
             # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
             defaults={
+                "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 32,
                 "loop.schedule": "linear",
                 "loop.hold": 0.5,

@@ -1,4 +1,8 @@
-"""The residual pair for small images (Miyato et al. 2018, app. B.4, tables 3 and 4), at any size that doubles."""
+"""The residual pair for small images (Miyato et al. 2018, app. B.4, tables 3 and 4), at any size that doubles.
+
+With ``conditional`` it is the pair of Miyato and Koyama 2018 (arXiv:1802.05637): the generator's batch norms have a
+gain and a bias for each class, and the discriminator projects its features on an embedding of the class.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import Heads, batch_norm, classes_for, given, linear, normalise
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
 from ganzoo_sngan import DiscriminatorParams, GeneratorParams
@@ -28,27 +33,23 @@ def _conv(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2
     return layer
 
 
-def _linear(inputs: int, outputs: int) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
 class UpBlock(nn.Module):
-    """Normalise, ReLU, double, convolve; normalise, ReLU, convolve; plus the doubled input."""
+    """Normalise, ReLU, double, convolve; normalise, ReLU, convolve; plus the doubled input.
 
-    def __init__(self, channels: int) -> None:
+    With ``classes`` the norms are conditional.
+    """
+
+    def __init__(self, channels: int, classes: int = 0) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+        self.norm1, self.norm2 = batch_norm(channels, classes), batch_norm(channels, classes)
         self.conv1 = _conv(channels, channels, 3, math.sqrt(2))
         self.conv2 = _conv(channels, channels, 3, math.sqrt(2))
         self.shortcut = _conv(channels, channels, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(_double(F.relu(self.norm1(x))))
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        y = self.conv1(_double(F.relu(normalise(self.norm1, x, labels))))
         # A kernel of 1 and doubling commute; convolving first is four times cheaper.
-        return self.conv2(F.relu(self.norm2(y))) + _double(self.shortcut(x))
+        return self.conv2(F.relu(normalise(self.norm2, y, labels))) + _double(self.shortcut(x))
 
 
 class DownBlock(nn.Module):
@@ -75,10 +76,12 @@ class SNGANGenerator(Generator):
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
         self.image, self.latent_dim = image, params.latent_dim
+        classes = classes_for(image, params.conditional)
+        self.conditional = "required" if classes else False
         self.base, doublings = split_size(image.size)
-        self.project = _linear(params.latent_dim, params.width * self.base**2)
-        self.blocks = nn.Sequential(*(UpBlock(params.width) for _ in range(doublings)))
-        self.norm = nn.BatchNorm2d(params.width)
+        self.project = linear(params.latent_dim, params.width * self.base**2)
+        self.blocks = nn.Sequential(*(UpBlock(params.width, classes) for _ in range(doublings)))
+        self.norm = batch_norm(params.width, classes)
         self.to_pixels = _conv(params.width, image.channels, 3)
 
     def forward(
@@ -90,11 +93,17 @@ class SNGANGenerator(Generator):
         truncation: float = 1.0,
     ) -> Tensor:
         x = self.project(latents).unflatten(1, (-1, self.base, self.base))
-        return torch.tanh(self.to_pixels(F.relu(self.norm(self.blocks(x)))))
+        condition = given(labels) if self.conditional else None
+        for block in self.blocks:
+            x = block(x, condition)
+        return torch.tanh(self.to_pixels(F.relu(normalise(self.norm, x, condition))))
 
 
 class SNGANDiscriminator(Discriminator):
-    """Halving blocks, two that keep the size, the sum over all places, one logit. No sample sees another."""
+    """Halving blocks, two that keep the size, the sum over all places, one logit and what further heads say.
+
+    No sample sees another.
+    """
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
@@ -106,10 +115,18 @@ class SNGANDiscriminator(Discriminator):
         blocks += [DownBlock(params.width, params.width, wrap, halve=True) for _ in range(max(0, halvings - 2))]
         blocks += [DownBlock(params.width, params.width, wrap) for _ in range(FLAT_BLOCKS)]
         self.blocks = nn.Sequential(*blocks)
-        self.logit = wrap(_linear(params.width, 1))
+        self.logit = wrap(linear(params.width, 1))
+        self.heads = Heads(params.width, image, needs.outputs, params.conditional, wrap=wrap)
+        self.conditional = self.heads.conditional
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.logit(F.relu(self.blocks(images)).sum((2, 3))).squeeze(1)
+        return self.outputs(images, labels, rng=rng).logits
+
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
+        phi = F.relu(self.blocks(images)).sum((2, 3))
+        return self.heads.read(self.logit(phi).squeeze(1), phi, labels)
 
 
 def _double(x: Tensor) -> Tensor:

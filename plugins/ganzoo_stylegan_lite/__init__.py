@@ -18,6 +18,9 @@ class GeneratorParams:
     width: int = param(16, "channels at the image's size; doubles with each halving")
     width_max: int = param(128, "channels at most")
     mixing: float = param(0.5, "share of training samples made from two latents (style mixing)")
+    conditional: bool | None = param(
+        False, "read the class, by an embedding that joins the mapping's input; null: if there are labels"
+    )
 
     def __post_init__(self) -> None:
         at_least(self, 1, "latent_dim", "w_dim", "mapping_layers", "width", "width_max")
@@ -33,6 +36,9 @@ class DiscriminatorParams:
         None, "show the discriminator how much a batch varies; null: unless logits must not mix samples"
     )
     spectral: bool = param(False, "divide each layer's weight by its largest singular value (Miyato et al. 2018)")
+    conditional: bool | None = param(
+        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+    )
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width", "width_max")
@@ -53,6 +59,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             # The paper's betas (Karras et al. 2020, app. B). Learning rates four to eight times its own, found by
             # trial: Adam moves weights of N(0, 1) by the learning rate itself, and small budgets have few steps.
             defaults={
+                "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 16,
                 "loop.schedule": "linear",
                 "loop.hold": 0.5,

@@ -86,6 +86,19 @@ class EqualLinear(Equalised):
         return F.linear(x, self.scaled("weight"), self.scaled("bias"))
 
 
+class EqualEmbedding(Equalised):
+    """A vector ``(width,)`` for each class, its mean square ``1 / width``."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, width))
+        self.bias = None
+        self.scale, self.gain = 1 / math.sqrt(width), 1.0
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return F.embedding(labels, self.scaled("weight"))
+
+
 class EqualConv(Equalised):
     """A convolution; ``down`` blurs and halves the size."""
 

@@ -2,6 +2,9 @@
 
 Leaky ReLU is followed by a gain of sqrt(2) in the papers, to keep the variance. It scales with its input, so the gain
 sits in the weights before it instead, where it costs nothing.
+
+With ``conditional`` the mapping network also reads an embedding of the class, scaled to mean square 1 as the latent is,
+and the discriminator is one of projection (both as in Karras et al. 2020, arXiv:2006.06676, app. D).
 """
 
 from __future__ import annotations
@@ -14,11 +17,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, Generator, draw_normal, draw_uniform, of_whole_batch, whole_batch
+from ganzoo.interfaces import (
+    Discriminator,
+    DiscriminatorOutputs,
+    Generator,
+    draw_normal,
+    draw_uniform,
+    of_whole_batch,
+    whole_batch,
+)
+from ganzoo.models.conditional import Heads, classes_for, given
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
-from ganzoo_stylegan_lite.layers import Blur, EqualConv, Equalised, EqualLinear, Upsample, scaled_together
+from ganzoo_stylegan_lite.layers import (
+    Blur,
+    EqualConv,
+    EqualEmbedding,
+    Equalised,
+    EqualLinear,
+    Upsample,
+    scaled_together,
+)
 
 SLOPE = 0.2
 GROUP = 4  # of minibatch standard deviation
@@ -33,6 +53,11 @@ def _widths(width: int, width_max: int, doublings: int) -> list[int]:
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:
     """``(N, C)`` or ``(C,)`` made to broadcast over ``like``, ``(N, C, H, W)``, in its dtype."""
     return values.to(like.dtype)[..., None, None]
+
+
+def _scaled_to_1(x: Tensor) -> Tensor:
+    """Rows ``(N, F)``, each scaled to mean square 1."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
 class StyledConv(Equalised):
@@ -120,7 +145,10 @@ class StyleGANGenerator(Generator):
         self.image, self.latent_dim, self.mixing = image, params.latent_dim, params.mixing
         base, doublings = split_size(image.size)
         widths, w_dim = _widths(params.width, params.width_max, doublings), params.w_dim
-        features = [params.latent_dim] + [w_dim] * params.mapping_layers
+        classes = classes_for(image, params.conditional)
+        self.conditional = "required" if classes else False
+        self.embed = nn.Embedding(classes, params.latent_dim) if classes else None
+        features = [params.latent_dim * (2 if classes else 1)] + [w_dim] * params.mapping_layers
         self.mapping = nn.ModuleList(
             EqualLinear(features[i], features[i + 1], gain=math.sqrt(2), lr_multiplier=0.01)
             for i in range(params.mapping_layers)
@@ -137,18 +165,20 @@ class StyleGANGenerator(Generator):
         in_float32 = set(self.mapping)
         self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised) and layer not in in_float32]
 
-    def map(self, latents: Tensor) -> Tensor:
-        """Latents ``(N, latent_dim)``, each scaled to mean square 1, to ``w`` ``(N, w_dim)``, in float32."""
+    def map(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents ``(N, latent_dim)``, and the embedded labels if the generator is conditional, each scaled to mean
+        square 1, to ``w`` ``(N, w_dim)``, in float32."""
         with torch.autocast(latents.device.type, enabled=False):
-            w = latents.float()
-            w = w * (w.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+            w = _scaled_to_1(latents.float())
+            if self.embed is not None:
+                w = torch.cat([w, _scaled_to_1(self.embed(given(labels)))], dim=1)
             for layer in self.mapping:
                 w = F.leaky_relu(layer(w), SLOPE)
         return w
 
-    def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator) -> list[Tensor]:
+    def _mix(self, w: Tensor, latents: Tensor, rng: torch.Generator, labels: Tensor | None = None) -> list[Tensor]:
         """Style mixing: from a random layer on, some samples follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
-        other = self.map(draw_normal(tuple(latents.shape), rng, like=latents))
+        other = self.map(draw_normal(tuple(latents.shape), rng, like=latents), labels)
         mixed, place = draw_uniform((2, len(w), 1), rng, like=w, dim=1)
         crossover = torch.where(mixed < self.mixing, 1 + place * (self.num_styles - 1), self.num_styles)
         return [torch.where(i + 1 <= crossover, w, other) for i in range(self.num_styles)]
@@ -161,7 +191,7 @@ class StyleGANGenerator(Generator):
         rng: torch.Generator | None = None,
         truncation: float | Tensor = 1.0,
     ) -> Tensor:
-        w = self.map(latents)
+        w = self.map(latents, labels)
         if self.training:
             with torch.no_grad():
                 self.w_avg.lerp_(whole_batch(w).mean(0), 1 - MEAN_DECAY)
@@ -169,11 +199,23 @@ class StyleGANGenerator(Generator):
             w = self.w_avg.lerp(w, truncation)
         styles = [w] * self.num_styles
         if self.training and self.mixing > 0 and rng is not None:
-            styles = self._mix(w, latents, rng)
+            styles = self._mix(w, latents, rng, labels)
         if not self.training:
             return self._draw(styles, rng).clamp(-1, 1)
         with scaled_together(self.equalised, w):
             return self._draw(styles, rng)
+
+    def styles(self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        """Latents ``(N, latent_dim)`` to a style for each layer, ``(N, num_styles, w_dim)``, mixed in training."""
+        w = self.map(latents, labels)
+        if self.training and self.mixing > 0 and rng is not None:
+            return torch.stack(self._mix(w, latents, rng, labels), 1)
+        return torch.stack([w] * self.num_styles, 1)
+
+    def synthesise(self, styles: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
+        """Styles ``(N, num_styles, w_dim)`` to images ``(N, C, H, W)``, not clamped."""
+        with scaled_together(self.equalised, styles):
+            return self._draw(list(styles.unbind(1)), rng)
 
     def _draw(self, styles: list[Tensor], rng: torch.Generator | None) -> Tensor:
         """Images from a style ``(N, w_dim)`` for each layer."""
@@ -212,7 +254,10 @@ def minibatch_std(x: Tensor, group: int = GROUP) -> Tensor:
 
 
 class StyleGANDiscriminator(Discriminator):
-    """Residual blocks halve the image down to ``base x base``, then a convolution and two full layers."""
+    """Residual blocks halve the image down to ``base x base``, then a convolution and two full layers.
+
+    Further heads read what the last full layer does.
+    """
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
@@ -231,17 +276,26 @@ class StyleGANDiscriminator(Discriminator):
         self.mix = EqualConv(last + self.mixes_samples, last, 3, gain=math.sqrt(2))
         self.full = EqualLinear(last * base**2, last, gain=math.sqrt(2))
         self.to_logit = EqualLinear(last, 1)
+        self.heads = Heads(last, image, needs.outputs, params.conditional, linear=EqualLinear, embedding=EqualEmbedding)
+        self.conditional = self.heads.conditional
         if params.spectral:  # without the gains of sqrt(2), which would let the logits grow as large as before
             for layer in self.modules():
-                if isinstance(layer, (EqualLinear, EqualConv)):
+                if isinstance(layer, (EqualLinear, EqualConv, EqualEmbedding)):
                     spectral(layer).scale = layer.gain / math.sqrt(2)
         self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised)]
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        with scaled_together(self.equalised, images) if self.training else nullcontext():
-            return self._judge(images)
+        return self.outputs(images, labels, rng=rng).logits
 
-    def _judge(self, images: Tensor) -> Tensor:
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
+        with scaled_together(self.equalised, images) if self.training else nullcontext():
+            phi = self._features(images)
+            return self.heads.read(self.to_logit(phi).squeeze(1), phi, labels)
+
+    def _features(self, images: Tensor) -> Tensor:
+        """The last features ``(N, F)`` of images."""
         # A 1x1 convolution, written so that its result lies channels last, the layout fast for what follows: with one
         # channel an image's own layout could be either.
         x = self.from_picture(images.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -250,4 +304,4 @@ class StyleGANDiscriminator(Discriminator):
             # Several devices share a batch so that whole groups are on one where they can be.
             x = minibatch_std(x) if len(x) % GROUP == 0 else of_whole_batch(minibatch_std, x)
         x = F.leaky_relu(self.mix(x), SLOPE)
-        return self.to_logit(F.leaky_relu(self.full(x.flatten(1)), SLOPE)).squeeze(1)
+        return F.leaky_relu(self.full(x.flatten(1)), SLOPE)

@@ -38,6 +38,7 @@ RECIPES = [
     *(f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")),
     "stylegan-lite+non-saturating+r1+ada",
     "sngan+relativistic+dragan",
+    "stylegan-lite+top-k+lecam+bcr+path-length",
 ]
 # Six images each: no whole number of the groups of four that minibatch standard deviation takes.
 SETTINGS = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]

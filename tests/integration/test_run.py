@@ -126,7 +126,7 @@ def undisturbed(registry, tiny, tmp_path_factory):
     """A run that nothing happens to, long enough to kill another like it on its way."""
     directory = tmp_path_factory.mktemp("undisturbed") / "run"
     config = resolve(registry, "mlp+non-saturating", None, [*tiny("mlp"), *LONG])
-    run.start(registry, config, Display(Console(quiet=True)), out=directory)
+    start(registry, config, Display(Console(quiet=True)), out=directory)
     return directory
 
 
@@ -151,7 +151,7 @@ def test_killed_and_resumed_equals_undisturbed(undisturbed, registry, quiet, tin
         assert printed.splitlines()[-1] == f"stopped; continue with: ganzoo resume {killed}"
     reached = len(read_jsonl(killed / "log.jsonl"))
     assert 0 < reached < len(read_jsonl(undisturbed / "log.jsonl")), "the kill came too late to prove anything"
-    assert run.resume(registry, killed, quiet).finished
+    assert resume(registry, killed, quiet).finished
     assert same(final_weights(undisturbed), final_weights(killed))
     shown, expected = ([record["shown"] for record in read_jsonl(at / "log.jsonl")] for at in (killed, undisturbed))
     stopped_between = set(shown) - set(expected)  # Ctrl-C logs what was trained since the last interval

@@ -157,16 +157,12 @@ def register_losses(register):
 
 @hookimpl
 def register_penalties(register):
-    heads = Needs(labels=True, outputs=("classes",))
-    register(
-        PenaltyEntry(name="class-head", summary="Classifies", target=f"{HERE}:ClassHead", network="both", needs=heads)
-    )
-    register(PenaltyEntry(name="moving", summary="Has state", target=f"{HERE}:Moving"))
-    register(
-        PenaltyEntry(
-            name="reads-body", summary="Reads features", target=f"{HERE}:Moving", needs=Needs(outputs=("body",))
-        )
-    )
+    heads, body = Needs(labels=True, outputs=("classes",)), Needs(outputs=("body",))
+    moving = {"target": f"{HERE}:Moving", "patches": True}
+    head = {"target": f"{HERE}:ClassHead", "patches": True, "network": "both"}
+    register(PenaltyEntry(name="class-head", summary="Classifies", needs=heads, **head))
+    register(PenaltyEntry(name="moving", summary="Has state", **moving))
+    register(PenaltyEntry(name="reads-body", summary="Reads features", needs=body, **moving))
 
 
 @hookimpl

@@ -45,7 +45,7 @@ def test_malformed_recipes_state_the_grammar(registry, text):
         ("minimax+dcgan", "'minimax' is a loss, expected an architecture"),
         ("dcgan+minimax+wgan-gp", "'wgan-gp' is a loss, expected a penalty or an augmentation"),
         ("dcgan+minimax+r1+r1", "twice"),
-        ("zzz+minimax", "installed: dcgan, mlp, sngan, stylegan-lite"),
+        ("zzz+minimax", "installed: biggan-lite, dcgan, mlp, sngan, stylegan-lite"),
     ],
 )
 def test_unknown_parts_are_explained(registry, text, says):

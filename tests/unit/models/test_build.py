@@ -78,7 +78,7 @@ def test_without_a_per_sample_need_it_trains(odd):
 )
 def test_wrong_shapes_are_named(odd, name, says):
     with pytest.raises(GanzooError) as caught:
-        build_model(resolve(odd, f"{name}+minimax"), IMAGE)
+        build_model(resolve(odd, f"{name}+top-k"), IMAGE)
     assert says in str(caught.value) and name in str(caught.value)
 
 

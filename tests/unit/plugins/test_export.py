@@ -22,6 +22,7 @@ from ganzoo_export.onnx import OPSET, TOLERANCE, check_format, export_generator
 pytestmark = pytest.mark.seconds
 
 ARCHITECTURES = ["mlp", "dcgan", "sngan", "stylegan-lite"]
+BY_CLASS = ["dcgan by class", "sngan by class", "stylegan-lite by class", "biggan-lite by class"]
 IMAGE = ImageSpec(3, 8, 5)
 
 
@@ -30,15 +31,17 @@ def make(registry):
     """A small generator with weights, noise and means that are not those of its first moment."""
 
     def made(name: str) -> Generator:
-        entry = registry.get(ArchitectureEntry, name)
+        entry = registry.get(ArchitectureEntry, name.removesuffix(" by class"))
         params = entry.generator_params()
         params.width = 8
+        if name.endswith(" by class"):
+            params.conditional = True
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             generator = entry.load_generator()(IMAGE, params)
             rng = torch.Generator().manual_seed(1)
             for _ in range(3):
-                generator(generator.sample_latents(16, rng), rng=rng)
+                generator(generator.sample_latents(16, rng), torch.arange(16) % IMAGE.classes, rng=rng)
             for name, parameter in generator.named_parameters():
                 if "noise" in name:
                     nn.init.constant_(parameter, 0.5)
@@ -76,7 +79,11 @@ class Noisy(Conditional):
         return torch.rand(latents.shape[0], 3, 8, 8) * 2 - 1
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+def labels_of(generator: Generator) -> dict[str, torch.Tensor]:
+    return {"labels": torch.arange(7) % IMAGE.classes} if generator.conditional else {}
+
+
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *BY_CLASS])
 def test_a_torch_program_makes_the_same_images_in_any_number(make, name, tmp_path):
     generator, file = make(name), tmp_path / "made/generator.pt2"
     assert export_generator(generator, "torch", file) <= TOLERANCE
@@ -85,28 +92,33 @@ def test_a_torch_program_makes_the_same_images_in_any_number(make, name, tmp_pat
     for truncation in (1.0, 0.3) if generator.has_truncation else (1.0,):
         given = {"truncation": torch.tensor(truncation)} if generator.has_truncation else {}
         with torch.no_grad():
-            expected = generator(latents, truncation=truncation)
-            assert torch.allclose(program(latents=latents, **given), expected, atol=TOLERANCE)
+            expected = generator(latents, **labels_of(generator), truncation=truncation)
+            assert torch.allclose(program(latents=latents, **labels_of(generator), **given), expected, atol=TOLERANCE)
     assert [path.name for path in file.parent.iterdir()] == ["generator.pt2"]
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *BY_CLASS])
 def test_onnx_runtime_makes_the_same_images_in_any_number(make, name, tmp_path):
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     generator, file = make(name), tmp_path / "generator.onnx"
     assert export_generator(generator, "onnx", file) <= TOLERANCE
     session = onnxruntime.InferenceSession(file)
-    inputs = {"latents": ["N", generator.latent_dim]} | ({"truncation": []} if generator.has_truncation else {})
+    inputs = {"latents": ["N", generator.latent_dim]} | ({"labels": ["N"]} if generator.conditional else {})
+    inputs |= {"truncation": []} if generator.has_truncation else {}
     assert {i.name: i.shape for i in session.get_inputs()} == inputs
-    assert {i.type for i in [*session.get_inputs(), *session.get_outputs()]} == {"tensor(float)"}
+    types = {i.name: i.type for i in [*session.get_inputs(), *session.get_outputs()]}
+    assert types == {name: "tensor(int64)" if name == "labels" else "tensor(float)" for name in types}
     assert {o.name: o.shape for o in session.get_outputs()} == {"pictures": ["N", 3, 8, 8]}
     latents = generator.sample_latents(7, torch.Generator().manual_seed(5))
     for truncation in (1.0, 0.3) if generator.has_truncation else (1.0,):
         given = {"truncation": torch.tensor(truncation).numpy()} if generator.has_truncation else {}
+        labels = labels_of(generator)
+        given |= {name: value.numpy() for name, value in labels.items()}
         (made,) = session.run(None, {"latents": latents.numpy(), **given})
         with torch.no_grad():
-            assert torch.allclose(torch.from_numpy(made), generator(latents, truncation=truncation), atol=TOLERANCE)
+            expected = generator(latents, **labels, truncation=truncation)
+        assert torch.allclose(torch.from_numpy(made), expected, atol=TOLERANCE)
     assert str(Path(module.__file__).parent).encode() not in file.read_bytes()
     model = onnx.load(file)
     onnx.checker.check_model(model)

@@ -121,7 +121,22 @@ def test_higher_means_more_real(name: str) -> None:
     assert loss.generator(d_real=real, d_fake=fake + step) < loss.generator(d_real=real, d_fake=fake)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if entry_of(name).patches])
+def test_the_logits_of_patches_count_alike(name: str) -> None:
+    """The loss of logits (N, H, W) is that of as many single ones."""
+    rng = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 3, 2, 5, generator=rng)
+    loss, single = make(name), {"d_real": real.flatten(), "d_fake": fake.flatten()}
+    value = loss.discriminator(d_real=real, d_fake=fake), loss.generator(d_real=real, d_fake=fake)
+    torch.testing.assert_close(value, (loss.discriminator(**single), loss.generator(**single)))
+    assert all(side.shape == () for side in value)
+
+
 def test_metadata() -> None:
+    assert {name for name in NAMES if entry_of(name).owner.distribution == "ganzoo" and not entry_of(name).patches} == {
+        "top-k"
+    }
+
     for name in ("minimax", "non-saturating"):
         entry = entry_of(name)
         assert entry.probability and entry.zero_is_border and entry.penalties == () and not entry.needs.per_sample

@@ -165,6 +165,20 @@ def test_inputs_stay_out_of_the_graph(name: str) -> None:
     assert discriminator.weight.grad is not None and discriminator.weight.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_logit_of_patches_is_their_mean(name: str) -> None:
+    def patches(x: Tensor, w: Tensor) -> Tensor:
+        return torch.tanh(x.flatten(1) @ w.view(-1, 6)).view(-1, 2, 3)
+
+    def mean(x: Tensor, w: Tensor) -> Tensor:
+        return patches(x, w).mean((1, 2))
+
+    w = torch.linspace(-0.4, 0.6, 108)
+    value, expected = (penalty(name, Formula(function, w), *images(9)) for function in (patches, mean))
+    assert value.shape == (5,) and Registry.load().get(PenaltyEntry, name).patches
+    torch.testing.assert_close(value, expected)
+
+
 def test_metadata_and_bounds() -> None:
     registry = Registry.load()
     for name in NAMES:

@@ -201,8 +201,15 @@ def test_accumulate_must_divide_the_batch(zoo):
 @pytest.mark.parametrize(
     ("recipe", "spec", "settings", "message"),
     [
-        ("mlp+hinge+class-head", IMAGE, SMALL, "class-head reads classes of the discriminator, which that of mlp"),
-        ("mlp+hinge+reads-body", IMAGE, SMALL, "reads-body reads body of the discriminator, which that of mlp"),
+        ("labelled/patchy+hinge+class-head", IMAGE, [], "class-head reads classes of the discriminator, which that of"),
+        ("labelled/patchy+patches+reads-body", IMAGE, [], "reads-body reads body of the discriminator, which that of"),
+        ("mlp+hinge+reads-body", IMAGE, SMALL, "mlp+hinge+reads-body: the discriminator has no body; it has classes"),
+        (
+            "mlp/labelled+hinge+class-head",
+            IMAGE,
+            ["discriminator.conditional=false"],
+            "class-head asks the generator for",
+        ),
         ("labelled+hinge", ImageSpec(1, 8), [], "the generator of labelled requires labels"),
         ("mlp/labelled+hinge+class-head", ImageSpec(1, 8), [], "class-head requires labels"),
         ("mlp/labelled+hinge", IMAGE, [], "the discriminator is told the class of an image, but the generator is not"),

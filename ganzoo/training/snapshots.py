@@ -20,6 +20,7 @@ from ganzoo.data.loader import Feed
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sampling import grid, grid_labels, labels_of, sample, save_image
 from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.runs.grid_classes import LABELS
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text, writing
 from ganzoo.utils.image_grid import GRID
@@ -62,7 +63,7 @@ def take_images(
         "probability": loss.probability,
         "d_fake": d_fake,
         "d_real": d_real,
-        **({} if ordered is None else {"labels": ordered.tolist()}),
+        **({} if ordered is None else {LABELS: ordered.tolist()}),
     }
     write_text(directory.verdicts / f"{name}.json", json.dumps(record))
     return image

@@ -86,7 +86,8 @@ def formula_of(facts: Facts, learner: Learner) -> tuple[Line, ...]:
     lines = loss_formula(recipe.loss, learner, values.loss)
     for entry, scheduled in zip(recipe.penalties, facts.model.penalties, strict=True):
         if entry.network in (learner, "both"):
-            lines += penalty_formula(entry, scheduled, getattr(values.penalties, entry.name.replace("-", "_")))
+            params = getattr(values.penalties, entry.name.replace("-", "_"))
+            lines += penalty_formula(entry, scheduled, params, learner)
     return lines
 
 

@@ -104,7 +104,8 @@ class Row:
     @property
     def marks(self) -> list[str]:
         """What a reader must know of the row."""
-        found = dict.fromkeys(mark for _, record in self.records for mark in record.marks)
+        found = dict.fromkeys(["class-conditional"] if self.conditional else [])
+        found |= dict.fromkeys(mark for _, record in self.records for mark in record.marks)
         if self.first.augmentation:
             found[f"augmentation {self.first.augmentation}"] = None
         if not self.alone:
@@ -115,6 +116,11 @@ class Row:
         if len(commits) > 1:
             found[f"seeds from {len(commits)} commits"] = None
         return list(found)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator that was scored was told the class."""
+        return is_conditional(self.protocol)
 
     @property
     def reason(self) -> str:
@@ -188,6 +194,11 @@ def _identity(record: Record) -> str:
 
 def _scored_as(record: Record) -> str:
     return json.dumps([protocol_key(record.protocol), record.plugins], sort_keys=True)
+
+
+def is_conditional(protocol: Mapping[str, Any]) -> bool:
+    """Whether a protocol says that the generated images were asked for by class."""
+    return protocol.get("classes", "none") != "none"
 
 
 def protocol_key(protocol: dict[str, Any]) -> str:

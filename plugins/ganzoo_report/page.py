@@ -161,6 +161,13 @@ def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
             for record in facts.scores
         ]
         yield {"title": "Scores", "head": ["", *names], "rows": rows}
+    if facts.by_class:
+        classes = list(dict.fromkeys(name for figures in facts.by_class.values() for name in figures))
+        rows = [
+            [name, *(f"{figures[name]:.5g}" if name in figures else "–" for figures in facts.by_class.values())]
+            for name in classes
+        ]
+        yield {"title": "The newest score by class", "head": ["", *facts.by_class], "rows": rows}
 
 
 def _kimg(record: Any) -> str:

@@ -78,7 +78,7 @@ def command(place, run, capsys, monkeypatch):
 
 def test_the_run_knows_its_classes(run):
     assert run.class_names == tuple(NAMES)
-    assert run.directory.provenance()["data"]["remarks"] == [
+    assert run.directory.provenance()["data"]["remarks"][1:] == [
         "labels of 3 classes given to the generator and the discriminator"
     ]
 
@@ -288,3 +288,23 @@ def test_the_names_of_unknown_classes_are_numbers():
     assert find_class("1", (), 3) == 1 and find_class("10", ["10", "x"], 2) == 0  # a name goes before a number
     with pytest.raises(GanzooError, match="the run knows no names; give a number, 0 to 2"):
         find_class("bag", (), 3)
+
+
+def test_scores_on_the_way_keep_the_values_of_each_class(run, tmp_path, monkeypatch):
+    stub = Stub()
+    monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
+    monkeypatch.setattr(readers, "load_extractor", lambda *args: stub)
+    settings = dict(one.split("=", 1) for one in SETTINGS)
+    chosen = {"metrics.names": ["intra-fid", "classifier-accuracy"], "metrics.fakes": 100}
+    data = run.config["data"]["name"]
+    again = ganzoo.train("dcgan+hinge", data=data, out=tmp_path / "run", settings={**settings, **chosen})
+    assert list(again.score.by_class["intra_fid"]) == NAMES
+    assert again.score.by_class == again.directory.score_of(again.checkpoints[-1])["by_class"]
+    assert "intra_fid" in again.score.values and not any(":" in name for name in again.score.values)
+    page = (again.path / "report.html").read_text()
+    assert "The newest score by class" in page and "shirt &amp; tie" in page
+    with pytest.raises(SystemExit):
+        main(["push", str(again.path), "alice/garments", "--out", str(tmp_path / "card")])
+    card = (tmp_path / "card/README.md").read_text()
+    assert "| class | `intra_fid` |" in card and "| shirt &amp; tie | " in card
+    assert ganzoo.load(tmp_path / "card").score.by_class == again.score.by_class

@@ -28,6 +28,17 @@ BESIDE = frozenset(
     )
 )
 
+# Settings that came later than the first records, by what stands for their absence.
+LATER: Mapping[str, Any] = {
+    "data.channels": "auto",
+    "data.labels": "auto",
+    "generator.conditional": False,
+    "discriminator.conditional": False,
+    "loop.accumulate": 1,
+    "optimizer.generator.options": {},
+    "optimizer.discriminator.options": {},
+}
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -178,7 +189,7 @@ def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str
 def _identity(record: Record) -> str:
     """All that was asked for, and on which machine, but the seed."""
     hardware = record.hardware
-    config = {key: value for key, value in record.config.items() if key != "seed"}
+    config = _without_later({key: value for key, value in record.config.items() if key != "seed"})
     if isinstance(loop := config.get("loop"), dict) and loop.get("on_nan") == "stop":
         # A row that came to its end met no fault, so it is one with those from before these settings.
         config["loop"] = {key: value for key, value in loop.items() if key not in ("on_nan", "max_rollbacks")}
@@ -190,6 +201,15 @@ def _identity(record: Record) -> str:
          hardware.cores, hardware.threads, hardware.side_by_side, config],
         sort_keys=True,
     )  # fmt: skip
+
+
+def _without_later(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A configuration without those of ``LATER`` that are as if they were not there."""
+    return {
+        key: _without_later(value, f"{prefix}{key}.") if isinstance(value, dict) else value
+        for key, value in config.items()
+        if f"{prefix}{key}" not in LATER or value != LATER[f"{prefix}{key}"]
+    }
 
 
 def _scored_as(record: Record) -> str:

@@ -84,6 +84,17 @@ def test_a_class_conditional_row_is_marked_and_on_its_own():
     assert [len(group.published) for group in report_of(free, figures=[told]).groups] == [0]
 
 
+def test_settings_of_later_versions_part_no_rows_unless_they_are_used():
+    def settings(**more):
+        return {"config": {"recipe": "dcgan+minimax", "generator": {"width": 3, **more}, "loop": {"batch": 32}}}
+
+    before, after = make_record(**settings()), make_record(seed=1, **settings(conditional=False))
+    assert len(rows_of(before, after)) == 1
+    assert len(rows_of(before, make_record(seed=1, **settings(conditional=True)))) == 2
+    after.config["loop"]["accumulate"] = 1
+    assert len(rows_of(before, after)) == 1
+
+
 def test_what_to_do_about_faults_parts_no_rows_that_met_none():
     def loop(**settings):
         return {"config": {"recipe": "dcgan+minimax", "loop": {"batch": 32, **settings}}}

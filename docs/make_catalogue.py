@@ -15,7 +15,9 @@ from ganzoo.entries import (
     ExtractorEntry,
     LossEntry,
     MetricEntry,
+    OptimizerEntry,
     PenaltyEntry,
+    StepEntry,
 )
 from ganzoo.plugin.registry import Registry
 
@@ -25,6 +27,8 @@ SECTIONS: tuple[tuple[type[Entry], str], ...] = (
     (LossEntry, "Losses"),
     (PenaltyEntry, "Penalties"),
     (AugmentationEntry, "Augmentations"),
+    (StepEntry, "Steps"),
+    (OptimizerEntry, "Optimizers"),
     (DatasetEntry, "Data sets"),
     (ExtractorEntry, "Extractors"),
     (MetricEntry, "Metrics"),
@@ -33,8 +37,8 @@ HEAD = """\
 # Catalogue
 
 Written by `python docs/make_catalogue.py` from what `ganzoo` itself registers. A recipe joins these names:
-`ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION]`. In formulas D and G are the two losses, d_real and d_fake the
-discriminator's logits, E a mean over the batch. `ganzoo info NAME` shows the same of any part that is installed.
+`ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP]`. In formulas D and G are the two losses, d_real and
+d_fake the discriminator's logits, E a mean over the batch. `ganzoo info NAME` shows the same of any installed part.
 """
 
 
@@ -43,8 +47,9 @@ def page() -> str:
     registry = Registry.load(files=[])
     parts = [HEAD]
     for cls, title in SECTIONS:
-        parts.append(f"## {title}\n")
         own = [entry for entry in registry.entries[cls.kind].values() if entry.owner.distribution == "ganzoo"]
+        if own:
+            parts.append(f"## {title}\n")
         parts += ["\n".join(lines(entry)) for entry in sorted(own, key=lambda entry: entry.name)]
     return "\n".join(parts)
 
@@ -111,7 +116,7 @@ def parameters(entry: Entry) -> Iterator[str]:
     groups: list[tuple[str, type]] = []
     if isinstance(entry, ArchitectureEntry):
         groups = [("generator", entry.generator_params), ("discriminator", entry.discriminator_params)]
-    elif isinstance(entry, (LossEntry, AugmentationEntry)):
+    elif isinstance(entry, (LossEntry, AugmentationEntry, StepEntry)):
         groups = [(entry.kind, entry.params)]
     elif isinstance(entry, PenaltyEntry):
         groups = [(f"penalties.{entry.name.replace('-', '_')}", entry.params)]

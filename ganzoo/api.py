@@ -38,7 +38,7 @@ RunPath = str | os.PathLike[str]
 def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
     """Return the sorted names of the installed parts.
 
-    kind: "architecture", "loss", "penalty", "augmentation", "dataset", "metric" and so on; None for all of them.
+    kind: "architecture", "loss", "penalty", "augmentation", "step", "dataset" and so on; None for all of them.
     pattern: a shell pattern such as ``"wgan*"``. Raises GanzooError for an unknown kind.
     """
     registry = Registry.load()

@@ -18,8 +18,12 @@ CHUNK = 100  # images drawn at once: part of what a seed means
 def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:
     """Draw standard normal numbers on the device of ``rng`` and return them on ``like``'s device in its dtype.
 
-    Scoring draws on the CPU, so that a score does not depend on the device. With ``rng`` None: zeros, the mean, so that
-    a network can be run without noise. ``dim`` is the axis of the samples: on several devices each gets its own.
+    Scoring draws on the CPU, so that a score does not depend on the device.
+
+    shape: of this rank's numbers; ``()`` for a single one, the same on every rank.
+    rng: as a network or a rule was given it. None gives zeros, the mean, so that a network can be run without noise.
+    like: a tensor of the wanted device and dtype.
+    dim: the axis of the samples: on several ranks each gets its own.
     """
     if rng is None:
         return torch.zeros(shape, device=like.device, dtype=like.dtype)

@@ -6,13 +6,16 @@ points to (``"module:Name"``) follow the abstract ones in :mod:`ganzoo.interface
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ganzoo.errors import GanzooError
+from ganzoo.entry import Entry as Entry
+from ganzoo.entry import ImageSpec as ImageSpec
+from ganzoo.entry import Needs as Needs
+from ganzoo.entry import Owner as Owner
+from ganzoo.entry import TargetEntry as TargetEntry
+from ganzoo.entry import load_target as load_target
 from ganzoo.params import NoParams, PenaltyParams
 from ganzoo.params import above_zero as above_zero
 from ganzoo.params import at_least as at_least
@@ -20,96 +23,9 @@ from ganzoo.params import marks_of as marks_of
 from ganzoo.params import param as param
 
 
-@dataclass(frozen=True)
-class ImageSpec:
-    """What one image is: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
-
-    channels: int
-    size: int
-    classes: int = 0
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a loss or a penalty needs of the discriminator it is used with.
-
-    per_sample: the logit of an image depends on that image alone. Batch norm and minibatch standard
-        deviation break this, and with it every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
-    labels: the images have labels.
-    outputs: what the discriminator must say beside its logit: "classes", a class head, or names of features.
-    """
-
-    per_sample: bool = False
-    labels: bool = False
-    outputs: tuple[str, ...] = ()
-
-    def __or__(self, other: Needs) -> Needs:
-        outputs = tuple(dict.fromkeys((*self.outputs, *other.outputs)))
-        return Needs(self.per_sample or other.per_sample, self.labels or other.labels, outputs)
-
-
-@dataclass(frozen=True)
-class Owner:
-    """The distribution that registered an entry.
-
-    A plugin that is a single file has the file's name as distribution, the start of its SHA-256 as version, and its
-    path as ``file``.
-    """
-
-    distribution: str = ""
-    version: str = ""
-    file: Path | None = None
-
-    @property
-    def origin(self) -> str:
-        """Distribution and version, for messages."""
-        return f"{self.distribution} {self.version}".strip()
-
-
-def load_target(target: str) -> Any:
-    """Import the object that an import string ``"module:Name"`` names. Raises GanzooError if it cannot be imported."""
-    module, _, attribute = target.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise GanzooError(f"cannot load {target!r}: {reason}; reinstall the plugin it belongs to") from error
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What all entries share.
-
-    name: lower case, digits, ``-``. If two distributions register one name, it becomes ``distribution:name``.
-    summary: one sentence. paper: authors, year, title and where to find it, or "". owner: set by the registry.
-    """
-
-    kind: ClassVar[str] = ""
-    name: str
-    summary: str
-    paper: str = ""
-    owner: Owner = field(default=Owner(), compare=False, repr=False)
-
-    @property
-    def short(self) -> str:
-        """The name without a distribution."""
-        return self.name.rpartition(":")[2]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TargetEntry(Entry):
-    """An entry with one import string, ``target``."""
-
-    target: str
-
-    def load(self) -> Any:
-        """Import the target. Raises GanzooError if it cannot be imported."""
-        return load_target(self.target)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureEntry(Entry):
-    """A named pair of generator and discriminator.
+    """A named pair of generator and discriminator, which implement the two classes of :mod:`ganzoo.interfaces`.
 
     generator, discriminator: import strings of the two classes.
     generator_params, discriminator_params: dataclasses of their parameters.
@@ -146,7 +62,6 @@ class LossEntry(TargetEntry):
     probability: sigmoid(logit) is the discriminator's probability of "real".
     generator_needs_real: the generator's side reads ``d_real`` too (relativistic losses).
     penalties: names of the penalties the loss brings along.
-    patches: takes logits ``(N, ...)``, one for each patch of an image, too.
     formula: both sides, in plain text.
     """
 
@@ -167,7 +82,7 @@ class LossEntry(TargetEntry):
 class PenaltyEntry(TargetEntry):
     """A penalty on one of the two networks, or on each in its step. ``params`` extends :class:`PenaltyParams`.
 
-    patches: takes logits ``(N, ...)``, one for each patch of an image, too.
+    network: whose loss it is added to, in the steps of that network; "both": to each.
     """
 
     kind: ClassVar[str] = "penalty"
@@ -255,7 +170,7 @@ class DatasetEntry(TargetEntry):
 class ExtractorEntry(TargetEntry):
     """A pretrained network whose features metrics compare.
 
-    target: import string of a :class:`ganzoo.metrics.extractor.Extractor`.
+    target: import string of an :class:`ganzoo.metrics.extractor.Extractor`.
     features: width of each feature that it offers, by name; a metric whose entry names none reads the first.
     logits: the feature that is class logits, if any. Metrics read it as ``logits``, and of generated images alone.
     weights: whether it needs any. title: its name in a protocol, or "". default: metrics that name none read it.
@@ -292,7 +207,8 @@ class MetricEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class LauncherEntry(TargetEntry):
-    """Where the jobs of a benchmark run: this machine, a cluster. The class follows ganzoo.bench.launcher.Launcher.
+    """Where the jobs of a benchmark run: this machine, a cluster. The class follows
+    :class:`ganzoo.bench.launcher.Launcher`.
 
     default: the launcher a benchmark uses where none is named.
     """

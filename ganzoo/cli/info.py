@@ -19,7 +19,9 @@ from ganzoo.entries import (
     LauncherEntry,
     LossEntry,
     MetricEntry,
+    OptimizerEntry,
     PenaltyEntry,
+    StepEntry,
     StoreEntry,
     marks_of,
 )
@@ -76,14 +78,21 @@ def _facts(entry: Entry) -> list[str]:
     facts = [f"paper: {entry.paper}"] if entry.paper else []
     if isinstance(entry, (LossEntry, PenaltyEntry)):
         facts.append(f"formula: {entry.formula}")
+    if isinstance(entry, (LossEntry, PenaltyEntry, StepEntry)):
         if entry.needs.per_sample:
             facts.append("needs a discriminator that judges each image by itself (no batch norm)")
+        if entry.needs.labels:
+            facts.append("needs images with labels")
+        if entry.needs.outputs:
+            facts.append(f"needs a discriminator that gives {', '.join(entry.needs.outputs)}")
     if isinstance(entry, LossEntry):
         facts.append(f"discriminator steps per generator step: {entry.discriminator_steps}")
         if entry.penalties:
             facts.append(f"brings: {', '.join(entry.penalties)}")
     if isinstance(entry, PenaltyEntry):
-        facts.append(f"regularises the {entry.network}")
+        facts.append(f"regularises {'both networks' if entry.network == 'both' else f'the {entry.network}'}")
+    if isinstance(entry, (StepEntry, OptimizerEntry)) and not entry.captured:
+        facts.append("on CUDA, steps run eagerly with it")
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         facts.append("needs a loss that puts the border between real and fake at 0")
     if isinstance(entry, (DatasetEntry, LauncherEntry)) and entry.default:
@@ -113,6 +122,8 @@ def _params(entry: Entry) -> list[tuple[str, type]]:
         found = [("augmentation", entry.params)]
     elif isinstance(entry, DatasetEntry):
         found = [("data.options", entry.params)]
+    elif isinstance(entry, StepEntry):
+        found = [("step", entry.params)]
     elif isinstance(entry, LauncherEntry):
         found = [("--launcher-set", entry.params)]
     else:
@@ -141,8 +152,11 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo run {architecture}+{entry.name}{_conditional(registry, architecture, entry)}"
     if isinstance(entry, PenaltyEntry):
         return f"ganzoo run {architecture}+{loss}+{entry.name}{_conditional(registry, architecture, entry)}"
-    if isinstance(entry, AugmentationEntry):
+    if isinstance(entry, (AugmentationEntry, StepEntry)):
         return f"ganzoo run {architecture}+{loss}+{entry.name}"
+    if isinstance(entry, OptimizerEntry):
+        settings = (f"optimizer.{side}.name={entry.name}" for side in ("generator", "discriminator"))
+        return f"ganzoo run {architecture}+{loss} {' '.join(settings)}"
     if isinstance(entry, DatasetEntry):
         location = ":PATH" if entry.takes_location else ""
         return f"ganzoo run {architecture}+{loss} data.name={entry.name}{location}"

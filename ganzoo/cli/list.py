@@ -11,7 +11,7 @@ PLURALS = {"loss": "losses", "penalty": "penalties"}
 
 @click.command()
 def list_parts() -> None:
-    """List architectures, losses, penalties, augmentations, data sets, metrics and so on, each with its owner."""
+    """List architectures, losses, penalties, augmentations, steps, data sets, metrics and so on, with their owners."""
     registry = Registry.load()
     width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
     owners = max((len(plugin.distribution) for plugin in registry.plugins), default=0)

@@ -69,7 +69,9 @@ def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | N
 @plugins.command()
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--kind", required=True, help="architecture, loss, penalty, dataset, metric, augmentation, command or hooks."
+    "--kind",
+    required=True,
+    help="architecture, loss, penalty, dataset, metric, augmentation, step, optimizer, command or hooks.",
 )
 @click.option("--out", type=PATH, help="The directory. [default: ganzoo-NAME]")
 def new(name: str, kind: str, out: Path | None) -> None:

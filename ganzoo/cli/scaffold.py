@@ -29,6 +29,8 @@ MODULES = {
     "dataset": "images",
     "metric": "score",
     "augmentation": "augmentation",
+    "step": "step",
+    "optimizer": "optimizer",
     "command": "command",
     "hooks": "hooks",
 }

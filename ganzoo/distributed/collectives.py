@@ -215,9 +215,11 @@ def mean(tensor: Tensor) -> Tensor:
 
 
 def whole_batch(rows: Tensor, count: int | None = None) -> Tensor:
-    """Every rank's rows ``(n, ...)`` as one process would have them ``(N, ...)``, without gradient.
+    """Return every rank's rows as one process would have them, ``(N, ...)``, without gradient; every rank must call it.
 
-    ``count``: how many they are, where they are not shared evenly. With one process, the rows themselves.
+    With one process, the rows themselves.
+
+    rows: this rank's, ``(n, ...)``. count: N, if the rows are not shared evenly.
     """
     if not _here.together:
         return rows
@@ -227,9 +229,11 @@ def whole_batch(rows: Tensor, count: int | None = None) -> Tensor:
 
 
 def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """This rank's rows of what a function makes of every rank's rows, row by row, differentiable at any order.
+    """Apply a function to every rank's rows and return this rank's rows of the result, differentiable at any order.
 
-    For what mixes the samples of a batch in a way of its own. Every rank computes all of it.
+    For a network or penalty that mixes the samples of a batch. Every rank must call it, and computes all of it.
+
+    function: maps ``(N, ...)`` to a tensor with N rows. rows: this rank's, ``(n, ...)``.
     """
     if not _here.together:
         return function(rows)

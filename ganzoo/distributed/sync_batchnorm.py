@@ -48,11 +48,14 @@ class SyncedBatchNorm(_BatchNorm):
 
 
 def synchronise(network: Network) -> Network:
-    """The network itself, its batch norms replaced by such as see all ranks' samples, weights and names kept."""
+    """The network itself, its batch norms replaced by such as see all ranks' samples, weights and names kept.
+
+    Subclasses whose forward does more, such as timm's with an activation, stay as they are.
+    """
     if collectives.here().together:
         for parent in list(network.modules()):
             for name, child in parent.named_children():
-                if isinstance(child, _BatchNorm):
+                if isinstance(child, _BatchNorm) and type(child).forward is _BatchNorm.forward:
                     setattr(parent, name, _synced(child))
     return network
 

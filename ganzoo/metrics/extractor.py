@@ -39,8 +39,11 @@ class Network:
 class Extractor(ABC):
     """Images to features. Constructed as ``cls(network, mode, device, features)``.
 
-    network: what :meth:`find` returned. features: the names of those that are wanted, all of them checked.
-    Loading the network draws no random number, and no code in a file of weights is run.
+    Made on every rank for a score, after :meth:`find` and :meth:`check`. Loading the network draws no random number,
+    and runs no code in a file of weights.
+
+    network: what :meth:`find` returned. mode: how to compute: "exact" (float32), "fast", or "reference".
+    device: the run's, which the network is moved to. features: the names of those that are wanted, all of them checked.
     """
 
     def __init__(self, network: Network, mode: Mode, device: torch.device, features: Sequence[str]) -> None:
@@ -49,7 +52,9 @@ class Extractor(ABC):
     @classmethod
     @abstractmethod
     def find(cls, file: str | None, root: Path) -> Network:
-        """Find the weights: those in ``file`` if it is given, otherwise wherever the network is usually kept.
+        """Find the weights: in ``file`` if it is given, otherwise in the usual places of the network.
+
+        Called on the first rank alone, before each score, and by plugins such as the report.
 
         root: the cache directory. Raises NetworkMissing if the weights are nowhere and cannot be downloaded,
         GanzooError for a file that is another network.
@@ -69,9 +74,11 @@ class Extractor(ABC):
 
     @abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Read uint8 images ``(N, 1 or 3, H, W)``; return float32 features on the device, ``(N, D)`` by name.
+        """Read a batch of images; return float32 features on the device, ``(N, D)`` by name.
 
-        The features of an image do not depend on the other images of the batch.
+        The features of an image do not depend on the other images of the batch. On several ranks each reads its own.
+
+        images: uint8 ``(N, 1 or 3, H, W)`` on the device.
         """
 
 

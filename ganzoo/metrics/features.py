@@ -19,9 +19,10 @@ Statistics: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 class Features:
-    """Features of ``count`` images. Real images may come with their statistics alone, or with nothing at all if no
-    metric reads them.
+    """Features of one side's images, as a metric gets them. Real images may come with their statistics alone, or with
+    nothing at all if no metric reads them.
 
+    count: how many images there are, N. mode: how the extractor computed them.
     labels: int64 ``(N,)``, the class of each image in the order of ``matrix``: of a real image its own, of a generated
     one the class that it was drawn for. None for real images without labels, and for generated ones of an
     unconditional generator. device: where the features were made, and where a metric may compute.
@@ -43,7 +44,10 @@ class Features:
 
     @property
     def matrix(self) -> Tensor:
-        """The features that the metric's entry names, float32 ``(N, D)``. Raises GanzooError if it asks for none."""
+        """The features that the metric's entry names, float32 ``(N, D)``. Raises GanzooError if it asks for none.
+
+        On the CPU; ``device`` says where they were made.
+        """
         return _present(self._matrix, "features")
 
     @property

@@ -7,10 +7,14 @@ from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, load_target
 from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.testing.conditioning import inputs_left_alone, labels
 from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mixing
 from ganzoo.testing.networks import SIZES, Architecture, generate, judge
+from ganzoo.testing.outputs import outputs
 from ganzoo.testing.probe import random_images, seeded
 from ganzoo.testing.repetition import determinism, global_random_state, save_and_load
+from ganzoo.testing.resuming import resumes
+from ganzoo.testing.sharing import devices
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import Failure, Skipped, expect
 
@@ -24,6 +28,13 @@ def interface(part: Architecture) -> None:
     for network, name in ((generator, "generator"), (discriminator, "discriminator")):
         found = getattr(network, "image", None)
         expect(found == part.image, f"the {name}'s image is {found}, expected the spec it was built for")
+        known = network.conditional in (False, True, "required")
+        expect(known, f'the {name}\'s conditional is {network.conditional!r}, must be False, True or "required"')
+    required = any(network.conditional == "required" for network in (generator, discriminator))
+    expect(
+        required or not part.classes,
+        'it refuses images without classes, but neither network says conditional = "required"',
+    )
     dim = getattr(generator, "latent_dim", None)
     expect(isinstance(dim, int) and dim > 0, f"the generator's latent_dim is {dim!r}, must be a whole number above 0")
     shared = {id(tensor) for tensor in _tensors(generator)} & {id(tensor) for tensor in _tensors(discriminator)}
@@ -85,14 +96,16 @@ def batch_of_one(part: Architecture) -> None:
 
 
 def resolutions(part: Architecture) -> None:
-    """Every size up to 64 works, grey and in colour, or is refused by check_image with a reason."""
+    """Every size up to 64 works, grey and in colour, or is refused by check_image with a reason.
+
+    Without classes, unless the networks require labels.
+    """
     for size in SIZES:
-        refusal = part.refusal(ImageSpec(3, size))
+        refusal = part.refusal(part.spec(3, size))
         expect(refusal is None or refusal.strip(), f"check_image refuses {size}x{size} without saying why")
-    demands_labels = any(network.conditional == "required" for network in part.pair())
     for size in part.sizes:
         for channels in (1, 3):
-            image = ImageSpec(channels, size, part.image.classes if demands_labels else 0)
+            image = part.spec(channels, size)
             if part.refusal(image) is not None:
                 continue
             try:
@@ -121,23 +134,6 @@ def _made_at(part: Architecture, image: ImageSpec) -> list[tuple[Tensor, Tensor]
         ]
 
 
-def labels(part: Architecture) -> None:
-    """A network that is not conditional gives the same with any labels and with none."""
-    generator, discriminator = part.pair()
-    generator.eval()
-    discriminator.eval()
-    ones = torch.ones(4, dtype=torch.int64)
-    latents = generator.sample_latents(4, seeded())
-    images = random_images(part.image, 4)
-    with torch.no_grad():
-        for network, inputs in ((generator, latents), (discriminator, images)):
-            without = () if network.conditional == "required" else (None,)
-            outputs = [network(inputs, given, rng=seeded()) for given in (ones * 0, ones, *without)]
-            same = all(torch.equal(output, outputs[0]) for output in outputs)
-            name = type(network).__name__
-            expect(network.conditional or same, f"{name} reads the labels, but its `conditional` is False")
-
-
 def truncation(part: Architecture) -> None:
     """If the generator claims truncation, 0 gives one image for all latents, and 0.5 other images than 1."""
     generator = part.pair()[0].eval()
@@ -161,11 +157,13 @@ def _tensors(network: nn.Module) -> list[Tensor]:
 CHECKS = (
     interface,
     shapes,
+    inputs_left_alone,
     dtypes,
     value_range,
     batch_of_one,
     resolutions,
     labels,
+    outputs,
     truncation,
     finite_gradients,
     double_backward,
@@ -174,6 +172,8 @@ CHECKS = (
     save_and_load,
     determinism,
     global_random_state,
+    resumes,
+    devices,
     capture_safe,
     trains,
 )

@@ -8,26 +8,26 @@ from torch import Tensor
 
 from ganzoo.entries import AugmentationEntry, ImageSpec
 from ganzoo.interfaces import Augmentation
+from ganzoo.testing.loss_inputs import Watched
 from ganzoo.testing.networks import SIZES
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images, seeded
+from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import disc_images
+from ganzoo.testing.sharing import devices
 from ganzoo.testing.stand_ins import NAME
-from ganzoo.testing.training import capture_safe, trains
+from ganzoo.testing.training import Trained, capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
-from ganzoo.training.loop import Loop
 
 IMAGE = ImageSpec(3, 16)
 MANY = 32  # images, enough that not all draws fall alike
 
 
-class AugmentationPart:
+class AugmentationPart(Trained):
     """An augmentation with its default parameters, at full strength."""
 
     def __init__(self, entry: AugmentationEntry, rig: Rig) -> None:
-        self.entry, self.rig = entry, rig
-        settings = [text for text in rig.settings if text.startswith("augmentation.")]
-        self.config = rig.config(f"{NAME}+{NAME}+{entry.name}", *settings)
+        self.entry = entry
+        super().__init__(rig, f"{NAME}+{NAME}+{entry.name}", IMAGE, prefixes=("augmentation.",))
 
     def make(self, image: ImageSpec = IMAGE) -> Augmentation:
         """A new one."""
@@ -35,10 +35,6 @@ class AugmentationPart:
         with torch.no_grad():
             augmentation.strength.fill_(1)
         return augmentation
-
-    def loop(self) -> Loop:
-        """Trains the stand-ins with it."""
-        return self.rig.loop(self.config, disc_images(IMAGE))
 
 
 def interface(part: AugmentationPart) -> None:
@@ -57,6 +53,14 @@ def shapes(part: AugmentationPart) -> None:
     found = part.make()(given, seeded())
     expect(found.shape == given.shape, f"images {tuple(given.shape)} come out as {tuple(found.shape)}")
     expect(found.isfinite().all(), "images come out not finite")
+
+
+def inputs_left_alone(part: AugmentationPart) -> None:
+    """The images are as they were."""
+    given = random_images(IMAGE, 4)
+    watched = Watched({"the images": given})
+    part.make()(given, seeded())
+    expect(not watched.written(), "the augmentation writes into the images that it is given; work on a copy")
 
 
 def dtypes(part: AugmentationPart) -> None:
@@ -153,6 +157,7 @@ def global_random_state(part: AugmentationPart) -> None:
 CHECKS = (
     interface,
     shapes,
+    inputs_left_alone,
     dtypes,
     strength,
     batch_of_one,
@@ -162,6 +167,8 @@ CHECKS = (
     save_and_load,
     determinism,
     global_random_state,
+    resumes,
+    devices,
     capture_safe,
     trains,
 )

@@ -9,6 +9,7 @@ from torch.nn.functional import softplus
 
 from ganzoo.interfaces import Discriminator
 from ganzoo.testing.networks import PER_SAMPLE, Architecture, generate, judge
+from ganzoo.testing.outputs import check_bf16
 from ganzoo.testing.probe import random_images
 from ganzoo.testing.verdict import expect
 
@@ -70,7 +71,7 @@ def _mixes(part: Architecture, discriminator: Discriminator) -> bool:
 
 
 def bf16(part: Architecture) -> None:
-    """Both networks run, and get finite gradients, under bf16 autocast."""
+    """Both networks run, and get finite gradients, under bf16 autocast; further outputs are finite."""
     generator, discriminator = part.pair()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = softplus(-judge(discriminator, generate(generator)).float()).mean()
@@ -79,3 +80,4 @@ def bf16(part: Architecture) -> None:
         for name, parameter in network.named_parameters():
             finite = parameter.grad is None or parameter.grad.isfinite().all()
             expect(finite, f"{name} gets a gradient that is not finite under bf16 autocast")
+    check_bf16(part, discriminator)

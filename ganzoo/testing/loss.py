@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from ganzoo.entries import ImageSpec, LossEntry
+from ganzoo.entries import ImageSpec, LossEntry, Needs
 from ganzoo.interfaces import Loss
-from ganzoo.testing.probe import global_seed, global_state_watched, seeded
+from ganzoo.testing.loss_inputs import CLASS_COUNT, LossInputs, Watched, loss_inputs
+from ganzoo.testing.modes import Modes
+from ganzoo.testing.probe import global_seed, global_state_watched
+from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.stand_in_parts import disc_images
-from ganzoo.testing.stand_ins import NAME
-from ganzoo.testing.training import capture_safe, trains
-from ganzoo.testing.verdict import Failure, expect
-from ganzoo.training.loop import Loop
+from ganzoo.testing.sharing import devices
+from ganzoo.testing.stand_in_parts import CLASSES, StandInDiscriminator
+from ganzoo.testing.stand_ins import CONDITIONAL, NAME
+from ganzoo.testing.training import Trained, capture_safe, trains
+from ganzoo.testing.verdict import Failure, Skipped, expect
 
-IMAGE = ImageSpec(1, 8)
 SIDES = ("discriminator", "generator")
+SUMMED = 1.5  # a gradient that grows by so much as the batch is repeated is not averaged
 
 
-class LossPart:
-    """A loss with its default parameters, and the stand-in networks."""
+class LossPart(Trained):
+    """A loss with its default parameters, and stand-in networks with the heads and labels that it needs."""
 
     def __init__(self, entry: LossEntry, rig: Rig) -> None:
-        self.entry, self.rig = entry, rig
-        settings = [text for text in rig.settings if text.startswith("loss.")]
-        self.config = rig.config(f"{NAME}+{entry.name}", *settings)
+        self.entry = entry
+        needs_classes = entry.needs.labels or CLASSES in entry.needs.outputs
+        recipe = f"{CONDITIONAL if needs_classes else NAME}+{entry.name}"
+        image = ImageSpec(1, 8, classes=CLASS_COUNT if needs_classes else 0)
+        super().__init__(rig, recipe, image, prefixes=("loss.",))
 
     def make(self) -> Loss:
         """A new one."""
         loss: Loss = self.entry.load()(self.config.values.loss)
         return loss
 
-    def loop(self) -> Loop:
-        """Trains the stand-ins with it."""
-        return self.rig.loop(self.config, disc_images(IMAGE))
+    def inputs(self, count: int = 6, *, spread: float = 1.0, patches: bool = False) -> LossInputs:
+        """Outputs with the heads that it needs, and labels if it needs them."""
+        return loss_inputs(self.entry.needs, count, spread=spread, patches=patches)
 
-
-def side(loss: Loss, name: str, d_real: Tensor, d_fake: Tensor) -> Tensor:
-    """One of the two values."""
-    value: Tensor = getattr(loss, name)(d_real=d_real, d_fake=d_fake)
-    return value
-
-
-def logits(count: int, spread: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Of real and of generated images, requiring gradients."""
-    rng = seeded()
-    real, fake = (spread * torch.randn(count, generator=rng) for _ in SIDES)
-    return real.requires_grad_(True), fake.requires_grad_(True)
+    def value(self, loss: Loss, side: str, inputs: LossInputs) -> Tensor:
+        """One side as the training step asks for it."""
+        return inputs.value(loss, side, real_given=side == "discriminator" or self.entry.generator_needs_real)
 
 
 def interface(part: LossPart) -> None:
@@ -58,10 +56,10 @@ def interface(part: LossPart) -> None:
 
 
 def shapes(part: LossPart) -> None:
-    """Each side is one number that the logits decide."""
+    """Each side is one number that the outputs decide."""
     loss = part.make()
     for name in SIDES:
-        value = side(loss, name, *logits(6))
+        value = part.inputs().value(loss, name)
         expect(isinstance(value, Tensor), f"the {name}'s loss is a {type(value).__name__}, expected a tensor")
         expect(value.shape == (), f"the {name}'s loss has shape {tuple(value.shape)}, expected a scalar, ()")
         expect(value.requires_grad, f"the {name}'s loss has no gradient; something detaches or leaves torch")
@@ -72,7 +70,7 @@ def facts(part: LossPart) -> None:
     if part.entry.generator_needs_real:
         return
     try:
-        part.make().generator(d_real=None, d_fake=logits(6)[1])
+        part.inputs().value(part.make(), "generator", real_given=False)
     except Exception as error:
         raise Failure(
             f"the generator's side fails without d_real ({type(error).__name__}); say generator_needs_real=True in the "
@@ -80,19 +78,62 @@ def facts(part: LossPart) -> None:
         ) from error
 
 
+def inputs_left_alone(part: LossPart) -> None:
+    """Logits, other outputs, labels, latents and progress are as they were."""
+    loss = part.make()
+    for name in SIDES:
+        for labelled in (False, True):
+            given = loss_inputs(part.entry.needs, spread=3.0, labelled=labelled)
+            # As in a step, no tensor is a leaf, whose change in place torch would refuse in words of its own.
+            given = replace(given, real=given.real.map(Tensor.clone), fake=given.fake.map(Tensor.clone))
+            watched = Watched(given.tensors())
+            part.value(loss, name, given)
+            written = watched.written()
+            expect(not written, f"the {name}'s loss writes into {' and '.join(written)}; work on a copy")
+
+
 def dtypes(part: LossPart) -> None:
     """Float32 logits give a float32 loss."""
     loss = part.make()
     for name in SIDES:
-        value = side(loss, name, *logits(6))
+        value = part.value(loss, name, part.inputs())
         expect(value.dtype == torch.float32, f"the {name}'s loss is {value.dtype}, expected torch.float32")
 
 
 def batch_of_one(part: LossPart) -> None:
-    """One logit on each side is enough."""
+    """One image on each side is enough."""
     loss = part.make()
     for name in SIDES:
-        expect(side(loss, name, *logits(1)).isfinite(), f"the {name}'s loss of a batch of one is not finite")
+        value = part.value(loss, name, part.inputs(1))
+        expect(value.isfinite(), f"the {name}'s loss of a batch of one is not finite")
+
+
+def progress(part: LossPart) -> None:
+    """Both sides are finite at the beginning, in the middle and at the end of a run, with labels too."""
+    loss = part.make()
+    for name in SIDES:
+        for share in (0.0, 0.5, 1.0):
+            for labelled in (False, True):
+                inputs = loss_inputs(part.entry.needs, labelled=labelled).at(share)
+                expect(
+                    part.value(loss, name, inputs).isfinite(), f"the {name}'s loss is not finite at progress {share:g}"
+                )
+
+
+def patches(part: LossPart) -> None:
+    """If the entry says patches, logits (N, 4, 4) give one finite number too."""
+    if not part.entry.patches:
+        raise Skipped("its entry does not say that it takes a logit for each patch, patches=True")
+    loss = part.make()
+    for name in SIDES:
+        try:
+            value = part.value(loss, name, part.inputs(patches=True))
+        except Exception as error:
+            raise Failure(
+                f"the {name}'s loss fails with logits (6, 4, 4) ({type(error).__name__}); say patches=False"
+            ) from error
+        expect(value.shape == (), f"the {name}'s loss of logits (6, 4, 4) has shape {tuple(value.shape)}, expected ()")
+        expect(value.isfinite(), f"the {name}'s loss of logits (6, 4, 4) is not finite")
 
 
 def finite_gradients(part: LossPart) -> None:
@@ -100,7 +141,7 @@ def finite_gradients(part: LossPart) -> None:
     loss = part.make()
     for name in SIDES:
         real, fake = (torch.tensor(values, requires_grad=True) for values in ((1e4, -1e4), (-1e4, 1e4)))
-        value = side(loss, name, real, fake)
+        value = part.value(loss, name, part.inputs(2).with_logits(real, fake))
         expect(value.isfinite(), f"the {name}'s loss is {value.item()} at logits of 10,000; use softplus, not log")
         value.backward()
         for given in (real, fake):
@@ -113,22 +154,45 @@ def direction(part: LossPart) -> None:
     loss = part.make()
     low, high = torch.linspace(-0.9, -0.1, 9), torch.linspace(-0.9, 0.9, 9)
     real, fake = high.clone().requires_grad_(True), high.flip(0).clone().requires_grad_(True)
-    d_real, d_fake = torch.autograd.grad(side(loss, "discriminator", real, fake), (real, fake))
+    value = part.value(loss, "discriminator", part.inputs(9).with_logits(real, fake))
+    d_real, d_fake = torch.autograd.grad(value, (real, fake))
     expect(d_real.mean() < 0, "the discriminator's loss does not fall as logits of real images rise")
     expect(d_fake.mean() > 0, "the discriminator's loss does not rise with logits of generated images")
     fake = low.requires_grad_(True)
-    (d_fake,) = torch.autograd.grad(side(loss, "generator", high, fake), fake)
+    (d_fake,) = torch.autograd.grad(part.value(loss, "generator", part.inputs(9).with_logits(high, fake)), fake)
     expect(d_fake.mean() < 0, "the generator's loss does not fall as logits of its images rise")
+
+
+def averaged(part: LossPart) -> None:
+    """A batch that is repeated gives all its samples together the same gradient, as a mean does and a sum does not."""
+    for name in SIDES:
+        once, twice = part.inputs(), part.inputs().map(lambda rows: torch.cat([rows, rows])).differentiable()
+        sizes = [_gradients(part.value(part.make(), name, inputs), inputs) for inputs in (once, twice)]
+        for what, size in sizes[0].items():
+            expect(
+                sizes[1][what] < SUMMED * size or not size,
+                f"a batch that is repeated makes the gradient of the {name}'s loss in {what} "
+                f"{sizes[1][what] / max(size, 1e-12):.3g} times as large; average over the batch: mean(), not sum()",
+            )
+
+
+def _gradients(value: Tensor, inputs: LossInputs) -> dict[str, float]:
+    """The sum of the sizes of each output's gradient."""
+    outputs = {name: tensor for name, tensor in inputs.tensors().items() if tensor.requires_grad}
+    found = torch.autograd.grad(value, list(outputs.values()), allow_unused=True)
+    return {
+        name: 0.0 if gradient is None else gradient.abs().sum().item()
+        for name, gradient in zip(outputs, found, strict=True)
+    }
 
 
 def determinism(part: LossPart) -> None:
     """The same logits give the same loss."""
-    loss = part.make()
     for name in SIDES:
         values = []
         for _ in range(2):
             with global_seed(0):
-                values.append(side(loss, name, *logits(6)))
+                values.append(part.value(part.make(), name, part.inputs()))
         expect(torch.equal(*values), f"the {name}'s loss of the same logits is another one each time")
 
 
@@ -137,19 +201,37 @@ def global_random_state(part: LossPart) -> None:
     with global_state_watched("the loss"):
         loss = part.make()
         for name in SIDES:
-            side(loss, name, *logits(6))
+            part.value(loss, name, part.inputs())
+
+
+def networks_left_alone(part: LossPart) -> None:
+    """After `constrain` the discriminator is still in training mode, and the same weights are trained."""
+    with global_seed(0):
+        discriminator = StandInDiscriminator(part.image, None, Needs())
+    loss, modes = part.make(), Modes(discriminator.train())
+    with torch.no_grad():
+        loss.constrain(discriminator)
+    changed = modes.changed()
+    expect(not changed, f"constrain leaves the discriminator {changed}; put it back")
 
 
 CHECKS = (
     interface,
     shapes,
     facts,
+    inputs_left_alone,
     dtypes,
     batch_of_one,
+    progress,
+    patches,
     finite_gradients,
     direction,
+    averaged,
     determinism,
     global_random_state,
+    networks_left_alone,
+    resumes,
+    devices,
     capture_safe,
     trains,
 )

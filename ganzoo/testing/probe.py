@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from ganzoo.entries import ImageSpec
 from ganzoo.testing.verdict import Failure, expect
 
 # Code that an error passes through, but that no plugin's author has written.
-OTHERS = tuple(str(Path(str(module.__file__)).parent) for module in (ganzoo, torch, np))
+OTHERS = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (ganzoo, torch, np))
 UNUSUAL = 7_654_321  # a seed nobody sets, so that setting one shows
 
 

@@ -12,9 +12,19 @@ from torch.nn.functional import softplus
 
 from ganzoo.data.dataset import Images
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import BadImage, DataSource, Discriminator, Generator, Loss, SourceImage
+from ganzoo.interfaces import (
+    BadImage,
+    DataSource,
+    Discriminator,
+    DiscriminatorOutputs,
+    Generator,
+    Loss,
+    SourceImage,
+)
 
-LATENTS, WIDTH = 4, 16
+LATENTS, WIDTH, FEATURES = 4, 16, 8
+CLASSES = "classes"  # what Needs.outputs calls the class head
+LABELS_MISSING = "this network requires labels and was given None"
 
 
 class StandInGenerator(Generator):
@@ -40,16 +50,89 @@ class StandInGenerator(Generator):
 
 
 class StandInDiscriminator(Discriminator):
-    """Pixels through one hidden layer to one logit, each image by itself."""
+    """Pixels through one hidden layer to one logit, each image by itself.
+
+    Of ``needs.outputs`` it gives a class head and any feature by name, ``(N, 8)``: linear maps of the hidden layer.
+    """
 
     def __init__(self, image: ImageSpec, params: Any, needs: Needs) -> None:
         super().__init__()
         self.image = image
         pixels = image.channels * image.size**2
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(pixels, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, 1))
+        if CLASSES in needs.outputs and not image.classes:
+            raise ValueError("a class head needs images with classes")
+        self.names = tuple(needs.outputs)
+        self.heads = nn.ModuleList(
+            nn.Linear(WIDTH, image.classes if name == CLASSES else FEATURES) for name in self.names
+        )
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         return self.body(images).squeeze(1)
+
+    def outputs(
+        self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> DiscriminatorOutputs:
+        logits, hidden = self(images, labels, rng=rng), self.body[:-1](images)
+        said = {name: head(hidden) for name, head in zip(self.names, self.heads, strict=True)}
+        return DiscriminatorOutputs(logits, said.pop(CLASSES, None), said)
+
+
+class ConditionalGenerator(StandInGenerator):
+    """One that requires labels: the class moves the latents."""
+
+    conditional = "required"
+
+    def __init__(self, image: ImageSpec, params: Any) -> None:
+        super().__init__(image, params)
+        self.classes = nn.Embedding(_classes(image), LATENTS)
+
+    def forward(
+        self,
+        latents: Tensor,
+        labels: Tensor | None = None,
+        *,
+        rng: torch.Generator | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
+        return super().forward(latents + self.classes(_labels(labels)), rng=rng, truncation=truncation)
+
+
+class ConditionalDiscriminator(StandInDiscriminator):
+    """One that requires labels: the logit gains a projection on the class (Miyato & Koyama 2018)."""
+
+    conditional = "required"
+
+    def __init__(self, image: ImageSpec, params: Any, needs: Needs) -> None:
+        super().__init__(image, params, needs)
+        self.classes = nn.Embedding(_classes(image), WIDTH)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        projected = (self.body[:-1](images) * self.classes(_labels(labels))).sum(1)
+        return super().forward(images, rng=rng) + projected
+
+
+class PatchDiscriminator(StandInDiscriminator):
+    """A logit ``(N, 4, 4)`` for each patch of an image."""
+
+    def __init__(self, image: ImageSpec, params: Any, needs: Needs) -> None:
+        super().__init__(image, params, needs)
+        self.patches = nn.Linear(WIDTH, 16)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.patches(self.body[:-1](images)).view(-1, 4, 4)
+
+
+def _classes(image: ImageSpec) -> int:
+    if not image.classes:
+        raise ValueError("it requires images with classes")
+    return image.classes
+
+
+def _labels(labels: Tensor | None) -> Tensor:
+    if labels is None:
+        raise ValueError(LABELS_MISSING)
+    return labels
 
 
 class StandInLoss(Loss):

@@ -1,4 +1,4 @@
-"""Registers what the kit puts beside the part it checks: a smallest pair of networks, the logistic loss, discs.
+"""Registers what the kit puts beside the part it checks: smallest pairs of networks, the logistic loss, discs.
 
 Only the kit loads this module. It lets a loss be checked without an architecture, and the other way round.
 """
@@ -12,6 +12,8 @@ from ganzoo import ArchitectureEntry, DatasetEntry, ImageSpec, LossEntry, hookim
 DISTRIBUTION = "ganzoo-testing"
 SHORT = "stand-in"
 NAME = f"{DISTRIBUTION}:{SHORT}"  # whatever else is called so
+SHORT_CONDITIONAL = "stand-in-conditional"
+CONDITIONAL = f"{DISTRIBUTION}:{SHORT_CONDITIONAL}"
 PARTS = "ganzoo.testing.stand_in_parts"
 
 
@@ -23,6 +25,14 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             summary="Two layers each way",
             generator=f"{PARTS}:StandInGenerator",
             discriminator=f"{PARTS}:StandInDiscriminator",
+        )
+    )
+    register(
+        ArchitectureEntry(
+            name=SHORT_CONDITIONAL,
+            summary="Two layers each way that require labels",
+            generator=f"{PARTS}:ConditionalGenerator",
+            discriminator=f"{PARTS}:ConditionalDiscriminator",
         )
     )
 

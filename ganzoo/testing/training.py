@@ -1,13 +1,16 @@
-"""The checks that every part of a training step shares: fifty steps of it, and whether a GPU could replay them."""
+"""What every part of a training step shares: a loop around it, fifty steps of it, whether a GPU could replay them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import torch
+from torch import Tensor
 
+from ganzoo.entries import ImageSpec
 from ganzoo.testing.probe import place_of, told
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.tape import MESSAGE, Tape
 from ganzoo.testing.verdict import Failure, expect
 from ganzoo.training.cuda_graph import WARM_UP, Steps
@@ -21,7 +24,26 @@ REPLAYS = 3
 class Trainable(Protocol):
     """What is checked: it builds a loop that its part takes part in."""
 
-    def loop(self) -> Loop: ...
+    def loop(self, *settings: str) -> Loop: ...
+
+
+class Trained:
+    """A part in a recipe of stand-ins, with the settings that the user gave for it.
+
+    own: settings of the check, which come last. prefixes: of the keys that the user may set.
+    """
+
+    def __init__(
+        self, rig: Rig, recipe: str, image: ImageSpec, *, own: Iterable[str] = (), prefixes: tuple[str, ...] = ()
+    ) -> None:
+        self.rig, self.recipe, self.image = rig, recipe, image
+        self.settings = (*(text for text in rig.settings if text.startswith(prefixes)), *own)
+        self.config = rig.config(recipe, *self.settings)
+
+    def loop(self, *settings: str) -> Loop:
+        """Trains on discs; ``settings``: further ones."""
+        config = self.rig.config(self.recipe, *self.settings, *settings) if settings else self.config
+        return self.rig.loop(config, disc_images(self.image))
 
 
 def trains(part: Trainable) -> None:
@@ -53,7 +75,7 @@ def capture_safe(part: Trainable) -> None:
         expect(not recorder.problem, recorder.problem)
     for before, after in zip(_values(eager), _values(taped), strict=True):
         expect(
-            torch.equal(before, after),
+            same(before, after),
             "replayed steps give other weights than steps from Python; keep what changes from step to step in a tensor "
             "that stays where it is (a buffer), not in Python",
         )
@@ -79,6 +101,11 @@ class _Recorder:
             raise
 
 
-def _values(loop: Loop) -> list[torch.Tensor]:
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal, NaN to NaN."""
+    return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def _values(loop: Loop) -> list[Tensor]:
     networks = (loop.model.generator, loop.model.discriminator, loop.state.ema.module)
     return [value for network in networks for value in network.state_dict().values()]

@@ -19,7 +19,6 @@ import torch
 from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
-from ganzoo.distributed.device import wants_bf16
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Generator
 from ganzoo.models.augmented import ScheduledPenalty
@@ -34,7 +33,6 @@ from ganzoo.training.progress import Counters, Marks
 from ganzoo.training.snapshots import has_images, real_images, take_images
 from ganzoo.training.state import TrainState
 from ganzoo.training.stats import Statistics
-from ganzoo.training.step import TrainingStep
 from ganzoo.utils.files import read_jsonl
 
 logger = logging.getLogger(__name__)
@@ -65,24 +63,7 @@ class Loop:
         self.state = TrainState(config, model, device, captured=captured)
         self.steps = Steps(CudaCapture(device, self.state.rng) if captured else None)
         self.statistics = Statistics(device, config.recipe.loss.zero_is_border)
-        step: type[TrainingStep] = config.recipe.step.load() if config.recipe.step else TrainingStep
-        self.step = step(
-            generator=model.generator,
-            discriminator=model.discriminator,
-            loss=model.loss,
-            generator_needs_real=config.recipe.loss.generator_needs_real,
-            optimizer_g=self.state.optimizer_g,
-            optimizer_d=self.state.optimizer_d,
-            rng=self.state.rng,
-            statistics=self.statistics,
-            bf16=wants_bf16(self.settings.precision, device),
-            clip_grad=self.settings.clip_grad,
-            augmentation=model.augmentation,
-            needs_outputs=bool(config.recipe.needs.outputs),
-            accumulate=self.settings.accumulate,
-            companions=model.companions,
-            params=config.values.step if config.recipe.step else None,
-        )
+        self.step = self.state.make_step(self.statistics)
 
     @property
     def counters(self) -> Counters:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Config, OptimizerConfig
+from ganzoo.distributed.device import wants_bf16
 from ganzoo.distributed.random import random_stream, restore_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
@@ -22,6 +23,8 @@ from ganzoo.runs.run_path import CONFIG
 from ganzoo.training.ema import Average
 from ganzoo.training.optim import LearningRate, load_state, make_optimizer, make_scheduler, set_learning_rate, state_of
 from ganzoo.training.progress import Counters, read_counters
+from ganzoo.training.stats import Statistics
+from ganzoo.training.step import TrainingStep
 
 
 class TrainState:
@@ -76,6 +79,28 @@ class TrainState:
         if model.augmentation is not None:
             others["augmentation"] = model.augmentation
         return {**self.networks, **others, **{name: rule for name, rule in rules.items() if rule.state_dict()}}
+
+    def make_step(self, statistics: Statistics) -> TrainingStep:
+        """Make the updates of the recipe: those of its step, or one of each network."""
+        recipe, values, model = self.config.recipe, self.config.values, self.model
+        cls: type[TrainingStep] = recipe.step.load() if recipe.step else TrainingStep
+        return cls(
+            generator=model.generator,
+            discriminator=model.discriminator,
+            loss=model.loss,
+            generator_needs_real=recipe.loss.generator_needs_real,
+            optimizer_g=self.optimizer_g,
+            optimizer_d=self.optimizer_d,
+            rng=self.rng,
+            statistics=statistics,
+            bf16=wants_bf16(values.loop.precision, statistics.device),
+            clip_grad=values.loop.clip_grad,
+            augmentation=model.augmentation,
+            needs_outputs=bool(recipe.needs.outputs),
+            accumulate=values.loop.accumulate,
+            companions=model.companions,
+            params=values.step if recipe.step else None,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it: a state for each module, each optimizer, the random stream and the counters."""

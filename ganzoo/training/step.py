@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
+from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Generator, Loss, PenaltyInputs, Side
 from ganzoo.models.augmented import Augmented, ScheduledPenalty
 from ganzoo.training.stats import Statistics
@@ -30,7 +31,11 @@ OPTIONAL = (*OUTPUTS, "labels", "latents", "progress")  # arguments of a loss th
 
 @dataclass(frozen=True)
 class Batch:
-    """What one forward and backward pass reads: images ``(N, C, H, W)`` in [-1, 1], fakes with their latents."""
+    """What one forward and backward pass reads, on the run's device.
+
+    real: images ``(N, C, H, W)`` in [-1, 1], float32. labels: int64 ``(N,)``, which the fakes share, or None.
+    latents: ``(N, Z)``. fake: images like the real ones; in a step of the generator they have its gradient.
+    """
 
     real: Tensor
     labels: Tensor | None
@@ -39,11 +44,15 @@ class Batch:
 
 
 class TrainingStep:
-    """Both updates, given networks, optimizers, a loss and penalties; ``rng`` is the step's only randomness.
+    """Both updates, given networks, optimizers, a loss and penalties; constructed by the loop on every rank.
 
-    needs_outputs: the loss or a penalty reads more of the discriminator than logits.
-    accumulate: parts of a batch that are passed one after the other, their gradients summed, to save memory.
-    companions: further networks of :meth:`networks`. params: those of a registered step.
+    generator, loss, statistics: as attributes for subclasses; ``statistics.add(name, scalar)`` adds to the log.
+    discriminator: the attribute augments what it is shown if the recipe has an augmentation.
+    rng: the step's only randomness.
+    generator_needs_real: the generator's side of the loss reads real images too.
+    needs_outputs: a part of the recipe reads more of the discriminator than logits.
+    accumulate: parts of a batch that are passed one after the other, their gradients averaged, to save memory.
+    companions: further networks of :meth:`networks`, by side. params: those of a registered step.
 
     Another game is a subclass that is registered as a :class:`ganzoo.entries.StepEntry`. It may override
     :meth:`networks`, :meth:`judge`, :meth:`judge_fakes`, the two losses, or the updates.
@@ -84,17 +93,27 @@ class TrainingStep:
     def networks(cls, generator: Generator, discriminator: Discriminator, params: Any) -> Mapping[Side, nn.Module]:
         """Build further networks of this game, at most one module for each side, with which it is trained.
 
-        The optimizer of a side trains its companion too, with the same settings; both are saved in checkpoints.
+        Called once, on the CPU, after both networks are built. The optimizer of a side trains its companion too, with
+        the same settings; both are saved in checkpoints. That of the discriminator requires gradients in its step
+        alone. params: an instance of the entry's ``params``.
         """
         return {}
 
     def update_discriminator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
-        """One optimizer step of the discriminator on images ``(N, C, H, W)`` in [-1, 1]."""
+        """Take one optimizer step of the discriminator. The loop calls it for all but an iteration's last one, and for
+        the last one too with ``loop.fresh_fakes``.
+
+        real: images ``(N, C, H, W)`` in [-1, 1], float32. labels: int64 ``(N,)`` or None.
+        penalties: those that are due in this step.
+        """
         with self.statistics.together():
             self._teach_discriminator(self._batches(real, labels, gradients=False), penalties)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
-        """One optimizer step of the generator; the gradient flows through the discriminator, which stays as it is."""
+        """Take one optimizer step of the generator; the gradient flows through the discriminator, which stays as it is.
+
+        The loop calls it at the end of an iteration with ``loop.fresh_fakes``. Arguments as above.
+        """
         with self.statistics.together():
             self._teach_generator(self._batches(real, labels, gradients=True), penalties)
 
@@ -105,7 +124,10 @@ class TrainingStep:
         of_discriminator: Sequence[ScheduledPenalty],
         of_generator: Sequence[ScheduledPenalty],
     ) -> None:
-        """One optimizer step of each: the discriminator learns of the fakes that the generator then learns from."""
+        """Take one optimizer step of each: the discriminator learns of the fakes that the generator then learns from.
+
+        The loop calls it at the end of an iteration. With ``accumulate`` above 1 each step has fakes of its own.
+        """
         if self.accumulate > 1:  # keeping the graphs of all parts would take the memory that accumulating saves
             self.update_discriminator(real, labels, of_discriminator)
             self.update_generator(real, labels, of_generator)
@@ -117,9 +139,10 @@ class TrainingStep:
             self._teach_generator([batch], of_generator)
 
     def judge(self, batch: Batch) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-        """What the discriminator says about the real and the fake images, float32.
+        """Return what the discriminator gives for the real and for the fake images, float32.
 
-        In one call, unless the batch's statistics would mix real with fake.
+        In one call, unless the batch's statistics would mix real with fake. Called by :meth:`discriminator_loss`, and
+        by :meth:`generator_loss` if the generator's side of the loss reads real images.
         """
         if self.discriminator.mixes_samples:
             return self._outputs(batch.real, batch.labels), self._outputs(batch.fake, batch.labels)
@@ -127,19 +150,22 @@ class TrainingStep:
         return self._outputs(torch.cat([batch.real, batch.fake]), both).halves()
 
     def judge_fakes(self, batch: Batch) -> DiscriminatorOutputs:
-        """What the discriminator says about the fake images alone, float32."""
+        """Return what the discriminator gives for the fake images alone, float32. Called by :meth:`generator_loss`."""
         return self._outputs(batch.fake, batch.labels)
 
     def discriminator_loss(
         self, batch: Batch, penalties: Sequence[ScheduledPenalty]
     ) -> tuple[Tensor, DiscriminatorOutputs, DiscriminatorOutputs]:
-        """The loss with its penalties, to be minimised, and what was said about the real and the fake images."""
+        """Return the loss with its penalties, a scalar to be minimised, and what was said about real and fake images.
+
+        Called once for each part of a batch, under autocast if the run is in bf16.
+        """
         real, fake = self.judge(batch)
         value = self.value("discriminator", batch, real, fake)
         return self.penalised("discriminator", value, penalties, batch, real, fake), real, fake
 
     def generator_loss(self, batch: Batch, penalties: Sequence[ScheduledPenalty]) -> Tensor:
-        """The loss with its penalties, to be minimised."""
+        """Return the loss with its penalties, a scalar to be minimised. Called as :meth:`discriminator_loss` is."""
         real, fake = self.judge(batch) if self.generator_needs_real else (None, self.judge_fakes(batch))
         value = self.value("generator", batch, real, fake)
         return self.penalised("generator", value, penalties, batch, real, fake)
@@ -198,7 +224,7 @@ class TrainingStep:
         return DiscriminatorOutputs(self.discriminator(images, labels, rng=self.rng).float())
 
     def value(self, side: Side, batch: Batch, real: DiscriminatorOutputs | None, fake: DiscriminatorOutputs) -> Tensor:
-        """One side of the loss, with the optional arguments that it names."""
+        """Return one side of the loss, a scalar, called with the optional arguments that it names."""
         there = {
             "real_outputs": real,
             "fake_outputs": fake,
@@ -221,7 +247,7 @@ class TrainingStep:
         real: DiscriminatorOutputs | None,
         fake: DiscriminatorOutputs,
     ) -> Tensor:
-        """The loss plus the weighted mean of each penalty."""
+        """The loss plus the weighted mean of each penalty. Raises GanzooError for one without a value a sample."""
         inputs = PenaltyInputs(
             generator=self.generator,
             discriminator=self.discriminator,
@@ -237,7 +263,14 @@ class TrainingStep:
         )
         weighted = []
         for scheduled in penalties:
-            value = scheduled.penalty(inputs).float().mean()
+            values = scheduled.penalty(inputs)
+            found, count = tuple(values.shape), len(batch.real)
+            if found[:1] != (count,):
+                raise GanzooError(
+                    f"the penalty {scheduled.name} has shape {found}, must have a value for each of the {count} "
+                    f"samples, ({count},) or ({count}, ...); return it before the mean is taken"
+                )
+            value = values.float().mean()
             name = scheduled.name if scheduled.network != "both" else f"{scheduled.name}_{side}"
             self.statistics.add(f"penalty_{name}", value)
             weighted.append(scheduled.weight * value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ganzoo.entries import Entry, PenaltyEntry
 from ganzoo.models.augmented import ScheduledPenalty
+from ganzoo.models.build import parameter_count
 from ganzoo.utils.files import one_line
 from ganzoo_explain import labels
 from ganzoo_explain.facts import Facts
@@ -28,6 +29,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
         _verdict(facts),
         _losses(facts),
         *(_penalty(facts, entry, scheduled) for entry, scheduled in penalties),
+        *([_step(facts)] if recipe.step else []),
         _average(facts),
     )
 
@@ -246,6 +248,17 @@ def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> 
         ),
         one_line(entry.paper),
         settings_of(f"penalties.{key}", getattr(facts.config.values.penalties, key)),
+    )
+
+
+def _step(facts: Facts) -> Section:
+    entry = facts.config.recipe.step
+    assert entry is not None
+    lines = ["Changes how the two networks are trained, so a round may differ from what is said here.", _here(entry)]
+    for side, network in facts.model.companions.items():
+        lines.append(f"A further network of {parameter_count(network):,} weights learns with the {side}.")
+    return Section(
+        "Step", facts.named(entry), tuple(lines), one_line(entry.paper), settings_of("step", facts.config.values.step)
     )
 
 

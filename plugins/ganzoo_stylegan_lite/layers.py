@@ -13,6 +13,18 @@ from torch.nn import functional as F
 
 from ganzoo.models.rounding import Round, Scale, transformed
 
+SLOPE = 0.2  # of leaky ReLU
+
+
+def channels_of(width: int, width_max: int, doublings: int) -> list[int]:
+    """Channels at each size, smallest size first."""
+    return [min(width * 2**k, width_max) for k in range(doublings, -1, -1)]
+
+
+def per_channel(values: Tensor, like: Tensor) -> Tensor:
+    """``(N, C)`` or ``(C,)`` made to broadcast over ``like``, ``(N, C, H, W)``, in its dtype."""
+    return values.to(like.dtype)[..., None, None]
+
 
 class Equalised(nn.Module):
     """A layer with equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1).

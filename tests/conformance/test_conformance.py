@@ -23,7 +23,7 @@ from ganzoo.testing.conformance import CHECKS, Plan, plan
 from ganzoo.testing.tape import MESSAGE, Tape
 from ganzoo.testing.verdict import Result
 
-SLOW = ("trains", "capture_safe")  # looked at by the good plugin and by the ones that fail them
+SLOW = ("trains", "capture_safe", "resumes", "devices")  # looked at by the good plugin and by the ones that fail them
 
 FILE = """
 import torch
@@ -76,6 +76,9 @@ def test_good_parts_pass_every_check():
         ("distribution", "cheap_import"),
         ("distribution", "life_cycle"),
         ("architecture bad-architecture", "truncation"),
+        ("loss bad-loss", "patches"),
+        ("penalty bad-penalty", "patches"),
+        ("optimizer bad-optimizer", "capture_safe"),
     }
 
 
@@ -204,7 +207,7 @@ def test_the_verdict_in_text_and_in_json(careless, capsys):
     assert stop.value.code == 1 and printed.err == ""
     assert any(line.startswith("  FAILED   capture_safe: a value was read back to the host at") for line in lines)
     assert "careless.py:14; stay on the device" in printed.out
-    assert lines[-1].startswith("careless.py sha256:") and lines[-1].endswith("1 of 16 checks failed, 2 skipped")
+    assert lines[-1].startswith("careless.py sha256:") and lines[-1].endswith("1 of 23 checks failed, 3 skipped")
     with pytest.raises(SystemExit):
         main(["plugins", "check", careless, "--json"])
     (verdict,) = json.loads(capsys.readouterr().out)
@@ -242,7 +245,7 @@ def test_the_pytest_plugin_makes_a_test_of_each_check(careless):
         return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTEST_ADDOPTS": ""})
 
     done = run("-q", "--strict-markers", "-k", "not trains", "--continue-on-collection-errors")
-    assert "1 failed, 12 passed, 2 skipped, 1 deselected, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "1 failed, 18 passed, 3 skipped, 1 deselected, 1 error" in done.stdout, done.stdout + done.stderr
     assert "loss careless: capture_safe: a value was read back to the host at" in done.stdout
     assert "takes ganzoo_check: mark the test with @pytest.mark.ganzoo" in done.stdout
     assert "Traceback" not in done.stdout and "pluggy" not in done.stdout

@@ -44,7 +44,8 @@ def test_architectures_conform_as_conditional_ones(name):
     found = [
         case for case in plan("ganzoo", settings=CONDITIONAL).cases if case.subject.title == f"architecture {name}"
     ]
-    checks = ("interface", "labels", "finite_gradients", "bf16", "save_and_load", "determinism", "capture_safe")
+    checks = ("interface", "labels", "outputs", "finite_gradients", "bf16", "save_and_load", "determinism")
+    checks += ("resumes", "devices", "capture_safe")
     results = [case.result() for case in found if case.name in checks]
     assert {result.check: result.message for result in results if result.status != "passed"} == {}
     assert len(results) == len(checks)

@@ -73,7 +73,7 @@ def test_the_example_of_a_hook_implements_it(name, tmp_path, monkeypatch):
         assert any(path.suffix == ".txt" for path in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["catalogue", "breaking"])
+@pytest.mark.parametrize("name", ["catalogue", "breaking", "reference", "conformance"])
 def test_generated_pages_are_current(name):
     maker = load(DOCS / f"make_{name}.py")
     assert maker.page() == maker.FILE.read_text(), f"run: python docs/make_{name}.py"
@@ -81,7 +81,7 @@ def test_generated_pages_are_current(name):
 
 def test_the_catalogue_has_every_part(registry):
     page = (DOCS / "catalogue.md").read_text()
-    for kind in ("architecture", "loss", "penalty", "augmentation", "dataset", "metric"):
+    for kind in ("architecture", "loss", "penalty", "augmentation", "step", "optimizer", "dataset", "metric"):
         for name, entry in registry.entries[kind].items():
             if entry.owner.distribution == "ganzoo":
                 assert f"### {name}\n" in page
@@ -90,14 +90,43 @@ def test_the_catalogue_has_every_part(registry):
 def test_ways_to_break_a_plugin():
     page = (DOCS / "breaking.md").read_text()
     ways = len(re.findall(r"^## ", page, re.M))
-    assert ways >= 11
+    assert ways >= 23
     assert {int(number) for number in re.findall(r"^\| \[(\d+)\.", page, re.M)} == set(range(1, ways + 1))
+
+
+def test_the_reference_describes_every_field():
+    """Under its class, or, for fields that entries share, under the class of all entries."""
+    sections = dict(
+        re.findall(r"^### (\w+)\n\n(.*?)(?=^###? |\Z)", (DOCS / "reference.md").read_text(), re.DOTALL | re.M)
+    )
+    entries = sections["Entry"]
+    assert {cls.__name__ for cls in REGISTRATION.values()} | {
+        "Generator",
+        "Discriminator",
+        "PenaltyInputs",
+        "TrainingStep",
+    } <= set(sections)
+    for name, section in sections.items():
+        header, text = section.split("```\n", 1)
+        if "@dataclass" in header and name != "PenaltyParams":  # whose fields have help texts
+            for field in re.findall(r"^    (\w+): ", header, re.M):
+                assert f"`{field}`" in text or (name.endswith("Entry") and f"`{field}`" in entries), f"{name}.{field}"
+
+
+def anchors(page: Path) -> list[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def test_links_lead_somewhere():
     for page in DOCS.rglob("*.md"):
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            file = page.parent / target if target else page
+            assert file.exists(), f"{page.name}: {target}"
+            assert not anchor or anchors(file).count(anchor) == 1, f"{page.name}: {target}#{anchor}"
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import shlex
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -55,6 +57,50 @@ def test_a_part_is_explained_to_the_last_parameter(ganzoo, registry):
             assert f"  {field.name}: {field.type} = " in out
     assert "and with minimax\n  discriminator.spectral=True" in ganzoo("info", "stylegan-lite")
     assert "used where none is named" in ganzoo("info", "local") + ganzoo("info", "fashion-10k")
+
+
+@pytest.fixture
+def researcher(monkeypatch):
+    """The zoo with a step, an optimizer, and penalties that need labels and outputs; ``ganzoo`` on it."""
+    registry = with_stranger()
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "docs"))
+    for name in ("support.researcher", "bigan"):
+        module = importlib.import_module(name)
+        registry.add(lambda module=module: module, name, "ganzoo-researcher", "1.0")
+    monkeypatch.setattr(Registry, "load", lambda: registry)
+
+    def call(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return registry, call
+
+
+def test_steps_and_optimizers_are_listed_and_explained(researcher):
+    registry, ganzoo = researcher
+    lines = [line.split(maxsplit=2) for line in ganzoo("list").splitlines()]
+    for heading, name in (("steps", "bigan"), ("optimizers", "descent")):
+        assert lines[lines.index([heading]) + 1][:2] == [name, "ganzoo-researcher"]
+    out = ganzoo("info", "bigan")
+    for said in ("step, from ganzoo-researcher 1.0", "paper: Donahue", "\nstep\n  width: int = 256  units of"):
+        assert said in out
+    assert resolve(registry, shlex.split(out.splitlines()[-1])[2], None).recipe.step.name == "bigan"
+    out = ganzoo("info", "descent")
+    assert "on CUDA, steps run eagerly with it" in out
+    recipe, *settings = shlex.split(out.splitlines()[-1])[2:]
+    assert list(resolve(registry, recipe, None, settings).optimizers) == ["descent"]
+
+
+def test_info_says_what_a_part_needs_and_whom_it_regularises(researcher):
+    _, ganzoo = researcher
+    out = ganzoo("info", "class-head")
+    for said in (
+        "needs images with labels",
+        "needs a discriminator that gives classes",
+        "regularises both networks",
+    ):
+        assert f"{said}\n" in out
 
 
 def all_entries() -> list[Entry]:

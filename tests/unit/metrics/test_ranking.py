@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from support.bench_records import make_record, protocol
 from support.runs import start
-from support.violations import GoodExtractor
+from support.violations.data import GoodExtractor
 
 from ganzoo import ExtractorEntry, MetricEntry, hookimpl
 from ganzoo.bench.harness import Harness

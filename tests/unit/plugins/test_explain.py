@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -26,6 +28,7 @@ from ganzoo_explain.probe import LOGITS, goal
 from ganzoo_explain.svg import to_svg
 from ganzoo_explain.terminal import print_system
 
+DOCS = Path(__file__).parents[3] / "docs"
 SMALL = ["generator.width=16", "discriminator.width=16"]
 ZOO = Registry.load(strict=True).entries
 EVIL = '<script src="https://example.com/x.js">alert(1)</script>\x1b[31m & "quotes"'
@@ -164,6 +167,28 @@ def test_a_lazy_penalty_with_the_weight_it_has(registry):
     assert [how_often(n) for n in (1, 2, 3, 11, 21)] == [
         "at every step", "at every 2nd step", "at every 3rd step", "at every 11th step", "at every 21st step",
     ]  # fmt: skip
+
+
+def test_a_penalty_of_both_networks_is_in_both_losses(registry):
+    system = explained(registry, "dcgan+hinge+acgan", *SMALL, "generator.conditional=true")
+    for update in system.updates:
+        assert any("acgan, at every step" in line.text for line in update.formula)
+        assert any("acgan at every step" in line for line in update.sentences)
+    assert "each network's loss" in " ".join(next(s for s in system.sections if s.title == "Penalty").sentences)
+
+
+def test_a_step_is_named_with_its_networks_and_settings(registry, monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    with_step = Registry.load(strict=True)
+    with_step.add(lambda: importlib.import_module("bigan"), "bigan", "ganzoo-bigan", "1.0")
+    system = explained(with_step, "mlp+non-saturating+bigan", *SMALL, "step.width=8")
+    section = next(s for s in system.sections if s.title == "Step")
+    assert "ganzoo-bigan 1.0" in section.name and {(one.key, one.value) for one in section.settings} == {
+        ("step.width", "8")
+    }
+    encoder = 784 * 8 + 8 + 8 * 64 + 64
+    assert f"A further network of {encoder:,} weights learns with the generator." in section.sentences
+    assert not any(s.title == "Step" for s in explained(registry, "mlp+minimax", *SMALL).sections)
 
 
 def test_the_values_a_formula_names(registry):

@@ -14,16 +14,9 @@ from torch.nn import functional as F
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.models.sizes import check_doubling, split_size
 from ganzoo_stylegan_lite import DiscriminatorParams, GeneratorParams
-from ganzoo_stylegan_lite.layers import Blur, Filter
-from ganzoo_stylegan_lite.networks import (
-    EqualConv,
-    StyledConv,
-    StyleGANDiscriminator,
-    StyleGANGenerator,
-    ToImage,
-    Upsample,
-    minibatch_std,
-)
+from ganzoo_stylegan_lite.discriminator import StyleGANDiscriminator, minibatch_std
+from ganzoo_stylegan_lite.generator import StyledConv, StyleGANGenerator, ToImage
+from ganzoo_stylegan_lite.layers import Blur, EqualConv, Filter, Upsample
 
 TINY: dict[str, Any] = {"width": 4, "width_max": 8}
 
@@ -182,7 +175,7 @@ def test_style_mixing_only_in_training_mode() -> None:
 def test_style_mixing_keeps_the_first_layer_and_swaps_the_last() -> None:
     network, latents = generator(size=32, mixing=1.0), normal(64, 6)
     w = network.map(latents)
-    styles = network._mix(w, latents, seeded(5))
+    styles = network.train()._for_each_layer(w, latents, None, seeded(5))
     swapped = torch.stack([(style != w).any(1) for style in styles])
     assert len(styles) == 7 and not swapped[0].any() and swapped[-1].all()
     assert (swapped[1:] >= swapped[:-1]).all(), "a sample that crossed over does not cross back"
@@ -192,7 +185,7 @@ def test_style_mixing_keeps_the_first_layer_and_swaps_the_last() -> None:
 def test_mixing_share() -> None:
     network, latents = generator(mixing=0.25), normal(2000, 6)
     w = network.map(latents)
-    share = (network._mix(w, latents, seeded(5))[-1] != w).any(1).float().mean().item()
+    share = (network.train()._for_each_layer(w, latents, None, seeded(5))[-1] != w).any(1).float().mean().item()
     assert share == pytest.approx(0.25, abs=0.05)
 
 

@@ -1,0 +1,51 @@
+"""Writes ``docs/conformance.md``: ``python docs/make_conformance.py``. The checks say themselves what they look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganzoo.testing.conformance import CHECKS
+
+FILE = Path(__file__).with_name("conformance.md")
+HEAD = """\
+# The conformance kit
+
+Written by `python docs/make_conformance.py` from the checks.
+
+`ganzoo plugins check DISTRIBUTION` or `ganzoo plugins check FILE.py` checks every part that a plugin registers. A part
+is tried with its default parameters, or with those given after the target, such as `generator.width=8`; beside it
+stand the smallest parts that train. In a distribution's own tests the fixture `ganzoo_check` makes a test of each check
+(`help(ganzoo.testing)`). Each failure is one line; [breaking.md](breaking.md) shows them.
+
+What is put beside a part follows its entry:
+
+- `conditional = "required"`: images with classes, and labels in every call. `needs=Needs(labels=True)`, or a class head
+  in `needs.outputs`: the same, with networks that require labels.
+- `needs.outputs`: a discriminator that gives "classes" and any feature that is named, `(N, 8)`.
+- `network="both"`: a penalty is tried in both steps, as `inputs.step_of` says; in the generator's step there are no
+  `real_outputs`.
+- `patches=True`: logits `(N, 4, 4)` beside `(N,)`.
+- `captured=False`, or no `captured=True` for an optimizer: its steps need not be recorded.
+
+Three checks train. `resumes` saves the whole state of a run, goes on, loads the state into new objects and compares
+the weights bit for bit; it names a number or tensor that is no buffer. `devices` compares one device with two that
+share the batch, simulated in threads. `capture_safe` records a step, as a CUDA graph does, and replays it.
+
+"""
+
+
+def page() -> str:
+    """The whole of ``conformance.md``."""
+    sections = []
+    for kind, checks in CHECKS.items():
+        rows = "\n".join(f"| `{check.__name__}` | {_first_line(check.__doc__)} |" for check in checks)
+        sections.append(f"## {kind}\n\n| check | what holds |\n| --- | --- |\n{rows}\n")
+    return HEAD + "\n".join(sections)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0].replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,106 @@
+"""What all entries share, and what they are made of. Plugins import these from :mod:`ganzoo.entries`."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ganzoo.errors import GanzooError
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What one image is: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
+
+    channels: int
+    size: int
+    classes: int = 0
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a loss or a penalty needs of the discriminator it is used with.
+
+    per_sample: the logit of an image depends on that image alone. Batch norm and minibatch standard
+        deviation break this, and with it every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
+    labels: the images have labels.
+    outputs: what the discriminator must say beside its logit: "classes", a class head, or names of features.
+    """
+
+    per_sample: bool = False
+    labels: bool = False
+    outputs: tuple[str, ...] = ()
+
+    def __or__(self, other: Needs) -> Needs:
+        outputs = tuple(dict.fromkeys((*self.outputs, *other.outputs)))
+        return Needs(self.per_sample or other.per_sample, self.labels or other.labels, outputs)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The distribution that registered an entry.
+
+    distribution: its name; of a plugin that is a single file, the file's name.
+    version: its version; of a file, the start of its SHA-256. file: the path of that file, or None.
+    """
+
+    distribution: str = ""
+    version: str = ""
+    file: Path | None = None
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution} {self.version}".strip()
+
+
+def load_target(target: str) -> Any:
+    """Import the object that an import string ``"module:Name"`` names. Raises GanzooError if it cannot be imported."""
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise GanzooError(f"cannot load {target!r}: {reason}; reinstall the plugin it belongs to") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What all entries share.
+
+    name: lower case, digits, ``-``. If two distributions register one name, it becomes ``distribution:name``.
+    summary: one sentence. paper: authors, year, title and where to find it, or "". owner: set by the registry.
+
+    Fields that several kinds have:
+
+    target: import string of the class or function, ``"module:Name"``; imported only when it is used.
+    params: dataclass of its parameters, each made with :func:`param`; settings set them.
+    formula: in plain text, shown by ``ganzoo info`` and ``ganzoo explain``.
+    needs: what it needs of the data and the discriminator; a recipe that cannot meet it is refused.
+    patches: it also takes logits ``(N, ...)``, one for each patch of an image.
+    defaults: configuration that it wants instead of the core's, as dotted keys.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    summary: str
+    paper: str = ""
+    owner: Owner = field(default=Owner(), compare=False, repr=False)
+
+    @property
+    def short(self) -> str:
+        """The name without a distribution."""
+        return self.name.rpartition(":")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetEntry(Entry):
+    """An entry with one import string, ``target``."""
+
+    target: str
+
+    def load(self) -> Any:
+        """Import the target. Raises GanzooError if it cannot be imported."""
+        return load_target(self.target)

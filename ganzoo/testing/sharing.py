@@ -1,0 +1,104 @@
+"""Whether several devices, each with its share of the batch, train what one device trains; simulated in one process."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ganzoo.distributed.random import SharedRandom
+from ganzoo.testing.probe import OTHERS, short_path
+from ganzoo.testing.ranks import Ranks
+from ganzoo.testing.training import Trainable
+from ganzoo.testing.verdict import Failure
+from ganzoo.training.loop import Loop
+
+WORLD, ITERATIONS = 2, 3
+# Not with Adam: it divides a gradient by its size, and so makes a whole step of the rounding of a sum to zero.
+PLAIN = tuple(
+    f"optimizer.{side}.{setting}"
+    for side in ("generator", "discriminator")
+    for setting in ("name=momentum", "lr=0.01", "options={}")
+)
+# Differences by rounding are smaller: as a share of how far training moved a tensor, and of its largest weight.
+OF_MOVED, OF_LARGEST = 0.02, 2e-6
+
+
+def devices(part: Trainable) -> None:
+    """Two devices, each with half of the batch, train the weights of one, but for rounding."""
+    alone = part.loop(*PLAIN)
+    begun = _weights(alone)
+    _train(alone)
+    ranks = Ranks(WORLD)
+    with ranks.simulated():
+        loops = []
+        for rank in range(WORLD):  # one after the other, since building draws from the global random state
+            with ranks.at(rank, waits=False):  # the checks of new networks may ask for the whole batch
+                loops.append(part.loop(*PLAIN))
+        drawn = ranks.run(lambda rank: _watched(loops[rank]))
+    for loop in loops:
+        if (name := _apart(begun, _weights(alone), _weights(loop))) is None:
+            continue
+        places = [place for found in drawn for place in found]
+        if places:
+            raise Failure(
+                f"two devices train other weights than one: numbers are drawn from the rng itself{places[0]}; "
+                "use draw_normal or draw_uniform, which give each device its own samples'"
+            )
+        raise Failure(
+            f"two devices train other weights than one ({name}); average over the batch, and compute what mixes its "
+            "samples with of_whole_batch or whole_batch"
+        )
+
+
+def _train(loop: Loop) -> None:
+    for _ in range(ITERATIONS):
+        loop.iteration()
+
+
+def _watched(loop: Loop) -> list[str]:
+    """Train, and return the places where the rng was drawn from directly."""
+    with _Draws() as draws:
+        _train(loop)
+    return draws.places
+
+
+class _Draws(TorchFunctionMode):
+    """Notes the plugins' lines that draw from a shared stream as if it were one of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[str] = []
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        rng = (kwargs or {}).get("generator")
+        if isinstance(rng, SharedRandom) and rng.rows is not None:
+            caller = traceback.extract_stack(limit=2)[0]
+            if not caller.filename.startswith(OTHERS):
+                self.places.append(f" at {short_path(caller.filename)}:{caller.lineno}")
+        return function(*args, **(kwargs or {}))
+
+
+def _weights(loop: Loop) -> dict[str, Tensor]:
+    return {
+        f"{title}.{name}": value.detach().clone()
+        for title, module in loop.state.modules.items()
+        for name, value in module.state_dict().items()
+        if value.is_floating_point()
+    }
+
+
+def _apart(begun: dict[str, Tensor], alone: dict[str, Tensor], shared: dict[str, Tensor]) -> str | None:
+    """The name of a tensor in which two runs differ by more than rounding; None if there is no such tensor."""
+    for name, value in alone.items():
+        if not value.isfinite().all() or not value.numel():
+            continue
+        moved, largest = (value - begun[name]).abs().max(), value.abs().max().clamp(min=1)
+        if (value - shared[name]).abs().max() > OF_MOVED * moved + OF_LARGEST * largest:
+            return name
+    return None
+
+
+__all__ = ["devices"]

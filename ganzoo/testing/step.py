@@ -1,0 +1,121 @@
+"""What every step, another order of updates or a game with further networks, must do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from ganzoo.entries import ImageSpec, StepEntry
+from ganzoo.testing.loss_inputs import CLASS_COUNT
+from ganzoo.testing.modes import Modes
+from ganzoo.testing.probe import global_state_watched, weights_of
+from ganzoo.testing.resuming import resumes
+from ganzoo.testing.rig import Rig
+from ganzoo.testing.sharing import devices
+from ganzoo.testing.stand_in_parts import CLASSES
+from ganzoo.testing.stand_ins import CONDITIONAL, NAME
+from ganzoo.testing.training import Trained, trains
+from ganzoo.testing.training import capture_safe as replayed
+from ganzoo.testing.verdict import Skipped, expect
+from ganzoo.training.loop import Loop
+from ganzoo.training.step import TrainingStep
+
+SIDES = ("discriminator", "generator")
+
+
+class StepPart(Trained):
+    """A step with its default parameters, and stand-in networks with the heads and labels that it needs."""
+
+    def __init__(self, entry: StepEntry, rig: Rig) -> None:
+        self.entry = entry
+        labelled = entry.needs.labels or CLASSES in entry.needs.outputs
+        recipe = f"{CONDITIONAL if labelled else NAME}+{NAME}+{entry.name}"
+        image = ImageSpec(1, 8, classes=CLASS_COUNT if labelled else 0)
+        super().__init__(rig, recipe, image, prefixes=("step.",))
+
+
+def networks_of(loop: Loop) -> dict[str, nn.Module]:
+    """All networks of the game by their names in messages."""
+    companions = {f"{side}'s companion": network for side, network in loop.model.companions.items()}
+    return {"generator": loop.model.generator, "discriminator": loop.model.discriminator, **companions}
+
+
+def interface(part: StepPart) -> None:
+    """The class follows its interface; `networks` gives at most one further module for each side."""
+    cls = part.entry.load()
+    known = isinstance(cls, type) and issubclass(cls, TrainingStep)
+    expect(known, f"{part.entry.target} is no ganzoo.training.step.TrainingStep")
+    model = part.loop().model
+    found = cls.networks(model.generator, model.discriminator, part.config.values.step)
+    expect(
+        isinstance(found, Mapping), f"networks() returns a {type(found).__name__}, expected a dict of modules by side"
+    )
+    for side, network in found.items():
+        expect(side in SIDES, f"networks() names the side {side!r}, must be one of {' and '.join(SIDES)}")
+        expect(isinstance(network, nn.Module), f"networks()[{side!r}] is a {type(network).__name__}, expected a module")
+
+
+def updates(part: StepPart) -> None:
+    """One iteration changes the weights of every network of the game."""
+    loop = part.loop()
+    before = {name: weights_of(network) for name, network in networks_of(loop).items()}
+    loop.iteration()
+    for name, network in networks_of(loop).items():
+        expect(
+            not torch.equal(weights_of(network), before[name]),
+            f"an iteration leaves the weights of the {name} as they were; pass its gradients to the side's optimizer",
+        )
+
+
+def networks_left_alone(part: StepPart) -> None:
+    """After an iteration every network is in training mode, and the generator's weights are trained."""
+    loop = part.loop()
+    networks = networks_of(loop)
+    modes = {name: Modes(network) for name, network in networks.items() if not name.startswith("discriminator")}
+    loop.iteration()
+    for name, mode in modes.items():
+        changed = mode.changed()
+        expect(not changed, f"the step leaves the {name} {changed}; put it back")
+    for name, network in networks.items():
+        training = all(module.training for module in network.modules())
+        expect(training, f"the step leaves the {name} in evaluation mode; put it back")
+
+
+def determinism(part: StepPart) -> None:
+    """The same seed gives the same weights."""
+    loops = [part.loop() for _ in range(2)]
+    for loop in loops:
+        for _ in range(2):
+            loop.iteration()
+    for name, network in networks_of(loops[0]).items():
+        same = torch.equal(weights_of(network), weights_of(networks_of(loops[1])[name]))
+        expect(same, f"two runs of one seed train other weights of the {name}; draw from self.rng alone")
+
+
+def global_random_state(part: StepPart) -> None:
+    """Nothing draws from, or seeds, a global random state."""
+    loop = part.loop()
+    with global_state_watched("the step"):
+        loop.iteration()
+
+
+def capture_safe(part: StepPart) -> None:
+    """A step reads no value back to the host, and recorded once and replayed it gives the weights of an eager one."""
+    if not part.entry.captured:
+        raise Skipped("its entry says captured=False, so it runs eagerly")
+    replayed(part)
+
+
+CHECKS = (
+    interface,
+    updates,
+    networks_left_alone,
+    determinism,
+    global_random_state,
+    resumes,
+    devices,
+    capture_safe,
+    trains,
+)

@@ -115,3 +115,12 @@ def test_a_dry_run_gives_labels_and_says_so(zoo, capsys, recipe, settings, says)
     print_dry_run(resolve(zoo, recipe, None, [*SMALL, "loop.device=cpu", *settings]))
     printed = click.unstyle(capsys.readouterr().out)
     assert all(line in printed for line in says)
+
+
+def test_a_penalty_on_both_networks_shows_each_its_side(explained):
+    small = ["generator.width=8", "discriminator.width=8", "generator.conditional=true"]
+    system = explained("dcgan+hinge+acgan", *small)
+    shown = {network: " ".join(lines(system, f"loss_{network}")) for network in ("discriminator", "generator")}
+    assert "log P(label|real)" in shown["discriminator"] and "log P(label|fake)" in shown["discriminator"]
+    assert "log P(label|fake)" in shown["generator"] and "P(label|real)" not in shown["generator"]
+    assert all(" D: " not in told and " G: " not in told for told in shown.values())

@@ -17,7 +17,7 @@ from ganzoo.metrics.features import Features
 if TYPE_CHECKING:
     from ganzoo.metrics.plan import Sides
 
-OF_CLASS = ":"  # between the name of a value and the label of the class that it is of: ``intra_fid:3``
+OF_CLASS = ":"  # between the name of a value and the label of the class that it is of: ``distance:3``
 LEAST = 2  # images of a class on either side
 
 

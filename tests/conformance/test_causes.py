@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+from support.verdicts import failures, plan_of
 from support.violations import (
     architecture,
     augmentation,
@@ -19,7 +20,6 @@ from support.violations import (
     step,
     steps,
 )
-from test_conformance import failures, plan_of
 from torch import nn
 
 from ganzoo.entries import ImageSpec, Needs

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 import torch
 from PIL import Image
+from support.verdicts import failures, plan_of, plan_of_module
 from support.violations import BAD, GOOD, loss, plugin_of
 
 from ganzoo import hookimpl
@@ -19,9 +20,8 @@ from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing import check
-from ganzoo.testing.conformance import CHECKS, Plan, plan
+from ganzoo.testing.conformance import CHECKS, plan
 from ganzoo.testing.tape import MESSAGE, Tape
-from ganzoo.testing.verdict import Result
 
 SLOW = ("trains", "capture_safe", "resumes", "devices")  # looked at by the good plugin and by the ones that fail them
 
@@ -45,20 +45,6 @@ class Careless(Loss):
     def generator(self, *, d_real, d_fake):
         return -d_fake.mean()
 """
-
-
-def plan_of(*entries) -> Plan:
-    return plan_of_module(plugin_of(*entries))
-
-
-def plan_of_module(module: ModuleType) -> Plan:
-    registry = Registry.load(strict=False, points=[], files=[])
-    registry.add(lambda: module, "bad", "bad-dist", "1.0")
-    return plan("bad-dist", registry=registry)
-
-
-def failures(results: list[Result]) -> dict[str, str]:
-    return {f"{r.subject.split()[0]} {r.check}": r.message for r in results if r.status == "failed"}
 
 
 def test_there_is_a_violation_of_every_check():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import click
 import pytest
+from rich.console import Console
 from support import researcher
-from test_explain import lines, text_of
 
 from ganzoo.cli.dry_run import print_dry_run
 from ganzoo.config.resolve import resolve
@@ -13,6 +15,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo_explain.describe import describe
 from ganzoo_explain.page import to_page
 from ganzoo_explain.svg import to_svg
+from ganzoo_explain.terminal import print_system
 
 SMALL = ["loop.batch=5", "data.size=8"]
 
@@ -30,6 +33,16 @@ def explained(zoo):
         return describe(resolve(zoo, recipe, None, [*SMALL, *settings]))
 
     return explain
+
+
+def lines(system, key):
+    return [line.text for line in system.part(key).lines]
+
+
+def text_of(system, width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_system(system, console)
+    return console.export_text()
 
 
 def words(system):

@@ -167,6 +167,7 @@ class Metric(ABC):
         real, fake: :class:`ganzoo.metrics.features.Features` of the feature that the entry names. Of real images only
             what the entry ``reads`` is there.
         seed: ``metrics.seed``, for subsets and the like; draw from a generator of your own that is seeded with it.
+        A value named ``NAME:LABEL`` is of that class alone: it stands under ``by_class`` of the score, not its values.
         """
 
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ganzoo.config.arguments import Settings, as_arguments
+from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import device_or_auto, pick_device, prepare_process
 from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.by_class import read_by_class
+from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, load_generator, restore_generator
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
@@ -57,7 +60,9 @@ class Run:
     def score(self) -> Score | None:
         """The newest score; None if nothing was scored."""
         found = self.directory.last_score()
-        return Score(found["values"], found["protocol"], found.get("seconds", 0.0)) if found else None
+        if not found:
+            return None
+        return Score(found["values"], found["protocol"], found.get("seconds", 0.0), read_by_class(found))
 
     @property
     def samples(self) -> list[Path]:
@@ -68,6 +73,13 @@ class Run:
     def checkpoints(self) -> list[str]:
         """The names of the checkpoints, oldest first."""
         return [path.name for path in sorted(self.directory.checkpoints.glob("kimg*")) if path.is_dir()]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes in the order of the labels; () if they are not known or there are no labels."""
+        config, checkpoint = load_config(Registry.load(), self.directory), self.directory.latest()
+        image = checkpoint.image if checkpoint is not None else None
+        return class_names(config, (image or peek_configured(config)).classes, checkpoint, self.directory)
 
     @property
     def finished(self) -> bool:
@@ -101,13 +113,15 @@ class Run:
         seed: int | None = None,
         truncation: float = 1.0,
         checkpoint: str = "latest",
+        per_class: bool = False,
         callbacks: Iterable[Callback] = (),
         settings: Settings = None,
     ) -> Score:
         """Score a checkpoint again; what is not given is as in the run's configuration. The run is not changed.
 
         metrics: their names. samples: number of generated images. truncation: below 1 nearer the
-        mean with less variety. Raises GanzooError, and NetworkMissing without the network of an extractor.
+        mean with less variety. per_class: score each class too, into ``by_class``. Raises GanzooError, and
+        NetworkMissing without the network of an extractor.
         """
         from ganzoo.distributed.collectives import joined
         from ganzoo.metrics.configured import score_configured
@@ -121,7 +135,9 @@ class Run:
             config = load_config(Registry.load(), self.directory, arguments, scoring=True)
             device = pick_device(config.values.loop.device)
             generator = restore_generator(config, self.directory.checkpoint(checkpoint), device)
-            return score_configured(config, generator, device, truncation=truncation, progress=watched.scoring)
+            return score_configured(
+                config, generator, device, truncation=truncation, progress=watched.scoring, per_class=per_class
+            )
 
     def __repr__(self) -> str:
         score = self.score

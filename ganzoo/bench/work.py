@@ -34,6 +34,7 @@ from ganzoo.distributed.device import pick_device
 from ganzoo.errors import GanzooError, described
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.by_class import BY_CLASS, read_by_class
 from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
@@ -119,6 +120,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
         steps_discriminator=last["steps_d"],
         steps_generator=last["steps_g"],
         scores=dict(score.get("values", {})),
+        extra={BY_CLASS: by_class} if (by_class := read_by_class(score)) else {},
         protocol=protocol,
         cost=Cost(
             training_seconds=last["seconds"],

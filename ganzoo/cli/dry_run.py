@@ -17,11 +17,16 @@ def print_dry_run(config: Config) -> None:
     image = peek_configured(config)
     model = build_model(config, image)
     batch = config.values.loop.batch
+    labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
     with torch.no_grad():
-        images = model.generator.eval()(torch.zeros(2, model.generator.latent_dim))
-    shape = (batch, *images.shape[1:])
+        images = model.generator.eval()(torch.zeros(2, model.generator.latent_dim), labels)
+        logits = model.discriminator.eval()(images, labels)
+    shape, judged = (batch, *images.shape[1:]), (batch, *logits.shape[1:])
+    given = f" + labels ({batch},) of {image.classes} classes"
+    networks = model.generator, model.discriminator
+    asked, told = (given if network.conditional and image.classes else "" for network in networks)
     click.echo(config.to_yaml())
     click.echo(f"# generator      {parameter_count(model.generator):>11,} parameters, "
-               f"({batch}, {model.generator.latent_dim}) -> {shape}")  # fmt: skip
-    click.echo(f"# discriminator  {parameter_count(model.discriminator):>11,} parameters, {shape} -> ({batch},)")
+               f"({batch}, {model.generator.latent_dim}){asked} -> {shape}")  # fmt: skip
+    click.echo(f"# discriminator  {parameter_count(model.discriminator):>11,} parameters, {shape}{told} -> {judged}")
     click.echo(f"# device         {device}")

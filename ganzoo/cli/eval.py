@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 
@@ -14,6 +15,7 @@ from ganzoo.cli.options import (
     truncation_option,
     weights_option,
 )
+from ganzoo.errors import printable
 
 
 @click.command()
@@ -25,6 +27,7 @@ from ganzoo.cli.options import (
 @checkpoint_option
 @weights_option
 @inception_option
+@click.option("--per-class", is_flag=True, help="Score each class too: a table beside the JSON, on stderr.")
 @click.option("--mode", help="exact, or reference: torch-fidelity's network as it is.")
 @devices_option
 def evaluate(
@@ -36,6 +39,7 @@ def evaluate(
     checkpoint: str,
     weights: str | None,
     inception: str | None,
+    per_class: bool,
     mode: str | None,
     devices: int,
 ) -> None:
@@ -55,8 +59,29 @@ def evaluate(
             seed=seed,
             truncation=truncation,
             checkpoint=checkpoint,
+            per_class=per_class,
             callbacks=[make_display()],
             settings={key: value for key, value in settings.items() if value is not None},
         )
         if place.rank == 0:
             click.echo(json.dumps(score.to_dict() if score.values else {}, indent=2))
+            if score.by_class:
+                click.echo(_table(score.by_class, score.values), err=True)
+
+
+def _table(by_class: Mapping[str, Mapping[str, float]], values: Mapping[str, float]) -> str:
+    """A row for each class and a column for each value, and last the values of all classes together."""
+    classes = list(dict.fromkeys(name for figures in by_class.values() for name in figures))
+    rows = [["class", *by_class]]
+    rows += [[printable(name), *(_figure(figures.get(name)) for figures in by_class.values())] for name in classes]
+    rows.append(["all", *(_figure(values.get(name)) for name in by_class)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *figures in rows:
+        cells = [text.rjust(width) for text, width in zip(figures, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *cells]))
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"

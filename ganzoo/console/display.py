@@ -22,6 +22,8 @@ from ganzoo.console.images import images, sparkline
 from ganzoo.console.messages import Messages, showing
 from ganzoo.distributed import collectives
 from ganzoo.errors import printable
+from ganzoo.runs.grid_classes import caption
+from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.callbacks import Callback
 from ganzoo.utils.image_grid import cut
 
@@ -85,14 +87,16 @@ class Display(Callback):
         self.show_record(record)
 
     def snapshot_taken(self, run: Path, kimg: float, image: Image.Image) -> None:
-        self.show_samples(image)
+        directory = RunDir(run)
+        newest = max(directory.samples.glob("kimg*.png"), default=None)
+        self.show_samples(image, caption(directory, newest.stem) if newest else "")
 
     def show_record(self, record: Record) -> None:
         """Show a record of the log."""
         self.console.print(_line(record, self.budget), highlight=False, soft_wrap=True, markup=False)
 
-    def show_samples(self, image: Image.Image) -> None:
-        """Show the grid from fixed latents."""
+    def show_samples(self, image: Image.Image, words: str = "") -> None:
+        """Show the grid from fixed latents, and below it in which order it shows the classes."""
 
     def state(self, words: str) -> None:
         """What goes on, where that changes."""
@@ -123,6 +127,7 @@ class LiveDisplay(Display):
         self._log: list[Record] = []
         self._cells: np.ndarray | None = None
         self._drawn_for = (0, 0)
+        self._words = ""
         self._image: RenderableType = Text("The first images come with the first snapshot.")
         self._drawn = 0.0
         self._begun = False
@@ -151,8 +156,8 @@ class LiveDisplay(Display):
     def show_record(self, record: Record) -> None:
         self._log.append(record)
 
-    def show_samples(self, image: Image.Image) -> None:
-        self._cells, self._drawn_for = cut(image), (0, 0)
+    def show_samples(self, image: Image.Image, words: str = "") -> None:
+        self._cells, self._drawn_for, self._words = cut(image), (0, 0), printable(words)
 
     def state(self, words: str) -> None:
         self._progress.update(self._task, description=words)
@@ -172,9 +177,12 @@ class LiveDisplay(Display):
         """Drawn anew where they are others, or the terminal has another size."""
         size = width, height = self.console.size
         if self._cells is not None and size != self._drawn_for:
-            self._image = images(self._cells, width - AROUND, height - BELOW, self.console)
+            below = BELOW + bool(self._words)
+            self._image = images(self._cells, width - AROUND, height - below, self.console)
             self._drawn_for = size
-        return self._image
+        if not self._words:
+            return self._image
+        return Group(self._image, Text(self._words, "dim", no_wrap=True, overflow="ellipsis"))
 
 
 def make_display(console: Console | None = None) -> Display:

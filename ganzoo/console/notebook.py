@@ -50,7 +50,9 @@ class NotebookDisplay(Display):
         self._log.append(record)
         self._redraw(force=True)
 
-    def show_samples(self, image: Image.Image) -> None:
+    def show_samples(self, image: Image.Image, words: str = "") -> None:
+        if words and words not in self._lines:
+            self.note(words)
         from IPython.display import display
 
         if self._grid is None:

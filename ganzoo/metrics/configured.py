@@ -29,11 +29,12 @@ def score_configured(
     mode: str | None = None,
     truncation: float = 1.0,
     progress: Progress | None = None,
+    per_class: bool = False,
 ) -> Score:
     """Score an eval-mode generator by a run's configuration; empty if the configuration names no metric.
 
-    mode: of the extractors, None for the configuration's. Raises GanzooError and NetworkMissing as
-    :func:`ganzoo.metrics.score.score` does.
+    mode: of the extractors, None for the configuration's. per_class: compute each metric within each class too.
+    Raises GanzooError and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
     """
     metrics = config.values.metrics
     if not metrics.names:
@@ -47,6 +48,7 @@ def score_configured(
         truncation=truncation,
         progress=progress,
         shipped=config.dataset.statistics,
+        per_class=per_class,
     )
 
 

@@ -31,11 +31,15 @@ Chunks: TypeAlias = Callable[[], Iterable[Tensor]]
 
 @dataclass(frozen=True)
 class Plan:
-    """entries: the metrics, in order. wanted: what each reads, by its name. readers: of all that, by extractor."""
+    """entries: the metrics, in order. wanted: what each reads, by its name. readers: of all that, by extractor.
+
+    per_class: each metric is computed within each class too, so that statistics of the whole do not suffice.
+    """
 
     entries: tuple[MetricEntry, ...]
     wanted: Mapping[str, Key]
     readers: Mapping[str, Reader]
+    per_class: bool = False
 
     def read_fake(self, chunks: Chunks, count: int) -> Sides:
         """The features of ``count`` generated images."""
@@ -125,7 +129,7 @@ class Plan:
         return tuple(feature for feature in reader.features if feature != reader.source.entry.logits)
 
     def _whole(self, key: Key) -> bool:
-        return any(entry.reads == "features" for entry in self.entries if self.wanted[entry.name] == key)
+        return self.per_class or any(e.reads == "features" for e in self.entries if self.wanted[e.name] == key)
 
 
 def make_plan(
@@ -134,6 +138,7 @@ def make_plan(
     device: torch.device | str,
     batch: int | None = None,
     progress: Progress | None = None,
+    per_class: bool = False,
 ) -> Plan:
     """Refuse everything that can be refused before the first image is read.
 
@@ -157,7 +162,7 @@ def make_plan(
     for name, source in sources.items():
         features = tuple(dict.fromkeys(feature for extractor, feature in wanted.values() if extractor == name))
         readers[name] = Reader(source, mode, device, features, batch, progress)
-    return Plan(entries, wanted, readers)
+    return Plan(entries, wanted, readers, per_class)
 
 
 __all__ = ["Plan", "Sides", "make_plan"]

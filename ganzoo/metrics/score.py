@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_images
-from ganzoo.metrics.labels import add_labels, check_labels
+from ganzoo.metrics.labels import add_labels, check_labels, each_class, named_classes, split_values
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
 from ganzoo.runs.ranking import RANKED_BY, Ranking
@@ -30,15 +30,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """``values`` by name (``kid_mean``, ``precision``, ...), how they came about, and how long it took."""
+    """``values`` by name (``kid_mean``, ``precision``, ...), how they came about, and how long it took.
+
+    by_class: further values by their names, each by the names of the classes; empty if none was asked for.
+    """
 
     values: dict[str, float]
     protocol: dict[str, Any]
     seconds: float
+    by_class: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"values": self.values, "protocol": self.protocol, "seconds": round(self.seconds, 3)}
+        more = {"by_class": self.by_class} if self.by_class else {}
+        return {"values": self.values, **more, "protocol": self.protocol, "seconds": round(self.seconds, 3)}
 
 
 def score(
@@ -52,12 +57,14 @@ def score(
     batch: int | None = None,
     progress: Progress | None = None,
     shipped: str = "",
+    per_class: bool = False,
 ) -> Score:
     """Score images of an eval-mode generator against a real set.
 
     scoring: by which metrics and extractors, on how many images, from which seed. root: the cache directory.
     device: of the extractors; the generator stays where it is. batch: images at a time through an extractor, None to
-    choose by the device. shipped: the statistics that the data set carries, as ``"package:file"``, or "".
+    choose by the device. shipped: the statistics that the data set carries, as ``"package:file"``, or "". per_class:
+    compute each metric within each class too.
 
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric, too few
     images, a metric that its network cannot serve, and a generator whose images do not fit or are not numbers.
@@ -79,7 +86,7 @@ def score(
         return fake_images(generator, settings.fakes, settings.seed, real.labels, truncation, drawn)
 
     labels = drawn if generator.conditional else None
-    return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped, labels)
+    return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped, labels, per_class)
 
 
 def score_images(
@@ -112,16 +119,18 @@ def _against_set(
     progress: Progress | None,
     shipped: str,
     drawn: list[Tensor] | None = None,
+    per_class: bool = False,
 ) -> Score:
     """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it.
 
     drawn: holds the labels of the generated images once these have been read; None for images without labels.
+    per_class: as :func:`score` takes it.
     """
     begun, settings = time.perf_counter(), scoring.settings
     _check_count("generated", settings.fakes)
     _check_count("real", len(real.array))
-    plan = make_plan(scoring, root, device, batch, progress)
-    check_labels(scoring.metrics, real.name if real.labels is None else "", drawn is not None)
+    plan = make_plan(scoring, root, device, batch, progress, per_class)
+    check_labels(scoring.metrics, real.name if real.labels is None else "", drawn is not None, per_class)
     fake = plan.read_fake(chunks, settings.fakes)
     real_side, origins = plan.read_set(real, root, shipped)
     if drawn is not None:
@@ -136,7 +145,7 @@ def _against_set(
         **described,
         **plan.protocol(real.array.shape, settings.fakes, settings.seed, origins),
     }
-    return _scored(plan, real_side, fake, settings.seed, protocol, begun)
+    return _scored(plan, real_side, fake, settings.seed, protocol, begun, real.class_names)
 
 
 def score_arrays(
@@ -169,16 +178,26 @@ def score_arrays(
     return _scored(plan, real_side, fake_side, scoring.settings.seed, protocol, begun)
 
 
-def _scored(plan: Plan, real: Sides, fake: Sides, seed: int, protocol: dict[str, Any], begun: float) -> Score:
+def _scored(
+    plan: Plan,
+    real: Sides,
+    fake: Sides,
+    seed: int,
+    protocol: dict[str, Any],
+    begun: float,
+    class_names: Sequence[str] = (),
+) -> Score:
     """Every metric's values; of several ranks the first computes them."""
     if collectives.first():
-        values = _measure(plan, real, fake, seed)
-        collectives.told(json.dumps(values))
+        measured = _measure(plan, real, fake, seed)
+        collectives.told(json.dumps(measured))
     else:
-        values = json.loads(collectives.told(""))
+        measured = json.loads(collectives.told(""))
+    values, by_class = split_values(measured)
     first = plan.entries[0]
     ranking = Ranking(first.primary or next(iter(values), ""), first.lower_is_better)
-    return Score(values, {**protocol, RANKED_BY: ranking.to_dict()}, time.perf_counter() - begun)
+    named = named_classes(by_class, class_names)
+    return Score(values, {**protocol, RANKED_BY: ranking.to_dict()}, time.perf_counter() - begun, named)
 
 
 def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float]:
@@ -186,9 +205,11 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
     for entry in plan.entries:
         metric: Metric = entry.load()()
         key = plan.wanted[entry.name]
-        found: Mapping[str, float] = metric(real=real[key], fake=fake[key], seed=seed)
+        found: Mapping[str, float] = dict(metric(real=real[key], fake=fake[key], seed=seed))
         if entry.primary and entry.primary not in found:
             raise GanzooError(f"{entry.name}: it returns no {entry.primary}, its primary value; mend its plugin")
+        if plan.per_class and not entry.reads_labels:  # one that does looks at the classes itself
+            found = {**found, **each_class(entry, metric, real[key], fake[key], seed)}
         for name, value in found.items():
             if not math.isfinite(value):
                 raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of a side are degenerate")

@@ -14,7 +14,7 @@ from ganzoo.drawing import CHUNK, draw_images, draw_inputs
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.utils.files import write_whole
-from ganzoo.utils.image_grid import GAP
+from ganzoo.utils.image_grid import GAP, GRID
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -37,9 +37,12 @@ def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
 
 
 def sample(
-    generator: Generator, count: int, seed: int, *, label: int | None = None, truncation: float = 1.0
+    generator: Generator, count: int, seed: int, *, label: Tensor | int | None = None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the CPU, as :func:`draw_images` draws them."""
+    """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the CPU, as :func:`draw_images` draws them.
+
+    label: classes ``(count,)``, one class for all, or None for random ones.
+    """
     for images in draw_images(generator, count, seed, label, truncation):
         yield to_uint8(images).cpu()
 
@@ -61,6 +64,17 @@ def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Ten
         raise ValueError(f"count is {count}, must be {CHUNK} or less")
     latents, labels = draw_inputs(generator, torch.Generator().manual_seed(seed), "cpu")
     return latents[:count], None if labels is None else labels[:count]
+
+
+def grid_labels(classes: int) -> Tensor:
+    """Labels ``(GRID**2,)``, ascending, for a grid that shows the classes in order.
+
+    With up to ``GRID`` classes each row shows one of them; more classes follow each other from image to image, and of
+    more than ``GRID**2`` an even choice is shown.
+    """
+    if classes <= GRID:
+        return (torch.arange(GRID) * classes // GRID).repeat_interleave(GRID)
+    return torch.arange(GRID**2) * classes // GRID**2
 
 
 def to_image(pixels: Tensor) -> Image.Image:

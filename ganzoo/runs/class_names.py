@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganzoo.config.schema import Config
-from ganzoo.errors import printable
+from ganzoo.errors import GanzooError, printable
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunDir
 
 CLASS_NAMES = "class_names"  # in a checkpoint's meta.json, and under "data" in provenance.json
+LISTED = 20  # names at most in an error
 
 
 def class_names(
@@ -22,13 +25,41 @@ def class_names(
     """
     if not classes:
         return ()
-    data = directory.provenance().get("data") if directory is not None else None
     noted = [
         checkpoint.meta.get(CLASS_NAMES) if checkpoint is not None else None,
-        data.get(CLASS_NAMES) if isinstance(data, dict) else None,
+        directory_names(directory.provenance()) if directory is not None else None,
         list(config.dataset.class_names),
     ]
     return next((names for found in noted if len(names := _read(found)) == classes), ())
+
+
+def directory_names(provenance: Mapping[str, Any]) -> list[str]:
+    """Return the class names in a run's provenance; [] if it has none or is damaged."""
+    data = provenance.get("data")
+    return list(_read(data.get(CLASS_NAMES))) if isinstance(data, Mapping) else []
+
+
+def find_class(wanted: str, names: Sequence[str], classes: int) -> int:
+    """Return the label of a class that is given by its name, in any case, or by its number.
+
+    names: in the order of the labels, () if they are not known; a name goes before a number. Raises GanzooError that
+    suggests a name for one that is unknown.
+    """
+    exact = [label for label, name in enumerate(names) if name == wanted]
+    folded = [label for label, name in enumerate(names) if name.casefold() == wanted.casefold()]
+    if exact or folded:
+        return (exact or folded)[0]
+    if wanted.lstrip("-").isdecimal():
+        if 0 <= int(wanted) < classes:
+            return int(wanted)
+        raise GanzooError(f"the class is {wanted}, must be 0 to {classes - 1}")
+    if not names:
+        raise GanzooError(f"the class is {wanted!r}, but the run knows no names; give a number, 0 to {classes - 1}")
+    lowered = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(wanted.casefold(), lowered, n=1)
+    listed = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+    meant = f"did you mean {lowered[near[0]]!r}? " if near else ""
+    raise GanzooError(f"there is no class {wanted!r}; {meant}the classes are {listed}")
 
 
 def _read(noted: Any) -> tuple[str, ...]:
@@ -37,4 +68,4 @@ def _read(noted: Any) -> tuple[str, ...]:
     return tuple(map(printable, noted))
 
 
-__all__ = ["CLASS_NAMES", "class_names"]
+__all__ = ["CLASS_NAMES", "class_names", "directory_names", "find_class"]

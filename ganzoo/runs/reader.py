@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganzoo.runs.by_class import read_by_class
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
@@ -21,7 +22,7 @@ class Facts:
     read.
 
     config_text: the same as it is written. provenance: of software, machine and data. ranking: what the newest score
-    says that ranks it; None without scores.
+    says that ranks it; None without scores. by_class: the newest score's values of each class.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Facts:
     config_text: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     ranking: Ranking | None = None
+    by_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def ranked(self) -> list[tuple[float, float]]:
@@ -86,6 +88,7 @@ def read_facts(directory: RunDir) -> Facts:
         config_text,
         directory.provenance(),
         next(filter(None, rankings), None),
+        read_by_class(records[-1]) if records else {},
     )
 
 

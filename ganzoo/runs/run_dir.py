@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
+from ganzoo.runs.by_class import BY_CLASS, read_by_class
 from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint, set_aside
 from ganzoo.runs.ranking import best_of
 from ganzoo.runs.requirements import Need, read_needs
@@ -190,7 +191,14 @@ class RunDir:
         """What a checkpoint scored; empty where it was not scored."""
         for record in self._scores():
             if record["checkpoint"] == checkpoint:
-                return {name: record[name] for name in ("values", "protocol", "seconds")}
+                by_class = read_by_class(record)
+                more = {BY_CLASS: by_class} if by_class else {}
+                return {
+                    "values": record["values"],
+                    **more,
+                    "protocol": record["protocol"],
+                    "seconds": record["seconds"],
+                }
         return {}
 
     def _scores(self) -> list[dict[str, Any]]:

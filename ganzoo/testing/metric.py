@@ -21,6 +21,7 @@ from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
 
 COUNT = 64  # images a side
+CLASSES = 2  # of a metric that reads labels
 # What the default extractor offers, for when it is not installed.
 DEFAULT = ExtractorEntry(
     name="default",
@@ -54,12 +55,19 @@ class MetricPart:
         offered: Mapping[str, int] = self.extractor.features if self.extractor else {}
         width = offered.get(self.feature, 2048)
         matrix = torch.randn(COUNT, width, generator=seeded(seed)).abs() + shift
+        labels = None
+        if self.entry.reads_labels:
+            labels = np.arange(COUNT) % CLASSES
+            # A feature for each class; bad images look like those of another class.
+            looks = torch.from_numpy((labels + bool(shift)) % CLASSES)
+            matrix += 20 * torch.eye(CLASSES, width)[looks]
         if self.reads_logits:
-            return Features(COUNT, logits=_sure(matrix, shift))
+            return Features(COUNT, logits=_sure(matrix, shift), labels=labels)
         if self.entry.reads == "features":
-            return Features(COUNT, matrix=matrix)
+            return Features(COUNT, matrix=matrix, labels=labels)
         values = matrix.double().numpy()
-        return Features(COUNT, statistics={"mu": values.mean(0), "sigma": np.cov(values, rowvar=False)})
+        statistics = {"mu": values.mean(0), "sigma": np.cov(values, rowvar=False)}
+        return Features(COUNT, statistics=statistics, labels=labels)
 
     def real(self) -> Features:
         """As a score gives it: nothing at all to a metric of the generated images' logits alone."""

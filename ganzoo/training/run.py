@@ -16,6 +16,7 @@ from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.data.loader import Feed
+from ganzoo.data.sources import NONE
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process
@@ -73,7 +74,7 @@ def start(
         check_labels(
             config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
         )
-        usage = _say_usage(images, model)
+        usage = _say_usage(config, images, model)
         directory = reserve_run(out, str(config.recipe))
         with alone_in_run(directory.path):
             directory.check_unbegun()
@@ -108,7 +109,7 @@ def resume(config: Config, path: Path, *callbacks: Callback, heed_signals: bool 
                 "restore them, or start anew with `ganzoo run --init-from`"
             )
         model = build_model(config, images.spec)
-        usage = _say_usage(images, model)
+        usage = _say_usage(config, images, model)
         loop = _loop(config, watched, directory, device, images, model)
         origin = _origin(config, device, images, usage)
         loop.state.class_names = images.class_names
@@ -148,15 +149,26 @@ def _prepare(config: Config) -> tuple[torch.device, Images]:
     return device, images
 
 
-def _say_usage(images: Images, model: Model) -> Usage:
+def _say_usage(config: Config, images: Images, model: Model) -> Usage:
     """Log in one line which images are used, which are not and why."""
     usage = images.usage or Usage(len(images))
-    conditional = model.generator.conditional or model.discriminator.conditional
-    if images.labels is not None and not conditional:
-        unused = f"labels of {images.spec.classes} classes not used, as neither network is class-conditional"
-        usage = replace(usage, remarks=(*usage.remarks, unused))
+    if images.labels is not None:
+        usage = replace(usage, remarks=(*usage.remarks, _labels_in_words(config, images.spec.classes, model)))
+    elif config.values.data.labels == NONE:
+        usage = replace(usage, remarks=(*usage.remarks, "no labels, as data.labels=none"))
     logger.log(logging.INFO if usage.whole else logging.WARNING, f"{images.name}: {usage}")
     return usage
+
+
+def _labels_in_words(config: Config, classes: int, model: Model) -> str:
+    """Say which network is told the class and which part reads it."""
+    networks = {"the generator": model.generator, "the discriminator": model.discriminator}
+    told = [name for name, network in networks.items() if network.conditional]
+    read = [rule.name for rule in config.recipe.demanding if rule.needs.labels]
+    said = [f"given to {' and '.join(told)}" if told else "", f"read by {' and '.join(read)}" if read else ""]
+    if not any(said):
+        return f"labels of {classes} classes not used, as neither network is class-conditional"
+    return f"labels of {classes} classes {' and '.join(filter(None, said))}"
 
 
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The images of a snapshot, and what the discriminator says of them.
 
-samples/NAME.png     what the averaged generator makes of latents that stay the same for the whole run
+samples/NAME.png     what the averaged generator makes of latents that stay the same for the whole run, in the order of
+                     the classes if it is conditional
 verdicts/real.png    real images that stay the same, in such a grid
-verdicts/NAME.json   the discriminator's logits of both, in the grids' order
+verdicts/NAME.json   the discriminator's logits of both, in the grids' order, and of a conditional generator the labels
+                     that its images were made for
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from torch import Tensor
 from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.models.sampling import grid, labels_of, sample, save_image
+from ganzoo.models.sampling import grid, grid_labels, labels_of, sample, save_image
 from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.runs.grid_classes import LABELS
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text, writing
 from ganzoo.utils.image_grid import GRID
@@ -43,7 +46,8 @@ def take_images(
     real: :func:`real_images`.
     """
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
-    fake = torch.cat(list(sample(generator, COUNT, seed)))
+    ordered = grid_labels(generator.image.classes) if generator.conditional and generator.image.classes else None
+    fake = torch.cat(list(sample(generator, COUNT, seed, label=ordered)))
     image = grid(fake, GRID)
     with writing(directory.samples):
         directory.samples.mkdir(exist_ok=True)
@@ -51,13 +55,15 @@ def take_images(
     save_image(image, directory.samples / f"{name}.png")
     if not (directory.verdicts / "real.png").exists():
         save_image(grid(real[0], GRID), directory.verdicts / "real.png")
-    d_fake, d_real = judge(discriminator, fake, labels_of(generator, COUNT, seed), *real)
+    labels = labels_of(generator, COUNT, seed) if ordered is None else ordered
+    d_fake, d_real = judge(discriminator, fake, labels, *real)
     record = {
         "shown": checkpoint.meta["shown"],
         "zero_is_border": loss.zero_is_border,
         "probability": loss.probability,
         "d_fake": d_fake,
         "d_real": d_real,
+        **({} if ordered is None else {LABELS: ordered.tolist()}),
     }
     write_text(directory.verdicts / f"{name}.json", json.dumps(record))
     return image
@@ -77,6 +83,7 @@ def judge(
 ) -> tuple[list[float], list[float]]:
     """Logits of uint8 images ``(N, C, H, W)``, generated and real, as the discriminator stands.
 
+    Of a discriminator that gives a logit for each patch they are the means over an image's patches.
     A discriminator that mixes the samples of a batch is asked in training mode, in a call for each side, since that is
     how it learned to tell them apart; what that changes of its buffers is put back.
     """
@@ -90,7 +97,8 @@ def judge(
             moved = images.to(device).float().div(127.5).sub(1)
             rng = torch.Generator().manual_seed(0)
             logits = discriminator(moved, None if labels is None else labels.to(device), rng=rng)
-            sides.append([float(f"{value:.4g}") for value in logits.float().tolist()])
+            each = logits.float().flatten(1).mean(1) if logits.ndim > 1 else logits.float()
+            sides.append([float(f"{value:.4g}") for value in each.tolist()])
     discriminator.train(training)
     for name, buffer in discriminator.named_buffers():
         buffer.copy_(before[name])

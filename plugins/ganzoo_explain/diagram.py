@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganzoo.utils.files import one_line
+from ganzoo_explain import labels
 from ganzoo_explain.facts import Facts, Network, by
 from ganzoo_explain.formulas import loss_formula, penalty_formula
 from ganzoo_explain.system import Arrow, Learner, Line, Part, Side
@@ -19,8 +20,14 @@ def parts_of(facts: Facts) -> tuple[Part, ...]:
     data = Line(one_line(facts.config.values.data.name), "strong")
     found = [
         Part("latents", "Random input", "fake", (Line(f"{numbers} numbers an image"), Line(_prior(facts)))),
-        Part("generator", "Generator", "fake", _network(recipe.generator.name, facts.generator), GENERATOR),
-        Part("dataset", "Real images", "real", (data, Line("the examples to imitate"))),
+        Part(
+            "generator",
+            "Generator",
+            "fake",
+            (*_network(recipe.generator.name, facts.generator), *labels.generator_lines(facts)),
+            GENERATOR,
+        ),
+        Part("dataset", "Real images", "real", (data, Line("the examples to imitate"), *labels.data_lines(facts))),
         Part("fakes", "Sample: generated", "fake", images),
         Part("reals", "Sample: real", "real", images),
     ]
@@ -28,7 +35,8 @@ def parts_of(facts: Facts) -> tuple[Part, ...]:
         words = (Line(one_line(recipe.augmentation.name), "strong"), Line("changes both kinds alike, at random"))
         found.append(Part("augmentation", "Augmentation", "both", words))
     found += [
-        Part("discriminator", "Discriminator", "both", _network(recipe.discriminator.name, facts.discriminator),
+        Part("discriminator", "Discriminator", "both", 
+             (*_network(recipe.discriminator.name, facts.discriminator), *labels.discriminator_lines(facts)),
              DISCRIMINATOR),
         Part("d_fake", "Verdict d_fake", "fake", (Line("on generated images"), *_verdict(facts))),
         Part("d_real", "Verdict d_real", "real", (Line("on real images"), *_verdict(facts))),
@@ -44,19 +52,21 @@ def arrows_of(facts: Facts) -> tuple[Arrow, ...]:
     The discriminator's gradient ends in the discriminator: its fakes are cut off from the generator. The
     generator's runs through it, and through the augmentation, to the generator.
     """
-    recipe, images, logits = facts.config.recipe, facts.images, str(facts.batch)
+    recipe, images, logits = facts.config.recipe, facts.images, by((facts.batch, *facts.patches))
     seen = "augmentation" if recipe.augmentation else "discriminator"
+    judged = labels.with_labels(facts, DISCRIMINATOR, images)
+    shown = images if recipe.augmentation else judged
     found = [
-        Arrow("latents", "generator", by((facts.batch, *facts.latent))),
+        Arrow("latents", "generator", labels.with_labels(facts, GENERATOR, by((facts.batch, *facts.latent)))),
         Arrow("generator", "fakes", images, (GENERATOR,)),
         Arrow("dataset", "reals", images),
-        Arrow("fakes", seen, images, (GENERATOR,)),
-        Arrow("reals", seen, images),
+        Arrow("fakes", seen, shown, (GENERATOR,)),
+        Arrow("reals", seen, shown),
     ]
     if recipe.augmentation:
         found += [
-            Arrow("augmentation", "discriminator", images, (GENERATOR,), "fake"),
-            Arrow("augmentation", "discriminator", images, (), "real"),
+            Arrow("augmentation", "discriminator", judged, (GENERATOR,), "fake"),
+            Arrow("augmentation", "discriminator", judged, (), "real"),
         ]
     found += [
         Arrow("discriminator", "d_fake", logits, (DISCRIMINATOR, GENERATOR)),
@@ -76,7 +86,8 @@ def formula_of(facts: Facts, learner: Learner) -> tuple[Line, ...]:
     lines = loss_formula(recipe.loss, learner, values.loss)
     for entry, scheduled in zip(recipe.penalties, facts.model.penalties, strict=True):
         if entry.network in (learner, "both"):
-            lines += penalty_formula(entry, scheduled, getattr(values.penalties, entry.name.replace("-", "_")))
+            params = getattr(values.penalties, entry.name.replace("-", "_"))
+            lines += penalty_formula(entry, scheduled, params, learner)
     return lines
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -13,7 +13,7 @@ from ganzoo.entries import Entry, ImageSpec
 from ganzoo.interfaces import Generator, Loss
 from ganzoo.models.build import Model, build_model, parameter_count
 from ganzoo.utils.files import one_line
-from ganzoo_explain.probe import Curves, curves, passage
+from ganzoo_explain.probe import Curves, curves, passage, said
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,11 @@ class Network:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the explanation is drawn from."""
+    """All that the explanation is drawn from.
+
+    features: the shape of each further output of the discriminator, for one image, by its name. patches: how many
+    logits an image gets along each axis; () for one.
+    """
 
     config: Config
     image: ImageSpec
@@ -35,6 +39,13 @@ class Facts:
     generator: Network
     discriminator: Network
     curves: Curves
+    features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    patches: tuple[int, ...] = ()
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """What the discriminator says beside the logits, since a loss, penalty or step needs it."""
+        return self.config.recipe.needs.outputs
 
     @property
     def batch(self) -> int:
@@ -74,16 +85,20 @@ def gather(config: Config) -> Facts:
     latents = model.generator.sample_latents(2, torch.Generator().manual_seed(0))
     labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
     images, grown = passage(model.generator, latents, labels)
-    _, judged = passage(model.discriminator, images, labels)
+    logits, judged = passage(model.discriminator, images, labels)
+    outputs = said(model.discriminator, images, labels)
     first, shape = by(latents.shape[1:]), by((image.channels, image.size, image.size))
+    patches = tuple(logits.shape[1:])
     return Facts(
         config=config,
         image=image,
         model=model,
         latent=tuple(latents.shape[1:]),
         generator=Network(parameter_count(model.generator), _between((first, *grown, shape))),
-        discriminator=Network(parameter_count(model.discriminator), _between((shape, *judged, "1"))),
-        curves=curves(model.loss, config.recipe.loss.generator_needs_real),
+        discriminator=Network(parameter_count(model.discriminator), _between((shape, *judged, by(patches) or "1"))),
+        curves=curves(model.loss, config.recipe.loss.generator_needs_real, outputs, labels, latents),
+        features={name: tuple(value.shape[1:]) for name, value in outputs.features.items()},
+        patches=patches,
     )
 
 

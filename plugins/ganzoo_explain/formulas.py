@@ -20,9 +20,7 @@ def loss_formula(entry: LossEntry, learner: Learner, params: Any) -> tuple[Line,
 
     Entries write ``D: ...; G: ...; notes``. A formula of any other form is shown whole on both sides.
     """
-    clauses = [clause.strip() for clause in one_line(entry.formula).split(";") if clause.strip()]
-    sides = {m[1]: m[2] for clause in clauses if (m := re.match(r"([DG])\s*[:=]\s*(.+)", clause))}
-    notes = [clause for clause in clauses if not re.match(r"[DG]\s*[:=]", clause)]
+    sides, notes = _split_sides(entry.formula)
     if not sides:
         whole, notes = "; ".join(notes) or UNSTATED, []
     else:
@@ -33,9 +31,12 @@ def loss_formula(entry: LossEntry, learner: Learner, params: Any) -> tuple[Line,
     return tuple(lines + [Line("where " + ", ".join(where))] * bool(where))
 
 
-def penalty_formula(entry: PenaltyEntry, scheduled: ScheduledPenalty, params: Any) -> tuple[Line, ...]:
-    """A penalty as a further term, with the weight it has in the steps in which it applies."""
-    weight, formula = f"{float(scheduled.weight):g}", one_line(entry.formula)
+def penalty_formula(
+    entry: PenaltyEntry, scheduled: ScheduledPenalty, params: Any, learner: Learner
+) -> tuple[Line, ...]:
+    """A penalty as a further term of one network, with the weight it has in the steps in which it applies."""
+    sides, _ = _split_sides(entry.formula)
+    weight, formula = f"{float(scheduled.weight):g}", sides.get(SYMBOL[learner]) or one_line(entry.formula)
     if not formula:
         term = f"{weight} * {entry.name}"
     elif _mentions(formula, "weight"):
@@ -53,6 +54,13 @@ def how_often(interval: int) -> str:
         return "at every step"
     ending = {1: "st", 2: "nd", 3: "rd"}.get(interval % 10 if interval % 100 not in (11, 12, 13) else 0, "th")
     return f"at every {interval}{ending} step"
+
+
+def _split_sides(formula: str) -> tuple[dict[str, str], list[str]]:
+    """What stands behind ``D:`` and ``G:`` in a formula, by that letter, and the other clauses."""
+    clauses = [clause.strip() for clause in one_line(formula).split(";") if clause.strip()]
+    sides = {m[1]: m[2] for clause in clauses if (m := re.match(r"([DG])\s*[:=]\s*(.+)", clause))}
+    return sides, [clause for clause in clauses if not re.match(r"[DG]\s*[:=]", clause)]
 
 
 def _split_terms(formula: str) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.interfaces import Loss
+from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Loss
+from ganzoo.training.step import OPTIONAL
+from ganzoo.utils.keywords import accepted
 
 REACH = 4.0
 LOGITS = tuple(REACH * i / 20 for i in range(-20, 21))
@@ -28,8 +31,12 @@ def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[s
         if isinstance(output, Tensor) and output.ndim in (2, 4) and len(output) == count:
             seen.append(tuple(output.shape[1:]))
 
-    # What makes weights (spectral norm) is a module too, but no image passes through it.
-    inner = [module for name, module in network.named_modules() if name and "parametrizations" not in name.split(".")]
+    # What makes weights (spectral norm) and what looks up a label are modules too, but no image passes through them.
+    inner = [
+        module
+        for name, module in network.named_modules()
+        if name and "parametrizations" not in name.split(".") and not isinstance(module, nn.Embedding)
+    ]
     handles = [module.register_forward_hook(note) for module in inner]
     network.eval()
     try:
@@ -39,6 +46,16 @@ def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[s
         for handle in handles:
             handle.remove()
     return output, _stages(seen)
+
+
+@torch.no_grad()
+def said(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> DiscriminatorOutputs:
+    """All that a discriminator says of images; it is left in training mode, as it was built."""
+    discriminator.eval()
+    try:
+        return discriminator.outputs(images, labels)
+    finally:
+        discriminator.train()
 
 
 def _stages(seen: list[tuple[int, ...]]) -> tuple[str, ...]:
@@ -64,19 +81,44 @@ class Curves:
 
 
 @torch.no_grad()
-def curves(loss: Loss, generator_needs_real: bool) -> Curves:
-    """Ask the loss itself, so that nobody's has to be known."""
+def curves(
+    loss: Loss,
+    generator_needs_real: bool,
+    outputs: DiscriminatorOutputs,
+    labels: Tensor | None,
+    latents: Tensor,
+) -> Curves:
+    """Ask the loss itself, so that nobody's has to be known.
+
+    outputs, labels, latents: of two images; a loss that names them gets these, while the logits alone move.
+    """
     rest = torch.zeros(4)
 
-    def over(evaluate: Any) -> tuple[float, ...]:
-        values = torch.stack([torch.as_tensor(evaluate(torch.full((4,), x))).float() for x in LOGITS])
+    def side(name: str, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
+        function = getattr(loss, name)
+        there = {
+            "real_outputs": None if d_real is None else _with_logits(outputs, d_real),
+            "fake_outputs": _with_logits(outputs, d_fake),
+            "labels": None if labels is None else labels.repeat(2),
+            "latents": torch.cat([latents, latents]),
+            "progress": torch.zeros(()),
+        }
+        optional = {key: there[key] for key in accepted(function, OPTIONAL)}
+        return torch.as_tensor(function(d_real=d_real, d_fake=d_fake, **optional)).float()
+
+    def over(evaluate: Callable[[Tensor], Tensor]) -> tuple[float, ...]:
+        values = torch.stack([evaluate(torch.full((4,), x)) for x in LOGITS])
         return tuple(values.tolist()) if bool(values.isfinite().all()) else ()
 
     return Curves(
-        over(lambda x: loss.discriminator(d_real=x, d_fake=rest)),
-        over(lambda x: loss.discriminator(d_real=rest, d_fake=x)),
-        over(lambda x: loss.generator(d_real=rest if generator_needs_real else None, d_fake=x)),
+        over(lambda x: side("discriminator", x, rest)),
+        over(lambda x: side("discriminator", rest, x)),
+        over(lambda x: side("generator", rest if generator_needs_real else None, x)),
     )
+
+
+def _with_logits(outputs: DiscriminatorOutputs, logits: Tensor) -> DiscriminatorOutputs:
+    return replace(outputs.map(lambda value: torch.cat([value, value])), logits=logits)
 
 
 def goal(curve: tuple[float, ...]) -> str:

@@ -9,6 +9,7 @@ from ganzoo.entries import Entry, PenaltyEntry
 from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import parameter_count
 from ganzoo.utils.files import one_line
+from ganzoo_explain import labels
 from ganzoo_explain.facts import Facts
 from ganzoo_explain.formulas import how_often
 from ganzoo_explain.probe import goal
@@ -46,8 +47,11 @@ def round_of(facts: Facts) -> tuple[str, ...]:
     """One round of training, in the order in which it happens."""
     batch, steps, fresh = facts.batch, facts.steps, facts.config.values.loop.fresh_fakes
     shown = "Both are changed at random by the augmentation and shown" if facts.model.augmentation else "Both are shown"
+    drawn = " with their labels" if labels.are_used(facts) else ""
+    asked = ", each for the class of a real one" if facts.image.classes and facts.model.generator.conditional else ""
     lines = [
-        f"{batch} real images are drawn, and {batch} random inputs, of which the generator makes {batch} images.",
+        f"{batch} real images are drawn{drawn}, and {batch} random inputs, of which the generator makes {batch} "
+        f"images{asked}.",
         f"{shown} to the discriminator. From its verdicts follows its loss, and its "
         f"{facts.discriminator.weights:,} weights move one small step in the direction that lowers it.",
     ]
@@ -117,6 +121,7 @@ def _generator(facts: Facts) -> Section:
         (
             "A network that turns random numbers into an image. It never sees a real one: all it learns, it learns "
             "from how its images would have to change for the discriminator to judge them otherwise.",
+            *filter(None, [labels.of_generator(facts)]),
             _here(entry),
         ),
         one_line(entry.paper),
@@ -132,7 +137,7 @@ def _images(facts: Facts) -> Section:
         f"ones, {facts.batch} of each in a step.",
         _here(dataset),
     ]
-    if image.classes and not (facts.model.generator.conditional or facts.model.discriminator.conditional):
+    if image.classes and not labels.are_used(facts):
         lines.append(f"Their {image.classes} classes are not used: no one tells the networks what an image shows.")
     return Section(
         "Real images",
@@ -170,6 +175,7 @@ def _discriminator(facts: Facts) -> Section:
             "A verdict depends on the other images of the batch too, so real and generated ones are shown apart."
             if mixes
             else "It judges each image by itself.",
+            *labels.of_discriminator(facts),
             _here(entry),
         ),
         one_line(entry.paper),
@@ -210,6 +216,7 @@ def _losses(facts: Facts) -> Section:
         "generator's, where the discriminator judges the generated images as the generator would have it. E[...] is "
         "the mean over the images of a step.",
         _here(entry),
+        *filter(None, [labels.reading(facts, entry)]),
     ]
     drives = [("d_real", goal(curves.d_real)), ("d_fake", goal(curves.d_fake))]
     told = " and ".join(f"{name} {where}" for name, where in drives if where)
@@ -237,6 +244,7 @@ def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> 
             f"A further term in {whose} loss, {how_often(scheduled.interval)}{lazily}. It asks not for "
             f"better verdicts but for good behaviour of the network, so that the two can go on learning.{brought}",
             _here(entry),
+            *filter(None, [labels.reading(facts, entry)]),
         ),
         one_line(entry.paper),
         settings_of(f"penalties.{key}", getattr(facts.config.values.penalties, key)),

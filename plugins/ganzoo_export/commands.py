@@ -29,20 +29,26 @@ def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
     import torch
 
     from ganzoo.plugin.registry import Registry
-    from ganzoo.runs.load import load_generator
+    from ganzoo.runs.class_names import CLASS_NAMES, class_names
+    from ganzoo.runs.load import load_config, restore_generator
+    from ganzoo.runs.run_dir import RunDir
     from ganzoo.runs.store import fetch, output_directory
-    from ganzoo_export.onnx import SUFFIXES, check_format, example_inputs, export_generator
+    from ganzoo_export.onnx import SUFFIXES, check_format, describe_inputs, export_generator
 
     check_format(form)
     registry = Registry.load()
-    directory = fetch(registry, run)
-    generator = load_generator(registry, directory, checkpoint, torch.device("cpu"))
-    file = out or output_directory(run, directory) / f"generator{SUFFIXES[form]}"
-    difference = export_generator(generator, form, file)
-    image, inputs = generator.image, example_inputs(generator, 2, 1.0)
-    for name, value in inputs.items():
-        shape = f"({', '.join(['N', *map(str, value.shape[1:])])})" if value.ndim else "scalar, 0 to 1"
-        click.echo(f"input: {name} {str(value.dtype).removeprefix('torch.')} {shape}")
+    path = fetch(registry, run)
+    directory = RunDir.open(path)
+    config, found = load_config(registry, directory), directory.checkpoint(checkpoint)
+    generator = restore_generator(config, found, torch.device("cpu"))
+    names = class_names(config, generator.image.classes, found, directory)
+    file = out or output_directory(run, path) / f"generator{SUFFIXES[form]}"
+    difference = export_generator(generator, form, file, names)
+    image = generator.image
+    for name, words in describe_inputs(generator, names).items():
+        if name != CLASS_NAMES:
+            listed = f": {', '.join(names)}" if name == "labels" and names else ""
+            click.echo(f"input: {name} {words}{listed}")
     click.echo(f"output: pictures float32 (N, {image.channels}, {image.size}, {image.size}), -1 to 1")
     click.echo(f"checked: without noise, no pixel is more than {difference:.1g} off the run's own")
     click.echo(f"exported: {file}")

@@ -3,14 +3,18 @@
 Inputs: ``latents`` float32 ``(N, latent_dim)``; ``labels`` int64 ``(N,)`` where the generator is conditional;
 ``truncation``, a float32 scalar, where it has that. Output: ``images`` float32 ``(N, C, H, W)`` in [-1, 1].
 N is free. Noise is not drawn but at its mean, so that an image depends on the inputs alone.
+
+The names of the classes, if they are known, are a JSON list in the order of the labels: ``class_names`` in the metadata
+of an ONNX model, the extra file ``class_names.json`` of a program. The metadata also says what each input is.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
 from io import StringIO
@@ -23,6 +27,7 @@ from torch.nn.utils import parametrize
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
+from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.utils.files import whole_file
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
@@ -53,9 +58,10 @@ def check_format(form: str) -> None:
         raise GanzooError(f"ONNX needs {', '.join(missing)}: pip install 'ganzoo[export]'")
 
 
-def export_generator(generator: Generator, form: str, file: Path) -> float:
+def export_generator(generator: Generator, form: str, file: Path, class_names: Sequence[str] = ()) -> float:
     """Write an eval-mode generator on the CPU as ``form``, ``onnx`` or ``torch``; the file is whole or not there.
 
+    class_names: in the order of the labels, () if they are not known; kept in the file of a conditional generator.
     Returns by how much a pixel made by the file differs at most from the generator's own. Raises GanzooError where the
     generator cannot be traced, the file cannot be written, or that difference is above ``TOLERANCE``.
     """
@@ -69,7 +75,8 @@ def export_generator(generator: Generator, form: str, file: Path) -> float:
             partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
             with torch.no_grad():
                 program = _trace(Exported(_with_weights_fixed(model.generator)))
-                (_write_onnx if form == "onnx" else _write_torch)(program, partial)
+                notes = describe_inputs(generator, class_names)
+                (_write_onnx if form == "onnx" else _write_torch)(program, partial, notes)
                 difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
             if not difference <= TOLERANCE:
                 raise GanzooError(
@@ -106,6 +113,21 @@ def _with_weights_fixed(generator: Generator) -> Generator:
     return copy
 
 
+def describe_inputs(generator: Generator, class_names: Sequence[str] = ()) -> dict[str, str]:
+    """Say what each input is, by its name, and as JSON which names the classes have if they are known."""
+    inputs = example_inputs(generator, 2, 1.0)
+    notes = {}
+    for name, value in inputs.items():
+        shape = f"({', '.join(['N', *map(str, value.shape[1:])])})" if value.ndim else "scalar, 0 to 1"
+        notes[name] = f"{str(value.dtype).removeprefix('torch.')} {shape}"
+    if "labels" in notes:
+        classes = generator.image.classes
+        notes["labels"] += f", the class of each image, 0 to {classes - 1}"
+        if len(class_names) == classes:
+            notes[CLASS_NAMES] = json.dumps(list(class_names))
+    return notes
+
+
 def _trace(model: Exported) -> ExportedProgram:
     inputs = example_inputs(model.generator, 2, 0.7)
     batch = Dim("batch", min=1)
@@ -133,9 +155,10 @@ def _without_traces(program: ExportedProgram) -> ExportedProgram:
     return program
 
 
-def _write_torch(program: ExportedProgram, file: Path) -> None:
+def _write_torch(program: ExportedProgram, file: Path, notes: Mapping[str, str]) -> None:
+    names = {f"{CLASS_NAMES}.json": notes[CLASS_NAMES]} if CLASS_NAMES in notes else {}
     with _quietly(), file.open("wb") as stream:
-        torch.export.save(program, stream)
+        torch.export.save(program, stream, extra_files=names)
 
 
 def _read_torch(file: Path) -> Callable[[Inputs], Tensor]:
@@ -144,7 +167,7 @@ def _read_torch(file: Path) -> Callable[[Inputs], Tensor]:
     return lambda inputs: module(**inputs)
 
 
-def _write_onnx(program: ExportedProgram, file: Path) -> None:
+def _write_onnx(program: ExportedProgram, file: Path, notes: Mapping[str, str]) -> None:
     inputs = program.example_inputs[1]
     try:
         with _quietly():
@@ -160,6 +183,7 @@ def _write_onnx(program: ExportedProgram, file: Path) -> None:
             assert made is not None
             for node in made.model.graph.all_nodes():  # notes for torch's authors, as long as the graph itself
                 node.metadata_props.clear()
+            made.model.metadata_props.update(notes)
             made.save(file)
     except OSError:
         raise

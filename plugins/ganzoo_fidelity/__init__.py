@@ -1,7 +1,8 @@
 """Registers two kinds of extractors, the Inception network of 2015 and DINOv2, and the scores that read them.
 
-`fid`, `kid`, `prc` (precision and recall) and `isc` read Inception; torch-fidelity defines them. `fd-dinov2` and
-`kid-dinov2` read DINOv2's small network; a letter at the end, as in `fd-dinov2-l`, means the base or the large one.
+`fid`, `kid`, `prc` (precision and recall) and `isc` read Inception; torch-fidelity defines them. `intra-fid` and
+`classifier-accuracy` read it too, with the labels of both sides. `fd-dinov2` and `kid-dinov2` read DINOv2's small
+network; a letter at the end, as in `fd-dinov2-l`, means the base or the large one.
 """
 
 from __future__ import annotations
@@ -88,6 +89,32 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
             extractor="inception",
             features="logits_unbiased",
             primary="isc_mean",
+            lower_is_better=False,
+        )
+    )
+    register(
+        MetricEntry(
+            name="intra-fid",
+            summary="Mean of the FIDs within each class, for class-conditional generators",
+            paper="Miyato and Koyama 2018, cGANs with Projection Discriminator, arXiv:1802.05637, sec. 4",
+            target="ganzoo_fidelity.by_class:IntraFID",
+            extractor="inception",
+            features="2048",
+            reads_labels=True,
+            primary="intra_fid",
+        )
+    )
+    register(
+        MetricEntry(
+            name="classifier-accuracy",
+            summary="Share of generated images that logistic regression on real Inception features puts into the class "
+            "asked for, every fifth real image held out",
+            paper="Shmelkov et al. 2018, How Good Is My GAN?, arXiv:1807.09499, there GAN-test",
+            target="ganzoo_fidelity.by_class:ClassifierAccuracy",
+            extractor="inception",
+            features="2048",
+            reads_labels=True,
+            primary="classifier_accuracy",
             lower_is_better=False,
         )
     )

@@ -13,6 +13,7 @@ import yaml
 import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.entries import ImageSpec
+from ganzoo.runs.by_class import read_by_class
 from ganzoo.runs.reproduce import install_command, public_name
 from ganzoo.runs.requirements import Need
 from ganzoo.utils.files import one_line
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 TASK = "unconditional-image-generation"
+BY_CLASS_TASK = "class-conditional-image-generation"  # none of the hub's own list, so it is a tag
 ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
 COLUMNS = 8  # of the grid of samples, which has as many rows
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card tells. ``score`` has ``values`` and ``protocol``, or is empty; ``origin`` is the provenance."""
+    """What the card tells. ``score`` has ``values`` and ``protocol``, or is empty; ``origin`` is the provenance.
+
+    conditional: whether the generator is told the class. class_names: in the order of the labels, () if not known.
+    """
 
     address: str
     config: Config
@@ -39,6 +44,13 @@ class Facts:
     origin: Mapping[str, Any]
     repeat: str
     samples: str
+    conditional: bool = False
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> str:
+        """What the model is for, in the words of the hub."""
+        return BY_CLASS_TASK if self.conditional else TASK
 
     @property
     def budget(self) -> int:
@@ -76,17 +88,30 @@ def write_card(facts: Facts) -> str:
         f"It is {code(str(recipe))} of ganzoo, trained for {facts.shown / 1000:g} kimg (thousands of images shown).",
         "",
         *(f"**{text_cell(caveat)}**\n" for caveat in facts.caveats),
+        *_classes(facts),
         f"![{COLUMNS**2} images, none chosen]({facts.samples})",
         "",
         "These images again, or others with another seed:",
         "",
         f"    {install_command({'ganzoo': ganzoo.__version__} | {n.distribution: n.version for n in facts.needs})}",
         f"    ganzoo sample {facts.address} -n {COLUMNS**2} --seed 0 --out samples.png",
+        *([f"    ganzoo sample {facts.address} --per-class {COLUMNS} --out classes.png"] if facts.conditional else []),
         "",
         *_score(facts.score),
         *_training(facts),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _classes(facts: Facts) -> Iterator[str]:
+    """What can be asked for by class."""
+    if not facts.conditional:
+        return
+    names = "; ".join(f"{label} {text_cell(name)}" for label, name in enumerate(facts.class_names))
+    yield f"It is class-conditional: it makes images of the class that is asked for, of {facts.image.classes}" + (
+        f": {names}." if names else f", numbered 0 to {facts.image.classes - 1}."
+    )
+    yield ""
 
 
 def _front(facts: Facts) -> dict[str, Any]:
@@ -97,8 +122,8 @@ def _front(facts: Facts) -> dict[str, Any]:
     results = list(_results(facts)) or None
     return ModelCardData(
         library_name="ganzoo",
-        pipeline_tag=TASK,
-        tags=["gan", "ganzoo", *parts],
+        pipeline_tag=None if facts.conditional else TASK,
+        tags=["gan", "ganzoo", *(["class-conditional", BY_CLASS_TASK] if facts.conditional else []), *parts],
         model_name=one_line(facts.address.rpartition("/")[2]) if results else None,
         eval_results=results,
     ).to_dict()
@@ -113,7 +138,7 @@ def _results(facts: Facts) -> Iterator[EvalResult]:
     plain = {one_line(name): value for name, value in protocol.items() if isinstance(value, (str, int, float))}
     for name, value in facts.score.get("values", {}).items():
         yield EvalResult(
-            task_type=TASK,
+            task_type=facts.task,
             dataset_type=against,
             dataset_name=against,
             dataset_split=one_line(str(protocol["split"])) if "split" in protocol else None,
@@ -130,9 +155,17 @@ def _score(score: Mapping[str, Any]) -> Iterator[str]:
         yield from ("None was taken.", "")
         return
     yield from table(["score", "value"], ([code(name), f"{value:.6g}"] for name, value in score["values"].items()))
+    by_class = read_by_class(score)
+    if classes := list(dict.fromkeys(name for figures in by_class.values() for name in figures)):
+        rows = ([text_cell(name), *(_figure(figures.get(name)) for figures in by_class.values())] for name in classes)
+        yield from ("", *table(["class", *map(code, by_class)], rows))
     yield from ("", "Comparable only with scores under the same protocol:", "")
     yield from table(["protocol", ""], ([_words(name), _value(value)] for name, value in score["protocol"].items()))
     yield ""
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def _training(facts: Facts) -> Iterator[str]:

@@ -23,6 +23,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import data_setting, public_config, public_name, repeat_command
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
@@ -64,6 +65,8 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
         origin={name: value for name, value in origin.items() if name not in ELSEWHERE},
         repeat=repeat_command(config, defaults),
         samples=SAMPLES,
+        conditional=bool(generator.conditional and generator.image.classes),
+        class_names=class_names(config, generator.image.classes, found, directory),
     )
     for caveat in facts.caveats:
         logger.warning(f"{path}: {caveat} The card says so.")

@@ -65,7 +65,7 @@ def _write_player(player: Player, number: int, directory: Path, tell: Callable[[
     tell(f"exporting {player.recipe}, {player.about}")
     data = dict(player.data())
     data["model"] = f"runs/{number}.onnx"
-    export_generator(player.generator, "onnx", directory / str(data["model"]))
+    export_generator(player.generator, "onnx", directory / str(data["model"]), player.class_names)
     if player.game:
         data["sheet"] = f"runs/{number}.png"
         save_image(player.game.sheet, directory / str(data["sheet"]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ganzoo.data.usage import Usage
 from ganzoo.errors import GanzooError
+from ganzoo.runs.grid_classes import names_of
 from ganzoo.runs.reader import Facts
 from ganzoo.utils.html import libraries, render, trusted
 from ganzoo_report import closer
@@ -45,19 +46,20 @@ class Curves:
 
 def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
     """The whole file."""
+    classes = _classes(facts, story)
     return str(
         render(
             "ganzoo_report/page.html",
             recipe=facts.recipe,
             finished=facts.finished,
             summary=_summary(facts),
-            story=_story(story),
+            story=_story(story, classes),
             findings=diagnose(facts, story, look),
             closer=closer.section(look),
             curves=curves_of(lambda: charts(facts)),
             tables=list(_tables(facts)),
             repeat=script(facts),
-            snapshots=_snapshots(story),
+            snapshots={**_snapshots(story), "classes": classes},
         )
     )
 
@@ -80,7 +82,15 @@ def _summary(facts: Facts) -> str:
     return " · ".join(parts)
 
 
-def _story(story: Story) -> dict[str, Any] | None:
+def _classes(facts: Facts, story: Story) -> list[str]:
+    """The class that each shown image was made for; [] of an unconditional generator."""
+    verdicts = story.snapshots[-1].verdicts if story.snapshots else None
+    if verdicts is None or not verdicts.labels:
+        return []
+    return names_of([verdicts.labels[place] for place in verdicts.places], facts.provenance)
+
+
+def _story(story: Story, classes: Sequence[str]) -> dict[str, Any] | None:
     """What the story's section is made of; None without images."""
     if not story.snapshots:
         return None
@@ -99,6 +109,8 @@ def _story(story: Story) -> dict[str, Any] | None:
             "This loss has no border between real and fake, so each image has its rank among all that were shown at "
             "that moment; 1 is the most real. Green: in the upper half."
         )
+    if classes:
+        words += " Above it: the class that the image was made for."
     size = story.snapshots[-1].images.shape[1]
     return {
         "words": words,
@@ -149,6 +161,13 @@ def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
             for record in facts.scores
         ]
         yield {"title": "Scores", "head": ["", *names], "rows": rows}
+    if facts.by_class:
+        classes = list(dict.fromkeys(name for figures in facts.by_class.values() for name in figures))
+        rows = [
+            [name, *(f"{figures[name]:.5g}" if name in figures else "–" for figures in facts.by_class.values())]
+            for name in classes
+        ]
+        yield {"title": "The newest score by class", "head": ["", *facts.by_class], "rows": rows}
 
 
 def _kimg(record: Any) -> str:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ganzoo.runs.grid_classes import read_labels
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.utils.image_grid import read_grid
+from ganzoo.utils.image_grid import GRID, read_grid
 from ganzoo.utils.safe_yaml import parse_json
 
 SHOWN = 16  # of a grid's images in the story
@@ -36,12 +37,26 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What the discriminator said at one snapshot: of the generated images and of the real ones, in grids' order."""
+    """What the discriminator said at one snapshot: of the generated images and of the real ones, in grids' order.
+
+    labels: what the generated images were made for, ascending; () of an unconditional generator.
+    """
 
     fake: tuple[Judged, ...]
     real: tuple[Judged, ...]
     probability: bool
     zero_is_border: bool
+    labels: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> range:
+        """Which of the generated images are shown: the first ones, or every fourth one if they lie by class."""
+        return range(0, len(self.fake), len(self.fake) // SHOWN) if self.labels else range(SHOWN)
+
+    @property
+    def shown(self) -> tuple[Judged, ...]:
+        """The verdicts on these."""
+        return tuple(self.fake[place] for place in self.places if place < len(self.fake))
 
     @property
     def fooled(self) -> int:
@@ -113,7 +128,8 @@ def _snapshots(
                 moved = float(np.linalg.norm(thumbs - before, axis=1).mean()) / spread[0]
         before = thumbs
         judged = read_verdicts(verdicts / f"{path.stem}.json")
-        yield Snapshot(path.stem, kimg, images[:SHOWN], judged, diversity, nearest, moved)
+        shown = images[:SHOWN] if judged is None else images[list(judged.places)]
+        yield Snapshot(path.stem, kimg, shown, judged, diversity, nearest, moved)
 
 
 def read_verdicts(file: Path) -> Verdicts | None:
@@ -122,11 +138,13 @@ def read_verdicts(file: Path) -> Verdicts | None:
         record = parse_json(file.read_bytes())
         fake, real = ([float(value) for value in record[side]] for side in ("d_fake", "d_real"))
         probability, border = bool(record["probability"]), bool(record["zero_is_border"])
+        labels = read_labels(record)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     if not fake or not real or not all(map(math.isfinite, fake + real)):
         return None
-    return judge(fake, real, probability=probability, zero_is_border=border)
+    verdicts = judge(fake, real, probability=probability, zero_is_border=border)
+    return replace(verdicts, labels=labels if len(labels) == len(fake) == GRID**2 else ())
 
 
 def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, zero_is_border: bool) -> Verdicts:
@@ -177,7 +195,7 @@ def as_data(story: Story) -> list[dict[str, Any]]:
     return [
         {
             "kimg": snapshot.kimg,
-            "fake": _short(snapshot.verdicts.fake if snapshot.verdicts else ()),
+            "fake": _short(snapshot.verdicts.shown if snapshot.verdicts else ()),
             "real": _short(snapshot.verdicts.real if snapshot.verdicts else ()),
             "fooled": snapshot.verdicts.fooled if snapshot.verdicts else None,
             "right": snapshot.verdicts.right if snapshot.verdicts else None,

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ganzoo.console.display import TRAINING, Display
 from ganzoo.errors import GanzooError
+from ganzoo.runs.grid_classes import caption
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
 
@@ -73,7 +74,7 @@ def _show_newest(directory: RunDir, shown: Path | None, display: Display) -> Pat
         return shown
     try:
         with Image.open(newest, formats=["PNG"]) as image:
-            display.show_samples(image.convert("RGB"))
+            display.show_samples(image.convert("RGB"), caption(directory, newest.stem))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass  # the next one may be whole
     return newest

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.scoring import NETWORK, Stub
 
 from ganzoo import ArchitectureEntry, LossEntry, hookimpl
 from ganzoo.bench.grid import Cell, Grid, cells, load_grid
@@ -26,6 +27,8 @@ from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
+from ganzoo.metrics import extractors
+from ganzoo.metrics import reader as readers
 from ganzoo.plugin.registry import Registry
 
 SMALL = ["loop.batch=16", "loop.device=cpu", "loop.log_kimg=0.064", "metrics.names=[]"]
@@ -354,3 +357,16 @@ for entry in pathlib.Path("/proc").glob("[0-9]*"):
     if "ganzoo.bench.work" in words and str(log.parents[1]) in "".join(words):
         os.kill(int(entry.name), signal.SIGKILL)
 """
+
+
+def test_a_record_keeps_the_values_of_each_class_apart_from_its_scores(harness, registry, tmp_path, monkeypatch):
+    stub = Stub()
+    monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
+    monkeypatch.setattr(readers, "load_extractor", lambda *args: stub)
+    small = ["loop.batch=16", "loop.device=cpu", "data.size=8", "generator.width=8", "discriminator.width=8"]
+    scored = ["generator.conditional=true", "metrics.names=[intra-fid]", "metrics.fakes=200"]
+    grid = Grid(name="small", architectures=["dcgan"], losses=["hinge"], kimg=0.032, settings=[*small, *scored])
+    harness(grid).run()
+    (record,) = read_records(tmp_path / "results")
+    assert record.scores.keys() == {"intra_fid"} and len(record.extra["by_class"]["intra_fid"]) == 10
+    assert "trouser" in record.extra["by_class"]["intra_fid"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganzoo.bench.leaderboard.rows import is_conditional
 from ganzoo.errors import GanzooError
 from ganzoo.utils.safe_yaml import parse_json
 from ganzoo.utils.structured import read_as
@@ -62,7 +63,7 @@ class Published:
             (self.split, protocol.get("split")),
             (self.real_pictures, protocol.get("real_pictures")),
             (self.fake_pictures, protocol.get("fake_pictures")),
-            (self.conditional, protocol.get("classes", "none") != "none"),
+            (self.conditional, is_conditional(protocol)),
         )
         own_size = not protocol.get("resize") and protocol.get("truncation", 1.0) == 1.0
         same = all(figure.name == value for figure in self.figures)

@@ -28,6 +28,17 @@ BESIDE = frozenset(
     )
 )
 
+# Settings that came later than the first records, by what stands for their absence.
+LATER: Mapping[str, Any] = {
+    "data.channels": "auto",
+    "data.labels": "auto",
+    "generator.conditional": False,
+    "discriminator.conditional": False,
+    "loop.accumulate": 1,
+    "optimizer.generator.options": {},
+    "optimizer.discriminator.options": {},
+}
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -104,7 +115,8 @@ class Row:
     @property
     def marks(self) -> list[str]:
         """What a reader must know of the row."""
-        found = dict.fromkeys(mark for _, record in self.records for mark in record.marks)
+        found = dict.fromkeys(["class-conditional"] if self.conditional else [])
+        found |= dict.fromkeys(mark for _, record in self.records for mark in record.marks)
         if self.first.augmentation:
             found[f"augmentation {self.first.augmentation}"] = None
         if not self.alone:
@@ -115,6 +127,11 @@ class Row:
         if len(commits) > 1:
             found[f"seeds from {len(commits)} commits"] = None
         return list(found)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the generator that was scored was told the class."""
+        return is_conditional(self.protocol)
 
     @property
     def reason(self) -> str:
@@ -172,7 +189,7 @@ def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str
 def _identity(record: Record) -> str:
     """All that was asked for, and on which machine, but the seed."""
     hardware = record.hardware
-    config = {key: value for key, value in record.config.items() if key != "seed"}
+    config = _without_later({key: value for key, value in record.config.items() if key != "seed"})
     if isinstance(loop := config.get("loop"), dict) and loop.get("on_nan") == "stop":
         # A row that came to its end met no fault, so it is one with those from before these settings.
         config["loop"] = {key: value for key, value in loop.items() if key not in ("on_nan", "max_rollbacks")}
@@ -186,8 +203,22 @@ def _identity(record: Record) -> str:
     )  # fmt: skip
 
 
+def _without_later(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A configuration without those of ``LATER`` that are as if they were not there."""
+    return {
+        key: _without_later(value, f"{prefix}{key}.") if isinstance(value, dict) else value
+        for key, value in config.items()
+        if f"{prefix}{key}" not in LATER or value != LATER[f"{prefix}{key}"]
+    }
+
+
 def _scored_as(record: Record) -> str:
     return json.dumps([protocol_key(record.protocol), record.plugins], sort_keys=True)
+
+
+def is_conditional(protocol: Mapping[str, Any]) -> bool:
+    """Whether a protocol says that the generated images were asked for by class."""
+    return protocol.get("classes", "none") != "none"
 
 
 def protocol_key(protocol: dict[str, Any]) -> str:

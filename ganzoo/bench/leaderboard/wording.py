@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
-from ganzoo.bench.leaderboard.rows import BESIDE, Row, Spread
+from ganzoo.bench.leaderboard.rows import BESIDE, Row, Spread, is_conditional
 from ganzoo.runs.ranking import Ranking
 
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
@@ -136,7 +136,7 @@ def protocol_in_words(group: Group) -> str:
         f"{protocol.get('split', '')} images of {protocol.get('reference', group.data)}",
         str(protocol.get("picture", "")),
         f"grey {protocol['grey']}" if "grey" in protocol else "",
-        "" if protocol.get("classes", "none") == "none" else f"classes {protocol['classes']}",
+        f"class-conditional, classes {protocol['classes']}" if is_conditional(protocol) else "",
         _network(protocol),
         "" if extractor == "exact" else f"extractor {extractor}",
         "float32 in TF32" if protocol.get("tf32") else "",
@@ -186,7 +186,9 @@ def notes(report: Report) -> list[str]:
 def _differing(own: Mapping[str, Any], twins: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = sorted({key for twin in twins for key in twin} - BESIDE)
     return [
-        f"{key} {str(own.get(key, 'none'))[:16]}"
+        ("class-conditional" if is_conditional(own) else "unconditional")
+        if key == "classes"
+        else f"{key} {str(own.get(key, 'none'))[:16]}"
         for key in keys
         if any(twin.get(key) != own.get(key) for twin in twins)
     ]

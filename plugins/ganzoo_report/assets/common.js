@@ -3,8 +3,8 @@ const find = (id) => document.getElementById(id);
 const charts = JSON.parse(find("charts").textContent);
 const COLUMNS = 4;
 
-// A list of images shows a sheet, each with its verdict, [real, value, height], in words.
-async function fill(list, sheet, judged, words) {
+// A list of images shows a sheet, each with its class, if it has one, and its verdict, [real, value, height], in words.
+async function fill(list, sheet, judged, words, classes = []) {
   list.parentElement.hidden = sheet === null;
   if (sheet === null) return;
   if (list.sheet !== sheet) {
@@ -19,7 +19,8 @@ async function fill(list, sheet, judged, words) {
     const image = item.firstElementChild;
     const one = judged[place];
     item.className = one ? (one[0] ? "real" : "fake") : "";
-    item.lastElementChild.textContent = one ? words(one) : "";
+    item.title = classes[place] ?? "";
+    item.lastElementChild.textContent = [item.title, one ? words(one) : ""].filter(Boolean).join("\n");
     image.style.backgroundImage = `url("${sheet}")`;
     image.style.backgroundPosition =
       `${(100 * (place % COLUMNS)) / (COLUMNS - 1)}% ${(100 * Math.floor(place / COLUMNS)) / Math.max(1, rows - 1)}%`;

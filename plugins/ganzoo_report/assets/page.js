@@ -47,7 +47,7 @@ function show() {
   find("moment").textContent = `${step.kimg.toLocaleString("en", { maximumFractionDigits: 1 })} kimg`;
   slider.setAttribute("aria-valuetext", find("moment").textContent);
   find("verdict").textContent = say(step);
-  fill(find("fake"), step.sheet, step.fake, words);
+  fill(find("fake"), step.sheet, step.fake, words, data.classes);
   fill(find("real"), data.real, step.real, words);
   scale(step);
   remember();

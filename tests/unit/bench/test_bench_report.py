@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -65,6 +66,33 @@ def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
 def test_what_differs_in_more_than_the_seed_is_not_averaged(other):
     rows = rows_of(make_record(fid=20.0, seed=0), make_record(**{"fid": 30.0, "seed": 1, **other}))
     assert [row.ranked.count for row in rows] == [1, 1]
+
+
+def test_a_class_conditional_row_is_marked_and_on_its_own():
+    """Even if the configurations are the same, as with an architecture that reads labels if there are any."""
+    classes = "drawn from the real set's labels"
+    free, told = make_record(fid=20.0, seed=0), make_record(fid=10.0, seed=1, protocol=protocol(classes=classes))
+    report = report_of(free, told, figures=[replace(LUCIC, fake_pictures=2000)])
+    assert [[row.marks for row in group.rows] for group in report.groups] == [[[]], [["class-conditional"]]]
+    assert [len(group.published) for group in report.groups] == [1, 0]
+    assert protocol_labels(report.groups) == ["2,000 against 10,000 test, unconditional",
+                                              "2,000 against 10,000 test, class-conditional"]  # fmt: skip
+    markdown, page = to_markdown(report, Path()), to_page(report)
+    assert "class-conditional, classes drawn from the real set" in markdown
+    assert "| class-conditional; on the Pareto front |" in markdown and ">class-conditional<" in page
+    told = replace(LUCIC, fake_pictures=2000, conditional=True)
+    assert [len(group.published) for group in report_of(free, figures=[told]).groups] == [0]
+
+
+def test_settings_of_later_versions_part_no_rows_unless_they_are_used():
+    def settings(**more):
+        return {"config": {"recipe": "dcgan+minimax", "generator": {"width": 3, **more}, "loop": {"batch": 32}}}
+
+    before, after = make_record(**settings()), make_record(seed=1, **settings(conditional=False))
+    assert len(rows_of(before, after)) == 1
+    assert len(rows_of(before, make_record(seed=1, **settings(conditional=True)))) == 2
+    after.config["loop"]["accumulate"] = 1
+    assert len(rows_of(before, after)) == 1
 
 
 def test_what_to_do_about_faults_parts_no_rows_that_met_none():

@@ -15,12 +15,16 @@ from PIL import Image
 from support.images import open_images, peek_spec
 
 from ganzoo.cli.main import main
+from ganzoo.config.resolve import resolve
 from ganzoo.data.channels import chosen_channels, convert
+from ganzoo.data.factory import open_configured
 from ganzoo.data.usage import Usage
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
+from ganzoo.models.build import build_model
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.training.run import _say_usage
 
 
 def save(file: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: int = 100) -> None:
@@ -279,3 +283,20 @@ def test_channels_are_converted_both_ways():
     np.testing.assert_allclose(convert(colour, 1)[0], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1)
     assert (convert(colour[:1], 3) == colour[:1]).all() and convert(colour, 3) is colour
     assert chosen_channels("auto", {1: 2, 3: 2}) == 3 and chosen_channels("1", {3: 9}) == 1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "says"),
+    [
+        ("dcgan+hinge", ["generator.conditional=true"], "labels of 10 classes given to the generator and the "
+                                                        "discriminator"),
+        ("dcgan+hinge+acgan", ["generator.conditional=true", "discriminator.conditional=false"],
+         "labels of 10 classes given to the generator and read by acgan"),
+        ("dcgan+hinge", ["data.labels=none"], "no labels, as data.labels=none"),
+    ],
+)  # fmt: skip
+def test_the_line_says_which_network_is_given_labels(registry, tiny, recipe, settings, says):
+    config = resolve(registry, recipe, None, [*tiny("dcgan"), *settings])
+    images = open_configured(config)
+    usage = _say_usage(config, images, build_model(config, images.spec))
+    assert str(usage) == f"10,000 of 10,000 images; {says}" and usage.whole

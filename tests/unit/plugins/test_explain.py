@@ -119,8 +119,9 @@ def test_the_boxes_count_what_is_built(registry, name):
     )
     assert "×3×3" not in lines(system, "discriminator")[2]  # a kernel is no image
     labels = {(arrow.source, arrow.target): arrow.label for arrow in system.arrows}
-    assert labels["latents", "generator"] == f"5×{model.generator.latent_dim}"
-    assert labels["fakes", "discriminator"] == labels["reals", "discriminator"] == "5×1×28×28"
+    told = " + 5 labels" if model.generator.conditional else ""
+    assert labels["latents", "generator"] == f"5×{model.generator.latent_dim}{told}"
+    assert labels["fakes", "discriminator"] == labels["reals", "discriminator"] == f"5×1×28×28{told}"
     assert labels["discriminator", "d_fake"] == labels["d_real", "loss_discriminator"] == "5"
 
 

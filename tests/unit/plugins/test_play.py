@@ -41,7 +41,7 @@ def stub():
     """Pages without ONNX: a generator's file says which it is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            module, "export_generator", lambda generator, form, file: file.write_text(type(generator).__name__)
+            module, "export_generator", lambda generator, form, file, names: file.write_text(type(generator).__name__)
         )
         patch.setattr(ganzoo_export.onnx, "NEEDED", ())
         yield
@@ -131,7 +131,7 @@ def test_what_fails_leaves_the_page_as_it_was(tmp_path, monkeypatch):
     page.mkdir()
     (page / "index.html").write_text(module.MARK)
 
-    def refuse(generator, form, file):
+    def refuse(generator, form, file, names):
         raise GanzooError("cannot be exported")
 
     monkeypatch.setattr(module, "export_generator", refuse)

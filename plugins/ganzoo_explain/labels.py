@@ -1,0 +1,106 @@
+"""How labels enter a combination: what each network is told, what the discriminator says of them, who reads it."""
+
+from __future__ import annotations
+
+from ganzoo.entries import Entry
+from ganzoo.utils.files import one_line
+from ganzoo.utils.keywords import accepted
+from ganzoo_explain.facts import Facts, by
+from ganzoo_explain.system import Learner, Line
+
+CLASSES = "classes"
+
+
+def are_used(facts: Facts) -> bool:
+    """Whether a network is told the class, or a loss, penalty or step reads it."""
+    model = facts.model
+    told = model.generator.conditional or model.discriminator.conditional
+    return bool(facts.image.classes and (told or any(_reads(facts, rule) for rule in facts.config.recipe.demanding)))
+
+
+def of_generator(facts: Facts) -> str:
+    """Whether and how the generator is told the class, in a sentence; "" for data without classes."""
+    if not facts.image.classes:
+        return ""
+    if not facts.model.generator.conditional:
+        return f"It is not told which of the {facts.image.classes} classes to make."
+    demand = " and cannot do without it" if facts.model.generator.conditional == "required" else ""
+    return (
+        f"It is told the class, one of {facts.image.classes}, beside the random numbers{demand}: the same numbers with "
+        "another class make another image. In training the classes are those of the real images of the step."
+    )
+
+
+def of_discriminator(facts: Facts) -> tuple[str, ...]:
+    """Whether the discriminator is told the class, and what it says beside a logit for each image, in sentences."""
+    told = []
+    if facts.image.classes:
+        told.append(
+            "It is told the class of each image, of a generated one the class that was asked for, so it judges whether "
+            "an image is a real one of that class."
+            if facts.model.discriminator.conditional
+            else f"It is not told which of the {facts.image.classes} classes an image is of."
+        )
+    if CLASSES in facts.heads:
+        told.append(
+            f"A class head says beside it which of the {facts.image.classes} classes the image shows; "
+            f"{_readers(facts, CLASSES)} it."
+        )
+    told += [
+        one_line(f"It also hands over {name!r}, a tensor of {by(facts.features[name])} for each image; "
+                 f"{_readers(facts, name)} it.")
+        for name in facts.heads if name != CLASSES
+    ]  # fmt: skip
+    if facts.patches:
+        told.append(f"It gives a logit for each of {by(facts.patches)} patches; the verdict on an image is their mean.")
+    return tuple(told)
+
+
+def reading(facts: Facts, entry: Entry) -> str:
+    """What a loss, penalty or step reads beside the logits of the discriminator, in a sentence; "" for nothing."""
+    read = _reads(facts, entry)
+    return f"It reads {_listed(read)} beside the logits." if read else ""
+
+
+def generator_lines(facts: Facts) -> tuple[Line, ...]:
+    """For the generator's box."""
+    return (Line("told the class"),) if facts.image.classes and facts.model.generator.conditional else ()
+
+
+def discriminator_lines(facts: Facts) -> tuple[Line, ...]:
+    """For the discriminator's box."""
+    told = [Line("told the class")] if facts.image.classes and facts.model.discriminator.conditional else []
+    heads = [
+        Line(f"class head: {facts.image.classes} logits" if name == CLASSES else one_line(f"gives {name}"))
+        for name in facts.heads
+    ]
+    return (*told, *heads)
+
+
+def data_lines(facts: Facts) -> tuple[Line, ...]:
+    """For the real images' box."""
+    return (Line(f"with labels of {facts.image.classes} classes"),) if are_used(facts) else ()
+
+
+def with_labels(facts: Facts, network: Learner, shape: str) -> str:
+    """The label of an arrow into a network."""
+    told = facts.image.classes and getattr(facts.model, network).conditional
+    return f"{shape} + {facts.batch} labels" if told else shape
+
+
+def _reads(facts: Facts, entry: Entry) -> list[str]:
+    recipe = facts.config.recipe
+    needs = next(rule.needs for rule in recipe.demanding if rule is entry)
+    named = (accepted(getattr(facts.model.loss, side), ("labels",)) for side in ("discriminator", "generator"))
+    labels = needs.labels or (entry is recipe.loss and any(named))
+    heads = ["the class logits" if name == CLASSES else one_line(repr(name)) for name in needs.outputs]
+    return [*(["the labels"] if labels and facts.image.classes else []), *heads]
+
+
+def _readers(facts: Facts, output: str) -> str:
+    names = [one_line(rule.name) for rule in facts.config.recipe.demanding if output in rule.needs.outputs]
+    return f"{_listed(names)} {'reads' if len(names) == 1 else 'read'}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

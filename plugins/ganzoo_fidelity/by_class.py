@@ -1,0 +1,132 @@
+"""Scores of class-conditional generators: the FID within each class, and whether the class asked for is drawn.
+
+Both read the labels of the real images and the classes that the generated ones were drawn for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from statistics import fmean
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Metric
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.frechet import frechet_of_features
+from ganzoo.metrics.labels import OF_CLASS, classes_of
+from ganzoo_fidelity.metrics import FID
+
+logger = logging.getLogger(f"ganzoo.{__name__}")
+HELD_OUT = 5  # of each class every fifth real image, which the classifier does not learn from
+DECAY = 1e-3
+ITERATIONS = 200
+
+
+class IntraFID(Metric):
+    """``intra_fid``, the mean of the FIDs within each class (Miyato and Koyama 2018, sec. 4), and each of them.
+
+    The value of one class is named ``intra_fid:LABEL``. Raises GanzooError for a class with fewer than two images.
+    """
+
+    def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
+        fid, found, smallest = FID(), dict[int, float](), (real.count + fake.count, "", 0)
+        for label, of_real, of_fake in classes_of(real, fake, "intra-fid"):
+            found[label] = (
+                fid(real=of_real, fake=of_fake, seed=seed)[fid.value]
+                if fake.mode == "reference"
+                else frechet_of_features(of_real.matrix, of_fake.matrix, fake.device)
+            )
+            for what, side in (("real", of_real), ("generated", of_fake)):
+                smallest = min(smallest, (side.count, what, label))
+        count, what, label = smallest
+        if count <= (width := real.matrix.shape[1]):
+            logger.warning(
+                f"intra-fid: class {label} has {count:,} {what} images, no more than the {width:,} features, and the "
+                "FID of few images is too high; compare it only with scores of as many images"
+            )
+        each = {f"intra_fid{OF_CLASS}{label}": value for label, value in found.items()}
+        return {"intra_fid": fmean(found.values()), **each}
+
+
+class ClassifierAccuracy(Metric):
+    """``classifier_accuracy``, the share of generated images that a classifier puts into the class asked for.
+
+    The classifier is multinomial logistic regression on the features of real images. Every fifth one of each class is
+    held out; ``classifier_accuracy_real`` is the share of these that it classifies correctly: about the most that a
+    generator can reach. Nothing is drawn at random.
+    """
+
+    def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
+        assert real.labels is not None and fake.labels is not None
+        held_out = torch.from_numpy(held_out_of(real.labels))
+        if held_out.all() or not held_out.any():
+            raise GanzooError(
+                f"classifier-accuracy: no class has {HELD_OUT} real images or more, so that none can be held out; "
+                "leave the metric out"
+            )
+        device = fake.device
+        features, drawn = real.matrix.to(device), fake.matrix.to(device)
+        labels, asked = (torch.from_numpy(side.labels).to(device) for side in (real, fake))
+        learnt = (~held_out).to(device)
+        classify = LogisticRegression(features[learnt], labels[learnt])
+        return {
+            "classifier_accuracy": _share(classify(drawn) == asked),
+            "classifier_accuracy_real": _share(classify(features[~learnt]) == labels[~learnt]),
+        }
+
+
+class LogisticRegression:
+    """A linear classifier of features ``(N, D)``, fitted to labels ``(N,)`` and applied by calling it.
+
+    The mean cross-entropy plus ``DECAY / 2`` times the squared weights is minimised by L-BFGS over the whole batch, on
+    features of mean 0 and deviation 1; the problem is convex, so its minimum does not depend on where it begins.
+    """
+
+    def __init__(self, features: Tensor, labels: Tensor) -> None:
+        self.classes, target = labels.unique(return_inverse=True)
+        self.mean, deviation = features.mean(0), features.std(0, correction=0)
+        self.scale = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
+        given = self._scaled(features)
+        self.weight = given.new_zeros(len(self.classes), given.shape[1]).requires_grad_()
+        self.bias = given.new_zeros(len(self.classes)).requires_grad_()
+        optimizer = torch.optim.LBFGS(
+            [self.weight, self.bias], max_iter=ITERATIONS, history_size=20, line_search_fn="strong_wolfe",
+            tolerance_grad=1e-5, tolerance_change=1e-9,
+        )  # fmt: skip
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = cross_entropy(given @ self.weight.T + self.bias, target) + DECAY / 2 * self.weight.square().sum()
+            loss.backward()
+            return loss
+
+        with torch.enable_grad():
+            optimizer.step(closure)
+        self.weight, self.bias = self.weight.detach(), self.bias.detach()
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return the most likely label of each image, ``(N,)``."""
+        return self.classes[(self._scaled(features) @ self.weight.T + self.bias).argmax(1)]
+
+    def _scaled(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.scale
+
+
+def held_out_of(labels: np.ndarray) -> np.ndarray:
+    """Mark every fifth image of each class, ``(N,)`` bool from labels ``(N,)``."""
+    marked = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        marked[np.flatnonzero(labels == label)[HELD_OUT - 1 :: HELD_OUT]] = True
+    return marked
+
+
+def _share(right: Tensor) -> float:
+    return float(right.double().mean())
+
+
+__all__ = ["ClassifierAccuracy", "IntraFID", "LogisticRegression", "held_out_of"]

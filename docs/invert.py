@@ -2,7 +2,8 @@
 
     ganzoo invert runs/dcgan+wgan-gp-001 shirt.png --plugin docs/invert.py
 
-It writes ``inverted.png``, the given image beside the generator's nearest, and ``inverted.npy``, the latents. The
+It writes ``inverted.png``, the given image beside the generator's nearest, and ``inverted.npy``, the latents. A
+class-conditional generator is searched in every class, or in the one that ``--class`` names. The
 method is that of Creswell, Bharath 2016, Inverting The Generator Of A Generative Adversarial Network, arXiv:1611.05644,
 from several starts at once.
 """
@@ -42,17 +43,28 @@ def register_commands(register):
 @click.option(
     "--out", type=PATH, default="inverted.png", show_default=True, help="The comparison; latents go beside it."
 )
+@click.option("--class", "label", metavar="NAME|N", help="Only this class, by its name or its number from 0.")
 @checkpoint_option
-def invert(run: str, image: Path, steps: int, learning_rate: float, out: Path, checkpoint: str) -> None:
+def invert(
+    run: str, image: Path, steps: int, learning_rate: float, out: Path, label: str | None, checkpoint: str
+) -> None:
     """Find the latents whose image is nearest to IMAGE, by gradient descent on the squared error of the pixels."""
     import numpy as np
     import torch
 
-    generator = ganzoo.load_generator(run, checkpoint=checkpoint, device="cpu")
+    from ganzoo.runs.class_names import find_class
+
+    loaded = ganzoo.load(run)
+    generator = loaded.generator(checkpoint, device="cpu")
     target = read_image(image, generator.image.channels, generator.image.size)
-    rng = torch.Generator().manual_seed(0)
-    latents = generator.sample_latents(STARTS, rng).requires_grad_()
-    labels = torch.arange(STARTS) % generator.image.classes if generator.conditional else None
+    classes, names = generator.image.classes if generator.conditional else 0, loaded.class_names
+    if label is not None and not classes:
+        raise GanzooError("this generator is not class-conditional; leave --class out")
+    starts = STARTS if label is not None else max(STARTS, classes)  # each class is tried once at least
+    labels = torch.arange(starts) % classes if classes else None
+    if label is not None:
+        labels = torch.full((starts,), find_class(label, names, classes))
+    latents = generator.sample_latents(starts, torch.Generator().manual_seed(0)).requires_grad_()
     adam = torch.optim.Adam([latents], lr=learning_rate)
     for _ in range(steps):
         adam.zero_grad()
@@ -65,7 +77,10 @@ def invert(run: str, image: Path, steps: int, learning_rate: float, out: Path, c
     best = int(errors.argmin())
     write_pair(target, images[best], out)
     np.save(out.with_suffix(".npy"), latents[best].detach().numpy())
-    click.echo(f"mean squared error {errors[best]:.4f}, of {STARTS} starts {errors.min():.4f} to {errors.max():.4f}")
+    click.echo(f"mean squared error {errors[best]:.4f}, of {starts} starts {errors.min():.4f} to {errors.max():.4f}")
+    if labels is not None:
+        found = int(labels[best])
+        click.echo(f"class: {found}" + (f", {names[found]}" if names else ""))
     click.echo(f"given and found: {out}")
 
 

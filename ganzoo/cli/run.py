@@ -47,7 +47,8 @@ def run(
 ) -> None:
     """Train and score a combination.
 
-    RECIPE is ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...], e.g. dcgan+wgan-gp; KEY=VALUE are settings, e.g. loop.kimg=50
+    RECIPE is ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP],
+    e.g. dcgan+wgan-gp; KEY=VALUE are settings, e.g. loop.kimg=50
     data.name=cifar10.
     """
     if recipe is not None and "=" in recipe:

@@ -13,7 +13,7 @@ from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Side
 from ganzoo.models.augmented import ScheduledPenalty
-from ganzoo.models.checks import check_networks
+from ganzoo.models.checks import check_networks, refuse_missing_labels
 from ganzoo.models.spectral import normalise_together
 
 
@@ -39,6 +39,7 @@ def build_model(config: Config, image: ImageSpec) -> Model:
     """
     recipe, values = config.recipe, config.values
     check_image(config, image)
+    refuse_missing_labels(config, recipe.generator.load_generator(), recipe.discriminator.load_discriminator(), image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(values.seed)
         generator = build_generator(config, image)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ def check_networks(config: Config, generator: Generator, discriminator: Discrimi
     Raises GanzooError that names the part. Logs a warning for a pairing that ignores the labels of one side.
     """
     recipe = config.recipe
+    refuse_missing_labels(config, generator, discriminator, image)
     check_labels(recipe, generator, discriminator, image)
     with torch.no_grad():
         _check_shapes(recipe, generator, discriminator, image)
@@ -29,21 +32,37 @@ def check_networks(config: Config, generator: Generator, discriminator: Discrimi
             _check_per_sample(recipe, discriminator, image)
 
 
-def check_labels(recipe: Recipe, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
-    """Check that what needs labels gets them, and that both networks are told the class or neither."""
+def refuse_missing_labels(config: Config, generator: Any, discriminator: Any, image: ImageSpec) -> None:
+    """Raise GanzooError for a part that requires labels if the images have none.
+
+    generator, discriminator: networks, or before they are built their classes, which may say it too.
+    """
+    if image.classes:
+        return
+    recipe, labels = config.recipe, config.values.data.labels
     networks = {
         f"the generator of {recipe.generator.name}": generator,
         f"the discriminator of {recipe.discriminator.name}": discriminator,
     }
-    demanding = [name for name, network in networks.items() if network.conditional == "required"]
+    demanding = [name for name, network in networks.items() if getattr(network, "conditional", False) == "required"]
     demanding += [part.name for part in recipe.demanding if part.needs.labels]
-    if demanding and not image.classes:
+    if demanding and labels == "none":
+        raise GanzooError(f"{recipe}: {demanding[0]} requires labels, but data.labels=none drops them; set it to auto")
+    if demanding:
         raise GanzooError(
             f"{recipe}: {demanding[0]} requires labels, which the data set does not have; choose a data set with "
             "classes, or one directory per class"
         )
+
+
+def check_labels(recipe: Recipe, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
+    """Check that both networks are told the class or neither, if the images have labels."""
     if not image.classes:
         return
+    makes, judges = (
+        any(field.name == "conditional" for field in fields(params))
+        for params in (recipe.generator.generator_params, recipe.discriminator.discriminator_params)
+    )
     taught = discriminator.conditional or recipe.needs.labels
     if generator.conditional and not taught:
         logger.warning(
@@ -52,16 +71,18 @@ def check_labels(recipe: Recipe, generator: Generator, discriminator: Discrimina
         )
     if generator.conditional:
         return
+    other = "choose another generator (ARCH/DISCRIMINATOR)"
     if discriminator.conditional:
+        ways = ["set generator.conditional=true"] * makes + ["set discriminator.conditional=false"] * judges
         raise GanzooError(
             f"{recipe}: the discriminator is told the class of an image, but the generator is not, so every fake has a "
-            "random one; set generator.conditional=true, or discriminator.conditional=false"
+            f"random one; {', or '.join(ways) or other}"
         )
     teaching = [part.name for part in recipe.demanding if part.needs.labels and part not in recipe.of_discriminator]
     if teaching:
         raise GanzooError(
-            f"{recipe}: {teaching[0]} asks the generator for a class that it is not told; set "
-            "generator.conditional=true, or choose another architecture"
+            f"{recipe}: {teaching[0]} asks the generator for a class that it is not told; "
+            f"{'set generator.conditional=true' if makes else other}"
         )
 
 

@@ -106,6 +106,9 @@ def _refuse_values_for_groups(config: DictConfig, layer: Mapping[str, Any], sour
 
 
 def _near(config: DictConfig, key: str) -> str | None:
+    underscored = key.replace("-", "_")  # a penalty's name has hyphens, its key has underscores
+    if underscored != key and OmegaConf.select(config, underscored, default=None) is not None:
+        return underscored
     container: Any = OmegaConf.to_container(config)
     keys = [known for known, _ in flatten(container)]
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)

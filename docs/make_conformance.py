@@ -14,9 +14,10 @@ Written by `python docs/make_conformance.py` from the checks.
 
 `ganzoo plugins check DISTRIBUTION` or `ganzoo plugins check FILE.py` checks every part that a plugin registers. A part
 is tried with its default parameters, or with those of `--set KEY=VALUE`, such as `--set generator.width=8`; beside it
-stand the smallest parts that train. A data set that is written `NAME:PATH` is checked with the images at `--location PATH`,
-and without it only its registration is; `--set data.options.KEY=VALUE` sets its parameters. In a distribution's own tests the fixture `ganzoo_check` makes a test of each check
-(`help(ganzoo.testing)`). Each failure is one line; [breaking.md](breaking.md) shows them.
+stand the smallest parts that train. A data set that is written `NAME:PATH` is checked with the images at `--location
+PATH`, and without it only its registration is; `--set data.options.KEY=VALUE` sets its parameters. In a distribution's
+own tests the fixture `ganzoo_check` makes a test of each check (`help(ganzoo.testing)`). Each failure is one line;
+[breaking.md](breaking.md) shows them.
 
 What is put beside a part follows its entry:
 

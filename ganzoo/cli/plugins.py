@@ -34,7 +34,9 @@ def plugins(context: click.Context) -> None:
 
 @plugins.command()
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A part's parameter, e.g. generator.width=8.")
+@click.option(
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="A part's parameter, e.g. generator.width=8."
+)
 @click.option("--location", help="Of images, for a data set written NAME:PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | None, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 import torch
 from PIL import Image
+from support import outside
 from support.verdicts import failures, plan_of, plan_of_module
 from support.violations import BAD, GOOD, loss, plugin_of
 
@@ -124,6 +125,32 @@ def test_a_data_set_that_wants_a_location(tmp_path, registry):
         results = [case.result() for case in cases if case.subject.title == "dataset folder"]
         assert {result.status for result in results} == {status}, results
     assert "give --location PATH" in results[0].message
+
+
+TABLE = Path(outside.__file__).parent / "outside_table.py"
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "says"),
+    [
+        (["data.options.label=kind"], "passed", ""),
+        (["data.options.lable=kind"], "failed", "unknown key 'data.options.lable'; did you mean 'data.options.label'?"),
+        ([], "skipped", "its images are not to be had here: "),
+    ],
+)
+def test_a_data_set_with_parameters(tmp_path, settings, status, says):
+    (tmp_path / "table.csv").write_text("a,b,c,d,kind\n0,1,2,3,x\n9,8,7,6,y\n5,5,5,5,x\n4,4,4,4,y\n")
+    cases = plan(str(TABLE), settings=settings, location=str(tmp_path / "table.csv")).cases
+    result, *others = [case.result() for case in cases if case.subject.kind == "dataset"]
+    assert result.status == status and says in result.message
+    assert {other.status for other in others} == {status if status == "passed" else "skipped"}
+
+
+def test_a_setting_that_no_part_reads_is_refused():
+    with pytest.raises(
+        GanzooError, match=r"label=kind: no checked part reads this setting; begin it with generator\., "
+    ):
+        plan(str(TABLE), settings=["label=kind"])
 
 
 def test_after_a_failed_import_nothing_else_is_looked_at():

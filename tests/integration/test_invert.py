@@ -63,6 +63,12 @@ def test_a_file_that_is_no_image_is_one_line(invert, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["given.png"]
 
 
+def test_a_class_is_refused_for_a_generator_without_classes(invert, tmp_path):
+    Image.new("L", (28, 28)).save(tmp_path / "given.png")
+    code, _, err = invert("given.png", "--class", "3")
+    assert code == 2 and "not class-conditional; leave --class out" in err and err.count("\n") == 1
+
+
 def test_help_lists_it(capsys):
     with pytest.raises(SystemExit):
         main(["--help", "--plugin", str(INVERT)])

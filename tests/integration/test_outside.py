@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from support import outside
 
 import ganzoo
 from ganzoo.cli.main import main
@@ -20,7 +21,6 @@ from ganzoo.models.sampling import save_image, to_image, to_uint8
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.testing.devices import COMPARABLE, Job, compare, train, train_on
 from ganzoo.utils.files import read_jsonl
-from support import outside
 
 OUTSIDE = Path(outside.__file__).parent
 INVERT = Path(__file__).parents[2] / "docs/invert.py"
@@ -219,7 +219,7 @@ def test_samples_of_a_class_and_of_each_class(run, call, place, means):
 
     assert call("sample", str(run), "-n", "10", "--class", "Shirt", "--out", str(place / "shirts"))[0] == 0
     assert nearest(*(place / "shirts").glob("*.png")).count(2) >= 9
-    code, out, err = call("sample", str(run), "--per-class", "4", "--out", str(place / "each"))
+    code, _, err = call("sample", str(run), "--per-class", "4", "--out", str(place / "each"))
     assert code == 0, err
     for label, name in enumerate(NAMES):
         files = [file for file in (place / "each").rglob("*.png") if name in file.parent.name]

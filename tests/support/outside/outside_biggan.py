@@ -6,6 +6,7 @@ One file, written from the documentation alone, as a researcher outside of the p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +114,7 @@ class BigGenerator(Generator):
         self.embedding = nn.Embedding(image.classes, params.embedding)
         self.first = spectral_norm(nn.Linear(params.chunk, widths[0] * SMALLEST**2))
         condition = params.chunk + params.embedding
-        self.blocks = nn.ModuleList(Up(i, o, condition) for i, o in zip(widths, widths[1:], strict=False))
+        self.blocks = nn.ModuleList(Up(i, o, condition) for i, o in pairwise(widths))
         self.norm = nn.BatchNorm2d(widths[-1])
         self.last = conv(widths[-1], image.channels)
 
@@ -159,7 +160,7 @@ class ProjectionDiscriminator(Discriminator):
         blocks = doublings(image)
         widths = [params.width * min(8, 2**level) for level in range(blocks + 1)]
         self.first = conv(image.channels, widths[0])
-        self.blocks = nn.Sequential(*(Down(i, o) for i, o in zip(widths, widths[1:], strict=False)))
+        self.blocks = nn.Sequential(*(Down(i, o) for i, o in pairwise(widths)))
         self.logit = spectral_norm(nn.Linear(widths[-1], 1))
         self.projection = spectral_norm(nn.Embedding(image.classes, widths[-1]))
         self.classify = spectral_norm(nn.Linear(widths[-1], image.classes)) if "classes" in needs.outputs else None

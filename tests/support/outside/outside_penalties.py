@@ -34,7 +34,7 @@ def register_penalties(register) -> None:
         PenaltyEntry(
             name="outside-acgan",
             summary="A class head beside the logit, whose cross-entropy both networks lower",
-            paper="Odena, Olah, Shlens 2017, Conditional Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585",
+            paper="Odena, Olah, Shlens 2017, Image Synthesis with Auxiliary Classifier GANs, arXiv:1610.09585",
             formula="D: weight * E[-log p(label | real) - log p(label | fake)]; G: weight * E[-log p(label | fake)]",
             target="outside_penalties:Acgan",
             params=AcganParams,
@@ -46,7 +46,7 @@ def register_penalties(register) -> None:
         PenaltyEntry(
             name="outside-lecam",
             summary="Keeps the logits of each side near the moving average of the other side's",
-            paper="Tseng et al. 2021, Regularizing Generative Adversarial Networks under Limited Data, arXiv:2104.03310",
+            paper="Tseng et al. 2021, Regularizing GANs under Limited Data, arXiv:2104.03310",
             formula="weight * E[(d_real - average(d_fake))^2 + (d_fake - average(d_real))^2]",
             target="outside_penalties:Lecam",
             params=LecamParams,

@@ -1,6 +1,6 @@
 """A data source from outside of the project: images in a CSV table, a row for each, a column for each pixel.
 
-    ganzoo run dcgan+hinge data.name=table:garments.csv data.options.label=kind --plugin outside_table.py
+ganzoo run dcgan+hinge data.name=table:garments.csv data.options.label=kind --plugin outside_table.py
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Table(DataSource):
         if not self.file.is_file():
             raise GanzooError(f"no table {self.file}; name a CSV file: data.name=outside-table:FILE")
         if params.label and params.label not in self.header:
-            raise GanzooError(f"{self.file} has no column {params.label!r}; set data.options.label to a column, or to ''")
+            raise GanzooError(f"{self.file} has no column {params.label!r}; set data.options.label to one, or to ''")
         pixels = len(self.header) - bool(params.label)
         self.side = isqrt(pixels // params.channels)
         if not self.side or self.side**2 * params.channels != pixels:

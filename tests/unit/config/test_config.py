@@ -36,6 +36,7 @@ def test_small_numbers_need_no_dot(registry):
         ("loop.bacth=3", "unknown key 'loop.bacth'; did you mean 'loop.batch'"),
         ("generator.wdth=3", "did you mean 'generator.width'"),
         ("penalties.r1.weight=3", "unknown key 'penalties.r1'"),
+        ("loop.log-kimg=3", "unknown key 'loop.log-kimg'; did you mean 'loop.log_kimg'"),
         ("loop.batch=many", "loop.batch"),
         ("loop.batch=0", "loop.batch is 0, must be 1 or more"),
         ("loop.kimg=-1", "loop.kimg is -1.0, must be above 0"),

@@ -12,7 +12,7 @@ import pytest
 import torch
 from support import researcher
 from support.loops import build_loop, with_learning_rates, with_tape
-from support.researcher import IMAGE
+from support.researcher import IMAGE, Labelled
 
 from ganzoo import ImageSpec
 from ganzoo.config.resolve import resolve
@@ -212,7 +212,11 @@ def test_accumulate_must_divide_the_batch(zoo):
         ),
         ("labelled+hinge", ImageSpec(1, 8), [], "the generator of labelled requires labels"),
         ("mlp/labelled+hinge+class-head", ImageSpec(1, 8), [], "class-head requires labels"),
+        ("labelled+hinge", ImageSpec(1, 8), ["data.labels=none"], "but data.labels=none drops them; set it to auto"),
         ("mlp/labelled+hinge", IMAGE, [], "the discriminator is told the class of an image, but the generator is not"),
+        ("mlp/labelled+hinge", IMAGE, [], "a random one; set discriminator.conditional=false"),
+        ("mlp+hinge+class-head", IMAGE, SMALL, "that it is not told; choose another generator (ARCH/DISCRIMINATOR)"),
+        ("dcgan+hinge+class-head", IMAGE, SMALL, "that it is not told; set generator.conditional=true"),
         (
             "mlp/patchy+observing",
             IMAGE,
@@ -226,6 +230,13 @@ def test_a_pairing_that_cannot_work_is_refused_when_it_is_built(zoo, recipe, spe
     with pytest.raises(GanzooError) as caught:
         build_model(config, spec)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_networks_that_say_so_beforehand_are_not_built_without_labels(zoo, monkeypatch):
+    monkeypatch.setattr(Labelled, "conditional", "required")
+    monkeypatch.setattr(Labelled, "__init__", lambda *_: pytest.fail("built for images without classes"))
+    with pytest.raises(GanzooError, match="the generator of labelled requires labels"):
+        build_model(resolve(zoo, "labelled+hinge", None, SETTINGS), ImageSpec(1, 8))
 
 
 def test_a_refused_pairing_leaves_no_directory(zoo, tmp_path):

@@ -105,8 +105,13 @@ def _draw_wire(canvas: Canvas, wire: Wire, track: int) -> None:
         for y in range(y1 + 1, y2):
             canvas.write(x1 + offset, y, "┊", LEARNER[learner])
         canvas.write(x1 + offset, y1, "▲", LEARNER[learner])
-    if not wire.crosses:
-        canvas.write(x1 + offset + 2 * side, y1, wire.arrow.label, "dim")
+    if wire.crosses:
+        return
+    label = wire.arrow.label
+    x, y = x1 + offset + 2 * side, y1
+    if x + len(label) > len(canvas.rows[0]):  # left of the line, a row below the label of a line beside it
+        x, y = x1 - 1 - len(label), y1 + 1
+    canvas.write(x, y, label, "dim")
 
 
 def _legend() -> Text:

@@ -75,6 +75,12 @@ def test_a_conditional_pair_with_a_class_head(explained):
         assert "told the class" in told and "class head" in told
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_shapes_with_labels_are_whole_in_a_narrow_terminal(explained, width):
+    system = explained("labelled+observing+class-head", "loop.batch=128")
+    assert text_of(system, width).count("128×1×8×8 + 128 labels") == 2
+
+
 def test_the_augmentation_hands_the_labels_on(explained):
     arrows = labels_of_arrows(explained("labelled+hinge+diffaug"))
     assert arrows["reals", "augmentation"] == "5×1×8×8"

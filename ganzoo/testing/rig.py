@@ -22,7 +22,7 @@ from ganzoo.training.loop import Loop
 BATCH = 8
 # float32, so that what the processor can do decides nothing.
 SETTINGS = (f"data.name={NAME}", "loop.device=cpu", "loop.precision=float32", f"loop.batch={BATCH}", "metrics.names=[]")
-# How a setting of the user's begins; each kind of part reads its own.
+# How the settings begin that parts read.
 SETTABLE = (
     "generator.",
     "discriminator.",
@@ -34,19 +34,20 @@ SETTABLE = (
     "data.options.",
     "metrics.weights=",
 )
+OF_RUNS = ("data.", "metrics.", "loop.", "ema.", "seed=")  # settings of a run that change no check
 
 
 class Rig:
     """``settings``: KEY=VALUE of the user's, which make an architecture smaller for its checks.
 
-    Raises GanzooError for a setting that no part reads.
+    Raises GanzooError for what is no setting at all.
     """
 
     def __init__(self, registry: Registry, settings: Iterable[str] = ()) -> None:
         self.registry, self.settings = registry, tuple(settings)
         for text in self.settings:
-            if not text.startswith(SETTABLE):
-                raise GanzooError(f"{text}: no checked part reads this setting; begin it with {', '.join(SETTABLE)}")
+            if not text.startswith((*SETTABLE, *OF_RUNS)):
+                raise GanzooError(f"{text} is no setting; begin a part's parameter with {', '.join(SETTABLE)}")
 
     def config(self, recipe: str, *settings: str) -> Config:
         """As a run would have it. Raises GanzooError."""

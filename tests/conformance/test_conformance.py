@@ -146,11 +146,9 @@ def test_a_data_set_with_parameters(tmp_path, settings, status, says):
     assert {other.status for other in others} == {status if status == "passed" else "skipped"}
 
 
-def test_a_setting_that_no_part_reads_is_refused():
-    with pytest.raises(
-        GanzooError, match="label=kind: no checked part reads this setting; begin it"
-    ):
-        plan(str(TABLE), settings=["label=kind"])
+def test_what_is_no_setting_is_refused():
+    with pytest.raises(GanzooError, match="label=kind is no setting; begin a part's parameter with generator"):
+        plan(str(TABLE), settings=["metrics.names=[]", "label=kind"])
 
 
 def test_after_a_failed_import_nothing_else_is_looked_at():

@@ -85,9 +85,7 @@ def short(place, data) -> Path:
 @pytest.fixture(scope="module")
 def run(place, data) -> Path:
     """A run that is long enough to draw the classes."""
-    with pytest.raises(SystemExit) as stop:
-        main(["run", RECIPE, *data, *LONG, "--out", str(place / "run")])
-    assert not stop.value.code
+    train([Job(RECIPE, [*data, *LONG], str(place / "run"))])
     return place / "run"
 
 

@@ -16,7 +16,8 @@ def list_parts() -> None:
     width = max((len(name) for entries in registry.entries.values() for name in entries), default=0)
     owners = max((len(plugin.distribution) for plugin in registry.plugins), default=0)
     for kind, entries in registry.entries.items():
-        click.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
+        if entries:
+            click.secho(PLURALS.get(kind, f"{kind}s"), bold=True)
         for name in sorted(entries):
             owner = entries[name].owner.distribution
             click.echo(f"  {name:<{width}}  {owner:<{owners}}  {entries[name].summary}")

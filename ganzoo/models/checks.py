@@ -67,7 +67,8 @@ def check_labels(recipe: Recipe, generator: Generator, discriminator: Discrimina
     if generator.conditional and not taught:
         logger.warning(
             f"{recipe}: the generator is told the class, but neither the discriminator nor a loss or penalty is, so it "
-            "will not learn to draw the class; set discriminator.conditional=true if it has that, or add +acgan"
+            f"will not learn to draw the class; {'set discriminator.conditional=true, or ' if judges else ''}"
+            "add a penalty that reads the classes, such as acgan"
         )
     if generator.conditional:
         return

@@ -276,7 +276,7 @@ def cases() -> list[Case]:
         case(
             "meta.json: images of 2²⁰ by 2²⁰",
             partial(change_meta, {"picture": {"channels": 3, "size": 2**20, "classes": 0}}),
-            "mlp: there can be no such generator of 1048576x1048576 images",
+            "mlp: cannot build the generator of 1048576x1048576 images",
         ),
         case("meta.json: a shown that is text", partial(change_meta, {"shown": "all"}), "says nothing of images shown"),
         config(
@@ -286,7 +286,7 @@ def cases() -> list[Case]:
             "config.yaml",
         ),
         config("a resolver that reads the environment", "split: train", "split: ${oc.env:HOME}", "resolver"),
-        config("a generator of 10¹² wide", "width: 16", f"width: {10**12}", "mlp: there can be no such generator"),
+        config("a generator of 10¹² wide", "width: 16", f"width: {10**12}", "mlp: cannot build the generator"),
         case("provenance: began with weights in /etc", _begun_elsewhere, "/etc/meta.json is damaged", resume),
         Case(
             "FID network: TorchScript that writes a file when it is read",

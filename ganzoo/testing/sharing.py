@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -24,6 +25,8 @@ PLAIN = tuple(
 )
 # Differences by rounding are smaller: as a share of how far training moved a tensor, and of its largest weight.
 OF_MOVED, OF_LARGEST = 0.02, 2e-6
+# Some networks amplify rounding: these are allowed so many times what a change of this size in the weights makes of it.
+ROUNDING, MARGIN = 1e-7, 10
 
 
 def devices(part: Trainable) -> None:
@@ -39,7 +42,9 @@ def devices(part: Trainable) -> None:
                 loops.append(part.loop(*PLAIN))
         drawn = ranks.run(lambda rank: _watched(loops[rank]))
     for loop in loops:
-        if (name := _apart(begun, _weights(alone), _weights(loop))) is None:
+        if _apart(begun, _weights(alone), _weights(loop)) is None:
+            continue
+        if (name := _apart(begun, _weights(alone), _weights(loop), _rounded(part))) is None:
             continue
         places = [place for found in drawn for place in found]
         if places:
@@ -56,6 +61,17 @@ def devices(part: Trainable) -> None:
 def _train(loop: Loop) -> None:
     for _ in range(ITERATIONS):
         loop.iteration()
+
+
+def _rounded(part: Trainable) -> dict[str, Tensor]:
+    """The weights after training on one device from weights that are changed by as much as rounding would."""
+    loop, rng = part.loop(*PLAIN), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for network in (loop.model.generator, loop.model.discriminator):
+            for parameter in network.parameters():
+                parameter.mul_(1 + ROUNDING * torch.randn(parameter.shape, generator=rng))
+    _train(loop)
+    return _weights(loop)
 
 
 def _watched(loop: Loop) -> list[str]:
@@ -90,15 +106,30 @@ def _weights(loop: Loop) -> dict[str, Tensor]:
     }
 
 
-def _apart(begun: dict[str, Tensor], alone: dict[str, Tensor], shared: dict[str, Tensor]) -> str | None:
-    """The name of a tensor in which two runs differ by more than rounding; None if there is no such tensor."""
-    for name, value in alone.items():
-        if not value.isfinite().all() or not value.numel():
-            continue
-        moved, largest = (value - begun[name]).abs().max(), value.abs().max().clamp(min=1)
-        if (value - shared[name]).abs().max() > OF_MOVED * moved + OF_LARGEST * largest:
-            return name
-    return None
+def _apart(
+    begun: dict[str, Tensor],
+    alone: dict[str, Tensor],
+    shared: dict[str, Tensor],
+    rounded: dict[str, Tensor] | None = None,
+) -> str | None:
+    """The name of a tensor in which two runs differ by more than rounding; None if there is no such tensor.
+
+    rounded: what another rounding leaves, from which the networks' own share of the difference is known.
+    """
+    allowed = (
+        1.0 if rounded is None else max(1.0, MARGIN * max(_distances(begun, alone, rounded).values(), default=0.0))
+    )
+    return next((name for name, distance in _distances(begun, alone, shared).items() if distance > allowed), None)
+
+
+def _distances(begun: dict[str, Tensor], one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, float]:
+    """How far apart two runs are in each tensor; differences by rounding are mostly below 1."""
+    found = {}
+    for name, value in one.items():
+        if value.isfinite().all() and value.numel():
+            moved, largest = (value - begun[name]).abs().max(), value.abs().max().clamp(min=1)
+            found[name] = float((value - other[name]).abs().max() / (OF_MOVED * moved + OF_LARGEST * largest))
+    return found
 
 
 __all__ = ["devices"]

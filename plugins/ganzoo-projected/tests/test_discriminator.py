@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganzoo.config.schema import OptimizerConfig
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.training.optim import make_optimizer
 from ganzoo_projected import DiscriminatorParams, pyramid
@@ -163,8 +164,7 @@ def test_only_the_discriminators_are_trained() -> None:
     assert {name.partition(".")[0] for name, _ in discriminator.named_parameters()} == {"heads"}
     frozen = {name: value.clone() for name, value in _frozen(discriminator).items()}
     assert len(frozen) > 50
-    config = SimpleNamespace(name="adam", lr=0.1, betas=[0.0, 0.99], weight_decay=0.1)
-    optimizer = make_optimizer(discriminator, config)  # type: ignore[arg-type]
+    optimizer = make_optimizer(discriminator, OptimizerConfig(lr=0.1, betas=[0.0, 0.99], weight_decay=0.1))
     discriminator.train().requires_grad_(True)  # as each step does
     before = [parameter.detach().clone() for parameter in discriminator.parameters()]
     F.softplus(discriminator(normal(4, 1, 28, 28))).mean().backward()

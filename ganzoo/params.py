@@ -47,7 +47,7 @@ class PenaltyParams:
     """Every penalty's parameters start with these two."""
 
     weight: float = param(1.0, "factor of the penalty in the loss of the network it regularises")
-    interval: int = param(1, "apply every so many steps, weight scaled to match (lazy regularisation)")
+    interval: int = param(1, "apply at every N-th step with N times the weight (lazy regularisation)")
 
     def __post_init__(self) -> None:
         at_least(self, 0, "weight")

@@ -61,11 +61,6 @@ class Recipe:
         return (*self.rules, *([self.step] if self.step else []))
 
     @property
-    def of_discriminator(self) -> tuple[PenaltyEntry, ...]:
-        """The penalties that the discriminator alone has."""
-        return tuple(entry for entry in self.penalties if entry.network == "discriminator")
-
-    @property
     def needs(self) -> Needs:
         """What loss, penalties and step together need of the discriminator."""
         return reduce(or_, (part.needs for part in self.demanding))

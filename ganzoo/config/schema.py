@@ -92,7 +92,7 @@ class EMAConfig:
 class LoopConfig:
     kimg: float = param(100.0, "budget: thousands of real images shown to the discriminator")
     batch: int = param(64, "images in one step")
-    accumulate: int = param(1, "pass a batch in so many parts and sum their gradients, to save memory")
+    accumulate: int = param(1, "split each batch into N parts and average their gradients, to save memory")
     discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
     fresh_fakes: bool = param(False, "draw new fakes for the generator's step instead of the discriminator's last ones")
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
@@ -101,8 +101,8 @@ class LoopConfig:
     precision: str = param("auto", "auto, float32 or bf16; auto: bf16 where the device gains from it")
     device: str = param("auto", "auto, cpu, cuda or cuda:N")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
-    log_kimg: float = param(1.0, "write a line of the log every so many kimg")
-    snapshot_kimg: float | None = param(None, "checkpoint and sample grid every so many kimg; null: a tenth of the run")
+    log_kimg: float = param(1.0, "kimg from one line of the log to the next")
+    snapshot_kimg: float | None = param(None, "kimg from one checkpoint and grid to the next; null: a tenth of the run")
     keep: int = param(2, "newest checkpoints kept, beside the best one; with 1 none is left where it is damaged")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead discriminator: stop or rollback")
     max_rollbacks: int = param(3, "how often to go back, each time with another data order and half the learning rate")
@@ -128,7 +128,7 @@ class LoopConfig:
 class MetricsConfig:
     names: list[str] = param([], "scores at the end of the run, the first of them ranks; [] for none")
     fakes: int = param(10000, "generated images per score")
-    times: int = param(1, "how often to score: so many times evenly over the run, the last at its end")
+    times: int = param(1, "number of scores, spread evenly over the run, the last at its end")
     every_kimg: float | None = param(None, "or at snapshots this far apart, and at the end")
     weights: Any = param(
         None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as it finds them"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def check_networks(config: Config, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
@@ -79,7 +81,8 @@ def check_labels(recipe: Recipe, generator: Generator, discriminator: Discrimina
             f"{recipe}: the discriminator is told the class of an image, but the generator is not, so every fake has a "
             f"random one; {', or '.join(ways) or other}"
         )
-    teaching = [part.name for part in recipe.demanding if part.needs.labels and part not in recipe.of_discriminator]
+    judging = [entry for entry in recipe.penalties if entry.network == "discriminator"]
+    teaching = [part.name for part in recipe.demanding if part.needs.labels and part not in judging]
     if teaching:
         raise GanzooError(
             f"{recipe}: {teaching[0]} asks the generator for a class that it is not told; "
@@ -91,13 +94,10 @@ def _check_shapes(recipe: Recipe, generator: Generator, discriminator: Discrimin
     """Check the shapes that the interfaces promise on a batch of two, so that a plugin's mistake is named at once."""
     images = torch.zeros(2, image.channels, image.size, image.size)
     labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
-    made = _evaluated(generator, torch.zeros(2, generator.latent_dim), labels).shape
+    made = _evaluated(generator, generator, torch.zeros(2, generator.latent_dim), labels).shape
     if made != images.shape:
         raise GanzooError(f"{recipe.generator.name}: the generator makes {tuple(made)}, expected {tuple(images.shape)}")
-    discriminator.eval()
-    outputs = discriminator.outputs(images, labels)
-    discriminator.train()
-    _check_outputs(recipe, outputs, image)
+    _check_outputs(recipe, _evaluated(discriminator, discriminator.outputs, images, labels), image)
 
 
 def _check_outputs(recipe: Recipe, outputs: DiscriminatorOutputs, image: ImageSpec) -> None:
@@ -143,8 +143,9 @@ def _check_per_sample(recipe: Recipe, discriminator: Discriminator, image: Image
         )
 
 
-def _evaluated(network: nn.Module, *inputs: Tensor | None) -> Tensor:
+def _evaluated(network: nn.Module, method: Callable[..., T], *inputs: Tensor | None) -> T:
+    """Call a network, or a method of it, in evaluation mode."""
     network.eval()
-    output: Tensor = network(*inputs)
+    output = method(*inputs)
     network.train()
     return output

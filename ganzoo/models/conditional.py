@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import ImageSpec
-from ganzoo.interfaces import DiscriminatorOutputs
+from ganzoo.interfaces import Discriminator, DiscriminatorOutputs
 
 EMBEDDING = 128  # numbers in an embedding, which contrastive losses compare
 OUTPUTS = ("classes", "embedding", "features", "proxies")
@@ -79,6 +79,22 @@ def embedding(classes: int, width: int) -> nn.Embedding:
     table = nn.Embedding(classes, width)
     nn.init.xavier_uniform_(table.weight)
     return table
+
+
+class HeadedDiscriminator(Discriminator):
+    """A discriminator whose logits are those of its outputs. A subclass computes them in ``outputs``."""
+
+    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
+        return self.outputs(images, labels, rng=rng).logits
+
+
+def features_and_logits(body: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what the last layer of a body reads, ``(N, width)``, and the logits ``(N,)`` that it makes of that."""
+    *trunk, last = body
+    phi = images
+    for layer in trunk:
+        phi = layer(phi)
+    return phi, last(phi).squeeze(1)
 
 
 class Heads(nn.Module):

@@ -25,12 +25,12 @@ PLAIN = tuple(
 )
 # Differences by rounding are smaller: as a share of how far training moved a tensor, and of its largest weight.
 OF_MOVED, OF_LARGEST = 0.02, 2e-6
-# Some networks amplify rounding: these are allowed so many times what a change of this size in the weights makes of it.
+# Some networks amplify rounding. They may differ by MARGIN times what a change of this size in the weights leads to.
 ROUNDING, MARGIN = 1e-7, 10
 
 
 def devices(part: Trainable) -> None:
-    """Two devices, each with half of the batch, train the weights of one, but for rounding."""
+    """Two devices, each with half of the batch, train the same weights as one, up to rounding."""
     alone = part.loop(*PLAIN)
     begun = _weights(alone)
     _train(alone)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
-from ganzoo.models.conditional import ConditionalBatchNorm2d, Heads, classes_for, given
+from ganzoo.interfaces import DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import ConditionalBatchNorm2d, HeadedDiscriminator, Heads, classes_for, given
 from ganzoo.models.sizes import split_size
 from ganzoo_biggan import DiscriminatorParams, GeneratorParams
 from ganzoo_biggan.layers import SelfAttention, conv, embedding, linear
@@ -109,7 +109,7 @@ class BigGANGenerator(Generator):
         return torch.tanh(self.to_pixels(F.relu(self.norm(x))))
 
 
-class BigGANDiscriminator(Discriminator):
+class BigGANDiscriminator(HeadedDiscriminator):
     """Blocks halve the image down to ``base x base``, one keeps the size, the sum over all places, one logit.
 
     No sample sees another.
@@ -130,9 +130,6 @@ class BigGANDiscriminator(Discriminator):
         self.logit = linear(widths[-1], 1)
         self.heads = Heads(widths[-1], image, needs.outputs, params.conditional, linear=linear, embedding=embedding)
         self.conditional = self.heads.conditional
-
-    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.outputs(images, labels, rng=rng).logits
 
     def outputs(
         self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None

@@ -13,8 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
-from ganzoo.models.conditional import Heads, batch_norm, classes_for, given, normalise
+from ganzoo.interfaces import DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import (
+    HeadedDiscriminator,
+    Heads,
+    batch_norm,
+    classes_for,
+    features_and_logits,
+    given,
+    normalise,
+)
 from ganzoo.models.rounding import Rounding
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
@@ -83,7 +91,7 @@ class DCGANGenerator(Generator):
         return x
 
 
-class DCGANDiscriminator(Discriminator):
+class DCGANDiscriminator(HeadedDiscriminator):
     """Halves the image down to ``base x base``, then one logit and what further heads say."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
@@ -120,18 +128,12 @@ class DCGANDiscriminator(Discriminator):
         self.conditional = self.heads.conditional
         self.rounding = Rounding(self)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.outputs(images, labels, rng=rng).logits
-
     def outputs(
         self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
     ) -> DiscriminatorOutputs:
         with self.rounding(images):
-            *trunk, last = self.body
-            phi = images
-            for layer in trunk:
-                phi = layer(phi)
-            return self.heads.read(last(phi).squeeze(1), phi, labels)
+            phi, logits = features_and_logits(self.body, images)
+            return self.heads.read(logits, phi, labels)
 
 
 def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:

@@ -99,7 +99,7 @@ class ReACGANParams(PenaltyParams):
 @dataclass
 class PathLengthParams(PenaltyParams):
     weight: float = param(2.0, "gamma_pl, 2 in the authors' code")
-    interval: int = param(4, "apply every so many steps, weight scaled to match (lazy regularisation); 4 in the paper")
+    interval: int = param(4, "apply at every N-th step with N times the weight (lazy regularisation); 4 in the paper")
     decay: float = param(0.99, "share of the moving average of the lengths that each call keeps")
 
     def __post_init__(self) -> None:

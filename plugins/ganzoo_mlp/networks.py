@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
-from ganzoo.models.conditional import Heads
+from ganzoo.interfaces import DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import HeadedDiscriminator, Heads, features_and_logits
 from ganzoo.models.spectral import spectral
 from ganzoo_mlp import DiscriminatorParams, GeneratorParams
 
@@ -48,7 +48,7 @@ class MLPGenerator(Generator):
         return pixels.view(-1, self.image.channels, self.image.size, self.image.size)
 
 
-class MLPDiscriminator(Discriminator):
+class MLPDiscriminator(HeadedDiscriminator):
     """Pixels through hidden layers to one logit and what further heads say, each image by itself."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
@@ -69,14 +69,8 @@ class MLPDiscriminator(Discriminator):
         self.heads = Heads(features, image, needs.outputs, wrap=wrap)
         self.conditional = self.heads.conditional
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.outputs(images, labels, rng=rng).logits
-
     def outputs(
         self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None
     ) -> DiscriminatorOutputs:
-        *hidden, last = self.body
-        phi = images
-        for layer in hidden:
-            phi = layer(phi)
-        return self.heads.read(last(phi).squeeze(1), phi, labels)
+        phi, logits = features_and_logits(self.body, images)
+        return self.heads.read(logits, phi, labels)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.entries import ImageSpec, Needs
-from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator
-from ganzoo.models.conditional import Heads, batch_norm, classes_for, given, linear, normalise
+from ganzoo.interfaces import DiscriminatorOutputs, Generator
+from ganzoo.models.conditional import HeadedDiscriminator, Heads, batch_norm, classes_for, given, linear, normalise
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
 from ganzoo_sngan import DiscriminatorParams, GeneratorParams
@@ -99,7 +99,7 @@ class SNGANGenerator(Generator):
         return torch.tanh(self.to_pixels(F.relu(normalise(self.norm, x, condition))))
 
 
-class SNGANDiscriminator(Discriminator):
+class SNGANDiscriminator(HeadedDiscriminator):
     """Halving blocks, two that keep the size, the sum over all places, one logit and what further heads say.
 
     No sample sees another.
@@ -118,9 +118,6 @@ class SNGANDiscriminator(Discriminator):
         self.logit = wrap(linear(params.width, 1))
         self.heads = Heads(params.width, image, needs.outputs, params.conditional, wrap=wrap)
         self.conditional = self.heads.conditional
-
-    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.outputs(images, labels, rng=rng).logits
 
     def outputs(
         self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None

@@ -14,11 +14,10 @@ from torch.nn import functional as F
 
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import (
-    Discriminator,
     DiscriminatorOutputs,
     of_whole_batch,
 )
-from ganzoo.models.conditional import Heads
+from ganzoo.models.conditional import HeadedDiscriminator, Heads
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
 from ganzoo_stylegan_lite import DiscriminatorParams
@@ -63,7 +62,7 @@ def minibatch_std(x: Tensor, group: int = GROUP) -> Tensor:
     return torch.cat([x, per_channel(deviation.repeat(group)[:, None], x).expand(-1, 1, *x.shape[2:])], dim=1)
 
 
-class StyleGANDiscriminator(Discriminator):
+class StyleGANDiscriminator(HeadedDiscriminator):
     """Residual blocks halve the image down to ``base x base``, then a convolution and two full layers.
 
     Further heads read what the last full layer does.
@@ -93,9 +92,6 @@ class StyleGANDiscriminator(Discriminator):
                 if isinstance(layer, (EqualLinear, EqualConv, EqualEmbedding)):
                     spectral(layer).scale = layer.gain / math.sqrt(2)
         self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised)]
-
-    def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        return self.outputs(images, labels, rng=rng).logits
 
     def outputs(
         self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None

@@ -104,7 +104,7 @@ class LoopConfig:
     log_kimg: float = param(1.0, "kimg from one line of the log to the next")
     snapshot_kimg: float | None = param(None, "kimg from one checkpoint and grid to the next; null: a tenth of the run")
     keep: int = param(2, "newest checkpoints kept, beside the best one; with 1 none is left where it is damaged")
-    on_nan: str = param("stop", "at NaN, exploding gradients or a dead discriminator: stop or rollback")
+    on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
     max_rollbacks: int = param(3, "how often to go back, each time with another data order and half the learning rate")
 
     def __post_init__(self) -> None:

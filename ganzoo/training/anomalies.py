@@ -2,7 +2,7 @@
 
 not finite      a loss, penalty or gradient that was NaN or infinite in any step
 exploding       a gradient's mean norm beyond all measure: Adam does not mind its scale, so the limits are far out
-dead            a discriminator that says the same of every image, or that nothing moves any more
+dead            a discriminator that says the same of every image, or a network whose gradient is zero
 """
 
 from __future__ import annotations
@@ -18,8 +18,19 @@ MANY, TOO_MANY = 1e3, 1e9  # times what is usual; whatever is usual
 LARGE = 1e4  # a gradient below this never exploded, however small it was before
 
 
+DEAD_GENERATOR = (
+    "nothing that the discriminator says reaches the generator, so it learns no more; try a lower "
+    "optimizer.discriminator.lr, a penalty on the discriminator, another loss, loop.precision=float32 or "
+    "loop.on_nan=rollback"
+)
+
+
 class Fault(Exception):
-    """Training has gone wrong; ``str(fault)`` says what and where."""
+    """Training has gone wrong; ``str(fault)`` says what and where, ``advice`` what to try, "" for the usual."""
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 class Watch:
@@ -45,6 +56,9 @@ class Watch:
                 raise Fault(f"exploding gradient of the {network}, {norm:.2g}, before discriminator step {step}")
         if reason := self._dead(means):
             raise Fault(f"dead discriminator, {reason}, before discriminator step {step}")
+        # As above, not in the first interval.
+        if means.get("gradient_generator") == 0 and self._norms["gradient_generator"]:
+            raise Fault(f"dead generator, its gradient is zero, before discriminator step {step}", DEAD_GENERATOR)
         self._remember([means])
 
     def _remember(self, records: Iterable[Mapping[str, Any]]) -> None:

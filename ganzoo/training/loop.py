@@ -112,7 +112,8 @@ class Loop:
         settings, counters = self.settings, self.counters
         good = self.directory.newest_good()
         if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
-            raise TrainingFailed(str(fault), str(self.config.recipe), good.path if good else None, counters.rollbacks)
+            place = good.path if good else None
+            raise TrainingFailed(str(fault), str(self.config.recipe), place, counters.rollbacks, fault.advice)
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()

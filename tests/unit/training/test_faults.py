@@ -67,13 +67,30 @@ def test_what_is_usually_large_does_not_explode():
         ({"gradient_discriminator": 0.0, "gradient_generator": 0.0, "auc": 1.0}, "its gradient is zero"),
         ({"gradient_discriminator": 0.0, "auc": 0.6}, "its gradient is zero"),
         ({"gradient_discriminator": 0.0, "auc": 1.0}, ""),  # a hinge that is satisfied: the generator goes on
-        ({"gradient_generator": 0.0}, ""),
-        ({"ties": 0.99, "gradient_generator": 0.0}, ""),
+        ({}, ""),
+        ({"ties": 0.99}, ""),
     ],
 )
 def test_a_dead_discriminator(watch, means, reason):
     expected = f"dead discriminator, {reason}, before discriminator step 64" if reason else ""
     assert said(watch, **means) == expected
+
+
+@pytest.mark.parametrize("means", [{}, {"ties": 0.99}, {"auc": 1.0}])
+def test_a_dead_generator(watch, means):
+    with pytest.raises(Fault, match=r"^dead generator, its gradient is zero, before discriminator step 64$") as caught:
+        watch.judge({**USUAL, **means, "gradient_generator": 0.0}, {}, 64)
+    assert "optimizer.discriminator.lr" in caught.value.advice
+    assert not said(watch, gradient_generator=1e-30)
+    unstepped = {name: value for name, value in USUAL.items() if name != "gradient_generator"}
+    watch.judge(unstepped, {}, 64)  # an interval without a step of the generator
+
+
+def test_no_gradient_at_the_very_beginning_is_a_last_layer_of_zeros():
+    watch = Watch()
+    assert not said(watch, gradient_generator=0.0)
+    assert said(watch, gradient_generator=0.0).startswith("dead generator")
+    assert said(Watch([USUAL]), gradient_generator=0.0).startswith("dead generator")  # as a resumed run sees it
 
 
 def test_equal_logits_at_the_very_beginning_are_a_last_layer_of_zeros():
@@ -112,6 +129,16 @@ class Constant(Loss):
         return 0 * d_fake.mean()
 
 
+class Saturated(Loss):
+    """Teaches the discriminator alone."""
+
+    def discriminator(self, *, d_real, d_fake):
+        return d_fake.square().mean() + (d_real - 1).square().mean()
+
+    def generator(self, *, d_real, d_fake):
+        return 0 * d_fake.mean()
+
+
 @pytest.fixture
 def quiet() -> Display:
     return Display(Console(quiet=True))
@@ -120,7 +147,7 @@ def quiet() -> Display:
 @pytest.fixture(scope="module")
 def faulty() -> Registry:
     registry = Registry.load(strict=True)
-    for name in ("Once", "Always", "Constant"):
+    for name in ("Once", "Always", "Constant", "Saturated"):
         entry = LossEntry(name=name.lower(), summary="", target=f"{__name__}:{name}", owner=registry.plugins[0].owner)
         registry.entries["loss"][name.lower()] = entry
     return registry
@@ -205,3 +232,12 @@ def test_a_dead_discriminator_is_a_failed_row_with_its_reason(faulty, quiet, tin
     record = read_record(tmp_path / RECORD)
     assert record.status == "failed" and record.shown == 0
     assert record.reason.startswith("dead discriminator, its gradient is zero, before discriminator step 2 of mlp+")
+
+
+def test_a_dead_generator_stops_the_run_with_what_to_do(faulty, quiet, tiny, tmp_path):
+    config = resolve(faulty, "mlp+saturated", None, settings(tiny, "loop.on_nan=stop"))
+    with pytest.raises(TrainingFailed) as caught:
+        start(faulty, config, quiet, out=tmp_path / "run")
+    said = str(caught.value)
+    assert said.startswith("dead generator, its gradient is zero, before discriminator step 4 of mlp+saturated; last")
+    assert "so it learns no more; try a lower optimizer.discriminator.lr" in said and "clip_grad" not in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
@@ -22,14 +22,22 @@ from ganzoo.bench.leaderboard.wording import (
     score_title,
     seeds,
 )
+from ganzoo.errors import GanzooError
 from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import libraries, render, trusted
 
+MISSING = "The page has no charts, which need Altair: pip install 'ganzoo[report]', then run this again"
 FIXED = 7  # columns beside scores and costs: rank, recipe, score, samples, budget, hardware, command
 
 
-def to_page(report: Report) -> str:
-    """Return the whole page. Raises GanzooError if Altair is not installed or a sample grid is not an image."""
+def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> str:
+    """Return the whole page; without charts if a package that draws them is not installed, which ``say`` is told.
+
+    Raises GanzooError if a sample grid is not an image.
+    """
+    charts, scripts, missing = _charts(report)
+    if missing:
+        say(missing)
     labels = protocol_labels(report.groups)
     chart_rows: list[dict[str, Any]] = []
     groups = [_group(group, label, chart_rows) for group, label in zip(report.groups, labels, strict=True)]
@@ -43,13 +51,22 @@ def to_page(report: Report) -> str:
             elsewhere_score=" / ".join(sorted({Ranking(figure.name).title for _, figure, _ in elsewhere})),
             elsewhere=[(data, _figure(one, figure)) for data, figure, one in elsewhere],
             omitted=report.omitted,
-            charts=specifications([group.ranking for group in report.groups if group.ranking]),
+            missing=missing,
+            charts=charts,
             chart_rows=chart_rows,
-            libraries=trusted(libraries()),
+            libraries=trusted(scripts),
             none_given=NONE,
             fixed=FIXED,
         )
     )
+
+
+def _charts(report: Report) -> tuple[dict[str, Any], str, str]:
+    """The charts' specifications and the script that draws them, or why there are none, in one line."""
+    try:
+        return specifications([group.ranking for group in report.groups if group.ranking]), libraries(), ""
+    except GanzooError:
+        return {}, "", MISSING
 
 
 def _filters(groups: Sequence[Group], labels: Sequence[str]) -> dict[str, list[str]]:

@@ -19,8 +19,8 @@ def write_report(
 ) -> list[Path]:
     """Write the leaderboard as Markdown and as a page; what was written.
 
-    say: is told what is left out, a line each. Raises GanzooError where there is no record; and, once the Markdown is
-    written, where the page's charts need a package that is not installed.
+    say: is told what is left out, a line each: the page's charts, too, if their package is not installed. Raises
+    GanzooError where there is no record.
     """
     report = read_report(results, published)
     for line in report.omitted:
@@ -32,7 +32,7 @@ def write_report(
             raise GanzooError(f"cannot make {file.parent}: {error.strerror}; choose another --out") from error
     write_text(markdown, to_markdown(report, markdown.parent))
     try:
-        write_text(page, to_page(report))
+        write_text(page, to_page(report, say))
     except GanzooError as error:
         raise GanzooError(f"{markdown} is written, {page} is not: {error}") from error
     return [markdown, page]

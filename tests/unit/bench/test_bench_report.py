@@ -383,13 +383,16 @@ def test_the_command_writes_both_files(tmp_path, capsys):
     assert "no published figures" in printed.err
 
 
-def test_without_the_extra_the_markdown_is_written(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "altair", None)
-    write_records(tmp_path / "results", [make_record()])
-    assert call("--results", tmp_path / "results", "--out", tmp_path) == 2
+@pytest.mark.parametrize("missing", ["altair", "vl_convert"])
+def test_without_the_extra_the_page_has_no_charts(tmp_path, capsys, monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    write_records(tmp_path / "results", [make_record(curve=True), make_record("mlp+minimax")])
+    assert call("--results", tmp_path / "results", "--out", tmp_path) == 0
     assert "pip install 'ganzoo[report]'" in capsys.readouterr().err
     assert (tmp_path / "LEADERBOARD.md").exists()
-    assert not (tmp_path / "leaderboard.html").exists()
+    page = (tmp_path / "leaderboard.html").read_text()
+    assert "The page has no charts" in page and "<figure" not in page
+    assert "dcgan" in page and page.count("<tr data-") == 2
 
 
 def test_a_report_is_the_same_each_time(tmp_path):

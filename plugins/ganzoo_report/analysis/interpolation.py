@@ -8,6 +8,7 @@ from torch import Tensor
 from ganzoo.interfaces import Generator
 from ganzoo.models.sampling import first_draw, to_uint8
 from ganzoo.utils.image_grid import GRID
+from ganzoo.utils.spherical import slerp
 
 
 @torch.no_grad()
@@ -38,20 +39,6 @@ def truncated(generator: Generator, seed: int) -> Tensor:
     labels = None if labels is None else labels.to(device)
     columns = [to_uint8(generator(latents.to(device), labels, truncation=step)).cpu() for step in steps]
     return torch.stack(columns, 1).flatten(0, 1)
-
-
-def slerp(one: Tensor, two: Tensor, shares: Tensor) -> Tensor:
-    """Points ``(N, Z)`` on the arc from one vector ``(Z,)`` to another, at the given shares of it ``(N,)``.
-
-    Shoemake 1985, Animating rotation with quaternion curves. Of normal latents the straight line passes through shorter
-    ones than are ever drawn (White 2016, arXiv:1609.04468); where two have no angle between them it is the arc.
-    """
-    cosine = (one @ two) / (one.norm() * two.norm()).clamp_min(1e-12)
-    angle = cosine.clamp(-1, 1).arccos()
-    shares = shares[:, None]
-    if angle.sin() < 1e-4:
-        return (1 - shares) * one + shares * two
-    return (((1 - shares) * angle).sin() * one + (shares * angle).sin() * two) / angle.sin()
 
 
 def _made(generator: Generator, latents: Tensor, labels: Tensor | None) -> Tensor:

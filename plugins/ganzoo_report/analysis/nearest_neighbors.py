@@ -47,10 +47,11 @@ def nearest(
 ) -> Nearest:
     """Of uint8 images ``(Q, C, H, W)``. ``own`` ``(Q,)``: the place of each in the real set, where it is not its own
     neighbour; -1 for one that is not in it. ``kept``: the features of the whole set ``(N, D)``, as the reader reads.
-    ``chosen``: without them, real images a query that features are compared of; with 0, pixels decide.
-    Raises ValueError for a set with no other image.
+    ``chosen``: without them, real images a query that features are compared of, or as many as there are; with 0,
+    pixels decide. Raises ValueError for a set with no other image.
     """
     places = _part(real, seed)
+    chosen = min(chosen, len(places) - 1)
     if reader and kept is not None:
         features = reader.read([queries], len(queries), STAGE)[reader.features[0]]
         index, distance = closest(features, [kept], 1, own)

@@ -67,7 +67,12 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
     sheets = {"between": between(generator, seed)}
     if generator.has_truncation:
         sheets["truncation"] = truncated(generator, seed)
-    sheets["nearest"], found = _nearest(config, directory, generator, device)
+    found = None
+    real = _open(config, config.values.data.split)
+    if len(real) > 1:
+        sheets["nearest"], found = _nearest(config, directory, generator, device, real)
+    else:
+        logger.info("the closer look leaves out the nearest real images: the data set has a single image")
     place = analysis_directory(directory.path)
     place.mkdir(exist_ok=True)
     for name in (*SHEETS, analysis_file(directory.path).name):  # nothing else: the directory may be a link to another
@@ -83,10 +88,9 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
 
 
 def _nearest(
-    config: Config, directory: RunDir, generator: Generator, device: torch.device
+    config: Config, directory: RunDir, generator: Generator, device: torch.device, real: Images
 ) -> tuple[Tensor, dict[str, Any]]:
     values = config.values
-    real = _open(config, values.data.split)
     held_out, own, split = _yardstick(config, real)
     fake = torch.cat(list(sample(generator, COUNT, values.seed)))
     reader = kept = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 from support.report_runs import write_look, write_run
 from support.runs import start
@@ -91,6 +92,14 @@ def test_pixels_find_a_copy_and_features_decide_where_they_are_read():
     assert whole.index.tolist() == [292, 49] and (whole.space, whole.compared) == ("features", 300)
 
 
+def test_a_small_set_is_compared_whole():
+    """With features, more are asked for than there are."""
+    array = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8)).astype(np.uint8)
+    found = nearest(torch.from_numpy(array), torch.arange(5), real_images(array), 0, Mirrored(), None, chosen=16)
+    assert (found.space, found.searched, found.compared) == ("features", 5, 5)
+    assert (found.index != np.arange(5)).all()
+
+
 def test_a_set_that_is_too_large_is_searched_in_part(monkeypatch):
     monkeypatch.setattr("ganzoo_report.analysis.nearest_neighbors.MOST", 0)
     array = np.random.default_rng(0).integers(0, 256, (1500, 1, 4, 4)).astype(np.uint8)
@@ -159,6 +168,27 @@ def test_a_look_is_the_same_whenever_it_is_taken_and_taken_once(registry, traine
     look = read_look(trained)
     assert look.kimg == 0.128 and look.nearest.searched == 10000 and look.nearest.space == "pixels"
     assert look.truncation is not None and min(look.nearest.real) > 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_look_at_a_run_on_a_few_images(registry, tiny, tmp_path, logged, count):
+    array = np.random.default_rng(0).integers(0, 256, (count, 8, 8)).astype(np.uint8)
+    (tmp_path / "set").mkdir()
+    for number, pixels in enumerate(array):
+        Image.fromarray(pixels).save(tmp_path / f"set/{number}.png")
+    settings = [*tiny("mlp", kimg=0.032), f"data.name=folder:{tmp_path / 'set'}"]
+    config = resolve(registry, "mlp+minimax", None, settings)
+    start(registry, config, Display(Console(quiet=True)), out=tmp_path / "run")
+    logged.clear()
+    look_or_say_why(registry, tmp_path / "run")
+    look = read_look(RunDir(tmp_path / "run"))
+    assert look is not None and look.between is not None
+    page = section(look)
+    if count == 1:
+        assert look.nearest is None and "left out: the data set has no two different images" in page
+        assert logged == ["the closer look leaves out the nearest real images: the data set has a single image"]
+    else:
+        assert look.nearest.searched == count and "left out: the" not in page and not logged
 
 
 def test_a_look_that_fails_is_one_line(registry, trained, tmp_path, logged):

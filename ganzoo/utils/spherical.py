@@ -1,0 +1,19 @@
+"""Interpolation on a sphere, for vectors whose length says little."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def slerp(one: Tensor, two: Tensor, shares: Tensor) -> Tensor:
+    """Points ``(N, Z)`` on the arc from one vector ``(Z,)`` to another, at the given shares of it ``(N,)``.
+
+    Shoemake 1985, Animating rotation with quaternion curves. Of normal latents the straight line passes through shorter
+    ones than are ever drawn (White 2016, arXiv:1609.04468); where two have no angle between them it is the arc.
+    """
+    cosine = (one @ two) / (one.norm() * two.norm()).clamp_min(1e-12)
+    angle = cosine.clamp(-1, 1).arccos()
+    shares = shares[:, None]
+    if angle.sin() < 1e-4:
+        return (1 - shares) * one + shares * two
+    return (((1 - shares) * angle).sin() * one + (shares * angle).sin() * two) / angle.sin()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
@@ -82,6 +82,35 @@ def draw_images(
             drawn = chosen.to(device)
         images = generator(latents, drawn, rng=rng, truncation=truncation)
         yield images[: count - start]
+
+
+@torch.no_grad()
+def draw_seeds(
+    generator: DrawsImages, seeds: Sequence[int], labels: Tensor | int | None = None, truncation: float = 1.0
+) -> Iterator[Tensor]:
+    """Yield the image ``(1, C, H, W)`` of each seed, as :func:`draw_images` yields chunks.
+
+    Each is drawn by itself, so that it depends on its seed alone and not on the others. labels: classes
+    ``(len(seeds),)``, one class for all, or None for that which each seed draws. Raises as :func:`draw_images` does.
+    """
+    check_drawing(generator, len(seeds), labels, truncation)
+    wanted = None if labels is None else torch.as_tensor(labels).expand(len(seeds))
+    for place, seed in enumerate(seeds):
+        latents, drawn, rng = draw_seed(generator, seed)
+        label = drawn if drawn is None or wanted is None else wanted[place : place + 1].to(drawn)
+        yield generator(latents, label, rng=rng, truncation=truncation)
+
+
+def draw_seed(generator: DrawsImages, seed: int) -> tuple[Tensor, Tensor | None, torch.Generator]:
+    """Draw what one image is made of: latents ``(1, Z)`` and class ``(1,)``, None without classes, on the generator's
+    device; and the stream that its noise is drawn from.
+
+    Latents and class are those of the first image that :func:`draw_images` draws from the seed.
+    """
+    device = next(generator.parameters()).device
+    rng = torch.Generator().manual_seed(seed)
+    latents, labels = draw_inputs(generator, rng, device)
+    return latents[:1], None if labels is None else labels[:1].to(device), rng
 
 
 def draw_inputs(

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ganzoo.drawing import draw_images
+from ganzoo.drawing import draw_images, draw_seeds
 from ganzoo.entries import ImageSpec
 
 Side = Literal["discriminator", "generator"]
@@ -72,6 +72,16 @@ class Generator(nn.Module, ABC):
         Raises GanzooError for labels or a truncation that the generator does not know.
         """
         return torch.cat([chunk.float().cpu() for chunk in draw_images(self, count, seed, labels, truncation)])
+
+    def sample_seeds(
+        self, seeds: Sequence[int], *, labels: Tensor | int | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """Draw an image of each seed, ``(len(seeds), C, H, W)`` as :meth:`sample` does; each depends on its seed alone.
+
+        labels: classes ``(len(seeds),)``, one class for all, or None for that which each seed draws.
+        Raises GanzooError as :meth:`sample` does.
+        """
+        return torch.cat([image.float().cpu() for image in draw_seeds(self, seeds, labels, truncation)])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -10,6 +12,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import write_text
 
 PATH = click.Path(path_type=Path)
+LARGEST_SEED = 2**63 - 1
+MOST_SEEDS = 10_000
 
 run_argument = click.argument("run", metavar="RUN", type=PATH)
 """``run``: a run directory on this machine, as a Path."""
@@ -55,3 +59,28 @@ def write_file(file: Path, content: str) -> None:
         raise GanzooError(f"cannot write {file}: {error.strerror}") from error
     write_text(file, content)
     click.echo(file)
+
+
+def read_seeds(text: str, *, repeated: bool = False) -> list[int]:
+    """Read a list of seeds such as ``3,7,10-20``, in its order; a range includes both ends.
+
+    repeated: a seed may be listed twice. Raises GanzooError for what is no such list, for a seed beyond 2^63-1, and for
+    more than ``MOST_SEEDS``.
+    """
+    seeds: list[int] = []
+    for part in map(str.strip, text.split(",")):
+        found = re.fullmatch(r"([0-9]+)(?:\s*-\s*([0-9]+))?", part)
+        if found is None:
+            raise GanzooError(f"--seeds: {part!r} is not a seed or a range of seeds; write, for example, 3,7,10-20")
+        numbers = [number for number in found.groups() if number is not None]
+        if any(len(number) > 4000 or int(number) > LARGEST_SEED for number in numbers):  # Python reads 4300 digits
+            raise GanzooError(f"--seeds: {part} is out of range; a seed is 0 to {LARGEST_SEED}")
+        first, last = int(numbers[0]), int(numbers[-1])
+        if last < first:
+            raise GanzooError(f"--seeds: the range {part} descends; write {last}-{first}")
+        if len(seeds) + last - first >= MOST_SEEDS:
+            raise GanzooError(f"--seeds lists more than {MOST_SEEDS} seeds; list fewer")
+        seeds.extend(range(first, last + 1))
+    if not repeated and (twice := next((seed for seed, n in Counter(seeds).items() if n > 1), None)) is not None:
+        raise GanzooError(f"--seeds lists {twice} twice; an image has one seed, list it once")
+    return seeds

@@ -10,28 +10,35 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganzoo.cli.options import PATH, checkpoint_option, source_argument, truncation_option
+from ganzoo.cli.options import PATH, checkpoint_option, read_seeds, source_argument, truncation_option
 from ganzoo.errors import GanzooError
+from ganzoo.utils.files import writing
+from ganzoo.utils.image_files import is_picture, save_image
 
 if TYPE_CHECKING:
     from ganzoo.interfaces import Generator
 
 COUNT = 64  # images unless others are asked for
+SEED = click.IntRange(-(2**63), 2**64 - 1)  # as torch takes them
 
 
 @click.command()
 @source_argument
 @click.option(
-    "--out", type=PATH, help="A .png for a grid, else a directory of single PNGs. [default: sample.png in RUN]"
+    "--out",
+    type=PATH,
+    help="A .png, .jpg, .jpeg or .webp for a grid, else a directory of single PNGs. [default: sample.png in RUN]",
 )
 @click.option("-n", "--count", type=int, help=f"Number of images. [default: {COUNT}]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of latents and noise.")
+@click.option("--seed", type=SEED, help="Seed of all latents and noise. [default: 0]")
+@click.option("--seeds", metavar="LIST", help="One image for each seed, e.g. 3,7,10-20; the same image in any list.")
 @click.option("--class", "label", metavar="NAME|N", help="Only this class, by its name or its number from 0.")
 @click.option(
     "--per-class",
     type=int,
     metavar="N",
-    help="N images of each class: a row each in a grid, a directory each beside single PNGs.",
+    help="N images of each class: a row each in a grid, a directory each beside single PNGs. With N --seeds each "
+    "class has the same ones.",
 )
 @truncation_option
 @checkpoint_option
@@ -39,7 +46,8 @@ def sample(
     run: str,
     out: Path | None,
     count: int | None,
-    seed: int,
+    seed: int | None,
+    seeds: str | None,
     label: str | None,
     per_class: int | None,
     truncation: float,
@@ -54,11 +62,13 @@ def sample(
     for option, number in (("--count", count), ("--per-class", per_class)):
         if number is not None and number < 1:
             raise GanzooError(f"{option} is {number}, must be 1 or more")
+    listed = None if seeds is None else _read_seeds(seeds, count, seed, per_class)
+    as_grid = out is None or is_picture(out)
     import torch
 
     from ganzoo.api import load
-    from ganzoo.models.sampling import grid, save_image, to_image
-    from ganzoo.models.sampling import sample as draw
+    from ganzoo.drawing import draw_images, draw_seeds
+    from ganzoo.models.sampling import grid, to_image, to_uint8
     from ganzoo.runs.class_names import find_class
     from ganzoo.runs.store import output_directory
 
@@ -75,22 +85,36 @@ def sample(
         count, chosen = classes * per_class, torch.arange(classes).repeat_interleave(per_class)
     elif label is not None:
         chosen = torch.tensor(find_class(label, names, classes))
-    chunks = draw(generator, count, seed, label=chosen, truncation=truncation)
-    out = out or output_directory(run, loaded.path) / "sample.png"
-    if out.suffix.lower() == ".png":
+    if listed is None:
+        drawn = draw_images(generator, count, seed or 0, chosen, truncation)
+    else:
+        each = listed * classes if per_class is not None else listed
+        count, drawn = len(each), draw_seeds(generator, each, chosen, truncation)
+    chunks = (to_uint8(images).cpu() for images in drawn)
+    if as_grid:
+        out = out or output_directory(run, loaded.path) / "sample.png"
+        with writing(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
         images = torch.cat(list(chunks))
-        out.parent.mkdir(parents=True, exist_ok=True)
         alone = count == 1
         columns = per_class or math.ceil(math.sqrt(count))
         save_image(to_image(images[0]) if alone else grid(images, columns), out)
         click.echo(f"1 image: {out}" if alone else f"{count} images in a grid: {out}")
         if per_class is not None:
             click.echo(f"a row for each class: {', '.join(names) or f'0 to {classes - 1}'}")
+        if listed is not None and not alone:
+            click.echo(f"{'a column for each seed' if per_class else 'row by row, seeds'}: {seeds}")
         return
+    assert out is not None
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise GanzooError(f"{out} already holds something; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    places = _places(out, count) if per_class is None else _class_places(out, names, classes, per_class)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    files = [f"{number:06d}.png" for number in range(per_class or count)]
+    if listed is not None:
+        files = [f"seed{number:04d}.png" for number in listed]
+    directories = [out] if per_class is None else list(_class_directories(out, names, classes))
+    places = (directory / file for directory in directories for file in files)
     for chunk in chunks:
         for image in chunk:
             place = next(places)
@@ -99,20 +123,26 @@ def sample(
     click.echo(f"{count} images: {out}")
 
 
+def _read_seeds(text: str, count: int | None, seed: int | None, per_class: int | None) -> list[int]:
+    """The seeds of ``--seeds``. Raises GanzooError for options that do not go with it."""
+    for option, value in (("--count", count), ("--seed", seed)):
+        if value is not None:
+            raise GanzooError(f"--seeds draws one image for each seed; leave out {option}")
+    seeds = read_seeds(text)
+    if per_class not in (None, len(seeds)):
+        raise GanzooError(f"--per-class is {per_class}, but --seeds lists {len(seeds)}; give --per-class {len(seeds)}")
+    return seeds
+
+
 def _check_conditional(generator: Generator, option: str) -> None:
     """Raises GanzooError if the generator takes no class."""
     if not (generator.conditional and generator.image.classes):
         raise GanzooError(f"this generator is not class-conditional; leave {option} out")
 
 
-def _places(out: Path, count: int) -> Iterator[Path]:
-    return (out / f"{number:06d}.png" for number in range(count))
-
-
-def _class_places(out: Path, names: Sequence[str], classes: int, each: int) -> Iterator[Path]:
+def _class_directories(out: Path, names: Sequence[str], classes: int) -> Iterator[Path]:
     """A directory for each class, named so that they sort in the order of the labels; names may come from anyone."""
     digits = len(str(classes - 1))
     for label in range(classes):
         name = re.sub(r"[^\w.-]+", "-", names[label])[:60].strip("-.") if names else ""
-        place = out / f"{label:0{digits}d}{f'-{name}' if name else ''}"
-        yield from _places(place, each)
+        yield out / f"{label:0{digits}d}{f'-{name}' if name else ''}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from ganzoo.drawing import CHUNK, draw_images, draw_inputs
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.utils.files import write_whole
+from ganzoo.utils.image_files import save_image as save_image
 from ganzoo.utils.image_grid import GAP, GRID
 
 
@@ -94,8 +93,3 @@ def grid(images: Tensor, columns: int) -> Image.Image:
         )
         sheet[:, top : top + height, left : left + width] = pixels
     return to_image(sheet)
-
-
-def save_image(image: Image.Image, path: Path) -> None:
-    """Write a PNG, whole or not at all. Raises WriteFailed where the disk refuses."""
-    write_whole(path, lambda stream: image.save(stream, "png"))

@@ -43,6 +43,7 @@ COMMANDS = {
     "sample": [],
     "eval": [],
     "export": ["--format", "torch"],
+    "interpolate": ["--seeds", "1,2"],
     "report": [],
     "watch": [],
     "compare": [],

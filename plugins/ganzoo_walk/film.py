@@ -1,0 +1,116 @@
+"""Frames to one file: GIF and WebP by Pillow, MP4 (H.264) by the ffmpeg that imageio-ffmpeg brings."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from ganzoo.errors import GanzooError, WriteFailed
+from ganzoo.utils.files import whole_file, write_whole, writing
+
+NEEDED = "imageio_ffmpeg"  # for MP4 alone
+FASTEST = {".gif": 50, ".webp": 100, ".mp4": 120}  # frames a second; browsers slow down a faster GIF
+LARGEST = 4096  # pixels of a side
+CLEAR = 256  # pixels of a side that a film has at least
+
+
+def check_film(file: Path, fps: float) -> None:
+    """Raises GanzooError for a suffix or a speed that there is not, or a package that is not installed."""
+    suffix = file.suffix.lower()
+    if suffix not in FASTEST:
+        raise GanzooError(f"cannot write {file}: a film ends with one of {', '.join(FASTEST)}")
+    if not 1 <= fps <= FASTEST[suffix]:
+        raise GanzooError(f"--fps is {fps:g}, must be 1 to {FASTEST[suffix]} for a {suffix}")
+    if file.is_dir():
+        raise GanzooError(f"{file} is a directory; name a file to write")
+    if suffix == ".mp4" and importlib.util.find_spec(NEEDED) is None:
+        raise GanzooError("an .mp4 needs imageio-ffmpeg: pip install 'ganzoo[video]'; a .gif or .webp needs nothing")
+
+
+def enlargement(size: int, wanted: int | None) -> int:
+    """How many pixels wide a pixel becomes; by default as many as make the film ``CLEAR`` pixels wide.
+
+    Raises GanzooError for a film above ``LARGEST`` pixels, or below 1.
+    """
+    scale = -(-CLEAR // size) if wanted is None else wanted
+    if scale < 1 or (wanted is not None and scale * size > LARGEST):
+        raise GanzooError(f"--scale is {scale}, must be 1 to {max(1, LARGEST // size)} for images of {size} pixels")
+    return scale
+
+
+def write_film(frames: Iterable[Image.Image], file: Path, fps: float) -> None:
+    """Write a film that repeats for ever, whole or not at all. ``frames``: one or more, of one size, mode L or RGB.
+
+    Raises GanzooError as :func:`check_film` does, WriteFailed where the disk or the encoder refuses.
+    """
+    check_film(file, fps)
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    _WRITERS[file.suffix.lower()](iter(frames), file, fps)
+
+
+def _write_gif(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
+    _write_by_pillow(frames, file, 10 * round(100 / fps), "GIF")  # it counts hundredths of a second
+
+
+def _write_webp(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
+    _write_by_pillow(frames, file, round(1000 / fps), "WebP", lossless=True)
+
+
+def _write_by_pillow(
+    frames: Iterator[Image.Image], file: Path, milliseconds: int, form: str, **options: object
+) -> None:
+    first = next(frames)
+
+    def write(stream: IO[bytes]) -> None:
+        first.save(stream, form, save_all=True, append_images=frames, duration=milliseconds, loop=0, **options)
+
+    write_whole(file, write)
+
+
+def _write_mp4(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
+    import imageio_ffmpeg
+
+    partial = file.with_name(f".{file.stem}.part.mp4")  # by its suffix ffmpeg knows the format
+    first = _even(next(frames))
+    with writing(file), whole_file(file, partial):
+        partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
+        try:
+            film = imageio_ffmpeg.write_frames(
+                str(partial),
+                first.size,
+                fps=fps,
+                quality=8,
+                macro_block_size=1,  # else it would be stretched to a multiple of 16
+                ffmpeg_log_level="error",
+                output_params=["-movflags", "+faststart"],  # a browser plays it before all of it is there
+            )
+            film.send(None)
+            try:
+                film.send(first.tobytes())
+                for frame in frames:
+                    film.send(_even(frame).tobytes())
+            finally:
+                film.close()
+        except RuntimeError as error:  # no ffmpeg for this machine
+            raise WriteFailed(file, " ".join(str(error).split())) from error
+
+
+def _even(frame: Image.Image) -> Image.Image:
+    """In RGB, its last row and column repeated where their number is odd, which H.264 does not take."""
+    width, height = frame.size
+    even = Image.new("RGB", (width + width % 2, height + height % 2))
+    for left, top in ((width % 2, height % 2), (0, height % 2), (width % 2, 0), (0, 0)):
+        even.paste(frame, (left, top))
+    return even
+
+
+_WRITERS: dict[str, Callable[[Iterator[Image.Image], Path, float], None]] = {
+    ".gif": _write_gif,
+    ".webp": _write_webp,
+    ".mp4": _write_mp4,
+}

@@ -12,8 +12,11 @@ import click
 
 from ganzoo.cli.options import PATH, checkpoint_option, source_argument, truncation_option
 from ganzoo.errors import GanzooError
+from ganzoo.utils.waiting import waiting
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ganzoo.interfaces import Generator
 
 COUNT = 64  # images unless others are asked for
@@ -78,7 +81,7 @@ def sample(
     chunks = draw(generator, count, seed, label=chosen, truncation=truncation)
     out = out or output_directory(run, loaded.path) / "sample.png"
     if out.suffix.lower() == ".png":
-        images = torch.cat(list(chunks))
+        images = torch.cat(list(_told(chunks, count)))
         out.parent.mkdir(parents=True, exist_ok=True)
         alone = count == 1
         columns = per_class or math.ceil(math.sqrt(count))
@@ -91,7 +94,7 @@ def sample(
         raise GanzooError(f"{out} already holds something; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     places = _places(out, count) if per_class is None else _class_places(out, names, classes, per_class)
-    for chunk in chunks:
+    for chunk in _told(chunks, count):
         for image in chunk:
             place = next(places)
             place.parent.mkdir(exist_ok=True)
@@ -103,6 +106,13 @@ def _check_conditional(generator: Generator, option: str) -> None:
     """Raises GanzooError if the generator takes no class."""
     if not (generator.conditional and generator.image.classes):
         raise GanzooError(f"this generator is not class-conditional; leave {option} out")
+
+
+def _told(chunks: Iterator[Tensor], count: int) -> Iterator[Tensor]:
+    with waiting("drawing images", count, "images") as advance:
+        for chunk in chunks:
+            yield chunk
+            advance(len(chunk))
 
 
 def _places(out: Path, count: int) -> Iterator[Path]:

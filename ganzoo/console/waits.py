@@ -143,10 +143,12 @@ class Bars(Waits):
         if self._progress is None:
             self._progress = self.start()
         # The amount also says how long it took, as a bar without a total shows nothing else.
-        known = {"completed": wait.done, "total": wait.total or None, "amount": in_words(wait, seconds)}
+        amount = in_words(wait, seconds)
         if id(wait) not in self._tasks:
-            self._tasks[id(wait)] = self._progress.add_task(printable(wait.what), **known)
-        self._progress.update(self._tasks[id(wait)], **known)
+            self._tasks[id(wait)] = self._progress.add_task(
+                printable(wait.what), total=wait.total or None, amount=amount
+            )
+        self._progress.update(self._tasks[id(wait)], completed=wait.done, amount=amount)
 
     def end(self, wait: Wait, seconds: float, finished: bool) -> None:
         if (task := self._tasks.pop(id(wait), None)) is None or self._progress is None:

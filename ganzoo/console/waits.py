@@ -202,8 +202,9 @@ def in_words(wait: Wait, seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, or minutes from two of them on."""
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    """Seconds, from two minutes on with minutes."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"
 
 
 def on_stderr() -> Waits:

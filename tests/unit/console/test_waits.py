@@ -98,7 +98,11 @@ def test_work_that_cannot_count_says_for_how_long(time, lines):
     with waiting("downloading mnist"):
         time.passes(2)
         time.passes(148)
-    assert lines() == ["downloading mnist: 2 s", "downloading mnist: 2 min", "downloading mnist: done in 2 min"]
+    assert lines() == [
+        "downloading mnist: 2 s",
+        "downloading mnist: 2 min 30 s",
+        "downloading mnist: done in 2 min 30 s",
+    ]
 
 
 def test_of_nested_waits_the_inner_one_speaks(time, lines):

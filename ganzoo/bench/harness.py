@@ -24,6 +24,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
+from ganzoo.utils.waiting import counted
 
 Say = Callable[[str], None]
 
@@ -50,7 +51,7 @@ class Harness:
         self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
         budgets = self._budgets(missing)
         jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]
-        for job, reason in self.launcher.run(jobs):
+        for job, reason in counted("training and scoring", self.launcher.run(jobs), len(jobs), "jobs"):
             if reason:
                 self._fail(job, reason)
             self._publish(job)
@@ -128,7 +129,7 @@ class Harness:
             replace(self._job(cell, {}), purpose="calibrate", directory=self.work / f"{name}--speed")
             for name, cell in unknown.items()
         ]
-        for job, reason in self.launcher.run(jobs, alone=True):
+        for job, reason in counted("measuring speeds", self.launcher.run(jobs, alone=True), len(jobs), "jobs"):
             if reason:
                 for cell in (c for c in missing if c.combination == job.cell.combination):
                     train = self._job(cell, {"minutes": self.grid.minutes})

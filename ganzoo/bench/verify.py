@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -17,7 +16,7 @@ from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import open_configured, peek_configured
-from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.distributed.device import memory_format, pick_device, prepare_process
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
@@ -153,7 +152,7 @@ def _score_again(
     if real.fingerprint != protocol["fingerprint"]:
         raise GanzooError(f"{data.name}'s {split} images are not those of the record; get the same set")
     generator = load_recorded(record, config, weights, root)
-    generator = generator.to(place).to(memory_format=torch.channels_last)
+    generator = generator.to(place).to(memory_format=memory_format(place))
     settings = replace(
         config.values.metrics,
         fakes=protocol["fake_pictures"],

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import TextIOWrapper
 from typing import NoReturn
 
@@ -18,11 +18,13 @@ import click
 from ganzoo import __version__
 from ganzoo.cli.commands import app
 from ganzoo.console.messages import showing, to_stderr
+from ganzoo.console.waits import on_stderr
 from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import FILES
 from ganzoo.utils import openmp
 from ganzoo.utils.files import user_path
 from ganzoo.utils.signals import Stopped
+from ganzoo.utils.waiting import watched_by
 
 PATIENCE = 10  # seconds
 
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(0)
     try:
         arguments, files = _take(arguments, "--plugin")
-        with _also_named(files), showing(to_stderr()):
+        with _also_named(files), showing(to_stderr()), closing(on_stderr()) as waits, watched_by(waits):
             code = app(arguments or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Exception as error:
         _let_others_speak(error)

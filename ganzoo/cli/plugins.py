@@ -8,6 +8,7 @@ import click
 
 from ganzoo.cli.options import PATH
 from ganzoo.plugin.registry import REGISTRATION, Registry
+from ganzoo.utils.waiting import aside, counted
 
 
 @click.group(invoke_without_command=True)
@@ -45,14 +46,16 @@ def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | N
     from ganzoo.testing.verdict import Verdict, to_json
 
     def run(found: Plan) -> Verdict:
+        counting = counted(f"checking {found.target}", found.results(), len(found.cases), "checks")
         if as_json:
-            return found.verdict()
+            return found.verdict(counting)
         results, subject = [], ""
-        for result in found.results():
-            if result.subject != subject:
-                subject = result.subject
-                click.secho(subject, bold=True)
-            click.secho(f"  {result}", fg="red" if result.status == "failed" else None)
+        for result in counting:
+            with aside():
+                if result.subject != subject:
+                    subject = result.subject
+                    click.secho(subject, bold=True)
+                click.secho(f"  {result}", fg="red" if result.status == "failed" else None)
             results.append(result)
         verdict = found.verdict(results)
         for note in verdict.notes:

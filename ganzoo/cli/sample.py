@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,11 @@ from ganzoo.cli.options import PATH, checkpoint_option, read_seeds, source_argum
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import writing
 from ganzoo.utils.image_files import is_picture, save_image
+from ganzoo.utils.waiting import waiting
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ganzoo.interfaces import Generator
 
 COUNT = 64  # images unless others are asked for
@@ -90,7 +93,7 @@ def sample(
     else:
         each = listed * classes if per_class is not None else listed
         count, drawn = len(each), draw_seeds(generator, each, chosen, truncation)
-    chunks = (to_uint8(images).cpu() for images in drawn)
+    chunks = _told((to_uint8(images).cpu() for images in drawn), count)
     if as_grid:
         out = out or output_directory(run, loaded.path) / "sample.png"
         with writing(out):
@@ -138,6 +141,13 @@ def _check_conditional(generator: Generator, option: str) -> None:
     """Raises GanzooError if the generator takes no class."""
     if not (generator.conditional and generator.image.classes):
         raise GanzooError(f"this generator is not class-conditional; leave {option} out")
+
+
+def _told(chunks: Iterable[Tensor], count: int) -> Iterator[Tensor]:
+    with waiting("drawing images", count, "images") as advance:
+        for chunk in chunks:
+            yield chunk
+            advance(len(chunk))
 
 
 def _class_directories(out: Path, names: Sequence[str], classes: int) -> Iterator[Path]:

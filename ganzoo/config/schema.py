@@ -98,8 +98,8 @@ class LoopConfig:
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
     hold: float = param(0.0, "share of the run in which the schedule leaves the learning rate as it is")
     clip_grad: float | None = param(None, "clip the norm of each network's gradient")
-    precision: str = param("auto", "auto, float32 or bf16; auto: bf16 where the device gains from it")
-    device: str = param("auto", "auto, cpu, cuda or cuda:N")
+    precision: str = param("auto", "auto, float32, bf16 or fp16; auto: what the device gains from")
+    device: str = param("auto", "auto, cpu, cuda, cuda:N or mps (Apple silicon)")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "kimg from one line of the log to the next")
     snapshot_kimg: float | None = param(None, "kimg from one checkpoint and grid to the next; null: a tenth of the run")
@@ -118,10 +118,10 @@ class LoopConfig:
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
-        _one_of(self, "precision", "auto", "float32", "bf16")
+        _one_of(self, "precision", "auto", "float32", "bf16", "fp16")
         _one_of(self, "on_nan", "stop", "rollback")
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise ValueError(f"device is {self.device!r}, must be auto, cpu, cuda or cuda:N")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise ValueError(f"device is {self.device!r}, must be auto, cpu, mps, cuda or cuda:N")
 
 
 @dataclass

@@ -20,12 +20,14 @@ from rich.text import Text
 
 from ganzoo.console.images import images, sparkline
 from ganzoo.console.messages import Messages, showing
+from ganzoo.console.waits import Bars, on_stderr
 from ganzoo.distributed import collectives
 from ganzoo.errors import printable
 from ganzoo.runs.grid_classes import caption
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.callbacks import Callback
 from ganzoo.utils.image_grid import cut
+from ganzoo.utils.waiting import Watcher, watched_by, watcher
 
 Record = Mapping[str, Any]
 CURVE = 24  # characters of a sparkline
@@ -54,11 +56,17 @@ class Display(Callback):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        with showing(self._messages):
+        waits = self.waits()
+        with showing(self._messages), watched_by(waits):
             try:
                 yield
             finally:
+                waits.close()
                 self.close()
+
+    def waits(self) -> Watcher:
+        """Return what shows long waits: the command line's own, otherwise lines or bars on stderr."""
+        return watcher() or on_stderr()
 
     def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
         budget = math.ceil(config["loop"]["kimg"] * 1000)
@@ -141,6 +149,9 @@ class LiveDisplay(Display):
     def close(self) -> None:
         self._live.stop()
 
+    def waits(self) -> Watcher:
+        return _InLive(self._live, self._progress)
+
     def progress(self, shown: int) -> None:
         now = time.monotonic()
         if not self._begun:  # what was shown before says nothing of the speed
@@ -183,6 +194,21 @@ class LiveDisplay(Display):
         if not self._words:
             return self._image
         return Group(self._image, Text(self._words, "dim", no_wrap=True, overflow="ellipsis"))
+
+
+class _InLive(Bars):
+    """Bars below that of the training while the display is live; a terminal can show one live display at a time."""
+
+    def __init__(self, live: Live, progress: Progress) -> None:
+        super().__init__()
+        self._live, self._inside = live, progress
+
+    def start(self) -> Progress:
+        return self._inside if self._live.is_started else super().start()
+
+    def stop(self, progress: Progress) -> None:
+        if progress is not self._inside:
+            super().stop(progress)
 
 
 def make_display(console: Console | None = None) -> Display:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ganzoo.errors import printable
+from ganzoo.utils.waiting import aside
 
 
 class Messages(logging.Handler):
@@ -51,4 +52,6 @@ def showing(handler: logging.Handler) -> Iterator[None]:
 
 def _print_warning(message: str) -> None:
     line = f"warning: {printable(message)}"
-    print(f"\x1b[33m{line}\x1b[0m" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)  # noqa: T201
+    line = f"\x1b[33m{line}\x1b[0m" if sys.stderr.isatty() else line
+    with aside():
+        print(line, file=sys.stderr, flush=True)  # noqa: T201

@@ -13,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ganzoo.console.display import Display, Record, figures
+from ganzoo.console.waits import Waits, in_words
+from ganzoo.errors import printable
+from ganzoo.utils.waiting import Wait, Watcher
 
 WIDTH = 96  # characters
 PAUSE = 0.5  # seconds between two redraws
@@ -28,27 +31,28 @@ class NotebookDisplay(Display):
         self._figures: Any = None
         self._grid: Any = None
         self._lines: list[str] = []
+        self.waited_for: dict[int, str] = {}
 
     def warn(self, message: str) -> None:
         self._lines.append(f"warning: {message}")
-        self._redraw(force=True)
+        self.redraw(force=True)
 
     def note(self, message: str) -> None:
         self._lines.append(message)
-        self._redraw(force=True)
+        self.redraw(force=True)
 
     def begin(self, headline: str, budget: int) -> None:
         self.budget = budget
         self._lines.append(headline)
-        self._redraw(force=True)
+        self.redraw(force=True)
 
     def progress(self, shown: int) -> None:
         self._shown = shown
-        self._redraw(force=shown >= self.budget)
+        self.redraw(force=shown >= self.budget)
 
     def show_record(self, record: Record) -> None:
         self._log.append(record)
-        self._redraw(force=True)
+        self.redraw(force=True)
 
     def show_samples(self, image: Image.Image, words: str = "") -> None:
         if words and words not in self._lines:
@@ -62,16 +66,19 @@ class NotebookDisplay(Display):
 
     def state(self, words: str) -> None:
         self._state = words
-        self._redraw(force=True)
+        self.redraw(force=True)
 
     def scoring(self, what: str, done: int, total: int) -> None:
         self._state = f"scoring: {what} {done}/{total}"
-        self._redraw(force=done >= total)
+        self.redraw(force=done >= total)
+
+    def waits(self) -> Watcher:
+        return _InNotebook(self)
 
     def close(self) -> None:
-        self._redraw(force=True)
+        self.redraw(force=True)
 
-    def _redraw(self, force: bool = False) -> None:
+    def redraw(self, force: bool = False) -> None:
         """Update the output, at most twice a second unless ``force``: redrawing costs time that belongs to training."""
         now = time.monotonic()
         if not force and now - self._drawn < PAUSE:
@@ -89,6 +96,8 @@ class NotebookDisplay(Display):
         console = Console(file=io.StringIO(), record=True, width=WIDTH, force_jupyter=False)
         for line in self._lines:
             console.print(line, highlight=False, markup=False)
+        for words in list(self.waited_for.values()):
+            console.print(words, highlight=False, markup=False)
         if self.budget:
             amount = f"{self._shown / 1000:.1f}/{self.budget / 1000:g} kimg"
             console.print(f"{self._state}  {amount}", highlight=False, markup=False)
@@ -97,6 +106,22 @@ class NotebookDisplay(Display):
             table.add_row(Text(name), Text(value, no_wrap=True))
         console.print(table)
         return console.export_html(inline_styles=True, code_format='<pre style="line-height: 1.3">{code}</pre>')
+
+
+class _InNotebook(Waits):
+    """A line for each wait, among the figures."""
+
+    def __init__(self, display: NotebookDisplay) -> None:
+        super().__init__()
+        self._display = display
+
+    def show(self, wait: Wait, seconds: float) -> None:
+        self._display.waited_for[id(wait)] = printable(f"{wait.what}: {in_words(wait, seconds)}")
+        self._display.redraw()
+
+    def end(self, wait: Wait, seconds: float, finished: bool) -> None:
+        if self._display.waited_for.pop(id(wait), None) is not None:
+            self._display.redraw()
 
 
 def in_notebook() -> bool:

@@ -20,6 +20,7 @@ from ganzoo.data.decode import RESIZE, Unreadable, resize
 from ganzoo.data.usage import UNREADABLE
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage, StreamedSource
+from ganzoo.utils.waiting import counted
 
 IMAGES = "pictures.npy"
 PLACES = "places.npy"  # of each image of a streamed set: file, first byte, end
@@ -111,7 +112,7 @@ def _decode(source: DataSource, name: str, file: Path, processing: Processing) -
     """Write the images as they come, each with its own channels and size."""
     found = _Decoding()
     with file.open("wb") as stream:
-        for place, item in _items(source):
+        for place, item in counted(f"decoding {name}", _items(source), _count(source), "images"):
             title = printable(item.name)
             try:
                 pixels = _prepare(item, processing.size)
@@ -139,7 +140,7 @@ def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None
     with file.open("rb") as old, again.open("wb") as new:
         old.seek(found.begins)
         _write_header(new, (count, *shape))
-        for item in found.decoded:
+        for item in counted("giving all images the same channels", found.decoded, len(found.decoded), "images"):
             pixels = np.frombuffer(old.read(math.prod(item.shape)), np.uint8).reshape(item.shape)
             if item.shape[1:] == shape[1:]:
                 new.write(np.ascontiguousarray(convert(pixels, shape[0])).tobytes())
@@ -149,6 +150,11 @@ def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None
 def _items(source: DataSource) -> Iterator[tuple[Place | None, SourceImage | BadImage]]:
     """Every image, of a streamed set with its place."""
     return source.located() if isinstance(source, StreamedSource) else ((None, item) for item in source)
+
+
+def _count(source: DataSource) -> int:
+    """The number of images; 0 for a streamed set, which would be read to the end to be counted."""
+    return 0 if isinstance(source, StreamedSource) else len(source)
 
 
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganzoo.data.dataset import Images
 from ganzoo.data.stream import StreamedArray
 from ganzoo.distributed import collectives
+from ganzoo.utils.waiting import waiting
 
 
 class Feed:
@@ -37,7 +38,8 @@ class Feed:
         self.streamed = self.array if isinstance(self.array, StreamedArray) else None
         fits = self.streamed is None and images.array.nbytes < _free_memory(self.device) / 2
         self.resident = fits if resident is None else resident
-        self.images = torch.from_numpy(np.array(images.array)).to(self.device) if self.resident else None
+        with waiting(f"loading {images.name}"):
+            self.images = torch.from_numpy(np.array(images.array)).to(self.device) if self.resident else None
         self.labels = None if images.labels is None else torch.from_numpy(images.labels).to(self.device)
         # What seek() fills and read() reads, in tensors that stay where they are.
         epochs = 1 + -(-batch // self.count)

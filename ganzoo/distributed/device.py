@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -17,15 +20,23 @@ def device_or_auto(device: torch.device | str | None) -> torch.device:
 
 
 def pick_device(setting: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; of several ranks each takes a CUDA device of its own.
+    """The device for ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``; each rank has a CUDA device of its own.
 
-    Raises GanzooError where it is not there.
+    ``auto`` is the first that is there of CUDA, MPS (Apple silicon, for one process) and the CPU. Raises GanzooError
+    if the device is not there.
     """
+    together = collectives.here().together
     if setting == "auto":
-        setting = "cuda" if torch.cuda.is_available() else "cpu"
-    if collectives.here().together and setting.startswith("cuda"):
+        mps = torch.backends.mps.is_available() and not together
+        setting = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    if together and setting.startswith("cuda"):
         return collectives.own_cuda_device(setting)
     device = torch.device(setting)
+    if device.type == "mps":
+        if together:
+            raise GanzooError("loop.device=mps is one device for several processes; use loop.device=cpu")
+        if not torch.backends.mps.is_available():
+            raise GanzooError("loop.device=mps: this machine has no MPS device; use loop.device=cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise GanzooError(
             f"loop.device={setting}: there are {torch.cuda.device_count()} CUDA devices; use loop.device=cpu"
@@ -34,15 +45,68 @@ def pick_device(setting: str) -> torch.device:
 
 
 def wants_bf16(setting: str, device: torch.device) -> bool:
-    """Whether to compute in bf16; ``auto``: where the device has it."""
+    """Whether to compute in bf16; ``auto``: where the device has it. Raises GanzooError for bf16 on MPS."""
+    _check_precision(setting, device)
     return has_bf16(device) if setting == "auto" else setting == "bf16"
+
+
+def wants_fp16(setting: str, device: torch.device) -> bool:
+    """Whether to compute in fp16; ``auto``: on CUDA devices with tensor cores but without bf16 (capability 7.x).
+
+    Raises GanzooError for fp16 on MPS.
+    """
+    _check_precision(setting, device)
+    if setting != "auto":
+        return setting == "fp16"
+    return device.type == "cuda" and not has_bf16(device) and torch.cuda.get_device_capability(device) >= (7, 0)
+
+
+def _check_precision(setting: str, device: torch.device) -> None:
+    if device.type == "mps" and setting in ("bf16", "fp16"):
+        raise GanzooError(f"loop.precision={setting}: runs on mps compute in float32; use loop.precision=float32")
 
 
 def has_bf16(device: torch.device) -> bool:
     """Whether its convolutions gain from bf16: CUDA devices and CPUs with instructions for it (AVX512-BF16, AMX)."""
+    if device.type == "mps":
+        return False
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
+
+
+def accumulator(device: torch.device) -> torch.dtype:
+    """The type of long sums on a device: float64, on MPS, which lacks it, float32."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def with_float64(device: torch.device) -> torch.device:
+    """The device itself, or the CPU for work in float64 on tensors of one that lacks it."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """The order of the images' dimensions in memory in which a network's convolutions are fastest.
+
+    On MPS, for which that was not measured, it is the order that every operator supports.
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+@contextmanager
+def missing_operators_named() -> Iterator[None]:
+    """Raises GanzooError, in one line, for an operator that torch lacks on the device."""
+    try:
+        yield
+    except NotImplementedError as error:
+        found = re.search(r"operator '([\w:.]+)' is not currently implemented for the (\w+) device", str(error))
+        if found is None:
+            raise
+        name, device = found[1], found[2].lower()
+        raise GanzooError(
+            f"this version of torch has no operator {name} for the device {device}; set PYTORCH_ENABLE_MPS_FALLBACK=1 "
+            "to run such operators on the CPU, or use loop.device=cpu"
+        ) from error
 
 
 def _cpu_has(name: str) -> bool:

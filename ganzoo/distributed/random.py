@@ -11,6 +11,7 @@ from torch import Tensor
 from ganzoo.distributed import collectives
 
 CUDA_STATE = 16  # bytes, a seed and an offset
+MPS_STATE = 36  # bytes, seven numbers of 32 bits and a seed
 
 
 class SharedRandom(torch.Generator):
@@ -54,11 +55,12 @@ def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Ge
 def restore_stream(rng: torch.Generator, state: Tensor, seed: int, shown: int) -> None:
     """Go on drawing from a state that was saved when ``shown`` images had been shown.
 
-    A CPU and a GPU draw by different methods, so neither can take over the other's state: there the stream begins anew,
-    from the run's seed and ``shown``. Raises TypeError or RuntimeError where ``state`` is no random state.
+    CPUs, CUDA and MPS devices draw by different methods, so none can take over another's state: there the stream begins
+    anew, from the run's seed and ``shown``. Raises TypeError or RuntimeError where ``state`` is no random state.
     """
-    other = CUDA_STATE if rng.device.type != "cuda" else torch.Generator().get_state().numel()
-    if state.dtype == torch.uint8 and state.numel() == other:
+    sizes = {"cuda": CUDA_STATE, "mps": MPS_STATE, "cpu": torch.Generator().get_state().numel()}
+    own = sizes.pop(rng.device.type, None)
+    if state.dtype == torch.uint8 and state.numel() != own and state.numel() in sizes.values():
         digest = sha256(f"{seed} {shown}".encode()).digest()
         rng.manual_seed(int.from_bytes(digest[:8], "little") % 2**63)
     else:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ganzoo.config.schema import Config, DataConfig, Scoring
 from ganzoo.data.factory import open_configured, open_dataset
 from ganzoo.distributed import collectives
-from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.distributed.device import missing_operators_named, pick_device, prepare_process
 from ganzoo.entries import DatasetEntry
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
@@ -21,6 +21,7 @@ from ganzoo.models.sampling import as_uint8
 from ganzoo.utils.files import data_root
 
 
+@missing_operators_named()
 def score_configured(
     config: Config,
     generator: Generator,
@@ -52,6 +53,7 @@ def score_configured(
     )
 
 
+@missing_operators_named()
 def score_anything(
     generator_or_images: Generator | Tensor | np.ndarray,
     entry: DatasetEntry,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganzoo.distributed.device import with_float64
 from ganzoo.metrics.features import Statistics
 
 
@@ -13,6 +14,7 @@ def frechet_distance(one: Statistics, two: Statistics, device: torch.device | st
 
     With S2 = A A^T the non-zero eigenvalues of S1 S2 are those of A^T S1 A, which is symmetric.
     """
+    device = with_float64(torch.device(device))
 
     def load(side: Statistics, name: str) -> Tensor:
         return torch.as_tensor(side[name], dtype=torch.float64, device=device)
@@ -33,6 +35,7 @@ def frechet_of_features(one: Tensor, two: Tensor, device: torch.device | str = "
     """
     if min(len(one), len(two)) > one.shape[1]:
         return frechet_distance(_fitted(one), _fitted(two), device)
+    device = with_float64(torch.device(device))
     one, two = (side.to(device).double() for side in (one, two))
     apart = one.mean(0) - two.mean(0)
     first, second = ((side - side.mean(0)) / (len(side) - 1) ** 0.5 for side in (one, two))

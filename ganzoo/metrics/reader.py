@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -18,6 +19,7 @@ from ganzoo.metrics.extractor import Extractor, Mode
 from ganzoo.metrics.extractors import Source
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.running import RunningStatistics
+from ganzoo.utils.waiting import waiting
 
 if TYPE_CHECKING:
     from ganzoo.data.stream import StreamedArray
@@ -49,7 +51,7 @@ class Reader:
         source.extractor.check(source.network, self.mode, self.features)
         # On a CPU the activations of few images stay in its cache.
         self.batch = batch or (20 if self.device.type == "cpu" else 100)
-        self._progress = progress or (lambda stage, done, total: None)
+        self._progress = progress
 
     @property
     def name(self) -> str:
@@ -100,11 +102,27 @@ class Reader:
 
     def _parts(self, chunks: Iterable[Tensor], count: int, stage: str) -> Iterator[dict[str, Tensor]]:
         done = 0
-        self._progress(stage, done, count)
-        for part in regrouped(chunks, self.batch):
-            yield self._extractor(part)
-            done += len(part) * collectives.here().world
-            self._progress(stage, min(done, count), count)
+        with self._telling(stage, count) as tell:
+            tell(done)
+            for part in regrouped(chunks, self.batch):
+                yield self._extractor(part)
+                done += len(part) * collectives.here().world
+                tell(min(done, count))
+
+    @contextmanager
+    def _telling(self, stage: str, count: int) -> Iterator[Callable[[int], None]]:
+        """Tell ``progress`` how many images are done; without it, whoever watches waits."""
+        if (progress := self._progress) is not None:
+            yield lambda done: progress(stage, done, count)
+            return
+        with waiting(f"reading {stage}", count, "images") as advance:
+            told = [0]
+
+            def tell(done: int) -> None:
+                advance(done - told[0])
+                told[0] = done
+
+            yield tell
 
     @cached_property
     def _extractor(self) -> Extractor:

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from ganzoo.distributed import collectives
+from ganzoo.distributed.device import with_float64
 from ganzoo.metrics.features import Statistics
 
 BLOCK = 512  # rows gathered before they are added: each addition reads and writes the whole matrix
 
 
 class RunningStatistics:
-    """Sums over the rows of matrices ``(n, D)``, float64, on the device they are on.
+    """Sums over the rows of matrices ``(n, D)``, float64, on the device they are on, or on the CPU if it lacks that.
 
     The covariance comes from the sum of products less that of the means: at float64's 2e-16 and features of one scale
     the difference loses nothing that a Fréchet distance could show.
@@ -39,7 +40,8 @@ class RunningStatistics:
 
     def _flush(self) -> None:
         if self._waiting:
-            rows = torch.cat(self._waiting).double()
+            rows = torch.cat(self._waiting)
+            rows = rows.to(with_float64(rows.device)).double()
             self._waiting = []
             self.count += len(rows)
             self._sum = self._sum.to(rows.device) + rows.sum(0)

@@ -23,6 +23,7 @@ from ganzoo.metrics.labels import add_labels, check_labels, each_class, named_cl
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
 from ganzoo.runs.ranking import RANKED_BY, Ranking
+from ganzoo.utils.waiting import counted
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Images
@@ -202,7 +203,7 @@ def _scored(
 
 def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float]:
     values: dict[str, float] = {}
-    for entry in plan.entries:
+    for entry in counted("computing scores", plan.entries, len(plan.entries)):
         metric: Metric = entry.load()()
         key = plan.wanted[entry.name]
         found: Mapping[str, float] = dict(metric(real=real[key], fake=fake[key], seed=seed))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.files import UNREADABLE, write_arrays
+from ganzoo.utils.waiting import waiting
 
 if TYPE_CHECKING:
     from ganzoo.data.stream import StreamedArray
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 def images_sha256(images: NDArray[Any] | StreamedArray) -> str:
     """Checksum of uint8 images ``(N, C, H, W)``."""
-    return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+    with waiting("comparing the images with those of the shipped statistics"):
+        return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
 
 
 def load_shipped(resource: str, images: NDArray[Any] | StreamedArray, network: str) -> Statistics | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Penalty
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Penalty, PenaltyInputs
 
 
 class Augmented(Discriminator):
@@ -52,6 +53,17 @@ class ScheduledPenalty:
         """Move the weight and the penalty's buffers to the device."""
         self.weight = self.weight.to(device)
         self.penalty.to(device)
+
+    def mean(self, inputs: PenaltyInputs) -> Tensor:
+        """Its mean over the samples, float32. Raises GanzooError for one without a value a sample."""
+        values = self.penalty(inputs)
+        found, count = tuple(values.shape), len(inputs.real)
+        if found[:1] != (count,):
+            raise GanzooError(
+                f"the penalty {self.name} has shape {found}, must have a value for each of the {count} samples, "
+                f"({count},) or ({count}, ...); return it before the mean is taken"
+            )
+        return values.float().mean()
 
     def due(self, step: int) -> bool:
         """Whether it applies at this step of its network, counted from 0."""

@@ -9,6 +9,7 @@ import torch
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
+from ganzoo.distributed.device import memory_format
 from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.interfaces import Generator
 from ganzoo.models.build import build_generator, check_image
@@ -65,4 +66,4 @@ def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.devi
     check_image(config, spec)
     generator = build_generator(config, spec)
     checkpoint.load_weights("ema", generator)
-    return generator.to(device).to(memory_format=torch.channels_last).eval()
+    return generator.to(device).to(memory_format=memory_format(device)).eval()

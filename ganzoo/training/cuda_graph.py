@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 
 from ganzoo.config.schema import Config
+from ganzoo.distributed.device import wants_fp16
 from ganzoo.training.optim import FUSED
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ def can_capture(config: Config, device: torch.device) -> bool:
     """Whether a configuration's steps may be captured on a device. Logs what a graph cannot hold."""
     values = config.values
     if device.type != "cuda" or not values.loop.capture:
+        return False
+    if wants_fp16(values.loop.precision, device):  # its scaler decides on the host whether a step is taken
         return False
     known = {*FUSED, *(name for name, entry in config.optimizers.items() if entry.captured)}
     others = sorted({values.optimizer.generator.name, values.optimizer.discriminator.name} - known)

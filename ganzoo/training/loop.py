@@ -19,6 +19,7 @@ import torch
 from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
+from ganzoo.distributed.device import missing_operators_named
 from ganzoo.errors import GanzooError, TrainingFailed
 from ganzoo.interfaces import Generator
 from ganzoo.models.augmented import ScheduledPenalty
@@ -75,6 +76,7 @@ class Loop:
         """Images to show in all."""
         return math.ceil(self.settings.kimg * 1000)
 
+    @missing_operators_named()
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then leave a checkpoint.
 
@@ -232,6 +234,7 @@ class Loop:
             "lr_discriminator": float(self.state.optimizer_d.param_groups[0]["lr"]),
             "lr_generator": float(self.state.optimizer_g.param_groups[0]["lr"]),
             **means,
+            **{f"skipped_{side}": int(scaler.skipped) for side, scaler in self.state.scalers.items()},
             **({"faults": self.faults} if self.faults else {}),
         }
         self.faults = []
@@ -259,6 +262,7 @@ class Loop:
         for callback in self.callbacks:
             callback.checkpoint_written(self.directory.path, checkpoint.path, checkpoint.kimg)
 
+    @missing_operators_named()
     def finish(self) -> dict[str, Any]:
         """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
         return self._score(self._latest(), self.config.values.metrics.mode)

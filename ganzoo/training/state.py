@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Config, OptimizerConfig
-from ganzoo.distributed.device import wants_bf16
+from ganzoo.distributed.device import memory_format, wants_bf16, wants_fp16
 from ganzoo.distributed.random import random_stream, restore_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
@@ -23,6 +23,7 @@ from ganzoo.runs.run_path import CONFIG
 from ganzoo.training.ema import Average
 from ganzoo.training.optim import LearningRate, load_state, make_optimizer, make_scheduler, set_learning_rate, state_of
 from ganzoo.training.progress import Counters, read_counters
+from ganzoo.training.scaling import Scaler
 from ganzoo.training.stats import Statistics
 from ganzoo.training.step import TrainingStep
 
@@ -39,7 +40,7 @@ class TrainState:
         self.class_names: tuple[str, ...] = ()  # noted in checkpoints
         self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
         for network in (model.generator, model.discriminator):
-            synchronise(network).to(device).to(memory_format=torch.channels_last).train()
+            synchronise(network).to(device).to(memory_format=memory_format(device)).train()
         if model.augmentation is not None:
             model.augmentation.to(device)
         for companion in model.companions.values():
@@ -52,6 +53,8 @@ class TrainState:
         self.optimizer_g = self._optimizer(model.generator, both.generator, "generator", captured)
         self.optimizer_d = self._optimizer(model.discriminator, both.discriminator, "discriminator", captured)
         self._make_schedulers()
+        fp16 = wants_fp16(config.values.loop.precision, device)
+        self.scalers = {side: Scaler(device) for side in ("generator", "discriminator")} if fp16 else {}
         # Only for captured steps: an optimizer that is not fused would read a learning rate in a tensor back at each
         # step.
         self.learning_rates = (
@@ -100,6 +103,7 @@ class TrainState:
             accumulate=values.loop.accumulate,
             companions=model.companions,
             params=values.step if recipe.step else None,
+            scalers=self.scalers,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -110,6 +114,7 @@ class TrainState:
             "optimizer_d": state_of(self.optimizer_d),
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
+            **{f"scaler_{side}": scaler.state_dict() for side, scaler in self.scalers.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -122,6 +127,9 @@ class TrainState:
                 module.load_state_dict(state[name])
         load_state(self.optimizer_g, state["optimizer_g"])
         load_state(self.optimizer_d, state["optimizer_d"])
+        for side, scaler in self.scalers.items():
+            if (known := state.get(f"scaler_{side}")) is not None:  # a run in another precision has none
+                scaler.load_state_dict(known)
         self.counters = read_counters(state["counters"])
         restore_stream(self.rng, state["rng"], self.config.values.seed, self.counters.shown)
         self._halve_learning_rates()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.distributed import collectives
+from ganzoo.distributed.device import accumulator
 
 NEVER = 2**62
 # What the device sums of these: the mean sign of the pairs, the share of them that has one, and the share of fakes that
@@ -24,7 +25,7 @@ AS_READ = {
 
 class Sums(NamedTuple):
     """Of K values that are always added together: each one's total and, last, how often they were added, float64
-    ``(K + 1,)``; the first step at which each was not finite, int64 ``(K + 1,)``."""
+    (on MPS float32) ``(K + 1,)``; the first step at which each was not finite, int64 ``(K + 1,)``."""
 
     totals: Tensor
     firsts: Tensor
@@ -42,7 +43,7 @@ class Statistics:
     def __init__(self, device: torch.device | str, zero_is_border: bool) -> None:
         self.device, self.zero_is_border = torch.device(device), zero_is_border
         self.step = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._zero, self._one = torch.zeros((), device=self.device), torch.ones((), device=self.device)
+        self._one = torch.ones((), device=self.device)
         self._sums: dict[tuple[str, ...], Sums] = {}
         self._waiting: list[tuple[str, Tensor]] | None = None
 
@@ -74,8 +75,8 @@ class Statistics:
         self.add("auc", signs.mean())
         self.add("ties", signs.abs().mean())
         if self.zero_is_border:
-            self.add("accuracy_real", torch.heaviside(d_real, self._zero).mean())
-            self.add("accuracy_fake", torch.heaviside(d_fake, self._one).mean())
+            self.add("accuracy_real", (d_real > 0).mean(dtype=torch.float32))
+            self.add("accuracy_fake", (d_fake >= 0).mean(dtype=torch.float32))
 
     def read(self) -> tuple[dict[str, float], dict[str, int]]:
         """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
@@ -107,7 +108,7 @@ class Statistics:
         if not names:
             return
         if names not in self._sums:
-            totals = torch.zeros(len(names) + 1, dtype=torch.float64, device=self.device)
+            totals = torch.zeros(len(names) + 1, dtype=accumulator(self.device), device=self.device)
             self._sums[names] = Sums(totals, torch.full_like(totals, NEVER, dtype=torch.int64))
         totals, firsts = self._sums[names]
         row = torch.stack([*(value for _, value in values), self._one])

@@ -8,7 +8,7 @@ device and read once per log interval.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from ganzoo.distributed import collectives
 from ganzoo.distributed.random import share
-from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs, Generator, Loss, PenaltyInputs, Side
 from ganzoo.models.augmented import Augmented, ScheduledPenalty
+from ganzoo.training.scaling import Unscaled, autocast, for_penalties
 from ganzoo.training.stats import Statistics
 from ganzoo.utils.keywords import accepted
 
@@ -53,6 +53,7 @@ class TrainingStep:
     needs_outputs: a part of the recipe reads more of the discriminator than logits.
     accumulate: parts of a batch that are passed one after the other, their gradients averaged, to save memory.
     companions: further networks of :meth:`networks`, by side. params: those of a registered step.
+    scalers: of the losses, by side, in fp16.
 
     Another game is a subclass that is registered as a :class:`ganzoo.entries.StepEntry`. It may override
     :meth:`networks`, :meth:`judge`, :meth:`judge_fakes`, the two losses, or the updates.
@@ -76,6 +77,7 @@ class TrainingStep:
         accumulate: int = 1,
         companions: Mapping[Side, nn.Module] | None = None,
         params: Any = None,
+        scalers: Mapping[str, Unscaled] | None = None,
     ) -> None:
         self.generator, self.loss, self.augmentation = generator, loss, augmentation
         self.discriminator = Augmented(discriminator, augmentation) if augmentation else discriminator
@@ -84,6 +86,8 @@ class TrainingStep:
         self.rng, self.statistics = rng, statistics
         self.bf16, self.clip_grad, self.accumulate = bf16, clip_grad, accumulate
         self.companions, self.params = companions or {}, params
+        self.fp16 = bool(scalers)
+        self.scalers = scalers or dict.fromkeys(("discriminator", "generator"), Unscaled())
         self._optional = {side: accepted(getattr(loss, side), OPTIONAL) for side in ("discriminator", "generator")}
         self.needs_outputs = needs_outputs or any(set(OUTPUTS) & set(names) for names in self._optional.values())
         # The share of the run, in a tensor, as a captured step would go on with the number it was captured with.
@@ -193,7 +197,7 @@ class TrainingStep:
         for batch in batches:
             with self._autocast():
                 total, real, fake = self.discriminator_loss(batch, penalties)
-            self._backward(total)
+            self._backward(total, "discriminator")
             logits.append((real.logits.detach(), fake.logits.detach()))
         self._apply(self.optimizer_d, "discriminator")
         d_real, d_fake = (collectives.whole_batch(torch.cat(parts) if len(parts) > 1 else parts[0])
@@ -211,7 +215,7 @@ class TrainingStep:
         for batch in batches:
             with self._autocast():
                 total = self.generator_loss(batch, penalties)
-            self._backward(total)
+            self._backward(total, "generator")
         self._apply(self.optimizer_g, "generator")
 
     def _train_discriminator(self, trained: bool) -> None:
@@ -263,35 +267,26 @@ class TrainingStep:
         )
         weighted = []
         for scheduled in penalties:
-            values = scheduled.penalty(inputs)
-            found, count = tuple(values.shape), len(batch.real)
-            if found[:1] != (count,):
-                raise GanzooError(
-                    f"the penalty {scheduled.name} has shape {found}, must have a value for each of the {count} "
-                    f"samples, ({count},) or ({count}, ...); return it before the mean is taken"
-                )
-            value = values.float().mean()
+            with for_penalties(self.statistics.device, fp16=self.fp16):
+                value = scheduled.mean(inputs)
             name = scheduled.name if scheduled.network != "both" else f"{scheduled.name}_{side}"
             self.statistics.add(f"penalty_{name}", value)
             weighted.append(scheduled.weight * value)
         return loss + reduce(add, weighted) if weighted else loss
 
-    def _backward(self, total: Tensor) -> None:
-        (total / self.accumulate if self.accumulate > 1 else total).backward()
+    def _backward(self, total: Tensor, name: str) -> None:
+        self.scalers[name].scale(total / self.accumulate if self.accumulate > 1 else total).backward()
 
     def _apply(self, optimizer: torch.optim.Optimizer, name: str) -> None:
         """Take the optimizer's step with the gradients of all ranks."""
         trained = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in trained if p.grad is not None]
         collectives.average(gradients)
+        self.scalers[name].unscale(optimizer)
         norm = nn.utils.get_total_norm(gradients)
         if self.clip_grad is not None:
             nn.utils.clip_grads_with_norm_(trained, self.clip_grad, norm)
-        optimizer.step()
-        self.statistics.add(f"gradient_{name}", norm)
+        self.statistics.add(f"gradient_{name}", self.scalers[name].step(optimizer, norm))
 
     def _autocast(self) -> AbstractContextManager[object]:
-        if not self.bf16:
-            return nullcontext()
-        device = next(self.generator.parameters()).device.type
-        return torch.autocast(device, dtype=torch.bfloat16)
+        return autocast(self.statistics.device, bf16=self.bf16, fp16=self.fp16)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.utils.files import regular
+from ganzoo.utils.waiting import waiting
 
 DIGEST = "digest"
 
@@ -15,9 +16,10 @@ DIGEST = "digest"
 def sha256_of(path: Path) -> str:
     """Checksum of a file's bytes, in hexadecimal. Raises OSError, for a pipe or a device too: it may not end."""
     digest = hashlib.sha256()
-    with regular(path).open("rb") as stream:
+    with regular(path).open("rb") as stream, waiting(f"hashing {path}", path.stat().st_size >> 20, "MiB") as advance:
         while block := stream.read(1 << 20):
             digest.update(block)
+            advance()
     return digest.hexdigest()
 
 

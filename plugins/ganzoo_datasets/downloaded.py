@@ -14,6 +14,7 @@ from torchvision import datasets
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadImage, SourceImage
+from ganzoo.utils.waiting import waiting
 from ganzoo_datasets.arrays import ArraySource
 from ganzoo_datasets.files import Zip
 
@@ -39,7 +40,11 @@ class _Torchvision(ArraySource):
             if "not found" not in str(error):
                 raise self._damaged(_short(error)) from error
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with (
+                waiting(f"downloading {self.name}"),
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 return self.make(download=True)
         except Exception as error:
             raise GanzooError(

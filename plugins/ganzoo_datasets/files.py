@@ -20,6 +20,7 @@ from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
+from ganzoo.utils.waiting import counted
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, parse_labels, why_no_folders
 from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out
@@ -166,7 +167,7 @@ class _Files(DataSource):
     def _hash(self) -> tuple[str, bool]:
         """The key, and whether every file could be read: one that could not may be readable next time."""
         digest, whole = hashlib.sha256(), True
-        for name in self.names:
+        for name in counted(f"hashing {self.path}", self.names, len(self.names), "files"):
             try:
                 content = self.read(name)
             except Unreadable as error:

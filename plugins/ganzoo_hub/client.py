@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo import __version__
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import one_line
+from ganzoo.utils.waiting import waiting
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -51,7 +52,7 @@ def fetch(run: str) -> Path:
     check_repository(name)
     if at and not revision:
         raise GanzooError(f"{run}: no revision after the @; leave the @ out for the newest")
-    with _explained(run):
+    with _explained(run), waiting(f"downloading {run}"):
         place = Path(_api().snapshot_download(name, revision=revision or None, allow_patterns=READ))
     if not (place / "config.yaml").is_file():
         raise GanzooError(f"{run} is not a run of ganzoo: there is no config.yaml in it")
@@ -65,7 +66,7 @@ def upload(directory: Path, name: str, message: str, private: bool) -> str:
     """
     check_repository(name)
     api = _api()
-    with _explained(f"{SCHEME}{name}"):
+    with _explained(f"{SCHEME}{name}"), waiting(f"uploading to {SCHEME}{name}"):
         url = api.create_repo(name, private=private or None, exist_ok=True)
         api.upload_folder(
             repo_id=name, folder_path=directory, commit_message=message, delete_patterns=["checkpoints/*"]

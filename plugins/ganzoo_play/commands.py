@@ -29,13 +29,15 @@ def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no
         raise GanzooError(f"--port is {port}, must be 0 to {2**16 - 1}")
     from ganzoo.plugin.registry import Registry
     from ganzoo.runs.store import fetch, is_record, output_directory
+    from ganzoo.utils.waiting import counted
     from ganzoo_play.player import load_player
     from ganzoo_play.write import check_place, write_page
 
     registry = Registry.load()
     place = out or (Path() if is_record(runs[0]) else output_directory(runs[0], fetch(registry, runs[0]))) / "play"
     check_place(place)
-    page = write_page([load_player(registry, run, checkpoint) for run in runs], place, click.echo)
+    sources = counted("loading runs", runs, len(runs), "runs")
+    page = write_page([load_player(registry, run, checkpoint) for run in sources], place, click.echo)
     click.echo(f"page: {page}")
     if no_serve:
         return

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganzoo.interfaces import Generator
+from ganzoo.utils.waiting import counted
 
 COUNT = 8
 SAMPLES, BATCH = 1024, 128
@@ -24,7 +25,8 @@ def principal_directions(generator: Generator, count: int = COUNT, samples: int 
     rng = torch.Generator().manual_seed(seed)
     device = next(generator.parameters()).device
     latents, images = [], []
-    for _ in range(0, samples, BATCH):
+    batches = range(0, samples, BATCH)
+    for _ in counted("looking for directions in the latents", batches, len(batches), "batches"):
         z = generator.sample_latents(BATCH, rng)
         classes = generator.image.classes
         labels = torch.randint(classes, (BATCH,), generator=rng).to(device) if classes else None

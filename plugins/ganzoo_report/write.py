@@ -9,6 +9,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text
+from ganzoo.utils.waiting import waiting
 from ganzoo_report.closer import read_look
 from ganzoo_report.page import to_page
 from ganzoo_report.places import report_file
@@ -21,7 +22,8 @@ def write_report(directory: RunDir) -> Path:
     """Write the report of a run, finished or not; its file. Raises GanzooError where it cannot be read or written."""
     file = report_file(directory.path)
     try:
-        page = to_page(read_facts(directory), read_story(directory), read_look(directory))
+        with waiting(f"writing {file}"):
+            page = to_page(read_facts(directory), read_story(directory), read_look(directory))
         write_text(file, page)
     except OSError as error:
         raise GanzooError(f"cannot write {file}: {error.strerror or error}") from error

@@ -10,6 +10,7 @@ from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.leaderboard.page import to_page
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import write_text
+from ganzoo.utils.waiting import waiting
 
 Say = Callable[[str], None]
 
@@ -22,7 +23,8 @@ def write_report(
     say: is told what is left out, a line each: the page's charts, too, if their package is not installed. Raises
     GanzooError where there is no record.
     """
-    report = read_report(results, published)
+    with waiting("reading records"):
+        report = read_report(results, published)
     for line in report.omitted:
         say(line)
     for file in (markdown, page):
@@ -32,7 +34,9 @@ def write_report(
             raise GanzooError(f"cannot make {file.parent}: {error.strerror}; choose another --out") from error
     write_text(markdown, to_markdown(report, markdown.parent))
     try:
-        write_text(page, to_page(report, say))
+        with waiting("making the leaderboard's page"):
+            content = to_page(report, say)
+        write_text(page, content)
     except GanzooError as error:
         raise GanzooError(f"{markdown} is written, {page} is not: {error}") from error
     return [markdown, page]

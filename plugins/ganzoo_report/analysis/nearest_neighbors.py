@@ -16,6 +16,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ganzoo.data.dataset import Images
 from ganzoo.metrics.reader import Reader, array_chunks
+from ganzoo.utils.waiting import counted
 
 SIDE = 32  # pixels of a side at most, when pixels are compared
 MOST = 2**28  # bytes of real images that are read; of a larger set a part is searched
@@ -56,7 +57,9 @@ def nearest(
         features = reader.read([queries], len(queries), STAGE)[reader.features[0]]
         index, distance = closest(features, [kept], 1, own)
         return Nearest(index[:, 0].numpy(), distance[:, 0].numpy(), "features", len(kept), len(kept))
-    blocks = (_flat(torch.from_numpy(real.array[part])) for part in np.array_split(places, -(-len(places) // 1000)))
+    parts = np.array_split(places, -(-len(places) // 1000))
+    counting = counted("comparing with real images", parts, len(parts), "thousand images")
+    blocks = (_flat(torch.from_numpy(real.array[part])) for part in counting)
     index, distance = closest(_flat(queries), blocks, max(1, chosen), _within(own, places))
     index = torch.from_numpy(places)[index]
     if reader is None or chosen < 1:

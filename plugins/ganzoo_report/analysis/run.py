@@ -34,6 +34,7 @@ from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
+from ganzoo.utils.waiting import waiting
 from ganzoo_report.analysis.interpolation import between, truncated
 from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
 from ganzoo_report.places import analysis_directory, analysis_file, read_analysis
@@ -47,7 +48,8 @@ CHOSEN = 16  # real images for each that features are compared of, at most
 def look_or_say_why(registry: Registry, path: Path) -> None:
     """Take a look unless this checkpoint has one; a run or a report never fails because of it."""
     try:
-        look_closer(registry, RunDir.open(path))
+        with waiting("looking closer at the generator"):
+            look_closer(registry, RunDir.open(path))
     except Exception as error:  # whatever it is, the report is worth more
         logger.warning(f"no closer look at the generator: {described(error)}")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ganzoo.utils.html import render
+from ganzoo.utils.waiting import waiting
 from ganzoo_report.compare.runs import Run, differences, incomparable, score_curves, summary
 from ganzoo_report.curves import CURVES, Curve, chart, points, thin
 from ganzoo_report.page import curves_of
@@ -28,6 +29,8 @@ WORDS = {
 def to_page(runs: Sequence[Run]) -> str:
     """The whole file."""
     names = [run.name for run in runs]
+    with waiting("drawing the curves"):
+        charts = curves_of(lambda: _charts(runs))
     return str(
         render(
             "ganzoo_report.compare/page.html",
@@ -38,7 +41,7 @@ def to_page(runs: Sequence[Run]) -> str:
             head=["", *names],
             summary=[[name, *row] for name, row in summary(runs)],
             settings=[[name, *row] for name, row in differences(runs)],
-            curves=curves_of(lambda: _charts(runs)),
+            curves=charts,
             data=_data(runs),
         )
     )

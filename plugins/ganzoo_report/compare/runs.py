@@ -11,6 +11,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import one_line
+from ganzoo.utils.waiting import counted
 from ganzoo_report.curves import Curve, score_curve
 from ganzoo_report.diagnosis import mean
 from ganzoo_report.story import Story, read_story
@@ -40,7 +41,9 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
             raise GanzooError(f"{path} is named twice; name each run once")
     return [
         _read(directory, one_line(name), len(paths))
-        for directory, name in zip(directories, tell_apart(places), strict=True)
+        for directory, name in counted(
+            "reading runs", zip(directories, tell_apart(places), strict=True), len(paths), "runs"
+        )
     ]
 
 

@@ -1,0 +1,87 @@
+"""Gradients of a loss in fp16, which would be rounded to zero or to infinity as they are.
+
+The loss is multiplied by a large number and the gradients are divided by it (Micikevicius et al. 2018,
+arXiv:1710.03740). A step with a gradient that is not finite is skipped and the number halved; after 2,000 good steps it
+is doubled. Each network has a number of its own, as their losses differ in size and change against each other.
+
+A penalty on gradients must not see any of this: the gradients that it takes of the images are intermediate values,
+which are not scaled and would lose their small digits in fp16. So penalties compute in float32; the backward pass
+through them is that of the scaled loss, as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LEAST = 1.0  # at this scale a gradient that is not finite is the network's, not the scale's
+
+
+class Unscaled:
+    """What a step does with a loss in float32 or bf16, which needs no scale."""
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """Return the loss."""
+        return loss
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Leave the gradients as they are."""
+
+    def step(self, optimizer: torch.optim.Optimizer, norm: Tensor) -> Tensor:
+        """Take the optimizer's step; return the norm."""
+        optimizer.step()
+        return norm
+
+
+class Scaler(Unscaled):
+    """Scales the loss of one network, takes its optimizer's steps, and counts those that it skips."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._scaler = torch.amp.GradScaler(device.type)
+        self._scaler.scale(torch.zeros((), device=device))  # makes the scale, which else exists from the first loss on
+        self.skipped = torch.zeros((), dtype=torch.int64, device=device)
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """Return the scaled loss."""
+        return self._scaler.scale(loss)
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Divide the gradients of an optimizer's parameters, those of all ranks already, by the scale."""
+        self._scaler.unscale_(optimizer)
+
+    def step(self, optimizer: torch.optim.Optimizer, norm: Tensor) -> Tensor:
+        """Take the optimizer's step, or skip it; return the norm of its gradients, 0 where that is why it is skipped.
+
+        norm: of the unscaled gradients. At the least scale a norm that is not finite is returned as it is: the network
+        itself has diverged.
+        """
+        overflow = ~norm.isfinite()
+        excused = overflow & (self._scaler._scale > LEAST)  # type: ignore[operator]
+        self._scaler.step(optimizer)
+        self._scaler.update()
+        self.skipped += overflow
+        return torch.where(excused, torch.zeros_like(norm), norm)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the scale, how long it has held, and the count of skipped steps."""
+        return {**self._scaler.state_dict(), "skipped": int(self.skipped)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned. Raises LookupError or RuntimeError if it is not that."""
+        self.skipped.fill_(state["skipped"])
+        self._scaler.load_state_dict({key: value for key, value in state.items() if key != "skipped"})
+
+
+def autocast(device: torch.device, *, bf16: bool, fp16: bool) -> AbstractContextManager[object]:
+    """Compute in that precision where torch considers it safe; in float32 without either."""
+    dtype = torch.float16 if fp16 else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype) if fp16 or bf16 else nullcontext()
+
+
+def for_penalties(device: torch.device, *, fp16: bool) -> AbstractContextManager[object]:
+    """Compute in float32 instead of fp16, since the gradients that a penalty takes of the images are not scaled."""
+    return torch.autocast(device.type, enabled=False) if fp16 else nullcontext()

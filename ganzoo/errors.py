@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 LONGEST = 1200  # characters of a message
@@ -50,11 +51,14 @@ class NetworkMissing(GanzooError):
 class TrainingFailed(GanzooError):
     """A loss or a gradient that is not finite, or another fault: the run stopped, its checkpoints are good."""
 
-    def __init__(self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int = 0) -> None:
+    def __init__(
+        self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int, untried: Sequence[str]
+    ) -> None:
+        """untried: settings that may help, as ``KEY=VALUE``."""
         super().__init__(
             f"{fault} of {recipe}{f', after {rollbacks} rollbacks' if rollbacks else ''}; "
             f"last good checkpoint: {checkpoint or 'none'}; "
-            "try a lower optimizer.*.lr, loop.clip_grad=1, loop.precision=float32 or loop.on_nan=rollback"
+            f"resume with {' or '.join(filter(None, [', '.join(untried[:-1]), *untried[-1:]]))}"
         )
 
 

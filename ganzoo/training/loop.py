@@ -58,6 +58,7 @@ class Loop:
         # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
         self.real = real_images(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
+        self.scored_anew = False  # the last checkpoint, even if its score is known
         self.watch, self.faults = Watch(), list[str]()
         captured = can_capture(config, device)
         self.state = TrainState(config, model, device, captured=captured)
@@ -112,7 +113,8 @@ class Loop:
         settings, counters = self.settings, self.counters
         good = self.directory.newest_good()
         if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
-            raise TrainingFailed(str(fault), str(self.config.recipe), good.path if good else None, counters.rollbacks)
+            recipe, place = str(self.config.recipe), good.path if good else None
+            raise TrainingFailed(str(fault), recipe, place, counters.rollbacks, self._untried())
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()
@@ -121,6 +123,17 @@ class Loop:
         said = f"{fault}; {count}: back to {good.path.name}, {learning_rates}"
         self.faults.append(said)
         logger.warning(said)
+
+    def _untried(self) -> list[str]:
+        """What may keep training from going wrong and is not set yet."""
+        settings = self.settings
+        remedies = {
+            "a lower optimizer.*.lr": True,
+            "loop.clip_grad=1": settings.clip_grad is None or settings.clip_grad > 1,
+            "loop.precision=float32": settings.precision != "float32",
+            "loop.on_nan=rollback": settings.on_nan == "stop",
+        }
+        return [remedy for remedy, untried in remedies.items() if untried]
 
     def _train_on(self) -> None:
         counters, settings = self.counters, self.settings
@@ -270,7 +283,7 @@ class Loop:
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
         """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
         name = checkpoint.path.name
-        known = self.directory.score_of(name)
+        known = {} if self.scored_anew else self.directory.score_of(name)
         self.all_saved = True
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False

@@ -11,9 +11,9 @@ from ganzoo.entries import CommandEntry
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import CORE_COMMANDS
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.safe_yaml import LEAST, MOST
 
 TRAIN, ZOO = "Train and score", "See and extend the zoo"
-LEAST, MOST = -(2**63), 2**63 - 1
 OWN = (
     CommandEntry(name="run", summary="Train and score a combination.", target="ganzoo.cli.run:run", group=TRAIN),
     CommandEntry(
@@ -47,7 +47,7 @@ assert {entry.name for entry in OWN} == CORE_COMMANDS
 
 
 class WholeNumber(click.types.IntParamType):
-    """Whole numbers of 64 bits, which is what seeds and sizes are."""
+    """Whole numbers of 64 bits: no seed and no size has more."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -57,7 +57,7 @@ class WholeNumber(click.types.IntParamType):
 
 
 def bound_whole_numbers(command: click.Command) -> None:
-    """Make a command, and those below it, refuse whole numbers that no tensor holds."""
+    """Make a command, and those below it, refuse whole numbers of more than 64 bits."""
     for param in command.params:
         if param.type is click.INT:
             param.type = WholeNumber()

@@ -16,8 +16,8 @@ from rich.console import Console
 from support.scoring import NETWORK, Stub
 
 from ganzoo import ArchitectureEntry, LossEntry, hookimpl
-from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench import work
+from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
 from ganzoo.bench.job import Job
 from ganzoo.bench.launcher import Launcher

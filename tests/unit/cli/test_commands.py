@@ -194,7 +194,6 @@ def test_so_is_a_setting(ganzoo):
         ["explain", "mlp+minimax", "--svg", "file/x/y"],
         ["run", "mlp+minimax", "generator.width=8", "loop.kimg=0.016", "metrics.names=[]", "--out", "file/x"],
         ["plugins", "new", "mine", "--kind", "loss", "--out", "file/x"],
-        ["bench", "report", "--results", "none", "--out", "file/x"],
     ],
 )
 def test_a_path_below_a_file_is_refused_in_one_line(ganzoo, tmp_path, arguments):

@@ -122,14 +122,7 @@ class Run:
         registry = Registry.load()
         with joined():
             revision = revise(registry, self.directory, as_arguments(settings), accept_edits=accept_edits)
-            outcome = resume(
-                revision.config,
-                self.path,
-                *callbacks,
-                Hooks(registry),
-                revision=revision,
-                heed_signals=heed_signals,
-            )
+            outcome = resume(revision, self.path, *callbacks, Hooks(registry), heed_signals=heed_signals)
         return Run(self.path, outcome)
 
     def evaluate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,23 +21,11 @@ from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.edits import check_changes, config_file, edits_in_words, written_config
 from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.requirements import check_needs
+from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.sealed import is_as_written, is_unsealed
 
 SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
-
-
-@dataclass(frozen=True)
-class Revision:
-    """The configuration that a run resumes with, and how it differs from the one it was trained with so far.
-
-    edited: the difference was written into ``config.yaml`` by hand. rewrite: ``config.yaml`` is to be written anew.
-    """
-
-    config: Config
-    changes: Changes
-    edited: bool
-    rewrite: bool
 
 
 def revise(

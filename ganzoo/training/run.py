@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from ganzoo.config.changes import Changes
 from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured, peek_configured
@@ -27,18 +26,16 @@ from ganzoo.metrics.configured import score_configured
 from ganzoo.metrics.extractors import check
 from ganzoo.metrics.labels import check_labels
 from ganzoo.models.build import Model, build_model, check_image
-from ganzoo.runs.changes import CHANGES, changes_in_force, note_change, read_changes
-from ganzoo.runs.checkpoint import Checkpoint, read_checkpoint
+from ganzoo.runs.changes import CHANGES
+from ganzoo.runs.checkpoint import read_checkpoint
 from ganzoo.runs.class_names import CLASS_NAMES
-from ganzoo.runs.edits import clipped
-from ganzoo.runs.load import Revision
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import fingerprint_of, provenance
+from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
 from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
-from ganzoo.utils.layers import flatten
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
@@ -96,24 +93,18 @@ def start(
             return _train(loop, watched, stop)
 
 
-def resume(
-    config: Config,
-    path: Path,
-    *callbacks: Callback,
-    revision: Revision | None = None,
-    heed_signals: bool = True,
-) -> Outcome:
+def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
     """Go on where the newest good checkpoint stands; a run that is finished is only scored again.
 
-    config: the run's own, as :func:`ganzoo.runs.load.load_config` reads it, or that of ``revision``, which says how the
-    two differ. Without a difference training goes on exactly.
+    config: the run's own, as :func:`ganzoo.runs.load.load_config` reads it, with which training goes on exactly; or
+    another one and how it differs, as :func:`ganzoo.runs.load.revise` does.
     """
     directory = open_run(path)
-    changes = revision.changes if revision else {}
+    revision = config if isinstance(config, Revision) else Revision(config)
+    config = revision.config
     with _watched(callbacks, heed_signals) as (watched, stop), alone_in_run(path):
         check_plugins(config, directory)
-        scored_anew = any(key.startswith("metrics.") for key in changes)
-        if scored_anew and config.values.metrics.names:
+        if revision.scored_anew and config.values.metrics.names:
             check(config.scoring)
         device, images = _prepare(config)
         known = directory.provenance()
@@ -127,13 +118,13 @@ def resume(
         model = build_model(config, images.spec)
         usage = _say_usage(config, images, model)
         loop = _loop(config, watched, directory, device, images, model)
-        loop.scored_anew = scored_anew
+        loop.scored_anew = revision.scored_anew
         origin = _origin(config, device, images, usage)
         loop.state.class_names = images.class_names
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = directory.newest_good()
-        _check_budget(config, changes, newest, path)
+        revision.check_budget(newest, path)
         collectives.wait()  # all have found the same before the first one changes the directory
         if newest is not None:
             directory.set_aside_newer(newest)
@@ -142,34 +133,12 @@ def resume(
             directory.rewind(None)
             if INIT_FROM in known:
                 loop.state.load_weights(read_checkpoint(Path(str(known[INIT_FROM]))))
-        if noted := _noted_changes(loop, known, newest, revision):
+        if noted := revision.note(known, newest, loop.counters.shown / 1000):
             loop.state.changes = origin[CHANGES] = noted
         directory.note_provenance(origin)
-        if revision and revision.rewrite:
+        if revision.rewrite:
             directory.begin(config.to_yaml())
         return _train(loop, watched, stop)
-
-
-def _check_budget(config: Config, changes: Changes, newest: Checkpoint | None, path: Path) -> None:
-    """Raise GanzooError if the budget becomes less than what was trained."""
-    if "loop.kimg" in changes and newest is not None and config.values.loop.kimg < newest.kimg:
-        raise GanzooError(
-            f"loop.kimg is {config.values.loop.kimg:g}, but {path} has trained for {newest.kimg:g} kimg; "
-            "name that or more"
-        )
-
-
-def _noted_changes(
-    loop: Loop, known: Mapping[str, Any], newest: Checkpoint | None, revision: Revision | None
-) -> list[dict[str, Any]]:
-    """Return the changes of settings so far, the newest of them logged, for the provenance and the checkpoints."""
-    kimg, changes = loop.counters.shown / 1000, revision.changes if revision else {}
-    before = {**dict(flatten(loop.config.as_dict())), **{key: old for key, (old, _) in changes.items()}}
-    noted = changes_in_force(read_changes(known) or read_changes(newest.meta if newest else {}), before, kimg)
-    if revision and changes:
-        noted.append(note_change(changes, kimg, edited=revision.edited))
-        logger.info(f"from {kimg:g} kimg on: {clipped(changes)}")
-    return noted
 
 
 @contextmanager

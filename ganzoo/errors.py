@@ -50,11 +50,10 @@ class NetworkMissing(GanzooError):
 class TrainingFailed(GanzooError):
     """A loss or a gradient that is not finite, or another fault: the run stopped, its checkpoints are good."""
 
-    def __init__(self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int = 0, advice: str = "") -> None:
-        usual = "try a lower optimizer.*.lr, loop.clip_grad=1, loop.precision=float32 or loop.on_nan=rollback"
+    def __init__(self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int, advice: str) -> None:
         super().__init__(
             f"{fault} of {recipe}{f', after {rollbacks} rollbacks' if rollbacks else ''}; "
-            f"last good checkpoint: {checkpoint or 'none'}; {advice or usual}"
+            f"last good checkpoint: {checkpoint or 'none'}; {advice}"
         )
 
 

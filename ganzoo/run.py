@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from ganzoo.config.arguments import Settings, as_arguments
-from ganzoo.data.factory import peek_configured
+from ganzoo.data.factory import open_configured, peek_configured
+from ganzoo.distributed import collectives
 from ganzoo.distributed.device import device_or_auto, pick_device, prepare_process
+from ganzoo.errors import GanzooError
 from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.by_class import read_by_class
 from ganzoo.runs.class_names import class_names
-from ganzoo.runs.load import load_config, load_generator, restore_generator
+from ganzoo.runs.load import load_config, load_generator, restore_generator, revise
+from ganzoo.runs.provenance import fingerprint_of
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
@@ -24,9 +29,13 @@ from ganzoo.utils.files import read_jsonl
 if TYPE_CHECKING:
     import torch
 
+    from ganzoo.config.schema import Config
     from ganzoo.interfaces import Generator
     from ganzoo.training.callbacks import Callback
     from ganzoo.training.run import Outcome
+
+logger = logging.getLogger(__name__)
+OF_SCORES = ("data.", "metrics.", "loop.device")
 
 
 class Run:
@@ -90,10 +99,21 @@ class Run:
         """Load the averaged generator in evaluation mode, as :func:`ganzoo.load_generator` does."""
         return load_generator(Registry.load(), self.path, checkpoint, device_or_auto(device))
 
-    def resume(self, *, callbacks: Iterable[Callback] = (), heed_signals: bool = False) -> Run:
+    def resume(
+        self,
+        *,
+        settings: Settings = None,
+        accept_edits: bool = False,
+        callbacks: Iterable[Callback] = (),
+        heed_signals: bool = False,
+    ) -> Run:
         """Continue training exactly at the newest checkpoint, and return the run; a finished run is scored again.
 
-        Raises GanzooError if the data have changed, a plugin is missing, or another process works in the directory.
+        settings: to go on with, e.g. ``{"loop.kimg": 500}`` to train longer; ``provenance.json`` notes them. They may
+        set the budget, the batch, learning rates and betas, the moving average, the device, intervals, the place of the
+        data and metrics. accept_edits: a ``config.yaml`` that was edited by hand counts, as far as the same rule goes.
+        Raises GanzooError if another setting changes, the data have changed, a plugin is missing, or another process
+        works in the directory.
         """
         from ganzoo.distributed.collectives import joined
         from ganzoo.training.callbacks import Hooks
@@ -101,8 +121,8 @@ class Run:
 
         registry = Registry.load()
         with joined():
-            config = load_config(registry, self.directory, scoring=True)
-            outcome = resume(config, self.path, *callbacks, Hooks(registry), heed_signals=heed_signals)
+            revision = revise(registry, self.directory, as_arguments(settings), accept_edits=accept_edits)
+            outcome = resume(revision, self.path, *callbacks, Hooks(registry), heed_signals=heed_signals)
         return Run(self.path, outcome)
 
     def evaluate(
@@ -116,11 +136,14 @@ class Run:
         per_class: bool = False,
         callbacks: Iterable[Callback] = (),
         settings: Settings = None,
+        accept_edits: bool = False,
     ) -> Score:
         """Score a checkpoint again; what is not given is as in the run's configuration. The run is not changed.
 
         metrics: their names. samples: number of generated images. truncation: below 1 nearer the
-        mean with less variety. per_class: score each class too, into ``by_class``. Raises GanzooError, and
+        mean with less variety. per_class: score each class too, into ``by_class``. settings: of ``data.*``,
+        ``metrics.*`` and ``loop.device``, e.g. ``{"data.name": "folder:PATH"}`` if the images moved; a warning tells if
+        they are others. accept_edits: use a ``config.yaml`` that was edited by hand. Raises GanzooError, and
         NetworkMissing without the network of an extractor.
         """
         from ganzoo.distributed.collectives import joined
@@ -130,9 +153,13 @@ class Run:
         chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else list(metrics)}
         given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
         arguments = (*as_arguments(given), *as_arguments(settings))
+        if other := [key for key in map(_key, arguments) if not key.startswith(OF_SCORES)]:
+            raise GanzooError(f"{', '.join(other)}: data.*, metrics.* and loop.device are settings of a score")
         with joined(), audience(list(callbacks)) as watched:
             prepare_process()
-            config = load_config(Registry.load(), self.directory, arguments, scoring=True)
+            config = load_config(Registry.load(), self.directory, arguments, scoring=True, accept_edits=accept_edits)
+            if any(_key(argument).startswith("data.") for argument in arguments):
+                _warn_of_other_images(config, self.directory)
             device = pick_device(config.values.loop.device)
             generator = restore_generator(config, self.directory.checkpoint(checkpoint), device)
             return score_configured(
@@ -151,3 +178,14 @@ class Run:
         with Image.open(self.samples[-1]) as grid, BytesIO() as stream:
             grid.save(stream, "png")
             return stream.getvalue()
+
+
+def _warn_of_other_images(config: Config, directory: RunDir) -> None:
+    """Log if a configuration names other images than a run was trained on."""
+    images = collectives.by_first(partial(open_configured, config))
+    if fingerprint_of(directory.provenance()) not in (None, images.fingerprint):
+        logger.warning(f"{config.values.data.name} holds other images than {directory.path} was trained on")
+
+
+def _key(setting: str) -> str:
+    return setting.partition("=")[0].strip()

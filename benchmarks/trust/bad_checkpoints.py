@@ -278,6 +278,12 @@ def cases() -> list[Case]:
             partial(change_meta, {"picture": {"channels": 3, "size": 2**20, "classes": 0}}),
             "mlp: cannot build the generator of 1048576x1048576 images",
         ),
+        case(
+            "meta.json: changes of settings that are none",
+            partial(change_meta, {"changes": [1, {"kimg": "x"}, {"kimg": 1, "settings": {"loop.kimg": 2}}]}),
+            "",
+            resume,
+        ),
         case("meta.json: a shown that is text", partial(change_meta, {"shown": "all"}), "says nothing of images shown"),
         config(
             "a tag of YAML that runs code",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 from campaign import Campaign, Row, plain
 from moments import die
 from scene import Ended, Scene, read_json
 
-from ganzoo.runs.run_dir import SEALED_LINE, RunDir
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.sealed import seal
 
 
 def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
@@ -85,7 +85,7 @@ def _move(scene: Scene, stopped: Scene) -> None:
     config = scene.run / "config.yaml"
     text = config.read_text().replace(str(stopped.root), str(scene.root))
     rest = text.partition("\n")[2]
-    config.write_text(SEALED_LINE.format(sha256(rest.encode()).hexdigest()) + rest)
+    config.write_text(seal(rest))
 
 
 def _short(path: Path) -> str:

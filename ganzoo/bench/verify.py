@@ -23,6 +23,7 @@ from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.changes import CHANGED
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
 from ganzoo.utils.safe_yaml import write_yaml
@@ -81,7 +82,8 @@ def verify(
         name, (value, now) = next(iter(off.items()))
         return Verdict(False, f"{file}: does not hold: {name} {value:.6g} is {now:.6g} (tolerance {tolerance:g})")
     compared = ", ".join(f"{name} {found[name]:.6g}" for name in record.scores)
-    return Verdict(True, f"{file}: holds: {compared} (tolerance {tolerance:g})")
+    changed = f"; {CHANGED}" if CHANGED in record.marks else ""
+    return Verdict(True, f"{file}: holds: {compared} (tolerance {tolerance:g}){changed}")
 
 
 def weights_of(record: Record, file: Path) -> Path | None:

@@ -35,6 +35,7 @@ from ganzoo.errors import GanzooError, described
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.by_class import BY_CLASS, read_by_class
+from ganzoo.runs.changes import CHANGED, CHANGES, public_changes, read_changes
 from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
@@ -110,6 +111,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
     image = peek_configured(config)
     model = build_model(config, image)
     protocol = dict(score.get("protocol", {}))
+    by_class, changes = read_by_class(score), public_changes(read_changes(origin))
     return _described(
         job,
         config.recipe,
@@ -120,7 +122,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
         steps_discriminator=last["steps_d"],
         steps_generator=last["steps_g"],
         scores=dict(score.get("values", {})),
-        extra={BY_CLASS: by_class} if (by_class := read_by_class(score)) else {},
+        extra={**({BY_CLASS: by_class} if by_class else {}), **({CHANGES: changes} if changes else {})},
         protocol=protocol,
         cost=Cost(
             training_seconds=last["seconds"],
@@ -142,7 +144,11 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
         ),
         curve=_curve(directory, read_ranking(score.get("values"), protocol)),
         samples=f"{job.cell.name}.png",
-        marks=[*(["demonstration"] if protocol.get("demonstration") else []), *config.marks],
+        marks=[
+            *(["demonstration"] if protocol.get("demonstration") else []),
+            *config.marks,
+            *([CHANGED] if changes else []),
+        ],
     )
 
 

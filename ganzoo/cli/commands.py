@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from ganzoo.entries import CommandEntry
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import CORE_COMMANDS
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.safe_yaml import LEAST, MOST
 
 TRAIN, ZOO = "Train and score", "See and extend the zoo"
 OWN = (
@@ -44,6 +46,25 @@ OWN = (
 assert {entry.name for entry in OWN} == CORE_COMMANDS
 
 
+class WholeNumber(click.types.IntParamType):
+    """Whole numbers of 64 bits: no seed and no size has more."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not LEAST <= number <= MOST:
+            self.fail(f"{number} does not fit into 64 bits.", param, ctx)
+        return number
+
+
+def bound_whole_numbers(command: click.Command) -> None:
+    """Make a command, and those below it, refuse whole numbers of more than 64 bits."""
+    for param in command.params:
+        if param.type is click.INT:
+            param.type = WholeNumber()
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        bound_whole_numbers(below)
+
+
 class Zoo(click.Group):
     """A group that finds its commands in the registry and imports only the one that runs."""
 
@@ -65,6 +86,7 @@ class Zoo(click.Group):
         if not isinstance(command, click.Command):
             raise GanzooError(f"the command {cmd_name!r} points to {entry.target}, which is not a click command")
         command.name = cmd_name
+        bound_whole_numbers(command)
         return command
 
     def resolve_command(

@@ -9,6 +9,7 @@ from ganzoo.config.schema import Config
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.models.build import build_model, parameter_count
+from ganzoo.training.optim import make_optimizer
 
 
 def print_dry_run(config: Config) -> None:
@@ -16,6 +17,9 @@ def print_dry_run(config: Config) -> None:
     device = pick_device(config.values.loop.device)
     image = peek_configured(config)
     model = build_model(config, image)
+    both = config.values.optimizer
+    for network, settings in ((model.generator, both.generator), (model.discriminator, both.discriminator)):
+        make_optimizer(network, settings, config.optimizers.get(settings.name))
     batch = config.values.loop.batch
     labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
     with torch.no_grad():

@@ -15,11 +15,13 @@ from ganzoo.cli.options import (
     truncation_option,
     weights_option,
 )
+from ganzoo.config.arguments import as_arguments
 from ganzoo.errors import printable
 
 
 @click.command()
 @source_argument
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--metrics", help="Comma-separated, e.g. kid,prc. [default: the run's]")
 @click.option("--samples", type=int, help="Generated images to score. [default: the run's]")
 @click.option("--seed", type=int, help="Seed of latents and noise. [default: the run's]")
@@ -29,9 +31,11 @@ from ganzoo.errors import printable
 @inception_option
 @click.option("--per-class", is_flag=True, help="Score each class too: a table beside the JSON, on stderr.")
 @click.option("--mode", help="exact, or reference: torch-fidelity's network as it is.")
+@click.option("--accept-edits", is_flag=True, help="Use a config.yaml that was edited by hand.")
 @devices_option
 def evaluate(
     run: str,
+    settings: tuple[str, ...],
     metrics: str | None,
     samples: int | None,
     seed: int | None,
@@ -41,17 +45,20 @@ def evaluate(
     inception: str | None,
     per_class: bool,
     mode: str | None,
+    accept_edits: bool,
     devices: int,
 ) -> None:
     """Score a run again, with its protocol beside the figures.
 
     RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
+    KEY=VALUE are settings of data.* and metrics.*, e.g. data.name=folder:PATH
+    for images that moved.
     """
     from ganzoo.api import load
     from ganzoo.cli.run import on_devices
     from ganzoo.console.display import make_display
 
-    settings = {"metrics.weights": weights, "metrics.inception": inception, "metrics.mode": mode}
+    options = {"metrics.weights": weights, "metrics.inception": inception, "metrics.mode": mode}
     with on_devices(devices) as place:
         score = load(run).evaluate(
             None if metrics is None else metrics.split(","),
@@ -61,7 +68,11 @@ def evaluate(
             checkpoint=checkpoint,
             per_class=per_class,
             callbacks=[make_display()],
-            settings={key: value for key, value in settings.items() if value is not None},
+            settings=[
+                *as_arguments({key: value for key, value in options.items() if value is not None}),
+                *settings,
+            ],
+            accept_edits=accept_edits,
         )
         if place.rank == 0:
             click.echo(json.dumps(score.to_dict() if score.values else {}, indent=2))

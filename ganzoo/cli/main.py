@@ -27,6 +27,7 @@ from ganzoo.utils.signals import Stopped
 from ganzoo.utils.waiting import watched_by
 
 PATIENCE = 10  # seconds
+UNUSABLE = (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError)  # paths below a file and the like
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -107,8 +108,15 @@ def _report(error: Exception) -> int:
         return 130
     if isinstance(error, click.ClickException):  # the command line itself was wrong
         return _complain(f"{error.format_message()} See `ganzoo --help`.", 2)
+    if isinstance(error, UNUSABLE) and error.filename is not None:
+        return _complain(f"cannot use {_name(error)}: {error.strerror}; name another path", 2)
     message = " ".join(str(error).split()) or "no message"
     return _complain(f"unexpected {type(error).__name__}: {message} (run again with --debug for the traceback)", 1)
+
+
+def _name(error: OSError) -> str:
+    """The path that an operation was refused for."""
+    return os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
 
 
 def _complain(message: str, code: int) -> int:

@@ -46,9 +46,11 @@ devices_option = click.option(
 
 
 def check_file(file: Path | None) -> None:
-    """Raises GanzooError if a file to write is a directory; call it before any work is done."""
+    """Raise GanzooError if a file to write is a directory or lies below a file; call it before any work is done."""
     if file is not None and file.is_dir():
         raise GanzooError(f"{file} is a directory; name a file to write")
+    if file is not None and (above := next(filter(Path.is_file, file.parents), None)):
+        raise GanzooError(f"cannot write {file}: {above} is a file; name another path")
 
 
 def write_file(file: Path, content: str) -> None:

@@ -78,15 +78,24 @@ def run(
 
 @click.command()
 @run_argument
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--accept-edits", is_flag=True, help="Use a config.yaml that was edited by hand.")
 @devices_option
 @restarts_option
-def resume(run: Path, devices: int, max_restarts: int) -> None:
-    """Continue a run exactly at its newest checkpoint, on any number of devices."""
+def resume(run: Path, settings: tuple[str, ...], accept_edits: bool, devices: int, max_restarts: int) -> None:
+    """Continue a run exactly at its newest checkpoint, on any number of devices.
+
+    KEY=VALUE are settings to go on with, e.g. loop.kimg=500 to train longer.
+    They may set the budget, the batch, learning rates and betas, the moving
+    average, the device, intervals, the place of the data and metrics.
+    """
     from ganzoo.api import load
     from ganzoo.console.display import make_display
 
     with on_devices(devices, max_restarts) as place:
-        resumed = load(run).resume(callbacks=[make_display()], heed_signals=True)
+        resumed = load(run).resume(
+            settings=settings, accept_edits=accept_edits, callbacks=[make_display()], heed_signals=True
+        )
     _close(resumed, place)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEnt
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import DIGEST, unsealed
-from ganzoo.utils.layers import REFERENCE, Layer, merge_layers, nest, refuse_resolvers
+from ganzoo.utils.layers import REFERENCE, Layer, flatten, merge_layers, nest, refuse_resolvers
 from ganzoo.utils.safe_yaml import parse_json, read_mapping
 from ganzoo.utils.structured import literal
 
@@ -88,7 +89,11 @@ def _checked(schema: DictConfig, defaults: list[Layer], layers: list[Layer]) -> 
     layers = [(source, typed(layer, schema)) for source, layer in layers]
     for source, layer in layers:
         refuse_resolvers(layer, source)
-    return merge_layers(schema, [*defaults, *layers])
+    values = merge_layers(schema, [*defaults, *layers])
+    for key, value in flatten(asdict(values)):
+        if isinstance(value, int) and value >= 2**63 and key.rpartition(".")[2] != "seed":
+            raise GanzooError(f"config: {key} is {value}, must be below 2^63")
+    return values
 
 
 def _with_data(layer: dict[str, Any]) -> dict[str, Any]:

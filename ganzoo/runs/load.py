@@ -1,35 +1,68 @@
-"""A run's configuration and a checkpoint's averaged generator."""
+"""A run's configuration, as it is or with other settings, and a checkpoint's averaged generator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from ganzoo.config.changes import Changes, changes_between
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
+from ganzoo.config.settings import read_settings
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import memory_format
 from ganzoo.entries import ExtractorEntry, MetricEntry
+from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.runs.edits import check_changes, config_file, edits_in_words, written_config
 from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.requirements import check_needs
+from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.sealed import is_as_written, is_unsealed
 
 SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
+
+
+def revise(
+    registry: Registry, directory: RunDir, settings: Sequence[str] = (), *, accept_edits: bool = False
+) -> Revision:
+    """Return the configuration to resume a run with: changed by ``settings``, and by edits of ``config.yaml``.
+
+    A ``config.yaml`` without its first line was edited on purpose, as that line says. Raises GanzooError as
+    :func:`load_config` does, and for a setting that may not change.
+    """
+    content = directory.config_bytes()
+    on_purpose, as_written = is_unsealed(content), is_as_written(content)
+    edited = on_purpose or (accept_edits and not as_written)
+    if settings and not (edited or as_written) and (found := edits_in_words(registry, directory)):
+        raise GanzooError(f"{directory.config_file} was edited too ({found}); add --accept-edits, or undo the edits")
+    config = load_config(registry, directory, settings, scoring=True, accept_edits=accept_edits)
+    changes: Changes = {}
+    if edited or settings:
+        before = (written_config(directory) if edited else None) or config_file(registry, directory)
+        changes = changes_between(resolve(registry, None, before, kept=True).as_dict(), config.as_dict())
+    recipe = read_settings(settings).get("recipe", str(config.recipe))
+    check_changes(changes if recipe == str(config.recipe) else {"recipe": (str(config.recipe), recipe)}, directory)
+    return Revision(config, changes, edited, bool(changes) or (edited and not on_purpose))
 
 
 def load_config(
     registry: Registry,
     directory: RunDir,
-    settings: tuple[str, ...] = (),
+    settings: Sequence[str] = (),
     *,
     scoring: bool = False,
+    accept_edits: bool = False,
 ) -> Config:
     """The configuration a run was started with, changed by ``settings``.
+
+    accept_edits: use a ``config.yaml`` that was edited by hand, as far as its settings may change.
 
     Raises GanzooError first if a plugin that the run needs is missing; its metrics' and extractors' plugins are needed
     for ``scoring`` alone. The error says where the plugin files are that the run was started with. Other versions are
@@ -37,7 +70,7 @@ def load_config(
     """
     needs, place, kept = directory.needs(), str(directory.path), copies(directory)
     check_needs([need for need in needs if need.kind not in SCORING], registry.plugins, place, kept)
-    config = resolve(registry, None, directory.good_config(), settings, kept=True)
+    config = resolve(registry, None, config_file(registry, directory, accept_edits=accept_edits), settings, kept=True)
     if scoring:
         entries = (*config.scoring.metrics, *config.scoring.used)
         names = {name for entry in entries for name in (entry.name, entry.short)} | set(config.values.metrics.names)

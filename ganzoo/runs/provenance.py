@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ def provenance(config: Config, device: torch.device, fingerprint: str) -> dict[s
         "needs": write_needs(needs_of(config)),
         "git_commit": _git_commit(),
     }
+
+
+def fingerprint_of(origin: Mapping[str, Any]) -> Any:
+    """Return the fingerprint of the images in a provenance; None if it is not known."""
+    data = origin.get("data")
+    return data.get("fingerprint") if isinstance(data, Mapping) else None
 
 
 def describe_device(device: torch.device) -> str:

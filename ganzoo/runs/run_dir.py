@@ -20,7 +20,6 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,12 @@ from ganzoo.runs.by_class import BY_CLASS, read_by_class
 from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint, set_aside
 from ganzoo.runs.ranking import best_of
 from ganzoo.runs.requirements import Need, read_needs
-from ganzoo.runs.run_path import CONFIG, SEAL, is_run, not_a_run
+from ganzoo.runs.run_path import CONFIG, is_run, not_a_run
+from ganzoo.runs.sealed import is_as_written, is_unsealed, seal
 from ganzoo.utils.checksum import sealed, unsealed
 from ganzoo.utils.files import append_text, read_jsonl, write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
 
-SEALED_LINE = "# sha256 {}: take this line out where you change something on purpose\n"
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
 UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
 
@@ -89,22 +88,15 @@ class RunDir:
 
     def begin(self, config_yaml: str) -> None:
         """Write the configuration: from now on it is a run."""
-        write_text(self.config_file, _sealed(config_yaml))
+        write_text(self.config_file, seal(config_yaml))
 
     def good_config(self) -> Path:
         """The configuration, or where it is damaged the newest good checkpoint's copy; that is logged.
 
         Raises Damaged where there is none.
         """
-        try:
-            text = self.config_file.read_bytes()
-        except OSError as error:
-            raise Damaged(f"{self.config_file} cannot be read: {error.strerror}") from error
-        first, end, rest = text.partition(b"\n")
-        # One without a checksum was changed on purpose, or comes from an older version.
-        if SEAL not in first and not SEAL.startswith(text) and b"\0" not in text:
-            return self.config_file
-        if first + end == SEALED_LINE.format(sha256(rest).hexdigest()).encode():
+        content = self.config_bytes()
+        if is_unsealed(content) or is_as_written(content):
             return self.config_file
         damage = f"{self.config_file} is damaged: its checksum does not fit"
         good = self.newest_good()
@@ -112,6 +104,13 @@ class RunDir:
             raise Damaged(f"{damage}; restore it, or take out its first line")
         logger.warning(f"{damage}; the copy in {good.path} is used")
         return good.path / CONFIG
+
+    def config_bytes(self) -> bytes:
+        """Read the configuration as it is. Raises Damaged if it cannot be read."""
+        try:
+            return self.config_file.read_bytes()
+        except OSError as error:
+            raise Damaged(f"{self.config_file} cannot be read: {error.strerror}") from error
 
     @classmethod
     def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir | None:
@@ -124,7 +123,7 @@ class RunDir:
     def is_of(self, config_yaml: str) -> bool:
         """Whether it holds a run of this configuration."""
         with suppress(Damaged):
-            return self.good_config().read_text(encoding="utf-8") in (config_yaml, _sealed(config_yaml))
+            return self.good_config().read_text(encoding="utf-8") in (config_yaml, seal(config_yaml))
         return False
 
     @classmethod
@@ -188,8 +187,8 @@ class RunDir:
         return max((record["shown"] for record in self._scores()), default=0)
 
     def score_of(self, checkpoint: str) -> dict[str, Any]:
-        """What a checkpoint scored; empty where it was not scored."""
-        for record in self._scores():
+        """The newest score of a checkpoint; empty where it was not scored."""
+        for record in reversed(self._scores()):
             if record["checkpoint"] == checkpoint:
                 by_class = read_by_class(record)
                 more = {BY_CLASS: by_class} if by_class else {}
@@ -272,10 +271,6 @@ def read_json(file: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _sealed(config_yaml: str) -> str:
-    return SEALED_LINE.format(sha256(config_yaml.encode()).hexdigest()) + config_yaml
 
 
 def _stem(recipe: str) -> str:

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganzoo.config.schema import LoopConfig
 
 MEMORY = 16  # log intervals that tell what is usual
 USUAL = 3  # and so many of them there must be
@@ -20,9 +23,20 @@ LARGE = 1e4  # a gradient below this never exploded, however small it was before
 
 DEAD_GENERATOR = (
     "nothing that the discriminator says reaches the generator, so it learns no more; try a lower "
-    "optimizer.discriminator.lr, a penalty on the discriminator, another loss, loop.precision=float32 or "
-    "loop.on_nan=rollback"
+    "optimizer.discriminator.lr, a penalty on the discriminator or another loss"
 )
+
+
+def untried(settings: LoopConfig) -> str:
+    """Advise what may keep training from going wrong and is not set yet."""
+    remedies = {
+        "a lower optimizer.*.lr": True,
+        "loop.clip_grad=1": settings.clip_grad is None or settings.clip_grad > 1,
+        "loop.precision=float32": settings.precision != "float32",
+        "loop.on_nan=rollback": settings.on_nan == "stop",
+    }
+    *most, last = [remedy for remedy, helps in remedies.items() if helps]
+    return f"resume with {' or '.join(filter(None, [', '.join(most), last]))}"
 
 
 class Fault(Exception):

@@ -26,7 +26,7 @@ from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training.anomalies import Fault, Watch
+from ganzoo.training.anomalies import Fault, Watch, untried
 from ganzoo.training.callbacks import Callback
 from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
 from ganzoo.training.ema import decay_per_step
@@ -59,6 +59,7 @@ class Loop:
         # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
         self.real = real_images(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
+        self.scored_anew = False  # the last checkpoint, even if its score is known
         self.watch, self.faults = Watch(), list[str]()
         captured = can_capture(config, device)
         self.state = TrainState(config, model, device, captured=captured)
@@ -114,8 +115,9 @@ class Loop:
         settings, counters = self.settings, self.counters
         good = self.directory.newest_good()
         if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
-            place = good.path if good else None
-            raise TrainingFailed(str(fault), str(self.config.recipe), place, counters.rollbacks, fault.advice)
+            recipe, place = str(self.config.recipe), good.path if good else None
+            advice = fault.advice or untried(settings)
+            raise TrainingFailed(str(fault), recipe, place, counters.rollbacks, advice)
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()
@@ -275,7 +277,7 @@ class Loop:
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
         """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
         name = checkpoint.path.name
-        known = self.directory.score_of(name)
+        known = {} if self.scored_anew else self.directory.score_of(name)
         self.all_saved = True
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False

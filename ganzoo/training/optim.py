@@ -16,6 +16,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.keywords import accepted
 
 MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # as large as their parameter, or one number
+RATES = ("betas", "weight_decay")  # settings that an optimizer keeps beside its learning rate
 FUSED = ("adam", "adamw")  # and those that a captured step can hold
 
 
@@ -87,9 +88,13 @@ def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     return {**state, "param_groups": [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]}
 
 
-def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Take it over, but for what depends on the device. Raises ValueError where its moments are of other shapes."""
-    kept = [{key: group[key] for key in ("capturable",) if key in group} for group in optimizer.param_groups]
+def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], *, own_rates: bool = False) -> None:
+    """Take it over, except for what depends on the device.
+
+    own_rates: keep the optimizer's moment decays and weight decay too. Raises ValueError if moments have other shapes.
+    """
+    keys = ("capturable", *RATES) if own_rates else ("capturable",)
+    kept = [{key: group[key] for key in keys if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
     for group, own in zip(optimizer.param_groups, kept, strict=True):
         group.update(own)

@@ -26,10 +26,12 @@ from ganzoo.metrics.configured import score_configured
 from ganzoo.metrics.extractors import check
 from ganzoo.metrics.labels import check_labels
 from ganzoo.models.build import Model, build_model, check_image
+from ganzoo.runs.changes import CHANGES
 from ganzoo.runs.checkpoint import read_checkpoint
 from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
-from ganzoo.runs.provenance import provenance
+from ganzoo.runs.provenance import fingerprint_of, provenance
+from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
 from ganzoo.training.callbacks import Audience, Callback, audience
@@ -91,31 +93,38 @@ def start(
             return _train(loop, watched, stop)
 
 
-def resume(config: Config, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
-    """Go on exactly where the newest good checkpoint stands; a run that is finished is only scored again.
+def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
+    """Go on where the newest good checkpoint stands; a run that is finished is only scored again.
 
-    config: the run's own, as :func:`ganzoo.runs.load.load_config` reads it.
+    config: the run's own, as :func:`ganzoo.runs.load.load_config` reads it, with which training goes on exactly; or
+    another one and how it differs, as :func:`ganzoo.runs.load.revise` does.
     """
     directory = open_run(path)
+    revision = config if isinstance(config, Revision) else Revision(config)
+    config = revision.config
     with _watched(callbacks, heed_signals) as (watched, stop), alone_in_run(path):
         check_plugins(config, directory)
+        if revision.scored_anew and config.values.metrics.names:
+            check(config.scoring)
         device, images = _prepare(config)
         known = directory.provenance()
         if not known:
             logger.warning(f"{directory.provenance_file} is damaged or gone; it is written anew")
-        if _fingerprint(known) not in (None, images.fingerprint):
+        if fingerprint_of(known) not in (None, images.fingerprint):
             raise GanzooError(
-                f"{config.values.data.name} holds other images than {path} was trained on; "
-                "restore them, or start anew with `ganzoo run --init-from`"
+                f"{config.values.data.name} holds other images than {path} was trained on; restore them, name their "
+                f"place with `ganzoo resume {path} data.name=NAME:PATH`, or start anew with `ganzoo run --init-from`"
             )
         model = build_model(config, images.spec)
         usage = _say_usage(config, images, model)
         loop = _loop(config, watched, directory, device, images, model)
+        loop.scored_anew = revision.scored_anew
         origin = _origin(config, device, images, usage)
         loop.state.class_names = images.class_names
         if INIT_FROM in known:
             origin[INIT_FROM] = known[INIT_FROM]
         newest = directory.newest_good()
+        revision.check_budget(newest, path)
         collectives.wait()  # all have found the same before the first one changes the directory
         if newest is not None:
             directory.set_aside_newer(newest)
@@ -124,7 +133,11 @@ def resume(config: Config, path: Path, *callbacks: Callback, heed_signals: bool 
             directory.rewind(None)
             if INIT_FROM in known:
                 loop.state.load_weights(read_checkpoint(Path(str(known[INIT_FROM]))))
+        if noted := revision.note(known, newest, loop.counters.shown / 1000):
+            loop.state.changes = origin[CHANGES] = noted
         directory.note_provenance(origin)
+        if revision.rewrite:
+            directory.begin(config.to_yaml())
         return _train(loop, watched, stop)
 
 
@@ -216,8 +229,3 @@ def _score_or_say_why(
     except NetworkMissing as error:
         logger.warning(f"not scored: {error}")
         return {}
-
-
-def _fingerprint(origin: Mapping[str, Any]) -> Any:
-    data = origin.get("data")
-    return data.get("fingerprint") if isinstance(data, dict) else None

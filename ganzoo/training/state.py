@@ -15,13 +15,22 @@ from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Side
 from ganzoo.models.build import Model
+from ganzoo.runs.changes import CHANGES
 from ganzoo.runs.checkpoint import Checkpoint, write_checkpoint
 from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.requirements import needs_of, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import CONFIG
 from ganzoo.training.ema import Average
-from ganzoo.training.optim import LearningRate, load_state, make_optimizer, make_scheduler, set_learning_rate, state_of
+from ganzoo.training.optim import (
+    RATES,
+    LearningRate,
+    load_state,
+    make_optimizer,
+    make_scheduler,
+    set_learning_rate,
+    state_of,
+)
 from ganzoo.training.progress import Counters, read_counters
 from ganzoo.training.scaling import Scaler
 from ganzoo.training.stats import Statistics
@@ -38,6 +47,7 @@ class TrainState:
         self.config, self.model = config, model
         self.counters = Counters()
         self.class_names: tuple[str, ...] = ()  # noted in checkpoints
+        self.changes: list[dict[str, Any]] = []  # of settings during training, noted in checkpoints too
         self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
         for network in (model.generator, model.discriminator):
             synchronise(network).to(device).to(memory_format=memory_format(device)).train()
@@ -83,6 +93,17 @@ class TrainState:
             others["augmentation"] = model.augmentation
         return {**self.networks, **others, **{name: rule for name, rule in rules.items() if rule.state_dict()}}
 
+    @property
+    def rates(self) -> dict[str, Any]:
+        """All that decides learning rates and moments beside the counters: a checkpoint made with other ones has other
+        ones in its optimizers' state."""
+        values = self.config.values
+        sides = {"generator": values.optimizer.generator, "discriminator": values.optimizer.discriminator}
+        return {
+            **{side: {name: getattr(own, name) for name in ("lr", *RATES)} for side, own in sides.items()},
+            **{name: getattr(values.loop, name) for name in ("kimg", "batch", "schedule", "hold")},
+        }
+
     def make_step(self, statistics: Statistics) -> TrainingStep:
         """Make the updates of the recipe: those of its step, or one of each network."""
         recipe, values, model = self.config.recipe, self.config.values, self.model
@@ -115,6 +136,7 @@ class TrainState:
             "rng": self.rng.get_state(),
             "counters": asdict(self.counters),
             **{f"scaler_{side}": scaler.state_dict() for side, scaler in self.scalers.items()},
+            "rates": self.rates,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -125,20 +147,21 @@ class TrainState:
         for name, module in self.modules.items():
             if name in state:
                 module.load_state_dict(state[name])
-        load_state(self.optimizer_g, state["optimizer_g"])
-        load_state(self.optimizer_d, state["optimizer_d"])
+        changed = state.get("rates") != self.rates
+        load_state(self.optimizer_g, state["optimizer_g"], own_rates=changed)
+        load_state(self.optimizer_d, state["optimizer_d"], own_rates=changed)
         for side, scaler in self.scalers.items():
             if (known := state.get(f"scaler_{side}")) is not None:  # a run in another precision has none
                 scaler.load_state_dict(known)
         self.counters = read_counters(state["counters"])
         restore_stream(self.rng, state["rng"], self.config.values.seed, self.counters.shown)
-        self._halve_learning_rates()
+        if changed or self.counters.rollbacks:
+            self._set_learning_rates()
         self.hold_learning_rates()
 
     def update_learning_rates(self) -> None:
         """Move the learning rates along their schedules."""
-        for scheduler in self.schedulers:
-            scheduler.step_update(self.counters.steps_d)
+        self._follow_schedules()
         self.hold_learning_rates()
 
     def hold_learning_rates(self) -> None:
@@ -154,6 +177,7 @@ class TrainState:
             **asdict(self.counters),
             "picture": asdict(self.model.generator.image),
             **({CLASS_NAMES: list(self.class_names)} if self.class_names else {}),
+            **({CHANGES: self.changes} if self.changes else {}),
             "needs": write_needs(needs_of(self.config)),
         }
         modules = self.modules
@@ -187,13 +211,15 @@ class TrainState:
         optimizers, settings = (self.optimizer_d, self.optimizer_g), self.config.values.loop
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, settings))]
 
-    def _halve_learning_rates(self) -> None:
-        """Each rollback halves the learning rates for good."""
-        if not self.counters.rollbacks:
-            return
+    def _set_learning_rates(self) -> None:
+        """Set them as the configuration says; each rollback has halved them for good."""
         both, share = self.config.values.optimizer, 0.5**self.counters.rollbacks
         set_learning_rate(self.optimizer_d, both.discriminator.lr * share)
         set_learning_rate(self.optimizer_g, both.generator.lr * share)
         self._make_schedulers()
+        self._follow_schedules()
+
+    def _follow_schedules(self) -> None:
+        """Schedules count steps of the batch that is set now, however large it was before."""
         for scheduler in self.schedulers:
-            scheduler.step_update(self.counters.steps_d)
+            scheduler.step_update(self.counters.shown // self.config.values.loop.batch)

@@ -14,6 +14,7 @@ import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.entries import ImageSpec
 from ganzoo.runs.by_class import read_by_class
+from ganzoo.runs.changes import change_in_words, read_changes
 from ganzoo.runs.reproduce import install_command, public_name
 from ganzoo.runs.requirements import Need
 from ganzoo.utils.files import one_line
@@ -69,6 +70,8 @@ class Facts:
             found.append("Scored against the images it was trained on: a demonstration, not to be compared.")
         if marks := self.config.marks:
             found.append(f"Marked: {'; '.join(marks)}.")
+        if changes := read_changes(self.origin):
+            found.append(f"Settings changed during training: {'; '.join(map(change_in_words, changes))}.")
         return found
 
 

@@ -23,6 +23,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.changes import CHANGES, public_changes, read_changes
 from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import data_setting, public_config, public_name, repeat_command
@@ -54,6 +55,10 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
         score["protocol"]["reference"] = public_name(score["protocol"]["reference"])
     if isinstance(origin.get("data"), dict):
         origin["data"]["name"] = public_name(config.values.data.name)
+    if changes := public_changes(read_changes(origin)):
+        origin[CHANGES] = changes
+    else:
+        origin.pop(CHANGES, None)
     defaults = resolve(registry, str(config.recipe), None, [data_setting(config)])
     facts = Facts(
         address=address,
@@ -74,7 +79,8 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
     kept = target.checkpoints / found.path.name
     kept.mkdir(parents=True)
     shutil.copyfile(found.path / "ema.safetensors", kept / "ema.safetensors")
-    meta = {**found.meta, "picture": asdict(generator.image), "needs": write_needs(facts.needs)}
+    meta = {name: value for name, value in found.meta.items() if name != CHANGES}  # the provenance has them
+    meta |= {"picture": asdict(generator.image), "needs": write_needs(facts.needs)}
     target.write_json(kept / "meta.json", meta)
     write_text(target.config_file, write_yaml(literal(public_config(config))))
     target.write_json(target.provenance_file, facts.origin)

@@ -16,6 +16,7 @@ from rich.console import Console
 from support.scoring import NETWORK, Stub
 
 from ganzoo import ArchitectureEntry, LossEntry, hookimpl
+from ganzoo.bench import work
 from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
 from ganzoo.bench.job import Job
@@ -30,6 +31,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.plugin.registry import Registry
+from ganzoo.run import Run
 
 SMALL = ["loop.batch=16", "loop.device=cpu", "loop.log_kimg=0.064", "metrics.names=[]"]
 TINY_MLP = ["generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1"]
@@ -164,6 +166,23 @@ def test_a_row_bears_the_marks_of_its_parts(harness, grid):
     grid.settings, grid.name, grid.losses = [*grid.settings, "loss.pretrained=false"], "without", ["seen"]
     (unmarked,) = harness(grid, InProcess(registry), registry).run()
     assert unmarked.marks == []
+
+
+def test_a_row_whose_settings_changed_during_training_says_so(harness, grid, monkeypatch):
+    train, grid.losses = work._train, ["minimax"]
+
+    def train_and_change(*arguments):
+        outcome = train(*arguments)
+        for settings in (["ema.ramp_up=0.5"], ["ema.ramp_up=0.1"]):
+            Run(outcome.directory.path).resume(settings=settings)
+        return outcome
+
+    monkeypatch.setattr(work, "_train", train_and_change)
+    (record,) = harness(grid).run()
+    assert record.marks == ["settings changed during training"]
+    settings = [change["settings"] for change in record.extra["changes"]]
+    assert settings == [{"ema.ramp_up": {"from": 0.1, "to": 0.5}}, {"ema.ramp_up": {"from": 0.5, "to": 0.1}}]
+    assert "| settings changed during training |" in to_markdown(make_report([(Path("a.json"), record)]), Path())
 
 
 def test_a_row_that_fails_is_a_row(harness, grid):

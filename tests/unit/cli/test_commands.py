@@ -164,3 +164,56 @@ def test_an_error_of_a_command_is_one_line(ganzoo, install, monkeypatch):
     monkeypatch.setattr(shout, "callback", lambda words: fail())
     install(with_stranger(SHOUT, hook="register_commands"))
     assert ganzoo("shout", "x") == (2, "", "ganzoo: no such word; choose another\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "run", "--seed", "99999999999999999999"],
+        ["eval", "run", "--samples", str(-(2**63) - 1)],
+        ["run", "mlp+minimax", "--devices", str(2**70)],
+        ["bench", "--arch", "mlp", "--loss", "minimax", "--seed", str(2**64)],
+        ["play", "run", "--port", str(2**64)],
+    ],
+)
+def test_a_whole_number_beyond_64_bits_is_refused_by_every_command(ganzoo, arguments):
+    code, _, err = ganzoo(*arguments)
+    assert code == 2 and "does not fit into 64 bits" in err and err.count("\n") == 1
+
+
+def test_so_is_a_setting(ganzoo):
+    for setting in ("seed=99999999999999999999", f"loop.batch={2**63}", f"generator.width={2**63}"):
+        code, _, err = ganzoo("run", "mlp+minimax", setting, "--dry-run")
+        assert code == 2 and setting.partition("=")[0] in err and err.count("\n") == 1
+    assert ganzoo("run", "mlp+minimax", f"seed={2**64 - 1}", "generator.width=8", "--dry-run")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "mlp+minimax", "--html", "file/x"],
+        ["explain", "mlp+minimax", "--svg", "file/x/y"],
+        ["run", "mlp+minimax", "generator.width=8", "loop.kimg=0.016", "metrics.names=[]", "--out", "file/x"],
+        ["plugins", "new", "mine", "--kind", "loss", "--out", "file/x"],
+    ],
+)
+def test_a_path_below_a_file_is_refused_in_one_line(ganzoo, tmp_path, arguments):
+    (tmp_path / "file").touch()
+    code, _, err = ganzoo(*arguments)
+    assert code == 2 and "unexpected" not in err and "file" in err.splitlines()[-1]
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_an_error_of_the_system_about_a_path_is_one_line(ganzoo, monkeypatch):
+    """Whatever command it came from."""
+
+    def fail(self, *arguments):
+        raise NotADirectoryError(20, "Not a directory", "file/x")
+
+    monkeypatch.setattr(Zoo, "get_command", fail)
+    assert ganzoo("list")[::2] == (2, "ganzoo: cannot use file/x: Not a directory; name another path\n")
+
+
+def test_a_dry_run_makes_the_optimizers(ganzoo):
+    code, out, err = ganzoo("run", "mlp+minimax", "optimizer.discriminator.name=nope", "--dry-run")
+    assert code == 2 and "'nope'" in err and out == ""

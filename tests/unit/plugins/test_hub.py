@@ -23,6 +23,7 @@ from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.run import Run
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.reproduce import data_setting, public_name, repeat_command
 from ganzoo_hub import client
@@ -242,6 +243,16 @@ def test_the_command_repeats_the_run(registry, recipe, settings):
     assert (program, verb) == ("ganzoo", "run")
     assert resolve(registry, arguments[0], None, arguments[1:]).as_dict() == config.as_dict()
     assert len(arguments) - 2 <= len(settings)  # defaults are not spelt out
+
+
+def test_a_card_says_that_settings_changed_but_not_where_files_lay(registry, trained, tmp_path):
+    run, root = trained(), str(tmp_path / "root")
+    Run(run).resume(settings={"loop.kimg": 0.064, "data.root": root})
+    write_publication(registry, run, "latest", "hf://alice/longer", tmp_path / "card")
+    said = "Settings changed during training: from 0.032 kimg on loop.kimg from 0.032 to 0.064."
+    assert said in (tmp_path / "card/README.md").read_text()
+    for file in ("README.md", "provenance.json", "checkpoints/kimg000000.064/meta.json"):
+        assert root not in (tmp_path / "card" / file).read_text()
 
 
 def test_without_the_plugin_an_address_says_what_to_install(one_hub, ganzoo, trained, tmp_path):

@@ -1,0 +1,92 @@
+"""A run's ``config.yaml`` that someone edited."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ganzoo.config.changes import Changes, changes_between, in_words, refused
+from ganzoo.config.resolve import resolve
+from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.run_path import CONFIG
+from ganzoo.runs.sealed import is_as_written, is_unsealed
+from ganzoo.utils.layers import flatten
+from ganzoo.utils.safe_yaml import parse_yaml, read_text
+
+logger = logging.getLogger(__name__)
+SHOWN = 5  # settings that a message names
+
+
+def config_file(registry: Registry, directory: RunDir, *, accept_edits: bool = False) -> Path:
+    """Return the file that holds a run's configuration.
+
+    It is ``config.yaml``, or the newest good checkpoint's copy if ``config.yaml`` is not what was written; then the
+    edits or the damage are logged. With ``accept_edits`` it is the edited file. Raises GanzooError if an edit changes
+    what may not change, Damaged if there is no copy.
+    """
+    content = directory.config_bytes()
+    if is_unsealed(content) or is_as_written(content):
+        return directory.config_file
+    if accept_edits:
+        check_changes(edits(registry, directory), directory)
+        return directory.config_file
+    if (copy := written_config(directory)) and (found := edits_in_words(registry, directory)):
+        logger.warning(
+            f"{directory.config_file} was edited ({found}), and the copy in {copy.parent} is used; "
+            "add --accept-edits to resume or eval to use the edits"
+        )
+        return copy
+    return directory.good_config()
+
+
+def edits(registry: Registry, directory: RunDir) -> Changes:
+    """Return what ``config.yaml`` says otherwise than the newest good checkpoint's copy; {} without a copy.
+
+    Raises GanzooError if ``config.yaml`` is not a configuration.
+    """
+    if (copy := written_config(directory)) is None:
+        return {}
+    before, after = (resolve(registry, None, file, kept=True) for file in (copy, directory.config_file))
+    return changes_between(before.as_dict(), after.as_dict())
+
+
+def edits_in_words(registry: Registry, directory: RunDir) -> str:
+    """Describe the edits of a ``config.yaml``; "" if it is damaged: it is not a configuration, or lacks settings."""
+    with suppress(GanzooError, OSError, ValueError):
+        copy = written_config(directory)
+        if copy is not None and _keys(copy) <= _keys(directory.config_file):
+            return clipped(edits(registry, directory))
+    return ""
+
+
+def written_config(directory: RunDir) -> Path | None:
+    """Return the newest good checkpoint's copy of the configuration."""
+    good = directory.newest_good()
+    return None if good is None or CONFIG not in good.files else good.path / CONFIG
+
+
+def check_changes(changes: Changes, directory: RunDir) -> None:
+    """Raise GanzooError, which names them, if any of these settings may not change in a run."""
+    wrong = refused(changes.keys())
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise GanzooError(
+            f"{', '.join(wrong[:SHOWN])}{more} cannot change in a run that has begun; start another run from its "
+            f"weights with `ganzoo run ... --init-from {directory.path}`"
+        )
+
+
+def clipped(changes: Changes) -> str:
+    """Write the first changes in words, and how many more there are."""
+    more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+    return in_words(dict(islice(changes.items(), SHOWN))) + more
+
+
+def _keys(file: Path) -> set[str]:
+    content: Any = parse_yaml(read_text(file))
+    return {key for key, _ in flatten(content)} if isinstance(content, dict) else set()

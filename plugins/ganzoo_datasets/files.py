@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 import zipfile
 from abc import abstractmethod
@@ -13,20 +14,23 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ganzoo.config.schema import ALL, BASIC
 from ganzoo.data.channels import AUTO, chosen_channels
-from ganzoo.data.decode import Unreadable, decode, measure
+from ganzoo.data.decode import decode_named, measure
 from ganzoo.data.fingerprints import remembered
+from ganzoo.data.kinds import Unreadable, named_formats
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, parse_labels, why_no_folders
-from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out
+from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out, system_files
 
 LOOKED_AT = 200  # images, to tell what most of them are
 MOST_BYTES = 2**30  # no image and no list of labels is larger; what claims to be would fill the memory
 PIECE = 2**16
+ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Of these alone a piece of the file is not more than a thousand times as large when it is unpacked.
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
@@ -38,12 +42,16 @@ class _Files(DataSource):
     ``.Trash``, ``__MACOSX``).
     """
 
+    fetching: str  # what to do with an address
+
     @cached_property
     def path(self) -> Path:
         path = user_path(self.location or "")
         try:
             path.stat()
         except FileNotFoundError as error:
+            if ADDRESS.match(self.location or ""):
+                raise GanzooError(f"{self.location} is an address; {self.fetching}") from error
             raise GanzooError(f"{path} does not exist; check data.name") from error
         except (OSError, ValueError) as error:
             raise GanzooError(f"{path} cannot be opened ({_short(error)}); check data.name") from error
@@ -60,14 +68,14 @@ class _Files(DataSource):
     @cached_property
     def names(self) -> list[str]:
         """The images' names, sorted. Raises GanzooError if the set has no images."""
-        found = [name for name in self._listing if is_image(name) and not is_hidden(name)]
+        found = [name for name in self._listing if is_image(name, self.formats) and not is_hidden(name)]
         if not found:
             why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
-            raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files{why}; check data.name")
+            raise GanzooError(f"{self.path} holds no {named_formats(self.formats)} files{why}; check data.name")
         return found
 
     def left_out(self) -> Mapping[str, int]:
-        return left_out(self._listing)
+        return left_out(self._listing, self.formats)
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -123,6 +131,8 @@ class _Files(DataSource):
             found.append(f"labels from its {len(self._folders)} directories")
         if self._json[1] is not None and not self.class_names():
             found.append(f"class_names in {LABELS} not read: it is no list of {self._classes} names")
+        if passed := system_files(self._listing):
+            found.append(passed)
         return found
 
     def class_names(self) -> Sequence[str]:
@@ -161,6 +171,8 @@ class _Files(DataSource):
         # Of the labels that sets had before there was data.labels, the keys of that time hold.
         before = "none" if self.label_file is None else "json"
         kind = "" if self.label_origin == before else self.label_origin
+        # So do those of sets without further formats.
+        kind += f" {ALL}" if self.formats == ALL and not all(is_image(name, BASIC) for name in self.names) else ""
         return remembered(self.root, self.files(), self._hash, kind)
 
     def _hash(self) -> tuple[str, bool]:
@@ -182,7 +194,8 @@ class _Files(DataSource):
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         for name in self.names:
             try:
-                yield SourceImage(name, decode(self.read(name)), self.labels[name] if self.labels else None)
+                label = self.labels[name] if self.labels else None
+                yield decode_named(name, self.read(name), label, self.formats)
             except Unreadable as error:
                 yield BadImage(name, str(error))
 
@@ -191,7 +204,7 @@ class _Files(DataSource):
         sizes, channels, reason = Counter[tuple[int, int]](), Counter[int](), ""
         for name in self.names[:: -(-len(self) // LOOKED_AT)]:
             try:
-                height, width, depth = measure(self.read(name))
+                height, width, depth = measure(self.read(name), self.formats)
             except Unreadable as error:
                 reason = reason or f"{printable(name)}: {error}"
                 continue
@@ -211,12 +224,14 @@ class _Files(DataSource):
         for item in self:
             if isinstance(item, SourceImage):
                 height, width, channels = item.pixels.shape
-                return ImageSpec(channels, height if height == width else 0, self._classes)
+                return ImageSpec(1 if channels < 3 else 3, height if height == width else 0, self._classes)
         raise GanzooError(f"{self.path}: none of its {len(self)} images can be used; the first, {reason}")
 
 
 class Folder(_Files):
     """Every image file under a directory, by its path from there. Links are followed: a set may lie in a store."""
+
+    fetching = "download the files and write data.name=folder:PATH"
 
     def listing(self) -> list[str]:
         if not self.path.is_dir():
@@ -242,6 +257,8 @@ class Folder(_Files):
 
 class Zip(_Files):
     """The images of a zip, read in place: nothing is unpacked, so no name in it can lead anywhere."""
+
+    fetching = "download the file and write data.name=zip:PATH"
 
     @cached_property
     def archive(self) -> zipfile.ZipFile:

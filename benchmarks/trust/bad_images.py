@@ -155,9 +155,12 @@ def cases() -> list[Case]:
         case("2 bits, grey", png(SIZE, SIZE, depth=2, colour=0), expected=(0,)),
         case("opaque alpha", encoded(plain(mode="RGBA"))),
         case("transparent", encoded(Image.new("RGBA", (SIZE, SIZE))), "x.png: it has an alpha channel; flatten it"),
-        case("transparent in its palette", encoded(plain(mode="P"), transparency=0), "x.png: it has an alpha channel"),
+        case(
+            "transparent in its palette", encoded(plain().quantize(2), transparency=0), "x.png: it has an alpha channel"
+        ),
         case("CMYK", encoded(plain(mode="CMYK"), "jpeg"), name="x.jpg"),
         case("palette", encoded(plain(mode="P"))),
+        case("a transparent place in its palette that no pixel has", encoded(plain(mode="P"), transparency=0)),
         case("black and white", encoded(plain((255, 255, 255), "1")), expected=(255,)),
         case("animated WebP", encoded(plain(), "webp", **frames), "x.webp: it is animated; save one frame", "x.webp"),
         case("animated PNG", encoded(plain(), "png", **frames), "x.png: it is animated; save one frame"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass
 
 from PIL import Image
@@ -21,6 +22,10 @@ PNG_DEPTH, PNG_TYPE = 24, 25  # the bytes of a PNG that say how many bits a samp
 PNG_GREY_ALPHA = 4
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 262, 322, 323  # TIFF's tags
 WHITE_IS_ZERO = 0
+ANIMATED = "it is animated; save one frame"
+
+# Of what Pillow logs about a damaged file, the one line of the error is enough.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class Unreadable(ValueError):
@@ -84,12 +89,10 @@ def _refuse_frames(image: Image.Image, data: bytes) -> None:
                 other.seek(1)
             except EOFError:
                 return
-        raise Unreadable(
-            "it is animated; save one frame" if image.format == "GIF" else "it has pages; save one of them"
-        )
+        raise Unreadable("it has pages; save one of them" if image.format == "TIFF" else ANIMATED)
     # A JPEG of a phone may carry further images (MPO); the first is the photograph.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise Unreadable("it is animated; save one frame")
+        raise Unreadable(ANIMATED)
 
 
 def _refuse_tiles(image: Image.Image) -> None:

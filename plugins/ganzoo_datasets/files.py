@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import stat
 import zipfile
 from abc import abstractmethod
@@ -25,12 +24,12 @@ from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, parse_labels, why_no_folders
-from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out, system_files
+from ganzoo_datasets.names import ADDRESS, describe_left_out, is_hidden, is_image, left_out, system_files
+from ganzoo_datasets.specs import spec_of
 
 LOOKED_AT = 200  # images, to tell what most of them are
 MOST_BYTES = 2**30  # no image and no list of labels is larger; what claims to be would fill the memory
 PIECE = 2**16
-ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # Of these alone a piece of the file is not more than a thousand times as large when it is unpacked.
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
@@ -42,8 +41,6 @@ class _Files(DataSource):
     ``.Trash``, ``__MACOSX``).
     """
 
-    fetching: str  # what to do with an address
-
     @cached_property
     def path(self) -> Path:
         path = user_path(self.location or "")
@@ -51,7 +48,8 @@ class _Files(DataSource):
             path.stat()
         except FileNotFoundError as error:
             if ADDRESS.match(self.location or ""):
-                raise GanzooError(f"{self.location} is an address; {self.fetching}") from error
+                form = f"data.name={type(self).__name__.lower()}:PATH"
+                raise GanzooError(f"{self.location} is an address; download it and write {form}") from error
             raise GanzooError(f"{path} does not exist; check data.name") from error
         except (OSError, ValueError) as error:
             raise GanzooError(f"{path} cannot be opened ({_short(error)}); check data.name") from error
@@ -168,10 +166,9 @@ class _Files(DataSource):
         return labels, named
 
     def content_key(self) -> str:
-        # Of the labels that sets had before there was data.labels, the keys of that time hold.
+        # Of the labels and formats that sets had before there were data.labels and data.formats, the keys hold.
         before = "none" if self.label_file is None else "json"
         kind = "" if self.label_origin == before else self.label_origin
-        # So do those of sets without further formats.
         kind += f" {ALL}" if self.formats == ALL and not all(is_image(name, BASIC) for name in self.names) else ""
         return remembered(self.root, self.files(), self._hash, kind)
 
@@ -223,15 +220,12 @@ class _Files(DataSource):
         """The spec of the first image that can be used, if none of the sampled ones can."""
         for item in self:
             if isinstance(item, SourceImage):
-                height, width, channels = item.pixels.shape
-                return ImageSpec(1 if channels < 3 else 3, height if height == width else 0, self._classes)
+                return spec_of(item, self._classes)
         raise GanzooError(f"{self.path}: none of its {len(self)} images can be used; the first, {reason}")
 
 
 class Folder(_Files):
     """Every image file under a directory, by its path from there. Links are followed: a set may lie in a store."""
-
-    fetching = "download the files and write data.name=folder:PATH"
 
     def listing(self) -> list[str]:
         if not self.path.is_dir():
@@ -257,8 +251,6 @@ class Folder(_Files):
 
 class Zip(_Files):
     """The images of a zip, read in place: nothing is unpacked, so no name in it can lead anywhere."""
-
-    fetching = "download the file and write data.name=zip:PATH"
 
     @cached_property
     def archive(self) -> zipfile.ZipFile:

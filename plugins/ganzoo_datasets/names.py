@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ OTHER_SUFFIXES = {
 }  # fmt: skip
 ANY_SUFFIX = SUFFIXES[ALL] | OTHER_SUFFIXES
 SYSTEM_FILES = {".ds_store", "desktop.ini", "thumbs.db"}  # of macOS and Windows, in lower case
+ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 HIDDEN = "in hidden directories"
 HIDDEN_FILES = "hidden"
 MAC = "__MACOSX"  # the resource forks in a zip made by macOS

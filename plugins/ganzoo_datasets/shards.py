@@ -30,6 +30,7 @@ from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.names import is_hidden, is_image, left_out
+from ganzoo_datasets.specs import spec_of
 
 RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 MOST_SHARDS = 100_000
@@ -91,8 +92,7 @@ class Shards(DataSource):
         reason = "they hold none"
         for item in self:
             if isinstance(item, SourceImage):
-                height, width, channels = item.pixels.shape
-                return ImageSpec(1 if channels < 3 else 3, height if height == width else 0, 0)
+                return spec_of(item)
             reason = f"{printable(item.name)}: {item.reason}"
         raise GanzooError(f"{self.location}: no image can be used ({reason}); check data.name")
 

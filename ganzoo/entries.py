@@ -144,6 +144,8 @@ class DatasetEntry(TargetEntry):
     image: the native spec where it is fixed; None where the images must be looked at.
     class_names: in the order of the labels; names that the source gives go first.
     label_sources: values of ``data.labels`` that the source knows beside auto and none; it is then given ``labels``.
+    opens: what lies at a location of it: suffixes of files, "/" for a directory. A path that is given without the
+    name of a set is answered with the one that opens it.
     reference: the split a score is measured against. splits: those it has; another one is refused.
     demonstration: scores against it are for show (its reference is its own training set).
     default: the set a run uses where none is named. licence: of the images.
@@ -157,6 +159,7 @@ class DatasetEntry(TargetEntry):
     image: ImageSpec | None = None
     class_names: tuple[str, ...] = ()
     label_sources: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
     reference: Literal["train", "test"] = "train"
     demonstration: bool = False
     default: bool = False

@@ -17,12 +17,16 @@ from ganzoo.entries import ImageSpec
 class SourceImage:
     """One image as a source delivers it.
 
-    name: for messages. pixels: uint8 ``(H, W, C)`` with C 1 or 3, of any size. label: the class from 0, or None.
+    name: for messages. pixels: uint8 ``(H, W, C)`` of any size, C 1 or 3, or 2 or 4 with an alpha channel.
+    label: the class from 0, or None. treated: what decoding did to it, each of which completes "5 ...".
+    basic: whether ``data.formats=basic`` reads it too.
     """
 
     name: str
     pixels: np.ndarray
     label: int | None = None
+    treated: tuple[str, ...] = ()
+    basic: bool = True
 
 
 class DataSource(ABC):
@@ -33,8 +37,11 @@ class DataSource(ABC):
 
     location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
     split: "train" or "test". params: given as a fourth argument if the entry has ``params``. labels: the value of
-    ``data.labels``, given by name if the entry has ``label_sources``.
+    ``data.labels``, given by name if the entry has ``label_sources``. formats: the value of ``data.formats``, set once
+    it is constructed, for a source that looks for image files.
     """
+
+    formats: str = "all"
 
     def __init__(
         self, location: str | None, root: Path, split: str, params: Any = None, *, labels: str = "auto"

@@ -105,9 +105,10 @@ def _turned() -> bytes:
     return encoded(halves(BLUE, RED), "jpeg", exif=exif, quality=95, subsampling=0)
 
 
-def _case(
+def case(
     what: str, content: bytes, says: str = "", name: str = "x.png", expected: tuple[int, ...] | None = RED
 ) -> Case:
+    """One file alone in a directory; ``says``: what refuses it, "" where it must be read as ``expected``."""
     return Case(what, partial(feed, content, name, None if says else expected), says)
 
 
@@ -118,60 +119,63 @@ def cases() -> list[Case]:
     unknown = Image.Exif()
     unknown[ROTATED] = 99
     return [
-        _case("a file of no bytes", b"", "x.png: it cannot be decoded (not a PNG, JPEG or WebP file)"),
-        _case("text named .png", b"no image", "x.png: it cannot be decoded (not a PNG, JPEG or WebP file)"),
-        _case("a GIF named .png", encoded(plain(), "gif"), "x.png: it cannot be decoded (not a PNG"),
-        _case("a TIFF named .png", encoded(plain(), "tiff"), "x.png: it cannot be decoded (not a PNG"),
-        _case("an SVG named .png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.png: it cannot be decoded"),
-        _case("a PNG cut short", encoded(halves(RED, BLUE).resize((64, 64)))[:120], "x.png: it cannot be decoded"),
-        _case(
+        case("a file of no bytes", b"", "x.png: it cannot be decoded (not a PNG, JPEG, WebP, BMP, TIFF or GIF file)"),
+        case("text named .png", b"no image", "x.png: it cannot be decoded (not a PNG, JPEG, WebP, BMP, TIFF or GIF"),
+        case("a GIF named .png", encoded(plain(), "gif")),
+        case("a TIFF named .png", encoded(plain(), "tiff")),
+        case("an ICO named .png", encoded(plain(), "ico", bitmap_format="bmp"), "x.png: it cannot be decoded (not a"),
+        case("an AVIF's first bytes", b"\0\0\0\x20ftypavif\0\0\0\0", "x.png: it cannot be decoded (not a PNG"),
+        case("EPS, which Pillow would hand to Ghostscript", b"%!PS-Adobe-3.0 EPSF-3.0\n", "x.png: it cannot be"),
+        case("an SVG named .png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "x.png: it cannot be decoded"),
+        case("a PNG cut short", encoded(halves(RED, BLUE).resize((64, 64)))[:120], "x.png: it cannot be decoded"),
+        case(
             "a JPEG cut short", encoded(plain().resize((64, 64)), "jpeg")[:-40], "x.jpg: it cannot be decoded", "x.jpg"
         ),
-        _case(
+        case(
             "a PNG with a wrong checksum",
             encoded(plain())[:29] + b"\0\0\0\0" + encoded(plain())[33:],
             "x.png: it cannot",
         ),
-        _case(
-            "a PNG of 200,000,000 pixels in 25 KB (decompression bomb)", bomb, "x.png: it is too large to be decoded"
-        ),
-        _case("a PNG that claims 2³¹-1 by 2³¹-1", png(2**31 - 1, 2**31 - 1), "x.png: it is too large to be decoded"),
-        _case("a PNG that claims 2³¹-1 by 1", png(2**31 - 1, 1), "x.png: it is too large to be decoded"),
-        _case("a PNG that claims 0 by 0", png(0, 0), "x.png: it cannot be decoded"),
-        _case(
+        case("a PNG of 200,000,000 pixels in 25 KB (decompression bomb)", bomb, "x.png: it is too large to be decoded"),
+        case("a PNG that claims 2³¹-1 by 2³¹-1", png(2**31 - 1, 2**31 - 1), "x.png: it is too large to be decoded"),
+        case("a PNG that claims 2³¹-1 by 1", png(2**31 - 1, 1), "x.png: it is too large to be decoded"),
+        case("a PNG that claims 0 by 0", png(0, 0), "x.png: it cannot be decoded"),
+        case(
             "64 MiB of text in a PNG, packed into 64 KB",
             png(SIZE, SIZE, chunk=packed_chunk(b"zTXt", bytes(2**26))),
             "x.png: it cannot be decoded (Decompressed data too large",
         ),
-        _case(
+        case(
             "64 MiB of colour profile in a PNG, packed",
             png(SIZE, SIZE, chunk=packed_chunk(b"iCCP", bytes(2**26))),
             "x.png: it cannot be decoded (Decompressed data too large",
         ),
-        _case(
-            "16 bits, grey", png(SIZE, SIZE, depth=16, colour=0), "x.png: it has more than 8 bits a channel; convert it"
+        case("16 bits, grey", png(SIZE, SIZE, depth=16, colour=0), expected=(0,)),
+        case("16 bits, colour", png(SIZE, SIZE, depth=16), expected=(0, 0, 0)),
+        case("2 bits, grey", png(SIZE, SIZE, depth=2, colour=0), expected=(0,)),
+        case("opaque alpha", encoded(plain(mode="RGBA"))),
+        case("transparent", encoded(Image.new("RGBA", (SIZE, SIZE))), "x.png: it has an alpha channel; flatten it"),
+        case(
+            "transparent in its palette", encoded(plain().quantize(2), transparency=0), "x.png: it has an alpha channel"
         ),
-        _case("16 bits, colour", png(SIZE, SIZE, depth=16), "x.png: it has more than 8 bits a channel; convert it"),
-        _case("2 bits, grey", png(SIZE, SIZE, depth=2, colour=0), expected=(0,)),
-        _case("transparent", encoded(plain(mode="RGBA")), "x.png: it has an alpha channel; flatten it"),
-        _case("transparent in its palette", encoded(plain(mode="P"), transparency=0), "x.png: it has an alpha channel"),
-        _case("CMYK", encoded(plain(mode="CMYK"), "jpeg"), name="x.jpg"),
-        _case("palette", encoded(plain(mode="P"))),
-        _case("black and white", encoded(plain((255, 255, 255), "1")), expected=(255,)),
-        _case("animated WebP", encoded(plain(), "webp", **frames), "x.webp: it is animated; save one frame", "x.webp"),
-        _case("animated PNG", encoded(plain(), "png", **frames), "x.png: it is animated; save one frame"),
-        _case("a phone's JPEG with a second image (MPO)", encoded(plain(), "mpo", **frames), name="x.jpg"),
-        _case("upside down by its EXIF", _turned(), name="x.jpg"),
-        _case("EXIF that is noise", encoded(plain(), "jpeg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), name="x.jpg"),
-        _case("EXIF with an orientation that does not exist", encoded(plain(), "jpeg", exif=unknown), name="x.jpg"),
-        _case(
+        case("CMYK", encoded(plain(mode="CMYK"), "jpeg"), name="x.jpg"),
+        case("palette", encoded(plain(mode="P"))),
+        case("a transparent place in its palette that no pixel has", encoded(plain(mode="P"), transparency=0)),
+        case("black and white", encoded(plain((255, 255, 255), "1")), expected=(255,)),
+        case("animated WebP", encoded(plain(), "webp", **frames), "x.webp: it is animated; save one frame", "x.webp"),
+        case("animated PNG", encoded(plain(), "png", **frames), "x.png: it is animated; save one frame"),
+        case("a phone's JPEG with a second image (MPO)", encoded(plain(), "mpo", **frames), name="x.jpg"),
+        case("upside down by its EXIF", _turned(), name="x.jpg"),
+        case("EXIF that is noise", encoded(plain(), "jpeg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), name="x.jpg"),
+        case("EXIF with an orientation that does not exist", encoded(plain(), "jpeg", exif=unknown), name="x.jpg"),
+        case(
             "a colour profile that is noise, PNG",
             png(SIZE, SIZE, chunk=packed_chunk(b"iCCP", b"noise")),
             expected=(0, 0, 0),
         ),
-        _case("a colour profile that is noise, JPEG", encoded(plain(), "jpeg", icc_profile=b"noise"), name="x.jpg"),
-        _case("not square", encoded(plain().resize((9, 8))), "x.png: it is 9x8, not square; set data.size=N"),
-        _case(
+        case("a colour profile that is noise, JPEG", encoded(plain(), "jpeg", icc_profile=b"noise"), name="x.jpg"),
+        case("not square", encoded(plain().resize((9, 8))), "x.png: it is 9x8, not square; set data.size=N"),
+        case(
             "a name with a line break, a terminal's escape and half a character",
             b"no image",
             r"a\n\x1b[31mb\udcff.png: it cannot be decoded",

@@ -208,7 +208,7 @@ def cases() -> list[Case]:
             "x.png: it is packed otherwise than by deflate",
         ),
         of_zip("packed with LZMA", partial(_packed, zipfile.ZIP_LZMA), "x.png: it is packed otherwise than by deflate"),
-        of_zip("a zip in a zip", named("x.zip"), "set.zip holds no PNG, JPEG or WebP files"),
+        of_zip("a zip in a zip", named("x.zip"), "set.zip holds no PNG, JPEG, WebP, BMP, TIFF or GIF files"),
         of_zip("two headers with different names", named("x.png"), "x.png: it is damaged in the zip", _other_name),
         of_zip("cut short", named("x.png"), not_whole, lambda content: content[:-30]),
         of_zip("text", named("x.png"), not_whole, lambda content: b"no zip at all"),

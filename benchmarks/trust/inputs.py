@@ -15,6 +15,7 @@ from pathlib import Path
 
 import bad_checkpoints
 import bad_directories
+import bad_formats
 import bad_images
 import bad_names
 import bad_requests
@@ -24,6 +25,7 @@ from cases import Case, judge, table
 RESULTS = Path(__file__).parent / "results"
 TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
     "images": ("Images", bad_images.cases),
+    "formats": ("BMP, TIFF and GIF", bad_formats.cases),
     "sets": ("Zips and shards", bad_sets.cases),
     "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
     "directories": ("What names a plugin, and what leads elsewhere", bad_directories.cases),

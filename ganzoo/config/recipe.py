@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ganzoo.entries import (
 )
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import user_path
 
 E = TypeVar("E", bound=Entry)
 GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP], for example dcgan+wgan-gp"
@@ -127,4 +129,27 @@ def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]
     first, _, rest = text.partition(":")
     second, _, location = rest.partition(":")
     full = registry.lookup(DatasetEntry, f"{first}:{second}") if second else None
-    return (full, location or None) if full else (registry.get(DatasetEntry, first), rest or None)
+    if full:
+        return full, location or None
+    if registry.lookup(DatasetEntry, first) is None and (advice := _advice_for_path(text, registry)):
+        raise GanzooError(f"data.name={text}: {advice}")
+    return registry.get(DatasetEntry, first), rest or None
+
+
+def _advice_for_path(text: str, registry: Registry) -> str:
+    """Say how to name a set by its path; empty for a text that is no path."""
+    known = {what: f"{entry.name}:" for entry in registry.of_kind(DatasetEntry) for what in entry.opens}
+    try:
+        path = user_path(text)
+        there, directory = path.exists(), path.is_dir()
+    except (OSError, ValueError):
+        return ""
+    if there:
+        form = known.get("/" if directory else path.suffix.lower())
+        if form is None:
+            return f"a file of images is {' or '.join(sorted(set(known) - {'/'}))}; name one, or a directory"
+        return f"a path is named with what it is; write data.name={form}{text}"
+    if os.sep not in text or "://" in text:
+        return ""
+    forms = " or ".join(f"{form}PATH" for form in dict.fromkeys(known.values()))
+    return f"there is no such file or directory, and no such data set; write {forms}"

@@ -20,11 +20,16 @@ from ganzoo.entries import (
     marks_of,
     param,
 )
+from ganzoo.utils.colours import parse_colour
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
 # The last one is what runs had before there was this setting.
 LABELS = ("auto", "folders", "json", "none", "json-or-none")
+# Of data.formats: what is read today, and what was read before there was this setting.
+ALL, BASIC = "all", "basic"
+# Of data.fit.
+CROP, PAD, STRETCH = "crop", "pad", "stretch"
 
 
 def _one_of(config: object, name: str, *choices: str) -> None:
@@ -42,6 +47,11 @@ class DataConfig:
     labels: str = param(
         "auto", "auto, folders (a class each), json (dataset.json) or none; auto: json, else folders, if they are there"
     )
+    fit: str = param(CROP, "with data.size, an image becomes square by crop (its centre), pad or stretch")
+    background: str | None = param(
+        None, "colour (white, #rrggbb) behind transparent pixels and padded images; null: transparency is refused"
+    )
+    formats: str = param(ALL, "all image files that can be read, or basic: 8-bit PNG, JPEG and WebP without alpha")
     mirror: bool = param(False, "flip half of the images left to right")
     skip_bad: bool = param(False, "skip images that cannot be used, and count them, instead of stopping")
 
@@ -50,6 +60,13 @@ class DataConfig:
         _one_of(self, "split", "train", "test")
         _one_of(self, "channels", "auto", "1", "3")
         _one_of(self, "labels", *LABELS)
+        _one_of(self, "fit", CROP, PAD, STRETCH)
+        _one_of(self, "formats", ALL, BASIC)
+        if self.background is not None:
+            try:
+                parse_colour(self.background)
+            except ValueError as error:
+                raise ValueError(f"background is {error}") from None
 
     @property
     def params(self) -> Any:

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.data.channels import AUTO
-from ganzoo.data.decode import RESIZE
-from ganzoo.data.fill import IMAGES, PLACES, Processing, fill
+from ganzoo.config.schema import ALL
+from ganzoo.data.fill import IMAGES, PLACES, fill
+from ganzoo.data.prepare import RESIZE, Processing
 from ganzoo.data.stream import BlockReader, StreamedArray
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.interfaces import DataSource, StreamedSource
@@ -27,6 +27,7 @@ from ganzoo.utils.safe_yaml import parse_json
 logger = logging.getLogger(__name__)
 FORMAT = 1
 SUMS = "sums"
+COMPLETE = "all-formats"  # a file in a cache that left images out: data.formats=all leaves out the same ones
 CHECKED = 4 * 2**30  # bytes: what is larger is not read as a whole at each start to see whether it is what was written
 
 _checked: set[tuple[str, int, int]] = set()  # by this process, by path, size and time
@@ -47,23 +48,49 @@ def cached(
     Raises GanzooError that names the image and what to do, unless ``skip_bad`` leaves it out.
     """
     key = _key(source, processing, params)
-    directory = root / "cache" / key[:32]
-    if not directory.exists():
-        _write(source, name, directory, key, processing)
-    try:
-        return _read(source, directory, key, processing.size)
-    except Damaged as error:
-        logger.warning(f"{error}; it is made anew")
+    keys = [key] if processing.formats != ALL else [_beyond(key), key]
+    for known in keys:
+        directory = _directory(root, known)
+        if not directory.exists():
+            continue
+        try:
+            found = _read(source, directory, known, processing)
+        except Damaged as error:
+            logger.warning(f"{error}; it is made anew")
+            _discard(directory)
+            continue
+        if known != key or processing.formats != ALL or _complete(directory, found[2]):
+            return found
+    written = _write(source, name, root, key, processing)
+    return _read(source, _directory(root, written), written, processing)
+
+
+def _directory(root: Path, key: str) -> Path:
+    return root / "cache" / key[:32]
+
+
+def _beyond(key: str) -> str:
+    """The key of a set with images that ``data.formats=basic`` does not read.
+
+    Without such images both have the key from before there was this setting, and the same images.
+    """
+    return hashlib.sha256(f"{key} with all formats".encode()).hexdigest()
+
+
+def _complete(directory: Path, meta: dict[str, Any]) -> bool:
+    """Tell whether ``data.formats=all`` leaves out the same images; unknown of some caches from before it."""
+    return not meta.get("left_out") or (directory / COMPLETE).exists()
+
+
+def _discard(directory: Path) -> None:
     try:
         discard(directory)
     except OSError as error:
         raise GanzooError(f"the cache {directory} is damaged and cannot be removed: {error.strerror}") from error
-    _write(source, name, directory, key, processing)
-    return _read(source, directory, key, processing.size)
 
 
 def _read(
-    source: DataSource, directory: Path, key: str, size: int | None
+    source: DataSource, directory: Path, key: str, processing: Processing
 ) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
     try:
         meta = unsealed(parse_json((directory / "meta.json").read_bytes()))
@@ -72,7 +99,8 @@ def _read(
         array: np.ndarray | StreamedArray
         if isinstance(source, StreamedSource):
             places = np.load(directory / PLACES, allow_pickle=False)
-            array = StreamedArray(BlockReader(source, places, tuple(meta["shape"][1:]), size), np.arange(len(places)))
+            reader = BlockReader(source, places, tuple(meta["shape"][1:]), processing)
+            array = StreamedArray(reader, np.arange(len(places)))
         else:
             array = np.load(directory / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(directory / "labels.npy", allow_pickle=False) if meta["labelled"] else None
@@ -97,23 +125,29 @@ def _check(file: Path, known: str) -> None:
 def _key(source: DataSource, processing: Processing, params: Any) -> str:
     """SHA-256 of the source's content, of its parameters, and of what is done to it."""
     size = processing.size
-    channels = [] if processing.channels == AUTO else [f"channels {processing.channels}"]
     streamed = ["streamed"] if isinstance(source, StreamedSource) else []
     # "most": of several sizes the most frequent one is used, not that of the first image.
     skip = "most" if processing.skip_bad else False
     # A content key may leave the parameters out, which decide what is read of the same files.
     options = [] if params is None else [{"options": asdict(params)}]
-    made_of = [FORMAT, source.content_key(), size, RESIZE if size else None, skip, *channels, *streamed, *options]
+    made_of = [FORMAT, source.content_key(), size, RESIZE if size else None, skip, *processing.key, *streamed, *options]
     return hashlib.sha256(json.dumps(made_of, default=str).encode()).hexdigest()
 
 
-def _write(source: DataSource, name: str, directory: Path, key: str, processing: Processing) -> None:
+def _write(source: DataSource, name: str, root: Path, key: str, processing: Processing) -> str:
+    """Decode the set; return the key under which it is kept."""
+    directory = _directory(root, key)
     try:
-        with whole_directory(directory) as partial:
+        with whole_directory(directory, final=lambda: _directory(root, key)) as partial:
             meta = fill(source, name, partial, processing)
+            if meta["beyond_basic"]:
+                key = _beyond(key)
             sums = {file.name: sha256_of(file) for file in sorted(partial.iterdir())}
             (partial / "meta.json").write_text(json.dumps(sealed({**meta, "key": key, SUMS: sums})))
+        if processing.formats == ALL:
+            (_directory(root, key) / COMPLETE).touch()
     except OSError as error:
         raise GanzooError(
             f"cannot write the cache {directory}: {error.strerror or error}; free some space or set data.root"
         ) from error
+    return key

@@ -6,92 +6,115 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# Bicubic keeps edges sharper than bilinear; antialiased, most papers' data sets use it.
-RESIZE: dict[str, Any] = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
-GREY = {"1", "L"}
-COLOUR = {"RGB", "P", "CMYK", "YCbCr"}
-DEPTH = 24  # the byte of a PNG that says how many bits a sample has
+from ganzoo.config.schema import ALL, BASIC
+from ganzoo.data.kinds import FORMATS, Kind, Unreadable, kind_of, named_formats
+from ganzoo.interfaces import BadImage, SourceImage
+
 ORIENTATION = 0x0112  # EXIF's tag
 LYING = {5, 6, 7, 8}  # orientations with width and height exchanged
+SCALED = "scaled from 16 to 8 bits"
+TOO_LARGE = "it is too large to be decoded safely; make it smaller"
 
 
-class Unreadable(ValueError):
-    """Why an image cannot be used, without its name."""
+def decode_named(name: str, data: bytes, label: int | None = None, formats: str = ALL) -> SourceImage | BadImage:
+    """Decode an image file as a source delivers it: turned upright, with its alpha channel if it has one."""
+    try:
+        with _opened(data, formats) as (image, kind):
+            pixels = _pixels(ImageOps.exif_transpose(image), kind)
+            return SourceImage(name, pixels, label, (SCALED,) if kind.bits > 8 else (), kind.basic)
+    except Unreadable as error:
+        return BadImage(name, str(error))
 
 
 def decode(data: bytes) -> np.ndarray:
-    """A PNG, JPEG or WebP file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, turned upright. Raises Unreadable."""
-    with _opened(data) as image:
-        array = np.asarray(ImageOps.exif_transpose(image).convert("L" if image.mode in GREY else "RGB"))
-    return array[:, :, None] if array.ndim == 2 else array
+    """Decode an image file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, turned upright.
+
+    Raises Unreadable, for a partly transparent image too.
+    """
+    found = decode_named("", data)
+    if isinstance(found, BadImage):
+        raise Unreadable(found.reason)
+    return without_alpha(found.pixels)[0]
 
 
-def measure(data: bytes) -> tuple[int, int, int]:
-    """Return the shape ``(H, W, C)`` that :func:`decode` would give, from the file's header. Raises Unreadable."""
-    with _opened(data) as image:
-        width, height = image.size
+def measure(data: bytes, formats: str = ALL) -> tuple[int, int, int]:
+    """Return the shape ``(H, W, C)`` of the image without alpha, from the file's header. Raises Unreadable."""
+    with _opened(data, formats) as (image, kind):
+        width, height = kind.size
         if image.getexif().get(ORIENTATION, 1) in LYING:
             width, height = height, width
-        return height, width, 1 if image.mode in GREY else 3
+        return height, width, 1 if kind.grey else 3
+
+
+def without_alpha(pixels: np.ndarray, background: tuple[int, int, int] | None = None) -> tuple[np.ndarray, bool]:
+    """Take the alpha channel from uint8 ``(H, W, C)``: C of 2 becomes 1, 4 becomes 3; say whether it was transparent.
+
+    An alpha channel that is opaque everywhere is dropped, another one flattens the image onto the background. Raises
+    Unreadable without a background.
+    """
+    channels = pixels.shape[2]
+    if channels not in (2, 4):
+        return pixels, False
+    colours, alpha = pixels[:, :, :-1], pixels[:, :, -1:]
+    if (alpha == 255).all():
+        return colours, False
+    if background is None:
+        raise Unreadable("it has an alpha channel; flatten it onto a background with data.background=white")
+    share = alpha.astype(np.uint32)
+    onto = np.asarray(shade(background, channels - 1), np.uint32)
+    return ((colours * share + onto * (255 - share) + 127) // 255).astype(np.uint8), True
+
+
+def shade(colour: tuple[int, int, int], channels: int) -> tuple[int, ...]:
+    """Return a colour in 3 channels, or its grey as ITU-R BT.601 says."""
+    return colour if channels == 3 else (int(np.asarray(Image.new("RGB", (1, 1), colour).convert("L"))[0, 0]),)
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
+def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
     """An image of a kind that can be used, not decoded yet. Raises Unreadable, for what fails within too."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # broken EXIF, which is passed over
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
-                # Pillow would leave half the bits of some out and not know others.
-                if image.format == "PNG" and data[DEPTH] > 8:
-                    raise Unreadable("it has more than 8 bits a channel; convert it to 8")
-                _check(image)
-                yield image
+            with Image.open(io.BytesIO(data), formats=tuple(FORMATS[formats])) as image:
+                kind = kind_of(image, data)
+                if formats == BASIC and not kind.basic:
+                    what = "more than 8 bits a channel" if kind.bits > 8 else "an alpha channel"
+                    raise Unreadable(f"it has {what}; set data.formats=all to read it")
+                yield image, kind
         except Unreadable:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise Unreadable("it is too large to be decoded safely; make it smaller") from error
+            raise Unreadable(TOO_LARGE) from error
         except UnidentifiedImageError as error:  # whose own text is an address in memory
-            raise Unreadable("it cannot be decoded (not a PNG, JPEG or WebP file)") from error
+            raise Unreadable(f"it cannot be decoded (not a {named_formats(formats)} file)") from error
         except Exception as error:  # Pillow raises nearly anything on damaged files
             raise Unreadable(
                 f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
             ) from error
 
 
-def _check(image: Image.Image) -> None:
-    # A JPEG of a phone may carry further images (MPO); the first is the photograph.
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise Unreadable("it is animated; save one frame")
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        raise Unreadable("it has an alpha channel; flatten it onto a background")
-    if image.mode not in GREY | COLOUR:
-        raise Unreadable(f"its colour mode {image.mode} is not supported; convert it to RGB")
+def _pixels(image: Image.Image, kind: Kind) -> np.ndarray:
+    """uint8 ``(H, W, C)``, C of 1 or 3, with alpha 2 or 4."""
+    if image.mode.startswith("I"):
+        return _scaled(image, kind)
+    if kind.alpha:
+        array = np.asarray(image.convert("LA" if kind.grey and image.mode != "RGBA" else "RGBA"))
+        return array[:, :, [0, 3]] if kind.grey and array.shape[2] == 4 else array
+    array = np.asarray(image.convert("L" if kind.grey else "RGB"))
+    return array[:, :, None] if array.ndim == 2 else array
 
 
-def resize(pixels: np.ndarray, size: int | None) -> np.ndarray:
-    """uint8 ``(H, W, C)`` to ``(C, size, size)``: the centre square, resized where it is not that size already.
-
-    With ``size`` None the image must be square. Raises Unreadable where it is not.
-    """
-    height, width = pixels.shape[:2]
-    image = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
-    if size is None:
-        if height != width:
-            raise Unreadable(f"it is {width}x{height}, not square; set data.size=N to crop and resize")
-        return image.numpy()
-    if (height, width) != (size, size):
-        # Here, as it takes longer to import than torch itself, and most images have their size already.
-        from torchvision.transforms import InterpolationMode
-        from torchvision.transforms.v2 import functional
-
-        image = functional.center_crop(image, [min(height, width)] * 2)
-        image = functional.resize(image, [size, size], InterpolationMode.BICUBIC, antialias=True)
-    return image.numpy()
+def _scaled(image: Image.Image, kind: Kind) -> np.ndarray:
+    """Deep grey by its upper 8 bits, as Pillow scales deep colour."""
+    deep = np.asarray(image)
+    grey = np.clip(deep >> (kind.bits - 8), 0, 255).astype(np.uint8)
+    grey = 255 - grey if kind.inverted else grey
+    if (hole := image.info.get("transparency")) is None:
+        return grey[:, :, None]
+    return np.stack([grey, np.where(deep == hole, 0, 255).astype(np.uint8)], axis=2)

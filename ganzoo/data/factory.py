@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import ALL, CROP, Config
 from ganzoo.data import sources
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
 from ganzoo.data.dataset import Images
-from ganzoo.data.fill import Processing
+from ganzoo.data.prepare import Processing
 from ganzoo.data.sources import NONE, make_source, params_of
 from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, ImageSpec
@@ -38,6 +38,9 @@ def open_configured(
         channels=data.channels,
         labels=data.labels,
         params=data.params,
+        fit=data.fit,
+        background=data.background,
+        formats=data.formats,
     )
 
 
@@ -53,22 +56,30 @@ def open_dataset(
     channels: str = AUTO,
     labels: str = sources.AUTO,
     params: Any = None,
+    fit: str = CROP,
+    background: str | None = None,
+    formats: str = ALL,
 ) -> Images:
     """Decode a data set, or find it in the cache. ``name``: as a configuration names it, for messages and scores.
 
     root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
     channels: "1", "3", or "auto" for what most images have; the others are converted.
     labels: where they come from, as ``data.labels`` says. params: of the source; None for the entry's defaults.
+    fit, background, formats: as in ``data``.
     What was skipped or converted is in ``usage``. A damaged cache is logged and made anew.
     Raises GanzooError for a missing set, for missing labels and for the first image that cannot be used.
     """
     root = root or data_root(None)
-    source = make_source(entry, location, root, split, params=params, labels=labels, name=name)
+    source = make_source(entry, location, root, split, params=params, labels=labels, formats=formats, name=name)
+    _check_fit(name, fit, size)
     own = entry.image
     processing = Processing(
         size=None if own is not None and size == own.size else size,
         channels=AUTO if own is not None and channels == str(own.channels) else channels,
         skip_bad=skip_bad,
+        fit=fit,
+        background=background,
+        formats=formats,
     )
     array, kept, meta = cached(source, name, processing, root, params_of(entry, params))
     if labels == NONE:
@@ -90,6 +101,7 @@ def open_dataset(
             used=len(array),
             skipped={**source.left_out(), **meta.get("left_out", {})},
             converted=meta.get("converted", {}),
+            treated=meta.get("treated", {}),
             named=tuple(meta.get("unreadable", ())),
             remarks=(
                 *source.remarks(),
@@ -118,8 +130,16 @@ def peek_configured(config: Config, root: Path | None = None) -> ImageSpec:
     """Return the spec that :func:`open_configured` will have, without decoding the data set."""
     data, place = config.values.data, root or data_root(config.values.data.root)
     source = make_source(
-        config.dataset, config.location, place, data.split, params=data.params, labels=data.labels, name=data.name
+        config.dataset,
+        config.location,
+        place,
+        data.split,
+        params=data.params,
+        labels=data.labels,
+        formats=data.formats,
+        name=data.name,
     )
+    _check_fit(data.name, data.fit, data.size)
     return _peek(config.dataset, source, data.name, data.size, data.channels, data.labels)
 
 
@@ -134,9 +154,11 @@ def peek_dataset(
     channels: str = AUTO,
     labels: str = sources.AUTO,
     params: Any = None,
+    formats: str = ALL,
 ) -> ImageSpec:
     """Return the spec that :func:`open_dataset` will have, without decoding the data set."""
-    source = make_source(entry, location, root or data_root(None), split, params=params, labels=labels, name=name)
+    place = root or data_root(None)
+    source = make_source(entry, location, place, split, params=params, labels=labels, formats=formats, name=name)
     return _peek(entry, source, name, size, channels, labels)
 
 
@@ -149,6 +171,11 @@ def _peek(
         raise GanzooError(f"{name}: {printable(first)} is not square; set data.size=N to crop and resize all")
     classes = 0 if labels == NONE else native.classes
     return ImageSpec(native.channels if channels == AUTO else int(channels), size or native.size, classes)
+
+
+def _check_fit(name: str, fit: str, size: int | None) -> None:
+    if fit != CROP and size is None:
+        raise GanzooError(f"{name}: data.fit={fit} is for images that are resized; set data.size=N with it")
 
 
 def _is_square(image: SourceImage) -> bool:

@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ganzoo.data.channels import AUTO, chosen_channels, conversion, convert
-from ganzoo.data.decode import RESIZE, Unreadable, resize
+from ganzoo.data.channels import chosen_channels, conversion, convert
+from ganzoo.data.kinds import Unreadable
+from ganzoo.data.prepare import Processing, is_basic, prepare
 from ganzoo.data.usage import UNREADABLE
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage, StreamedSource
@@ -30,19 +31,6 @@ Place = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Processing:
-    """How images are processed.
-
-    size: height and width to crop and resize to; None keeps theirs. channels: "auto", "1" or "3". skip_bad: skip
-    images that cannot be used instead of raising.
-    """
-
-    size: int | None = None
-    channels: str = AUTO
-    skip_bad: bool = False
-
-
-@dataclass(frozen=True)
 class _Decoded:
     """An image that was written, or whose place was noted."""
 
@@ -50,6 +38,8 @@ class _Decoded:
     shape: Shape
     label: int | None
     place: Place | None
+    treated: tuple[str, ...]
+    basic: bool
 
 
 @dataclass
@@ -104,7 +94,9 @@ def fill(source: DataSource, name: str, directory: Path, processing: Processing)
         "unreadable": found.unreadable,
         "left_out": {reason: number for reason, number in left_out.items() if number},
         "converted": dict(Counter(conversion(item.shape[0], channels) for item in used if item.shape[0] != channels)),
-        "resize": RESIZE if processing.size else {},
+        "treated": dict(Counter(what for item in used for what in item.treated)),
+        "beyond_basic": sum(not item.basic for item in used),
+        "resize": processing.resize,
     }
 
 
@@ -115,7 +107,8 @@ def _decode(source: DataSource, name: str, file: Path, processing: Processing) -
         for place, item in counted(f"decoding {name}", _items(source), _count(source), "images"):
             title = printable(item.name)
             try:
-                pixels = _prepare(item, processing.size)
+                prepared = prepare(item, processing)
+                pixels = prepared.pixels
                 if found.decoded and not processing.skip_bad:
                     _check_size(pixels, found.decoded[0])
             except Unreadable as error:
@@ -130,7 +123,8 @@ def _decode(source: DataSource, name: str, file: Path, processing: Processing) -
                 found.begins = stream.tell()
             if place is None:
                 stream.write(np.ascontiguousarray(pixels).tobytes())
-            found.decoded.append(_Decoded(title, pixels.shape, item.label, place))
+            shape = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
+            found.decoded.append(_Decoded(title, shape, item.label, place, prepared.treated, is_basic(item)))
     return found
 
 
@@ -160,12 +154,6 @@ def _count(source: DataSource) -> int:
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
     """Write NumPy's, which leaves room for a first axis of any length: it can be written again with another one."""
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
-
-def _prepare(item: SourceImage | BadImage, size: int | None) -> np.ndarray:
-    if isinstance(item, BadImage):
-        raise Unreadable(item.reason)
-    return resize(item.pixels, size)
 
 
 def _check_size(pixels: np.ndarray, first: _Decoded) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config.schema import LABELS
+from ganzoo.config.schema import ALL, LABELS
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource
@@ -25,11 +25,12 @@ def make_source(
     *,
     params: Any = None,
     labels: str = AUTO,
+    formats: str = ALL,
     name: str | None = None,
 ) -> DataSource:
     """Construct the source with what its entry asks for.
 
-    params: of the entry's dataclass; None for its defaults. labels: the value of ``data.labels``. name: of the set, for
+    params: of the entry's dataclass; None for its defaults. labels, formats: as in ``data``. name: of the set, for
     messages; None for the entry's. Raises GanzooError for a location that is missing or too much, and for labels that
     the source does not know.
     """
@@ -45,6 +46,7 @@ def make_source(
     if (params := params_of(entry, params)) is not None:
         arguments.append(params)
     source: DataSource = entry.load()(*arguments, **({"labels": labels} if entry.label_sources else {}))
+    source.formats = formats
     return source
 
 

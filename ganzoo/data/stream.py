@@ -20,7 +20,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.channels import convert
-from ganzoo.data.decode import Unreadable, decode, resize
+from ganzoo.data.decode import decode_named
+from ganzoo.data.kinds import Unreadable
+from ganzoo.data.prepare import Processing, prepare
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import StreamedSource
 from ganzoo.utils.openmp import processors
@@ -90,11 +92,13 @@ class StreamedArray:
 class BlockReader:
     """Reads and decodes the images of a source, whose ``places`` ``(N, 3)`` are file, first and last byte of each.
 
-    shape: of a decoded image, ``(C, H, W)``. size: to resize to.
+    shape: of a decoded image, ``(C, H, W)``.
     """
 
-    def __init__(self, source: StreamedSource, places: np.ndarray, shape: tuple[int, ...], size: int | None) -> None:
-        self.source, self.places, self.shape, self.size = source, places, shape, size
+    def __init__(
+        self, source: StreamedSource, places: np.ndarray, shape: tuple[int, ...], processing: Processing
+    ) -> None:
+        self.source, self.places, self.shape, self.processing = source, places, shape, processing
         self.bounds = _blocks(places)  # the first image of each block, and the end
         self._kept: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._decoded: dict[int, Future[np.ndarray]] = {}
@@ -140,7 +144,8 @@ class BlockReader:
         first = int(self.places[self.bounds[block], 1])
         content = self._block(block).result()
         try:
-            pixels = resize(decode(content[start - first : stop - first]), self.size)
+            found = decode_named("", content[start - first : stop - first], formats=self.processing.formats)
+            pixels = prepare(found, self.processing).pixels
         except Unreadable as error:
             raise GanzooError(f"{self.source.file_name(file)} was changed, at byte {start}: {error}") from error
         pixels = convert(pixels, self.shape[0])

@@ -15,7 +15,8 @@ class Usage:
     """Counts of images.
 
     skipped: by reason, which completes "N ... skipped": ``in hidden directories``. named: of the unreadable ones.
-    converted: by what was done: ``grey to colour``. remarks: on labels, one clause each.
+    converted: by what was done: ``grey to colour``. treated: likewise, in whole: ``cropped to the centre square``.
+    remarks: on labels, one clause each.
     """
 
     used: int
@@ -23,6 +24,7 @@ class Usage:
     converted: Mapping[str, int] = field(default_factory=dict)
     named: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    treated: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def found(self) -> int:
@@ -31,18 +33,24 @@ class Usage:
 
     @property
     def whole(self) -> bool:
-        """Whether every image is used as it is."""
+        """Whether every image is used, in its own colours; its size is what ``data.size`` asks for."""
         return not self.skipped and not self.converted
 
     def __str__(self) -> str:
         parts = [f"{count:,} {reason} skipped{self._names(reason)}" for reason, count in self.skipped.items()]
         parts += [f"{count:,} converted from {what}" for what, count in self.converted.items()]
+        parts += [f"{count:,} {what}" for what, count in self.treated.items()]
         images = f"{self.used:,} of {self.found:,} images"
         return "; ".join([f"{images}: {', '.join(parts)}" if parts else images, *self.remarks])
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain containers, for ``provenance.json``; empty ones are left out."""
-        told = {"skipped": dict(self.skipped), "converted": dict(self.converted), "remarks": list(self.remarks)}
+        told = {
+            "skipped": dict(self.skipped),
+            "converted": dict(self.converted),
+            "treated": dict(self.treated),
+            "remarks": list(self.remarks),
+        }
         return {"used": self.used, "found": self.found, **{name: value for name, value in told.items() if value}}
 
     @classmethod
@@ -55,6 +63,7 @@ class Usage:
             used=noted["used"],
             skipped=_counts(noted.get("skipped")),
             converted=_counts(noted.get("converted")),
+            treated=_counts(noted.get("treated")),
             remarks=tuple(map(str, remarks)) if isinstance(remarks, list) else (),
         )
 

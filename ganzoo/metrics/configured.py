@@ -86,6 +86,9 @@ def score_anything(
         channels=str(spec[0]) if data.channels == "auto" else data.channels,
         labels=data.labels,
         params=data.params,
+        fit=data.fit,
+        background=data.background,
+        formats=data.formats,
     )
     shipped = entry.statistics
     if images is not None:

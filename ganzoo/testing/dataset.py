@@ -83,7 +83,10 @@ def shapes(part: DatasetPart) -> None:
     expect(part.images, "none of its first images is readable")
     for image in part.images:
         shape = image.pixels.shape
-        expect(len(shape) == 3 and shape[2] in (1, 3), f"{image.name} is {shape}, expected (H, W, C) with C of 1 or 3")
+        expect(
+            len(shape) == 3 and 1 <= shape[2] <= 4,
+            f"{image.name} is {shape}, expected (H, W, C) with C of 1 or 3, or 2 or 4 with alpha",
+        )
         if part.entry.image is not None:
             size, channels = part.entry.image.size, part.entry.image.channels
             expect(shape == (size, size, channels), f"{image.name} is {shape}, not {size}x{size}x{channels}")

@@ -140,11 +140,14 @@ LEFTOVER = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]+\.part")
 
 
 @contextmanager
-def whole_directory(directory: Path, *, replace: bool = False) -> Iterator[Path]:
+def whole_directory(
+    directory: Path, *, replace: bool = False, final: Callable[[], Path] | None = None
+) -> Iterator[Path]:
     """Yield an empty directory to fill; flush it and rename it to ``directory`` unless something raises.
 
     Several processes may write the same directory at once: the first to finish wins, the others find it there. With
-    ``replace`` what is there already gives way, and comes back if the renaming fails.
+    ``replace`` what is there already gives way, and comes back if the renaming fails. final: called once it is filled,
+    for another name beside ``directory``.
     Remove what dead processes left here. Raises OSError if it cannot be written.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -155,6 +158,7 @@ def whole_directory(directory: Path, *, replace: bool = False) -> Iterator[Path]
         yield partial
         for path in [*partial.rglob("*"), partial]:
             flush(path)
+        directory = final() if final else directory
         old = _moved_away(directory) if replace else None
         try:
             partial.rename(directory)

@@ -75,9 +75,10 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="folder",
-            summary="Any tree of PNG, JPEG or WebP files; labels from a dataset.json, or a class for each directory",
+            summary="Any tree of image files; labels from a dataset.json, or a class for each directory",
             target="ganzoo_datasets.files:Folder",
             takes_location=True,
+            opens=("/",),
             label_sources=("folders", "json"),
             splits=("train",),
         )
@@ -89,6 +90,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             paper="Karras et al. 2020, Training GANs with Limited Data, arXiv:2006.06676 (its data-set tool)",
             target="ganzoo_datasets.files:Zip",
             takes_location=True,
+            opens=(".zip",),
             label_sources=("folders", "json"),
             splits=("train",),
         )
@@ -99,6 +101,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             summary="Images in WebDataset shards: webdataset:PATH or URL, with {000..012} for a range of tar files",
             target="ganzoo_datasets.shards:Shards",
             takes_location=True,
+            opens=(".tar",),
             splits=("train",),
         )
     )

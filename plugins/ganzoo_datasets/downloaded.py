@@ -82,8 +82,11 @@ class CIFAR10(_Torchvision):
     @cached_property
     def _zip(self) -> Zip | None:
         file = self.root / f"cifar10-32x32-{self.split}.zip"
-        # Its directories are no classes.
-        return Zip(str(file), self.root, self.split, labels="json-or-none") if file.exists() else None
+        if not file.exists():
+            return None
+        found = Zip(str(file), self.root, self.split, labels="json-or-none")  # its directories are no classes
+        found.formats = self.formats
+        return found
 
     def make(self, download: bool) -> Any:
         return datasets.CIFAR10(self.root, train=self.split == "train", download=download)

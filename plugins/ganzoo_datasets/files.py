@@ -13,9 +13,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ganzoo.config.schema import ALL, BASIC
 from ganzoo.data.channels import AUTO, chosen_channels
-from ganzoo.data.decode import Unreadable, decode, measure
+from ganzoo.data.decode import decode_named, measure
 from ganzoo.data.fingerprints import remembered
+from ganzoo.data.kinds import Unreadable, named_formats
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
@@ -23,7 +25,8 @@ from ganzoo.utils.files import user_path
 from ganzoo.utils.waiting import counted
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, parse_labels, why_no_folders
-from ganzoo_datasets.names import describe_left_out, is_hidden, is_image, left_out
+from ganzoo_datasets.names import ADDRESS, describe_left_out, is_hidden, is_image, left_out, system_files
+from ganzoo_datasets.specs import spec_of
 
 LOOKED_AT = 200  # images, to tell what most of them are
 MOST_BYTES = 2**30  # no image and no list of labels is larger; what claims to be would fill the memory
@@ -45,6 +48,9 @@ class _Files(DataSource):
         try:
             path.stat()
         except FileNotFoundError as error:
+            if ADDRESS.match(self.location or ""):
+                form = f"data.name={type(self).__name__.lower()}:PATH"
+                raise GanzooError(f"{self.location} is an address; download it and write {form}") from error
             raise GanzooError(f"{path} does not exist; check data.name") from error
         except (OSError, ValueError) as error:
             raise GanzooError(f"{path} cannot be opened ({_short(error)}); check data.name") from error
@@ -61,14 +67,14 @@ class _Files(DataSource):
     @cached_property
     def names(self) -> list[str]:
         """The images' names, sorted. Raises GanzooError if the set has no images."""
-        found = [name for name in self._listing if is_image(name) and not is_hidden(name)]
+        found = [name for name in self._listing if is_image(name, self.formats) and not is_hidden(name)]
         if not found:
             why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
-            raise GanzooError(f"{self.path} holds no PNG, JPEG or WebP files{why}; check data.name")
+            raise GanzooError(f"{self.path} holds no {named_formats(self.formats)} files{why}; check data.name")
         return found
 
     def left_out(self) -> Mapping[str, int]:
-        return left_out(self._listing)
+        return left_out(self._listing, self.formats)
 
     @abstractmethod
     def read(self, name: str) -> bytes:
@@ -124,6 +130,8 @@ class _Files(DataSource):
             found.append(f"labels from its {len(self._folders)} directories")
         if self._json[1] is not None and not self.class_names():
             found.append(f"class_names in {LABELS} not read: it is no list of {self._classes} names")
+        if passed := system_files(self._listing):
+            found.append(passed)
         return found
 
     def class_names(self) -> Sequence[str]:
@@ -159,9 +167,10 @@ class _Files(DataSource):
         return labels, named
 
     def content_key(self) -> str:
-        # Of the labels that sets had before there was data.labels, the keys of that time hold.
+        # Of the labels and formats that sets had before there were data.labels and data.formats, the keys hold.
         before = "none" if self.label_file is None else "json"
         kind = "" if self.label_origin == before else self.label_origin
+        kind += f" {ALL}" if self.formats == ALL and not all(is_image(name, BASIC) for name in self.names) else ""
         return remembered(self.root, self.files(), self._hash, kind)
 
     def _hash(self) -> tuple[str, bool]:
@@ -183,7 +192,8 @@ class _Files(DataSource):
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         for name in self.names:
             try:
-                yield SourceImage(name, decode(self.read(name)), self.labels[name] if self.labels else None)
+                label = self.labels[name] if self.labels else None
+                yield decode_named(name, self.read(name), label, self.formats)
             except Unreadable as error:
                 yield BadImage(name, str(error))
 
@@ -192,7 +202,7 @@ class _Files(DataSource):
         sizes, channels, reason = Counter[tuple[int, int]](), Counter[int](), ""
         for name in self.names[:: -(-len(self) // LOOKED_AT)]:
             try:
-                height, width, depth = measure(self.read(name))
+                height, width, depth = measure(self.read(name), self.formats)
             except Unreadable as error:
                 reason = reason or f"{printable(name)}: {error}"
                 continue
@@ -211,8 +221,7 @@ class _Files(DataSource):
         """The spec of the first image that can be used, if none of the sampled ones can."""
         for item in self:
             if isinstance(item, SourceImage):
-                height, width, channels = item.pixels.shape
-                return ImageSpec(channels, height if height == width else 0, self._classes)
+                return spec_of(item, self._classes)
         raise GanzooError(f"{self.path}: none of its {len(self)} images can be used; the first, {reason}")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from ganzoo.config.schema import BASIC
 from ganzoo.errors import GanzooError
 from ganzoo.utils.safe_yaml import parse_long_json
-from ganzoo_datasets.names import is_hidden
+from ganzoo_datasets.names import is_hidden, is_image
 
 FILE = "dataset.json"
 MOST_CLASSES = 2**20  # what claims to have more would fill the memory
@@ -43,8 +45,13 @@ def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tu
     top = file.removesuffix(FILE)
     try:
         content = parse_long_json(text)
+    except ValueError as error:
+        place = f"line {error.lineno}, column {error.colno}: " if isinstance(error, json.JSONDecodeError) else ""
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else " ".join(str(error).split())
+        raise GanzooError(f"{where} is invalid JSON: {place}{reason}; mend or remove it") from error
+    try:
         pairs = content["labels"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise GanzooError(
             f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it'
         ) from error
@@ -63,7 +70,9 @@ def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tu
     if surplus := set(labels) - set(names):
         raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its images; remove it")
     if missing := set(names) - set(labels):
-        raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {FILE}")
+        # Files that were passed over before there was data.formats.
+        later = "" if any(is_image(name, BASIC) for name in missing) else f", or set data.formats={BASIC}"
+        raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {FILE}{later}")
     return labels, content.get("class_names")
 
 

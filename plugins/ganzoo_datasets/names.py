@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
-# Images that are not read: they are counted, so that nobody trains on a part of a set without knowing.
+from ganzoo.config.schema import ALL, BASIC
+from ganzoo.data.kinds import named_formats
+
+# By data.formats.
+SUFFIXES = {
+    ALL: {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"},
+    BASIC: {".jpeg", ".jpg", ".png", ".webp"},
+}
+# Images that may not be read: they are counted, so that nobody trains on a part of a set without knowing.
 OTHER_SUFFIXES = {
-    ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".ico", ".jfif", ".jp2", ".jpe", ".jxl", ".pbm", ".pcx", ".pgm",
-    ".pnm", ".ppm", ".tga", ".tif", ".tiff",
+    ".avif", ".dib", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".tga",
 }  # fmt: skip
+ANY_SUFFIX = SUFFIXES[ALL] | OTHER_SUFFIXES
+SYSTEM_FILES = {".ds_store", "desktop.ini", "thumbs.db"}  # of macOS and Windows, in lower case
+ADDRESS = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 HIDDEN = "in hidden directories"
 HIDDEN_FILES = "hidden"
 MAC = "__MACOSX"  # the resource forks in a zip made by macOS
 
 
-def is_image(name: str) -> bool:
+def is_image(name: str, formats: str = ALL) -> bool:
     """Tell whether a file is read as an image."""
-    return _suffix(name) in SUFFIXES
+    return _suffix(name) in SUFFIXES[formats]
 
 
 def is_hidden(name: str) -> bool:
@@ -35,16 +45,23 @@ def hidden(name: str) -> str:
     return HIDDEN_FILES if file.startswith(".") else ""
 
 
-def left_out(names: Iterable[str]) -> Mapping[str, int]:
+def left_out(names: Iterable[str], formats: str = ALL) -> Mapping[str, int]:
     """Count the images among these files that are not read, by a reason that completes "5 ... skipped"."""
     reasons: Counter[str] = Counter()
     for name in names:
         suffix = _suffix(name)
-        if suffix in SUFFIXES | OTHER_SUFFIXES and (how := hidden(name)):
+        if suffix in ANY_SUFFIX and (how := hidden(name)):
             reasons[how] += 1
-        elif suffix in OTHER_SUFFIXES:
-            reasons[f"{suffix} (not PNG, JPEG or WebP)"] += 1
+        elif suffix in ANY_SUFFIX - SUFFIXES[formats]:
+            reasons[f"{suffix} (not {named_formats(formats)})"] += 1
     return dict(reasons.most_common())
+
+
+def system_files(names: Iterable[str]) -> str:
+    """Say how many files of the system lie among these; empty if there are none."""
+    found = Counter(name for path in names if (name := PurePosixPath(path).name).lower() in SYSTEM_FILES)
+    counted = ", ".join(f"{count:,} {name}" for name, count in sorted(found.items()))
+    return f"files of the system passed over: {counted}" if counted else ""
 
 
 def describe_left_out(reasons: Mapping[str, int]) -> str:

@@ -20,8 +20,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from ganzoo.data.decode import Unreadable, decode
+from ganzoo.config.schema import ALL
+from ganzoo.data.decode import decode_named
 from ganzoo.data.fingerprints import remembered
+from ganzoo.data.kinds import Unreadable
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
@@ -29,6 +31,7 @@ from ganzoo.utils.files import user_path
 from ganzoo.utils.waiting import counted
 from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.names import is_hidden, is_image, left_out
+from ganzoo_datasets.specs import spec_of
 
 RANGE = re.compile(r"\{([0-9]{1,18})\.\.([0-9]{1,18})\}")
 MOST_SHARDS = 100_000
@@ -85,37 +88,31 @@ class Shards(DataSource):
 
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         for name, content, reason in self._members():
-            try:
-                if reason:
-                    raise Unreadable(reason)
-                yield SourceImage(name, decode(content))
-            except Unreadable as error:
-                yield BadImage(name, str(error))
+            yield BadImage(name, reason) if reason else decode_named(name, content, formats=self.formats)
 
     def peek(self) -> ImageSpec:
         reason = "they hold none"
         for item in self:
             if isinstance(item, SourceImage):
-                height, width, channels = item.pixels.shape
-                return ImageSpec(channels, height if height == width else 0, 0)
+                return spec_of(item)
             reason = f"{printable(item.name)}: {item.reason}"
         raise GanzooError(f"{self.location}: no image can be used ({reason}); check data.name")
 
     def left_out(self) -> Mapping[str, int]:
         """Known after all images were gone through."""
-        return left_out(self._passed)
+        return left_out(self._passed, self.formats)
 
     def remarks(self) -> Sequence[str]:
         return ("labels in shards are not read",)
 
     def _members(self) -> Iterator[tuple[str, bytes, str]]:
         """Name and content of every image file, or no content and the reason."""
-        for number, member, content, reason in members(self.shards, self._passed):
+        for number, member, content, reason in members(self.shards, self._passed, self.formats):
             yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", content, reason
 
 
 def members(
-    shards: Sequence[str], passed: list[str], *, plain: bool = False
+    shards: Sequence[str], passed: list[str], formats: str = ALL, *, plain: bool = False
 ) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
     """Every image file: its shard's number, its header, its content, or no content and the reason.
 
@@ -129,7 +126,7 @@ def members(
                 for member in archive:
                     if member.isdir():
                         continue
-                    if not is_image(member.name) or is_hidden(member.name):
+                    if not is_image(member.name, formats) or is_hidden(member.name):
                         passed.append(member.name)
                     else:
                         yield number, member, *_read(archive, member)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
-from ganzoo.data.decode import Unreadable, decode
+from ganzoo.data.decode import decode_named
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadImage, SourceImage, StreamedSource
 from ganzoo.utils.files import user_path
@@ -27,15 +27,10 @@ class StreamedShards(Shards, StreamedSource):
 
     def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:
         self.read(0, 0, 1)  # refuses before all is looked through
-        for number, member, content, reason in members(self.shards, self._passed, plain=True):
+        for number, member, content, reason in members(self.shards, self._passed, self.formats, plain=True):
             place = (number, member.offset_data, member.offset_data + member.size)
             name = f"{PurePosixPath(self.shards[number]).name}/{member.name}"
-            try:
-                if reason:
-                    raise Unreadable(reason)
-                yield place, SourceImage(name, decode(content))
-            except Unreadable as error:
-                yield place, BadImage(name, str(error))
+            yield place, BadImage(name, reason) if reason else decode_named(name, content, formats=self.formats)
 
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return StreamedSource.__iter__(self)

@@ -32,6 +32,9 @@ BESIDE = frozenset(
 LATER: Mapping[str, Any] = {
     "data.channels": "auto",
     "data.labels": "auto",
+    "data.fit": "crop",
+    "data.background": None,
+    "data.formats": "all",
     "generator.conditional": False,
     "discriminator.conditional": False,
     "loop.accumulate": 1,

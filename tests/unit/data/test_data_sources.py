@@ -198,8 +198,7 @@ def bomb() -> bytes:
 BAD = {
     "broken.png": (b"not an image", "cannot be decoded"),
     "cut.png": (png(image(64, 64, "L"))[:300], "cannot be decoded"),
-    "alpha.png": (png(image(mode="RGBA")), "alpha channel"),
-    "deep16.png": (sixteen_bit(), "more than 8 bits"),
+    "alpha.png": (png(Image.new("RGBA", (8, 8))), "alpha channel"),
     "moving.webp": (animated(), "animated"),
     "bomb.png": (bomb(), "too large"),
     "big.png": (png(image(9, 9, "L")), "9x9, 0.png is 8x8; set data.size"),
@@ -219,6 +218,17 @@ def test_a_bad_image_is_named_or_skipped(registry, root, directory, name):
     assert len(images) == 6 and images.skipped == (name,)
     reason = "of another size than 8x8 skipped" if name == "big.png" else f"unreadable skipped ({name})"
     assert str(images.usage) == f"6 of 7 images: 1 {reason}"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(sixteen_bit(), "more than 8 bits"), (png(image(mode="RGBA")), "alpha channel")]
+)
+def test_what_basic_formats_leave_out_is_named_or_skipped(registry, root, directory, content, says):
+    (directory / "z.png").write_bytes(content)
+    with pytest.raises(GanzooError, match=rf"z\.png: it has .*{says}.*; set data\.formats=all"):
+        open_images(registry, f"folder:{directory}", root=root, formats="basic")
+    images = open_images(registry, f"folder:{directory}", root=root, skip_bad=True, formats="basic")
+    assert len(images) == 6 and images.skipped == ("z.png",)
 
 
 def test_nothing_readable_at_all(registry, root, tmp_path):
@@ -258,7 +268,8 @@ def test_a_missing_download_says_where_to_put_it(registry, root, monkeypatch):
 @pytest.mark.parametrize(
     ("labels", "says"),
     [
-        ("{", "is not of the form"),
+        ("{", "is invalid JSON: line 1, column 2"),
+        ('{"label": []}', "is not of the form"),
         ('{"labels": [["00000/img00000000.png", 1]]}', "no label for 00000/img00000001.png"),
         ('{"labels": [["00000/img00000000.png", "cat"]]}', "not a name and a class number"),
         ('{"labels": [["00000/img00000000.png", -1]]}', "not a name and a class number"),

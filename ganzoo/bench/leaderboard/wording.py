@@ -187,7 +187,7 @@ def notes(report: Report) -> list[str]:
         "A score is comparable only under the same protocol: rows are ranked within a group, never across groups. "
         "± is the sample deviation over seeds; one seed has none.",
         "One combination beats another only if their seeds separate: two seeds or more of each, all of one better than "
-        "all of the other. `ganzoo bench compare A B` adds an interval of the difference.",
+        "all of the other. The command ganzoo bench compare A B adds an interval of the difference.",
     ]
     if report.demonstrations:
         found.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.bench.record import GRID_FILE, Record, read_record
+from ganzoo.bench.record import Record, is_older, read_record, record_files
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -45,12 +45,15 @@ def tables(records: list[tuple[Path, Record]]) -> str:
 
 
 def main() -> None:
-    files = [file for file in HERE.glob("results/*/*.json") if file.name != GRID_FILE]
-    records = [(file, read_record(file)) for file in files]
+    results = HERE / "results"
+    records = [(file, read_record(file)) for file in record_files(results)]
+    older = [pair for pair in records if is_older(pair[0], results)]
+    text = tables([pair for pair in records if pair not in older])
+    if older:
+        text += f"\n\n<details><summary>Older rows</summary>\n\n{tables(older)}\n\n</details>"
     readme = HERE / "README.md"
-    text = readme.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n{tables(records)}\n{END}{after}")
+    before, rest = readme.read_text().split(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":

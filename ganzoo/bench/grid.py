@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ganzoo.bench.record import OLDER
 from ganzoo.config.recipe import parse_data, parse_recipe
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
 from ganzoo.errors import GanzooError
@@ -38,6 +39,8 @@ class Grid:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(f"name is {self.name!r}, must be letters, digits, '.', '_' and '-'")
+        if self.name == OLDER:
+            raise ValueError(f"name is {OLDER!r}, the directory of older grids; choose another")
         if (self.kimg is None) == (self.minutes is None):
             raise ValueError("the budget must be either kimg or minutes")
         for name in ("kimg", "minutes"):

@@ -20,6 +20,7 @@ from ganzoo.utils.structured import read_as
 
 SCHEMA = 1
 GRID_FILE = "grid.json"
+OLDER = "older"  # directory of the results whose grids the leaderboard shows folded, at its end
 
 
 @dataclass
@@ -171,6 +172,11 @@ def record_files(directory: Path) -> list[Path]:
 def read_records(directory: Path) -> list[Record]:
     """Every record under a directory, in the order of their names."""
     return [read_record(file) for file in record_files(directory)]
+
+
+def is_older(file: Path, results: Path) -> bool:
+    """Tell whether a record lies among the older grids of a directory of results."""
+    return file.relative_to(results).parts[0] == OLDER
 
 
 def _check(content: dict[str, Any], where: str) -> Record:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import Config, Scoring
+from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.distributed.device import memory_format, pick_device, prepare_process
 from ganzoo.errors import GanzooError
@@ -34,6 +35,7 @@ from ganzoo.utils.structured import literal
 # more.
 SAME_DEVICE, OTHER_DEVICE = 1e-4, 1e-2
 PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # what scoring again takes
+OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def verify(
     if generator is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
     try:
-        config = recorded_config(record, registry, _files_of_extractors(weights, inception))
+        config = recorded_config(record, registry, files_of_extractors(weights, inception))
         found, tolerance = _score_again(record, config, generator, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
@@ -135,6 +137,32 @@ def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> 
     return generator.eval()
 
 
+def check_protocol(protocol: Mapping[str, Any]) -> None:
+    """Raises GanzooError if a protocol lacks what scoring again takes."""
+    if unknown := [name for name in PROTOCOL if name not in protocol]:
+        raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
+
+
+def recorded_reference(protocol: Mapping[str, Any], config: Config, root: Path) -> Images:
+    """Open the real images that a protocol's score was taken against. Raises GanzooError if they are others now."""
+    split = config.dataset.reference
+    real = open_configured(config, split=split, root=root)
+    if real.fingerprint != protocol["fingerprint"]:
+        raise GanzooError(f"{config.values.data.name}'s {split} images are not those of the record; get the same set")
+    return real
+
+
+def recorded_scoring(protocol: Mapping[str, Any], config: Config) -> Scoring:
+    """The scoring of a configuration with the counts, the seed and the mode of a protocol."""
+    settings = replace(
+        config.values.metrics,
+        fakes=protocol["fake_pictures"],
+        seed=protocol["seed"],
+        mode=protocol["extractor"],
+    )
+    return replace(config.scoring, settings=settings)
+
+
 def _score_again(
     record: Record,
     config: Config,
@@ -143,26 +171,15 @@ def _score_again(
     root: Path | None,
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
-    if unknown := [name for name in PROTOCOL if name not in record.protocol]:
-        raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
+    check_protocol(record.protocol)
     prepare_process()
     protocol, place = record.protocol, pick_device(device)
-    data = config.values.data
     root = root or data_root(None)
-    split = config.dataset.reference
-    real = open_configured(config, split=split, root=root)
-    if real.fingerprint != protocol["fingerprint"]:
-        raise GanzooError(f"{data.name}'s {split} images are not those of the record; get the same set")
+    real = recorded_reference(protocol, config, root)
     generator = load_recorded(record, config, weights, root)
     generator = generator.to(place).to(memory_format=memory_format(place))
-    settings = replace(
-        config.values.metrics,
-        fakes=protocol["fake_pictures"],
-        seed=protocol["seed"],
-        mode=protocol["extractor"],
-    )
     again = score(
-        replace(config.scoring, settings=settings),
+        recorded_scoring(protocol, config),
         generator,
         real,
         root=root,
@@ -172,7 +189,7 @@ def _score_again(
         shipped=config.dataset.statistics,
     )
     if _networks(again.protocol) != _networks(protocol):
-        raise GanzooError("the network that the score is taken with is not the recorded one; name it with --weights")
+        raise GanzooError(OTHER_NETWORK)
     same = protocol.get("extractor_device") == place.type
     return again.values, SAME_DEVICE if same else OTHER_DEVICE
 
@@ -184,7 +201,7 @@ def _networks(protocol: Mapping[str, Any]) -> list[Any]:
     return [protocol["network"], *(other.get("network") for other in described if isinstance(other, dict))]
 
 
-def _files_of_extractors(weights: str | None, inception: str | None) -> list[str]:
+def files_of_extractors(weights: str | None, inception: str | None) -> list[str]:
     """The settings that name files of extractors: ``weights`` is a file or a mapping in YAML."""
     settings = []
     if weights is not None:

@@ -1,7 +1,8 @@
-"""`ganzoo bench`, `ganzoo bench verify`, `ganzoo bench report`."""
+"""`ganzoo bench`, `ganzoo bench verify`, `ganzoo bench report`, `ganzoo bench compare`."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -130,3 +131,44 @@ def report(results: Path, out: Path, published: Path) -> None:
 
     for file in write_report(results, out / "LEADERBOARD.md", out / "leaderboard.html", published, warn):
         click.echo(file)
+
+
+@bench.command()
+@click.argument("a")
+@click.argument("b")
+@click.option("--results", type=PATH, default=RESULTS, show_default=True, help="Where combinations are looked up.")
+@click.option("--resamples", type=int, default=50, show_default=True, help="Bootstrap samples, for one seed each.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+@click.option("--device", default="auto", show_default=True, help="Where to make and read the images again.")
+@weights_option
+@inception_option
+@click.option("--json", "as_json", is_flag=True, help="Write everything as JSON.")
+def compare(
+    a: str,
+    b: str,
+    results: Path,
+    resamples: int,
+    seed: int,
+    device: str,
+    weights: str | None,
+    inception: str | None,
+    as_json: bool,
+) -> None:
+    """Say whether A or B is better, by the first metric.
+
+    A and B are records, runs, directories with the records of a combination's seeds, or combinations under --results.
+    Of several seeds each the seeds decide, of one seed each a bootstrap over the generated images.
+    """
+    from rich.console import Console
+
+    from ganzoo.bench.bootstrap import Means
+    from ganzoo.bench.compare import compare as compare_sides
+    from ganzoo.bench.sides import find_sides
+    from ganzoo.console.display import Display
+    from ganzoo.plugin.registry import Registry
+
+    registry = Registry.load()
+    told = Display(Console(stderr=True)).scoring
+    means = Means(registry, device=device, weights=weights, inception=inception, progress=told)
+    found = compare_sides(*find_sides(a, b, results, registry), means, resamples, seed)
+    click.echo(json.dumps(found.describe(), indent=2) if as_json else found.text)

@@ -15,7 +15,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics.extractor import Mode
 
 Statistics: TypeAlias = Mapping[str, NDArray[Any]]
-"""``mu`` ``(D,)`` and ``sigma`` ``(D, D)``, as torch-fidelity names them."""
+"""``mu`` ``(D,)`` and ``sigma`` ``(D, D)``, as torch-fidelity names them; of few images there may be a ``factor``
+``(D, N)`` too, with ``sigma = factor factor^T``."""
 
 
 class Features:
@@ -62,6 +63,18 @@ class Features:
             return self._statistics
         rows = (self.matrix if self.mode == "reference" else self.matrix.double()).numpy()
         return {"mu": rows.mean(axis=0), "sigma": np.asarray(np.cov(rows, rowvar=False))}
+
+    def at(self, rows: NDArray[np.int64]) -> Features:
+        """The features of the images numbered ``rows`` ``(M,)``; an image may be there several times."""
+        index = torch.from_numpy(rows)
+        return Features(
+            len(rows),
+            matrix=None if self._matrix is None else self._matrix[index],
+            logits=None if self._logits is None else self._logits[index],
+            mode=self.mode,
+            device=self.device,
+            labels=None if self.labels is None else self.labels[rows],
+        )
 
 
 def _present(matrix: Tensor | None, what: str) -> Tensor:

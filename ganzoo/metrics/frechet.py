@@ -20,7 +20,7 @@ def frechet_distance(one: Statistics, two: Statistics, device: torch.device | st
         return torch.as_tensor(side[name], dtype=torch.float64, device=device)
 
     sigma_one, sigma_two = load(one, "sigma"), load(two, "sigma")
-    factor = _factor(sigma_two)
+    factor = load(two, "factor") if "factor" in two else _factor(sigma_two)
     values = torch.linalg.eigvalsh(factor.T @ sigma_one @ factor)
     apart = load(one, "mu") - load(two, "mu")
     trace = sigma_one.trace() + sigma_two.trace() - 2 * values.clamp(min=0).sqrt().sum()

@@ -32,6 +32,8 @@ def file(tmp_path_factory):
         make_record("dcgan+minimax", fid=40.0, data="cifar10", protocol=cifar),
     ]
     write_records(directory / "results", records, samples=True)
+    older = [make_record("mlp+minimax", fid=90.0, fakes=500, seed=seed, curve=True) for seed in range(2)]
+    write_records(directory / "results/older", [*older, make_record(fid=33.0, fakes=500, curve=True)], samples=True)
     write_report(directory / "results", directory / "LEADERBOARD.md", directory / "leaderboard.html", PUBLISHED)
     return directory / "leaderboard.html"
 
@@ -128,16 +130,16 @@ def test_published_rows_take_part_in_the_order_but_look_otherwise(opened):
         ("Protocol", "10,000 against 10,000 test", 1),
         ("Hardware", "NVIDIA H100", 1),
         ("Budget", "10 min", 1),
-        ("Budget", "5 min", 7),
+        ("Budget", "5 min", 9),
     ],
 )
 def test_filters_hide_rows_and_empty_groups(opened, label, option, left):
     opened.choose(label, option)
-    assert opened.page.locator("tbody tr[data-id]:visible").count() == left
-    assert opened.page.locator("output").inner_text() == f"{left} of 8 rows"
-    assert opened.page.locator("section.group:visible").count() == (1 if left == 1 else 3)
+    assert opened.page.locator("tbody tr[data-id]:not([hidden])").count() == left
+    assert opened.page.locator("output").inner_text() == f"{left} of 10 rows"
+    assert opened.page.locator("main > section.group:visible").count() == (1 if left == 1 else 3)
     opened.page.get_by_role("button", name="Show all").click()
-    opened.page.wait_for_function("document.querySelector('output').textContent === '8 of 8 rows'")
+    opened.page.wait_for_function("document.querySelector('output').textContent === '10 of 10 rows'")
     assert opened.said == []
 
 
@@ -188,12 +190,38 @@ def test_a_command_is_copied(opened):
     assert opened.page.evaluate("navigator.clipboard.readText()") == "ganzoo run dcgan+wgan-gp seed=0"
 
 
-@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("width", [400, 1280, 1600])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_itself_never_scrolls_sideways(browser, file, tmp_path, width, scheme):
     opened = Opened(browser, file, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened.page.locator("details#older summary").click()
+    opened.settle()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(int, re.findall(r"\d+", ground))) < 60) == (scheme == "dark")
     assert opened.said == []
     opened.context.close()
+
+
+def test_each_seed_stands_beside_the_mean_and_the_claims_below(opened):
+    group = opened.section("2,000 generated")
+    assert group.locator("small.seeds", has_text="2 seeds: 20.00, 24.00").get_attribute("title") == (
+        "seed 0: 20.00; seed 1: 24.00"
+    )
+    assert group.locator(".claims").inner_text().startswith("One seed: no claim about #1 dcgan+wgan-gp, #3 ")
+
+
+def test_older_grids_are_folded_and_drawn_when_they_are_opened(opened):
+    folded = opened.page.locator("details#older")
+    section = folded.locator("section.group")
+    assert not section.is_visible() and section.locator("svg").count() == 0
+    folded.locator("summary").click()
+    section.locator("figure[data-chart=matrix] svg").wait_for()
+    opened.settle()
+    assert section.locator("tbody tr:visible").count() == 2
+    assert section.locator("figure[data-chart=matrix] svg .mark-rect.role-mark > path").count() == 2
+    opened.choose("Data", "cifar10")
+    assert not folded.is_visible()
+    opened.page.get_by_role("button", name="Show all").click()
+    folded.wait_for()
+    assert opened.said == []

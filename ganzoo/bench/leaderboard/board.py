@@ -10,14 +10,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ganzoo.bench.leaderboard.published import Published, read_published
 from ganzoo.bench.leaderboard.rows import Row, Spread, make_rows, protocol_key
 from ganzoo.bench.leaderboard.samples import check_samples
-from ganzoo.bench.record import Record, read_record, record_files
+from ganzoo.bench.record import Record, is_older, read_record, record_files
 from ganzoo.errors import GanzooError
 from ganzoo.runs.ranking import Ranking
+
+Found: TypeAlias = tuple[Path, Record]
+"""A record and its file."""
 
 
 @dataclass
@@ -38,6 +41,17 @@ class Group:
     def ranked(self, row: Row) -> Spread | None:
         """That value of a row; None where it has none."""
         return row.score(self.ranking.value) if self.ranking else None
+
+    def seeds(self, row: Row) -> list[tuple[int, float]]:
+        """Each seed of a row that has that value, with it."""
+        if self.ranking is None:
+            return []
+        found = ((record.seed, self.ranking.of(record.scores)) for record in row.done)
+        return [(seed, value) for seed, value in found if value is not None]
+
+    def values(self, row: Row) -> list[float]:
+        """That value of each seed."""
+        return [value for _, value in self.seeds(row)]
 
     def place(self, row: Row) -> float:
         """Sort by this to have the best row first and those without a value last."""
@@ -67,12 +81,21 @@ class Group:
 
 @dataclass
 class Report:
-    """``elsewhere``: published figures that no group's protocol fits. ``omitted``: a line for all that is missing."""
+    """``elsewhere``: published figures that no group's protocol fits. ``omitted``: a line for all that is missing.
+
+    older: groups of the grids in the directory for older ones, apart from all others.
+    """
 
     groups: list[Group]
     elsewhere: list[Published]
     demonstrations: int
     omitted: list[str]
+    older: list[Group] = field(default_factory=list)
+
+    @property
+    def all_groups(self) -> list[Group]:
+        """The older ones last."""
+        return [*self.groups, *self.older]
 
 
 def read_report(results: Path, published: Path) -> Report:
@@ -81,7 +104,7 @@ def read_report(results: Path, published: Path) -> Report:
     A record that cannot be believed is left out and named in ``omitted``. Raises GanzooError where there is no
     record at all, or the published figures are not readable.
     """
-    found: list[tuple[Path, Record]] = []
+    found: list[Found] = []
     omitted: list[str] = []
     for file in record_files(results):
         try:
@@ -104,25 +127,30 @@ def read_report(results: Path, published: Path) -> Report:
         figures = read_published(published)
     else:
         omitted.append(f"no published figures: there is no {published}")
-    return make_report(found, figures, omitted)
+    newer = [pair for pair in found if not is_older(pair[0], results)]
+    return make_report(newer, figures, omitted, older=[pair for pair in found if is_older(pair[0], results)])
 
 
 def make_report(
-    found: Sequence[tuple[Path, Record]], figures: Sequence[Published] = (), omitted: Sequence[str] = ()
+    found: Sequence[Found], figures: Sequence[Published] = (), omitted: Sequence[str] = (), older: Sequence[Found] = ()
 ) -> Report:
-    """Rows and groups of records that were read."""
-    shown = {record.data for _, record in found if _demonstration(record)}
-    # A failed run has no protocol to say so, but on such data it would have been a demonstration too.
-    kept = [(file, record) for file, record in found
-            if not _demonstration(record) and not (record.status == "failed" and record.data in shown)]  # fmt: skip
-    rows, repeated = make_rows(kept)
-    groups = _groups(rows)
-    for group in groups:
+    """Rows and groups of records that were read; those of ``older`` are in groups of their own."""
+    shown = {record.data for _, record in (*found, *older) if _demonstration(record)}
+    report = Report([], [], 0, list(omitted))
+    for records, groups in ((found, report.groups), (older, report.older)):
+        # A failed run has no protocol to say so, but on such data it would have been a demonstration too.
+        kept = [(file, record) for file, record in records
+                if not _demonstration(record) and not (record.status == "failed" and record.data in shown)]  # fmt: skip
+        rows, repeated = make_rows(kept)
+        groups += _groups(rows)
+        report.omitted += repeated
+        report.demonstrations += len(records) - len(kept)
+    for group in report.all_groups:
         value = group.ranking.value if group.ranking else ""
         group.published = [figure for figure in figures if figure.matches(group.protocol, value)]
-    placed = [figure for group in groups for figure in group.published]
-    elsewhere = [figure for figure in figures if figure not in placed]
-    return Report(groups, elsewhere, len(found) - len(kept), [*omitted, *repeated])
+    placed = [figure for group in report.all_groups for figure in group.published]
+    report.elsewhere = [figure for figure in figures if figure not in placed]
+    return report
 
 
 def pareto_front(points: Sequence[tuple[float, ...]]) -> list[int]:

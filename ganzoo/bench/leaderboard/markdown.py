@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 from ganzoo.bench.leaderboard.board import Group, Report
+from ganzoo.bench.leaderboard.claims import claims
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import (
     COSTS,
     NONE,
+    OLDER_NOTE,
+    OLDER_TITLE,
+    each_seed,
     notes,
     protocol_in_words,
     score_columns,
@@ -43,16 +47,20 @@ def to_markdown(report: Report, place: Path) -> str:
                          f"{published.origin}{f'. {note}' if note else ''}")  # fmt: skip
                 lines.append(table_row([f"*{text_cell(text)}*" for text in texts]))
         lines.append("")
+    if report.older:
+        lines += [f"## {OLDER_TITLE}", "", OLDER_NOTE, ""]
+        for group in report.older:
+            lines += _group(group, place, "###")
     if report.omitted:
         lines += ["## Warnings", "", *(f"- {text_cell(line)}" for line in report.omitted), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _group(group: Group, place: Path) -> list[str]:
+def _group(group: Group, place: Path, level: str = "##") -> list[str]:
     scores = score_columns(group)
     columns = [text_cell(column.name) for column in (*scores, *COSTS)]
     names = ["#", "recipe", text_cell(score_title(group)), "seeds", *columns, "budget", "hardware", "marks", "samples"]
-    lines = [f"## {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
+    lines = [f"{level} {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
     lines += [table_row(names), table_row(["---"] * len(names))]
     front = group.front
     for row in group.rows:
@@ -61,7 +69,8 @@ def _group(group: Group, place: Path) -> list[str]:
         if not row.done:
             marks.insert(0, f"failed: {row.reason}")
         lines.append(table_row([
-            str(rank or NONE), code(row.first.recipe), score_text(group, row), seeds(group.ranked(row)).split(" ")[0],
+            str(rank or NONE), code(row.first.recipe), score_text(group, row),
+            ": ".join(filter(None, (seeds(group.ranked(row)).split(" ")[0], each_seed(group, row)))),
             *(column.text(row) for column in (*scores, *COSTS)),
             text_cell(row.budget), text_cell(row.hardware), "; ".join(map(text_cell, marks)), _samples(row, place),
         ]))  # fmt: skip
@@ -72,7 +81,8 @@ def _group(group: Group, place: Path) -> list[str]:
             cells = ["*published*", f"*{text_cell(figure.system)}*", f"*{figure.text}*", *blank, source, ""]
             lines.append(table_row(cells))
     told = [f"*{text_cell(p.origin)}*: {text_cell(p.note)}." for p in group.published if p.note]
-    lines += ["", *(f"{line}\n" for line in told), "<details><summary>Commands</summary>", "", COMMANDS, ""]
+    lines += ["", *(f"{line}\n" for line in told), *(f"- {text_cell(line)}" for line in claims(group)), ""]
+    lines += ["<details><summary>Commands</summary>", "", COMMANDS, ""]
     lines += [f"    {one_line(row.first.command)}" for row in group.rows]
     return [*lines, "", "</details>", ""]
 

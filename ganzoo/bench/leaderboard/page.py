@@ -7,19 +7,24 @@ from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
 from ganzoo.bench.leaderboard.charts import specifications
+from ganzoo.bench.leaderboard.claims import claims
 from ganzoo.bench.leaderboard.published import Figure, Published
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.samples import data_uri
 from ganzoo.bench.leaderboard.wording import (
     COSTS,
     NONE,
+    OLDER_NOTE,
+    OLDER_TITLE,
     Column,
+    each_seed,
     notes,
     protocol_in_words,
     protocol_labels,
     score_columns,
     score_text,
     score_title,
+    seed_texts,
     seeds,
 )
 from ganzoo.errors import GanzooError
@@ -38,16 +43,20 @@ def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> s
     charts, scripts, missing = _charts(report)
     if missing:
         say(missing)
-    labels = protocol_labels(report.groups)
+    labels = protocol_labels(report.all_groups)
     chart_rows: list[dict[str, Any]] = []
-    groups = [_group(group, label, chart_rows) for group, label in zip(report.groups, labels, strict=True)]
+    groups = [_group(group, label, chart_rows) for group, label in zip(report.all_groups, labels, strict=True)]
+    newer = len(report.groups)
     elsewhere = [(one.data, figure, one) for one in report.elsewhere for figure in one.figures]
     return str(
         render(
             "ganzoo.bench.leaderboard/page.html",
             notes=notes(report),
-            filters=_filters(report.groups, labels),
-            groups=groups,
+            filters=_filters(report.all_groups, labels),
+            groups=groups[:newer],
+            older=groups[newer:],
+            older_title=OLDER_TITLE,
+            older_note=OLDER_NOTE,
             elsewhere_score=" / ".join(sorted({Ranking(figure.name).title for _, figure, _ in elsewhere})),
             elsewhere=[(data, _figure(one, figure)) for data, figure, one in elsewhere],
             omitted=report.omitted,
@@ -64,7 +73,7 @@ def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> s
 def _charts(report: Report) -> tuple[dict[str, Any], str, str]:
     """The charts' specifications and the script that draws them, or why there are none, in one line."""
     try:
-        return specifications([group.ranking for group in report.groups if group.ranking]), libraries(), ""
+        return specifications([group.ranking for group in report.all_groups if group.ranking]), libraries(), ""
     except GanzooError:
         return {}, "", MISSING
 
@@ -102,6 +111,7 @@ def _group(group: Group, label: str, chart_rows: list[dict[str, Any]]) -> dict[s
         "columns": columns,
         "attributes": attributes,
         "rows": rows,
+        "claims": claims(group),
         "published": [_figure(one, figure) for one in group.published for figure in one.figures],
         "figures": list(_figures(group)),
     }
@@ -121,7 +131,12 @@ def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str
         "recipe": first.recipe,
         "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone
         "badges": badges,
-        "score": {"value": found.mean if found else "", "shown": score_text(group, row), "seeds": seeds(found)},
+        "score": {
+            "value": found.mean if found else "",
+            "shown": score_text(group, row),
+            "seeds": ": ".join(filter(None, (seeds(found), each_seed(group, row)))),
+            "title": "; ".join(f"seed {seed}: {text}" for seed, text in seed_texts(group, row)),
+        },
         "sample": _sample(row),
         "cells": [_cell(column, row) for column in columns],
         "budget": row.budget,

@@ -224,17 +224,22 @@ def is_conditional(protocol: Mapping[str, Any]) -> bool:
     return protocol.get("classes", "none") != "none"
 
 
-def protocol_key(protocol: dict[str, Any]) -> str:
+def protocol_key(protocol: Mapping[str, Any]) -> str:
     """All of a protocol that decides a score; equal for scores that may be compared."""
-    deciding = _deciding(protocol)
-    if not deciding.get("tf32"):  # a CPU, which has none, does not say so
-        deciding.pop("tf32", None)
-    return json.dumps(deciding, sort_keys=True)
+    return json.dumps(deciding(protocol), sort_keys=True)
 
 
-def _deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
+def deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a protocol that decide a score."""
+    fields = _without_beside(protocol)
+    if not fields.get("tf32"):  # a CPU, which has none, does not say so
+        fields.pop("tf32", None)
+    return fields
+
+
+def _without_beside(protocol: Mapping[str, Any]) -> dict[str, Any]:
     """Without the parts that move no score, those of further extractors included."""
     kept = {key: value for key, value in protocol.items() if key not in BESIDE}
     if isinstance(others := kept.get("extractors"), Mapping):
-        kept["extractors"] = {name: _deciding(one) for name, one in others.items() if isinstance(one, Mapping)}
+        kept["extractors"] = {name: _without_beside(one) for name, one in others.items() if isinstance(one, Mapping)}
     return kept

@@ -13,6 +13,8 @@ from ganzoo.runs.ranking import Ranking
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
 LEFT_OUT = ("_std", "f_score")  # ends of the names of values that follow from those beside them
 NONE = "–"
+OLDER_TITLE = "Older rows"
+OLDER_NOTE = "Grids at earlier protocols and budgets, kept and verifiable; they are not continued."
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,23 @@ def score_title(group: Group) -> str:
 
 def score_text(group: Group, row: Row) -> str:
     """That value of a row, with digits enough for a share too."""
+    return measured(group.ranked(row), _digits(group, row))
+
+
+def seed_texts(group: Group, row: Row) -> list[tuple[int, str]]:
+    """Each seed of a row and its value, with the same digits."""
+    return [(seed, f"{value:,.{_digits(group, row)}f}") for seed, value in group.seeds(row)]
+
+
+def each_seed(group: Group, row: Row) -> str:
+    """The values of several seeds, in the order of the seeds; "" for one."""
+    texts = [text for _, text in seed_texts(group, row)]
+    return ", ".join(texts) if len(texts) > 1 else ""
+
+
+def _digits(group: Group, row: Row) -> int:
     found = group.ranked(row)
-    return measured(found, 2 if found is None or abs(found.mean) >= 1 else 4)
+    return 2 if found is None or abs(found.mean) >= 1 else 4
 
 
 def protocol_in_words(group: Group) -> str:
@@ -164,11 +181,13 @@ def protocol_labels(groups: Sequence[Group]) -> list[str]:
 
 def notes(report: Report) -> list[str]:
     """What a reader of any form of the leaderboard must know, one line each."""
-    rows = [row for group in report.groups for row in group.rows]
+    rows = [row for group in report.all_groups for row in group.rows]
     crowded = sum(not row.alone for row in rows)
     found = [
         "A score is comparable only under the same protocol: rows are ranked within a group, never across groups. "
-        "± is the sample deviation over seeds; one seed has none."
+        "± is the sample deviation over seeds; one seed has none.",
+        "One combination beats another only if their seeds separate: two seeds or more of each, all of one better than "
+        "all of the other. The command ganzoo bench compare A B adds an interval of the difference.",
     ]
     if report.demonstrations:
         found.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from support.bench_records import make_record, protocol, write_records
 
+from ganzoo.bench.grid import load_grid
 from ganzoo.bench.leaderboard.board import make_report, pareto_front, read_report
+from ganzoo.bench.leaderboard.claims import ONE_SEED_EACH, claims
 from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.leaderboard.page import to_page
 from ganzoo.bench.leaderboard.published import Figure, Published, read_published
@@ -43,6 +46,115 @@ def test_seeds_of_a_row_are_averaged_with_the_sample_deviation():
     assert row.ranked.deviation == pytest.approx(13**0.5)  # (9 + 1 + 16) / (3 - 1)
     assert measured(row.ranked) == "23.00 ± 3.61"
     assert measured(rows_of(make_record(fid=20.0))[0].ranked) == "20.00"  # one seed has no deviation
+
+
+def claims_of(*records):
+    (group,) = report_of(*records).groups
+    return claims(group)
+
+
+def seeds_of(recipe, *values, first=0):
+    return [make_record(recipe, fid=fid, seed=seed) for seed, fid in enumerate(values, first)]
+
+
+def test_neighbours_are_told_apart_only_if_their_seeds_separate():
+    lines = claims_of(
+        *seeds_of("a+x", 20.0, 21.0), *seeds_of("b+x", 22.0, 25.0, 23.0), *seeds_of("c+x", 24.0, 30.0),
+        *seeds_of("d+x", 23.5), make_record("e+x", failed="too hot"),
+    )  # fmt: skip
+    assert lines == [
+        "#1 a+x and #2 b+x: separated (20.00, 21.00 against 22.00, 25.00, 23.00; equal combinations would separate "
+        "with probability 0.2).",
+        "#2 b+x and #4 c+x: not separated (22.00, 25.00, 23.00 against 24.00, 30.00).",
+        "One seed: no claim about #3 d+x.",
+    ]
+
+
+def test_one_seed_claims_nothing():
+    assert claims_of(make_record("a+x", fid=1.0), make_record("b+x", fid=90.0)) == [ONE_SEED_EACH]
+    assert claims_of(*seeds_of("a+x", 1.0, 2.0), make_record("b+x", fid=90.0)) == ["One seed: no claim about #2 b+x."]
+    assert claims_of(make_record("a+x", fid=1.0)) == []  # nothing to compare it with
+
+
+def test_a_higher_value_may_be_the_better_one():
+    ranked = protocol(ranked_by={"value": "recall", "lower_is_better": False})
+    records = [
+        make_record(recipe, seed=seed, scores={"recall": value}, protocol=ranked)
+        for recipe, values in (("a+x", (0.3, 0.31)), ("b+x", (0.5, 0.52)))
+        for seed, value in enumerate(values)
+    ]
+    (line,) = claims_of(*records)
+    assert line.startswith("#1 b+x and #2 a+x: separated (0.5000, 0.5200 against 0.3000, 0.3100")
+
+
+def test_the_files_have_each_seed_and_the_claims():
+    report = report_of(*seeds_of("a+x", 20.0, 24.0), *seeds_of("b+x", 30.0))
+    markdown, page = to_markdown(report, Path()), to_page(report)
+    assert "| 2: 20.00, 24.00 |" in markdown and "| 30.00 | 1 |" in markdown
+    assert "- One seed: no claim about &#35;2 b+x." in markdown
+    assert 'title="seed 0: 20.00; seed 1: 24.00">2 seeds: 20.00, 24.00</small>' in page
+    assert "<li>One seed: no claim about #2 b+x.</li>" in page
+    assert "all of one better than all of the other" in markdown
+
+
+def older(tmp_path):
+    """Results with an older grid of the name of a newer one, and the same protocol."""
+    results = tmp_path / "results"
+    write_records(results, [make_record(fid=20.0, fakes=10000)], samples=True)
+    write_records(results / "older", [make_record(fid=19.0), make_record(fid=21.0, seed=1, fakes=10000)], samples=True)
+    return results
+
+
+def test_older_grids_are_apart_at_the_end(tmp_path):
+    report = read_report(older(tmp_path), PUBLISHED)
+    assert [[row.ranked.count for row in group.rows] for group in report.groups] == [[1]]
+    assert [group.fakes for group in report.older] == [10000, 2000]
+    assert report.omitted == []
+    text = to_markdown(report, tmp_path)
+    newer, _, rest = text.partition("## Older rows")
+    assert "results/grid/000.png" in newer and "older" not in newer
+    assert rest.count("### fashion-mnist") == 2 and "results/older/grid/001.png" in rest
+    page = to_page(report)
+    before, _, folded = page.partition('<details id="older">')
+    folded, _, _ = folded.partition("</details>")
+    assert before.count('<section class="group"') == 1 and folded.count('<section class="group"') == 2
+    assert "<h2>Older rows</h2>" in folded
+
+
+def test_without_older_grids_nothing_is_said_of_them():
+    report = report_of(make_record())
+    assert "Older" not in to_markdown(report, Path()) and '<details id="older">' not in to_page(report)
+
+
+def test_older_grids_alone_are_a_leaderboard(tmp_path):
+    write_records(tmp_path / "older", [make_record()])
+    report = read_report(tmp_path, PUBLISHED)
+    assert (len(report.groups), len(report.older)) == (0, 1)
+    assert "## Older rows" in to_markdown(report, tmp_path) and '<details id="older">' in to_page(report)
+
+
+def test_older_records_can_be_verified(tmp_path, capsys):
+    results = older(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "verify", "--digest-only", str(results)])
+    assert not stop.value.code and capsys.readouterr().out.count("digest right") == 3
+
+
+def test_a_grid_cannot_take_the_place_of_the_older_ones():
+    with pytest.raises(GanzooError, match="name is 'older'"):
+        load_grid(None, {"name": "older", "recipes": ["mlp+minimax"], "kimg": 1.0})
+
+
+def test_the_table_of_the_readme_has_older_grids_folded(tmp_path):
+    benchmarks = tmp_path / "benchmarks"
+    older(benchmarks)
+    shutil.copy(PUBLISHED.with_name("table.py"), benchmarks)
+    (benchmarks / "README.md").write_text("before\n<!-- table: begin -->\n<!-- table: end -->\nafter\n")
+    subprocess.run([sys.executable, benchmarks / "table.py"], check=True)
+    newer, _, folded = (benchmarks / "README.md").read_text().partition("<details><summary>Older rows</summary>")
+    assert newer.startswith("before") and folded.endswith("after\n")
+    assert "results/grid/000.png" in newer and "| 20.00 |" in newer and "older" not in newer
+    assert "| 19.00 |" in folded and "| 21.00 |" in folded and "(results/older/grid/001.png)" in folded
 
 
 @pytest.mark.parametrize(
@@ -289,7 +401,7 @@ def test_the_markdown_has_every_figure_and_links_its_samples(tmp_path):
     text = to_markdown(read_report(results, PUBLISHED), tmp_path)
     (line,) = [line for line in text.splitlines() if line.startswith("| 1 |")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[1:4] == ["`dcgan+minimax`", "22.00 ± 2.83", "2"]
+    assert cells[1:4] == ["`dcgan+minimax`", "22.00 ± 2.83", "2: 20.00, 24.00"]
     assert cells[-1] == "[grid](results/grid/000.png)"
     assert (tmp_path / "results/grid/000.png").is_file()
     assert "    ganzoo run dcgan+minimax seed=0" in text.splitlines()

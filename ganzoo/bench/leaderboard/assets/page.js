@@ -2,6 +2,7 @@
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const rows = JSON.parse(document.getElementById("rows").textContent);
 const form = document.getElementById("filters");
+const older = document.getElementById("older");
 const groups = [...document.querySelectorAll("section.group")];
 
 // Filters hide rows; what they leave is what the charts draw.
@@ -18,8 +19,9 @@ function filter() {
     const visible = own.filter((row) => !row.hidden);
     shown += visible.length;
     group.hidden = visible.length === 0;
-    if (!group.hidden) draw(group, visible.map((row) => rows[row.dataset.id]));
+    if (!group.hidden && !group.closest("details:not([open])")) draw(group, visible.map((row) => rows[row.dataset.id]));
   }
+  if (older) older.hidden = groups.every((group) => group.hidden || !older.contains(group));
   const elsewhere = document.querySelectorAll("#elsewhere tbody tr");
   for (const row of elsewhere) row.hidden = !passes(row);
   form.querySelector("output").textContent = `${shown} of ${rows.length} rows`;
@@ -87,6 +89,7 @@ document.addEventListener("click", (event) => {
   else if (event.target.matches("dialog")) event.target.close();
 });
 form.addEventListener("change", filter);
+older?.addEventListener("toggle", filter); // a chart has no width before
 form.addEventListener("reset", () => setTimeout(filter));
 for (const choice of document.querySelectorAll("figure select")) choice.addEventListener("change", filter);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", filter);

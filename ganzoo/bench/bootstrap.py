@@ -1,0 +1,185 @@
+"""How far a score's difference between two generators varies with the images that were drawn.
+
+Each generator's images are made and read once. Then they are resampled with replacement, both sides alike, and scored
+against the same real images. Resampling raises a Fréchet distance, since a sample with repeated images has less variety
+than the images it comes from. It raises both sides, so the spread is taken of their difference, and the interval lies
+around the difference that was measured: that has the bias of its number of images alone, as every score under its
+protocol.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.bench.record import read_record
+from ganzoo.bench.seeds import Interval, around
+from ganzoo.bench.sides import Seed, Side
+from ganzoo.bench.verify import (
+    OTHER_DEVICE,
+    OTHER_NETWORK,
+    SAME_DEVICE,
+    check_protocol,
+    files_of_extractors,
+    load_recorded,
+    recorded_config,
+    recorded_reference,
+    recorded_scoring,
+    weights_of,
+)
+from ganzoo.config.schema import Config
+from ganzoo.data.dataset import Images
+from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.entries import MetricEntry
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.metrics.fakes import fake_images
+from ganzoo.metrics.features import Features
+from ganzoo.metrics.labels import add_labels
+from ganzoo.metrics.plan import make_plan
+from ganzoo.metrics.reader import Progress
+from ganzoo.metrics.resampling import resampled
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.utils.files import data_root
+
+RESAMPLES = 50
+LEAST = 20  # fewer do not measure a spread
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """``values``: of each resample, those of both sides. biases: by how much resampling raised each side's mean."""
+
+    values: list[tuple[float, float]]
+    interval: Interval
+    biases: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What scoring again takes: the device, the files of extractors, the cache, and who is told of progress."""
+
+    registry: Registry
+    device: str = "auto"
+    root: Path | None = None
+    weights: str | None = None
+    inception: str | None = None
+    progress: Progress | None = None
+
+
+def bootstrap(sides: tuple[Side, Side], means: Means, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrap:
+    """Resample the generated images of one run on each side; the interval of the first's value less the second's.
+
+    The interval is ``difference ± t s``, s being the standard deviation of the resampled differences and t Student's
+    with one degree less than there are resamples.
+
+    Raises GanzooError if a side has no weights any more, or is not scored as it was before.
+    """
+    if resamples < LEAST:
+        raise GanzooError(f"{resamples} resamples measure no spread; take {LEAST} or more")
+    prepare_process()
+    read = [_Read(side.seeds[0], side.ranking.value, means) for side in sides]
+    drawn = [read_side.resample(stream) for read_side, stream in
+             zip(read, np.random.default_rng(seed).spawn(len(read)), strict=True)]  # fmt: skip
+    values = list[tuple[float, float]]()
+    for number in range(resamples):
+        if means.progress:
+            means.progress("resamples", number, resamples)
+        values.append((next(drawn[0]), next(drawn[1])))
+    if means.progress:
+        means.progress("resamples", resamples, resamples)
+    found = [side.seeds[0].value for side in sides]
+    error = statistics.stdev(one - other for one, other in values)
+    raised = [statistics.fmean(pair[side] for pair in values) - found[side] for side in (0, 1)]
+    return Bootstrap(values, around(found[0] - found[1], error, resamples - 1), (raised[0], raised[1]))
+
+
+class _Read:
+    """One run's generated images as features, beside the real ones."""
+
+    def __init__(self, seed: Seed, value: str, means: Means) -> None:
+        self.value, self.number = value, seed.protocol.get("seed", 0)
+        check_protocol(seed.protocol)
+        root, place = means.root or data_root(None), pick_device(means.device)
+        config, generator = _load(seed, means, root, place)
+        self.entry, self.real, self.fake = _features(seed.protocol, config, generator, root, place, means.progress)
+        found = self.score(self.fake)
+        same = seed.protocol.get("extractor_device") == place.type
+        tolerance = SAME_DEVICE if same else OTHER_DEVICE
+        if not abs(found - seed.value) <= tolerance * max(1.0, abs(seed.value)):
+            raise GanzooError(
+                f"{seed.place}: its weights have {value} {found:.6g}, not {seed.value:.6g} as it says; "
+                f"{'name another run' if seed.is_run else 'see `ganzoo bench verify`'}"
+            )
+
+    def score(self, fake: Features) -> float:
+        """The value that ranks. Raises GanzooError if the metric does not return it."""
+        values: Mapping[str, float] = self.entry.load()()(real=self.real, fake=fake, seed=self.number)
+        if self.value not in values:
+            raise GanzooError(f"{self.entry.name}: it returns no {self.value}, which ranks the rows; mend its plugin")
+        return float(values[self.value])
+
+    def resample(self, stream: np.random.Generator) -> Iterator[float]:
+        """Values of samples of the images, one after the other."""
+        alone = self.entry.reads == "statistics"
+        while True:
+            rows = stream.integers(0, self.fake.count, self.fake.count, dtype=np.int64)
+            yield self.score(resampled(self.fake, rows, alone))
+
+
+def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Config, Generator]:
+    """The configuration and the generator of a run or a record. Raises GanzooError if its weights are not here."""
+    settings = files_of_extractors(means.weights, means.inception)
+    if seed.is_run:
+        directory = RunDir.open(seed.place)
+        config = load_config(means.registry, directory, tuple(settings), scoring=True)
+        return config, restore_generator(config, directory.checkpoint("latest"), place)
+    record = read_record(seed.place)
+    weights = weights_of(record, seed.place)
+    if weights is None:
+        raise GanzooError(
+            f"{seed.place}: the weights of this row are not here, so its images cannot be made again; "
+            "name a row that has kept them, or its run"
+        )
+    config = recorded_config(record, means.registry, settings)
+    generator = load_recorded(record, config, weights, root)
+    return config, generator.to(place).to(memory_format=torch.channels_last)
+
+
+def _features(
+    protocol: Mapping[str, Any],
+    config: Config,
+    generator: Generator,
+    root: Path,
+    place: torch.device,
+    progress: Progress | None,
+) -> tuple[MetricEntry, Features, Features]:
+    """The first metric, and what it reads of the real and of the generated images; of these all features are kept."""
+    scoring = recorded_scoring(protocol, config)
+    if not scoring.metrics:
+        raise GanzooError(scoring.problem or "its configuration names no metric")
+    entry = scoring.metrics[0]
+    scoring = replace(scoring, metrics=(entry,), extractors={entry.name: scoring.extractors[entry.name]})
+    real: Images = recorded_reference(protocol, config, root)
+    settings, drawn = scoring.settings, list[Tensor]()
+    plan = make_plan(scoring, root, place, None, progress)
+    (key,) = plan.wanted.values()
+    if plan.readers[key[0]].source.network.sha256 != protocol["network"]:
+        raise GanzooError(OTHER_NETWORK)
+    real_sides, _ = plan.read_set(real, root, config.dataset.statistics)
+    add_labels(real_sides, real.labels)
+    fake_sides = replace(plan, per_class=True).read_fake(  # which keeps features where sums would do
+        lambda: fake_images(generator, settings.fakes, settings.seed, real.labels, protocol["truncation"], drawn),
+        settings.fakes,
+    )
+    add_labels(fake_sides, torch.cat(drawn).numpy() if drawn else None)
+    return entry, real_sides[key], fake_sides[key]

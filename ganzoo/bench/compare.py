@@ -1,0 +1,136 @@
+"""Whether one combination is better than another, as a table and a sentence: `ganzoo bench compare`."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.bench.bootstrap import RESAMPLES, Bootstrap, Means, bootstrap
+from ganzoo.bench.seeds import LEAST, LEVEL, Interval, permutation, separated, welch
+from ganzoo.bench.sides import Side
+from ganzoo.errors import printable
+
+NAMES = ("A", "B")
+IMAGES, SEEDS, NONE = "bootstrap over generated images", "Welch over seeds", "none"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``difference``: the value of A less that of B, means over seeds. interval: of it; None with one seed on one side.
+
+    method: how the interval was taken. separate: whether all seeds of one side are better than all of the other; None
+    with one seed on a side. p: of the exact permutation test over seeds, where it was made. better: "A", "B", or None
+    where no difference can be claimed.
+    """
+
+    a: Side
+    b: Side
+    method: str
+    difference: float
+    interval: Interval | None
+    separate: bool | None = None
+    p: float | None = None
+    resampled: Bootstrap | None = None
+
+    @property
+    def better(self) -> str | None:
+        if self.interval is None or not self.interval.without_zero or self.separate is False:
+            return None
+        return NAMES[(self.difference > 0) == self.a.ranking.lower_is_better]
+
+    @property
+    def sentence(self) -> str:
+        """What can be claimed, and why."""
+        if self.interval is None:
+            return (
+                f"No difference can be claimed: {NAMES[len(self.b.seeds) == 1]} has one seed, which does not say how "
+                "far seeds lie apart."
+            )
+        words = f"{LEVEL:.0%} interval".replace("%", " %")
+        if self.better is None:
+            found = f"{words} of A - B: {self._text(self.interval.low)} to {self._text(self.interval.high)}"
+            if self.method == IMAGES:
+                return f"No difference can be claimed: the images that were drawn explain it ({found})."
+            seeds = "the seeds separate, but the interval includes zero" if self.separate else "the seeds overlap"
+            return f"No difference can be claimed: {seeds} ({found})."
+        low, high = sorted(map(abs, (self.interval.low, self.interval.high)))
+        title = self.a.ranking.title
+        claim = (
+            f"{self.better} is better by {self._text(abs(self.difference))} {title} "
+            f"({words} {self._text(low)} to {self._text(high)})"
+        )
+        if self.method == SEEDS:
+            return f"{claim}: the seeds separate."
+        return f"{claim}, whatever images are drawn; one seed on each side does not say whether other seeds agree."
+
+    @property
+    def text(self) -> str:
+        """A small table, how the interval was taken, and the sentence."""
+        rows = [["", "combination", "data", "kimg", self.a.ranking.title, "seeds: values"]]
+        for name, side in zip(NAMES, (self.a, self.b), strict=True):
+            mean = self._text(statistics.fmean(side.values))
+            deviation = f" ± {self._text(statistics.stdev(side.values))}" if len(side.values) > 1 else ""
+            each = ", ".join(f"{seed.number}: {self._text(seed.value)}" for seed in side.seeds)
+            texts = name, side.combination, side.data, f"{side.kimg:,.5g}", f"{mean}{deviation}", each
+            rows.append([printable(text) for text in texts])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        return "\n".join([*lines, "", *self.details, self.sentence])
+
+    def describe(self) -> dict[str, Any]:
+        """For JSON."""
+        found: dict[str, Any] = {
+            "a": self.a.describe(),
+            "b": self.b.describe(),
+            "value": self.a.ranking.value,
+            "lower_is_better": self.a.ranking.lower_is_better,
+            "difference": self.difference,
+            "method": self.method,
+            "level": LEVEL,
+            "interval": None if self.interval is None else [self.interval.low, self.interval.high],
+            "degrees_of_freedom": None if self.interval is None else self.interval.degrees,
+            "seeds_separate": self.separate,
+            "permutation_p": self.p,
+            "better": self.better,
+            "sentence": self.sentence,
+        }
+        if self.resampled is not None:
+            found["resamples"] = len(self.resampled.values)
+            found["raised_by_resampling"] = list(self.resampled.biases)
+        return found
+
+    @property
+    def details(self) -> list[str]:
+        """Lines that say how the interval was taken."""
+        if self.resampled is not None:
+            one, other = map(self._text, self.resampled.biases)
+            count = len(self.resampled.values)
+            return [f"{count} resamples of the generated images; resampling raised A by {one} and B by {other}."]
+        if self.interval is None:
+            return []
+        lines = [f"Welch's interval, {self.interval.degrees:.1f} degrees of freedom."]
+        if self.p is not None:
+            lines.append(f"Exact permutation test of the means: p = {self.p:.2g}.")
+        return lines
+
+    def _text(self, value: float) -> str:
+        return self.a.ranking.text(value)
+
+
+def compare(a: Side, b: Side, means: Means, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """Compare two sides that share data and protocol.
+
+    One seed on each side: their generated images are made again and resampled, with what ``means`` gives. Two or more
+    on each: the seeds say it. Otherwise no interval. Raises GanzooError as
+    :func:`ganzoo.bench.bootstrap.bootstrap` does.
+    """
+    difference = statistics.fmean(a.values) - statistics.fmean(b.values)
+    few, many = sorted((len(a.seeds), len(b.seeds)))
+    if many == 1:
+        found = bootstrap((a, b), means, resamples, seed)
+        return Comparison(a, b, IMAGES, difference, found.interval, resampled=found)
+    if few < LEAST:
+        return Comparison(a, b, NONE, difference, None)
+    apart, p = separated(a.ranking, a.values, b.values), permutation(a.values, b.values)
+    return Comparison(a, b, SEEDS, difference, welch(a.values, b.values), apart, p)

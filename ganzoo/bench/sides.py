@@ -1,0 +1,198 @@
+"""The two sides of a comparison: the seeds of a combination, found as records, as a run, or by the combination's name.
+
+Only what shares data and protocol is compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ganzoo.bench.leaderboard.rows import Row, deciding, make_rows, protocol_key
+from ganzoo.bench.record import Record, is_older, read_record, record_files
+from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import load_config
+from ganzoo.runs.ranking import Ranking, read_ranking
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.run_path import is_run
+
+SHOWN = 3  # choices that a message names
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One scored run. place: the file of its record, or its directory if ``is_run``."""
+
+    place: Path
+    number: int
+    value: float
+    protocol: Mapping[str, Any]
+    is_run: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """The seeds of one combination that were scored under one protocol. grid: "" for a run that belongs to none."""
+
+    combination: str
+    data: str
+    grid: str
+    kimg: float
+    ranking: Ranking
+    seeds: tuple[Seed, ...]
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        return self.seeds[0].protocol
+
+    @property
+    def values(self) -> list[float]:
+        """The value that ranks, of each seed."""
+        return [seed.value for seed in self.seeds]
+
+    @property
+    def places(self) -> set[Path]:
+        return {seed.place.resolve() for seed in self.seeds}
+
+    def describe(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "combination": self.combination,
+            "data": self.data,
+            "kimg": self.kimg,
+            "seeds": {str(seed.number): seed.value for seed in self.seeds},
+            "from": [str(seed.place) for seed in self.seeds],
+        }
+
+
+def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side, Side]:
+    """Find what A and B name: files of records, runs, directories of records, or combinations under ``results``.
+
+    Raises GanzooError if there is nothing of the kind, if the protocols differ (the error names the fields), if both
+    are the same, or if more than one pair can be meant.
+    """
+    choices = [(one, other) for one, other in product(*(_candidates(text, results, registry) for text in (a, b)))]
+    alike = [pair for pair in choices if not differing(*pair)]
+    if not alike:
+        nearest = min((differing(*pair) for pair in choices), key=len)
+        raise GanzooError(f"{a} and {b} were scored under different protocols: {'; '.join(nearest)}")
+    apart = [(one, other) for one, other in alike if not one.places & other.places]
+    if not apart:
+        raise GanzooError(f"{a} and {b} have a record in common; name two that have none")
+    of_one_grid = [(one, other) for one, other in apart if one.grid == other.grid]
+    apart = of_one_grid if of_one_grid else apart
+    if len(apart) > 1:
+        for text, sides in zip((a, b), zip(*apart, strict=True), strict=True):
+            found = list(dict.fromkeys(str(side.seeds[0].place) for side in sides))
+            if len(found) > 1:
+                more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+                named = ", ".join(found[:SHOWN])
+                raise GanzooError(f"{text} is in {len(found)} rows; name a record or a directory: {named}{more}")
+    return apart[0]
+
+
+def differing(one: Side, other: Side) -> list[str]:
+    """What two sides' values may not be compared for, a few words each; nothing where they may be."""
+    found = [] if one.data == other.data else [f"data {one.data} against {other.data}"]
+    if one.ranking != other.ranking:
+        found.append(f"the metric {one.ranking.value} against {other.ranking.value}")
+    if protocol_key(one.protocol) == protocol_key(other.protocol):
+        return found
+    left, right = (_flat(deciding(side.protocol)) for side in (one, other))
+    for key in sorted(left.keys() | right.keys()):
+        if left.get(key) != right.get(key):
+            found.append(f"{key} {_short(left.get(key))} against {_short(right.get(key))}")
+    return found
+
+
+def _candidates(text: str, results: Path, registry: Registry) -> list[Side]:
+    """Everything that one argument can mean."""
+    path = Path(text)
+    if is_run(path):
+        return [_side_of_run(path, registry)]
+    if path.is_dir():
+        found = _read(path)
+        sides = _sides(found)
+        if not sides:
+            raise GanzooError(f"{path} holds {'no scored record' if found else 'no record'}, and it is no run")
+        if len(sides) > 1:
+            raise GanzooError(f"{path} holds {len(sides)} rows, {_one_of(path, sides)}")
+        return sides
+    if path.is_file():
+        record = read_record(path)
+        sides = _sides([(path, record)])
+        if not sides:
+            raise GanzooError(f"{path} has no score to compare{f': {record.reason}' if record.reason else ''}")
+        return sides
+    return _named(text, results)
+
+
+def _one_of(directory: Path, sides: Sequence[Side]) -> str:
+    """What to do about a directory with more than one row."""
+    names = list(dict.fromkeys(side.combination for side in sides))
+    if len(names) == 1:
+        return f"all of {names[0]}, which differ in settings, budget or machine; name a record"
+    more = ", ..." if len(names) > SHOWN else ""
+    return f"of {', '.join(names[:SHOWN])}{more}; name a combination and give --results {directory}"
+
+
+def _named(name: str, results: Path) -> list[Side]:
+    """The rows of a combination; older ones only if there are no others."""
+    found = _read(results) if results.is_dir() else []
+    own = [(file, record) for file, record in found if record.recipe == name]
+    sides = _sides([pair for pair in own if not is_older(pair[0], results)]) or _sides(own)
+    if not sides:
+        near = difflib.get_close_matches(name, {record.recipe for _, record in found}, n=SHOWN)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise GanzooError(f"{name} is no record, run or directory, nor a scored combination under {results}{hint}")
+    return sides
+
+
+def _read(directory: Path) -> list[tuple[Path, Record]]:
+    return [(file, read_record(file)) for file in record_files(directory)]
+
+
+def _sides(found: Sequence[tuple[Path, Record]]) -> list[Side]:
+    return [side for row in make_rows(found)[0] if (side := _side_of_row(row)) is not None]
+
+
+def _side_of_row(row: Row) -> Side | None:
+    ranking, seeds = row.ranking, list[Seed]()
+    for file, record in row.records:
+        value = ranking.of(record.scores) if ranking else None
+        if record.status == "done" and value is not None:
+            seeds.append(Seed(file, record.seed, value, record.protocol))
+    if ranking is None or not seeds:
+        return None
+    first = row.first
+    return Side(first.recipe, first.data, first.grid, first.budget.kimg, ranking, tuple(seeds))
+
+
+def _side_of_run(path: Path, registry: Registry) -> Side:
+    directory = RunDir.open(path)
+    score = directory.last_score()
+    values, protocol = score.get("values"), score.get("protocol")
+    ranking = read_ranking(values, protocol)
+    value = ranking.of(values) if ranking and isinstance(values, Mapping) else None
+    if ranking is None or value is None or not isinstance(protocol, Mapping):
+        raise GanzooError(f"{path} has no score to compare; score it with `ganzoo resume {path}`")
+    config = load_config(registry, directory).values
+    seed = Seed(path, config.seed, value, protocol, is_run=True)
+    return Side(config.recipe, config.data.name, "", config.loop.kimg, ranking, (seed,))
+
+
+def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested fields under their joined names."""
+    found: dict[str, Any] = {}
+    for key, value in fields.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
+def _short(value: Any) -> str:
+    return "nothing" if value is None else str(value)[:24]

@@ -135,6 +135,15 @@ def ganzoo(capsys, tmp_path, monkeypatch):
     return call
 
 
+LONGEST = {
+    name: place
+    for place, name in enumerate(
+        ("test_distributions.py", "test_whole.py", "test_docs.py", "test_devices.py", "test_trust.py", "test_bench.py")
+    )
+}
+"""The files with tests of half a minute and more, in the order in which they begin."""
+
+
 def pytest_collection_modifyitems(items):
     """Mark as ``fast`` the tests of units that are not known to take seconds, and begin with the longest tests."""
     here = Path(__file__).parent
@@ -142,4 +151,4 @@ def pytest_collection_modifyitems(items):
         place = item.path.relative_to(here).parts if item.path.is_relative_to(here) else ()
         if place[:1] == ("unit",) and item.get_closest_marker("seconds") is None:
             item.add_marker("fast")
-    items.sort(key=lambda item: item.path.name != "test_whole.py")  # the longest first, so that none is left alone
+    items.sort(key=lambda item: LONGEST.get(item.path.name, len(LONGEST)))  # so that none is left alone at the end

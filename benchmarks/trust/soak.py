@@ -126,10 +126,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--intervals", type=int, default=20000)
-    parser.add_argument("--quick", action="store_true", help="8 runs, 150 intervals")
+    parser.add_argument("--quick", action="store_true", help="5 runs, 150 intervals")
     parser.add_argument("--save", action="store_true", help="keep the curves under results/")
     options = parser.parse_args()
-    runs, intervals = (8, 150) if options.quick else (options.runs, options.intervals)
+    runs, intervals = (5, 150) if options.quick else (options.runs, options.intervals)
     stand_in()
     registry, grows = Registry.load(strict=True), False
     RESULTS.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,10 +259,20 @@ def test_a_second_seed_takes_no_combinations_place_among_the_weights(harness, gr
     assert {file.name for file in tmp_path.rglob("results/**/*.safetensors")} == names
 
 
+@pytest.fixture(scope="module")
+def first_row(registry, tmp_path_factory) -> Path:
+    """The results of a grid of one row, trained once."""
+    directory = tmp_path_factory.mktemp("row")
+    grid = Grid(name="small", recipes=["mlp+minimax"], kimg=0.128, settings=[*SMALL, *TINY_MLP])
+    launcher = InProcess(registry)
+    Harness(grid, registry, launcher, directory / "results", directory / "work", lambda line: None).run()
+    return directory / "results"
+
+
 @pytest.fixture
-def row(harness, grid, tmp_path):
-    grid.losses = ["minimax"]
-    harness(grid).run()
+def row(first_row, tmp_path):
+    """A test's own copy of the row."""
+    shutil.copytree(first_row, tmp_path / "results")
     return tmp_path / "results/small/fashion-10k--mlp+minimax--s0.json"
 
 

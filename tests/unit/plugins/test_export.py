@@ -26,7 +26,7 @@ BY_CLASS = ["dcgan by class", "sngan by class", "stylegan-lite by class", "bigga
 IMAGE = ImageSpec(3, 8, 5)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make(registry):
     """A small generator with weights, noise and means that are not those of its first moment."""
 
@@ -48,6 +48,14 @@ def make(registry):
         return generator.to(memory_format=torch.channels_last).eval()
 
     return made
+
+
+@pytest.fixture(scope="module")
+def stylegan_program(make, tmp_path_factory) -> Path:
+    """The exported program of ``stylegan-lite``, written once for the tests that look at it."""
+    file = tmp_path_factory.mktemp("program") / "g.pt2"
+    export_generator(make("stylegan-lite"), "torch", file)
+    return file
 
 
 class Conditional(Generator):
@@ -126,10 +134,9 @@ def test_onnx_runtime_makes_the_same_images_in_any_number(make, name, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["generator.onnx"]
 
 
-def test_truncation_changes_what_is_made(make, tmp_path):
-    generator = make("stylegan-lite")
-    export_generator(generator, "torch", tmp_path / "g.pt2")
-    program, latents = torch.export.load(tmp_path / "g.pt2").module(), torch.randn(2, generator.latent_dim)
+def test_truncation_changes_what_is_made(make, stylegan_program):
+    program = torch.export.load(stylegan_program).module()
+    latents = torch.randn(2, make("stylegan-lite").latent_dim)
     full, mean = (program(latents=latents, truncation=torch.tensor(value)) for value in (1.0, 0.0))
     assert not torch.allclose(full, mean, atol=0.01) and torch.allclose(mean[0], mean[1], atol=1e-5)
 
@@ -147,9 +154,8 @@ def test_labels_are_an_input_where_they_are_used(tmp_path):
     assert torch.allclose(torch.from_numpy(found), made, atol=TOLERANCE)
 
 
-def test_a_file_tells_nothing_of_this_machine_and_holds_no_classes(make, tmp_path):
-    export_generator(make("stylegan-lite"), "torch", tmp_path / "g.pt2")
-    with zipfile.ZipFile(tmp_path / "g.pt2") as archive:
+def test_a_file_tells_nothing_of_this_machine_and_holds_no_classes(stylegan_program):
+    with zipfile.ZipFile(stylegan_program) as archive:
         contents = [archive.read(name) for name in archive.namelist()]
     places = [str(Path(part.__file__).parent).encode() for part in (module, torch, ganzoo_stylegan_lite)]
     assert not any(place in content for content in contents for place in places)

@@ -8,6 +8,7 @@ if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subproce
     os.environ["OMP_NUM_THREADS"] = "1"
 # The programs of tests/support import its other modules.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+os.environ["GANZOO_WAITS"] = "off"  # on a busy machine anything may last two seconds
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS is not deterministic
 
 import pytest

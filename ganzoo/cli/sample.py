@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Generator
 
 COUNT = 64  # images unless others are asked for
-SEED = click.IntRange(-(2**63), 2**64 - 1)  # as torch takes them
 
 
 @click.command()
@@ -33,7 +32,7 @@ SEED = click.IntRange(-(2**63), 2**64 - 1)  # as torch takes them
     help="A .png, .jpg, .jpeg or .webp for a grid, else a directory of single PNGs. [default: sample.png in RUN]",
 )
 @click.option("-n", "--count", type=int, help=f"Number of images. [default: {COUNT}]")
-@click.option("--seed", type=SEED, help="Seed of all latents and noise. [default: 0]")
+@click.option("--seed", type=int, help="Seed of all latents and noise. [default: 0]")
 @click.option("--seeds", metavar="LIST", help="One image for each seed, e.g. 3,7,10-20; the same image in any list.")
 @click.option("--class", "label", metavar="NAME|N", help="Only this class, by its name or its number from 0.")
 @click.option(

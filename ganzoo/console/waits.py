@@ -191,6 +191,18 @@ class Bars(Waits):
         progress.stop()
 
 
+class Silent(Waits):
+    """Shows nothing."""
+
+    @contextmanager
+    def watch(self, wait: Wait) -> Iterator[None]:
+        yield
+
+    def show(self, wait: Wait, seconds: float) -> None: ...
+
+    def end(self, wait: Wait, seconds: float, finished: bool) -> None: ...
+
+
 def in_words(wait: Wait, seconds: float) -> str:
     """How much is done, of how much, how long it took and how long it may still take at that speed."""
     words = f"{wait.done:,} of {wait.total:,}" if wait.total else f"{wait.done:,}" if wait.done else ""
@@ -208,5 +220,7 @@ def duration(seconds: float) -> str:
 
 
 def on_stderr() -> Waits:
-    """Bars if stderr is a terminal, lines otherwise."""
+    """Bars if stderr is a terminal, lines otherwise; nothing if ``GANZOO_WAITS`` is ``off``."""
+    if os.environ.get("GANZOO_WAITS") == "off":
+        return Silent()
     return Bars() if sys.stderr.isatty() else Lines()

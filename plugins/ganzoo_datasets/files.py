@@ -38,8 +38,7 @@ PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 class _Files(DataSource):
     """Named files in a fixed order, with labels from ``dataset.json`` or from the directories, or without any.
 
-    Hidden files and directories are passed over, since programs keep copies in them (``.ipynb_checkpoints``,
-    ``.Trash``, ``__MACOSX``).
+    Hidden files and directories are passed over, since programs keep copies in them (``__MACOSX``, ``.Trash``).
     """
 
     @cached_property

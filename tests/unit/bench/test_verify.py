@@ -31,7 +31,7 @@ def test_a_record_is_scored_again_by_its_protocol(registry, monkeypatch, tmp_pat
     config = resolve(registry, "mlp+minimax", None, ["metrics.names=[fid]"])
     record = SimpleNamespace(
         status="done", weights=object(), recipe="mlp+minimax", config=config.as_dict(), protocol=PROTOCOL,
-        scores={"fid": 2.0},
+        scores={"fid": 2.0}, marks=(),
     )  # fmt: skip
     given: list[Any] = []
 

@@ -16,12 +16,13 @@ from safetensors.torch import load_file
 from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
-from ganzoo.data.factory import open_configured, peek_configured
+from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
+from ganzoo.metrics.scored_against import open_reference, shipped_statistics, training_classes
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import sha256_of
@@ -148,11 +149,11 @@ def _score_again(
     protocol, place = record.protocol, pick_device(device)
     data = config.values.data
     root = root or data_root(None)
-    split = config.dataset.reference
-    real = open_configured(config, split=split, root=root)
-    if real.fingerprint != protocol["fingerprint"]:
-        raise GanzooError(f"{data.name}'s {split} images are not those of the record; get the same set")
     generator = load_recorded(record, config, weights, root)
+    real = open_reference(config, generator.image, root)
+    if real.fingerprint != protocol["fingerprint"]:
+        named = config.values.metrics.reference or f"{data.name}'s {config.dataset.reference} images"
+        raise GanzooError(f"{named} are not those of the record; get the same set")
     generator = generator.to(place).to(memory_format=torch.channels_last)
     settings = replace(
         config.values.metrics,
@@ -168,7 +169,8 @@ def _score_again(
         device=place,
         truncation=protocol["truncation"],
         progress=progress,
-        shipped=config.dataset.statistics,
+        shipped=shipped_statistics(config),
+        classes=training_classes(config, generator, real, root),
     )
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError("the network that the score is taken with is not the recorded one; name it with --weights")

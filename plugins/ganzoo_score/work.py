@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from ganzoo.config.arguments import as_arguments
 from ganzoo.config.resolve import resolve_scoring
@@ -63,7 +64,7 @@ def working(metrics: str, options: Mapping[str, Any]) -> Iterator[Work]:
     check(scoring)
     drawing = Drawing(options["samples"], options["seed"], options["checkpoint"], options["truncation"])
     prepare_process()
-    with audience([make_display()]) as watched:
+    with audience([make_display(Console(stderr=True))]) as watched:  # the figures alone go to stdout
         yield Work(registry, scoring, drawing, data_root(None), pick_device("auto"), watched.scoring)
 
 

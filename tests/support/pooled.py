@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from PIL import Image
-from support.scoring import NETWORK
 
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.plugin.registry import Registry
+from support.scoring import NETWORK
 
 WIDTH = 8
 

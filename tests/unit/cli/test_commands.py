@@ -25,6 +25,7 @@ FEATURES = {
     "play": {"play"},
     "hub": {"push"},
     "export": {"export"},
+    "score": {"fid", "score", "stats"},
 }
 
 

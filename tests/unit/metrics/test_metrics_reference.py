@@ -41,11 +41,17 @@ def score() -> dict:
     return json.loads(Path("run/score.json").read_text())
 
 
+def scored_again(ganzoo, *options: str) -> dict:
+    """What ``eval`` prints below its progress."""
+    out = ganzoo("eval", "run", *options)[1]
+    return json.loads(out[out.index("{") :])
+
+
 def test_a_run_on_its_own_images_says_so(trained, ganzoo):
     code, said = trained()
     assert code == 0 and "12 generated against all 16 images of folder:train (scored against its own" in said
     assert score()["protocol"]["training_images"]
-    assert json.loads(ganzoo("eval", "run")[1])["protocol"]["training_images"]
+    assert scored_again(ganzoo)["protocol"]["training_images"]
 
 
 def test_a_run_is_scored_against_another_set(trained, ganzoo):
@@ -54,7 +60,7 @@ def test_a_run_is_scored_against_another_set(trained, ganzoo):
     protocol = score()["protocol"]
     assert (protocol["reference"], protocol["picture"]) == ("folder:other", "3 x 8 x 8")  # cropped and resized
     assert protocol["resize"] and "training_images" not in protocol
-    own = json.loads(ganzoo("eval", "run", "--reference", "folder:train")[1])
+    own = scored_again(ganzoo, "--reference", "folder:train")
     assert own["protocol"]["training_images"] and own["values"] != score()["values"]
     images = np.asarray(random_images(12, 8, 8, 3)).transpose(0, 3, 1, 2)
     found = zoo.evaluate(images, reference="folder:other")
@@ -68,7 +74,7 @@ def test_a_run_is_scored_against_statistics(trained, ganzoo):
     code, said = trained("metrics.reference=stats.npz")
     assert code == 0 and "12 generated against the statistics in stats.npz" in said
     assert score()["values"]["fid"] > 0
-    assert json.loads(ganzoo("eval", "run")[1])["values"] == score()["values"]
+    assert scored_again(ganzoo)["values"] == score()["values"]
     images = np.asarray(random_images(12, 8, 8, 3)).transpose(0, 3, 1, 2)
     assert zoo.evaluate(images, reference="stats.npz").protocol["split"] == "statistics"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from ganzoo.config.recipe import parse_data
@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import user_path
 
-PICKLES = {".pkl", ".pickle"}
+FILES = (".npz", ".pkl", ".pickle")  # pickles are refused with a word on what to write instead
 
 
 def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
@@ -39,47 +39,24 @@ def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
     reference: ReferenceSet | Path | None = None
     try:
         reference = find_reference(settings.reference, registry)
-        if isinstance(reference, Path):
-            _refuse_whole_features(reference, metrics, extractors)
     except GanzooError as error:
         problems.append(str(error))
     return Scoring(settings, tuple(metrics), extractors, weights, next(iter(problems), ""), reference)
 
 
 def find_reference(text: str | None, registry: Registry) -> ReferenceSet | Path | None:
-    """Read ``metrics.reference``: a path that ends in .npz, or ``SET[:SPLIT]``; None for none.
+    """Read ``metrics.reference``: the path of a file of statistics, or ``SET[:SPLIT]``; None for none.
 
-    Raises GanzooError for an unknown set or split, and for a pickle.
+    Raises GanzooError for an unknown set or split.
     """
-    if not text:
-        return None
-    suffix = PurePath(text).suffix.lower()
-    if suffix == ".npz":
-        return user_path(text)
-    if suffix in PICKLES:
-        raise GanzooError(
-            f"metrics.reference={text}: reading a pickle would run what is in it; save its mean and covariance with "
-            "np.savez('FILE.npz', mu=..., sigma=...)"
-        )
+    if not text or PurePath(text).suffix.lower() in FILES:
+        return user_path(text) if text else None
     entry, location = parse_data(text, registry)
     if entry.takes_location or not location:
         return ReferenceSet(entry, location, text, entry.reference)
     if location not in entry.splits:
         raise GanzooError(f"metrics.reference={text}: {entry.name} has no such split; it has {', '.join(entry.splits)}")
     return ReferenceSet(entry, None, text.rpartition(":")[0], location)
-
-
-def _refuse_whole_features(
-    file: Path, metrics: Sequence[MetricEntry], extractors: Mapping[str, ExtractorEntry]
-) -> None:
-    """Raise GanzooError for a metric that compares more than the mean and covariance in a file."""
-    for metric in metrics:
-        extractor = extractors.get(metric.name)
-        if metric.reads == "features" and extractor and (not extractor.logits or metric.features != extractor.logits):
-            raise GanzooError(
-                f"{metric.name}: it compares the features of all images, and {file} has their mean and covariance "
-                "alone; leave it out, or name a data set as metrics.reference"
-            )
 
 
 def find_extractor(metric: MetricEntry, registry: Registry) -> ExtractorEntry | None:

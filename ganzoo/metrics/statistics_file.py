@@ -22,6 +22,7 @@ from ganzoo.utils.files import regular
 
 MEAN, COVARIANCE, COUNT = "mu", "sigma", "num_images"
 NOTES = ("reference", "split", "fingerprint", "extractor", "feature", "network", "mode")
+PICKLES = (".pkl", ".pickle")
 ASYMMETRY = 1e-4  # of the largest entry: more than float32 rounds
 SPLIT = "statistics"  # what a protocol has for the split of such a file
 
@@ -69,6 +70,11 @@ def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
 
     widths: what D may be. Raises GanzooError for a missing or damaged file and for anything but statistics in it.
     """
+    if path.suffix.lower() in PICKLES:
+        raise GanzooError(
+            f"{path}: reading a pickle would run what is in it; save its mean and covariance with "
+            "np.savez('FILE.npz', mu=..., sigma=...)"
+        )
     file = Npz(path)
     if missing := [name for name in (MEAN, COVARIANCE) if name not in file.names]:
         holds = printable(", ".join(sorted(file.names))[:80]) or "nothing"

@@ -12,6 +12,7 @@ import torch
 
 from ganzoo.config.schema import Scoring
 from ganzoo.errors import GanzooError
+from ganzoo.metrics.extractors import check_statistics_suffice
 from ganzoo.metrics.plan import Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import Score, check_count, describe_set, measure
@@ -56,14 +57,9 @@ def check(scoring: Scoring, fake: Side, real: Side) -> None:
     for metric in scoring.metrics:
         if metric.reads_labels:
             raise GanzooError(f"{metric.name}: it compares within classes, which is for runs; see `ganzoo eval`")
-        extractor = scoring.extractors[metric.name]
-        alone = bool(extractor.logits) and metric.features == extractor.logits  # looks at generated images alone
-        for side in (fake,) if alone else (fake, real):
-            if metric.reads == "features" and side.statistics is not None:
-                raise GanzooError(
-                    f"{metric.name}: it compares the features of all images, and {side.title} has their mean and "
-                    "covariance alone; leave it out, or name the images"
-                )
+    for side in (fake, real):
+        if side.statistics is not None:
+            check_statistics_suffice(scoring, side.title, generated=side is fake)
 
 
 def seen_in_training(fake: Side, real: Side) -> bool:

@@ -12,7 +12,7 @@ from ganzoo.config.scoring import find_reference
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.npz import SUFFIX, Npz
-from ganzoo.metrics.statistics_file import SPLIT, read_statistics
+from ganzoo.metrics.statistics_file import PICKLES, SPLIT, read_statistics
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch, is_address
@@ -22,7 +22,6 @@ from ganzoo_score.samples import NAME, open_samples
 from ganzoo_score.sets import open_files, open_set
 from ganzoo_score.side import Side
 
-PICKLES = {".pkl", ".pickle"}
 KINDS = "a directory, a zip, an .npz, a run, an address or the name of a data set"
 
 
@@ -67,19 +66,14 @@ def _open_path(
         )
     if suffix == ".zip":
         return open_files("zip", path, registry, root)
-    if suffix == SUFFIX:
+    if suffix in (SUFFIX, *PICKLES):
         return _open_npz(path, widths)
-    if suffix in PICKLES:
-        raise GanzooError(
-            f"{path}: reading a pickle would run what is in it; save its mean and covariance with "
-            "np.savez('FILE.npz', mu=..., sigma=...)"
-        )
     raise GanzooError(f"{path} is a file of another kind; name {KINDS}")
 
 
 def _open_npz(path: Path, widths: Collection[int]) -> Side:
     """Samples or statistics, by the arrays' names."""
-    if NAME in Npz(path).names:
+    if path.suffix.lower() == SUFFIX and NAME in Npz(path).names:
         return open_samples(path)
     found = read_statistics(path, widths)
     return Side(str(path), found.count, statistics=found, split=SPLIT)

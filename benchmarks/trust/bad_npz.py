@@ -147,7 +147,9 @@ def cases() -> list[Case]:
         Case("a shape below 0", partial(_packed, {"arr_0": npy(images, (-4, 8, 8, 3))}), "arr_0"),
         Case("256 MiB of covariance in 256 KB", _swollen, "sigma is float64 (33554432, 1), must have the shape (4, 4)"),
         Case(
-            "a header that is no literal", partial(_packed, {"arr_0": _header(b"__import__('os')")}), "not a whole .npz"
+            "a header that is no literal",
+            partial(_packed, {"arr_0": _header(b"__import__('os')")}),
+            "header of arr_0 cannot be read",
         ),
         Case("cut short", partial(_packed, {"arr_0": npy(images)}, change=lambda c: c[:-30]), "not a whole .npz file"),
         Case("damaged inside", partial(_packed, {"arr_0": npy(images)}, change=_damaged), "not a whole .npz file"),

@@ -102,7 +102,7 @@ class Npz:
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(stream)
         except Exception as error:  # a literal may be malformed in any way
-            raise self._damaged(error) from error
+            raise self._damaged(ValueError(f"the header of {name} cannot be read")) from error
         if dtype.hasobject:
             raise GanzooError(
                 f"{self.path}: {name} is a pickle of Python objects, which is not read; save it as an array of numbers"

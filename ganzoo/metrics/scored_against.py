@@ -15,7 +15,6 @@ from ganzoo.data.sources import AUTO
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.extractors import feature_of
 from ganzoo.metrics.statistics_file import StatisticsFile, read_statistics
 
 
@@ -43,9 +42,13 @@ def open_reference(config: Config, image: ImageSpec, root: Path) -> Images | Sta
 
 
 def feature_widths(scoring: Scoring) -> set[int]:
-    """Return the widths of the features that a score's metrics read."""
-    read = [(scoring.extractors[metric.name], metric) for metric in scoring.metrics]
-    return {extractor.features[feature_of(metric, extractor)] for extractor, metric in read}
+    """Return the widths of the features that a score's extractors offer to compare."""
+    return {
+        width
+        for extractor in scoring.used
+        for feature, width in extractor.features.items()
+        if feature != extractor.logits
+    }
 
 
 def shipped_statistics(config: Config) -> str:

@@ -18,7 +18,7 @@ from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import Score, check_count, describe_set, measure
 from ganzoo_score.side import Side
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("ganzoo.score")
 
 
 def compare(

@@ -20,7 +20,7 @@ from ganzoo.metrics.reader import array_chunks
 from ganzoo.plugin.registry import Registry
 from ganzoo_score.side import Side
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("ganzoo.score")
 
 
 def open_files(kind: str, path: Path, registry: Registry, root: Path) -> Side:

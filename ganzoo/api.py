@@ -146,19 +146,21 @@ def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.de
 def evaluate(
     generator_or_images: Generator | Tensor | np.ndarray,
     *,
-    data: str,
+    data: str | None = None,
+    reference: str | None = None,
     metrics: Sequence[str] | None = None,
     samples: int = 10_000,
     seed: int = 0,
     callbacks: Iterable[Callback] = (),
     settings: Settings = None,
 ) -> Score:
-    """Score a generator or images against a data set.
+    """Score a generator or images against a data set, or against statistics in a file.
 
     generator_or_images: a generator in evaluation mode, or images ``(N, C, H, W)``: uint8, or float in [-1, 1].
-    data: a data set such as ``"folder:PATH"``. metrics: their names, by default those a run is
-    scored with. samples: images drawn from a generator, from
-    ``seed``. settings: of ``data.*`` and ``metrics.*`` by dotted keys, e.g. ``{"metrics.mode": "fast"}``.
+    data: a data set such as ``"folder:PATH"``; its reference split. reference: instead of ``data`` a set with a split,
+    such as ``"cifar10:test"``, or ``"FILE.npz"``. metrics: their names, by default those a run is scored with. samples:
+    images drawn from a generator, from ``seed``. settings: of ``data.*`` and ``metrics.*`` by dotted keys, e.g.
+    ``{"metrics.mode": "fast"}``.
 
     Raises GanzooError for an unknown metric or data set and for images that do not fit it, NetworkMissing if the
     network of an extractor is not on this machine.
@@ -167,7 +169,11 @@ def evaluate(
     from ganzoo.metrics.configured import score_anything
     from ganzoo.training.callbacks import audience
 
-    chosen = [f"data.name={data}", f"metrics.fakes={samples}", f"metrics.seed={seed}", *as_arguments(settings)]
+    named = {"data.name": data, "metrics.reference": reference, "metrics.fakes": samples, "metrics.seed": seed}
+    given = as_arguments({key: value for key, value in named.items() if value is not None})
+    chosen = [*given, *as_arguments(settings)]
+    if data is None and not any(setting.startswith("metrics.reference=") for setting in chosen):
+        raise GanzooError("name what to score against: data=SET, or reference=SET:SPLIT or FILE.npz")
     if metrics is not None:
         chosen.append(f"metrics.names=[{','.join(metrics)}]")
     with audience(list(callbacks)) as watched:

@@ -162,8 +162,15 @@ class Run:
                 _warn_of_other_images(config, self.directory)
             device = pick_device(config.values.loop.device)
             generator = restore_generator(config, self.directory.checkpoint(checkpoint), device)
+            data = self.directory.provenance().get("data")
             return score_configured(
-                config, generator, device, truncation=truncation, progress=watched.scoring, per_class=per_class
+                config,
+                generator,
+                device,
+                truncation=truncation,
+                progress=watched.scoring,
+                per_class=per_class,
+                trained_on=str(data.get("fingerprint", "")) if isinstance(data, dict) else "",
             )
 
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ import bad_directories
 import bad_formats
 import bad_images
 import bad_names
+import bad_npz
 import bad_requests
 import bad_sets
 from cases import Case, judge, table
@@ -27,6 +28,7 @@ TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
     "images": ("Images", bad_images.cases),
     "formats": ("BMP, TIFF and GIF", bad_formats.cases),
     "sets": ("Zips and shards", bad_sets.cases),
+    "arrays": ("Arrays of samples and statistics", bad_npz.cases),
     "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
     "directories": ("What names a plugin, and what leads elsewhere", bad_directories.cases),
     "names": ("Names on pages, cards and terminals", bad_names.cases),

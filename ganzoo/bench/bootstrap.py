@@ -35,7 +35,6 @@ from ganzoo.bench.verify import (
     weights_of,
 )
 from ganzoo.config.schema import Config
-from ganzoo.data.dataset import Images
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
@@ -46,6 +45,8 @@ from ganzoo.metrics.labels import add_labels
 from ganzoo.metrics.plan import make_plan
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.resampling import resampled
+from ganzoo.metrics.scored_against import shipped_statistics, training_classes
+from ganzoo.metrics.statistics_file import StatisticsFile
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunDir
@@ -169,16 +170,21 @@ def _features(
         raise GanzooError(scoring.problem or "its configuration names no metric")
     entry = scoring.metrics[0]
     scoring = replace(scoring, metrics=(entry,), extractors={entry.name: scoring.extractors[entry.name]})
-    real: Images = recorded_reference(protocol, config, root)
+    real = recorded_reference(protocol, config, generator.image, root)
+    classes = training_classes(config, generator, real, root)
     settings, drawn = scoring.settings, list[Tensor]()
     plan = make_plan(scoring, root, place, None, progress)
     (key,) = plan.wanted.values()
     if plan.readers[key[0]].source.network.sha256 != protocol["network"]:
         raise GanzooError(OTHER_NETWORK)
-    real_sides, _ = plan.read_set(real, root, config.dataset.statistics)
-    add_labels(real_sides, real.labels)
+    if isinstance(real, StatisticsFile):
+        labels, (real_sides, _) = classes, plan.given(real)
+    else:
+        labels, (real_sides, _) = real.labels, plan.read_set(real, root, shipped_statistics(config))
+        add_labels(real_sides, labels)
+        labels = labels if classes is None else classes
     fake_sides = replace(plan, per_class=True).read_fake(  # which keeps features where sums would do
-        lambda: fake_images(generator, settings.fakes, settings.seed, real.labels, protocol["truncation"], drawn),
+        lambda: fake_images(generator, settings.fakes, settings.seed, labels, protocol["truncation"], drawn),
         settings.fakes,
     )
     add_labels(fake_sides, torch.cat(drawn).numpy() if drawn else None)

@@ -16,12 +16,15 @@ from ganzoo.bench.record import Record, read_record
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, Scoring
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_configured, peek_configured
+from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import memory_format, pick_device, prepare_process
+from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
+from ganzoo.metrics.scored_against import open_reference, shipped_statistics, training_classes
+from ganzoo.metrics.statistics_file import StatisticsFile
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGED
@@ -143,12 +146,14 @@ def check_protocol(protocol: Mapping[str, Any]) -> None:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
 
 
-def recorded_reference(protocol: Mapping[str, Any], config: Config, root: Path) -> Images:
-    """Open the real images that a protocol's score was taken against. Raises GanzooError if they are others now."""
-    split = config.dataset.reference
-    real = open_configured(config, split=split, root=root)
+def recorded_reference(
+    protocol: Mapping[str, Any], config: Config, image: ImageSpec, root: Path
+) -> Images | StatisticsFile:
+    """Open what a protocol's score was taken against; image: of the generator. Raises GanzooError if it is not that."""
+    real = open_reference(config, image, root)
     if real.fingerprint != protocol["fingerprint"]:
-        raise GanzooError(f"{config.values.data.name}'s {split} images are not those of the record; get the same set")
+        own = f"{config.values.data.name}'s {config.dataset.reference} images"
+        raise GanzooError(f"{config.values.metrics.reference or own} are not those of the record; get the same set")
     return real
 
 
@@ -175,8 +180,8 @@ def _score_again(
     prepare_process()
     protocol, place = record.protocol, pick_device(device)
     root = root or data_root(None)
-    real = recorded_reference(protocol, config, root)
     generator = load_recorded(record, config, weights, root)
+    real = recorded_reference(protocol, config, generator.image, root)
     generator = generator.to(place).to(memory_format=memory_format(place))
     again = score(
         recorded_scoring(protocol, config),
@@ -186,7 +191,8 @@ def _score_again(
         device=place,
         truncation=protocol["truncation"],
         progress=progress,
-        shipped=config.dataset.statistics,
+        shipped=shipped_statistics(config),
+        classes=training_classes(config, generator, real, root),
     )
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError(OTHER_NETWORK)

@@ -29,6 +29,7 @@ from ganzoo.errors import printable
 @checkpoint_option
 @weights_option
 @inception_option
+@click.option("--reference", metavar="SET|FILE.npz", help="Score against it instead of the run's own reference.")
 @click.option("--per-class", is_flag=True, help="Score each class too: a table beside the JSON, on stderr.")
 @click.option("--mode", help="exact, or reference: torch-fidelity's network as it is.")
 @click.option("--accept-edits", is_flag=True, help="Use a config.yaml that was edited by hand.")
@@ -43,6 +44,7 @@ def evaluate(
     checkpoint: str,
     weights: str | None,
     inception: str | None,
+    reference: str | None,
     per_class: bool,
     mode: str | None,
     accept_edits: bool,
@@ -58,7 +60,12 @@ def evaluate(
     from ganzoo.cli.run import on_devices
     from ganzoo.console.display import make_display
 
-    options = {"metrics.weights": weights, "metrics.inception": inception, "metrics.mode": mode}
+    options = {
+        "metrics.weights": weights,
+        "metrics.inception": inception,
+        "metrics.reference": reference,
+        "metrics.mode": mode,
+    }
     with on_devices(devices) as place:
         score = load(run).evaluate(
             None if metrics is None else metrics.split(","),

@@ -79,7 +79,7 @@ def resolve_scoring(
     if others := layers[0][1].keys() - {"data", "metrics"}:
         raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
     entry = _dataset_entry(registry, layers)
-    defaults = [("the metrics", nest(_default_metrics(registry)))]
+    defaults = [("the defaults", nest({"data.name": entry.name, **_default_metrics(registry)}))]
     values = _checked(scoring_schema(entry), defaults, layers)
     return entry, parse_data(values.data.name, registry)[1], values.data, find_scoring(values.metrics, registry)
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ganzoo.config.recipe import Recipe
@@ -156,6 +157,9 @@ class MetricsConfig:
     mode: str = param("exact", "exact, fast (bf16), or reference: torch-fidelity's extractor with nothing folded")
     mode_between: str = param("fast", "the same for the scores before the last, for curves")
     seed: int = param(0, "seed of the latents and noise that are scored")
+    reference: str | None = param(
+        None, "score against SET, SET:SPLIT or statistics in FILE.npz; null: the reference split of data.name"
+    )
 
     def __post_init__(self) -> None:
         at_least(self, 2, "fakes")
@@ -195,11 +199,22 @@ class RunConfig(CoreConfig):
 
 
 @dataclass(frozen=True)
+class ReferenceSet:
+    """A data set that is scored against. name: without the split, as ``data.name`` has it."""
+
+    entry: DatasetEntry
+    location: str | None
+    name: str
+    split: str
+
+
+@dataclass(frozen=True)
 class Scoring:
     """The settings of a score, and the installed entries that they name.
 
-    metrics: in order. extractors: the one that each metric reads, by the metric's name. weights: files, by the
-    extractor's name. problem: why no score can be computed, such as a metric that is not installed; "" if one can be.
+    reference: the set or the file of statistics that ``metrics.reference`` names. metrics: in order. extractors: the
+    one that each metric reads, by the metric's name. weights: files, by the extractor's name. problem: why no score can
+    be computed, such as a metric that is not installed; "" if one can be.
     """
 
     settings: MetricsConfig
@@ -207,6 +222,7 @@ class Scoring:
     extractors: Mapping[str, ExtractorEntry] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    reference: ReferenceSet | Path | None = None
 
     @property
     def used(self) -> tuple[ExtractorEntry, ...]:

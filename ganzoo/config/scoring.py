@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path, PurePath
 
-from ganzoo.config.schema import MetricsConfig, Scoring
+from ganzoo.config.recipe import parse_data
+from ganzoo.config.schema import MetricsConfig, ReferenceSet, Scoring
 from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.files import user_path
+
+FILES = (".npz", ".pkl", ".pickle")  # pickles are refused with a word on what to write instead
 
 
 def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
@@ -31,7 +36,27 @@ def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
     except GanzooError as error:
         weights = {}
         problems.append(str(error))
-    return Scoring(settings, tuple(metrics), extractors, weights, next(iter(problems), ""))
+    reference: ReferenceSet | Path | None = None
+    try:
+        reference = find_reference(settings.reference, registry)
+    except GanzooError as error:
+        problems.append(str(error))
+    return Scoring(settings, tuple(metrics), extractors, weights, next(iter(problems), ""), reference)
+
+
+def find_reference(text: str | None, registry: Registry) -> ReferenceSet | Path | None:
+    """Read ``metrics.reference``: the path of a file of statistics, or ``SET[:SPLIT]``; None for none.
+
+    Raises GanzooError for an unknown set or split.
+    """
+    if not text or PurePath(text).suffix.lower() in FILES:
+        return user_path(text) if text else None
+    entry, location = parse_data(text, registry)
+    if entry.takes_location or not location:
+        return ReferenceSet(entry, location, text, entry.reference)
+    if location not in entry.splits:
+        raise GanzooError(f"metrics.reference={text}: {entry.name} has no such split; it has {', '.join(entry.splits)}")
+    return ReferenceSet(entry, None, text.rpartition(":")[0], location)
 
 
 def find_extractor(metric: MetricEntry, registry: Registry) -> ExtractorEntry | None:

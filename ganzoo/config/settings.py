@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from omegaconf import DictConfig, StringNode
+from omegaconf import DictConfig, ListConfig, StringNode
 
 from ganzoo.errors import GanzooError
 from ganzoo.utils.safe_yaml import MOST_DEPTH, PlainLoader, has_half_character, parse_yaml
@@ -45,9 +45,10 @@ def typed(
 ) -> dict[str, Any]:
     """Read each :class:`Given` of a layer as its field in ``schema`` asks for.
 
-    A text field takes it literally; where it may be None, ``null`` and nothing at all stand for that. For any other
-    field, and for a key that the schema lacks, it is safe YAML. ``text`` turns literal text into what is returned, by
-    default into what OmegaConf reads as that text. Raises GanzooError for invalid YAML.
+    A text field takes it literally; where it may be None, ``null`` and nothing at all stand for that. A list field
+    takes ``[A, B]`` and ``A,B``. For any other field, and for a key that the schema lacks, it is safe YAML. ``text``
+    turns literal text into what is returned, by default into what OmegaConf reads as that text. Raises GanzooError for
+    invalid YAML.
     """
     result: dict[str, Any] = {}
     for key, value in layer.items():
@@ -66,7 +67,11 @@ def _read(given: Given, field: Any, text: Callable[[str], str], key: str) -> Any
     if isinstance(field, StringNode):
         return None if field._is_optional() and given in ("", "null") else text(str(given))
     try:
-        return parse_yaml(str(given), _NumberLoader)
+        value = parse_yaml(str(given), _NumberLoader)
+        scalar = not isinstance(value, (list, dict, type(None))) and "${" not in given
+        if isinstance(field, ListConfig) and scalar:
+            return parse_yaml(f"[{given}]", _NumberLoader)  # fid,kid or 0.5,0.9
+        return value
     except ValueError as error:
         raise GanzooError(f"{key}: {str(given)!r} is not a valid value: {error}") from error
 

@@ -38,7 +38,19 @@ def score_line(score: Scored | None) -> str:
         return "score: none"
     protocol = score.protocol
     values = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
-    reference = f"{protocol['real_pictures']} {protocol['split']} images of {protocol['reference']}"
-    against = f"{protocol['fake_pictures']} generated against {reference}"
-    note = " (a demonstration: scored against its own training images)" if protocol.get("demonstration") else ""
+    scored = f"images of {protocol['scored']}" if "scored" in protocol else "generated"
+    against = f"{protocol['fake_pictures']} {scored} against {_reference(protocol)}"
+    note = ""
+    if protocol.get("demonstration"):
+        note = " (a demonstration: scored against its own training images)"
+    elif protocol.get("training_images"):
+        note = " (scored against its own training images)"
     return f"score: {values}: {against}{note}"
+
+
+def _reference(protocol: Mapping[str, Any]) -> str:
+    """The real side in words: how many images, of which split, or a file of statistics."""
+    name, count, split = protocol["reference"], protocol["real_pictures"], protocol["split"]
+    if split == "statistics":
+        return f"the statistics in {name}" + (f" of {count} images" if count else "")
+    return f"all {count} images of {name}" if split == "all" else f"{count} {split} images of {name}"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.config.schema import Config, DataConfig, Scoring
-from ganzoo.data.factory import open_configured, open_dataset
+from ganzoo.config.schema import Config, DataConfig, ReferenceSet, Scoring
+from ganzoo.data.dataset import Images
+from ganzoo.data.factory import open_dataset
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import missing_operators_named, pick_device, prepare_process
 from ganzoo.entries import DatasetEntry
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import Score, score, score_images
+from ganzoo.metrics.scored_against import feature_widths, open_reference, shipped_statistics, training_classes
+from ganzoo.metrics.statistics_file import StatisticsFile, read_statistics
 from ganzoo.models.sampling import as_uint8
 from ganzoo.utils.files import data_root
 
@@ -31,26 +35,33 @@ def score_configured(
     truncation: float = 1.0,
     progress: Progress | None = None,
     per_class: bool = False,
+    trained_on: str = "",
 ) -> Score:
     """Score an eval-mode generator by a run's configuration; empty if the configuration names no metric.
 
     mode: of the extractors, None for the configuration's. per_class: compute each metric within each class too.
-    Raises GanzooError and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
+    trained_on: fingerprint of the training images; the protocol of a score against these says so. Raises GanzooError
+    and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
     """
     metrics = config.values.metrics
     if not metrics.names:
         return Score({}, {}, 0.0)
-    return score(
+    root = data_root(config.values.data.root)
+    real = collectives.by_first(partial(open_reference, config, generator.image, root))
+    found = score(
         replace(config.scoring, settings=replace(metrics, mode=mode or metrics.mode)),
         generator,
-        collectives.by_first(partial(open_configured, config, split=config.dataset.reference)),
-        root=data_root(config.values.data.root),
+        real,
+        root=root,
         device=device,
         truncation=truncation,
         progress=progress,
-        shipped=config.dataset.statistics,
+        shipped=shipped_statistics(config),
         per_class=per_class,
+        classes=collectives.by_first(partial(training_classes, config, generator, real, root)),
     )
+    seen = {"training_images": True} if trained_on and trained_on == real.fingerprint else {}
+    return replace(found, protocol={**found.protocol, **seen})
 
 
 @missing_operators_named()
@@ -62,7 +73,8 @@ def score_anything(
     scoring: Scoring,
     progress: Progress | None = None,
 ) -> Score:
-    """Score an eval-mode generator, or images, against the reference split of a data set.
+    """Score an eval-mode generator, or images, against the reference split of a data set, or against what
+    ``metrics.reference`` names.
 
     entry, location, data, scoring: as :func:`ganzoo.config.resolve.resolve_scoring` returns them. The real images are
     read at the size and in the channels of what is scored. Raises GanzooError and NetworkMissing as
@@ -74,12 +86,30 @@ def score_anything(
     else:
         images = as_uint8(generator_or_images)
         spec = images.shape[1], images.shape[2]
-    root, device = data_root(data.root), pick_device("auto")
-    real = open_dataset(
-        entry,
-        location,
-        data.name,
-        split=entry.reference,
+    root, device, reference = data_root(data.root), pick_device("auto"), scoring.reference
+    if isinstance(reference, ReferenceSet) and reference.entry is not entry:
+        data = replace(DataConfig(), root=data.root, skip_bad=data.skip_bad)  # the others are of the other set
+    against = reference or ReferenceSet(entry, location, data.name, entry.reference)
+    real: Images | StatisticsFile
+    if isinstance(against, Path):
+        shipped = ""
+        real = read_statistics(against, feature_widths(scoring))
+    else:
+        shipped = against.entry.statistics
+        real = _open_set(against, data, spec, root)
+    if images is not None:
+        return score_images(scoring, images, real, root=root, device=device, progress=progress, shipped=shipped)
+    assert isinstance(generator_or_images, Generator)
+    return score(scoring, generator_or_images, real, root=root, device=device, progress=progress, shipped=shipped)
+
+
+def _open_set(against: ReferenceSet, data: DataConfig, spec: tuple[int, int], root: Path) -> Images:
+    """Open a set at the channels and size of what is scored."""
+    return open_dataset(
+        against.entry,
+        against.location,
+        against.name,
+        split=against.split,
         size=data.size or spec[1],
         root=root,
         skip_bad=data.skip_bad,
@@ -90,8 +120,3 @@ def score_anything(
         background=data.background,
         formats=data.formats,
     )
-    shipped = entry.statistics
-    if images is not None:
-        return score_images(scoring, images, real, root=root, device=device, progress=progress, shipped=shipped)
-    assert isinstance(generator_or_images, Generator)
-    return score(scoring, generator_or_images, real, root=root, device=device, progress=progress, shipped=shipped)

@@ -84,6 +84,27 @@ def check(scoring: Scoring) -> None:
     """Raise GanzooError if the score cannot be computed."""
     if scoring.problem:
         raise GanzooError(scoring.problem)
+    if isinstance(scoring.reference, Path):
+        check_statistics_suffice(scoring, str(scoring.reference))
 
 
-__all__ = ["Source", "check", "feature_of", "find_source", "find_sources", "source_of_first"]
+def check_statistics_suffice(scoring: Scoring, file: str, *, generated: bool = False) -> None:
+    """Raise GanzooError for a metric that reads more of a side than the mean and covariance in a file.
+
+    generated: the file is the generated side, which metrics read class logits of.
+    """
+    for metric in scoring.metrics:
+        extractor = scoring.extractors[metric.name]
+        logits_alone = (
+            feature_of(metric, extractor) == extractor.logits
+        )  # of generated images, and nothing of real ones
+        if metric.reads == "features" and (generated or not logits_alone):
+            raise GanzooError(
+                f"{metric.name}: it compares the features of all images, and {file} has their mean and covariance "
+                "alone; leave it out, or name a data set instead"
+            )
+
+
+__all__ = [
+    "Source", "check", "check_statistics_suffice", "feature_of", "find_source", "find_sources", "source_of_first",
+]  # fmt: skip

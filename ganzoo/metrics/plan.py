@@ -17,6 +17,7 @@ from ganzoo.metrics.extractors import feature_of, find_sources
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.reader import Progress, Reader
 from ganzoo.metrics.reference import real_features
+from ganzoo.metrics.statistics_file import StatisticsFile
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Images
@@ -74,14 +75,26 @@ class Plan:
                 origins.setdefault(name, origin)
         return sides, origins
 
+    def given(self, file: StatisticsFile) -> tuple[Sides, dict[str, str]]:
+        """The real side from a file, and by extractor its origin. Raises GanzooError if it is of other features."""
+        sides, origins = self._unread(file.count), dict[str, str]()
+        for name, reader in self.readers.items():
+            for feature in self._compared(reader):
+                source = reader.source
+                file.check(name, feature, source.entry.features[feature], source.network.sha256)
+                sides[name, feature] = Features(file.count, statistics=file.statistics, mode=reader.mode)
+                origins[name] = "given"
+        return sides, origins
+
     def protocol(
         self, shape: tuple[int, ...], fakes: int, seed: int, origins: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """What decides the figures. The first metric's extractor is described at the top, others in ``extractors``.
 
-        shape: of the real images ``(N, C, H, W)``. origins: of the real features, by extractor.
+        shape: of the real images ``(N, C, H, W)``; ``(N,)`` if they are not at hand or differ. origins: of the real
+        features, by extractor.
         """
-        count, channels, height, width = shape
+        count, *picture = shape
         described: list[dict[str, Any]] = []
         for name, reader in self.readers.items():
             origin = {} if origins is None else {"real_statistics": origins.get(name, "not needed")}
@@ -89,10 +102,10 @@ class Plan:
         first, *others = described
         names = list(self.readers)[1:]
         return {
-            "real_pictures": count,
+            "real_pictures": count or None,
             "fake_pictures": fakes,
-            "picture": f"{channels} x {height} x {width}",
-            **({"grey": "tiled to three channels"} if channels == 1 else {}),
+            **({"picture": " x ".join(map(str, picture))} if picture else {}),
+            **({"grey": "tiled to three channels"} if picture[:1] == [1] else {}),
             **first,
             **({"extractors": dict(zip(names, others, strict=True))} if others else {}),
             "seed": seed,

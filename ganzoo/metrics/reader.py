@@ -135,15 +135,25 @@ def load_extractor(source: Source, mode: Mode, device: torch.device, features: S
 
 
 def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    """The same images ``(n, C, H, W)`` in the same order, ``size`` at a time; the last part may be smaller."""
+    """The same images ``(n, C, H, W)`` in the same order, ``size`` at a time; the last part may be smaller.
+
+    A part is also smaller if the next image has another shape.
+    """
     waiting, count = list[Tensor](), 0
     for chunk in chunks:
+        if waiting and chunk.shape[1:] != waiting[0].shape[1:]:
+            yield from _whole(waiting, count)
+            waiting, count = [], 0
         waiting.append(chunk)
         count += len(chunk)
         if count >= size:
             *whole, rest = torch.cat(waiting).tensor_split(tuple(range(size, count + 1, size)))
             yield from whole
             waiting, count = [rest], len(rest)
+    yield from _whole(waiting, count)
+
+
+def _whole(waiting: list[Tensor], count: int) -> Iterator[Tensor]:
     if count:
         yield torch.cat(waiting)
 

@@ -22,6 +22,7 @@ from ganzoo.metrics.fakes import QUANTISATION, fake_images
 from ganzoo.metrics.labels import add_labels, check_labels, each_class, named_classes, split_values
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
+from ganzoo.metrics.statistics_file import StatisticsFile
 from ganzoo.runs.ranking import RANKED_BY, Ranking
 from ganzoo.utils.waiting import counted
 
@@ -50,7 +51,7 @@ class Score:
 def score(
     scoring: Scoring,
     generator: Generator,
-    real: Images,
+    real: Images | StatisticsFile,
     *,
     root: Path,
     device: torch.device | str = "cpu",
@@ -59,32 +60,37 @@ def score(
     progress: Progress | None = None,
     shipped: str = "",
     per_class: bool = False,
+    classes: NDArray[Any] | None = None,
 ) -> Score:
-    """Score images of an eval-mode generator against a real set.
+    """Score images of an eval-mode generator against a real set, or against a file of its statistics.
 
     scoring: by which metrics and extractors, on how many images, from which seed. root: the cache directory.
     device: of the extractors; the generator stays where it is. batch: images at a time through an extractor, None to
     choose by the device. shipped: the statistics that the data set carries, as ``"package:file"``, or "". per_class:
-    compute each metric within each class too.
+    compute each metric within each class too. classes: labels of the training set ``(M,)``, which those of a
+    conditional generator are drawn from; None: from the real set's.
 
     Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric, too few
     images, a metric that its network cannot serve, and a generator whose images do not fit or are not numbers.
     """
     settings = scoring.settings
-    made, wanted = (generator.image.channels, generator.image.size), (real.spec.channels, real.spec.size)
-    if made != wanted:
-        raise GanzooError(f"the generator makes images of (channels, size) {made}, the real set has {wanted}")
+    if not isinstance(real, StatisticsFile):
+        made, wanted = (generator.image.channels, generator.image.size), (real.spec.channels, real.spec.size)
+        if made != wanted:
+            raise GanzooError(f"the generator makes images of (channels, size) {made}, the real set has {wanted}")
+    pool = _labels(real) if classes is None else classes
+    origin = "the real set's" if classes is None else "the training set's"
     described = {
         "truncation": truncation,
         "quantisation": QUANTISATION,
-        "classes": "drawn from the real set's labels" if generator.conditional else "none",
+        "classes": f"drawn from {origin} labels" if generator.conditional else "none",
     }
 
     drawn: list[Tensor] = []
 
     def chunks() -> Iterable[Tensor]:
         drawn.clear()  # each extractor reads the images from the beginning
-        return fake_images(generator, settings.fakes, settings.seed, real.labels, truncation, drawn)
+        return fake_images(generator, settings.fakes, settings.seed, pool, truncation, drawn)
 
     labels = drawn if generator.conditional else None
     return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped, labels, per_class)
@@ -93,7 +99,7 @@ def score(
 def score_images(
     scoring: Scoring,
     images: NDArray[Any],
-    real: Images,
+    real: Images | StatisticsFile,
     *,
     root: Path,
     device: torch.device | str = "cpu",
@@ -102,7 +108,7 @@ def score_images(
     shipped: str = "",
 ) -> Score:
     """Score images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does, all of them."""
-    if images.shape[1:] != real.array.shape[1:]:
+    if not isinstance(real, StatisticsFile) and images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
     counted = replace(scoring, settings=replace(scoring.settings, fakes=len(images)))
     described = {"pictures": "given images"}
@@ -112,7 +118,7 @@ def score_images(
 def _against_set(
     scoring: Scoring,
     chunks: Chunks,
-    real: Images,
+    real: Images | StatisticsFile,
     described: Mapping[str, Any],
     root: Path,
     device: torch.device | str,
@@ -128,25 +134,43 @@ def _against_set(
     per_class: as :func:`score` takes it.
     """
     begun, settings = time.perf_counter(), scoring.settings
-    _check_count("generated", settings.fakes)
-    _check_count("real", len(real.array))
+    check_count("generated", settings.fakes)
+    if not isinstance(real, StatisticsFile):
+        check_count("real", len(real.array))
     plan = make_plan(scoring, root, device, batch, progress, per_class)
-    check_labels(scoring.metrics, real.name if real.labels is None else "", drawn is not None, per_class)
-    fake = plan.read_fake(chunks, settings.fakes)
-    real_side, origins = plan.read_set(real, root, shipped)
+    check_labels(scoring.metrics, _name(real) if _labels(real) is None else "", drawn is not None, per_class)
+    if isinstance(real, StatisticsFile):
+        real_side, origins = plan.given(real)
+        fake = plan.read_fake(chunks, settings.fakes)
+        shape, about, names = (real.count,), real.protocol(), tuple[str, ...]()
+    else:
+        fake = plan.read_fake(chunks, settings.fakes)
+        real_side, origins = plan.read_set(real, root, shipped)
+        shape, about, names = tuple(real.array.shape), describe_set(real), real.class_names
     if drawn is not None:
         add_labels(fake, collectives.whole_batch(torch.cat(drawn), settings.fakes).numpy())
-    add_labels(real_side, real.labels)
-    protocol: dict[str, Any] = {
+    add_labels(real_side, _labels(real))
+    protocol = {**about, **described, **plan.protocol(shape, settings.fakes, settings.seed, origins)}
+    return measure(plan, real_side, fake, settings.seed, protocol, begun, names)
+
+
+def describe_set(real: Images) -> dict[str, Any]:
+    """What a protocol says of a real set."""
+    return {
         "reference": real.name,
         "split": real.split,
         "fingerprint": real.fingerprint,
         "resize": dict(real.resize),
         **({"demonstration": True} if real.demonstration else {}),
-        **described,
-        **plan.protocol(real.array.shape, settings.fakes, settings.seed, origins),
     }
-    return _scored(plan, real_side, fake, settings.seed, protocol, begun, real.class_names)
+
+
+def _labels(real: Images | StatisticsFile) -> NDArray[Any] | None:
+    return None if isinstance(real, StatisticsFile) else real.labels
+
+
+def _name(real: Images | StatisticsFile) -> str:
+    return str(real.path) if isinstance(real, StatisticsFile) else real.name
 
 
 def score_arrays(
@@ -164,7 +188,7 @@ def score_arrays(
     """Score images against images, both uint8 ``(N, C, H, W)``, as :func:`score` does; only networks are cached."""
     begun = time.perf_counter()
     for what, array in (("real", real), ("generated", fake)):
-        _check_count(what, len(array))
+        check_count(what, len(array))
         if len(array.shape) != 4 or array.shape[1] not in (1, 3) or array.dtype != "uint8":
             raise GanzooError(f"the {what} images are {array.dtype} {array.shape}, must be uint8 (N, 1 or 3, H, W)")
     plan = make_plan(scoring, root, device, batch, progress)
@@ -176,10 +200,10 @@ def score_arrays(
         "pictures": fake_name,
         **plan.protocol(real.shape, len(fake), scoring.settings.seed),
     }
-    return _scored(plan, real_side, fake_side, scoring.settings.seed, protocol, begun)
+    return measure(plan, real_side, fake_side, scoring.settings.seed, protocol, begun)
 
 
-def _scored(
+def measure(
     plan: Plan,
     real: Sides,
     fake: Sides,
@@ -188,7 +212,10 @@ def _scored(
     begun: float,
     class_names: Sequence[str] = (),
 ) -> Score:
-    """Every metric's values; of several ranks the first computes them."""
+    """Compute every metric of two sides that were read; of several ranks the first computes them.
+
+    protocol: how the sides came about. begun: ``time.perf_counter()`` before they were read.
+    """
     if collectives.first():
         measured = _measure(plan, real, fake, seed)
         collectives.told(json.dumps(measured))
@@ -218,10 +245,11 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
     return values
 
 
-def _check_count(what: str, count: int) -> None:
+def check_count(what: str, count: int) -> None:
+    """Raise GanzooError for fewer images than a score takes."""
     least = max(2, collectives.here().world)
     if count < least:
         raise GanzooError(f"{count} {what} images cannot be scored, there must be {least} or more")
 
 
-__all__ = ["Score", "score", "score_arrays", "score_images"]
+__all__ = ["Score", "check_count", "describe_set", "measure", "score", "score_arrays", "score_images"]

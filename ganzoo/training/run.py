@@ -25,6 +25,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
 from ganzoo.metrics.extractors import check
 from ganzoo.metrics.labels import check_labels
+from ganzoo.metrics.scored_against import open_reference
 from ganzoo.models.build import Model, build_model, check_image
 from ganzoo.runs.changes import CHANGES
 from ganzoo.runs.checkpoint import read_checkpoint
@@ -36,6 +37,7 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
 from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import data_root
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,9 @@ def start(
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         model = build_model(config, images.spec)
+        if config.values.metrics.names and config.scoring.reference is not None:
+            root = data_root(config.values.data.root)
+            collectives.by_first(partial(open_reference, config, images.spec, root))  # likewise
         check_labels(
             config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
         )
@@ -196,7 +201,7 @@ def _loop(
 ) -> Loop:
     values = config.values
     feed = Feed(images, values.loop.batch, values.seed, device, values.data.mirror)
-    scoring = partial(_score_or_say_why, config, device, watched)
+    scoring = partial(_score_or_say_why, config, device, watched, images.fingerprint)
     return Loop(config, model, feed, directory, device, watched.listeners, scoring)
 
 
@@ -221,10 +226,10 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
 
 
 def _score_or_say_why(
-    config: Config, device: torch.device, watched: Audience, generator: Generator, mode: str
+    config: Config, device: torch.device, watched: Audience, trained_on: str, generator: Generator, mode: str
 ) -> dict[str, Any]:
     try:
-        found = score_configured(config, generator, device, mode=mode, progress=watched.scoring)
+        found = score_configured(config, generator, device, mode=mode, progress=watched.scoring, trained_on=trained_on)
         return found.to_dict() if found.values else {}
     except NetworkMissing as error:
         logger.warning(f"not scored: {error}")

@@ -96,13 +96,18 @@ def _refuse_values_for_groups(config: DictConfig, layer: Mapping[str, Any], sour
     """OmegaConf's own message for `loop=3` names no key."""
     for key, value in layer.items():
         group = config.get(key) if key in config else None
-        if isinstance(group, ListConfig) and isinstance(value, Mapping):
+        if isinstance(group, ListConfig) and not _fits_list(value):
             raise GanzooError(f"{source}: {path}{key} is a list, was given {value!r}; write {path}{key}=[...]")
         if not isinstance(group, DictConfig):
             continue
         if not isinstance(value, Mapping):
             raise GanzooError(f"{source}: {path}{key} is a group of settings, was given {value!r}; set {path}{key}.KEY")
         _refuse_values_for_groups(group, value, source, f"{path}{key}.")
+
+
+def _fits_list(value: Any) -> bool:
+    """Whether a list field may be given this: a list, none at all, or the value of another key."""
+    return value is None or isinstance(value, list) or (isinstance(value, str) and bool(REFERENCE.fullmatch(value)))
 
 
 def _near(config: DictConfig, key: str) -> str | None:

@@ -43,7 +43,7 @@ def test_a_record_is_scored_again_by_its_protocol(registry, monkeypatch, tmp_pat
     for name, stand_in in (
         ("read_record", lambda file: record),
         ("weights_of", lambda record, file: Path("weights")),
-        ("open_configured", lambda *_, **__: real),
+        ("open_reference", lambda *_, **__: real),
         ("load_recorded", lambda *_: Blur()),
         ("score", score),
     ):

@@ -26,6 +26,7 @@ FEATURES = {
     "hub": {"push"},
     "export": {"export"},
     "walk": {"interpolate"},
+    "score": {"fid", "score", "stats"},
 }
 
 

@@ -1,0 +1,114 @@
+"""Mean and covariance of features in a file, as pytorch-fid, TTUR and others write them: ``mu`` and ``sigma``.
+
+ganzoo's own files say where they come from too, in fields that other programs pass over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganzoo.errors import GanzooError, printable
+from ganzoo.metrics.features import Statistics
+from ganzoo.metrics.files import write_arrays
+from ganzoo.metrics.npz import Npz
+from ganzoo.utils.checksum import sha256_of
+from ganzoo.utils.files import regular
+
+MEAN, COVARIANCE, COUNT = "mu", "sigma", "num_images"
+NOTES = ("reference", "split", "fingerprint", "extractor", "feature", "network", "mode")
+PICKLES = (".pkl", ".pickle")
+ASYMMETRY = 1e-4  # of the largest entry: more than float32 rounds
+SPLIT = "statistics"  # what a protocol has for the split of such a file
+
+
+@dataclass(frozen=True)
+class StatisticsFile:
+    """Statistics that belong to no images here.
+
+    path: of the file. fingerprint: its SHA-256. count: how many images they are of, 0 if the file does not say so.
+    notes: what else the file says, by the names in ``NOTES``.
+    """
+
+    path: Path
+    statistics: Statistics
+    fingerprint: str
+    count: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return len(self.statistics[MEAN])
+
+    def check(self, extractor: str, feature: str, width: int, network: str) -> None:
+        """Raise GanzooError if they are of other features than these."""
+        noted = {"extractor": extractor, "feature": feature, "network": network}
+        wrong = next((name for name, value in noted.items() if self.notes.get(name, value) != value), "")
+        if wrong:
+            raise GanzooError(
+                f"{self.path} was made with the {wrong} {printable(self.notes[wrong])[:40]}, this score reads "
+                f"{noted[wrong][:40]}; make the file again with `ganzoo stats`"
+            )
+        if self.width != width:
+            raise GanzooError(f"{self.path} is of {self.width} features, {extractor} {feature} has {width}")
+
+    def protocol(self) -> dict[str, Any]:
+        """Describe the real side of a score."""
+        notes = {name: printable(value) for name, value in self.notes.items()}
+        said = notes or "the file does not say how they were made"
+        return {"reference": str(self.path), "split": SPLIT, "fingerprint": self.fingerprint, "statistics": said}
+
+
+def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
+    """Read a file of ``mu`` ``(D,)`` and ``sigma`` ``(D, D)``; nothing larger than ``widths`` allow is allocated.
+
+    widths: what D may be. Raises GanzooError for a missing or damaged file and for anything but statistics in it.
+    """
+    if path.suffix.lower() in PICKLES:
+        raise GanzooError(
+            f"{path}: reading a pickle would run what is in it; save its mean and covariance with "
+            "np.savez('FILE.npz', mu=..., sigma=...)"
+        )
+    file = Npz(path)
+    if missing := [name for name in (MEAN, COVARIANCE) if name not in file.names]:
+        holds = printable(", ".join(sorted(file.names))[:80]) or "nothing"
+        raise GanzooError(
+            f"{path} has no {' and no '.join(missing)} (it holds {holds}); statistics are np.savez(FILE, mu=, sigma=)"
+        )
+    shape = file.header(MEAN).shape
+    if len(shape) != 1 or shape[0] not in widths:
+        allowed = " or ".join(map(str, sorted(widths)))
+        raise GanzooError(f"{path}: mu has the shape {shape}, must be ({allowed},) for the metrics of this score")
+    mean, covariance = (_numbers(file, name, s) for name, s in ((MEAN, shape), (COVARIANCE, shape * 2)))
+    largest = np.abs(covariance).max(initial=0)
+    if np.abs(covariance - covariance.T).max(initial=0) > ASYMMETRY * largest or covariance.diagonal().min() < 0:
+        raise GanzooError(f"{path}: sigma is no covariance: it is not symmetric, or has a variance below 0")
+    count = file.text(COUNT)
+    notes = {name: text for name in NOTES if (text := file.text(name))}
+    known = int(count) if count.isdecimal() else 0
+    return StatisticsFile(path, {MEAN: mean, COVARIANCE: covariance}, sha256_of(regular(path)), known, notes)
+
+
+def write_statistics(path: Path, statistics: Statistics, count: int, notes: Mapping[str, str]) -> None:
+    """Write the file that :func:`read_statistics` reads, and so does pytorch-fid. Raises WriteFailed."""
+    arrays = {name: np.asarray(statistics[name], dtype=np.float64) for name in (MEAN, COVARIANCE)}
+    write_arrays(path, {**arrays, COUNT: np.int64(count), **{name: np.str_(text) for name, text in notes.items()}})
+
+
+def _numbers(file: Npz, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    found = file.header(name)
+    if found.dtype.kind != "f" or found.dtype.itemsize > 8:
+        raise GanzooError(f"{file.path}: {name} is {found.dtype}, must be float32 or float64")
+    numbers = file.array(name, shape).astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise GanzooError(f"{file.path}: {name} holds NaN or infinite numbers; make the file again")
+    return numbers
+
+
+__all__ = ["StatisticsFile", "read_statistics", "write_statistics"]

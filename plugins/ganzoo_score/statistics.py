@@ -1,0 +1,51 @@
+"""Statistics of a side's features, for a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ganzoo.config.schema import Scoring
+from ganzoo.errors import GanzooError
+from ganzoo.metrics.plan import make_plan
+from ganzoo.metrics.reader import Progress
+from ganzoo.metrics.score import check_count
+from ganzoo.metrics.statistics_file import write_statistics
+from ganzoo_score.compare import warn_few
+from ganzoo_score.side import Side
+
+
+def write_side(
+    scoring: Scoring, side: Side, file: Path, *, root: Path, device: torch.device, progress: Progress | None = None
+) -> None:
+    """Write mean and covariance of the features that the first metric reads, and where they come from.
+
+    Raises GanzooError for a metric that compares more than these, WriteFailed if the file cannot be written.
+    """
+    (metric, *_) = scoring.metrics
+    if metric.reads != "statistics":
+        raise GanzooError(f"{metric.name}: it compares more than mean and covariance; name a metric such as fid")
+    if side.statistics is not None:
+        raise GanzooError(f"{side.title} is a file of statistics already; name images")
+    check_count("real", side.count)
+    plan = make_plan(scoring, root, device, progress=progress)
+    key = extractor, feature = plan.wanted[metric.name]
+    if side.images is not None:
+        sides = plan.read_set(side.images, root, side.shipped)[0]
+    else:
+        sides = plan.read_real(side.chunks, side.count)
+    warn_few(plan, [side.count])
+    notes = {
+        "reference": side.title,
+        "split": side.split,
+        "fingerprint": side.images.fingerprint if side.images is not None else side.content,
+        "extractor": extractor,
+        "feature": feature,
+        "network": plan.readers[extractor].source.network.sha256,
+        "mode": plan.readers[extractor].mode,
+    }
+    write_statistics(file, sides[key].statistics, side.count, notes)
+
+
+__all__ = ["write_side"]

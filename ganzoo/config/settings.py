@@ -70,7 +70,7 @@ def _read(given: Given, field: Any, text: Callable[[str], str], key: str) -> Any
         value = parse_yaml(str(given), _NumberLoader)
         scalar = not isinstance(value, (list, dict, type(None))) and "${" not in given
         if isinstance(field, ListConfig) and scalar:
-            return parse_yaml(f"[{given}]", _NumberLoader)  # fid,kid or 0.5,0.9
+            return parse_yaml(f"[{given}]", _NumberLoader)  # such as 0.5,0.9
         return value
     except ValueError as error:
         raise GanzooError(f"{key}: {str(given)!r} is not a valid value: {error}") from error

@@ -1,4 +1,4 @@
-"""Mean and covariance of features in a file, as pytorch-fid, TTUR and others write them: ``mu`` and ``sigma``.
+"""Mean and covariance of features in a file, as TTUR, StyleGAN and others write them: ``mu`` and ``sigma``.
 
 ganzoo's own files say where they come from too, in fields that other programs pass over.
 """
@@ -96,7 +96,7 @@ def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
 
 
 def write_statistics(path: Path, statistics: Statistics, count: int, notes: Mapping[str, str]) -> None:
-    """Write the file that :func:`read_statistics` reads, and so does pytorch-fid. Raises WriteFailed."""
+    """Write the file that :func:`read_statistics` and other tools read. Raises WriteFailed."""
     arrays = {name: np.asarray(statistics[name], dtype=np.float64) for name in (MEAN, COVARIANCE)}
     write_arrays(path, {**arrays, COUNT: np.int64(count), **{name: np.str_(text) for name, text in notes.items()}})
 

@@ -1,8 +1,9 @@
 """Registers two kinds of extractors, the Inception network of 2015 and DINOv2, and the scores that read them.
 
-`fid`, `kid`, `prc` (precision and recall) and `isc` read Inception; torch-fidelity defines them. `intra-fid` and
-`classifier-accuracy` read it too, with the labels of both sides. `fd-dinov2` and `kid-dinov2` read DINOv2's small
-network; a letter at the end, as in `fd-dinov2-l`, means the base or the large one.
+`fid`, `kid`, `prc` (precision and recall) and `isc` read Inception; torch-fidelity defines them. `fid-pytorch` is the
+FID of pytorch-fid. `intra-fid` and `classifier-accuracy` read Inception too, with the labels of both sides.
+`fd-dinov2` and `kid-dinov2` read DINOv2's small network; a letter at the end, as in `fd-dinov2-l`, means the base or the
+large one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,16 @@ def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
             default=True,
         )
     )
+    register(
+        ExtractorEntry(
+            name="inception-pytorch",
+            summary="The same network on images that PyTorch resized, as pytorch-fid reads them",
+            paper="Seitzer 2020, pytorch-fid, https://github.com/mseitzer/pytorch-fid",
+            target="ganzoo_fidelity.pytorch_fid:PytorchInceptionExtractor",
+            features={"2048": 2048},
+            title="Inception",
+        )
+    )
     for end, (size, network, width) in SIZES.items():
         register(
             ExtractorEntry(
@@ -55,6 +66,17 @@ def register_metrics(register: Callable[[MetricEntry], None]) -> None:
             features="2048",
             reads="statistics",
             default=True,
+        )
+    )
+    register(
+        MetricEntry(
+            name="fid-pytorch",
+            summary="The FID as pytorch-fid computes it: of images that PyTorch resized",
+            paper="Seitzer 2020, pytorch-fid, https://github.com/mseitzer/pytorch-fid",
+            target="ganzoo_fidelity.pytorch_fid:PytorchFID",
+            extractor="inception-pytorch",
+            features="2048",
+            reads="statistics",
         )
     )
     register(

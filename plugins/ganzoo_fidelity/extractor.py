@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganzoo.distributed.device import has_bf16
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.extractor import Extractor, Mode, Network
-from ganzoo_fidelity.inception import Inception
+from ganzoo_fidelity.inception import Inception, as_tensorflow
 from ganzoo_fidelity.network import LOGITS, find_network, load_state
 from ganzoo_fidelity.precision import precision, takes_tf32
 
@@ -29,11 +29,13 @@ class InceptionExtractor(Extractor):
     benchmarks/speed/evaluation.py measures what that does to the FID.
     """
 
+    prepare = staticmethod(as_tensorflow)
+
     def __init__(self, network: Network, mode: Mode, device: torch.device, features: Sequence[str]) -> None:
         super().__init__(network, mode, device, features)
         model = _build(load_state(network.path), features)
         if mode != "reference":
-            model = Inception(model, features, bf16=mode == "fast" and has_bf16(device))
+            model = Inception(model, features, bf16=mode == "fast" and has_bf16(device), prepare=self.prepare)
         self.model = model.to(device)
 
     @classmethod

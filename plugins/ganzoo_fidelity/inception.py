@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +13,36 @@ from torch.nn import functional as F
 SIZE = 299  # to which images are resized
 
 
+Prepare: TypeAlias = Callable[[Tensor], Tensor]
+
+
+def as_tensorflow(images: Tensor) -> Tensor:
+    """Resize as TensorFlow 1.x did, without half a pixel's offset, and scale to [-1, 1), as torch-fidelity does."""
+    from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+
+    x: Tensor = interpolate_bilinear_2d_like_tensorflow1x(images, size=(SIZE, SIZE), align_corners=False)
+    return (x - 128) / 128
+
+
+def as_pytorch(images: Tensor) -> Tensor:
+    """Resize with PyTorch's bilinear interpolation and scale to [-1, 1], as pytorch-fid does."""
+    return F.interpolate(images / 255, size=(SIZE, SIZE), mode="bilinear", align_corners=False) * 2 - 1
+
+
 class Inception(nn.Module):
     """uint8 images ``(N, 1 or 3, H, W)`` to float32 features, a matrix ``(N, D)`` for each of ``layers``.
 
     Batch norm is folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), memory is channels
     last unless :meth:`set_layout` says otherwise, a grey image becomes one of three channels after it was resized.
     ``bf16``: all that in bf16 but for the first convolution, since bf16 has 8 bits for a pixel that the resizing gave
-    more, and for the last mean.
+    more, and for the last mean. ``prepare``: resizes and scales float images ``(N, C, H, W)`` of 0 to 255.
     """
 
-    def __init__(self, network: nn.Module, layers: Sequence[str], bf16: bool = False) -> None:
+    def __init__(
+        self, network: nn.Module, layers: Sequence[str], bf16: bool = False, prepare: Prepare | None = None
+    ) -> None:
         super().__init__()
+        self.prepare = prepare or as_tensorflow
         _fold(network)
         parts = takewhile(lambda named: named[0] != "AvgPool", network.named_children())
         self.first, *rest = (part for _, part in parts)
@@ -39,10 +58,7 @@ class Inception(nn.Module):
         self.to(memory_format=layout)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
-
-        x = interpolate_bilinear_2d_like_tensorflow1x(images.float(), size=(SIZE, SIZE), align_corners=False)
-        x = ((x - 128) / 128).expand(-1, 3, -1, -1).contiguous(memory_format=self.layout)
+        x = self.prepare(images.float()).expand(-1, 3, -1, -1).contiguous(memory_format=self.layout)
         x = self.mean(self.rest(self.first(x).to(self.dtype)).float()).flatten(1)
         found = {"2048": x, "logits_unbiased": x @ self.weight.T}
         return tuple(found[layer] for layer in self.layers)
@@ -79,4 +95,4 @@ def _fold(module: nn.Module) -> None:
         setattr(module, name, ConvRelu(conv))
 
 
-__all__ = ["ConvRelu", "Inception"]
+__all__ = ["ConvRelu", "Inception", "as_pytorch", "as_tensorflow"]

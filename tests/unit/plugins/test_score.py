@@ -6,11 +6,13 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from support.pooled import WIDTH, install_pooled, random_images, write_images
 
 from ganzoo.errors import NetworkMissing
-from ganzoo_fidelity.network import find_network
+from ganzoo.metrics.frechet import frechet_of_features
+from ganzoo_fidelity.network import find_network, load_state
 
 pytestmark = pytest.mark.seconds
 
@@ -57,6 +59,31 @@ def test_the_fid_of_two_directories_is_torch_fidelitys(ganzoo, tmp_path):
     assert theirs > 10
     assert found["values"]["fid"] == pytest.approx(theirs, abs=1e-3)
     assert found["protocol"]["inception_resize"] == "to 299 x 299 by the network, bilinear as in TensorFlow 1.x"
+
+
+def test_the_other_fid_of_two_directories_is_pytorch_fids(ganzoo, tmp_path, monkeypatch):
+    from pytorch_fid import inception
+    from pytorch_fid.fid_score import get_activations
+
+    try:
+        network = find_network(None, tmp_path / "root")
+    except NetworkMissing as missing:
+        pytest.skip(str(missing))
+    # It would download the numbers that are here already, and has a bias for class scores that it does not use.
+    state = {**load_state(network.path), "fc.bias": torch.zeros(1008)}
+    monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: state)
+    write_images(tmp_path / "a", random_images(6, 16, 16, 3))
+    write_images(tmp_path / "b", random_images(5, 16, 16, 3, seed=1, most=128))
+    model = inception.InceptionV3()
+    read = [get_activations(sorted((tmp_path / side).iterdir()), model, 5, num_workers=0) for side in ("a", "b")]
+    # Its own square root of a matrix of 2048 x 2048 takes half a minute.
+    theirs = frechet_of_features(*map(torch.from_numpy, read))
+    code, out, err = ganzoo("score", "a", "--reference", "b", "--metrics", "fid-pytorch,fid")
+    assert code == 0, err
+    found = json.loads(out)
+    assert theirs > 10 and found["values"]["fid_pytorch"] == pytest.approx(theirs, rel=1e-5)
+    assert abs(found["values"]["fid"] - theirs) > 0.01
+    assert found["protocol"]["inception_resize"] == "to 299 x 299, bilinear as in PyTorch, as pytorch-fid does"
 
 
 def test_every_kind_of_side_has_the_same_fid(ganzoo, places, pooled, tmp_path):

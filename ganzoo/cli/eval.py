@@ -56,6 +56,8 @@ def evaluate(
     KEY=VALUE are settings of data.* and metrics.*, e.g. data.name=folder:PATH
     for images that moved.
     """
+    from rich.console import Console
+
     from ganzoo.api import load
     from ganzoo.cli.run import on_devices
     from ganzoo.console.display import make_display
@@ -74,7 +76,7 @@ def evaluate(
             truncation=truncation,
             checkpoint=checkpoint,
             per_class=per_class,
-            callbacks=[make_display()],
+            callbacks=[make_display(Console(stderr=True))],  # stdout has the figures alone
             settings=[
                 *as_arguments({key: value for key, value in options.items() if value is not None}),
                 *settings,

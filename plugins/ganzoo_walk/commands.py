@@ -9,6 +9,7 @@ import click
 
 from ganzoo.cli.options import PATH, checkpoint_option, read_seeds, source_argument, truncation_option
 from ganzoo.errors import GanzooError
+from ganzoo.utils.waiting import counted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -74,7 +75,8 @@ def interpolate(
         return to_image(pixels.repeat_interleave(scale, 1).repeat_interleave(scale, 2))
 
     file = out or output_directory(run, loaded.path) / "walk.gif"
-    write_film(map(enlarged, walk(generator, listed, frames, chosen, truncation)), file, fps)
     count = len(listed) * frames
+    drawn = counted("drawing frames", walk(generator, listed, frames, chosen, truncation), count, "frames")
+    write_film(map(enlarged, drawn), file, fps)
     of = "" if chosen is None else f" of class {names[chosen] if names else chosen}"
     click.echo(f"{count} frames{of}, {count / fps:.3g} seconds: {file}")

@@ -62,8 +62,9 @@ def test_the_fid_of_two_directories_is_torch_fidelitys(ganzoo, tmp_path):
 
 
 def test_the_other_fid_of_two_directories_is_pytorch_fids(ganzoo, tmp_path, monkeypatch):
-    from pytorch_fid import inception
     from pytorch_fid.fid_score import get_activations
+
+    from pytorch_fid import inception
 
     try:
         network = find_network(None, tmp_path / "root")

@@ -2,8 +2,8 @@
 
 `fid`, `kid`, `prc` (precision and recall) and `isc` read Inception; torch-fidelity defines them. `fid-pytorch` is the
 FID of pytorch-fid. `intra-fid` and `classifier-accuracy` read Inception too, with the labels of both sides.
-`fd-dinov2` and `kid-dinov2` read DINOv2's small network; a letter at the end, as in `fd-dinov2-l`, means the base or the
-large one.
+`fd-dinov2` and `kid-dinov2` read DINOv2's small network; a letter at the end, as in `fd-dinov2-l`, means the base or
+the large one.
 """
 
 from __future__ import annotations

@@ -150,6 +150,6 @@ def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(here).parts if item.path.is_relative_to(here) else ()
-        if place[:1] == ("unit",) and item.get_closest_marker("seconds") is None:
+        if place[:1] == ("unit",) and not any(map(item.get_closest_marker, ("seconds", "long"))):
             item.add_marker("fast")
     items.sort(key=lambda item: LONGEST.get(item.path.name, len(LONGEST)))  # so that none is left alone at the end

@@ -243,6 +243,7 @@ def test_settings_reach_the_parts_they_are_for():
     assert parts["loss wgan"].part.make().params.clip == 0.5
 
 
+@pytest.mark.long
 def test_the_pytest_plugin_makes_a_test_of_each_check(careless):
     Path("test_it.py").write_text(
         "import pytest\n\n\n"

@@ -183,6 +183,7 @@ def test_a_model_is_created():
     assert [penalty.name for penalty in model.penalties] == ["gp"]
 
 
+@pytest.mark.long
 def test_a_generator_and_its_images_score_alike(run):
     generator = run.generator(device="cpu")
     options = {"data": "fashion-10k", "settings": {"metrics.mode": "fast"}}

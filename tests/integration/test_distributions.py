@@ -55,6 +55,7 @@ def call(tmp_path: Path) -> Call:
     return run
 
 
+@pytest.mark.long
 def test_only_wheels_from_installing_to_removing(call: Call, tmp_path: Path) -> None:
     _build([ROOT, *SOURCES], tmp_path / "wheels")
 

@@ -157,6 +157,7 @@ def shell(tmp_path):
     return run, directory
 
 
+@pytest.mark.long
 def test_the_tutorial_works_to_the_letter(shell):
     run, here = shell
     blocks = re.findall(r"(?:^`([\w./]+)`\n)?```(\w+)\n(.*?)```", (DOCS / "tutorial.md").read_text(), re.DOTALL | re.M)

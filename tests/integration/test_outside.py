@@ -36,7 +36,7 @@ LONG = [
     "ema.half_life_kimg=0.1",
 ]
 
-pytestmark = pytest.mark.seconds
+pytestmark = pytest.mark.long
 
 
 def write_table(file: Path) -> list[np.ndarray]:

@@ -74,6 +74,7 @@ def here(tmp_path, monkeypatch, capfd):
         del sys.modules[name]
 
 
+@pytest.mark.long
 def test_contributings_example_works_to_the_letter(ganzoo, here, tmp_path):
     """Written out, built as a wheel, installed, explained, run, and a row of a grid: the core knows nothing of it."""
     text = (ROOT / "CONTRIBUTING.md").read_text()

@@ -36,12 +36,14 @@ def of_trust(script: str) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 def test_a_selection_of_the_fault_campaign_loses_nothing():
     printed = of_trust("faults.py")
     lost = re.findall(r"\| \*\*all\*\* \| \| \*\*(\d+)\*\* \| \| \*\*(\d+)\*\* \|", printed)
     assert len(lost) == 4 and all(int(times) >= 3 and runs == "0" for times, runs in lost)
 
 
+@pytest.mark.long
 def test_a_short_soak_stays_flat():
     printed = of_trust("soak.py")
     assert printed.count("+0 open files") == 2

@@ -57,6 +57,7 @@ def inception(tmp_path_factory) -> Path:
         pytest.skip(str(error))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("architecture", "loss"), COMBINATIONS)
 def test_every_combination_beats_its_untrained_generator_by_far(registry, tmp_path, inception, architecture, loss):
     values = {**ALL, **SMALL[architecture]}

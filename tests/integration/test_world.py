@@ -26,6 +26,7 @@ def in_this_process(monkeypatch):
     return train
 
 
+@pytest.mark.long
 def test_a_world_of_one_captures_its_all_reduces_and_trains_what_one_process_trains(tmp_path, in_this_process):
     world.train_all(tmp_path, "cpu", in_this_process)
     for recipe in world.RECIPES:

@@ -55,6 +55,7 @@ def test_every_file_is_there(written):
         assert (written / "site" / package / "py.typed").exists()
 
 
+@pytest.mark.long
 def test_their_own_tests_pass_and_they_conform(written):
     """Their tests hold the conformance kit, so this is `ganzoo plugins check` of each too."""
     tests = written / "tests"

@@ -262,6 +262,7 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     yield {"root": root, "network": network, **arrays}
 
 
+@pytest.mark.long
 @pytest.mark.seconds
 def test_the_reference_mode_gives_torch_fidelitys_own_figures(zoo: Registry, directories: dict[str, Any]) -> None:
     from torch_fidelity import calculate_metrics

@@ -24,6 +24,7 @@ def of_one() -> dict[str, torch.Tensor]:
     return rules.measured()
 
 
+@pytest.mark.long
 @pytest.mark.seconds
 @pytest.mark.parametrize("case", [" ".join(case) for case in rules.CASES])
 def test_two_processes_compute_what_one_computes(of_one, of_two, case):

@@ -61,6 +61,7 @@ def test_the_fid_of_two_directories_is_torch_fidelitys(ganzoo, tmp_path):
     assert found["protocol"]["inception_resize"] == "to 299 x 299 by the network, bilinear as in TensorFlow 1.x"
 
 
+@pytest.mark.long
 def test_the_other_fid_of_two_directories_is_pytorch_fids(ganzoo, tmp_path, monkeypatch):
     from pytorch_fid.fid_score import get_activations
 

@@ -38,10 +38,12 @@ class DataSource(ABC):
     location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
     split: "train" or "test". params: given as a fourth argument if the entry has ``params``. labels: the value of
     ``data.labels``, given by name if the entry has ``label_sources``. formats: the value of ``data.formats``, set once
-    it is constructed, for a source that looks for image files.
+    it is constructed, for a source that looks for image files. counted: False if ``len()`` reads all the data, so that
+    it is not called to show how far decoding is.
     """
 
     formats: str = "all"
+    counted: bool = True
 
     def __init__(
         self, location: str | None, root: Path, split: str, params: Any = None, *, labels: str = "auto"
@@ -97,6 +99,8 @@ class StreamedSource(DataSource):
 
     It is looked through once; then its images are read as they are shown, in threads.
     """
+
+    counted = False
 
     @abstractmethod
     def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:

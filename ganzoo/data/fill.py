@@ -147,8 +147,8 @@ def _items(source: DataSource) -> Iterator[tuple[Place | None, SourceImage | Bad
 
 
 def _count(source: DataSource) -> int:
-    """The number of images; 0 for a streamed set, which would be read to the end to be counted."""
-    return 0 if isinstance(source, StreamedSource) else len(source)
+    """The number of images; 0 for a set that would be read to the end to be counted."""
+    return len(source) if source.counted else 0
 
 
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -47,6 +47,8 @@ class Shards(DataSource):
     Labels and all else that a shard holds beside images are passed over.
     """
 
+    counted = False
+
     def __init__(self, location: str | None, root: Path, split: str) -> None:
         super().__init__(location, root, split)
         self._passed: list[str] = []  # names of what the last pass through the shards did not take for images

@@ -143,8 +143,8 @@ def write_table(given: argparse.Namespace, peers: list[Peer], speeds: Mapping[st
         f"`{RECIPE}`'s networks, {given.size}x{given.size} colour, batch {given.batch}, {given.repeats} rounds of "
         f"{given.seconds:g} s"
     )
-    titles = [title for name in PRECISIONS for title in (name, "ratio (rounds)")]
-    columns = ["loop", "version", "theirs", *titles, "besides, theirs"]
+    ours = [column for name in PRECISIONS for column in (name, "ratio (rounds)")]
+    columns = ["loop", "version", "theirs", *ours, "what else theirs does"]
     content = {key: str(value) if isinstance(value, Path) else value for key, value in vars(given).items()}
     name = f"peer-training-{slug(device)}-{given.size}-{given.batch}"
     save(name, title, columns, rows, {**content, "machine": where, "speeds": dict(speeds), "rows": figures})

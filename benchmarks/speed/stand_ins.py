@@ -70,5 +70,6 @@ def quiet_directory() -> Iterator[Path]:
     """A directory for what a loop writes, and silence for what it prints and warns of."""
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
-        stack.enter_context(warnings.catch_warnings(action="ignore"))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
         yield Path(stack.enter_context(tempfile.TemporaryDirectory()))

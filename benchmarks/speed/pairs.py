@@ -10,7 +10,7 @@ import platform
 import re
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,15 +38,29 @@ class Pair:
 
 def pair(theirs: Callable[[], float], ours: Callable[[], float], repeats: int) -> Pair:
     """Speeds of each, measured in turn ``repeats`` times; a speed is what a call returns."""
-    speeds = [(theirs(), ours()) if i % 2 else (ours(), theirs())[::-1] for i in range(repeats)]
-    ratios = sorted(ours / theirs for theirs, ours in speeds)
+    speeds = rounds({"ours": ours, "theirs": theirs}, repeats)
+    return paired(speeds["theirs"], speeds["ours"])
+
+
+def paired(theirs: Sequence[float], ours: Sequence[float]) -> Pair:
+    """Compare the speeds of two sides, one of each from every round."""
+    ratios = sorted(mine / other for other, mine in zip(theirs, ours, strict=True))
     return Pair(
-        theirs=statistics.median(theirs for theirs, _ in speeds),
-        ours=statistics.median(ours for _, ours in speeds),
+        theirs=statistics.median(theirs),
+        ours=statistics.median(ours),
         ratio=statistics.median(ratios),
         lowest=ratios[0],
         highest=ratios[-1],
     )
+
+
+def rounds(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Measure all sides in turn ``repeats`` times, every other time in reverse; return each one's speeds."""
+    speeds: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(repeats):
+        for name in sides if turn % 2 == 0 else reversed(list(sides)):
+            speeds[name].append(sides[name]())
+    return speeds
 
 
 def speed(work: Callable[[], object], amount: float, seconds: float, device: torch.device) -> float:

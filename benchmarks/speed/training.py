@@ -24,18 +24,16 @@ from plain import PlainLoop
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ganzoo.config.recipe import parse_data
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_dataset
+from ganzoo.data.factory import open_configured
 from ganzoo.data.loader import Feed
 from ganzoo.distributed.device import pick_device, prepare_process
 from ganzoo.models.build import Model, build_model
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.loop import Loop
-from ganzoo.utils.files import data_root
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]
 WARM_UP = 5  # iterations
@@ -71,10 +69,7 @@ class Work:
         registry = Registry.load()
         changes = [f"data.name={self.data}", "loop.discriminator_steps=1", *self.settings]
         config = resolve(registry, self.recipe, None, changes)
-        size = config.values.data.size
-        images = open_dataset(
-            *parse_data(self.data, registry), self.data, split="train", size=size, root=data_root(None)
-        )
+        images = open_configured(config)
         return config, images, build_model(config, images.spec)
 
 

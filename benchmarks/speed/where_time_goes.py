@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import os
 import re
 import statistics
 import tempfile
@@ -24,6 +25,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganzoo.utils import openmp
+
+if __name__ == "__main__":
+    openmp.prepare()  # as `ganzoo` does, before torch reads it
+
 import torch
 from pairs import machine, save, slug, speed
 from training import WARM_UP, Work, our_loop
@@ -31,7 +37,6 @@ from training import WARM_UP, Work, our_loop
 from ganzoo.distributed.device import has_bf16, threads
 from ganzoo.training.loop import Loop
 from ganzoo.training.step import Batch
-from ganzoo.utils import openmp
 
 CPU = torch.device("cpu")
 LAYOUTS = ("channels_last", "contiguous")
@@ -184,7 +189,7 @@ def table(variants: list[Variant], batch: int) -> list[list[str]]:
 
 def processor() -> dict[str, Any]:
     """What the system says of its processors; parts that it does not say are missing."""
-    found: dict[str, Any] = {"processors": openmp.processors()}
+    found: dict[str, Any] = {"processors": openmp.processors(), "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "")}
     info = _text(Path("/proc/cpuinfo"))
     fields = dict(re.findall(r"^([\w ]+?)\s*: *(.*)$", info, re.M))
     flags = set(fields.get("flags", "").split())

@@ -119,20 +119,16 @@ def test_a_stopwatch_counts_a_part_within_another_for_itself_alone(script):
 def test_the_table_of_parts_has_all_of_a_step(script, tmp_path):
     where = script("where_time_goes")
     tiny = ["generator.width=8", "discriminator.width=8"]
-    options = ["--rounds=2", "--seconds=0.001", "--batch=4", "--size=8", "--matrix=64", "--threads", "1", "2"]
+    options = ["--rounds=2", "--seconds=0.001", "--batch=4", "--size=8", "--matrix=64", "--threads", "1"]
     where.main(["dcgan+non-saturating", *options, "--precisions", "float32", "--set", *tiny])
     (file,) = (tmp_path / "tables").glob("where-time-goes-*.json")
     figures = json.loads(file.read_text())
     names = [variant["name"] for variant in figures["variants"]]
-    assert names == [
-        f"{threads}, float32, {layout}"
-        for threads in ("1 thread", "2 threads")
-        for layout in ("channels_last", "contiguous")
-    ]
+    assert names == ["1 thread, float32, channels_last", "1 thread, float32, contiguous"]
     for variant in figures["variants"]:
         assert len(variant["rounds"]) == 2
         assert all(milliseconds > 0 for one in variant["rounds"] for milliseconds in one.values())
-    assert {"processors", "flags", "GB/s, 1 threads", "GFLOP/s, float32, 2 threads"} <= figures["machine"].keys()
+    assert {"processors", "flags", "GB/s, 1 threads", "GFLOP/s, float32, 1 threads"} <= figures["machine"].keys()
     assert "| whole step |" in file.with_suffix(".md").read_text()
 
 

@@ -41,6 +41,7 @@ from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.training.calibration import CALIBRATED, CHOICES, with_choice
 from ganzoo.training.callbacks import Callback, Hooks
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
@@ -63,6 +64,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
         outcome = _train(job, config, display, Hooks(registry))
         if not outcome.finished:
             return False
+        config = with_choice(config, outcome.directory.provenance().get(CALIBRATED))
         if config.values.metrics.names and not outcome.score:
             raise GanzooError(
                 "it was trained but not scored, for want of its metrics' network; see `ganzoo eval --help`"
@@ -88,6 +90,7 @@ def calibrate(job: Job, registry: Registry) -> float:
 def _train(job: Job, config: Config, *callbacks: Callback) -> Outcome:
     run = job.directory / "run"
     directory = RunDir(run)
+    config = with_choice(config, directory.provenance().get(CALIBRATED))
     if directory.is_of(config.to_yaml()) and not _changed(config, run):
         return resume(config, run, *callbacks)
     shutil.rmtree(run, ignore_errors=True)
@@ -186,6 +189,8 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
         content["data"]["root"] = None  # a place on one machine, as the two that follow
         content["metrics"]["inception"] = content["metrics"]["weights"] = None
     settings = [setting for setting in job.all_settings if not setting.startswith("data.root=")]
+    if config and config.values.loop.calibrate:
+        settings += [f"loop.{name}={chosen}" for name in CHOICES if (chosen := content["loop"][name]) is not None]
     return Record(
         schema=SCHEMA,
         grid=job.grid,
@@ -219,6 +224,7 @@ def hardware(config: Config | None, directory: Path) -> Hardware:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if device.type == "cuda":
         memory = torch.cuda.get_device_properties(device).total_memory
+    threads = RunDir(directory / "run").provenance().get("threads")
     neighbours = 1
     with suppress(OSError, ValueError):
         neighbours = int((directory / NEIGHBOURS).read_text())
@@ -226,7 +232,7 @@ def hardware(config: Config | None, directory: Path) -> Hardware:
         kind="cpu" if device.type == "cpu" else name,
         device=name,
         cores=os.cpu_count() or 1,
-        threads=torch.get_num_threads(),
+        threads=threads if isinstance(threads, int) else torch.get_num_threads(),
         memory_mib=memory // 2**20,
         side_by_side=neighbours,
     )

@@ -13,8 +13,8 @@ MAY_CHANGE = {
     "optimizer.generator": ("lr", "betas", "weight_decay"),
     "optimizer.discriminator": ("lr", "betas", "weight_decay"),
     "ema": ("half_life_kimg", "ramp_up"),
-    "loop": ("kimg", "batch", "accumulate", "schedule", "hold", "clip_grad", "precision", "device", "capture",
-             "log_kimg", "snapshot_kimg", "keep", "on_nan", "max_rollbacks"),
+    "loop": ("kimg", "batch", "accumulate", "schedule", "hold", "clip_grad", "precision", "device", "threads",
+             "capture", "log_kimg", "snapshot_kimg", "keep", "on_nan", "max_rollbacks"),
 }  # fmt: skip
 """The core's settings that may change, by section, beside all of ``metrics``. No setting of a part may: the core cannot
 know whether it changes a network's shape or what a step means."""

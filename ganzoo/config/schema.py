@@ -118,6 +118,11 @@ class LoopConfig:
     clip_grad: float | None = param(None, "clip the norm of each network's gradient")
     precision: str = param("auto", "auto, float32, bf16 or fp16; auto: what the device gains from")
     device: str = param("auto", "auto, cpu, cuda, cuda:N or mps (Apple silicon)")
+    threads: int | None = param(None, "CPU threads of each process; null: OMP_NUM_THREADS, else one per processor")
+    layout: str = param(
+        "auto", "order of images in memory: auto, channels_last or contiguous; auto: contiguous on mps alone"
+    )
+    calibrate: bool = param(False, "on a CPU, measure at the start which threads, precision and layout are fastest")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "kimg from one line of the log to the next")
     snapshot_kimg: float | None = param(None, "kimg from one checkpoint and grid to the next; null: a tenth of the run")
@@ -127,7 +132,7 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
-        at_least(self, 1, "batch", "accumulate", "discriminator_steps", "keep")
+        at_least(self, 1, "batch", "accumulate", "discriminator_steps", "threads", "keep")
         at_least(self, 0, "max_rollbacks")
         if self.batch % self.accumulate:
             raise ValueError(f"accumulate is {self.accumulate}, must divide the batch of {self.batch}")
@@ -137,6 +142,7 @@ class LoopConfig:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
         _one_of(self, "precision", "auto", "float32", "bf16", "fp16")
+        _one_of(self, "layout", "auto", "channels_last", "contiguous")
         _one_of(self, "on_nan", "stop", "rollback")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise ValueError(f"device is {self.device!r}, must be auto, cpu, mps, cuda or cuda:N")

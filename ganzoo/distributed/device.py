@@ -85,12 +85,32 @@ def with_float64(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def memory_format(device: torch.device) -> torch.memory_format:
-    """The order of the images' dimensions in memory in which a network's convolutions are fastest.
+def memory_format(device: torch.device, layout: str = "auto") -> torch.memory_format:
+    """Return the order of the images' dimensions in memory: ``channels_last``, ``contiguous`` or ``auto``.
 
-    On MPS, for which that was not measured, it is the order that every operator supports.
+    ``auto`` is ``channels_last``, in which convolutions are fastest on most devices; on MPS, for which that was not
+    measured, it is ``contiguous``, which every operator supports.
     """
-    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+    if layout == "auto":
+        layout = "contiguous" if device.type == "mps" else "channels_last"
+    return torch.channels_last if layout == "channels_last" else torch.contiguous_format
+
+
+@contextmanager
+def threads(number: int | None = None) -> Iterator[None]:
+    """Compute with this number of threads on the CPU, None: as before; restore the process's number at the end."""
+    before = torch.get_num_threads()
+    try:
+        use_threads(number)
+        yield
+    finally:
+        use_threads(before)
+
+
+def use_threads(number: int | None) -> None:
+    """Compute with this number of threads on the CPU from now on; None: as before."""
+    if number not in (None, torch.get_num_threads()):
+        torch.set_num_threads(number)
 
 
 @contextmanager

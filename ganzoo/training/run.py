@@ -19,7 +19,7 @@ from ganzoo.data.loader import Feed
 from ganzoo.data.sources import NONE
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
-from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.distributed.device import pick_device, prepare_process, threads, use_threads
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
@@ -35,6 +35,7 @@ from ganzoo.runs.provenance import fingerprint_of, provenance
 from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
+from ganzoo.training.calibration import CALIBRATED, calibrate
 from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import data_root
@@ -74,6 +75,8 @@ def start(
             check(config.scoring)  # it would be a pity to learn of it at the end
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
+        config, measured = calibrate(config, images.spec, device)
+        use_threads(config.values.loop.threads)
         model = build_model(config, images.spec)
         if config.values.metrics.names and config.scoring.reference is not None:
             root = data_root(config.values.data.root)
@@ -86,7 +89,7 @@ def start(
         with alone_in_run(directory.path):
             directory.check_unbegun()
             loop = _loop(config, watched, directory, device, images, model)
-            origin = _origin(config, device, images, usage)
+            origin = {**_origin(config, device, images, usage), **measured}
             loop.state.class_names = images.class_names
             if source is not None:
                 loop.state.load_weights(source)
@@ -126,8 +129,7 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
         loop.scored_anew = revision.scored_anew
         origin = _origin(config, device, images, usage)
         loop.state.class_names = images.class_names
-        if INIT_FROM in known:
-            origin[INIT_FROM] = known[INIT_FROM]
+        origin |= {key: known[key] for key in (INIT_FROM, CALIBRATED) if key in known}
         newest = directory.newest_good()
         revision.check_budget(newest, path)
         collectives.wait()  # all have found the same before the first one changes the directory
@@ -150,6 +152,7 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
 def _watched(callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audience, Stop]]:
     """Tell the callbacks of the run within, and heed signals on its behalf if asked to."""
     with (
+        threads(),
         audience(callbacks, tell_interrupts=not heed) as watched,
         heeding_signals(collectives.here().together, heed) as stop,
     ):
@@ -159,6 +162,7 @@ def _watched(callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audien
 def _prepare(config: Config) -> tuple[torch.device, Images]:
     """Validate inputs, cheapest checks first, and open the data."""
     prepare_process()
+    use_threads(config.values.loop.threads)
     collectives.check_batch(config.values.loop.batch)
     device = pick_device(config.values.loop.device)
     check_image(config, peek_configured(config))

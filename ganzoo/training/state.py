@@ -49,8 +49,9 @@ class TrainState:
         self.class_names: tuple[str, ...] = ()  # noted in checkpoints
         self.changes: list[dict[str, Any]] = []  # of settings during training, noted in checkpoints too
         self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
+        layout = memory_format(device, config.values.loop.layout)
         for network in (model.generator, model.discriminator):
-            synchronise(network).to(device).to(memory_format=memory_format(device)).train()
+            synchronise(network).to(device).to(memory_format=layout).train()
         if model.augmentation is not None:
             model.augmentation.to(device)
         for companion in model.companions.values():

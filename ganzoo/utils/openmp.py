@@ -41,10 +41,15 @@ def settings() -> dict[str, str]:
     return chosen
 
 
+def is_set_by_user() -> bool:
+    """Tell whether the user has set OMP_NUM_THREADS."""
+    return os.environ.get(THREADS) != _chosen
+
+
 def share(processes: int) -> None:
     """Set OMP_NUM_THREADS for each of several processes that share this machine, unless a user has set it."""
     global _chosen
-    if os.environ.get(THREADS) == _chosen:
+    if not is_set_by_user():
         os.environ[THREADS] = _chosen = str(max(1, processors() // processes))
 
 

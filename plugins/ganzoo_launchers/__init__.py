@@ -11,7 +11,7 @@ from ganzoo.entries import at_least, param
 
 @dataclass
 class LocalParams:
-    slots: int | None = param(None, "jobs side by side; null: as many as pay on a GPU, one on a CPU and for minutes")
+    slots: int | None = param(None, "jobs side by side; null: as many as are measured to pay, one for minutes")
     gain: float = param(0.1, "on a GPU: the share by which one job more has to raise what all do together")
 
     def __post_init__(self) -> None:
@@ -34,7 +34,7 @@ def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
     register(
         LauncherEntry(
             name="local",
-            summary="This machine: one job at a time, on a GPU as many side by side as were measured to pay",
+            summary="This machine: one job at a time, or as many side by side as were measured to pay",
             target="ganzoo_launchers.local:LocalLauncher",
             params=LocalParams,
             default=True,

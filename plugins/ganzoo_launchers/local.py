@@ -8,25 +8,37 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from ganzoo.bench.job import NEIGHBOURS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.process import JobProcess
 from ganzoo.utils.files import read_jsonl
+from ganzoo.utils.waiting import aside
 from ganzoo_launchers import LocalParams
+from ganzoo_launchers.sharing import choose_sharing
 
 POLL = 0.2
 
 
 class LocalLauncher(Launcher):
-    """One process per job; on a GPU several where :class:`Slots` finds that they pay."""
+    """One process per job; several side by side where they are measured to pay.
+
+    On a GPU :class:`Slots` measures it while they train, on a CPU :func:`choose_sharing` before the first one starts.
+    """
 
     params: LocalParams
 
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
-        waiting, running, stopping = list(jobs), list[JobProcess](), list[JobProcess]()
-        on_cpu = any("loop.device=cpu" in job.settings for job in jobs)
+        fixed, on_cpu = self.params.slots, any("loop.device=cpu" in job.settings for job in jobs)
         timed = any(job.budget.get("minutes") is not None for job in jobs)  # their times are compared
-        slots = Slots(1 if alone else self.params.slots or (1 if on_cpu or timed else None), self.params.gain)
+        if alone or (fixed is None and timed):
+            fixed = 1
+        elif fixed is None and (on_cpu or _gpu_memory() is None):
+            sharing = choose_sharing(jobs, _say)
+            fixed, jobs = sharing.slots, sharing.of(jobs)
+        waiting, running, stopping = list(jobs), list[JobProcess](), list[JobProcess]()
+        slots = Slots(fixed, self.params.gain)
         try:
             while waiting or running:
                 allowed = slots.allowed(running)
@@ -103,6 +115,11 @@ class Slots:
         if self._since is None or len(logs[0]) < self._since + 2:
             return None
         return float(logs[0][-1]["pictures_per_second"])
+
+
+def _say(line: str) -> None:
+    with aside():
+        click.echo(line)
 
 
 def _gpu_memory() -> tuple[float, float] | None:

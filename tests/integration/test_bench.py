@@ -137,6 +137,33 @@ def test_a_row_says_what_repeats_it(harness, grid, registry):
     assert record.plugins.keys() == {"ganzoo"} and record.hardware.kind == "cpu"
 
 
+def test_a_row_keeps_what_its_run_measured_and_goes_on_with_it(harness, grid, registry, monkeypatch, tmp_path):
+    """Called again after a stop, it resumes, though its configuration has the choice in addition."""
+    monkeypatch.setattr("ganzoo.training.calibration.gain_of", lambda one, other: 2.0)
+    grid.losses, grid.settings = ["minimax"], [*grid.settings, "loop.calibrate=true", f"data.root={tmp_path / 'cache'}"]
+    train = work._train
+
+    def train_and_stop(job, *arguments):
+        train(job, *arguments)
+        (job.directory / "run/begun").touch()
+        return train(job, *arguments)
+
+    monkeypatch.setattr(work, "_train", train_and_stop)
+    (record,) = harness(grid).run()
+    assert (tmp_path / "work/small" / Path(record.samples).stem / "run/begun").exists()
+    loop = record.config["loop"]
+    assert (loop["threads"], loop["precision"], loop["layout"]) == (record.hardware.threads, "float32", "contiguous")
+    assert record.command.endswith(
+        f"loop.threads={record.hardware.threads} loop.precision=float32 loop.layout=contiguous"
+    )
+
+
+def test_a_row_says_how_many_threads_its_run_had(harness, grid):
+    grid.losses, grid.settings = ["minimax"], [*grid.settings, "loop.threads=3"]
+    (record,) = harness(grid).run()
+    assert record.hardware.threads == 3 and "loop.threads=3" in record.command
+
+
 def test_a_row_names_its_penalties_and_its_augmentation(harness, grid):
     grid.losses, grid.extras = ["minimax"], ["r1+diffaug"]
     (record,) = harness(grid).run()

@@ -238,3 +238,23 @@ def test_export_and_play(said, registry, tmp_path):
 def test_a_set_is_loaded_for_training(said, make_loop):
     make_loop("mlp+minimax", "run")
     assert "loading fashion-10k" in said()
+
+
+def test_measuring_what_is_fastest_on_a_cpu(registry, said, monkeypatch, tmp_path):
+    from ganzoo.bench.grid import Cell
+    from ganzoo.bench.job import Job
+    from ganzoo.training import calibration
+    from ganzoo_launchers import sharing
+
+    monkeypatch.setattr(calibration, "gain_of", lambda one, other: 1.0)
+    settings = ["generator.width=16", "discriminator.width=16", "loop.device=cpu", "data.size=8", "loop.calibrate=true"]
+    config = resolve(registry, "mlp+minimax", None, [*settings, f"data.root={tmp_path}"])
+    calibration.calibrate(config, ImageSpec(1, 8), torch.device("cpu"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("ganzoo.utils.openmp._chosen", None)
+    monkeypatch.setattr("ganzoo.utils.openmp.processors", lambda: 2)
+    monkeypatch.setattr(sharing, "measure", lambda *_: (1.0, 1.0))
+    cells = [Cell("mlp+minimax", "fashion-10k", seed) for seed in range(2)]
+    jobs = [Job("train", "g", cell, tmp_path / str(cell.seed), budget={"kimg": 100.0}) for cell in cells]
+    sharing.choose_sharing(jobs, lambda _: None)
+    assert said() == {"measuring which threads, precision and layout are fastest here", sharing.WAIT}

@@ -141,6 +141,7 @@ def _group(group: Group, label: str, numbers: Mapping[int, int], chart_rows: lis
     return {
         "data": group.data,
         "protocol": protocol_in_words(group),
+        "lower": bool(group.ranking and group.ranking.lower_is_better),
         "ranked": group.ranking.value if group.ranking else "",
         "score": score_title(group),
         "score_title": f"{direction}mean ± sample deviation over seeds",

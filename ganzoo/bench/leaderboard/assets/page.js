@@ -64,18 +64,59 @@ function theme() {
   };
 }
 
+// An axis from just below the least value to just above the greatest; by factors if the values lie far apart.
+function axis(values) {
+  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  if (!values.length || !(least > 0 && greatest / least > 4)) {
+    const room = (greatest - least) * 0.06 || Math.abs(greatest) * 0.06 || 1;
+    const low = least >= 0 ? Math.max(0, least - room) : least - room;
+    return { scale: values.length ? { domain: [low, greatest + room], nice: false, zero: false } : {}, axis: { tickCount: 7 } };
+  }
+  const domain = [least / 1.1, greatest * 1.1];
+  const decades = Array.from({ length: 25 }, (_, place) => 10 ** (place - 12));
+  const ticks = (steps) => decades.flatMap((decade) => steps.map((step) => Number((step * decade).toPrecision(2))))
+    .filter((tick) => tick >= domain[0] && tick <= domain[1]);
+  const few = ticks([1, 2, 5]);
+  return { scale: { type: "log", domain, nice: false }, axis: { values: few.length > 3 ? few : ticks([1, 1.5, 2, 3, 4, 5, 6, 8]) } };
+}
+
+// The value on the way ends where the worst run ended, with some room: what lies above says nothing of the results.
+function worth(curve, lowerIsBetter) {
+  if (!lowerIsBetter) return curve.map(({ score }) => score);
+  const last = new Map(curve.map((point) => [`${point.id} ${point.machine} ${point.seed} ${point.fakes}`, point.score]));
+  const end = 1.5 * Math.max(...last.values());
+  return curve.map(({ score }) => end > 0 ? Math.min(score, end) : score);
+}
+
+function fit(spec, data, lowerIsBetter) {
+  const valid = (name, kept) => kept.map((one) => one[name]).filter((value) => value !== null);
+  const timed = data.filter(({ minutes, score }) => minutes !== null && score !== null);
+  const curve = spec.data.name === "curve";
+  const bars = timed.flatMap(({ score, deviation }) => [score - deviation, score, score + deviation]).filter((end) => end > 0);
+  const score = axis(curve ? worth(data, lowerIsBetter) : bars.length ? bars : valid("score", timed));
+  const axes = { score, low: score, minutes: axis(valid("minutes", curve ? data : timed)), kimg: axis(valid("kimg", data)) };
+  for (const layer of spec.layer ?? [spec]) {
+    for (const channel of ["x", "y"]) {
+      const encoding = layer.encoding[channel];
+      if (encoding && axes[encoding.field]) Object.assign(encoding, axes[encoding.field]);
+    }
+  }
+  return spec;
+}
+
 function draw(group, visible) {
   const curve = visible.flatMap(({ points, ...row }) => points.map((point) => ({ ...row, ...point })));
   for (const figure of group.querySelectorAll("figure")) {
     const choice = figure.querySelector("select");
     const spec = charts[group.dataset.score]?.[choice ? choice.value : figure.dataset.chart];
     if (!spec) continue;
-    const datasets = { rows: visible, curve };
+    const data = spec.data.name === "curve" ? curve : visible;
+    const fitted = fit(structuredClone(spec), data, group.dataset.lower === "true");
     const target = figure.querySelector(".chart");
     target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
       target.view?.finalize();
       const config = theme();
-      const { view } = await vegaEmbed(target, { ...spec, datasets: { [spec.data.name]: datasets[spec.data.name] } },
+      const { view } = await vegaEmbed(target, { ...fitted, datasets: { [spec.data.name]: data } },
         { actions: false, renderer: "svg", config });
       target.view = view;
     });

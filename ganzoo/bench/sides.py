@@ -12,7 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ganzoo.bench.leaderboard.rows import Row, deciding, make_rows, protocol_key
+from ganzoo.bench.leaderboard.protocols import deciding, protocol_key
+from ganzoo.bench.leaderboard.rows import Row, make_rows
 from ganzoo.bench.record import Record, is_older, read_record, record_files
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
@@ -26,13 +27,21 @@ SHOWN = 3  # choices that a message names
 
 @dataclass(frozen=True)
 class Seed:
-    """One scored run. place: the file of its record, or its directory if ``is_run``."""
+    """One scored seed. place: the file of its record, or its directory if ``is_run``.
+
+    others: records of the same seed from further machines; the value is the mean of all.
+    """
 
     place: Path
     number: int
     value: float
     protocol: Mapping[str, Any]
     is_run: bool = False
+    others: tuple[Path, ...] = ()
+
+    @property
+    def places(self) -> list[Path]:
+        return [self.place, *self.others]
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Side:
 
     @property
     def places(self) -> set[Path]:
-        return {seed.place.resolve() for seed in self.seeds}
+        return {place.resolve() for seed in self.seeds for place in seed.places}
 
     def describe(self) -> dict[str, Any]:
         """For JSON."""
@@ -66,7 +75,7 @@ class Side:
             "data": self.data,
             "kimg": self.kimg,
             "seeds": {str(seed.number): seed.value for seed in self.seeds},
-            "from": [str(seed.place) for seed in self.seeds],
+            "from": [str(place) for seed in self.seeds for place in seed.places],
         }
 
 
@@ -158,19 +167,33 @@ def _read(directory: Path) -> list[tuple[Path, Record]]:
 
 
 def _sides(found: Sequence[tuple[Path, Record]]) -> list[Side]:
-    return [side for row in make_rows(found)[0] if (side := _side_of_row(row)) is not None]
+    return [side for row in make_rows(found)[0] for side in _sides_of_row(row)]
 
 
-def _side_of_row(row: Row) -> Side | None:
-    ranking, seeds = row.ranking, list[Seed]()
+def _sides_of_row(row: Row) -> list[Side]:
+    """One side of all seeds; of a single seed that several machines trained, one for each machine.
+
+    A single seed is compared over its images, which one record makes.
+    """
+    ranking = row.ranking
+    if ranking is None:
+        return []
+    scored: dict[int, list[tuple[Path, Record]]] = {}
     for file, record in row.records:
-        value = ranking.of(record.scores) if ranking else None
-        if record.status == "done" and value is not None:
-            seeds.append(Seed(file, record.seed, value, record.protocol))
-    if ranking is None or not seeds:
-        return None
-    first = row.first
-    return Side(first.recipe, first.data, first.grid, first.budget.kimg, ranking, tuple(seeds))
+        if record.status == "done" and ranking.of(record.scores) is not None:
+            scored.setdefault(record.seed, []).append((file, record))
+    values = row.by_seed(lambda record: ranking.of(record.scores))
+    seeds = [Seed(runs[0][0], number, values[number], runs[0][1].protocol, others=tuple(file for file, _ in runs[1:]))
+             for number, runs in scored.items()]  # fmt: skip
+    if len(seeds) == 1:
+        seeds = [Seed(file, record.seed, value, record.protocol) for file, record in scored[seeds[0].number]
+                 if (value := ranking.of(record.scores)) is not None]  # fmt: skip
+        return [_side(row.first, ranking, seed) for seed in seeds]
+    return [_side(row.first, ranking, *seeds)] if seeds else []
+
+
+def _side(first: Record, ranking: Ranking, *seeds: Seed) -> Side:
+    return Side(first.recipe, first.data, first.grid, first.budget.kimg, ranking, seeds)
 
 
 def _side_of_run(path: Path, registry: Registry) -> Side:

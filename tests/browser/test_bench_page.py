@@ -3,74 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
-from support.bench_records import make_record, protocol, write_records
-
-from ganzoo.bench.leaderboard.report import write_report
-
-PUBLISHED = Path(__file__).parents[2] / "benchmarks/published.json"
-EVIL = '<img src="https://example.com/x.png" onerror="window.evil = 1">'
+from support.leaderboard_page import Opened, write_leaderboard
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """Two data sets, two protocols, two machines, two budgets, a failed row and a malicious one."""
-    directory = tmp_path_factory.mktemp("leaderboard")
-    cifar = protocol(reference="cifar10", split="train", real_pictures=50000, fake_pictures=50000)
-    records = [
-        *(make_record(fid=fid, seed=seed, curve=True) for seed, fid in enumerate((20.0, 24.0))),
-        make_record("mlp+minimax", fid=60.0, minutes=4.0, curve=True),
-        make_record("stylegan-lite+wgan-gp", failed="the loss is not finite"),
-        make_record("dcgan+wgan-gp", fid=9.0, budget=10.0, minutes=10.0, curve=True),
-        make_record("stylegan-lite+minimax", fid=30.0, hardware={"side_by_side": 2}, curve=True),
-        make_record(f"{EVIL}+{EVIL}", fid=70.0, minutes=4.5, marks=[EVIL], curve=True),
-        make_record("dcgan+minimax", fid=15.0, fakes=10000, minutes=1.0, hardware={"kind": "NVIDIA H100"}),
-        make_record("dcgan+minimax", fid=40.0, data="cifar10", protocol=cifar),
-    ]
-    write_records(directory / "results", records, samples=True)
-    older = [make_record("mlp+minimax", fid=90.0, fakes=500, seed=seed, curve=True) for seed in range(2)]
-    write_records(directory / "results/older", [*older, make_record(fid=33.0, fakes=500, curve=True)], samples=True)
-    write_report(directory / "results", directory / "LEADERBOARD.md", directory / "leaderboard.html", PUBLISHED)
-    return directory / "leaderboard.html"
-
-
-class Opened:
-    """A page, with all it said on its console and asked of the network."""
-
-    def __init__(self, browser, file, **options):
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(file.as_uri())
-        self.settle()
-
-    def settle(self):
-        """Until every chart of a visible group is drawn anew."""
-        self.page.evaluate("() => Promise.all([...document.querySelectorAll('.chart')].map((chart) => chart.drawn))")
-
-    def choose(self, label: str, option: str):
-        self.page.get_by_label(label, exact=True).select_option(option)
-        self.settle()
-
-    def section(self, protocol: str):
-        return self.page.locator("section.group", has=self.page.get_by_text(re.compile(f"^{protocol}")))
-
-    def recipes(self, protocol: str = "2,000 generated"):
-        rows = self.section(protocol).locator("tbody tr:visible:not(.published) th .part:first-child")
-        return [text.strip() for text in rows.all_inner_texts()]
-
-    def column(self, number: int, protocol: str = "2,000 generated"):
-        cells = self.section(protocol).locator(f"tbody tr:visible > :nth-child({number})")
-        return [cell.get_attribute("data-value") for cell in cells.all()]
+    return write_leaderboard(tmp_path_factory.mktemp("leaderboard"))
 
 
 @pytest.fixture
@@ -94,10 +36,10 @@ def test_a_click_sorts_and_another_turns_it_round(opened):
     head = fid.locator("xpath=..")
     fid.click()
     assert head.get_attribute("aria-sort") == "ascending"
-    assert opened.column(3) == ["9.0", "22.0", "30.0", "60.0", "70.0", ""]
+    assert opened.column(3) == ["10.0", "22.0", "30.0", "60.0", "70.0", ""]
     fid.click()
     assert head.get_attribute("aria-sort") == "descending"
-    assert opened.column(3) == ["70.0", "60.0", "30.0", "22.0", "9.0", ""]  # a row without a value stays last
+    assert opened.column(3) == ["70.0", "60.0", "30.0", "22.0", "10.0", ""]  # a row without a value stays last
     assert opened.section("2,000 generated").locator("th[aria-sort=descending], th[aria-sort=ascending]").count() == 1
 
 
@@ -107,13 +49,15 @@ def test_the_keyboard_sorts(opened):
     opened.page.keyboard.press("Tab")
     assert button.evaluate("button => document.activeElement === button")
     opened.page.keyboard.press("Enter")
-    assert opened.column(9) == ["4.0", "4.5", "5.0", "5.0", "10.0", ""]
+    assert opened.column(9) == ["2.0", "4.0", "4.5", "5.0", "5.0", ""]
     opened.page.keyboard.press("Space")
-    assert opened.column(9)[0] == "10.0"
+    assert opened.column(9)[:2] == ["5.0", "5.0"]
 
 
 def test_published_rows_take_part_in_the_order_but_look_otherwise(opened):
     group = opened.section("10,000 generated")
+    assert opened.column(3, "10,000 generated") == ["15.0"]  # they are folded
+    group.get_by_role("button", name="7 published figures in the table").click()
     group.get_by_role("button", name="FID", exact=True).click()
     values = opened.column(3, "10,000 generated")
     assert values == sorted(values, key=float)
@@ -128,16 +72,16 @@ def test_published_rows_take_part_in_the_order_but_look_otherwise(opened):
     [
         ("Data", "cifar10", 1),
         ("Protocol", "10,000 against 10,000 test", 1),
-        ("Hardware", "NVIDIA H100", 1),
+        ("Hardware", "NVIDIA H100", 2),
         ("Budget", "10 min", 1),
         ("Budget", "5 min", 9),
     ],
 )
 def test_filters_hide_rows_and_empty_groups(opened, label, option, left):
     opened.choose(label, option)
-    assert opened.page.locator("tbody tr[data-id]:not([hidden])").count() == left
+    assert opened.page.locator("tr[data-id]:not([hidden])").count() == left
     assert opened.page.locator("output").inner_text() == f"{left} of 10 rows"
-    assert opened.page.locator("main > section.group:visible").count() == (1 if left == 1 else 3)
+    assert opened.page.locator("main > section.group:visible").count() == {1: 1, 2: 2, 9: 3}[left]
     opened.page.get_by_role("button", name="Show all").click()
     opened.page.wait_for_function("document.querySelector('output').textContent === '10 of 10 rows'")
     assert opened.said == []
@@ -150,9 +94,11 @@ def marks(opened, chart: str, shape: str) -> int:
 
 def test_charts_draw_what_the_filters_leave(opened):
     points = "mark-symbol.role-mark"
-    assert marks(opened, "time", points) == 4  # neither the failed row nor the one that was not alone
+    assert marks(opened, "time", points) == 5  # neither the failed row nor the one that was not alone
     assert marks(opened, "matrix", "mark-rect.role-mark") == 6
     opened.choose("Budget", "10 min")
+    assert marks(opened, "time", points) == 2  # a point for each machine
+    opened.choose("Hardware", "NVIDIA H100")
     assert marks(opened, "time", points) == 1
     assert marks(opened, "matrix", "mark-rect.role-mark") == 1
 
@@ -165,10 +111,10 @@ def test_a_failed_cell_says_so(opened):
 def test_the_way_is_drawn_over_images_or_over_time(opened):
     figure = opened.section("2,000 generated").locator("figure[data-chart=curve]")
     lines = "svg .mark-line.role-mark > path"
-    assert figure.locator(lines).count() == 6
+    assert figure.locator(lines).count() == 7
     figure.get_by_role("combobox").select_option("over training time")
     opened.settle()
-    assert figure.locator(lines).count() == 5  # without the row that was not alone
+    assert figure.locator(lines).count() == 6  # without the row that was not alone
     assert "minutes of training" in figure.locator("svg").text_content()
 
 
@@ -185,18 +131,26 @@ def test_a_sample_grid_is_enlarged_and_put_away(opened):
 def test_a_command_is_copied(opened):
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
     row = opened.section("2,000 generated").locator("tbody tr").first
-    row.get_by_role("button", name="copy").click()
-    row.get_by_role("button", name="copied").wait_for()
+    row.get_by_role("button", name="Details of dcgan+wgan-gp").click()
+    inside = opened.section("2,000 generated").locator("tr.inside").first
+    inside.get_by_role("button", name="copy").click()
+    inside.get_by_role("button", name="copied").wait_for()
     assert opened.page.evaluate("navigator.clipboard.readText()") == "ganzoo run dcgan+wgan-gp seed=0"
 
 
-@pytest.mark.parametrize("width", [400, 1280, 1600])
+@pytest.mark.parametrize("width", [400, 1280, 1920])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_itself_never_scrolls_sideways(browser, file, tmp_path, width, scheme):
     opened = Opened(browser, file, viewport={"width": width, "height": 900}, color_scheme=scheme)
     opened.page.locator("details#older summary").click()
     opened.settle()
+    for button in opened.page.locator(".unfold:visible, .fold:visible").all():
+        button.click()
+    opened.page.locator("details#elsewhere summary").click()
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    if width >= 1280:  # every column of every table fits
+        wide = "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+        assert opened.page.evaluate(wide) == 0
     ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(int, re.findall(r"\d+", ground))) < 60) == (scheme == "dark")
     assert opened.said == []
@@ -218,7 +172,7 @@ def test_older_grids_are_folded_and_drawn_when_they_are_opened(opened):
     folded.locator("summary").click()
     section.locator("figure[data-chart=matrix] svg").wait_for()
     opened.settle()
-    assert section.locator("tbody tr:visible").count() == 2
+    assert section.locator("tr[data-id]:visible").count() == 2
     assert section.locator("figure[data-chart=matrix] svg .mark-rect.role-mark > path").count() == 2
     opened.choose("Data", "cifar10")
     assert not folded.is_visible()

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ganzoo.bench.leaderboard.machines import Machine, Runs, Spread
+from ganzoo.bench.leaderboard.protocols import protocol_key
 from ganzoo.bench.leaderboard.published import Published, read_published
-from ganzoo.bench.leaderboard.rows import Row, Spread, make_rows, protocol_key
+from ganzoo.bench.leaderboard.rows import Row, make_rows
 from ganzoo.bench.leaderboard.samples import check_samples
 from ganzoo.bench.record import Record, is_older, read_record, record_files
 from ganzoo.errors import GanzooError
@@ -38,24 +40,22 @@ class Group:
         found = Counter(row.ranking for row in self.rows if row.ranking)
         return found.most_common(1)[0][0] if found else None
 
-    def ranked(self, row: Row) -> Spread | None:
-        """That value of a row; None where it has none."""
-        return row.score(self.ranking.value) if self.ranking else None
+    def ranked(self, runs: Runs) -> Spread | None:
+        """That value over the seeds of a row, or of one of its machines; None without it."""
+        return runs.score(self.ranking.value) if self.ranking else None
 
-    def seeds(self, row: Row) -> list[tuple[int, float]]:
-        """Each seed of a row that has that value, with it."""
-        if self.ranking is None:
-            return []
-        found = ((record.seed, self.ranking.of(record.scores)) for record in row.done)
-        return [(seed, value) for seed, value in found if value is not None]
+    def seeds(self, runs: Runs) -> list[tuple[int, float]]:
+        """Each seed that has that value, with it."""
+        ranking = self.ranking
+        return list(runs.by_seed(lambda record: ranking.of(record.scores)).items()) if ranking else []
 
-    def values(self, row: Row) -> list[float]:
+    def values(self, runs: Runs) -> list[float]:
         """That value of each seed."""
-        return [value for _, value in self.seeds(row)]
+        return [value for _, value in self.seeds(runs)]
 
-    def place(self, row: Row) -> float:
-        """Sort by this to have the best row first and those without a value last."""
-        found, ranking = self.ranked(row), self.ranking
+    def place(self, runs: Runs) -> float:
+        """Sort by this to have the best first and those without a value last."""
+        found, ranking = self.ranked(runs), self.ranking
         return ranking.key(found.mean) if found and ranking else math.inf
 
     @property
@@ -69,12 +69,18 @@ class Group:
         return self.rows.index(row) + 1 if self.ranked(row) else None
 
     @property
-    def front(self) -> list[Row]:
-        """Rows that no row on the same class of hardware beats in both its score and its training time."""
+    def machines(self) -> list[Machine]:
+        """The machines of every row."""
+        return [machine for row in self.rows for machine in row.machines]
+
+    @property
+    def front(self) -> list[Machine]:
+        """Rows on one machine that no other on the same class of hardware beats in both score and training time."""
         found = []
-        for hardware in dict.fromkeys(row.hardware for row in self.rows):
-            timed = [(row.minutes.mean, self.place(row), row) for row in self.rows
-                     if row.hardware == hardware and row.alone and row.minutes and self.ranked(row)]  # fmt: skip
+        for hardware in dict.fromkeys(machine.hardware for machine in self.machines):
+            timed = [(machine.minutes.mean, self.place(machine), machine) for machine in self.machines
+                     if machine.hardware == hardware and machine.alone and machine.minutes
+                     and self.ranked(machine)]  # fmt: skip
             found += [timed[index][2] for index in pareto_front([point[:2] for point in timed])]
         return found
 

@@ -1,4 +1,7 @@
-"""The charts of a group, as Vega-Lite specifications over data that the page fills in: what its filters leave."""
+"""The charts of a group, as Vega-Lite specifications over data that the page fills in: what its filters leave.
+
+The page also sets the limits of each axis, which depend on that data.
+"""
 
 from __future__ import annotations
 
@@ -37,15 +40,14 @@ def specifications(rankings: Iterable[Ranking]) -> dict[str, dict[str, dict[str,
 
 def _time(alt: Any, ranking: Ranking) -> Any:
     """The value against training time, deviations as bars; the Pareto front of each class of hardware as steps."""
-    scale = alt.Scale(zero=False, nice=True, padding=16)
     title = ranking.title
-    x, y = alt.X("minutes:Q", title="minutes of training", scale=scale), alt.Y("score:Q", title=title, scale=scale)
+    x, y = alt.X("minutes:Q", title="minutes of training"), alt.Y("score:Q", title=title)
     base = alt.Chart(alt.NamedData("rows")).transform_filter("isValid(datum.minutes) && isValid(datum.score)")
     bars = (
         base.transform_calculate(
             low="datum.score - (datum.deviation || 0)", high="datum.score + (datum.deviation || 0)"
         )
-        .mark_rule(color=QUIET)
+        .mark_rule(color=QUIET, clip=True)
         .encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q")
     )
     front = (
@@ -59,7 +61,7 @@ def _time(alt: Any, ranking: Ranking) -> Any:
         y=y,
         color=alt.Color("architecture:N", title="architecture", legend=alt.Legend(**legend)),
         shape=alt.Shape("loss:N", title="loss", legend=alt.Legend(**legend)),
-        tooltip=_tooltip(alt, ranking, "recipe:N", "score:Q", "seeds:Q", "minutes:Q", "budget:N", "hardware:N"),
+        tooltip=_tooltip(alt, ranking, "recipe:N", "score:Q", "seeds:Q", "minutes:Q", "budget:N", "machine:N"),
     )
     return alt.layer(front, bars, points).properties(width="container", height=300)
 
@@ -69,7 +71,7 @@ def _matrix(alt: Any, ranking: Ranking) -> Any:
     best, form = ("min", ".1f") if ranking.lower_is_better else ("max", ".3~g")
     base = (
         alt.Chart(alt.NamedData("rows"))
-        .transform_aggregate(best=f"{best}(score)", scored="valid(score)", groupby=["architecture", "loss"])
+        .transform_aggregate(best=f"{best}(mean)", scored="valid(mean)", groupby=["architecture", "loss"])
         .transform_calculate(label=f"datum.scored ? format(datum.best, '{form}') : 'failed'")
         .encode(
             x=alt.X("loss:N", title="loss", axis=alt.Axis(labelAngle=-30, orient="top")),
@@ -84,7 +86,7 @@ def _matrix(alt: Any, ranking: Ranking) -> Any:
     contrast = alt.ExprRef("luminance(scale('color', datum.best)) > 0.35 ? 'black' : 'white'")
     figures = base.transform_filter("datum.scored > 0").mark_text(fontSize=13, color=contrast).encode(text="label:N")
     words = base.transform_filter("datum.scored == 0").mark_text(fontSize=13, color=BAD).encode(text="label:N")
-    return alt.layer(cells, failed, figures, words).properties(width=alt.Step(62), height=alt.Step(44))
+    return alt.layer(cells, failed, figures, words).properties(width=alt.Step(54), height=alt.Step(44))
 
 
 def _curve(alt: Any, ranking: Ranking, field: str, title: str) -> Any:
@@ -93,14 +95,18 @@ def _curve(alt: Any, ranking: Ranking, field: str, title: str) -> Any:
     return (
         alt.Chart(alt.NamedData("curve"))
         .transform_filter(f"isValid(datum.{field})")
-        .mark_line(point=alt.OverlayMarkDef(size=25))
+        .mark_line(clip=True, point=alt.OverlayMarkDef(size=25, clip=True))
         .encode(
             x=alt.X(f"{field}:Q", title=title),
-            y=alt.Y("score:Q", title=ranking.title, scale=alt.Scale(type=_scale(ranking), nice=True)),
-            color=alt.Color("recipe:N", legend=alt.Legend(orient="bottom", columns=3, labelLimit=220, symbolLimit=40)),
-            detail=["id:N", "seed:N", "fakes:N"],
+            y=alt.Y("score:Q", title=ranking.title),
+            color=alt.Color(
+                "recipe:N",
+                scale=alt.Scale(scheme="tableau20"),
+                legend=alt.Legend(orient="bottom", columns=3, labelLimit=220, symbolLimit=40),
+            ),
+            detail=["id:N", "machine:N", "seed:N", "fakes:N"],
             opacity=alt.condition(chosen, alt.value(1), alt.value(0.12)),
-            tooltip=_tooltip(alt, ranking, "recipe:N", "seed:N", "score:Q", f"{field}:Q", "fakes:Q", "hardware:N"),
+            tooltip=_tooltip(alt, ranking, "recipe:N", "seed:N", "score:Q", f"{field}:Q", "fakes:Q", "machine:N"),
         )
         .add_params(chosen)
         .properties(width="container", height=300)

@@ -7,18 +7,26 @@ from pathlib import Path
 
 from ganzoo.bench.leaderboard.board import Group, Report
 from ganzoo.bench.leaderboard.claims import claims
+from ganzoo.bench.leaderboard.overview import TITLE, Overview, overviews
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import (
-    COSTS,
+    KIMG,
+    MEMORY,
+    MINUTES,
     NONE,
     OLDER_NOTE,
     OLDER_TITLE,
+    PARAMETERS,
+    SPEED,
+    Cost,
     each_seed,
+    machine_names,
     notes,
     protocol_in_words,
     score_columns,
     score_text,
     score_title,
+    seed_texts,
     seeds,
 )
 from ganzoo.runs.ranking import Ranking
@@ -30,7 +38,7 @@ COMMANDS = "With the defaults of the version that made them; `ganzoo run --confi
 
 def to_markdown(report: Report, place: Path) -> str:
     """The whole file; links to sample grids are relative to the directory ``place``."""
-    lines = ["# Leaderboard", "", *(f"{line}\n" for line in notes(report))]
+    lines = ["# Leaderboard", "", *_opening(overviews(report)), *(f"{line}\n" for line in notes(report))]
     for group in report.groups:
         lines += _group(group, place)
     if report.elsewhere:
@@ -56,23 +64,49 @@ def to_markdown(report: Report, place: Path) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _opening(found: list[Overview]) -> list[str]:
+    """The table to open with; nothing without a score."""
+    if not found:
+        return []
+    shown = found[0]
+    lines = [f"## {TITLE}", "", f"{text_cell(shown.caption)}. Each cell has the best row of its combination.", ""]
+    lines += [table_row(["", *map(code, shown.losses)]), table_row(["---"] * (len(shown.losses) + 1))]
+    for architecture in shown.architectures:
+        cells = [shown.cells.get((architecture, loss)) for loss in shown.losses]
+        lines.append(table_row([code(architecture), *(_best(shown, rows) if rows else NONE for rows in cells)]))
+    return [*lines, ""]
+
+
+def _best(shown: Overview, rows: list[Row]) -> str:
+    best, group = rows[0], shown.group
+    if not best.done:
+        return "failed"
+    if not group.ranked(best):
+        return NONE
+    text = score_text(group, best)
+    return f"{f'**{text}**' if shown.shade(best) == 1 else text} ({shown.note(rows)})"
+
+
 def _group(group: Group, place: Path, level: str = "##") -> list[str]:
     scores = score_columns(group)
-    columns = [text_cell(column.name) for column in (*scores, *COSTS)]
+    costs = (KIMG, MINUTES, SPEED, MEMORY, PARAMETERS)
+    columns = [text_cell(column.name) for column in (*scores, *costs)]
     names = ["#", "recipe", text_cell(score_title(group)), "seeds", *columns, "budget", "hardware", "marks", "samples"]
     lines = [f"{level} {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
     lines += [table_row(names), table_row(["---"] * len(names))]
     front = group.front
     for row in group.rows:
         rank = group.rank(row)
-        marks = [*row.marks, *(["on the Pareto front"] if row in front else [])]
+        marks = [*row.marks, *(["on the Pareto front"] if any(one in front for one in row.machines) else [])]
         if not row.done:
             marks.insert(0, f"failed: {row.reason}")
         lines.append(table_row([
             str(rank or NONE), code(row.first.recipe), score_text(group, row),
             ": ".join(filter(None, (seeds(group.ranked(row)).split(" ")[0], each_seed(group, row)))),
-            *(column.text(row) for column in (*scores, *COSTS)),
-            text_cell(row.budget), text_cell(row.hardware), "; ".join(map(text_cell, marks)), _samples(row, place),
+            *(column.text(row) for column in scores),
+            *(_by_machine(row, cost) if isinstance(cost, Cost) else cost.text(row) for cost in costs),
+            text_cell(row.budget), text_cell(_machines(group, row)), "; ".join(map(text_cell, marks)),
+            _samples(row, place),
         ]))  # fmt: skip
     blank = [""] * (len(names) - 5)
     for published in group.published:
@@ -85,6 +119,23 @@ def _group(group: Group, place: Path, level: str = "##") -> list[str]:
     lines += ["<details><summary>Commands</summary>", "", COMMANDS, ""]
     lines += [f"    {one_line(row.first.command)}" for row in group.rows]
     return [*lines, "", "</details>", ""]
+
+
+def _by_machine(row: Row, cost: Cost) -> str:
+    """What training took on each machine."""
+    return " / ".join(map(cost.text, row.machines))
+
+
+def _machines(group: Group, row: Row) -> str:
+    """The machines of a row; of several, each with its seeds."""
+    names = machine_names(row)
+    if len(names) == 1:
+        return names[0]
+    parts = []
+    for name, machine in zip(names, row.machines, strict=True):
+        each = ", ".join(f"seed {seed}: {text}" for seed, text in seed_texts(group, machine))
+        parts.append(f"{name}, {each or 'failed'}")
+    return " / ".join(parts)
 
 
 def _samples(row: Row, place: Path) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
+from ganzoo.bench.leaderboard.chart_data import chart_data, figures
 from ganzoo.bench.leaderboard.charts import specifications
 from ganzoo.bench.leaderboard.claims import claims
+from ganzoo.bench.leaderboard.machines import Machine, Runs
+from ganzoo.bench.leaderboard.overview import TITLE, Overview, overviews
 from ganzoo.bench.leaderboard.published import Figure, Published
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.samples import data_uri
 from ganzoo.bench.leaderboard.wording import (
-    COSTS,
+    KIMG,
+    MEMORY,
+    MINUTES,
     NONE,
     OLDER_NOTE,
     OLDER_TITLE,
+    PARAMETERS,
+    SPEED,
     Column,
     each_seed,
+    machine_names,
     notes,
     protocol_in_words,
     protocol_labels,
@@ -32,7 +40,8 @@ from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import libraries, render, trusted
 
 MISSING = "The page has no charts, which need Altair: pip install 'ganzoo[report]', then run this again"
-FIXED = 7  # columns beside scores and costs: rank, recipe, score, samples, budget, hardware, command
+FIXED = 9  # columns beside scores: rank, combination, score, samples, kimg, minutes, budget, hardware, details
+SHOWN = 3  # columns of further scores; the details have all of them
 
 
 def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> str:
@@ -45,12 +54,16 @@ def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> s
         say(missing)
     labels = protocol_labels(report.all_groups)
     chart_rows: list[dict[str, Any]] = []
-    groups = [_group(group, label, chart_rows) for group, label in zip(report.all_groups, labels, strict=True)]
+    numbers = {id(row): place for place, row in enumerate(row for one in report.all_groups for row in one.rows)}
+    groups = [_group(group, label, numbers, chart_rows)
+              for group, label in zip(report.all_groups, labels, strict=True)]  # fmt: skip
     newer = len(report.groups)
     elsewhere = [(one.data, figure, one) for one in report.elsewhere for figure in one.figures]
     return str(
         render(
             "ganzoo.bench.leaderboard/page.html",
+            title=TITLE,
+            overviews=[_overview(one, numbers) for one in overviews(report)],
             notes=notes(report),
             filters=_filters(report.all_groups, labels),
             groups=groups[:newer],
@@ -84,66 +97,123 @@ def _filters(groups: Sequence[Group], labels: Sequence[str]) -> dict[str, list[s
     choices = {
         "data": [group.data for group in groups],
         "protocol": labels,
-        "hardware": sorted(row.hardware for row in rows),
+        "hardware": sorted(hardware for row in rows for hardware in row.hardware),
         "budget": [row.budget for row in sorted(rows, key=lambda row: (row.budget[-1], row.first.budget.minutes or 0,
                                                                        row.first.budget.kimg))],
     }  # fmt: skip
     return {name: list(dict.fromkeys(values)) for name, values in choices.items()}
 
 
-def _group(group: Group, label: str, chart_rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A section: table and charts. Add to ``chart_rows`` what the charts draw; a table row's id is its place there."""
-    columns = [*score_columns(group), *COSTS]
+def _overview(shown: Overview, numbers: Mapping[int, int]) -> dict[str, Any]:
+    """A table of architecture x loss, each cell with the number of its best row."""
+    group = shown.group
+
+    def cell(rows: Sequence[Row]) -> dict[str, Any]:
+        best, found = rows[0], group.ranked(rows[0])
+        text, _, deviation = score_text(group, best).partition(" ± ")
+        return {
+            "number": numbers[id(best)],
+            "text": "failed" if not best.done else text,
+            "deviation": deviation,
+            "note": shown.note(rows) if found else "",
+            "shade": round(shown.shade(best), 3),
+            "failed": not best.done,
+        }
+
+    lines = [(one, [cell(rows) if (rows := shown.cells.get((one, loss))) else None for loss in shown.losses])
+             for one in shown.architectures]  # fmt: skip
+    return {"label": shown.label, "caption": shown.caption, "losses": shown.losses, "lines": lines}
+
+
+def _group(group: Group, label: str, numbers: Mapping[int, int], chart_rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A section: table and charts. Add to ``chart_rows`` what the charts draw."""
+    scores = score_columns(group)
+    columns = scores[:SHOWN]
     attributes = {"data": group.data, "protocol": label}
     front = group.front
     rows = []
     for row in group.rows:
-        number = len(chart_rows)
-        rows.append(_row(group, row, columns, {"id": number, **attributes}, row in front))
-        chart_rows.append(_chart_data(group, row, number, row in front))
+        number = numbers[id(row)]
+        rows.append(_row(group, row, columns, scores, {"id": number, **attributes}, front))
+        chart_rows += chart_data(group, row, number, front)
     direction = f"{group.ranking.direction}; " if group.ranking else ""
+    published = [_figure(one, figure) for one in group.published for figure in one.figures]
     return {
         "data": group.data,
         "protocol": protocol_in_words(group),
+        "lower": bool(group.ranking and group.ranking.lower_is_better),
         "ranked": group.ranking.value if group.ranking else "",
         "score": score_title(group),
         "score_title": f"{direction}mean ± sample deviation over seeds",
         "columns": columns,
+        "kimg": KIMG,
+        "minutes": MINUTES,
+        "costs": (MINUTES, SPEED, MEMORY),
         "attributes": attributes,
         "rows": rows,
         "claims": claims(group),
-        "published": [_figure(one, figure) for one in group.published for figure in one.figures],
-        "figures": list(_figures(group)),
+        "published": published,
+        "figures": list(figures(group)),
     }
 
 
-def _row(group: Group, row: Row, columns: Sequence[Column], attributes: dict[str, Any], front: bool) -> dict[str, Any]:
+def _row(
+    group: Group,
+    row: Row,
+    columns: Sequence[Column],
+    scores: Sequence[Column],
+    attributes: dict[str, Any],
+    front: Sequence[Machine],
+) -> dict[str, Any]:
     first, found = row.first, group.ranked(row)
     badges = [(mark, "") for mark in row.marks]
-    if front:
+    if any(machine in front for machine in row.machines):
         badges.insert(0, ("Pareto front", "front"))
     if not row.done:
         badges.insert(0, (f"failed: {row.reason}", "bad"))
     part, *others = first.recipe.split("+")
+    minutes = [machine.minutes.mean for machine in row.machines if machine.minutes]
     return {
-        "attributes": {**attributes, "hardware": row.hardware, "budget": row.budget},
+        "number": attributes["id"],
+        "attributes": {**attributes, "hardware": "\n".join(row.hardware), "budget": row.budget},
         "rank": group.rank(row),
         "recipe": first.recipe,
         "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone
         "badges": badges,
-        "score": {
-            "value": found.mean if found else "",
-            "shown": score_text(group, row),
-            "seeds": ": ".join(filter(None, (seeds(found), each_seed(group, row)))),
-            "title": "; ".join(f"seed {seed}: {text}" for seed, text in seed_texts(group, row)),
-        },
+        "score": {"value": found.mean if found else "", "shown": score_text(group, row), **_seeds(group, row)},
         "sample": _sample(row),
         "cells": [_cell(column, row) for column in columns],
+        "kimg": _cell(KIMG, row),
+        "fastest": min(minutes, default=""),
         "budget": row.budget,
-        "hardware": row.hardware,
-        "device": first.hardware.device,
+        "machines": [_machine(group, machine, name, machine in front)
+                     for machine, name in zip(row.machines, machine_names(row), strict=True)],
+        "facts": [(column.name, column.title, column.text(row)) for column in (*scores, KIMG, PARAMETERS)],
         "command": first.command,
+    }  # fmt: skip
+
+
+def _seeds(group: Group, runs: Runs) -> dict[str, str]:
+    """How many seeds there are and their values, shown and as a title."""
+    texts = seed_texts(group, runs)
+    return {
+        "seeds": ": ".join(filter(None, (seeds(group.ranked(runs)), each_seed(group, runs)))),
+        "title": "; ".join(f"seed {seed}: {text}" for seed, text in texts),
     }
+
+
+def _machine(group: Group, machine: Machine, name: str, front: bool) -> dict[str, Any]:
+    """What one machine trained, and how long that took."""
+    return {
+        "name": name,
+        "hardware": machine.hardware,
+        "device": machine.device,
+        "minutes": MINUTES.text(machine),
+        "seeds": _seeds(group, machine)["title"] or NONE,
+        "costs": [cost.text(machine) for cost in (MINUTES, SPEED, MEMORY)],
+        "notes": [*([] if machine.alone else [f"{machine.side_by_side} side by side"]),
+                  *(["on the Pareto front"] if front else [])],
+    }  # fmt: skip
 
 
 def _cell(column: Column, row: Row) -> dict[str, Any]:
@@ -169,44 +239,3 @@ def _figure(published: Published, figure: Figure) -> dict[str, Any]:
         "score": {"value": figure.value, "shown": figure.text},
         "note": ". ".join(filter(None, (published.origin, published.protocol, published.note, figure.note))),
     }
-
-
-def _chart_data(group: Group, row: Row, number: int, front: bool) -> dict[str, Any]:
-    found = group.ranked(row)
-    timed = row.alone and row.minutes is not None
-    return {
-        "id": number,
-        "recipe": row.first.recipe,
-        "architecture": row.architecture,
-        "loss": row.loss,
-        "budget": row.budget,
-        "hardware": row.hardware,
-        "score": found.mean if found else None,
-        "deviation": found.deviation if found else None,
-        "seeds": found.count if found else 0,
-        "minutes": row.minutes.mean if timed and row.minutes else None,
-        "front": front,
-        "points": [
-            {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if row.alone else None,
-             "score": point.value, "fakes": point.fakes}
-            for record in row.done if record.ranking == group.ranking for point in record.points
-        ],
-    }  # fmt: skip
-
-
-def _figures(group: Group) -> Iterator[dict[str, str]]:
-    """Name, title and caption of each chart of a group."""
-    crowded, title = sum(not row.alone for row in group.rows), score_title(group)
-    without = f" Left out: {crowded} trained side by side." if crowded else ""
-    if sum(row.alone and group.ranked(row) is not None and row.minutes is not None for row in group.rows) > 1:
-        words = f"Dashes: the Pareto front of each class of hardware. Bars: ± deviation.{without}"
-        yield {"chart": "time", "title": f"{title} against training time", "words": words}
-    if len({(row.architecture, row.loss) for row in group.rows}) > 1:
-        words = f"The best mean {title} of the rows shown."
-        yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
-    points = [point for row in group.rows for record in row.done for point in record.points]
-    if points:
-        counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
-        note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
-        words = f"On {counts} generated images, a line for each seed; a click in the legend picks a recipe.{note}"
-        yield {"chart": "curve", "title": f"{title} on the way", "words": words}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.bench.leaderboard.rows import is_conditional
+from ganzoo.bench.leaderboard.protocols import is_conditional
 from ganzoo.errors import GanzooError
 from ganzoo.utils.safe_yaml import parse_json
 from ganzoo.utils.structured import read_as

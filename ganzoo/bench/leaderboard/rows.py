@@ -1,32 +1,17 @@
-"""Records over seeds: only what differs in nothing but the seed is averaged."""
+"""Rows of the leaderboard: records that differ in nothing but the seed and the machine."""
 
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ganzoo.bench.leaderboard.machines import Machine, Runs, Spread, machine_key
+from ganzoo.bench.leaderboard.protocols import is_conditional, protocol_key
 from ganzoo.bench.record import Record
-from ganzoo.runs.ranking import RANKED_BY, Ranking
-
-# Parts of a protocol that say how a score was come by, but do not move it.
-BESIDE = frozenset(
-    (
-        "seed",
-        "real_statistics",
-        "network_file",
-        "network_source",
-        "network_name",
-        "extractor_device",
-        "torch_fidelity",
-        "timm",
-        "metrics",
-        RANKED_BY,
-    )
-)
 
 # Settings that came later than the first records, by what stands for their absence.
 LATER: Mapping[str, Any] = {
@@ -44,46 +29,28 @@ LATER: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean and sample deviation of ``count`` seeds; one seed has no deviation."""
+class Row(Runs):
+    """One combination with one configuration and budget, over its seeds and machines.
 
-    mean: float
-    deviation: float | None
-    count: int
+    Scores are of all seeds. Times are of one machine each, see :attr:`machines`.
+    """
 
-
-def spread(values: Iterable[float]) -> Spread | None:
-    """None of no values."""
-    found = list(values)
-    if not found:
-        return None
-    return Spread(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None, len(found))
-
-
-@dataclass(frozen=True)
-class Row:
-    """Records that differ in nothing but the seed, the lowest seed first, each with its file."""
-
-    records: tuple[tuple[Path, Record], ...]
+    @cached_property
+    def machines(self) -> tuple[Machine, ...]:
+        """The runs of each machine, the machine of the lowest seed first."""
+        found: dict[tuple[Any, ...], list[tuple[Path, Record]]] = {}
+        for file, record in self.records:
+            found.setdefault(machine_key(record.hardware), []).append((file, record))
+        return tuple(Machine(tuple(records)) for records in found.values())
 
     @property
-    def first(self) -> Record:
-        """Stands for all in what they share."""
-        return self.records[0][1]
-
-    @property
-    def done(self) -> list[Record]:
-        """Those that were trained to the end."""
-        return [record for _, record in self.records if record.status == "done"]
-
-    @property
-    def failed(self) -> list[Record]:
-        """Those that were not."""
-        return [record for _, record in self.records if record.status == "failed"]
+    def hardware(self) -> list[str]:
+        """The classes of its machines, each once."""
+        return list(dict.fromkeys(machine.hardware for machine in self.machines))
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """Of the scores; empty where there are none."""
+        """Of the scores; empty without scores."""
         return next((record.protocol for record in self.done if record.protocol), {})
 
     @property
@@ -99,21 +66,10 @@ class Row:
         return self.first.recipe.partition("+")[2] or self.first.loss
 
     @property
-    def hardware(self) -> str:
-        """The class rows are filtered by."""
-        found = self.first.hardware
-        return f"cpu, {found.threads} of {found.cores} cores" if found.kind == "cpu" else found.kind
-
-    @property
     def budget(self) -> str:
         """What was given to it: minutes where it was a time, else kimg."""
         found = self.first.budget
         return f"{found.minutes:g} min" if found.minutes is not None else f"{found.kimg:g} kimg"
-
-    @property
-    def alone(self) -> bool:
-        """Whether nothing was trained beside it, so that its times can be compared."""
-        return self.first.hardware.side_by_side <= 1
 
     @property
     def marks(self) -> list[str]:
@@ -122,10 +78,11 @@ class Row:
         found |= dict.fromkeys(mark for _, record in self.records for mark in record.marks)
         if self.first.augmentation:
             found[f"augmentation {self.first.augmentation}"] = None
-        if not self.alone:
-            found[f"{self.first.hardware.side_by_side} side by side"] = None
+        found |= {f"{machine.side_by_side} side by side": None for machine in self.machines if not machine.alone}
         if self.done and self.failed:
-            found[f"{len(self.failed)} of {len(self.records)} seeds failed: {self.reason}"] = None
+            seeds = len({record.seed for _, record in self.records})
+            what = "seeds" if seeds == len(self.records) else "runs"
+            found[f"{len(self.failed)} of {len(self.records)} {what} failed: {self.reason}"] = None
         commits = {record.git_commit for record in self.done}
         if len(commits) > 1:
             found[f"seeds from {len(commits)} commits"] = None
@@ -146,62 +103,44 @@ class Row:
         """The record, of the lowest seed that has one, whose sample grid is shown."""
         return next(((file, record) for file, record in self.records if record.samples), None)
 
-    def score(self, name: str) -> Spread | None:
-        """Over the seeds that have it."""
-        return spread(record.scores[name] for record in self.done if name in record.scores)
-
-    def cost(self, name: str) -> Spread | None:
-        """A field of Cost, over the seeds that have it."""
-        return spread(getattr(record.cost, name) for record in self.done if record.cost is not None)
-
-    @property
-    def ranking(self) -> Ranking | None:
-        """The value that ranks the first scored record; None where nothing was scored."""
-        return next(filter(None, (record.ranking for record in self.done)), None)
-
     @property
     def ranked(self) -> Spread | None:
-        """Of that value; None where nothing was scored."""
+        """Of the value that ranks; None if nothing was scored."""
         return self.score(self.ranking.value) if self.ranking else None
-
-    @property
-    def minutes(self) -> Spread | None:
-        """Of training."""
-        return spread(record.cost.training_seconds / 60 for record in self.done if record.cost is not None)
 
 
 def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str]]:
-    """Rows, and a line for every record that repeats a seed of its row."""
+    """Make rows, and a line for every record that repeats a seed of its row on the same machine."""
     alike: dict[str, list[tuple[Path, Record]]] = {}
     for file, record in found:
         alike.setdefault(_identity(record), []).append((file, record))
     rows, repeated = [], []
     for records in alike.values():
         # A failed record has no protocol to be told apart by: it goes to the first row it could belong to.
-        parts: dict[str, dict[int, tuple[Path, Record]]] = {}
+        parts: dict[str, dict[tuple[Any, ...], tuple[Path, Record]]] = {}
         for file, record in sorted(records, key=lambda pair: pair[1].status == "failed"):
             part = _scored_as(record) if record.status == "done" else next(iter(parts), "")
-            seeds = parts.setdefault(part, {})
-            if record.seed in seeds:
-                repeated.append(f"left out: {file} repeats seed {record.seed} of {seeds[record.seed][0]}")
-            seeds.setdefault(record.seed, (file, record))
-        rows += [Row(tuple(seeds[seed] for seed in sorted(seeds))) for seeds in parts.values()]
+            runs = parts.setdefault(part, {})
+            run = record.seed, machine_key(record.hardware)
+            if run in runs:
+                repeated.append(f"left out: {file} repeats seed {record.seed} of {runs[run][0]}")
+            runs.setdefault(run, (file, record))
+        rows += [Row(tuple(runs[run] for run in sorted(runs))) for runs in parts.values()]
     return rows, repeated
 
 
 def _identity(record: Record) -> str:
-    """All that was asked for, and on which machine, but the seed."""
-    hardware = record.hardware
+    """All that was asked for but the seed. The machine is no part of it, nor is the device that it calls its own."""
     config = _without_later({key: value for key, value in record.config.items() if key != "seed"})
-    if isinstance(loop := config.get("loop"), dict) and loop.get("on_nan") == "stop":
-        # A row that came to its end met no fault, so it is one with those from before these settings.
-        config["loop"] = {key: value for key, value in loop.items() if key not in ("on_nan", "max_rollbacks")}
+    if isinstance(loop := config.get("loop"), dict):
+        # A run that came to its end met no fault, so it is one with those from before these settings.
+        left_out = ("device", "on_nan", "max_rollbacks") if loop.get("on_nan") == "stop" else ("device",)
+        config["loop"] = {key: value for key, value in loop.items() if key not in left_out}
     if isinstance(metrics := config.get("metrics"), dict):  # a place on one machine, and a setting of later versions
         config["metrics"] = {key: value for key, value in metrics.items() if key != "weights"}
     return json.dumps(
         [record.grid, record.recipe, record.architecture, record.discriminator, record.loss, record.penalties,
-         record.augmentation, record.data, record.budget.kimg, record.budget.minutes, hardware.kind, hardware.device,
-         hardware.cores, hardware.threads, hardware.side_by_side, config],
+         record.augmentation, record.data, record.budget.kimg, record.budget.minutes, config],
         sort_keys=True,
     )  # fmt: skip
 
@@ -217,29 +156,3 @@ def _without_later(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _scored_as(record: Record) -> str:
     return json.dumps([protocol_key(record.protocol), record.plugins], sort_keys=True)
-
-
-def is_conditional(protocol: Mapping[str, Any]) -> bool:
-    """Whether a protocol says that the generated images were asked for by class."""
-    return protocol.get("classes", "none") != "none"
-
-
-def protocol_key(protocol: Mapping[str, Any]) -> str:
-    """All of a protocol that decides a score; equal for scores that may be compared."""
-    return json.dumps(deciding(protocol), sort_keys=True)
-
-
-def deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a protocol that decide a score."""
-    fields = _without_beside(protocol)
-    if not fields.get("tf32"):  # a CPU, which has none, does not say so
-        fields.pop("tf32", None)
-    return fields
-
-
-def _without_beside(protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the parts that move no score, those of further extractors included."""
-    kept = {key: value for key, value in protocol.items() if key not in BESIDE}
-    if isinstance(others := kept.get("extractors"), Mapping):
-        kept["extractors"] = {name: _without_beside(one) for name, one in others.items() if isinstance(one, Mapping)}
-    return kept

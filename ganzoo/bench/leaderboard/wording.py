@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
-from ganzoo.bench.leaderboard.rows import BESIDE, Row, Spread, is_conditional
+from ganzoo.bench.leaderboard.machines import Machine, Runs, Spread
+from ganzoo.bench.leaderboard.protocols import BESIDE, is_conditional
+from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.runs.ranking import Ranking
 
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
@@ -19,12 +21,27 @@ OLDER_NOTE = "Grids at earlier protocols and budgets, kept and verifiable; they 
 
 @dataclass(frozen=True)
 class Column:
-    """``value``: what is sorted by, None where a row has none. ``text``: what is shown."""
+    """``value``: what is sorted by, None for a row that has none. ``text``: what is shown."""
 
     name: str
     value: Callable[[Row], float | None]
     text: Callable[[Row], str]
     title: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training took on one machine. It is never averaged over machines."""
+
+    name: str
+    get: Callable[[Machine], Spread | None]
+    title: str
+    digits: int = 0
+    unit: str = ""
+
+    def text(self, machine: Machine) -> str:
+        found = self.get(machine)
+        return NONE if found is None else f"{found.mean:,.{self.digits}f}{self.unit}"
 
 
 def measured(found: Spread | None, digits: int = 2, factor: float = 1.0) -> str:
@@ -49,27 +66,13 @@ def shortened(count: float) -> str:
 
 
 def _column(
-    name: str,
-    get: Callable[[Row], Spread | None],
-    title: str,
-    *,
-    digits: int = 0,
-    factor: float = 1.0,
-    unit: str = "",
-    deviation: bool = True,
+    name: str, get: Callable[[Row], Spread | None], title: str, *, digits: int = 0, factor: float = 1.0
 ) -> Column:
     def value(row: Row) -> float | None:
         found = get(row)
         return found.mean if found else None
 
-    def text(row: Row) -> str:
-        found = get(row)
-        if found is None:
-            return NONE
-        words = measured(found, digits, factor) if deviation else f"{found.mean * factor:,.{digits}f}"
-        return f"{words}{unit}"
-
-    return Column(name, value, text, title)
+    return Column(name, value, lambda row: measured(get(row), digits, factor), title)
 
 
 SCORES = {
@@ -90,17 +93,27 @@ SCORES = {
         "Recall", lambda row: row.score("recall"), "share of real images that fall among the generated ones", digits=3
     ),
 }
-COSTS = (
-    Column("kimg", lambda row: row.first.budget.kimg, lambda row: f"{row.first.budget.kimg:,.5g}",
-           "thousands of real images shown in training"),
-    _column("Minutes", lambda row: row.minutes, "of training alone", digits=1, deviation=False),
-    _column("Images/s", lambda row: row.cost("pictures_per_second"), "real images a second of training",
-            deviation=False),
-    _column("Memory", lambda row: row.cost("peak_memory_mib"),
-            "at its peak, of the device or of the process on a CPU", unit=" MiB", deviation=False),
-    Column("Parameters", lambda row: sum(_parameters(row).values()) or None,
-           lambda row: " + ".join(map(shortened, _parameters(row).values())) or NONE, "generator + discriminator"),
-)  # fmt: skip
+KIMG = Column("kimg", lambda row: row.first.budget.kimg, lambda row: f"{row.first.budget.kimg:,.5g}",
+              "thousands of real images shown in training")  # fmt: skip
+PARAMETERS = Column("Parameters", lambda row: sum(_parameters(row).values()) or None,
+                    lambda row: " + ".join(map(shortened, _parameters(row).values())) or NONE,
+                    "generator + discriminator")  # fmt: skip
+MINUTES = Cost("Minutes", lambda machine: machine.minutes, "of training alone", 1)
+SPEED = Cost("Images/s", lambda machine: machine.cost("pictures_per_second"), "real images a second of training")
+MEMORY = Cost("Memory", lambda machine: machine.cost("peak_memory_mib"),
+              "at its peak, of the device or of the process on a CPU", unit=" MiB")  # fmt: skip
+
+
+def machine_names(row: Row) -> list[str]:
+    """The class of each machine of a row, with its own name if it shares the class with another."""
+    names = []
+    for machine in row.machines:
+        twins = [other for other in row.machines if other.hardware == machine.hardware]
+        parts = [machine.device] if len({other.device for other in twins}) > 1 else []
+        if len({other.side_by_side for other in twins}) > 1:
+            parts.append("alone" if machine.alone else f"{machine.side_by_side} side by side")
+        names.append(f"{machine.hardware} ({', '.join(parts)})" if parts else machine.hardware)
+    return names
 
 
 def score_columns(group: Group) -> list[Column]:
@@ -121,24 +134,24 @@ def score_title(group: Group) -> str:
     return group.ranking.title if group.ranking else "Score"
 
 
-def score_text(group: Group, row: Row) -> str:
-    """That value of a row, with digits enough for a share too."""
-    return measured(group.ranked(row), _digits(group, row))
+def score_text(group: Group, runs: Runs) -> str:
+    """That value over seeds, with digits enough for a share too."""
+    return measured(group.ranked(runs), _digits(group, runs))
 
 
-def seed_texts(group: Group, row: Row) -> list[tuple[int, str]]:
-    """Each seed of a row and its value, with the same digits."""
-    return [(seed, f"{value:,.{_digits(group, row)}f}") for seed, value in group.seeds(row)]
+def seed_texts(group: Group, runs: Runs) -> list[tuple[int, str]]:
+    """Each seed and its value, with the same digits."""
+    return [(seed, f"{value:,.{_digits(group, runs)}f}") for seed, value in group.seeds(runs)]
 
 
-def each_seed(group: Group, row: Row) -> str:
+def each_seed(group: Group, runs: Runs) -> str:
     """The values of several seeds, in the order of the seeds; "" for one."""
-    texts = [text for _, text in seed_texts(group, row)]
+    texts = [text for _, text in seed_texts(group, runs)]
     return ", ".join(texts) if len(texts) > 1 else ""
 
 
-def _digits(group: Group, row: Row) -> int:
-    found = group.ranked(row)
+def _digits(group: Group, runs: Runs) -> int:
+    found = group.ranked(runs)
     return 2 if found is None or abs(found.mean) >= 1 else 4
 
 
@@ -182,7 +195,7 @@ def protocol_labels(groups: Sequence[Group]) -> list[str]:
 def notes(report: Report) -> list[str]:
     """What a reader of any form of the leaderboard must know, one line each."""
     rows = [row for group in report.all_groups for row in group.rows]
-    crowded = sum(not row.alone for row in rows)
+    crowded = sum(any(not machine.alone for machine in row.machines) for row in rows)
     found = [
         "A score is comparable only under the same protocol: rows are ranked within a group, never across groups. "
         "± is the sample deviation over seeds; one seed has none.",

@@ -163,6 +163,24 @@ def test_a_name_is_looked_up_in_older_grids_last(tmp_path, registry):
     assert find_sides("a+x", "c+x", tmp_path, registry)[1].values == [1.0, 2.0]
 
 
+GPU = {"kind": "NVIDIA H100", "device": "a GPU"}
+
+
+def test_seeds_of_several_machines_are_one_side(sides):
+    more = [make_record("a+x", fid=20.2, seed=3, hardware=GPU), make_record("a+x", fid=20.6, seed=1, hardware=GPU)]
+    first, _ = sides(*records("a+x", *A), *more, *records("b+x", *B))
+    assert {seed.number: seed.value for seed in first.seeds} == {0: 20.0, 1: 20.5, 2: 20.1, 3: 20.2}
+    assert len(first.places) == len(first.describe()["from"]) == 5  # seed 1 was trained on both
+
+
+def test_one_seed_of_two_machines_is_two_sides(sides, results, registry):
+    found = [make_record("a+x", fid=20.0), make_record("a+x", fid=30.0, hardware=GPU), make_record("b+x", fid=25.0)]
+    with pytest.raises(GanzooError, match=r"a\+x is in 2 rows; name a record or a directory: .*000.json, .*001.json"):
+        sides(*found)
+    place = results(*found)
+    assert find_sides(str(place / "grid/001.json"), "b+x", place, registry)[0].values == [30.0]
+
+
 def command(*arguments):
     with pytest.raises(SystemExit) as stop:
         main(["bench", "compare", *map(str, arguments)])

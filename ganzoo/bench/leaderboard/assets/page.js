@@ -1,30 +1,54 @@
 "use strict";
 const charts = JSON.parse(document.getElementById("charts").textContent);
-const rows = JSON.parse(document.getElementById("rows").textContent);
+const entries = JSON.parse(document.getElementById("rows").textContent); // one for each machine of a row
 const form = document.getElementById("filters");
 const older = document.getElementById("older");
 const groups = [...document.querySelectorAll("section.group")];
 
-// Filters hide rows; what they leave is what the charts draw.
+// Filters hide rows; what they leave is what the charts draw. A row of several machines has a hardware for each.
 function passes(element) {
   return [...form.querySelectorAll("select")].every(({ name, value }) =>
-    value === "" || element.dataset[name] === undefined || element.dataset[name] === value);
+    value === "" || element.dataset[name] === undefined || element.dataset[name].split("\n").includes(value));
 }
 
 function filter() {
   let shown = 0;
   for (const group of groups) {
+    const published = group.querySelector(".fold")?.ariaExpanded === "true";
     const own = [...group.querySelectorAll("tr[data-id]")];
-    for (const row of group.querySelectorAll("tbody tr")) row.hidden = !passes(row);
+    for (const row of own) {
+      row.hidden = !passes(row);
+      row.nextElementSibling.hidden = row.hidden || row.querySelector(".unfold").ariaExpanded !== "true";
+    }
+    for (const row of group.querySelectorAll("tr.published")) row.hidden = !published || !passes(row);
+    for (const machine of group.querySelectorAll("[data-hardware]:not(tr[data-id])")) machine.hidden = !passes(machine);
     const visible = own.filter((row) => !row.hidden);
     shown += visible.length;
     group.hidden = visible.length === 0;
-    if (!group.hidden && !group.closest("details:not([open])")) draw(group, visible.map((row) => rows[row.dataset.id]));
+    if (group.hidden || group.closest("details:not([open])")) continue;
+    const ids = new Set(visible.map((row) => Number(row.dataset.id)));
+    draw(group, entries.filter(({ id, hardware }) => ids.has(id) && passes({ dataset: { hardware } })));
   }
   if (older) older.hidden = groups.every((group) => group.hidden || !older.contains(group));
   const elsewhere = document.querySelectorAll("#elsewhere tbody tr");
   for (const row of elsewhere) row.hidden = !passes(row);
-  form.querySelector("output").textContent = `${shown} of ${rows.length} rows`;
+  form.querySelector("output").textContent = `${shown} of ${document.querySelectorAll("tr[data-id]").length} rows`;
+}
+
+function unfold(button, open) {
+  button.ariaExpanded = String(open);
+  const row = button.closest("tr");
+  if (row) row.nextElementSibling.hidden = !open;
+  else filter();
+}
+
+// A link to a row shows it, whatever the filters hide, and unfolds it.
+function show(row) {
+  if (!row?.matches("tr[data-id]")) return;
+  if (row.hidden) form.reset();
+  if (older?.contains(row)) older.open = true;
+  unfold(row.querySelector(".unfold"), true);
+  setTimeout(() => { filter(); row.scrollIntoView({ block: "center" }); });
 }
 
 // Vega's own colours fit a white page: these follow the page's.
@@ -40,18 +64,59 @@ function theme() {
   };
 }
 
+// An axis from just below the least value to just above the greatest; by factors if the values lie far apart.
+function axis(values) {
+  const [least, greatest] = [Math.min(...values), Math.max(...values)];
+  if (!values.length || !(least > 0 && greatest / least > 4)) {
+    const room = (greatest - least) * 0.06 || Math.abs(greatest) * 0.06 || 1;
+    const low = least >= 0 ? Math.max(0, least - room) : least - room;
+    return { scale: values.length ? { domain: [low, greatest + room], nice: false, zero: false } : {}, axis: { tickCount: 7 } };
+  }
+  const domain = [least / 1.1, greatest * 1.1];
+  const decades = Array.from({ length: 25 }, (_, place) => 10 ** (place - 12));
+  const ticks = (steps) => decades.flatMap((decade) => steps.map((step) => Number((step * decade).toPrecision(2))))
+    .filter((tick) => tick >= domain[0] && tick <= domain[1]);
+  const few = ticks([1, 2, 5]);
+  return { scale: { type: "log", domain, nice: false }, axis: { values: few.length > 3 ? few : ticks([1, 1.5, 2, 3, 4, 5, 6, 8]) } };
+}
+
+// The value on the way ends where the worst run ended, with some room: what lies above says nothing of the results.
+function worth(curve, lowerIsBetter) {
+  if (!lowerIsBetter) return curve.map(({ score }) => score);
+  const last = new Map(curve.map((point) => [`${point.id} ${point.machine} ${point.seed} ${point.fakes}`, point.score]));
+  const end = 1.5 * Math.max(...last.values());
+  return curve.map(({ score }) => end > 0 ? Math.min(score, end) : score);
+}
+
+function fit(spec, data, lowerIsBetter) {
+  const valid = (name, kept) => kept.map((one) => one[name]).filter((value) => value !== null);
+  const timed = data.filter(({ minutes, score }) => minutes !== null && score !== null);
+  const curve = spec.data.name === "curve";
+  const bars = timed.flatMap(({ score, deviation }) => [score - deviation, score, score + deviation]).filter((end) => end > 0);
+  const score = axis(curve ? worth(data, lowerIsBetter) : bars.length ? bars : valid("score", timed));
+  const axes = { score, low: score, minutes: axis(valid("minutes", curve ? data : timed)), kimg: axis(valid("kimg", data)) };
+  for (const layer of spec.layer ?? [spec]) {
+    for (const channel of ["x", "y"]) {
+      const encoding = layer.encoding[channel];
+      if (encoding && axes[encoding.field]) Object.assign(encoding, axes[encoding.field]);
+    }
+  }
+  return spec;
+}
+
 function draw(group, visible) {
   const curve = visible.flatMap(({ points, ...row }) => points.map((point) => ({ ...row, ...point })));
   for (const figure of group.querySelectorAll("figure")) {
     const choice = figure.querySelector("select");
     const spec = charts[group.dataset.score]?.[choice ? choice.value : figure.dataset.chart];
     if (!spec) continue;
-    const datasets = { rows: visible, curve };
+    const data = spec.data.name === "curve" ? curve : visible;
+    const fitted = fit(structuredClone(spec), data, group.dataset.lower === "true");
     const target = figure.querySelector(".chart");
     target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
       target.view?.finalize();
       const config = theme();
-      const { view } = await vegaEmbed(target, { ...spec, datasets: { [spec.data.name]: datasets[spec.data.name] } },
+      const { view } = await vegaEmbed(target, { ...fitted, datasets: { [spec.data.name]: data } },
         { actions: false, renderer: "svg", config });
       target.view = view;
     });
@@ -67,12 +132,14 @@ function sort(head) {
   head.ariaSort = descending ? "descending" : "ascending";
   const key = (row) => row.cells[column]?.dataset.value ?? "";
   const compare = (a, b) => head.classList.contains("text") ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
-  const sorted = [...body.rows].sort((one, other) => {
+  const pairs = new Map([...body.children].filter((row) => row.matches(".inside"))
+    .map((inside) => [inside.previousElementSibling, inside]));
+  const sorted = [...body.children].filter((row) => !row.matches(".inside")).sort((one, other) => {
     const [a, b] = [key(one), key(other)];
     if (a === "" || b === "") return (a === "") - (b === "");
     return descending ? compare(b, a) : compare(a, b);
   });
-  body.append(...sorted);
+  body.append(...sorted.flatMap((row) => pairs.has(row) ? [row, pairs.get(row)] : [row]));
 }
 
 function enlarge(button) {
@@ -86,6 +153,7 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.matches("th button")) sort(button.closest("th"));
   else if (button?.matches(".thumb")) enlarge(button);
+  else if (button?.matches(".unfold, .fold")) unfold(button, button.ariaExpanded !== "true");
   else if (event.target.matches("dialog")) event.target.close();
 });
 form.addEventListener("change", filter);
@@ -93,4 +161,13 @@ older?.addEventListener("toggle", filter); // a chart has no width before
 form.addEventListener("reset", () => setTimeout(filter));
 for (const choice of document.querySelectorAll("figure select")) choice.addEventListener("change", filter);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", filter);
+document.addEventListener("click", ({ target }) => {
+  const link = target.closest(".overview a");
+  if (link) show(document.getElementById(link.hash.slice(1)));
+});
+document.getElementById("choice")?.addEventListener("change", ({ target }) => {
+  document.querySelectorAll(".overview").forEach((table, number) => { table.hidden = number !== Number(target.value); });
+});
 filter();
+show(document.querySelector(":target"));
+document.documentElement.classList.add("ready");

@@ -82,7 +82,7 @@ def test_our_wheel_holds_what_runs_need_and_nothing_else(wheels: Path) -> None:
         assert {name for name in names if name.startswith(f"{package}/")} == expected
         assert f"{package}/py.typed" in expected
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert "\n# " in metadata.partition("\n\n")[2] and "ganzoo = ganzoo.cli.main:main" in points
+    assert "# ganzoo" in metadata.partition("\n\n")[2] and "ganzoo = ganzoo.cli.main:main" in points
 
 
 def _source_files(directory: Path) -> list[Path]:

@@ -137,7 +137,7 @@ class Zoo(click.Group):
         failures = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
         raise GanzooError(f"unknown command {name!r}{hint}{failures}")
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
         """Complete the name of a command, without importing one."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)

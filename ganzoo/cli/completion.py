@@ -43,7 +43,7 @@ VALUES: dict[str, type[Entry]] = {
     "optimizer.discriminator.name": OptimizerEntry,
 }
 """Settings whose value names a part."""
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[Any]]"]
 
 
 @click.command()
@@ -63,7 +63,7 @@ def completion(shell: str) -> None:
     click.echo(found(app, {}, "ganzoo", VARIABLE).source().strip())
 
 
-def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
     """Complete the part of a recipe that is being typed: an architecture, a loss, then what may follow."""
     head, plus, part = incomplete.rpartition("+")
     if plus:
@@ -73,7 +73,7 @@ def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str)
     return [_item(f"{head}{slash}", entry) for entry in _entries(ArchitectureEntry, beginning=part)]
 
 
-def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
     """Complete KEY=VALUE: the keys of the core's settings, and the values that name a part.
 
     bash hands over ``data.name=mn`` as three words, other shells as one.
@@ -89,7 +89,7 @@ def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str
     return [CompletionItem(f"{found}=") for found in _keys() if found.startswith(incomplete)]
 
 
-def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
     """Complete a run directory: those that a path leads to, and without a slash those in runs/ too."""
     directory, slash, name = incomplete.rpartition("/")
     if slash:
@@ -100,7 +100,7 @@ def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     return found or [CompletionItem(incomplete, type="dir")]
 
 
-def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
     """Leave directories to the shell."""
     return [CompletionItem(incomplete, type="dir")]
 
@@ -108,14 +108,14 @@ def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -
 def complete_part(*kinds: type[Entry], more: Sequence[str] = ()) -> Complete:
     """Complete the name of a part of these kinds, of any kind if none is given, or one of ``more``."""
 
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
         names = [CompletionItem(name) for name in more if name.startswith(incomplete)]
         return names + [_item("", entry) for entry in _entries(*kinds, beginning=incomplete)]
 
     return complete
 
 
-def _below(place: Path, shown: str, beginning: str) -> list[CompletionItem]:
+def _below(place: Path, shown: str, beginning: str) -> list[CompletionItem[Any]]:
     """The runs in a directory, and the directories that may hold some, ending with a slash."""
     found = []
     try:
@@ -129,7 +129,7 @@ def _below(place: Path, shown: str, beginning: str) -> list[CompletionItem]:
     return found
 
 
-def _values(key: str, value: str, before: str) -> list[CompletionItem]:
+def _values(key: str, value: str, before: str) -> list[CompletionItem[Any]]:
     kind = VALUES.get(key)
     if kind is None:
         return []
@@ -167,6 +167,6 @@ def _registry() -> Registry | None:
         return None
 
 
-def _item(before: str, entry: Entry) -> CompletionItem:
+def _item(before: str, entry: Entry) -> CompletionItem[Any]:
     end = ":" if isinstance(entry, DatasetEntry) and entry.takes_location else ""
     return CompletionItem(f"{before}{entry.name}{end}", help=entry.summary)

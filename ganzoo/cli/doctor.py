@@ -50,10 +50,10 @@ def doctor() -> None:
 
 def examine() -> Iterator[Check]:
     """Yield every check, the quick ones first."""
+    registry: Registry | None = None
     try:
         registry = Registry.load(strict=False)
     except GanzooError as error:
-        registry = None
         yield Check("plugins", "broken", str(error))
     if registry is not None:
         yield from check_plugins(registry)

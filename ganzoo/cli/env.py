@@ -74,7 +74,7 @@ def packages_of(distribution: str) -> Iterator[str]:
         needed = requires(distribution) or []
     except PackageNotFoundError:
         needed = ["torch"]
-    seen = set()
+    seen: set[str] = set()
     for line in needed:
         name = NAME.match(line)
         if name and not DEVELOPMENT.search(line) and name[0] not in seen | {distribution}:
@@ -111,7 +111,12 @@ def _plugins() -> tuple[list[dict[str, Any]], str]:
         return [], str(error)
     found: dict[str, dict[str, Any]] = {}
     for plugin in registry.plugins:
-        entry = {"distribution": plugin.distribution, "version": plugin.version, "plugins": [], "failed": {}}
+        entry: dict[str, Any] = {
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "plugins": [],
+            "failed": {},
+        }
         known = found.setdefault(plugin.distribution, entry)
         known["plugins"].append(plugin.name)
         if plugin.error:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
-CORE_COMMANDS = frozenset({"run", "resume", "eval", "sample", "bench", "list", "info", "plugins"})
+CORE_COMMANDS = frozenset({"run", "resume", "eval", "sample", "bench", "list", "info", "plugins"}) | frozenset(
+    {"runs", "clean", "env", "doctor", "completion"}
+)
 
 
 @hookspec

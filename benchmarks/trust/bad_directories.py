@@ -24,8 +24,10 @@ from rich.console import Console
 
 from ganzoo.api import load
 from ganzoo.bench.verify import verify
+from ganzoo.cli.clean import caches, old_checkpoints
 from ganzoo.console.display import Display
 from ganzoo.console.messages import Messages, showing
+from ganzoo.runs.overview import look_through
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.checksum import sealed, sha256_of
 from ganzoo.utils.files import append_text, write_text
@@ -207,6 +209,37 @@ def _bomb(directory: Path, checkpoint: Path) -> None:
     os.mkfifo(directory / "verdicts/real.png")
 
 
+def _listed(directory: Path, checkpoint: Path) -> None:
+    """The log and the lock are pipes, the score is a list nested deeply, and a text steers a terminal."""
+    change_config("name: fashion-10k", 'name: "\\e[2Jx"', directory, checkpoint)
+    for name in ("log.jsonl", "lock"):
+        (directory / name).unlink(missing_ok=True)
+        os.mkfifo(directory / name)
+    (directory / "score.json").write_text("[" * 100_000)
+
+
+def _list(directory: Path) -> None:
+    """`ganzoo runs`, and `ganzoo clean` without --yes."""
+    (row,) = look_through(directory.parent).rows
+    if row.kimg or row.values:
+        raise AssertionError(f"read: {row}")
+    list(old_checkpoints(RunDir(directory)))
+
+
+def _cache_elsewhere(place: Path) -> str:
+    """A cache's and a checkpoint's name that lead to somebody's files, and an archive of the name of features."""
+    (place / "mine").mkdir()
+    (place / "mine/meta.json").write_text(json.dumps(sealed({"key": "0" * 64, "sums": {}})))
+    (place / "cache").mkdir()
+    (place / "cache" / ("0" * 32)).symlink_to(place / "mine")
+    (place / "statistics").mkdir()
+    (place / "statistics/mine-train-1x1x28x28-x.npz").write_bytes(b"PK" + b"\0" * 99)
+    found = list(caches(place))
+    if found:
+        raise AssertionError(f"it would remove {found}")
+    return "it stays"
+
+
 def cases() -> list[Case]:
     """All of them."""
 
@@ -279,5 +312,7 @@ def cases() -> list[Case]:
             "link: a run's report that does",
             partial(_write_through, "report.html", lambda run: write_text(run / "report.html", "")),
         ),
+        case("run: a log and a lock that are pipes, a score nested deeply, runs and clean", _listed, "", _list),
+        Case("link: a cache that leads to somebody's files, clean", _cache_elsewhere),
         case("link: the closer look's directory that leads to somebody's images", _closer, "", _look),
     ]

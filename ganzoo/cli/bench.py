@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.completion import complete_part, complete_recipe
 from ganzoo.cli.options import PATH, inception_option, weights_option
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
 from ganzoo.utils.waiting import aside
 
@@ -17,11 +19,26 @@ RESULTS = Path("benchmarks/results")
 @click.group(invoke_without_command=True)
 @click.option("--grid", type=PATH, help="A file of configs/bench.")
 @click.option("--name", help="Name of the grid. [default: the file's]")
-@click.option("--arch", multiple=True, help="Architecture, or all; may be repeated.")
-@click.option("--loss", multiple=True, help="Loss, or all; may be repeated.")
-@click.option("--extra", multiple=True, help="Penalty to add, e.g. r1; may be repeated.")
-@click.option("--recipe", multiple=True, help="A whole recipe; may be repeated.")
-@click.option("--data", multiple=True, help="Data set; may be repeated.")
+@click.option(
+    "--arch",
+    multiple=True,
+    shell_complete=complete_part(ArchitectureEntry, more=("all",)),
+    help="Architecture, or all; may be repeated.",
+)
+@click.option(
+    "--loss",
+    multiple=True,
+    shell_complete=complete_part(LossEntry, more=("all",)),
+    help="Loss, or all; may be repeated.",
+)
+@click.option(
+    "--extra",
+    multiple=True,
+    shell_complete=complete_part(PenaltyEntry),
+    help="Penalty to add, e.g. r1; may be repeated.",
+)
+@click.option("--recipe", multiple=True, shell_complete=complete_recipe, help="A whole recipe; may be repeated.")
+@click.option("--data", multiple=True, shell_complete=complete_part(DatasetEntry), help="Data set; may be repeated.")
 @click.option("--seed", type=int, multiple=True, help="Seed; may be repeated.")
 @click.option("--kimg", type=float, help="Budget of each job in kimg.")
 @click.option("--minutes", type=float, help="Budget of each job in minutes of training.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ganzoo.entries import CommandEntry
 from ganzoo.errors import GanzooError
@@ -13,7 +16,7 @@ from ganzoo.hookspecs import CORE_COMMANDS
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.safe_yaml import LEAST, MOST
 
-TRAIN, ZOO = "Train and score", "See and extend the zoo"
+TRAIN, ZOO, HERE = "Train and score", "See and extend the zoo", "Look after runs and this machine"
 OWN = (
     CommandEntry(name="run", summary="Train and score a combination.", target="ganzoo.cli.run:run", group=TRAIN),
     CommandEntry(
@@ -41,6 +44,28 @@ OWN = (
         summary="List plugins; check one; write a new one.",
         target="ganzoo.cli.plugins:plugins",
         group=ZOO,
+    ),
+    CommandEntry(
+        name="runs", summary="List runs with score, state and kimg.", target="ganzoo.cli.runs:runs", group=HERE
+    ),
+    CommandEntry(
+        name="clean",
+        summary="Remove old checkpoints and caches; without --yes only list them.",
+        target="ganzoo.cli.clean:clean",
+        group=HERE,
+    ),
+    CommandEntry(
+        name="doctor",
+        summary="Check this machine, and say what to do.",
+        target="ganzoo.cli.doctor:doctor",
+        group=HERE,
+    ),
+    CommandEntry(name="env", summary="Print what a bug report needs.", target="ganzoo.cli.env:env", group=HERE),
+    CommandEntry(
+        name="completion",
+        summary="Print the script that completes commands in a shell.",
+        target="ganzoo.cli.completion:completion",
+        group=HERE,
     ),
 )
 assert {entry.name for entry in OWN} == CORE_COMMANDS
@@ -93,6 +118,10 @@ class Zoo(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the arguments start with. Raises GanzooError with the nearest names."""
+        if ctx.resilient_parsing:  # a line that is being completed: nothing may be said
+            with suppress(GanzooError):
+                return super().resolve_command(ctx, args)
+            return None, None, args
         name = args[0]
         command = self.get_command(ctx, name)
         if command is not None:
@@ -107,6 +136,15 @@ class Zoo(click.Group):
         failed = [plugin.distribution for plugin in registry.plugins if plugin.error]
         failures = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
         raise GanzooError(f"unknown command {name!r}{hint}{failures}")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """Complete the name of a command, without importing one."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        entries: Iterable[CommandEntry] = OWN
+        with suppress(GanzooError):
+            entries = self.entries().values()
+        return [CompletionItem(e.name, help=e.summary) for e in entries if e.name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each group, without importing a command."""

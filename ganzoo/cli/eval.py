@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from ganzoo.cli.completion import complete_part, complete_setting
 from ganzoo.cli.options import (
     checkpoint_option,
     devices_option,
@@ -16,12 +17,13 @@ from ganzoo.cli.options import (
     weights_option,
 )
 from ganzoo.config.arguments import as_arguments
+from ganzoo.entries import DatasetEntry
 from ganzoo.errors import printable
 
 
 @click.command()
 @source_argument
-@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=complete_setting)
 @click.option("--metrics", help="Comma-separated, e.g. kid,prc. [default: the run's]")
 @click.option("--samples", type=int, help="Generated images to score. [default: the run's]")
 @click.option("--seed", type=int, help="Seed of latents and noise. [default: the run's]")
@@ -29,7 +31,12 @@ from ganzoo.errors import printable
 @checkpoint_option
 @weights_option
 @inception_option
-@click.option("--reference", metavar="SET|FILE.npz", help="Score against it instead of the run's own reference.")
+@click.option(
+    "--reference",
+    metavar="SET|FILE.npz",
+    shell_complete=complete_part(DatasetEntry),
+    help="Score against it instead of the run's own reference.",
+)
 @click.option("--per-class", is_flag=True, help="Score each class too: a table beside the JSON, on stderr.")
 @click.option("--mode", help="exact, or reference: torch-fidelity's network as it is.")
 @click.option("--accept-edits", is_flag=True, help="Use a config.yaml that was edited by hand.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ganzoo.cli.completion import complete_part
 from ganzoo.cli.list import mention_failures
 from ganzoo.entries import (
     ArchitectureEntry,
@@ -30,7 +31,7 @@ from ganzoo.plugin.registry import Registry
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=complete_part())
 def info(name: str) -> None:
     """Explain one part: what it is, its paper, its parameters, an example.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.completion import complete_run
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import write_text
 
@@ -15,10 +16,10 @@ PATH = click.Path(path_type=Path)
 LARGEST_SEED = 2**63 - 1
 MOST_SEEDS = 10_000
 
-run_argument = click.argument("run", metavar="RUN", type=PATH)
+run_argument = click.argument("run", metavar="RUN", type=PATH, shell_complete=complete_run)
 """``run``: a run directory on this machine, as a Path."""
 
-source_argument = click.argument("run", metavar="RUN")
+source_argument = click.argument("run", metavar="RUN", shell_complete=complete_run)
 """``run``: a run directory or an address (``hf://OWNER/NAME``), as a string for :func:`ganzoo.runs.store.fetch`."""
 
 checkpoint_option = click.option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganzoo.cli.completion import complete_recipe, complete_run, complete_setting
 from ganzoo.cli.options import PATH, devices_option, run_argument
 from ganzoo.errors import GanzooError
 
@@ -27,11 +28,11 @@ restarts_option = click.option(
 
 
 @click.command()
-@click.argument("recipe", metavar="[RECIPE]", required=False)
-@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("recipe", metavar="[RECIPE]", required=False, shell_complete=complete_recipe)
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=complete_setting)
 @click.option("--config", type=PATH, help="A YAML file of settings, or a record of ganzoo bench.")
 @click.option("--out", type=PATH, help="The run's directory. [default: runs/RECIPE-NUMBER]")
-@click.option("--init-from", type=PATH, help="Start from the weights of another run.")
+@click.option("--init-from", type=PATH, shell_complete=complete_run, help="Start from the weights of another run.")
 @click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")
 @devices_option
 @restarts_option
@@ -55,7 +56,7 @@ def run(
         settings = (recipe, *settings)
         recipe = None
     if recipe is None and config is None:
-        raise GanzooError("name a recipe, for example `ganzoo run dcgan+wgan-gp`; `ganzoo list` shows what there is")
+        raise GanzooError(_suggest())
     from ganzoo.config.resolve import resolve
     from ganzoo.plugin.registry import Registry
 
@@ -78,7 +79,7 @@ def run(
 
 @click.command()
 @run_argument
-@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=complete_setting)
 @click.option("--accept-edits", is_flag=True, help="Use a config.yaml that was edited by hand.")
 @devices_option
 @restarts_option
@@ -97,6 +98,19 @@ def resume(run: Path, settings: tuple[str, ...], accept_edits: bool, devices: in
             settings=settings, accept_edits=accept_edits, callbacks=[make_display()], heed_signals=True
         )
     _close(resumed, place)
+
+
+def _suggest() -> str:
+    """Print combinations to try, one a line; return what to do with them."""
+    from ganzoo.cli.suggestions import suggest
+    from ganzoo.plugin.registry import Registry
+
+    found = suggest(Registry.load(strict=False))
+    width = max((len(recipe) for recipe, _ in found), default=0)
+    for recipe, what in found:
+        click.echo(f"ganzoo run {recipe:<{width}}  # {what}")
+    example = f"for example `ganzoo run {found[0][0]}`" if found else "ARCH+LOSS"
+    return f"name a recipe, {example}; `ganzoo list` shows every part"
 
 
 @contextmanager

@@ -32,10 +32,10 @@ def provenance(config: Config, device: torch.device, fingerprint: str) -> dict[s
         **({"processes": collectives.here().world} if collectives.here().together else {}),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: installed_version(name) for name in PACKAGES},
         "plugins": versions_of(config.entries),
         "needs": write_needs(needs_of(config)),
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
     }
 
 
@@ -58,14 +58,15 @@ def describe_device(device: torch.device) -> str:
     return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def _version(name: str) -> str:
+def installed_version(name: str) -> str:
+    """The version of a distribution, or "not installed"."""
     try:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit of ganzoo's own source tree, with ``+`` where it has uncommitted changes.
 
     Without ``.git``, what ``GANZOO_GIT_COMMIT`` says, or None.

@@ -28,7 +28,7 @@ from ganzoo.runs.by_class import BY_CLASS, read_by_class
 from ganzoo.runs.checkpoint import Checkpoint, checkpoint_paths, list_checkpoints, read_checkpoint, set_aside
 from ganzoo.runs.ranking import best_of
 from ganzoo.runs.requirements import Need, read_needs
-from ganzoo.runs.run_path import CONFIG, is_run, not_a_run
+from ganzoo.runs.run_path import CONFIG, RUNS, is_run, not_a_run
 from ganzoo.runs.sealed import is_as_written, is_unsealed, seal
 from ganzoo.utils.checksum import sealed, unsealed
 from ganzoo.utils.files import append_text, read_jsonl, write_text
@@ -68,7 +68,7 @@ class RunDir:
         something."""
         try:
             if path is None:
-                path = _make_next(Path("runs"), _stem(recipe))
+                path = _make_next(RUNS, _stem(recipe))
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
             raise GanzooError(f"{path} already exists and is no directory; choose another --out") from error
@@ -115,7 +115,7 @@ class RunDir:
     @classmethod
     def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir | None:
         """What :meth:`create` made of these arguments before, the newest; None where there is nothing of the kind."""
-        for found in [path] if path else sorted(Path("runs").glob(f"{_stem(recipe)}-???"), reverse=True):
+        for found in [path] if path else sorted(RUNS.glob(f"{_stem(recipe)}-???"), reverse=True):
             if cls(found).is_of(config_yaml):
                 return cls(found)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+RUNS = Path("runs")  # where a run's directory is made if no other place is named
 CONFIG = "config.yaml"
 SEAL = b"# sha256 "  # the first line of a configuration that a run wrote
 LEFT = ("provenance.json", "checkpoints", "log.jsonl")

@@ -23,6 +23,13 @@ def user_path(text: str | Path) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111, pathlib's raises then
 
 
+def with_tilde(text: str | Path) -> str:
+    """Write ``~`` for the caller's home directory wherever it stands in a text that others will read."""
+    home, ends = str(Path.home()), re.escape(os.sep + os.pathsep)
+    # Not within a longer name: /home/ann is no part of /home/anna.
+    return re.sub(rf"{re.escape(home)}(?![^{ends}\s'\",;)])", "~", str(text)) if home != os.sep else str(text)
+
+
 def data_root(setting: str | None) -> Path:
     """Where data sets and caches are kept."""
     return user_path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data")
@@ -122,7 +129,7 @@ def one_line(text: str) -> str:
 
 def read_jsonl(file: Path) -> list[dict[str, Any]]:
     """All whole records; lines that a kill cut short or that were damaged are left out."""
-    if not file.exists():
+    if not file.is_file():  # a pipe would never end
         return []
     records = []
     for line in file.read_bytes().splitlines():
@@ -209,7 +216,7 @@ def _remove_leftovers(parent: Path, now: float) -> None:
 
 def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:
     """Its process has died; one on another machine counts as dead if it wrote nothing for a day."""
-    if host == _host() and not _alive(pid):
+    if host == _host() and not is_alive(pid):
         return True
     try:
         written = max(path.stat().st_mtime for path in [partial, *partial.iterdir()])
@@ -222,7 +229,8 @@ def _host() -> str:
     return socket.gethostname().replace(".", "-")
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Tell whether a process of this machine is alive."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

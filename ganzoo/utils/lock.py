@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import one_line, open_itself, writing
+from ganzoo.utils.files import is_alive, one_line, open_itself, regular, writing
 
 NAME = "lock"
 logger = logging.getLogger(__name__)
@@ -41,6 +42,22 @@ def alone_in(directory: Path) -> Iterator[None]:
             stream.write(f"process {os.getpid()} on {socket.gethostname()}")
             stream.flush()
         yield
+
+
+def is_held(directory: Path) -> bool:
+    """Tell whether a process holds the lock of a directory; False if that cannot be found out.
+
+    The lock is tried only if its holder may be alive, so that a look gets in the way of no process that begins.
+    """
+    try:
+        file = regular(directory / NAME)
+        noted = re.fullmatch(r"process (\d{1,9}) on (.*)", _holder(directory))
+        if noted is None or (noted[2] == socket.gethostname() and not is_alive(int(noted[1]))):
+            return False
+        with file.open("rb") as stream:
+            return not lock_descriptor(stream.fileno(), blocking=False)
+    except OSError:
+        return False
 
 
 def _holder(directory: Path) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.completion import complete_recipe, complete_setting
 from ganzoo.cli.options import PATH, check_file, write_file
 from ganzoo.errors import GanzooError
 
 
 @click.command()
-@click.argument("recipe", metavar="RECIPE")
-@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1)
+@click.argument("recipe", metavar="RECIPE", shell_complete=complete_recipe)
+@click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=complete_setting)
 @click.option("--html", type=PATH, metavar="FILE", help="Write a page instead of printing.")
 @click.option("--svg", type=PATH, metavar="FILE", help="Write the diagram alone.")
 def explain(recipe: str, settings: tuple[str, ...], html: Path | None, svg: Path | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 import ganzoo
+from ganzoo.cli.completion import complete_run
 from ganzoo.cli.options import PATH, check_file, run_argument, write_file
 
 PAUSE = 2.0  # seconds between looks at a run that is followed
@@ -61,7 +62,7 @@ def watch(run: Path) -> None:
 
 
 @click.command()
-@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=PATH)
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=PATH, shell_complete=complete_run)
 @click.option("--html", type=PATH, metavar="FILE", help="Write a page instead of printing.")
 def compare(runs: tuple[Path, ...], html: Path | None) -> None:
     """Put curves, scores and images of several runs side by side."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,8 @@ UNSCORED = "metrics.names=[]"
 SEEN = ["discriminator.backbone=test_resnet", "discriminator.pretrained=false"]
 EVENTS = find_spec("tensorboard") is not None  # what a plugin needs and is not there is no mistake of the plugin's
 SCORED = find_spec(PACKAGE) is not None
+MOST_MIB = 25  # of our wheel: the images of fashion-10k, their statistics and the runtime of `ganzoo play` are 15
+LEFT_BESIDE = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 Call = Callable[..., str]
 BUILD = """
 import os, sys
@@ -55,17 +58,48 @@ def call(tmp_path: Path) -> Call:
     return run
 
 
-@pytest.mark.long
-def test_only_wheels_from_installing_to_removing(call: Call, tmp_path: Path) -> None:
-    _build([ROOT, *SOURCES], tmp_path / "wheels")
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a wheel of ours and of each of the others."""
+    directory = tmp_path_factory.mktemp("built") / "wheels"
+    _build([ROOT, *SOURCES], directory)
+    return directory
 
-    _install(call, tmp_path, "ganzoo-0")
+
+@pytest.mark.long
+def test_our_wheel_holds_what_runs_need_and_nothing_else(wheels: Path) -> None:
+    (file,) = wheels.glob("ganzoo-0*.whl")
+    assert file.stat().st_size < MOST_MIB * 2**20
+    with zipfile.ZipFile(file) as wheel:
+        names = wheel.namelist()
+        (metadata,) = (wheel.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+        (points,) = (wheel.read(name).decode() for name in names if name.endswith(".dist-info/entry_points.txt"))
+    tops = {name.partition("/")[0] for name in names}
+    packages = {path.parent.name for path in (ROOT / "plugins").glob("ganzoo_*/__init__.py")}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"ganzoo", *packages}
+    tracked = {"ganzoo": ROOT / "ganzoo", **{package: ROOT / "plugins" / package for package in packages}}
+    for package, directory in tracked.items():
+        expected = {f"{package}/{path.relative_to(directory).as_posix()}" for path in _source_files(directory)}
+        assert {name for name in names if name.startswith(f"{package}/")} == expected
+        assert f"{package}/py.typed" in expected
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "# ganzoo" in metadata.partition("\n\n")[2] and "ganzoo = ganzoo.cli.main:main" in points
+
+
+def _source_files(directory: Path) -> list[Path]:
+    """What a package consists of, without what Python and the tools leave beside it."""
+    return [path for path in directory.rglob("*") if path.is_file() and not LEFT_BESIDE & set(path.parts)]
+
+
+@pytest.mark.long
+def test_only_wheels_from_installing_to_removing(call: Call, tmp_path: Path, wheels: Path) -> None:
+    _install(call, wheels, "ganzoo-0")
     place = "import ganzoo; print(ganzoo.__file__)"
     assert call("python", "-c", place).startswith(str(tmp_path / "venv"))
     listed = call("ganzoo", "list")
     assert "\n  dcgan " in listed and "projected" not in listed
 
-    _install(call, tmp_path, "ganzoo_")
+    _install(call, wheels, "ganzoo_")
     listed = call("ganzoo", "list")
     for name in ("projected", "r3gan"):
         assert f"ganzoo-{name}" in next(line for line in listed.splitlines() if line.startswith(f"  {name} "))
@@ -94,9 +128,9 @@ def _build(sources: Sequence[Path], wheels: Path) -> None:
     subprocess.run([sys.executable, "-c", BUILD, wheels, *sources], check=True, stdout=subprocess.DEVNULL)
 
 
-def _install(call: Call, directory: Path, beginning: str) -> None:
+def _install(call: Call, wheels: Path, beginning: str) -> None:
     """The wheels whose names begin so; what they depend on is there."""
-    found = sorted((directory / "wheels").glob(f"{beginning}*.whl"))
+    found = sorted(wheels.glob(f"{beginning}*.whl"))
     call("pip", "install", "--quiet", "--no-deps", "--ignore-installed", *found)
 
 

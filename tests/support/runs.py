@@ -1,17 +1,24 @@
-"""Runs with the hooks of a registry's plugins, as the Python API begins and resumes them."""
+"""Runs with the hooks of a registry's plugins, as the Python API begins and resumes them, and runs without training."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ganzoo.config.schema import Config
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.checkpoint import write_checkpoint
 from ganzoo.runs.load import load_config
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training import run
 from ganzoo.training.callbacks import Callback, Hooks
 from ganzoo.training.run import Outcome
+from ganzoo.utils.safe_yaml import write_yaml
 
 
 def start(registry: Registry, config: Config, *callbacks: Callback, **options: Any) -> Outcome:
@@ -23,3 +30,34 @@ def resume(registry: Registry, path: Path, *callbacks: Callback, **options: Any)
     """Go on with a run."""
     config = load_config(registry, RunDir.open(path), scoring=True)
     return run.resume(config, path, *callbacks, Hooks(registry), **options)
+
+
+def write_untrained(
+    path: Path,
+    *,
+    recipe: str = "mlp+minimax",
+    data: str = "fashion-10k",
+    kimg: float = 3,
+    budget: float = 3,
+    scores: Iterable[float] = (),
+    changed: float | None = None,
+) -> RunDir:
+    """Write what a run leaves behind that got to ``kimg``: a log, and a checkpoint for each of its thousands.
+
+    scores: FID of its checkpoints, from the first. changed: when it was last written to, in seconds since 1970.
+    """
+    directory = RunDir(path)
+    path.mkdir(parents=True)
+    directory.begin(write_yaml({"recipe": recipe, "seed": 0, "data": {"name": data}, "loop": {"kimg": budget}}))
+    for shown in range(1000, int(kimg * 1000) + 1, 1000):
+        directory.append(directory.log_file, {"kimg": shown / 1000, "shown": shown})
+        directory.checkpoints.mkdir(exist_ok=True)
+        write_checkpoint(directory.checkpoints, {"shown": shown}, {"ema": nn.Linear(2, 2)}, {})
+    protocol = {"ranked_by": {"value": "fid", "lower_is_better": True}}
+    for place, fid in enumerate(scores, 1):
+        name, score = f"kimg{place:010.3f}", {"values": {"fid": fid}, "protocol": protocol, "seconds": 1.0}
+        directory.append(directory.scores_file, {"shown": place * 1000, "kimg": place, "checkpoint": name, **score})
+        directory.score_file.write_text(json.dumps(score))
+    for file in path.iterdir() if changed is not None else ():
+        os.utime(file, (changed, changed))
+    return directory

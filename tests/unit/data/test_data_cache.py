@@ -160,7 +160,7 @@ def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, directory)
 
 
 def test_leftovers_of_the_dead_are_removed_those_of_the_living_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.utils.files._alive", lambda pid: pid == os.getpid())
+    monkeypatch.setattr("ganzoo.utils.files.is_alive", lambda pid: pid == os.getpid())
     with whole_directory(tmp_path / "a") as living:
         dead = tmp_path / living.name.replace(f".{os.getpid()}.", ".1.")
         elsewhere, old = (tmp_path / f".a.another-host.{pid}.abcd.part" for pid in (1, 2))

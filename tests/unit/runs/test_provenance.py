@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import ganzoo
-from ganzoo.runs.provenance import _git_commit
+from ganzoo.runs.provenance import git_commit
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def tree(tmp_path, monkeypatch):
 
 
 def test_a_tree_without_git_has_the_commit_of_the_environment(tree, monkeypatch):
-    assert _git_commit() is None
+    assert git_commit() is None
     monkeypatch.setenv("GANZOO_GIT_COMMIT", "d69c2ea\n")
-    assert _git_commit() == "d69c2ea"
+    assert git_commit() == "d69c2ea"
     monkeypatch.setenv("GANZOO_GIT_COMMIT", "")
-    assert _git_commit() is None
+    assert git_commit() is None
 
 
 def test_a_tree_with_git_has_its_own(tree, monkeypatch):
@@ -31,5 +31,5 @@ def test_a_tree_with_git_has_its_own(tree, monkeypatch):
     subprocess.run(["git", "init", "-q", tree], check=True)
     identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     subprocess.run(["git", "-C", tree, *identity, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
-    found = _git_commit()
+    found = git_commit()
     assert found is not None and len(found) == 40

@@ -1,0 +1,172 @@
+"""`ganzoo completion`, and what completes the arguments of commands: recipes, settings, runs, parts. No torch here.
+
+While a line is completed nothing may be written to the terminal: a plugin that fails to load completes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from ganzoo.entries import (
+    ArchitectureEntry,
+    AugmentationEntry,
+    DatasetEntry,
+    Entry,
+    LossEntry,
+    MetricEntry,
+    OptimizerEntry,
+    PenaltyEntry,
+    StepEntry,
+)
+from ganzoo.errors import GanzooError
+from ganzoo.runs.run_path import RUNS, is_run
+from ganzoo.utils.files import user_path
+
+if TYPE_CHECKING:
+    from ganzoo.plugin.registry import Registry
+
+VARIABLE = "_GANZOO_COMPLETE"  # click's name for it: the shell's script sets it, and click answers instead of running
+SHELLS = ("bash", "zsh", "fish")
+AFTER_LOSS = (PenaltyEntry, AugmentationEntry, StepEntry)
+VALUES: dict[str, type[Entry]] = {
+    "data.name": DatasetEntry,
+    "metrics.names": MetricEntry,
+    "metrics.reference": DatasetEntry,
+    "optimizer.generator.name": OptimizerEntry,
+    "optimizer.discriminator.name": OptimizerEntry,
+}
+"""Settings whose value names a part."""
+Complete = Callable[[click.Context, click.Parameter, str], "list[CompletionItem[Any]]"]
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print the script that completes commands, recipes, settings and runs.
+
+    \b
+    bash: eval "$(ganzoo completion bash)"           in ~/.bashrc (4.4 or newer)
+    zsh:  eval "$(ganzoo completion zsh)"            in ~/.zshrc, after compinit
+    fish: ganzoo completion fish > ~/.config/fish/completions/ganzoo.fish
+    """
+    from ganzoo.cli.commands import app
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(app, {}, "ganzoo", VARIABLE).source().strip())
+
+
+def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+    """Complete the part of a recipe that is being typed: an architecture, a loss, then what may follow."""
+    head, plus, part = incomplete.rpartition("+")
+    if plus:
+        kinds: tuple[type[Entry], ...] = AFTER_LOSS if "+" in head else (LossEntry,)
+        return [_item(f"{head}+", entry) for entry in _entries(*kinds, beginning=part)]
+    head, slash, part = incomplete.rpartition("/")
+    return [_item(f"{head}{slash}", entry) for entry in _entries(ArchitectureEntry, beginning=part)]
+
+
+def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+    """Complete KEY=VALUE: the keys of the core's settings, and the values that name a part.
+
+    bash hands over ``data.name=mn`` as three words, other shells as one.
+    """
+    key, equals, value = incomplete.partition("=")
+    if equals:
+        return _values(key, value, f"{key}=")
+    before = list(ctx.params.get(param.name or "") or ())
+    if before and before[-1] == "=":
+        before.pop()
+    if before and before[-1] in _keys():
+        return _values(before[-1], incomplete, "")
+    return [CompletionItem(f"{found}=") for found in _keys() if found.startswith(incomplete)]
+
+
+def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+    """Complete a run directory: those that a path leads to, and without a slash those in runs/ too."""
+    directory, slash, name = incomplete.rpartition("/")
+    if slash:
+        found = _below(user_path(directory or slash), f"{directory}/", name)
+    else:
+        found = _below(RUNS, f"{RUNS}/", "" if str(RUNS).startswith(name) else name)
+        found += [item for item in _below(Path(), "", name) if not found or item.value != f"{RUNS}/"]
+    return found or [CompletionItem(incomplete, type="dir")]
+
+
+def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+    """Leave directories to the shell."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def complete_part(*kinds: type[Entry], more: Sequence[str] = ()) -> Complete:
+    """Complete the name of a part of these kinds, of any kind if none is given, or one of ``more``."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        names = [CompletionItem(name) for name in more if name.startswith(incomplete)]
+        return names + [_item("", entry) for entry in _entries(*kinds, beginning=incomplete)]
+
+    return complete
+
+
+def _below(place: Path, shown: str, beginning: str) -> list[CompletionItem[Any]]:
+    """The runs in a directory, and the directories that may hold some, ending with a slash."""
+    found = []
+    try:
+        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    for entry in entries:
+        if entry.is_dir() and entry.name.startswith(beginning) and not entry.name.startswith("."):
+            end = "" if is_run(Path(entry.path)) else "/"
+            found.append(CompletionItem(f"{shown}{entry.name}{end}"))
+    return found
+
+
+def _values(key: str, value: str, before: str) -> list[CompletionItem[Any]]:
+    kind = VALUES.get(key)
+    if kind is None:
+        return []
+    head, comma, part = value.rpartition(",")  # metrics.names=fid,kid
+    return [_item(f"{before}{head}{comma}", entry) for entry in _entries(kind, beginning=part)]
+
+
+def _keys() -> list[str]:
+    """Return the settings that every run has, in dotted form."""
+    from ganzoo.config.schema import CoreConfig
+
+    return sorted(_dotted(CoreConfig, ""))
+
+
+def _dotted(cls: Any, prefix: str) -> Iterable[str]:
+    hints = get_type_hints(cls)
+    for field in fields(cls):
+        kind = hints[field.name]
+        yield from _dotted(kind, f"{prefix}{field.name}.") if is_dataclass(kind) else [f"{prefix}{field.name}"]
+
+
+def _entries(*kinds: type[Entry], beginning: str) -> list[Entry]:
+    registry = _registry()
+    chosen = [cls.kind for cls in kinds] or (registry.entries if registry else ())
+    found = (registry.entries[kind] for kind in chosen) if registry else ()
+    return [entry for entries in found for name, entry in sorted(entries.items()) if name.startswith(beginning)]
+
+
+def _registry() -> Registry | None:
+    from ganzoo.plugin.registry import Registry
+
+    try:
+        return Registry.load(strict=False)
+    except GanzooError:
+        return None
+
+
+def _item(before: str, entry: Entry) -> CompletionItem[Any]:
+    end = ":" if isinstance(entry, DatasetEntry) and entry.takes_location else ""
+    return CompletionItem(f"{before}{entry.name}{end}", help=entry.summary)

@@ -1,0 +1,148 @@
+"""`ganzoo doctor`: what works on this machine, and what to do about the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from ganzoo.errors import GanzooError, printable
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.run_path import RUNS
+from ganzoo.utils.files import data_root, with_tilde
+
+GIB = 2**30
+LEAST, ENOUGH = GIB, 5 * GIB  # bytes: a set and a run's checkpoints need the first, large sets more
+COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at. state: ok; note, which limits what ganzoo can do; broken. text: what was found, and for the
+    other two what to do."""
+
+    what: str
+    state: Literal["ok", "note", "broken"]
+    text: str
+
+
+@click.command()
+def doctor() -> None:
+    """Check the device, plugins, the network of the scores, disk space and caches; exit with 1 if one is broken.
+
+    A network that is missing is downloaded, as the first score would do.
+    """
+    broken = 0
+    for check in examine():
+        broken += check.state == "broken"
+        label = click.style(f"{check.state:<6}", fg=COLOURS[check.state])
+        click.echo(f"{label}  {check.what}: {printable(with_tilde(check.text))}")
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+def examine() -> Iterator[Check]:
+    """Yield every check, the quick ones first."""
+    registry: Registry | None = None
+    try:
+        registry = Registry.load(strict=False)
+    except GanzooError as error:
+        yield Check("plugins", "broken", str(error))
+    if registry is not None:
+        yield from check_plugins(registry)
+    root = data_root(None)
+    yield check_place("runs", RUNS, "work in another directory, or name one with --out")
+    yield check_place("caches and data", root, "set GANZOO_DATA or data.root to another directory")
+    yield check_charts()
+    yield check_device()
+    if registry is not None:
+        yield from check_networks(registry, root)
+
+
+def check_plugins(registry: Registry) -> Iterator[Check]:
+    """Tell whether every plugin loads, and which names two of them claim."""
+    failed = [plugin for plugin in registry.plugins if plugin.error]
+    for plugin in failed:
+        text = f"{plugin.name} of {plugin.origin} failed: {plugin.error}; mend or uninstall it"
+        yield Check("plugins", "broken", text)
+    for clash in registry.clashes.values():
+        yield Check("plugins", "note", clash)
+    if not failed:
+        distributions = {plugin.distribution for plugin in registry.plugins}
+        yield Check("plugins", "ok", f"{len(registry.plugins)} of {len(distributions)} distributions")
+
+
+def check_place(what: str, place: Path, remedy: str) -> Check:
+    """Tell whether something can be written below a path, which may not be there yet, and how much."""
+    above = place.absolute()
+    while not os.path.lexists(above) and above != above.parent:
+        above = above.parent
+    try:
+        with tempfile.TemporaryFile(dir=above) as stream:
+            stream.write(b"ganzoo")
+        free = shutil.disk_usage(above).free
+    except OSError as error:
+        return Check(what, "broken", f"{place} cannot be written: {error.strerror}; {remedy}")
+    found = f"{place}, {free / GIB:.1f} GiB free"
+    if free < LEAST:
+        return Check(what, "broken", f"{found}; free some space (`ganzoo clean` helps), or {remedy}")
+    if free < ENOUGH:
+        return Check(what, "note", f"{found}; large sets need more: `ganzoo clean` shows what can go")
+    return Check(what, "ok", found)
+
+
+def check_charts() -> Check:
+    """Tell whether the pages of runs and of the leaderboard get their charts."""
+    missing = [name for name in ("altair", "vl_convert") if importlib.util.find_spec(name) is None]
+    if missing:
+        text = f"{' and '.join(missing)} not installed, so that pages have no curves; pip install 'ganzoo[report]'"
+        return Check("charts", "note", text)
+    return Check("charts", "ok", "Altair is here")
+
+
+def check_device() -> Check:
+    """Tell which device a run gets, and whether a GPU is there that torch does not see."""
+    import torch
+
+    from ganzoo.distributed.device import pick_device
+    from ganzoo.runs.provenance import describe_device
+
+    device = pick_device("auto")
+    name = describe_device(device)
+    if device.type != "cpu":
+        return Check("device", "ok", f"{device.type}: {name}")
+    if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists():
+        why = f"sees no GPU with CUDA {torch.version.cuda}" if torch.version.cuda else "is built without CUDA"
+        text = f"there is an NVIDIA driver, but torch {torch.__version__} {why}; install the torch that fits the driver"
+        return Check("device", "broken", f"{text} (pytorch.org), and see CUDA_VISIBLE_DEVICES")
+    return Check("device", "note", f"no GPU: runs use {name}; begin with a small loop.kimg")
+
+
+def check_networks(registry: Registry, root: Path) -> Iterator[Check]:
+    """Tell whether each network is found that the scores of a run read unless it names other metrics."""
+    from ganzoo.config.scoring import find_extractor
+    from ganzoo.entries import MetricEntry
+    from ganzoo.metrics.extractors import find_source
+
+    metrics = [metric for metric in registry.of_kind(MetricEntry) if metric.default]
+    if not metrics:
+        yield Check("scores", "note", "no installed metric is the default; name some with metrics.names")
+    for metric in metrics:
+        extractor = find_extractor(metric, registry)
+        what = f"scores ({metric.name})"
+        if extractor is None:
+            yield Check(what, "broken", f"its extractor {metric.extractor or ''} is not installed; install its plugin")
+            continue
+        try:
+            source = find_source(extractor, None, root)
+        except GanzooError as error:
+            yield Check(what, "broken", str(error))
+            continue
+        yield Check(what, "ok", f"{source.title} from {source.network.source}")

@@ -1,0 +1,24 @@
+"""Combinations to try first, of the parts that are installed. No torch here."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ganzoo.entries import ArchitectureEntry, LossEntry
+from ganzoo.plugin.registry import Registry
+
+COUNT = 3
+
+
+def suggest(registry: Registry) -> list[tuple[str, str]]:
+    """Return recipes, each with what its architecture is: another architecture and another loss in each.
+
+    The first is the architecture that is tuned for the most losses, with the loss that the most architectures are tuned
+    for. The others take the remaining losses in the order of their registration.
+    """
+    architectures = sorted(registry.of_kind(ArchitectureEntry), key=lambda entry: -len(entry.tuned))
+    tuned = Counter(name for architecture in architectures for name in architecture.tuned)
+    losses = [loss.name for loss in registry.of_kind(LossEntry) if not loss.needs.labels and not loss.needs.outputs]
+    first = max(losses, key=lambda name: tuned[name], default="")
+    pairs = zip(architectures[:COUNT], sorted(losses, key=lambda name: name != first), strict=False)
+    return [(f"{architecture.name}+{loss}", architecture.summary) for architecture, loss in pairs]

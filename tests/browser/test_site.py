@@ -1,4 +1,4 @@
-"""The documentation site in a real browser, from its files: nothing is asked of anybody, nothing is wider than a phone."""
+"""The documentation site in a real browser, opened from its files: it asks nobody, and fits a phone."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def train(
 
     recipe: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...]``, e.g. ``"dcgan+wgan-gp"``; None if ``config`` names it.
     data: a data set such as ``"folder:PATH"``. out: the run's directory, by default
-    ``runs/RECIPE-NUMBER``. callbacks: :class:`ganzoo.Callback` objects, e.g. ``ganzoo.show_progress()``; the hooks of
+    ``runs/RECIPE-NUMBER``. callbacks: ``ganzoo.Callback`` objects, e.g. ``ganzoo.show_progress()``; the hooks of
     plugins are called after them. settings: by dotted keys, e.g. ``{"loop.kimg": 50}``. config: a YAML file of settings
     or a benchmark's record. init_from: a run to take the first weights from. heed_signals: stop at Ctrl-C and SIGTERM
     with a checkpoint and return the unfinished run; otherwise Ctrl-C raises KeyboardInterrupt, and the newest

@@ -90,7 +90,7 @@ def _best(shown: Overview, rows: list[Row]) -> str:
 def _group(group: Group, place: Path, level: str = "##") -> list[str]:
     scores = score_columns(group)
     costs = (KIMG, MINUTES, SPEED, MEMORY, PARAMETERS)
-    columns = [text_cell(column.name) for column in (*scores, *costs)]
+    columns = [text_cell(name) for name in (*(column.name for column in scores), *(column.name for column in costs))]
     names = ["#", "recipe", text_cell(score_title(group)), "seeds", *columns, "budget", "hardware", "marks", "samples"]
     lines = [f"{level} {text_cell(group.data)}", "", f"{text_cell(protocol_in_words(group))}.", ""]
     lines += [table_row(names), table_row(["---"] * len(names))]

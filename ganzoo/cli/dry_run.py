@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import torch
 
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import Config, OptimizerConfig
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.models.build import build_model, parameter_count
@@ -19,7 +19,8 @@ def print_dry_run(config: Config) -> None:
     model = build_model(config, image)
     both = config.values.optimizer
     for network, settings in ((model.generator, both.generator), (model.discriminator, both.discriminator)):
-        make_optimizer(network, settings, config.optimizers.get(settings.name))
+        if settings.name != OptimizerConfig().name:  # which timm has; importing timm takes longer than all else here
+            make_optimizer(network, settings, config.optimizers.get(settings.name))
     batch = config.values.loop.batch
     labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
     with torch.no_grad():

@@ -9,7 +9,6 @@ from ganzoo.config.schema import Config, OptimizerConfig
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
 from ganzoo.models.build import build_model, parameter_count
-from ganzoo.training.optim import make_optimizer
 
 
 def print_dry_run(config: Config) -> None:
@@ -20,6 +19,8 @@ def print_dry_run(config: Config) -> None:
     both = config.values.optimizer
     for network, settings in ((model.generator, both.generator), (model.discriminator, both.discriminator)):
         if settings.name != OptimizerConfig().name:  # which timm has; importing timm takes longer than all else here
+            from ganzoo.training.optim import make_optimizer
+
             make_optimizer(network, settings, config.optimizers.get(settings.name))
     batch = config.values.loop.batch
     labels = torch.zeros(2, dtype=torch.int64) if image.classes else None

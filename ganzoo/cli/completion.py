@@ -133,7 +133,7 @@ def _values(key: str, value: str, before: str) -> list[CompletionItem[Any]]:
     kind = VALUES.get(key)
     if kind is None:
         return []
-    head, comma, part = value.rpartition(",")  # metrics.names=fid,kid
+    head, comma, part = value.rpartition(",")  # a list, such as of metrics
     return [_item(f"{before}{head}{comma}", entry) for entry in _entries(kind, beginning=part)]
 
 

@@ -85,14 +85,14 @@ def with_float64(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def memory_format(device: torch.device, layout: str = "auto") -> torch.memory_format:
+def memory_format(device: torch.device | str, layout: str = "auto") -> torch.memory_format:
     """Return the order of the images' dimensions in memory: ``channels_last``, ``contiguous`` or ``auto``.
 
     ``auto`` is ``channels_last``, in which convolutions are fastest on most devices; on MPS, for which that was not
     measured, it is ``contiguous``, which every operator supports.
     """
     if layout == "auto":
-        layout = "contiguous" if device.type == "mps" else "channels_last"
+        layout = "contiguous" if torch.device(device).type == "mps" else "channels_last"
     return torch.channels_last if layout == "channels_last" else torch.contiguous_format
 
 

@@ -14,11 +14,13 @@ from safetensors.torch import load_file
 from support.runs import start
 
 from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import LoopConfig
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.run import Run
 from ganzoo.runs.changes import read_changes
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.training.anomalies import untried
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import read_jsonl
 
@@ -168,8 +170,8 @@ def test_images_that_moved_are_named(trained, tmp_path, logged):
         Run(run.path).evaluate(settings=["loop.kimg=3"])
 
 
-def test_what_is_advised_after_nan_was_not_tried(make_loop):
-    loop = make_loop("mlp+minimax", "run", ["loop.on_nan=rollback", "loop.precision=float32"])
-    assert loop._untried() == ["a lower optimizer.*.lr", "loop.clip_grad=1"]
-    loop = make_loop("mlp+minimax", "other", ["loop.clip_grad=1"])
-    assert loop._untried() == ["a lower optimizer.*.lr", "loop.precision=float32", "loop.on_nan=rollback"]
+def test_what_is_advised_after_nan_was_not_tried():
+    tried = LoopConfig(on_nan="rollback", precision="float32")
+    assert untried(tried) == "resume with a lower optimizer.*.lr or loop.clip_grad=1"
+    advice = "resume with a lower optimizer.*.lr, loop.precision=float32 or loop.on_nan=rollback"
+    assert untried(LoopConfig(clip_grad=1)) == advice

@@ -97,7 +97,7 @@ def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side,
     apart = of_one_grid if of_one_grid else apart
     if len(apart) > 1:
         for text, sides in zip((a, b), zip(*apart, strict=True), strict=True):
-            found = list(dict.fromkeys(str(side.seeds[0].place) for side in sides))
+            found = sorted({str(side.seeds[0].place) for side in sides})
             if len(found) > 1:
                 more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
                 named = ", ".join(found[:SHOWN])

@@ -219,7 +219,7 @@ def kept(registry, tmp_path, monkeypatch):
         file = tmp_path / name / "row.json"
         file.parent.mkdir()
         save_model(generator, str(file.with_suffix(".safetensors")))
-        real = recorded_reference({"fingerprint": _fingerprint(config, root)}, config, root)
+        real = recorded_reference({"fingerprint": _fingerprint(config, root)}, config, generator.image, root)
         found = score(config.scoring, generator, real, root=root, shipped=config.dataset.statistics)
         weights = Weights(sha256_of(file.with_suffix(".safetensors")), 1, "row.safetensors")
         write_record(file, make_record("mlp+minimax", data="fashion-10k", scores=found.values, protocol=found.protocol,

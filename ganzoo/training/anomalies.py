@@ -55,10 +55,24 @@ class Watch:
         self._norms: dict[str, deque[float]] = {
             name: deque(maxlen=MEMORY) for name in ("gradient_generator", "gradient_discriminator")
         }
+        self._skipped: dict[str, int] = {}
         self._remember(records)
 
-    def judge(self, means: Mapping[str, float], not_finite: Mapping[str, int], step: int) -> None:
-        """Raises Fault; ``step``: of the discriminator, reached by now."""
+    def judge(
+        self,
+        means: Mapping[str, float],
+        not_finite: Mapping[str, int],
+        step: int,
+        skipped: Mapping[str, int] | None = None,
+    ) -> None:
+        """Raises Fault.
+
+        step: of the discriminator, reached by now. skipped: steps of each network so far that fp16 skipped; their
+        gradients count as zero, so that a mean with some of them tells nothing.
+        """
+        known, self._skipped = self._skipped, dict(skipped or {})
+        more = {f"gradient_{side}" for side, count in self._skipped.items() if count > known.get(side, 0)}
+        means = {name: value for name, value in means.items() if name not in more}
         if not_finite:
             part, first = min(not_finite.items(), key=lambda item: item[1])
             raise Fault(f"{part.replace('_', ' ')} is not finite at discriminator step {first}")

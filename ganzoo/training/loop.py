@@ -228,7 +228,8 @@ class Loop:
 
     def _log(self, speed: float, means: dict[str, float], not_finite: dict[str, int]) -> None:
         counters = self.counters
-        self.watch.judge(means, not_finite, counters.steps_d)
+        skipped = {side: int(scaler.skipped) for side, scaler in self.state.scalers.items()}
+        self.watch.judge(means, not_finite, counters.steps_d, skipped)
         record = {
             "kimg": counters.shown / 1000,
             **asdict(counters),
@@ -236,7 +237,7 @@ class Loop:
             "lr_discriminator": float(self.state.optimizer_d.param_groups[0]["lr"]),
             "lr_generator": float(self.state.optimizer_g.param_groups[0]["lr"]),
             **means,
-            **{f"skipped_{side}": int(scaler.skipped) for side, scaler in self.state.scalers.items()},
+            **{f"skipped_{side}": count for side, count in skipped.items()},
             **({"faults": self.faults} if self.faults else {}),
         }
         self.faults = []

@@ -121,7 +121,8 @@ def test_statistics_are_what_pytorch_fid_reads(ganzoo, places, pooled, tmp_path)
     assert theirs["protocol"]["real_pictures"] is None
 
 
-def test_a_data_set_is_named_with_its_split(ganzoo, pooled, tmp_path):
+def test_a_data_set_is_named_with_its_split(ganzoo, pooled, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "root"))  # others have features of this set by networks of theirs
     images = random_images(20, 28, 28)
     write_images(tmp_path / "a", images)
     found, _ = fid_of(ganzoo, "a", "fashion-10k:train")

@@ -369,7 +369,8 @@ def undisturbed(registry, tmp_path_factory) -> list[str]:
     return weights(directory / "results")
 
 
-@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL])
+@pytest.mark.long
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_grid_stopped_and_called_again_gives_the_same_weights(tmp_path, undisturbed, how):
     recipes, settings = STOPPED.recipes, STOPPED.settings
     arguments = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={one}" for one in settings)]

@@ -176,6 +176,7 @@ def test_the_launcher_measures_nothing_where_the_number_is_known(jobs, measured,
     assert {job.settings for job in started} == {(CPU,)} and set(neighbours) == {1} and asked == []
 
 
+@pytest.mark.long
 @pytest.mark.seconds
 def test_a_job_is_measured_in_processes_of_its_own(jobs, monkeypatch):
     monkeypatch.setattr(sharing, "ROUNDS", 1)

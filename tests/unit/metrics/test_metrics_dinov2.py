@@ -212,6 +212,7 @@ def test_each_size_is_the_papers_network_of_that_size(registry: Registry, end: s
         assert registry.entries["metric"][metric].extractor == entry.name  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_scores_of_both_extractors_stand_side_by_side(
     registry: Registry, extractor: Dinov2Small, file: Path, tmp_path: Path, images: torch.Tensor
 ) -> None:

@@ -37,6 +37,7 @@ def fid_of(ganzoo, *arguments):
     return json.loads(out), err
 
 
+@pytest.mark.long
 def test_the_fid_of_two_directories_is_torch_fidelitys(ganzoo, tmp_path):
     from torch_fidelity import calculate_metrics
 

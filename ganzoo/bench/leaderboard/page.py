@@ -175,7 +175,7 @@ def _row(
     minutes = [machine.minutes.mean for machine in row.machines if machine.minutes]
     return {
         "number": attributes["id"],
-        "attributes": {**attributes, "hardware": "\n".join(row.hardware), "budget": row.budget},
+        "attributes": {**attributes, "hardware": "|".join(row.hardware), "budget": row.budget},
         "rank": group.rank(row),
         "recipe": first.recipe,
         "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone

@@ -8,7 +8,7 @@ const groups = [...document.querySelectorAll("section.group")];
 // Filters hide rows; what they leave is what the charts draw. A row of several machines has a hardware for each.
 function passes(element) {
   return [...form.querySelectorAll("select")].every(({ name, value }) =>
-    value === "" || element.dataset[name] === undefined || element.dataset[name].split("\n").includes(value));
+    value === "" || element.dataset[name] === undefined || element.dataset[name].split("|").includes(value));
 }
 
 function filter() {

@@ -72,6 +72,7 @@ def both(tmp_path_factory) -> Path:
     return directory
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_two_processes_train_what_one_trains(both, recipe):
     found = compare(both / "one" / recipe, both / "two" / recipe)
@@ -81,6 +82,7 @@ def test_two_processes_train_what_one_trains(both, recipe):
     assert one == two, "the first process writes, and the same"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", CAPTURED)
 def test_captured_steps_hold_their_all_reduces(both, recipe):
     """On two processes a replayed step is the eager one to the bit, but for the learning rate, which it has in
@@ -89,6 +91,7 @@ def test_captured_steps_hold_their_all_reduces(both, recipe):
     assert found.weights == 0 and found.logged < 1e-8 and found.moved > 0.1
 
 
+@pytest.mark.long
 def test_a_run_goes_on_on_another_number_of_devices(both):
     found = compare(both / "one" / RECIPES[3], both / "moving")
     assert found.weights < TOLERANCE
@@ -97,6 +100,7 @@ def test_a_run_goes_on_on_another_number_of_devices(both):
     assert torch.equal(last["rng"], alone["rng"]) and not torch.equal(last["rng"], first["rng"])
 
 
+@pytest.mark.long
 def test_a_score_is_the_same_on_two_processes(both, tmp_path, monkeypatch):
     monkeypatch.setattr("ganzoo.metrics.reader.load_extractor", None)  # put back what rank.score replaces
     monkeypatch.setattr("ganzoo.metrics.extractors.find_network", None)
@@ -275,6 +279,7 @@ def assert_whole(tmp_path: Path) -> None:
     assert compare(tmp_path / "undisturbed", tmp_path / "run").weights < TOLERANCE
 
 
+@pytest.mark.long
 def test_a_rank_that_dies_ends_the_run_with_one_line_and_a_checkpoint_to_go_on_from(dying, tmp_path):
     ended = dying()
     assert ended.returncode == 2

@@ -54,6 +54,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_step_over_its_limit_is_ended_with_all_its_processes_and_the_earlier_results_are_packed(call, tmp_path):
     pid = tmp_path / "pid"
     hangs = tmp_path / "hangs.py"

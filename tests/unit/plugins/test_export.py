@@ -198,6 +198,7 @@ def test_a_missing_package_names_the_extra(monkeypatch):
         check_format("tflite")
 
 
+@pytest.mark.long
 def test_the_command_says_what_the_file_takes_and_gives(tiny, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

@@ -35,6 +35,7 @@ def test_two_processes_compute_what_one_computes(of_one, of_two, case):
         torch.testing.assert_close(same, one, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.seconds
 def test_buffers_are_equal_to_the_bit_on_both_processes(of_two):
     averages = [name for name in of_two[0] if name.endswith(("total", "weights"))]

@@ -226,6 +226,7 @@ def test_a_run_never_fails_because_of_its_report(tmp_path, logged):
     assert len(logged) == 1 and "no report" in logged[0] and "\n" not in logged[0]
 
 
+@pytest.mark.long
 @pytest.mark.seconds
 def test_two_hundred_snapshots_stay_under_20_mb(tmp_path):
     """Of noise, which nothing compresses: in colour at 64 pixels it would be 50 MB as it is."""

@@ -55,24 +55,13 @@ class Watch:
         self._norms: dict[str, deque[float]] = {
             name: deque(maxlen=MEMORY) for name in ("gradient_generator", "gradient_discriminator")
         }
-        self._skipped: dict[str, int] = {}
-        self._remember(records)
+        self._skipped: dict[str, float] = {}
+        for record in records:
+            self._remember(self._without_skipped(record))
 
-    def judge(
-        self,
-        means: Mapping[str, float],
-        not_finite: Mapping[str, int],
-        step: int,
-        skipped: Mapping[str, int] | None = None,
-    ) -> None:
-        """Raises Fault.
-
-        step: of the discriminator, reached by now. skipped: steps of each network so far that fp16 skipped; their
-        gradients count as zero, so that a mean with some of them tells nothing.
-        """
-        known, self._skipped = self._skipped, dict(skipped or {})
-        more = {f"gradient_{side}" for side, count in self._skipped.items() if count > known.get(side, 0)}
-        means = {name: value for name, value in means.items() if name not in more}
+    def judge(self, means: Mapping[str, float], not_finite: Mapping[str, int], step: int) -> None:
+        """Raises Fault; ``step``: of the discriminator, reached by now."""
+        means = self._without_skipped(means)
         if not_finite:
             part, first = min(not_finite.items(), key=lambda item: item[1])
             raise Fault(f"{part.replace('_', ' ')} is not finite at discriminator step {first}")
@@ -87,13 +76,21 @@ class Watch:
         # As above, not in the first interval.
         if means.get("gradient_generator") == 0 and self._norms["gradient_generator"]:
             raise Fault(f"dead generator, its gradient is zero, before discriminator step {step}", DEAD_GENERATOR)
-        self._remember([means])
+        self._remember(means)
 
-    def _remember(self, records: Iterable[Mapping[str, Any]]) -> None:
-        for record in records:
-            for name, norms in self._norms.items():
-                if name in record:
-                    norms.append(record[name])
+    def _remember(self, means: Mapping[str, float]) -> None:
+        for name, norms in self._norms.items():
+            if name in means:
+                norms.append(means[name])
+
+    def _without_skipped(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out the gradients of a network that has skipped steps in fp16 since the last record.
+
+        A skipped step counts as a gradient of zero, so that their mean tells nothing.
+        """
+        before = self._skipped
+        self._skipped = {name: record.get(name.replace("gradient", "skipped"), 0) for name in self._norms}
+        return {key: value for key, value in record.items() if self._skipped.get(key, 0) <= before.get(key, 0)}
 
     def _dead(self, means: Mapping[str, float]) -> str:
         nothing_reaches_generator = means.get("gradient_generator") == 0

@@ -228,8 +228,9 @@ class Loop:
 
     def _log(self, speed: float, means: dict[str, float], not_finite: dict[str, int]) -> None:
         counters = self.counters
-        skipped = {side: int(scaler.skipped) for side, scaler in self.state.scalers.items()}
-        self.watch.judge(means, not_finite, counters.steps_d, skipped)
+        skipped = {f"skipped_{side}": int(scaler.skipped) for side, scaler in self.state.scalers.items()}
+        means = {**means, **skipped}
+        self.watch.judge(means, not_finite, counters.steps_d)
         record = {
             "kimg": counters.shown / 1000,
             **asdict(counters),
@@ -237,7 +238,6 @@ class Loop:
             "lr_discriminator": float(self.state.optimizer_d.param_groups[0]["lr"]),
             "lr_generator": float(self.state.optimizer_g.param_groups[0]["lr"]),
             **means,
-            **{f"skipped_{side}": count for side, count in skipped.items()},
             **({"faults": self.faults} if self.faults else {}),
         }
         self.faults = []

@@ -23,19 +23,19 @@ from ganzoo.bench.record import read_record
 from ganzoo.bench.seeds import Interval, around
 from ganzoo.bench.sides import Seed, Side
 from ganzoo.bench.verify import (
-    OTHER_DEVICE,
     OTHER_NETWORK,
-    SAME_DEVICE,
     check_protocol,
     files_of_extractors,
+    holds,
     load_recorded,
     recorded_config,
     recorded_reference,
     recorded_scoring,
+    tolerance_on,
     weights_of,
 )
 from ganzoo.config.schema import Config
-from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.distributed.device import pick_device, placed, prepare_process
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -114,9 +114,7 @@ class _Read:
         config, generator = _load(seed, means, root, place)
         self.entry, self.real, self.fake = _features(seed.protocol, config, generator, root, place, means.progress)
         found = self.score(self.fake)
-        same = seed.protocol.get("extractor_device") == place.type
-        tolerance = SAME_DEVICE if same else OTHER_DEVICE
-        if not abs(found - seed.value) <= tolerance * max(1.0, abs(seed.value)):
+        if not holds(found, seed.value, tolerance_on(place, seed.protocol)):
             raise GanzooError(
                 f"{seed.place}: its weights have {value} {found:.6g}, not {seed.value:.6g} as it says; "
                 f"{'name another run' if seed.is_run else 'see `ganzoo bench verify`'}"
@@ -152,8 +150,7 @@ def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Co
             "name a row that has kept them, or its run"
         )
     config = recorded_config(record, means.registry, settings)
-    generator = load_recorded(record, config, weights, root)
-    return config, generator.to(place).to(memory_format=torch.channels_last)
+    return config, placed(load_recorded(record, config, weights, root), place)
 
 
 def _features(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -17,7 +18,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, Scoring
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import peek_configured
-from ganzoo.distributed.device import memory_format, pick_device, prepare_process
+from ganzoo.distributed.device import pick_device, placed, prepare_process
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -81,7 +82,7 @@ def verify(
     off = {
         name: (value, found.get(name, float("nan")))
         for name, value in record.scores.items()
-        if not abs(found.get(name, float("nan")) - value) <= tolerance * max(1.0, abs(value))
+        if not holds(found.get(name, float("nan")), value, tolerance)
     }
     if off:
         name, (value, now) = next(iter(off.items()))
@@ -146,6 +147,16 @@ def check_protocol(protocol: Mapping[str, Any]) -> None:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
 
 
+def tolerance_on(place: torch.device, protocol: Mapping[str, Any]) -> float:
+    """The tolerance of a value that is computed again on a device."""
+    return SAME_DEVICE if protocol.get("extractor_device") == place.type else OTHER_DEVICE
+
+
+def holds(found: float, recorded: float, tolerance: float) -> bool:
+    """Tell whether a value is the recorded one: within the tolerance, relative to it and at least absolute."""
+    return abs(found - recorded) <= tolerance * max(1.0, abs(recorded))
+
+
 def recorded_reference(
     protocol: Mapping[str, Any], config: Config, image: ImageSpec, root: Path
 ) -> Images | StatisticsFile:
@@ -180,9 +191,8 @@ def _score_again(
     prepare_process()
     protocol, place = record.protocol, pick_device(device)
     root = root or data_root(None)
-    generator = load_recorded(record, config, weights, root)
+    generator = placed(load_recorded(record, config, weights, root), place)
     real = recorded_reference(protocol, config, generator.image, root)
-    generator = generator.to(place).to(memory_format=memory_format(place))
     again = score(
         recorded_scoring(protocol, config),
         generator,
@@ -196,8 +206,7 @@ def _score_again(
     )
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError(OTHER_NETWORK)
-    same = protocol.get("extractor_device") == place.type
-    return again.values, SAME_DEVICE if same else OTHER_DEVICE
+    return again.values, tolerance_on(place, protocol)
 
 
 def _networks(protocol: Mapping[str, Any]) -> list[Any]:

@@ -7,11 +7,15 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from ganzoo.distributed import collectives
 from ganzoo.errors import GanzooError
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def device_or_auto(device: torch.device | str | None) -> torch.device:
@@ -94,6 +98,11 @@ def memory_format(device: torch.device | str, layout: str = "auto") -> torch.mem
     if layout == "auto":
         layout = "contiguous" if torch.device(device).type == "mps" else "channels_last"
     return torch.channels_last if layout == "channels_last" else torch.contiguous_format
+
+
+def placed(network: N, device: torch.device | str, layout: str = "auto") -> N:
+    """Move a network to a device, in the layout that :func:`memory_format` returns for it."""
+    return network.to(device).to(memory_format=memory_format(device, layout))
 
 
 @contextmanager

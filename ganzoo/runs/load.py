@@ -12,7 +12,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.config.settings import read_settings
 from ganzoo.data.factory import peek_configured
-from ganzoo.distributed.device import memory_format
+from ganzoo.distributed.device import placed
 from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -99,4 +99,4 @@ def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.devi
     check_image(config, spec)
     generator = build_generator(config, spec)
     checkpoint.load_weights("ema", generator)
-    return generator.to(device).to(memory_format=memory_format(device)).eval()
+    return placed(generator, device).eval()

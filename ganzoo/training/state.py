@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Config, OptimizerConfig
-from ganzoo.distributed.device import memory_format, wants_bf16, wants_fp16
+from ganzoo.distributed.device import placed, wants_bf16, wants_fp16
 from ganzoo.distributed.random import random_stream, restore_stream
 from ganzoo.distributed.sync_batchnorm import synchronise
 from ganzoo.errors import GanzooError
@@ -49,9 +49,8 @@ class TrainState:
         self.class_names: tuple[str, ...] = ()  # noted in checkpoints
         self.changes: list[dict[str, Any]] = []  # of settings during training, noted in checkpoints too
         self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
-        layout = memory_format(device, config.values.loop.layout)
         for network in (model.generator, model.discriminator):
-            synchronise(network).to(device).to(memory_format=layout).train()
+            placed(synchronise(network), device, config.values.loop.layout).train()
         if model.augmentation is not None:
             model.augmentation.to(device)
         for companion in model.companions.values():

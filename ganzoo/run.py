@@ -162,7 +162,6 @@ class Run:
                 _warn_of_other_images(config, self.directory)
             device = pick_device(config.values.loop.device)
             generator = restore_generator(config, self.directory.checkpoint(checkpoint), device)
-            data = self.directory.provenance().get("data")
             return score_configured(
                 config,
                 generator,
@@ -170,7 +169,7 @@ class Run:
                 truncation=truncation,
                 progress=watched.scoring,
                 per_class=per_class,
-                trained_on=str(data.get("fingerprint", "")) if isinstance(data, dict) else "",
+                trained_on=str(fingerprint_of(self.directory.provenance()) or ""),
             )
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config.schema import ALL, CROP, Config
+from ganzoo.config.schema import ALL, CROP, Config, DataConfig
 from ganzoo.data import sources
 from ganzoo.data.cache import cached
 from ganzoo.data.channels import AUTO
@@ -26,10 +26,19 @@ def open_configured(
     root: Path | None = None,
 ) -> Images:
     """Open the data set of a configuration, by default its own split. Raises GanzooError as :func:`open_dataset`."""
-    data = config.values.data
+    return open_as(config.values.data, config.dataset, config.location, split=split, root=root)
+
+
+def open_as(
+    data: DataConfig, entry: DatasetEntry, location: str | None, *, split: str | None = None, root: Path | None = None
+) -> Images:
+    """Open a data set as settings of ``data`` say, by default their split. Raises GanzooError as :func:`open_dataset`.
+
+    entry, location: of the set that ``data.name`` names.
+    """
     return open_dataset(
-        config.dataset,
-        config.location,
+        entry,
+        location,
         data.name,
         split=split or data.split,
         size=data.size,

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.config.schema import Config, DataConfig, ReferenceSet, Scoring
+from ganzoo.data.channels import AUTO
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import open_dataset
+from ganzoo.data.factory import open_as
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import missing_operators_named, pick_device, prepare_process
 from ganzoo.entries import DatasetEntry
@@ -105,18 +106,6 @@ def score_anything(
 
 def _open_set(against: ReferenceSet, data: DataConfig, spec: tuple[int, int], root: Path) -> Images:
     """Open a set at the channels and size of what is scored."""
-    return open_dataset(
-        against.entry,
-        against.location,
-        against.name,
-        split=against.split,
-        size=data.size or spec[1],
-        root=root,
-        skip_bad=data.skip_bad,
-        channels=str(spec[0]) if data.channels == "auto" else data.channels,
-        labels=data.labels,
-        params=data.params,
-        fit=data.fit,
-        background=data.background,
-        formats=data.formats,
-    )
+    channels = str(spec[0]) if data.channels == AUTO else data.channels
+    wanted = replace(data, name=against.name, size=data.size or spec[1], channels=channels)
+    return open_as(wanted, against.entry, against.location, split=against.split, root=root)

@@ -10,6 +10,7 @@ from ganzoo.bench.bootstrap import RESAMPLES, Bootstrap, Means, bootstrap
 from ganzoo.bench.seeds import LEAST, LEVEL, Interval, permutation, separated, welch
 from ganzoo.bench.sides import Side
 from ganzoo.errors import printable
+from ganzoo.utils.text_table import aligned
 
 NAMES = ("A", "B")
 IMAGES, SEEDS, NONE = "bootstrap over generated images", "Welch over seeds", "none"
@@ -74,9 +75,7 @@ class Comparison:
             each = ", ".join(f"{seed.number}: {self._text(seed.value)}" for seed in side.seeds)
             texts = name, side.combination, side.data, f"{side.kimg:,.5g}", f"{mean}{deviation}", each
             rows.append([printable(text) for text in texts])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, "", *self.details, self.sentence])
+        return "\n".join([*aligned(rows), "", *self.details, self.sentence])
 
     def describe(self) -> dict[str, Any]:
         """For JSON."""

@@ -9,9 +9,9 @@ import click
 
 from ganzoo.cli.completion import complete_part, complete_recipe
 from ganzoo.cli.options import PATH, inception_option, weights_option
+from ganzoo.console.messages import say
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
 from ganzoo.errors import GanzooError
-from ganzoo.utils.waiting import aside
 
 RESULTS = Path("benchmarks/results")
 
@@ -90,14 +90,9 @@ def bench(
     registry = Registry.load()
     found = load_grid(grid, changes)
     where = make_launcher(registry, launcher, list(launcher_set))
-    records = Harness(found, registry, where, results, work, _say).run(keep=keep_weights, retry=retry)
+    records = Harness(found, registry, where, results, work, say).run(keep=keep_weights, retry=retry)
     failed = [record for record in records if record.status == "failed"]
     click.echo(f"{len(records)} records in {results / found.name}, {len(failed)} of them failed")
-
-
-def _say(line: str) -> None:
-    with aside():
-        click.echo(line)
 
 
 @bench.command()

@@ -19,6 +19,7 @@ from ganzoo.cli.options import (
 from ganzoo.config.arguments import as_arguments
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import printable
+from ganzoo.utils.text_table import aligned
 
 
 @click.command()
@@ -102,12 +103,7 @@ def _table(by_class: Mapping[str, Mapping[str, float]], values: Mapping[str, flo
     rows = [["class", *by_class]]
     rows += [[printable(name), *(_figure(figures.get(name)) for figures in by_class.values())] for name in classes]
     rows.append(["all", *(_figure(values.get(name)) for name in by_class)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for name, *figures in rows:
-        cells = [text.rjust(width) for text, width in zip(figures, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *cells]))
-    return "\n".join(lines)
+    return "\n".join(aligned(rows, figures=True))
 
 
 def _figure(value: float | None) -> str:

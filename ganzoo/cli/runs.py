@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from ganzoo.cli.options import PATH
 from ganzoo.errors import GanzooError, printable
 from ganzoo.runs.run_path import RUNS
 from ganzoo.utils.files import with_tilde
+from ganzoo.utils.text_table import aligned
 
 if TYPE_CHECKING:
     from ganzoo.runs.overview import RunRow
@@ -42,7 +42,7 @@ def runs(directory: Path | None, as_json: bool) -> None:
         click.echo(json.dumps({"runs": rows, "skipped": [str(path) for path in found.skipped]}, indent=2))
         return
     if found.rows:
-        for line in table([HEADINGS, *map(_cells, found.rows)]):
+        for line in aligned([HEADINGS, *map(_cells, found.rows)]):
             click.echo(line)
     else:
         click.echo(f"no runs in {printable(str(place))}; `ganzoo run` begins one")
@@ -51,12 +51,6 @@ def runs(directory: Path | None, as_json: bool) -> None:
         several = f"{count} directories were skipped, which hold no run: {first}, ..."
         one = f"1 directory was skipped, which holds no run: {first}"
         click.echo(several if count > 1 else one, err=True)
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align rows of texts in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,9 @@ from ganzoo.cli.options import PATH, checkpoint_option, read_seeds, source_argum
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import writing
 from ganzoo.utils.image_files import is_picture, save_image
-from ganzoo.utils.waiting import waiting
+from ganzoo.utils.waiting import counted
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ganzoo.interfaces import Generator
 
 COUNT = 64  # images unless others are asked for
@@ -92,7 +90,7 @@ def sample(
     else:
         each = listed * classes if per_class is not None else listed
         count, drawn = len(each), draw_seeds(generator, each, chosen, truncation)
-    chunks = _told((to_uint8(images).cpu() for images in drawn), count)
+    chunks = counted("drawing images", (to_uint8(images).cpu() for images in drawn), count, "images", len)
     if as_grid:
         out = out or output_directory(run, loaded.path) / "sample.png"
         with writing(out):
@@ -140,13 +138,6 @@ def _check_conditional(generator: Generator, option: str) -> None:
     """Raises GanzooError if the generator takes no class."""
     if not (generator.conditional and generator.image.classes):
         raise GanzooError(f"this generator is not class-conditional; leave {option} out")
-
-
-def _told(chunks: Iterable[Tensor], count: int) -> Iterator[Tensor]:
-    with waiting("drawing images", count, "images") as advance:
-        for chunk in chunks:
-            yield chunk
-            advance(len(chunk))
 
 
 def _class_directories(out: Path, names: Sequence[str], classes: int) -> Iterator[Path]:

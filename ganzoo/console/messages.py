@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
+
 from ganzoo.errors import printable
 from ganzoo.utils.waiting import aside
 
@@ -28,6 +30,12 @@ class Messages(logging.Handler):
             (self.warn if record.levelno >= logging.WARNING else self.note)(record.getMessage())
         except Exception:
             self.handleError(record)
+
+
+def say(line: str) -> None:
+    """Print a line of a command's own to stdout, beside the waits that are shown."""
+    with aside():
+        click.echo(line)
 
 
 def to_stderr() -> Messages:

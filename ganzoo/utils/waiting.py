@@ -59,12 +59,17 @@ def waiting(what: str, total: int = 0, unit: str = "") -> Iterator[Callable[...,
         yield wait.advance
 
 
-def counted(what: str, items: Iterable[T], total: int = 0, unit: str = "") -> Iterator[T]:
-    """Yield the items, and announce how many were worked on. Arguments as of :func:`waiting`."""
+def counted(
+    what: str, items: Iterable[T], total: int = 0, unit: str = "", size: Callable[[T], int] = lambda item: 1
+) -> Iterator[T]:
+    """Yield the items, and announce how many were worked on. Arguments as of :func:`waiting`.
+
+    size: how many an item counts for, such as ``len`` for batches.
+    """
     with waiting(what, total, unit) as advance:
         for item in items:
             yield item
-            advance()
+            advance(size(item))
 
 
 def watcher() -> Watcher | None:

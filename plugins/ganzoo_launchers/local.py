@@ -8,13 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
-
 from ganzoo.bench.job import NEIGHBOURS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.process import JobProcess
+from ganzoo.console.messages import say
 from ganzoo.utils.files import read_jsonl
-from ganzoo.utils.waiting import aside
 from ganzoo_launchers import LocalParams
 from ganzoo_launchers.sharing import choose_sharing
 
@@ -35,7 +33,7 @@ class LocalLauncher(Launcher):
         if alone or (fixed is None and timed):
             fixed = 1
         elif fixed is None and (on_cpu or _gpu_memory() is None):
-            sharing = choose_sharing(jobs, _say)
+            sharing = choose_sharing(jobs, say)
             fixed, jobs = sharing.slots, sharing.of(jobs)
         waiting, running, stopping = list(jobs), list[JobProcess](), list[JobProcess]()
         slots = Slots(fixed, self.params.gain)
@@ -115,11 +113,6 @@ class Slots:
         if self._since is None or len(logs[0]) < self._since + 2:
             return None
         return float(logs[0][-1]["pictures_per_second"])
-
-
-def _say(line: str) -> None:
-    with aside():
-        click.echo(line)
 
 
 def _gpu_memory() -> tuple[float, float] | None:

@@ -12,7 +12,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import user_path
 
-FILES = (".npz", ".pkl", ".pickle")  # pickles are refused with a word on what to write instead
+PICKLES = (".pkl", ".pickle")  # refused, with a word on what to write instead
+FILES = (".npz", *PICKLES)
 
 
 def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:

@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganzoo.config.schema import ALL, BASIC
-from ganzoo.data.kinds import FORMATS, Kind, Unreadable, kind_of, named_formats
+from ganzoo.data.kinds import FORMATS, TOO_LARGE, Kind, Unreadable, kind_of, named_formats, not_basic
 from ganzoo.interfaces import BadImage, SourceImage
 
 ORIENTATION = 0x0112  # EXIF's tag
 LYING = {5, 6, 7, 8}  # orientations with width and height exchanged
 SCALED = "scaled from 16 to 8 bits"
-TOO_LARGE = "it is too large to be decoded safely; make it smaller"
 
 
 def decode_named(name: str, data: bytes, label: int | None = None, formats: str = ALL) -> SourceImage | BadImage:
@@ -84,8 +83,7 @@ def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
             with Image.open(io.BytesIO(data), formats=tuple(FORMATS[formats])) as image:
                 kind = kind_of(image, data)
                 if formats == BASIC and not kind.basic:
-                    what = "more than 8 bits a channel" if kind.bits > 8 else "an alpha channel"
-                    raise Unreadable(f"it has {what}; set data.formats=all to read it")
+                    raise not_basic("more than 8 bits a channel" if kind.bits > 8 else "an alpha channel")
                 yield image, kind
         except Unreadable:
             raise

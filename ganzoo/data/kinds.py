@@ -23,6 +23,7 @@ PNG_GREY_ALPHA = 4
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 262, 322, 323  # TIFF's tags
 WHITE_IS_ZERO = 0
 ANIMATED = "it is animated; save one frame"
+TOO_LARGE = "it is too large to be decoded safely; make it smaller"
 
 # Of what Pillow logs about a damaged file, the one line of the error is enough.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -30,6 +31,11 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 class Unreadable(ValueError):
     """Why an image cannot be used, without its name."""
+
+
+def not_basic(what: str) -> Unreadable:
+    """Say that ``data.formats=basic`` does not read an image that has this."""
+    return Unreadable(f"it has {what}; set data.formats=all to read it")
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def _refuse_frames(image: Image.Image, data: bytes) -> None:
 def _refuse_tiles(image: Image.Image) -> None:
     """Refuse a TIFF whose tiles claim more pixels than an image may have."""
     if Image.MAX_IMAGE_PIXELS and _tag(image, TILE_WIDTH, 0) * _tag(image, TILE_HEIGHT, 0) > Image.MAX_IMAGE_PIXELS:
-        raise Unreadable("it is too large to be decoded safely; make it smaller")
+        raise Unreadable(TOO_LARGE)
 
 
 def _tiff_bits(image: Image.Image) -> int:

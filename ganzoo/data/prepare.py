@@ -12,7 +12,7 @@ from torch import Tensor
 from ganzoo.config.schema import ALL, BASIC, CROP, PAD
 from ganzoo.data.channels import AUTO
 from ganzoo.data.decode import shade, without_alpha
-from ganzoo.data.kinds import Unreadable
+from ganzoo.data.kinds import Unreadable, not_basic
 from ganzoo.interfaces import BadImage, SourceImage
 from ganzoo.utils.colours import parse_colour
 
@@ -72,7 +72,7 @@ def prepare(item: SourceImage | BadImage, processing: Processing) -> Prepared:
     if isinstance(item, BadImage):
         raise Unreadable(item.reason)
     if processing.formats == BASIC and not is_basic(item):
-        raise Unreadable("it has an alpha channel; set data.formats=all to read it")
+        raise not_basic("an alpha channel")
     pixels, flattened = without_alpha(item.pixels, processing.colour)
     treated = [*item.treated, *([f"flattened onto {processing.background}"] if flattened else [])]
     height, width = pixels.shape[:2]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ganzoo.config.scoring import PICKLES
 from ganzoo.errors import GanzooError, printable
 from ganzoo.metrics.features import Statistics
 from ganzoo.metrics.files import write_arrays
@@ -22,7 +23,6 @@ from ganzoo.utils.files import regular
 
 MEAN, COVARIANCE, COUNT = "mu", "sigma", "num_images"
 NOTES = ("reference", "split", "fingerprint", "extractor", "feature", "network", "mode")
-PICKLES = (".pkl", ".pickle")
 ASYMMETRY = 1e-4  # of the largest entry: more than float32 rounds
 SPLIT = "statistics"  # what a protocol has for the split of such a file
 
@@ -88,7 +88,7 @@ def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
     mean, covariance = (_numbers(file, name, s) for name, s in ((MEAN, shape), (COVARIANCE, shape * 2)))
     largest = np.abs(covariance).max(initial=0)
     if np.abs(covariance - covariance.T).max(initial=0) > ASYMMETRY * largest or covariance.diagonal().min() < 0:
-        raise GanzooError(f"{path}: sigma is no covariance: it is not symmetric, or has a variance below 0")
+        raise GanzooError(f"{path}: sigma is not a covariance: it is not symmetric, or has a variance below 0")
     count = file.text(COUNT)
     notes = {name: text for name in NOTES if (text := file.text(name))}
     known = int(count) if count.isdecimal() else 0

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from ganzoo.config.schema import ReferenceSet
-from ganzoo.config.scoring import find_reference
+from ganzoo.config.scoring import PICKLES, find_reference
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.npz import SUFFIX, Npz
-from ganzoo.metrics.statistics_file import PICKLES, SPLIT, read_statistics
+from ganzoo.metrics.statistics_file import SPLIT, read_statistics
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch, is_address

@@ -9,6 +9,7 @@ from typing import IO
 
 from PIL import Image
 
+from ganzoo.cli.options import check_file
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.utils.files import whole_file, write_whole, writing
 
@@ -25,8 +26,7 @@ def check_film(file: Path, fps: float) -> None:
         raise GanzooError(f"cannot write {file}: a film ends with one of {', '.join(FASTEST)}")
     if not 1 <= fps <= FASTEST[suffix]:
         raise GanzooError(f"--fps is {fps:g}, must be 1 to {FASTEST[suffix]} for a {suffix}")
-    if file.is_dir():
-        raise GanzooError(f"{file} is a directory; name a file to write")
+    check_file(file)
     if suffix == ".mp4" and importlib.util.find_spec(NEEDED) is None:
         raise GanzooError("an .mp4 needs imageio-ffmpeg: pip install 'ganzoo[video]'; a .gif or .webp needs nothing")
 

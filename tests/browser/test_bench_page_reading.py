@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.leaderboard_page import Opened, write_leaderboard
+from support.leaderboard_page import Opened
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    return write_leaderboard(tmp_path_factory.mktemp("leaderboard"))
-
-
-@pytest.fixture
-def opened(browser, file):
-    found = Opened(browser, file, viewport={"width": 1600, "height": 1000})
-    yield found
-    found.context.close()
 
 
 def test_a_row_unfolds_by_the_keyboard_and_folds_again(opened):

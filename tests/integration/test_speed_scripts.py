@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
 import json
 import os
@@ -14,19 +13,6 @@ import pytest
 import torch
 
 SPEED = Path(__file__).parents[2] / "benchmarks/speed"
-
-
-@pytest.fixture
-def script(monkeypatch, tmp_path):
-    """Imports a script by name; its tables go into ``tmp_path``."""
-    monkeypatch.syspath_prepend(str(SPEED))
-
-    def imported(name):
-        module = importlib.import_module(name)
-        monkeypatch.setattr(importlib.import_module("pairs"), "RESULTS", tmp_path / "tables")
-        return module
-
-    return imported
 
 
 @pytest.mark.parametrize(("mode", "tf32"), [("exact", False), ("fast", True)])

@@ -65,18 +65,6 @@ def test_as_many_seeds_as_allowed_are_read_and_a_walk_may_repeat_them():
     assert read_seeds("1,2,1", repeated=True) == [1, 2, 1]
 
 
-@pytest.fixture
-def noisy(registry, tiny):
-    """A conditional generator whose noise shows."""
-    settings = [*tiny("stylegan-lite"), "generator.conditional=true"]
-    config = resolve(registry, "stylegan-lite+non-saturating", None, settings)
-    generator = build_model(config, ImageSpec(1, 8, 3)).generator.eval()
-    for name, parameter in generator.named_parameters():
-        if name.endswith("noise_strength"):
-            parameter.data.fill_(1.0)
-    return generator
-
-
 def test_an_image_depends_on_its_seed_alone(noisy):
     images = noisy.sample_seeds([3, 7, 10, LARGEST_SEED])
     assert images.shape == (4, 1, 8, 8) and images.dtype == torch.float32

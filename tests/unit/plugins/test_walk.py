@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +27,6 @@ pytestmark = pytest.mark.seconds
 def plain(registry, tiny):
     """A generator without noise and classes."""
     return build_model(resolve(registry, "mlp+minimax", None, tiny("mlp")), ImageSpec(1, 8)).generator.eval()
-
-
-@pytest.fixture
-def noisy(registry, tiny):
-    """A conditional generator whose noise shows."""
-    settings = [*tiny("stylegan-lite"), "generator.conditional=true"]
-    config = resolve(registry, "stylegan-lite+non-saturating", None, settings)
-    generator = build_model(config, ImageSpec(1, 8, 3)).generator.eval()
-    for name, parameter in generator.named_parameters():
-        if name.endswith("noise_strength"):
-            parameter.data.fill_(1.0)
-    return generator
 
 
 def frames_of(*arguments, **options) -> torch.Tensor:
@@ -168,16 +157,9 @@ def place(tmp_path_factory, _own_cache, tiny) -> Path:
 
 
 @pytest.fixture
-def interpolate(place, capsys, monkeypatch):
+def interpolate(place, ganzoo, monkeypatch):
     monkeypatch.chdir(place)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(["interpolate", "run", *arguments])
-        printed = capsys.readouterr()
-        return int(stop.value.code or 0), printed.out, printed.err
-
-    return call
+    return partial(ganzoo, "interpolate", "run")
 
 
 def test_the_command_writes_a_film(interpolate, place):

@@ -7,59 +7,29 @@ from dataclasses import replace
 import pytest
 import torch
 from support.loops import values
+from support.steps import IMAGE, make_step, real, weights
 from torch import nn
 
-from ganzoo import ImageSpec
 from ganzoo.config.resolve import resolve
 from ganzoo.distributed.device import wants_bf16, wants_fp16
 from ganzoo.interfaces import Discriminator
 from ganzoo.models.augmented import ScheduledPenalty
-from ganzoo.models.build import build_model
 from ganzoo.training.cuda_graph import can_capture
 from ganzoo.training.scaling import Scaler
-from ganzoo.training.stats import Statistics
-from ganzoo.training.step import TrainingStep
 from ganzoo_losses.penalties import R1
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-IMAGE = ImageSpec(1, 8)
-
-
-def real() -> torch.Tensor:
-    return torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
 def scalers() -> dict[str, Scaler]:
     return {side: Scaler(CPU) for side in ("generator", "discriminator")}
 
 
-def make(registry, recipe, settings, change=lambda model: model, **options) -> TrainingStep:
-    config = resolve(registry, recipe, None, settings)
-    model = build_model(config, IMAGE)
-    model = change(model)
-    return TrainingStep(
-        generator=model.generator,
-        discriminator=model.discriminator,
-        loss=model.loss,
-        generator_needs_real=config.recipe.loss.generator_needs_real,
-        optimizer_g=torch.optim.SGD(model.generator.parameters(), lr=0.1),
-        optimizer_d=torch.optim.SGD(model.discriminator.parameters(), lr=0.1),
-        rng=torch.Generator().manual_seed(0),
-        statistics=Statistics("cpu", config.recipe.loss.zero_is_border),
-        augmentation=model.augmentation,
-        **options,
-    )
-
-
-def weights(network: nn.Module) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
-
-
 @pytest.mark.parametrize("recipe", ["dcgan+minimax", "mlp+wgan-gp", "dcgan+non-saturating+r1"])
 def test_a_step_is_that_of_float32_but_for_rounding(registry, tiny, recipe):
     moved = []
     for given in ({}, {"scalers": scalers()}):
-        step = make(registry, recipe, tiny(recipe.split("+")[0]), **given)
+        step = make_step(registry, recipe, tiny(recipe.split("+")[0]), **given)[0]
         due = [ScheduledPenalty("r1", "discriminator", R1(None), 1.0, 1)] if "r1" in recipe else []
         before = [weights(step.discriminator), weights(step.generator)]
         step.update_discriminator(real(), None, due)
@@ -86,7 +56,7 @@ def test_a_penalty_and_its_gradient_keep_digits_that_fp16_has_not(registry, tiny
     def faint(model):
         return replace(model, discriminator=Faint())
 
-    step = make(registry, "mlp+minimax", tiny("mlp"), faint, scalers=scalers())
+    step = make_step(registry, "mlp+minimax", tiny("mlp"), faint, scalers=scalers())[0]
     r1 = ScheduledPenalty("r1", "discriminator", R1(None), 1e9, 1)
     step.update_discriminator(real(), None, [r1])
     means, bad = step.statistics.read()
@@ -94,7 +64,7 @@ def test_a_penalty_and_its_gradient_keep_digits_that_fp16_has_not(registry, tiny
     assert means["penalty_r1"] == pytest.approx(64 * 1e-18 / 2, rel=1e-3)
     pulled = []  # without the penalty and with it, whose own pull is d/dw of 1e9 |w|^2 / 2: 1e9 w, which is 1
     for due in ([], [r1]):
-        step = make(registry, "mlp+minimax", tiny("mlp"), faint, scalers=scalers())
+        step = make_step(registry, "mlp+minimax", tiny("mlp"), faint, scalers=scalers())[0]
         before = weights(step.discriminator)
         step.update_discriminator(real(), None, due)
         pulled.append(weights(step.discriminator) - before)
@@ -103,7 +73,7 @@ def test_a_penalty_and_its_gradient_keep_digits_that_fp16_has_not(registry, tiny
 
 def test_a_step_that_overflows_is_skipped_counted_and_no_fault(registry, tiny):
     both = scalers()
-    step = make(registry, "dcgan+minimax", tiny("dcgan"), scalers=both)
+    step = make_step(registry, "dcgan+minimax", tiny("dcgan"), scalers=both)[0]
     both["discriminator"]._scaler._scale.fill_(2.0**120)
     before = weights(step.discriminator)
     step.update_discriminator(real(), None, ())
@@ -119,7 +89,7 @@ def test_a_step_that_overflows_is_skipped_counted_and_no_fault(registry, tiny):
 
 def test_a_gradient_that_no_scale_mends_is_a_fault(registry, tiny):
     both = scalers()
-    step = make(registry, "mlp+minimax", tiny("mlp"), scalers=both)
+    step = make_step(registry, "mlp+minimax", tiny("mlp"), scalers=both)[0]
     for parameter in step.discriminator.parameters():
         parameter.register_hook(lambda gradient: gradient * float("nan"))
     for _ in range(17):

@@ -2,18 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from support.steps import make_step, real, weights
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ganzoo import ImageSpec
-from ganzoo.config.resolve import resolve
 from ganzoo.interfaces import Penalty
 from ganzoo.models.augmented import ScheduledPenalty
-from ganzoo.models.build import build_model
-from ganzoo.training.stats import Statistics
-from ganzoo.training.step import TrainingStep
 
-IMAGE = ImageSpec(1, 8)
 NINE = [f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")]
 OTHERS = [
     "sngan+hinge",
@@ -25,35 +19,9 @@ OTHERS = [
 ]
 
 
-def make(registry, recipe, settings=(), **options):
-    config = resolve(registry, recipe, None, settings)
-    model = build_model(config, IMAGE)
-    step = TrainingStep(
-        generator=model.generator,
-        discriminator=model.discriminator,
-        loss=model.loss,
-        generator_needs_real=config.recipe.loss.generator_needs_real,
-        optimizer_g=torch.optim.SGD(model.generator.parameters(), lr=0.1),
-        optimizer_d=torch.optim.SGD(model.discriminator.parameters(), lr=0.1),
-        rng=torch.Generator().manual_seed(0),
-        statistics=Statistics("cpu", config.recipe.loss.zero_is_border),
-        augmentation=model.augmentation,
-        **options,
-    )
-    return step, model
-
-
-def weights(network: nn.Module) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
-
-
-def real() -> torch.Tensor:
-    return torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
-
-
 @pytest.mark.parametrize("recipe", [*NINE, *OTHERS])
 def test_each_update_changes_its_own_network_alone(registry, tiny, recipe):
-    step, model = make(registry, recipe, tiny(recipe.split("+")[0]))
+    step, model = make_step(registry, recipe, tiny(recipe.split("+")[0]))
     for update, changed, other in (
         (step.update_discriminator, model.discriminator, model.generator),
         (step.update_generator, model.generator, model.discriminator),
@@ -66,7 +34,7 @@ def test_each_update_changes_its_own_network_alone(registry, tiny, recipe):
 
 @pytest.mark.parametrize("recipe", [*NINE, *OTHERS])
 def test_no_global_random_state_and_no_host_read_in_the_step(registry, tiny, recipe):
-    step, model = make(registry, recipe, tiny(recipe.split("+")[0]))
+    step, model = make_step(registry, recipe, tiny(recipe.split("+")[0]))
     step.update_discriminator(real(), None, model.penalties)  # fills buffers that are made once
     step.update_generator(real(), None, ())
     state = torch.get_rng_state()
@@ -85,7 +53,7 @@ def test_no_global_random_state_and_no_host_read_in_the_step(registry, tiny, rec
 
 def test_the_same_seed_gives_the_same_weights(registry):
     def trained():
-        step, model = make(registry, "stylegan-lite+wgan-gp", ["generator.width=8", "discriminator.width=8"])
+        step, model = make_step(registry, "stylegan-lite+wgan-gp", ["generator.width=8", "discriminator.width=8"])
         for _ in range(3):
             step.update_discriminator(real(), None, model.penalties)
             step.update_generator(real(), None, ())
@@ -109,17 +77,17 @@ def test_a_lazy_penalty_has_its_weight_times_its_interval():
 
 def test_a_penalty_adds_its_weighted_mean(registry):
     settings = ["discriminator.width=4", "generator.width=4"]
-    plain, model = make(registry, "mlp+minimax", settings)
+    plain, model = make_step(registry, "mlp+minimax", settings)
     plain.update_discriminator(real(), None, ())
     without = weights(model.discriminator)
-    step, model = make(registry, "mlp+minimax", settings)
+    step, model = make_step(registry, "mlp+minimax", settings)
     step.update_discriminator(real(), None, [ScheduledPenalty("half", "discriminator", Half(None), 2.0, 1)])
     # the penalty's gradient is 0.5 everywhere, its weight 2, the learning rate 0.1
     assert torch.allclose(without - weights(model.discriminator), torch.full_like(without, 0.1), atol=1e-6)
 
 
 def test_clipping_bounds_the_step(registry):
-    step, model = make(registry, "mlp+wgan-gp", clip_grad=1e-3)
+    step, model = make_step(registry, "mlp+wgan-gp", clip_grad=1e-3)
     before = weights(model.discriminator)
     step.update_discriminator(real(), None, model.penalties)
     assert (weights(model.discriminator) - before).norm() == pytest.approx(0.1 * 1e-3, rel=1e-2)
@@ -128,7 +96,7 @@ def test_clipping_bounds_the_step(registry):
 def test_bf16_stays_near_float32(registry):
     values = {}
     for bf16 in (False, True):
-        step, model = make(registry, "dcgan+wgan-gp", ["generator.width=8", "discriminator.width=8"], bf16=bf16)
+        step, model = make_step(registry, "dcgan+wgan-gp", ["generator.width=8", "discriminator.width=8"], bf16=bf16)
         step.update_discriminator(real(), None, model.penalties)
         values[bf16] = step.statistics.read()[0]["penalty_gp"]
     assert values[True] == pytest.approx(values[False], rel=0.05)

@@ -42,7 +42,7 @@ function unfold(button, open) {
   else filter();
 }
 
-// A link to a row shows it, whatever the filters hide, and unfolds it.
+// Shows and unfolds the row that a link leads to. If the filters hide it, they are reset.
 function show(row) {
   if (!row?.matches("tr[data-id]")) return;
   if (row.hidden) form.reset();
@@ -168,6 +168,7 @@ document.addEventListener("click", ({ target }) => {
 document.getElementById("choice")?.addEventListener("change", ({ target }) => {
   document.querySelectorAll(".overview").forEach((table, number) => { table.hidden = number !== Number(target.value); });
 });
+addEventListener("hashchange", () => show(document.querySelector(":target")));
 filter();
 show(document.querySelector(":target"));
 document.documentElement.classList.add("ready");

@@ -56,7 +56,7 @@ TOOLS = (
     Tool("pytorch-fid", "pytorch-fid", "ganzoo-fid-pytorch", True, PYTORCH),
 )
 COLUMNS = ("tool", "version", "images/s", "ganzoo's, ratio (rounds)", "seconds in all", "of the distance", "FID",
-           "ganzoo's less this", "images are")  # fmt: skip
+           "ganzoo's minus this", "images are")  # fmt: skip
 
 
 def main() -> None:

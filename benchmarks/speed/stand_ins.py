@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Silent(ModuleType):
-    """Stands in for a module that is not needed, and for whatever is taken from it: takes every call."""
+    """Stands in for a module that is not needed: its attributes, and what a call returns, are such stand-ins too."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__("silent")

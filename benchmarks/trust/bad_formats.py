@@ -50,7 +50,7 @@ PIXELS = struct.pack("<3H", 8, 8, 8) + bytes(RED) * 64
 
 
 def bmp(width: int, height: int, depth: int = 24, packing: int = 0, colours: int = 0, pixels: bytes = b"") -> bytes:
-    """A BMP whose header says so, whatever follows."""
+    """A BMP whose header claims this size; the rest of the file need not match."""
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, depth, packing, len(pixels), 0, 0, colours, 0)
     return struct.pack("<2sIHHI", b"BM", 54 + len(pixels), 0, 0, 54) + info + pixels
 

@@ -38,7 +38,7 @@ class Hostile:
 
 
 def statistics(**changes: Any) -> dict[str, Any]:
-    """Good statistics, but for the changes."""
+    """Valid statistics with these arrays replaced."""
     return {"mu": np.zeros(WIDTH), "sigma": np.eye(WIDTH), **changes}
 
 
@@ -130,8 +130,8 @@ def cases() -> list[Case]:
         saved("NaN in the mean", "mu holds NaN or infinite numbers", **statistics(mu=nan)),
         saved("NaN in the covariance", "sigma holds NaN or infinite", **statistics(sigma=np.outer(nan, nan))),
         saved("a covariance that is not square", "sigma is float64 (4, 5), must", **statistics(sigma=np.eye(4, 5))),
-        saved("a covariance that is not symmetric", "sigma is no covariance", **statistics(sigma=skewed)),
-        saved("a variance below 0", "sigma is no covariance", **statistics(sigma=-np.eye(WIDTH))),
+        saved("a covariance that is not symmetric", "sigma is not a covariance", **statistics(sigma=skewed)),
+        saved("a variance below 0", "sigma is not a covariance", **statistics(sigma=-np.eye(WIDTH))),
         saved("a mean of another width", "mu has the shape (5,), must be (4,)", **statistics(mu=np.zeros(5))),
         saved("whole numbers", "mu is int64, must be float32 or float64", **statistics(mu=np.zeros(WIDTH, int))),
         Case(
@@ -147,7 +147,7 @@ def cases() -> list[Case]:
         Case("a shape below 0", partial(_packed, {"arr_0": npy(images, (-4, 8, 8, 3))}), "arr_0"),
         Case("256 MiB of covariance in 256 KB", _swollen, "sigma is float64 (33554432, 1), must have the shape (4, 4)"),
         Case(
-            "a header that is no literal",
+            "a header that is code",
             partial(_packed, {"arr_0": _header(b"__import__('os')")}),
             "header of arr_0 cannot be read",
         ),

@@ -121,6 +121,8 @@ class Side:
 
 
 def _serve(pipe: Any, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
+    # A started process hands its way of starting processes down; the workers of a data loader start as they do elsewhere.
+    multiprocessing.set_start_method(None, force=True)
     work = build(*arguments)
     pipe.send("ready")
     while (seconds := pipe.recv()) is not None:

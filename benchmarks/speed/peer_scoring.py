@@ -139,8 +139,8 @@ def write_table(given: argparse.Namespace, counts: list[int], found: dict[str, l
         f"FID of {counts[0]} images against {counts[1]}, {where['device']}, {where['threads']} threads, torch "
         f"{where['torch']}, median of {given.repeats} rounds; images/s without the distance"
     )
-    content = {key: str(value) if isinstance(value, Path) else value for key, value in vars(given).items()}
-    save(f"peer-scoring-{slug(device)}", title, COLUMNS, rows, {**content, "machine": where, "rows": found})
+    kept = {name: getattr(given, name) for name in ("device", "batch", "workers", "repeats")}
+    save(f"peer-scoring-{slug(device)}", title, COLUMNS, rows, {**kept, "machine": where, "rows": found})
 
 
 def offline_file() -> str | None:

@@ -145,9 +145,9 @@ def write_table(given: argparse.Namespace, peers: list[Peer], speeds: Mapping[st
     )
     ours = [column for name in PRECISIONS for column in (name, "ratio (rounds)")]
     columns = ["loop", "version", "theirs", *ours, "what else theirs does"]
-    content = {key: str(value) if isinstance(value, Path) else value for key, value in vars(given).items()}
     name = f"peer-training-{slug(device)}-{given.size}-{given.batch}"
-    save(name, title, columns, rows, {**content, "machine": where, "speeds": dict(speeds), "rows": figures})
+    kept = {key: getattr(given, key) for key in ("device", "data", "batch", "size", "repeats", "seconds")}
+    save(name, title, columns, rows, {**kept, "machine": where, "speeds": dict(speeds), "rows": figures})
 
 
 def commit(clone: Path) -> str:

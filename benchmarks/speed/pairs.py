@@ -121,7 +121,7 @@ class Side:
 
 
 def _serve(pipe: Any, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
-    # A started process hands its way of starting processes down; the workers of a data loader start as they do elsewhere.
+    # A spawned process would spawn its own; the workers of a data loader start as the platform starts them.
     multiprocessing.set_start_method(None, force=True)
     work = build(*arguments)
     pipe.send("ready")

@@ -85,6 +85,23 @@ def test_playing_goes_from_the_first_to_the_last(open_page, finished):
     assert page.locator("#moment").inner_text() == "4 kimg"
 
 
+def test_every_chart_has_its_lines_and_axes(open_page, finished):
+    page = open_page(finished)
+    lines = {
+        figure.locator("strong").inner_text(): figure.locator(".mark-line.role-mark > path").evaluate_all(
+            "all => all.filter((one) => /^M.*L/.test(one.getAttribute('d'))).length"
+        )
+        for figure in page.locator("figure").all()
+    }
+    discriminating = "How well the discriminator tells them apart"
+    assert lines == {
+        "Losses": 2, discriminating: 3, "Gradient norms": 2, "FID": 1, "Speed": 1, "Learning rates": 2,
+    }  # fmt: skip
+    assert page.locator("figure", has_text="FID").locator(".mark-symbol.role-mark > path").count() > 1
+    words = page.locator("figure", has_text=discriminating).locator("svg").text_content()
+    assert "thousands of real images shown (kimg)" in words and "pairs ranked rightly" in words and "50%" in words
+
+
 def test_charts_zoom_and_answer_the_pointer(open_page, finished):
     page = open_page(finished, viewport={"width": 1600, "height": 1000})
     assert page.locator("figure svg").count() == 6

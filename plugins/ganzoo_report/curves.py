@@ -111,21 +111,22 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
 
 def _specification(curve: Curve, names: Sequence[str]) -> dict[str, Any]:
     """Lines over kimg, and a rule at the pointer that tells the values of ``names`` there."""
+    room = {"padding": 6} if curve.dots else {}  # for the dots at the ends
     x = {
         "field": "k",
         "type": "quantitative",
         "title": "thousands of real images shown (kimg)",
-        "scale": {"nice": False},
+        "scale": {"nice": False, **room},
     }
     y = {
         "field": "v",
         "type": "quantitative",
         "title": curve.axis,
-        "scale": {"type": "log"} if curve.log else {"zero": False},
-        "axis": {"format": ".0%"} if curve.percent else {},
+        "scale": {"type": "log"} if curve.log else {"zero": False, **room},
+        "axis": {} if curve.log else {"format": ".0%" if curve.percent else ",.6~r"},
     }
     domain = list(curve.series.values())
-    legend = {"orient": "bottom", "columns": 2, "title": None, "values": list(names)} if len(domain) > 1 else None
+    legend = {"orient": "bottom", "title": None, "values": list(names)} if len(domain) > 1 else None
     series = {"field": "s", "type": "nominal", "scale": {"domain": domain}, "legend": legend}
     modified = "wheel![event.ctrlKey || event.metaKey || event.altKey]"  # the wheel alone scrolls the page
     lines = {

@@ -14,7 +14,7 @@ Spec = dict[str, Any]
 # Colours that the page defines, since they differ between light and dark.
 QUIET, BAD = {"expr": "quiet"}, {"expr": "bad"}
 HEIGHT = 300
-LEGEND = {"orient": "bottom", "columns": 3, "labelLimit": 220}
+LEGEND = {"orient": "bottom"}  # the page sets its columns
 
 
 def specifications(rankings: Iterable[Ranking]) -> dict[str, dict[str, Spec]]:

@@ -35,3 +35,13 @@ function drawChart(target, spec, datasets, own) {
     ({ view: target.view } = await vegaEmbed(target, { ...spec, datasets }, options));
   });
 }
+
+// Draws anew when the colours change, or the width, which decides about the columns of a legend.
+function redrawOnChange(draw) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  let [width, waiting] = [innerWidth, 0];
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    if (innerWidth !== width) waiting = setTimeout(() => { width = innerWidth; draw(); }, 200);
+  });
+}

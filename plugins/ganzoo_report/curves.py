@@ -117,6 +117,7 @@ def _specification(curve: Curve, names: Sequence[str]) -> dict[str, Any]:
         "type": "quantitative",
         "title": "thousands of real images shown (kimg)",
         "scale": {"nice": False, **room},
+        "axis": {"tickCount": {"expr": "ceil(width / 80)"}},
     }
     y = {
         "field": "v",

@@ -41,6 +41,6 @@ function draw() {
 }
 if (charts.length) {
   find("range").addEventListener("change", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  redrawOnChange(draw);
   draw();
 }

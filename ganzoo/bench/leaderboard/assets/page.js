@@ -140,7 +140,7 @@ form.addEventListener("change", filter);
 older?.addEventListener("toggle", filter); // a chart has no width before
 form.addEventListener("reset", () => setTimeout(filter));
 for (const choice of document.querySelectorAll("figure select")) choice.addEventListener("change", filter);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", filter);
+redrawOnChange(filter);
 document.addEventListener("click", ({ target }) => {
   const link = target.closest(".overview a");
   if (link) show(document.getElementById(link.hash.slice(1)));

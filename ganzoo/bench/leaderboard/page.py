@@ -44,7 +44,6 @@ SHOWN = 3  # columns of further scores; the details have all of them
 
 def to_page(report: Report) -> str:
     """Return the whole page. Raises GanzooError if a sample grid is not an image."""
-
     labels = protocol_labels(report.all_groups)
     chart_rows: list[dict[str, Any]] = []
     numbers = {id(row): place for place, row in enumerate(row for one in report.all_groups for row in one.rows)}

@@ -141,7 +141,7 @@ def _facts(name: str) -> Facts:
 
 @contextlib.contextmanager
 def _without_libraries() -> Iterator[None]:
-    """The charts' own scripts take seconds to bundle and are the same on every page."""
+    """The charts' own scripts are the same on every page, and large."""
     with patch.object(report, "libraries", lambda: ""), patch.object(page, "libraries", lambda: ""):
         yield
 

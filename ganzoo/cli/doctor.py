@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -60,7 +59,6 @@ def examine() -> Iterator[Check]:
     root = data_root(None)
     yield check_place("runs", RUNS, "work in another directory, or name one with --out")
     yield check_place("caches and data", root, "set GANZOO_DATA or data.root to another directory")
-    yield check_charts()
     yield check_device()
     if registry is not None:
         yield from check_networks(registry, root)
@@ -96,15 +94,6 @@ def check_place(what: str, place: Path, remedy: str) -> Check:
     if free < ENOUGH:
         return Check(what, "note", f"{found}; large sets need more: `ganzoo clean` shows what can go")
     return Check(what, "ok", found)
-
-
-def check_charts() -> Check:
-    """Tell whether the pages of runs and of the leaderboard get their charts."""
-    missing = [name for name in ("altair", "vl_convert") if importlib.util.find_spec(name) is None]
-    if missing:
-        text = f"{' and '.join(missing)} not installed, so that pages have no curves; pip install 'ganzoo[report]'"
-        return Check("charts", "note", text)
-    return Check("charts", "ok", "Altair is here")
 
 
 def check_device() -> Check:

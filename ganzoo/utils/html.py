@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-
-from ganzoo.errors import GanzooError, WriteFailed
-from ganzoo.utils.files import data_root, write_shared
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-MISSING = "the page needs Altair: pip install 'ganzoo[report]', then run this again"
+LIBRARIES = ("vega", "vega-lite", "vega-embed")  # each needs those before it
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -40,23 +35,8 @@ def asset(package: str, name: str) -> str:
 
 
 def libraries() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script that needs no network. Raises GanzooError where it is missing.
-
-    Bundling takes seconds, so the script is kept beside the data sets' caches.
-    """
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise GanzooError(MISSING) from error
-    kept = data_root(None) / "pages" / f"vega-{version('vl-convert-python')}.js"
-    try:
-        return kept.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-        script = bundle.replace("</script", "<\\/script")
-    with contextlib.suppress(WriteFailed):
-        write_shared(kept, lambda stream: stream.write(script.encode()))
-    return script
+    """Vega, Vega-Lite and Vega-Embed in one script that needs no network."""
+    return "\n".join(asset("ganzoo", f"vendor/{name}.js") for name in LIBRARIES)
 
 
 @cache

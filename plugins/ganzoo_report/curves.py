@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.errors import GanzooError
 from ganzoo.runs.ranking import Ranking
 from ganzoo.runs.reader import Facts, Record
-from ganzoo.utils.html import MISSING
 
 MOST = 400  # points of a line; more are averaged
+QUIET = {"expr": "quiet"}  # a colour that the page defines, since it differs between light and dark
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Curve:
     title: str
     words: str
     axis: str
-    series: Mapping[str, str] = field(hash=False)
+    series: Mapping[str, str]
     border: float | None = None
     log: bool = False
     percent: bool = False
@@ -72,7 +70,7 @@ def score_curve(ranking: Ranking) -> Curve:
 
 
 def charts(facts: Facts) -> list[dict[str, Any]]:
-    """What :func:`chart` makes of each curve that has points. Raises GanzooError without Altair."""
+    """What :func:`chart` makes of each curve that has points."""
     log = thin(facts.log)
     scores = [(score_curve(facts.ranking), facts.scores)] if facts.ranking else []
     curves = [*((curve, log) for curve in LEARNING), *scores, *((curve, log) for curve in PACE)]
@@ -81,13 +79,9 @@ def charts(facts: Facts) -> list[dict[str, Any]]:
 
 
 def chart(curve: Curve, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Title, words, specification and points of a curve, for the page's script. Raises GanzooError without Altair."""
-    try:
-        import altair  # noqa: F401
-    except ImportError as error:
-        raise GanzooError(MISSING) from error
+    """Title, words, specification and points of a curve, for the page's script."""
     there = {row["s"] for row in rows}
-    spec = _specification(curve, tuple(curve.series.values()), tuple(n for n in curve.series.values() if n in there))
+    spec = _specification(curve, [name for name in curve.series.values() if name in there])
     return {"title": curve.title, "words": curve.words, "spec": spec, "rows": rows}
 
 
@@ -115,48 +109,57 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
     return thinned
 
 
-@lru_cache(maxsize=64)  # Altair takes a tenth of a second for each, and a report is written at every snapshot
-def _specification(curve: Curve, domain: tuple[str, ...], names: tuple[str, ...]) -> dict[str, Any]:
-    import altair
-
-    made: dict[str, Any] = _chart(altair, curve, list(domain), names).to_dict()
-    return made
-
-
-def _chart(alt: Any, curve: Curve, domain: list[str], names: Sequence[str]) -> Any:
-    form = ".1%" if curve.percent else ".4~g"
-    scale = {"type": "log"} if curve.log else {"zero": False}
-    axis = {"format": ".0%"} if curve.percent else {}
-    x = alt.X("k:Q", title="thousands of real images shown (kimg)", scale=alt.Scale(nice=False))
-    y = alt.Y("v:Q", title=curve.axis, scale=alt.Scale(**scale), axis=alt.Axis(**axis))
-    legend = alt.Legend(orient="bottom", columns=2, title=None, values=list(names)) if len(domain) > 1 else None
-    color = alt.Color("s:N", scale=alt.Scale(domain=domain), legend=legend)
-    dash = alt.StrokeDash("s:N", scale=alt.Scale(domain=domain), legend=legend)  # not by colour alone
-    base = alt.Chart(alt.NamedData("points"))
-    zoom = alt.selection_interval(
-        name="zoom", bind="scales", encodings=["x"], zoom="wheel![event.ctrlKey || event.metaKey || event.altKey]"
-    )
-    hover = alt.selection_point(name="hover", nearest=True, on="pointerover", fields=["k"], empty=False)
-    lines = base.mark_line(point=curve.dots, clip=True, strokeWidth=1.8).encode(x=x, y=y, color=color, strokeDash=dash)
-    rule = (
-        base.transform_pivot("s", value="v", groupby=["k"])
-        .mark_rule(color={"expr": "quiet"})
-        .encode(
-            x=x,
-            opacity=alt.condition(hover, alt.value(0.9), alt.value(0)),
-            tooltip=[
-                alt.Tooltip("k:Q", title="kimg", format=",.1f"),
-                *(alt.Tooltip(field=_field(name), type="quantitative", title=name, format=form) for name in names),
+def _specification(curve: Curve, names: Sequence[str]) -> dict[str, Any]:
+    """Lines over kimg, and a rule at the pointer that tells the values of ``names`` there."""
+    room = {"padding": 6} if curve.dots else {}  # for the dots at the ends
+    x = {
+        "field": "k",
+        "type": "quantitative",
+        "title": "thousands of real images shown (kimg)",
+        "scale": {"nice": False, **room},
+        "axis": {"tickCount": {"expr": "ceil(width / 80)"}},
+    }
+    y = {
+        "field": "v",
+        "type": "quantitative",
+        "title": curve.axis,
+        "scale": {"type": "log"} if curve.log else {"zero": False, **room},
+        "axis": {} if curve.log else {"format": ".0%" if curve.percent else ",.6~r"},
+    }
+    domain = list(curve.series.values())
+    legend = {"orient": "bottom", "title": None, "values": list(names)} if len(domain) > 1 else None
+    series = {"field": "s", "type": "nominal", "scale": {"domain": domain}, "legend": legend}
+    modified = "wheel![event.ctrlKey || event.metaKey || event.altKey]"  # the wheel alone scrolls the page
+    lines = {
+        "params": [
+            {"name": "zoom", "bind": "scales", "select": {"type": "interval", "encodings": ["x"], "zoom": modified}}
+        ],
+        "mark": {"type": "line", "point": curve.dots, "clip": True, "strokeWidth": 1.8},
+        "encoding": {"x": x, "y": y, "color": series, "strokeDash": series},  # not by colour alone
+    }
+    rule = {
+        "params": [
+            {"name": "hover", "select": {"type": "point", "nearest": True, "on": "pointerover", "fields": ["k"]}}
+        ],
+        "transform": [{"pivot": "s", "value": "v", "groupby": ["k"]}],
+        "mark": {"type": "rule", "color": QUIET},
+        "encoding": {
+            "x": x,
+            "opacity": {"condition": {"param": "hover", "empty": False, "value": 0.9}, "value": 0},
+            "tooltip": [
+                {"field": "k", "type": "quantitative", "title": "kimg", "format": ",.1f"},
+                *(_value(name, ".1%" if curve.percent else ".4~g") for name in names),
             ],
-        )
-        .add_params(hover)
-    )
-    layers = [lines.add_params(zoom), rule]
+        },
+    }
+    layers = [lines, rule]
     if curve.border is not None:
-        layers.append(base.mark_rule(strokeDash=[4, 4], color={"expr": "quiet"}).encode(y=alt.datum(curve.border)))
-    return alt.layer(*layers).properties(width="container", height=220)
+        dashed = {"type": "rule", "strokeDash": [4, 4], "color": QUIET}
+        layers.append({"data": {"values": [{}]}, "mark": dashed, "encoding": {"y": {"datum": curve.border}}})
+    return {"data": {"name": "points"}, "layer": layers, "width": "container", "height": 220}
 
 
-def _field(name: str) -> str:
-    """As Vega-Lite reads it: a dot or a bracket would be a step into what the field holds."""
-    return re.sub(r"([\\\\.\[\]'\"])", r"\\\1", name)
+def _value(name: str, form: str) -> dict[str, Any]:
+    """A line of the tooltip. The name is escaped, since a dot or a bracket in it would be a step into the value."""
+    field = re.sub(r"([\\\\.\[\]'\"])", r"\\\1", name)
+    return {"field": field, "type": "quantitative", "title": name, "format": form}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ganzoo.data.usage import Usage
-from ganzoo.errors import GanzooError
 from ganzoo.runs.grid_classes import names_of
 from ganzoo.runs.reader import Facts
 from ganzoo.utils.html import libraries, render, trusted
@@ -36,11 +35,10 @@ RANGES = {0: "the whole run", 0.5: "its second half", 0.75: "its last quarter", 
 
 @dataclass(frozen=True)
 class Curves:
-    """The charts of a page and the libraries that draw them; ``missing``: how to get those, if they are missing."""
+    """The charts of a page and the libraries that draw them."""
 
-    drawn: list[dict[str, Any]] = field(default_factory=list)
-    libraries: str = ""
-    missing: str = ""
+    drawn: list[dict[str, Any]]
+    libraries: str
     ranges: ClassVar[dict[float, str]] = RANGES
 
 
@@ -56,7 +54,7 @@ def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
             story=_story(story, classes),
             findings=diagnose(facts, story, look),
             closer=closer.section(look),
-            curves=curves_of(lambda: charts(facts)),
+            curves=curves_of(charts(facts)),
             tables=list(_tables(facts)),
             repeat=script(facts),
             snapshots={**_snapshots(story), "classes": classes},
@@ -135,13 +133,9 @@ def _snapshots(story: Story) -> dict[str, Any]:
     }
 
 
-def curves_of(draw: Callable[[], list[dict[str, Any]]]) -> Curves:
-    """Draw the charts and load their libraries, or tell how to get those."""
-    try:
-        drawn = draw()
-        return Curves(drawn, trusted(libraries() if drawn else ""))
-    except GanzooError as error:
-        return Curves(missing=str(error))
+def curves_of(drawn: list[dict[str, Any]]) -> Curves:
+    """Add the libraries to charts, if there are any."""
+    return Curves(drawn, trusted(libraries() if drawn else ""))
 
 
 def _tables(facts: Facts) -> Iterator[dict[str, Any]]:

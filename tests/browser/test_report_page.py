@@ -85,6 +85,40 @@ def test_playing_goes_from_the_first_to_the_last(open_page, finished):
     assert page.locator("#moment").inner_text() == "4 kimg"
 
 
+def test_every_chart_has_its_lines_and_axes(open_page, finished):
+    page = open_page(finished)
+    lines = {
+        figure.locator("strong").inner_text(): figure.locator(".mark-line.role-mark > path").evaluate_all(
+            "all => all.filter((one) => /^M.*L/.test(one.getAttribute('d'))).length"
+        )
+        for figure in page.locator("figure").all()
+    }
+    discriminating = "How well the discriminator tells them apart"
+    assert lines == {
+        "Losses": 2, discriminating: 3, "Gradient norms": 2, "FID": 1, "Speed": 1, "Learning rates": 2,
+    }  # fmt: skip
+    assert page.locator("figure", has_text="FID").locator(".mark-symbol.role-mark > path").count() > 1
+    words = page.locator("figure", has_text=discriminating).locator("svg").text_content()
+    assert "thousands of real images shown (kimg)" in words and "pairs ranked rightly" in words and "50%" in words
+
+
+# Every word lies inside its chart, and every chart inside the window.
+INSIDE = """() => [...document.querySelectorAll('.chart svg')].every((svg) => {
+  const { right } = svg.getBoundingClientRect();
+  const words = [...svg.querySelectorAll('text')];
+  return right <= innerWidth && words.every((word) => word.getBoundingClientRect().right <= right + 1);
+})"""
+
+
+def test_no_word_of_a_chart_is_cut_on_a_phone_or_in_a_window_that_becomes_narrow(open_page, finished):
+    page = open_page(finished, viewport={"width": 1280, "height": 900})
+    assert page.evaluate(INSIDE)
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.wait_for_function(INSIDE)
+    legend = page.locator("figure", has_text="How well").locator(".role-legend-label text").all_text_contents()
+    assert legend == ["real images", "generated images", "pairs ranked rightly"]
+
+
 def test_charts_zoom_and_answer_the_pointer(open_page, finished):
     page = open_page(finished, viewport={"width": 1600, "height": 1000})
     assert page.locator("figure svg").count() == 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group, Report
@@ -35,23 +35,15 @@ from ganzoo.bench.leaderboard.wording import (
     seed_texts,
     seeds,
 )
-from ganzoo.errors import GanzooError
 from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import libraries, render, trusted
 
-MISSING = "The page has no charts, which need Altair: pip install 'ganzoo[report]', then run this again"
 FIXED = 9  # columns beside scores: rank, combination, score, samples, kimg, minutes, budget, hardware, details
 SHOWN = 3  # columns of further scores; the details have all of them
 
 
-def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> str:
-    """Return the whole page; without charts if a package that draws them is not installed, which ``say`` is told.
-
-    Raises GanzooError if a sample grid is not an image.
-    """
-    charts, scripts, missing = _charts(report)
-    if missing:
-        say(missing)
+def to_page(report: Report) -> str:
+    """Return the whole page. Raises GanzooError if a sample grid is not an image."""
     labels = protocol_labels(report.all_groups)
     chart_rows: list[dict[str, Any]] = []
     numbers = {id(row): place for place, row in enumerate(row for one in report.all_groups for row in one.rows)}
@@ -73,22 +65,13 @@ def to_page(report: Report, say: Callable[[str], None] = lambda line: None) -> s
             elsewhere_score=" / ".join(sorted({Ranking(figure.name).title for _, figure, _ in elsewhere})),
             elsewhere=[(data, _figure(one, figure)) for data, figure, one in elsewhere],
             omitted=report.omitted,
-            missing=missing,
-            charts=charts,
+            charts=specifications(group.ranking for group in report.all_groups if group.ranking),
             chart_rows=chart_rows,
-            libraries=trusted(scripts),
+            libraries=trusted(libraries()),
             none_given=NONE,
             fixed=FIXED,
         )
     )
-
-
-def _charts(report: Report) -> tuple[dict[str, Any], str, str]:
-    """The charts' specifications and the script that draws them, or why there are none, in one line."""
-    try:
-        return specifications([group.ranking for group in report.all_groups if group.ranking]), libraries(), ""
-    except GanzooError:
-        return {}, "", MISSING
 
 
 def _filters(groups: Sequence[Group], labels: Sequence[str]) -> dict[str, list[str]]:

@@ -20,8 +20,7 @@ def write_report(
 ) -> list[Path]:
     """Write the leaderboard as Markdown and as a page; what was written.
 
-    say: is told what is left out, a line each: the page's charts, too, if their package is not installed. Raises
-    GanzooError where there is no record.
+    say: is told what is left out, a line each. Raises GanzooError where there is no record.
     """
     with waiting("reading records"):
         report = read_report(results, published)
@@ -35,7 +34,7 @@ def write_report(
     write_text(markdown, to_markdown(report, markdown.parent))
     try:
         with waiting("making the leaderboard's page"):
-            content = to_page(report, say)
+            content = to_page(report)
         write_text(page, content)
     except GanzooError as error:
         raise GanzooError(f"{markdown} is written, {page} is not: {error}") from error

@@ -1,4 +1,3 @@
-"use strict";
 const find = (id) => document.getElementById(id);
 const charts = JSON.parse(find("charts").textContent);
 const COLUMNS = 4;
@@ -27,36 +26,21 @@ async function fill(list, sheet, judged, words, classes = []) {
   });
 }
 
-// Vega's own colours fit a white page: these follow the page's.
-function theme() {
-  const css = getComputedStyle(document.documentElement);
-  const colour = (name) => css.getPropertyValue(`--${name}`).trim();
-  const said = { labelColor: colour("ink"), titleColor: colour("quiet") };
-  return {
-    background: "transparent", font: "system-ui, DejaVu Sans, sans-serif", view: { stroke: colour("line") },
-    axis: { ...said, gridColor: colour("line"), domainColor: colour("line"), tickColor: colour("line") },
-    legend: { ...said, symbolStrokeWidth: 2, symbolSize: 300 },
-    range: { category: ["first", "second", "third", "fourth", "fifth", "sixth"].map(colour) }, params: [{ name: "quiet", value: colour("quiet") }],
-  };
-}
+const SERIES = ["first", "second", "third", "fourth", "fifth", "sixth"]; // colours of the page
 
 function draw() {
+  const own = { legend: { symbolStrokeWidth: 2, symbolSize: 300 }, range: { category: SERIES.map(colour) } };
   const targets = document.querySelectorAll(".chart");
   charts.forEach(({ spec, rows }, place) => {
     const target = targets[place];
     const last = rows.at(-1).k;
     const from = rows[0].k + find("range").value * (last - rows[0].k);
     const points = rows.filter(({ k }) => k >= from);
-    target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
-      target.view?.finalize();
-      const filled = { ...spec, datasets: { points } };
-      const { view } = await vegaEmbed(target, filled, { actions: false, renderer: "svg", config: theme() });
-      target.view = view;
-    });
+    drawChart(target, spec, { points }, own);
   });
 }
 if (charts.length) {
   find("range").addEventListener("change", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  redrawOnChange(draw);
   draw();
 }

@@ -30,7 +30,7 @@ def to_page(runs: Sequence[Run]) -> str:
     """The whole file."""
     names = [run.name for run in runs]
     with waiting("drawing the curves"):
-        charts = curves_of(lambda: _charts(runs))
+        charts = curves_of(_charts(runs))
     return str(
         render(
             "ganzoo_report.compare/page.html",

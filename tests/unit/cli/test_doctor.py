@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,11 +19,10 @@ from ganzoo.plugin.registry import Registry
 
 @pytest.fixture(autouse=True)
 def found(monkeypatch, tmp_path):
-    """A machine on which all is well: room, Altair, no GPU, and the network of any extractor in a file."""
+    """A machine on which all is well: room, no GPU, and the network of any extractor in a file."""
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100 * GIB))
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     network = Network(Path("net.pth"), "0", "0", "file net.pth")
     monkeypatch.setattr("ganzoo.metrics.extractors.find_source", lambda entry, file, root: Source(entry, network))
@@ -35,7 +33,7 @@ def test_a_machine_on_which_all_is_well(ganzoo):
     assert (code, err) == (0, "")
     states = {line.partition(":")[0].split(maxsplit=1)[1]: line.split()[0] for line in out.splitlines()}
     assert states == {
-        "plugins": "ok", "runs": "ok", "caches and data": "ok", "charts": "ok", "device": "note", "scores (fid)": "ok",
+        "plugins": "ok", "runs": "ok", "caches and data": "ok", "device": "note", "scores (fid)": "ok",
     }  # fmt: skip
     assert "from file net.pth" in out and "no GPU" in out
 
@@ -88,12 +86,6 @@ def test_little_room(monkeypatch, tmp_path, free, state):
     check = check_place("runs", tmp_path / "not/yet/there", "go elsewhere")
     assert check.state == state and ("go elsewhere" in check.text) == (state == "broken")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_without_altair_there_is_a_note(ganzoo, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    code, out, _ = ganzoo("doctor")
-    assert code == 0 and "note    charts: " in out and "pip install 'ganzoo[report]'" in out
 
 
 @pytest.mark.parametrize(("cuda", "says"), [(None, "is built without CUDA"), ("13.0", "sees no GPU with CUDA 13.0")])

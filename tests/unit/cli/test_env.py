@@ -64,7 +64,7 @@ def test_plugins_that_cannot_be_listed_are_no_obstacle(ganzoo, home, monkeypatch
 
 def test_packages_are_those_that_ganzoo_uses():
     names = list(packages_of("ganzoo"))
-    assert {"torch", "timm", "altair", "onnx"} <= set(names) and len(names) == len(set(names))
+    assert {"torch", "timm", "ray", "onnx"} <= set(names) and len(names) == len(set(names))
     assert not {"pytest", "ruff", "ganzoo"} & set(names)
 
 

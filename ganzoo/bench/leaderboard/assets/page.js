@@ -1,4 +1,3 @@
-"use strict";
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const entries = JSON.parse(document.getElementById("rows").textContent); // one for each machine of a row
 const form = document.getElementById("filters");
@@ -51,19 +50,6 @@ function show(row) {
   setTimeout(() => { filter(); row.scrollIntoView({ block: "center" }); });
 }
 
-// Vega's own colours fit a white page: these follow the page's.
-function theme() {
-  const css = getComputedStyle(document.documentElement);
-  const [ink, quiet, line, bad] = ["--ink", "--quiet", "--line", "--bad"].map((name) => css.getPropertyValue(name).trim());
-  const words = { labelColor: ink, titleColor: quiet };
-  return {
-    background: "transparent", font: "system-ui, DejaVu Sans, sans-serif",
-    axis: { ...words, gridColor: line, domainColor: line, tickColor: line }, legend: { ...words, symbolBaseFillColor: ink },
-    view: { stroke: line }, text: { color: ink },
-    params: [{ name: "quiet", value: quiet }, { name: "bad", value: bad }],
-  };
-}
-
 // An axis from just below the least value to just above the greatest; by factors if the values lie far apart.
 function axis(values) {
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
@@ -97,7 +83,7 @@ function fit(spec, data, lowerIsBetter) {
   const axes = { score, low: score, minutes: axis(valid("minutes", curve ? data : timed)), kimg: axis(valid("kimg", data)) };
   for (const layer of spec.layer ?? [spec]) {
     for (const channel of ["x", "y"]) {
-      const encoding = layer.encoding[channel];
+      const encoding = layer.encoding?.[channel];
       if (encoding && axes[encoding.field]) Object.assign(encoding, axes[encoding.field]);
     }
   }
@@ -113,13 +99,7 @@ function draw(group, visible) {
     const data = spec.data.name === "curve" ? curve : visible;
     const fitted = fit(structuredClone(spec), data, group.dataset.lower === "true");
     const target = figure.querySelector(".chart");
-    target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
-      target.view?.finalize();
-      const config = theme();
-      const { view } = await vegaEmbed(target, { ...fitted, datasets: { [spec.data.name]: data } },
-        { actions: false, renderer: "svg", config });
-      target.view = view;
-    });
+    drawChart(target, fitted, { [spec.data.name]: data }, { legend: { symbolBaseFillColor: colour("ink") } });
   }
 }
 
@@ -160,7 +140,7 @@ form.addEventListener("change", filter);
 older?.addEventListener("toggle", filter); // a chart has no width before
 form.addEventListener("reset", () => setTimeout(filter));
 for (const choice of document.querySelectorAll("figure select")) choice.addEventListener("change", filter);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", filter);
+redrawOnChange(filter);
 document.addEventListener("click", ({ target }) => {
   const link = target.closest(".overview a");
   if (link) show(document.getElementById(link.hash.slice(1)));

@@ -24,6 +24,7 @@ from ganzoo.entries import (
     OptimizerEntry,
     PenaltyEntry,
     StepEntry,
+    WeightsEntry,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.runs.run_path import RUNS, is_run
@@ -90,13 +91,19 @@ def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    """Complete a run directory: those that a path leads to, and without a slash those in runs/ too."""
+    """Complete a run directory: those that a path leads to, and without a slash those in runs/ too; or the name of
+    registered weights that has begun."""
     directory, slash, name = incomplete.rpartition("/")
     if slash:
         found = _below(user_path(directory or slash), f"{directory}/", name)
     else:
         found = _below(RUNS, f"{RUNS}/", "" if str(RUNS).startswith(name) else name)
         found += [item for item in _below(Path(), "", name) if not found or item.value != f"{RUNS}/"]
+    if incomplete:
+        found += [_item("", entry) for entry in _entries(WeightsEntry, beginning=incomplete)]
+    if incomplete.startswith("@"):
+        best = dict.fromkeys(entry.name.rpartition("@")[2] for entry in _entries(WeightsEntry, beginning=""))
+        found += [CompletionItem(f"@{data}") for data in best if data.startswith(incomplete[1:])]
     return found or [CompletionItem(incomplete, type="dir")]
 
 

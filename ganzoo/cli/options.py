@@ -20,7 +20,8 @@ run_argument = click.argument("run", metavar="RUN", type=PATH, shell_complete=co
 """``run``: a run directory on this machine, as a Path."""
 
 source_argument = click.argument("run", metavar="RUN", shell_complete=complete_run)
-"""``run``: a run directory or an address (``hf://OWNER/NAME``), as a string for :func:`ganzoo.runs.store.fetch`."""
+"""``run``: a run directory, an address (``hf://OWNER/NAME``) or registered weights (``RECIPE@DATA``), as a string for
+:func:`ganzoo.runs.store.fetch`."""
 
 checkpoint_option = click.option(
     "--checkpoint",

@@ -21,7 +21,8 @@ from ganzoo.errors import GanzooError
 def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no_serve: bool, no_open: bool) -> None:
     """Explore the latents of runs in the browser, and play against the discriminator.
 
-    Each RUN is a run's directory, the address of a run such as hf://OWNER/NAME, or a record of `ganzoo bench`.
+    Each RUN is a run's directory, the address of a run such as hf://OWNER/NAME, registered weights such as RECIPE@DATA
+    (see ganzoo list --weights), or a record of `ganzoo bench`.
     """
     from ganzoo_export.onnx import check_format
 

@@ -73,7 +73,7 @@ def packed_weights(package: str) -> list[WeightsEntry]:
 def read_entry(item: Mapping[str, Any], package: str) -> WeightsEntry:
     """Make an entry of one item of a package's index."""
     score = item["score"]
-    known = {
+    known: dict[str, Any] = {
         "run": f"{package}:{DIRECTORY}/{item['run']}",
         "image": ImageSpec(**item["image"]),
         "score": None if score is None else WeightsScore(**score),

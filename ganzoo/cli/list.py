@@ -38,11 +38,9 @@ def list_parts(weights: bool) -> None:
 def _list_weights(registry: Registry) -> None:
     """Print a row for each of the registered weights: for each data set the best first."""
     entries = registry.of_kind(WeightsEntry)
-    rows = [COLUMNS] + [
-        _row(entry)
-        for data in sorted({entry.data for entry in entries})
-        for entry in ranked([entry for entry in entries if entry.data == data])
-    ]
+    words = sorted({entry.data for entry in entries})
+    found = (entry for data in words for entry in ranked([entry for entry in entries if entry.data == data]))
+    rows: list[tuple[str, ...]] = [COLUMNS, *map(_row, found)]
     if entries:
         head, *lines = aligned(rows)
         click.secho(head, bold=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import entry_points
@@ -91,6 +93,8 @@ def pack_tiny(directory: Path, runs: dict[str, dict[str, Any]], package: str = P
     registry, place = zoo_without_weights(), directory / package
     place.mkdir(parents=True)
     (place / "__init__.py").touch()
+    sys.modules.pop(package, None)  # that of an earlier test
+    importlib.invalidate_caches()
     for number, (recipe, options) in enumerate(runs.items()):
         run = write_run(registry, directory / f"{package}-runs" / str(number), recipe, **options)
         pack(registry, run, place, licence="CC0-1.0")

@@ -149,7 +149,8 @@ def test_float16_weights_are_loaded_as_float32(packed, tmp_path):
         assert value.dtype == whole[name].dtype
         if value.dtype == torch.float32:
             assert stored[name].dtype == torch.float16
-            assert torch.equal(value, whole[name].half().float()) and torch.allclose(value, whole[name], rtol=1e-3, atol=1e-6)
+            assert torch.equal(value, whole[name].half().float())
+            assert torch.allclose(value, whole[name], rtol=1e-3, atol=1e-6)
 
 
 def test_numbers_that_float16_does_not_hold_stay_as_they_are(tmp_path):

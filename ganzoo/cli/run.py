@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganzoo.cli.completion import complete_recipe, complete_run, complete_setting
+from ganzoo.cli.completion import complete_recipe, complete_setting, complete_source
 from ganzoo.cli.options import PATH, devices_option, run_argument
 from ganzoo.errors import GanzooError
 
@@ -35,7 +35,7 @@ restarts_option = click.option(
 @click.option(
     "--init-from",
     metavar="RUN",
-    shell_complete=complete_run,
+    shell_complete=complete_source,
     help="Start from the weights of another run, or from registered ones.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")

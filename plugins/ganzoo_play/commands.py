@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.completion import complete_run
+from ganzoo.cli.completion import complete_source
 from ganzoo.cli.options import PATH, checkpoint_option
 from ganzoo.errors import GanzooError
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_run)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_source)
 @click.option("--out", type=PATH, help="The page's directory. [default: play in the first RUN]")
 @checkpoint_option
 @click.option("--port", type=int, default=0, show_default=True, help="Port of the local server; 0: a free one.")

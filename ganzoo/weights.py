@@ -66,7 +66,7 @@ def packed_weights(package: str) -> list[WeightsEntry]:
 
     package: its import name. Raises OSError, ValueError, KeyError or TypeError if its index is missing or damaged.
     """
-    index = json.loads(files(package).joinpath(DIRECTORY, INDEX).read_text(encoding="utf-8"))
+    index = json.loads((files(package) / DIRECTORY / INDEX).read_text(encoding="utf-8"))
     return [read_entry(item, package) for item in index]
 
 

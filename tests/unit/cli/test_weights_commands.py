@@ -15,11 +15,14 @@ from support.violations.entries import extractor, metric, plugin_of
 from support.weights import SIZES, pack_tiny, plugin_of_package, write_run, zoo_without_weights
 
 import ganzoo
+from ganzoo.bench.sides import find_sides
 from ganzoo.cli.commands import app
 from ganzoo.cli.completion import VARIABLE
 from ganzoo.plugin.registry import Registry
 from ganzoo.run import Run
 from ganzoo.runs.pack import pack
+from ganzoo_score.generated import Drawing
+from ganzoo_score.sides import open_side
 
 pytestmark = pytest.mark.seconds
 
@@ -116,6 +119,13 @@ def test_the_python_api(zoo):
     run = ganzoo.load("@fashion-10k")
     assert run.score.values == {"fid": 20.0} and run.generator().sample(2).shape == (2, 1, 28, 28)
     assert len(run.class_names) == 10
+
+
+def test_they_are_a_side_of_a_comparison_and_of_a_score(zoo, tmp_path):
+    one, other = find_sides(NAME, BETTER, tmp_path / "none", zoo)
+    assert (one.values, other.values) == ([30.0], [20.0]) and one.combination == "mlp+minimax"
+    side = open_side("@fashion-10k", Drawing(samples=4), (), zoo, tmp_path, torch.device("cpu"))
+    assert side.count == 4 and sum(len(chunk) for chunk in side.chunks()) == 4
 
 
 @pytest.mark.parametrize(

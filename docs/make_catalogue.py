@@ -18,6 +18,7 @@ from ganzoo.entries import (
     OptimizerEntry,
     PenaltyEntry,
     StepEntry,
+    WeightsEntry,
 )
 from ganzoo.plugin.registry import Registry
 
@@ -32,6 +33,7 @@ SECTIONS: tuple[tuple[type[Entry], str], ...] = (
     (DatasetEntry, "Data sets"),
     (ExtractorEntry, "Extractors"),
     (MetricEntry, "Metrics"),
+    (WeightsEntry, "Trained generators"),
 )
 HEAD = """\
 # Catalogue
@@ -92,6 +94,11 @@ def facts(entry: Entry) -> Iterator[str]:
             yield f"Labels: `data.labels={'`, `'.join(['auto', *entry.label_sources])}` or `none`"
         if entry.licence:
             yield f"Licence: {entry.licence}"
+    if isinstance(entry, WeightsEntry):
+        if score := entry.score:
+            yield f"Score: {score.metric} {score.value:.4g}, {score.protocol}"
+        yield f"Size: {entry.size / 2**20:.1f} MiB"
+        yield f"Licence: {entry.licence}"
     changes: Mapping[str, Any] = getattr(entry, "defaults", {})
     if changes:
         yield f"Settings: {', '.join(f'`{key}={value}`' for key, value in changes.items())}"

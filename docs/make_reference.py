@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from ganzoo import drawing, entries, entry, interfaces, networks, params, sources
+from ganzoo import drawing, entries, entry, interfaces, networks, params, sources, weights
 from ganzoo.bench import launcher
 from ganzoo.distributed import collectives
 from ganzoo.metrics import extractor, features
@@ -20,7 +20,7 @@ from ganzoo.training import step
 FILE = Path(__file__).with_name("reference.md")
 HEAD = Path(__file__).with_name("reference.md.template")
 Described: TypeAlias = ast.ClassDef | ast.FunctionDef
-KINDS = [cls.__name__ for cls in entries.KINDS]
+KINDS = [cls.__name__ for cls in entries.KINDS if cls.__module__ == entries.__name__]
 # Title, what to import from, and names by the module that defines them.
 SECTIONS: tuple[tuple[str, str, tuple[tuple[ModuleType, tuple[str, ...]], ...]], ...] = (
     ("Networks", "ganzoo.interfaces", ((networks, ("Generator", "Discriminator", "DiscriminatorOutputs")),)),
@@ -40,7 +40,15 @@ SECTIONS: tuple[tuple[str, str, tuple[tuple[ModuleType, tuple[str, ...]], ...]],
     ("What metrics read", "ganzoo.metrics.features", ((features, ("Features",)),)),
     ("Extractors", "ganzoo.metrics.extractor", ((extractor, ("Extractor", "Network")),)),
     ("Launchers", "ganzoo.bench.launcher", ((launcher, ("Launcher",)),)),
-    ("Entries", "ganzoo.entries", ((entry, ("Entry", "TargetEntry")), (entries, tuple(KINDS)))),
+    (
+        "Entries",
+        "ganzoo.entries",
+        (
+            (entry, ("Entry", "TargetEntry")),
+            (entries, tuple(KINDS)),
+            (weights, ("WeightsEntry", "WeightsScore", "packed_weights")),
+        ),
+    ),
     (
         "What entries are made of",
         "ganzoo.entries",

@@ -23,13 +23,26 @@ from ganzoo.entries import (
     PenaltyEntry,
     StepEntry,
     StoreEntry,
+    WeightsEntry,
+    WeightsScore,
+    packed_weights,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import hookimpl
 from ganzoo.params import PenaltyParams
 
 if TYPE_CHECKING:
-    from ganzoo.api import create_model, evaluate, image_grid, list_parts, load, load_generator, show_progress, train
+    from ganzoo.api import (
+        create_model,
+        evaluate,
+        image_grid,
+        list_parts,
+        load,
+        load_generator,
+        pack_weights,
+        show_progress,
+        train,
+    )
     from ganzoo.run import Run
     from ganzoo.training.callbacks import Callback
 
@@ -37,7 +50,17 @@ API = {
     "Callback": "ganzoo.training.callbacks",
     "Run": "ganzoo.run",
     **dict.fromkeys(
-        ("create_model", "evaluate", "image_grid", "list_parts", "load", "load_generator", "show_progress", "train"),
+        (
+            "create_model",
+            "evaluate",
+            "image_grid",
+            "list_parts",
+            "load",
+            "load_generator",
+            "pack_weights",
+            "show_progress",
+            "train",
+        ),
         "ganzoo.api",
     ),
 }
@@ -68,6 +91,8 @@ __all__ = [
     "Run",
     "StepEntry",
     "StoreEntry",
+    "WeightsEntry",
+    "WeightsScore",
     "__version__",
     "create_model",
     "evaluate",
@@ -76,6 +101,8 @@ __all__ = [
     "list_parts",
     "load",
     "load_generator",
+    "pack_weights",
+    "packed_weights",
     "show_progress",
     "train",
 ]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganzoo.config.arguments import Settings, as_arguments
-from ganzoo.entries import KINDS, ImageSpec
+from ganzoo.entries import KINDS, ImageSpec, WeightsEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.store import is_record
@@ -80,7 +81,8 @@ def train(
     data: a data set such as ``"folder:PATH"``. out: the run's directory, by default
     ``runs/RECIPE-NUMBER``. callbacks: ``ganzoo.Callback`` objects, e.g. ``ganzoo.show_progress()``; the hooks of
     plugins are called after them. settings: by dotted keys, e.g. ``{"loop.kimg": 50}``. config: a YAML file of settings
-    or a benchmark's record. init_from: a run to take the first weights from. heed_signals: stop at Ctrl-C and SIGTERM
+    or a benchmark's record. init_from: a run to take the first weights from, or an address or registered weights, which
+    give the generator's alone. heed_signals: stop at Ctrl-C and SIGTERM
     with a checkpoint and return the unfinished run; otherwise Ctrl-C raises KeyboardInterrupt, and the newest
     checkpoint is what is left.
 
@@ -95,9 +97,7 @@ def train(
     if recipe is None and config is None:
         raise GanzooError("name a recipe, for example dcgan+wgan-gp; ganzoo.list_parts() returns the installed parts")
     resolved = resolve(registry, recipe, _path(config), chosen)
-    return train_resolved(
-        registry, resolved, callbacks, out=_path(out), init_from=_path(init_from), heed_signals=heed_signals
-    )
+    return train_resolved(registry, resolved, callbacks, out=_path(out), init_from=init_from, heed_signals=heed_signals)
 
 
 def train_resolved(
@@ -106,22 +106,25 @@ def train_resolved(
     callbacks: Iterable[Callback] = (),
     *,
     out: Path | None = None,
-    init_from: Path | None = None,
+    init_from: RunPath | None = None,
     heed_signals: bool = False,
 ) -> Run:
     """Train a configuration that is resolved already, as :func:`train` does with its own."""
-    from ganzoo.distributed.collectives import joined
+    from ganzoo.distributed.collectives import by_first, joined
     from ganzoo.run import Run
+    from ganzoo.runs.store import fetch
     from ganzoo.training.callbacks import Hooks
     from ganzoo.training.run import start
 
     with joined():
-        outcome = start(config, *callbacks, Hooks(registry), out=out, init_from=init_from, heed_signals=heed_signals)
+        source = None if init_from is None else by_first(partial(fetch, registry, os.fspath(init_from)))
+        outcome = start(config, *callbacks, Hooks(registry), out=out, init_from=source, heed_signals=heed_signals)
     return Run(outcome.directory.path, outcome)
 
 
 def load(run: RunPath) -> Run:
-    """Open a run: its directory, or an address such as ``hf://OWNER/NAME``. Raises GanzooError if it is not a run."""
+    """Open a run: its directory, an address such as ``hf://OWNER/NAME``, or registered weights such as
+    ``"dcgan+hinge@mnist"``. Raises GanzooError if it is not a run."""
     from ganzoo.run import Run
     from ganzoo.runs.store import fetch
 
@@ -131,7 +134,8 @@ def load(run: RunPath) -> Run:
 def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.device | str | None = None) -> Generator:
     """Load the averaged generator of a run, in evaluation mode.
 
-    run: a run directory, an address such as ``hf://OWNER/NAME``, or a benchmark's record whose weights were kept.
+    run: a run directory, an address such as ``hf://OWNER/NAME``, registered weights such as ``"dcgan+hinge@mnist"``, or
+    ``"@mnist"`` for the best ones of those images, or a benchmark's record whose weights were kept.
     checkpoint: "latest", "best" or a checkpoint's name. device: by default a GPU if there is one. Raises GanzooError if
     the run, a plugin that it needs or the checkpoint is missing or damaged.
     """
@@ -141,6 +145,29 @@ def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.de
 
         return load_record(Path(run), Registry.load())[2].to(device_or_auto(device))
     return load(run).generator(checkpoint, device=device)
+
+
+def pack_weights(
+    run: RunPath,
+    package: RunPath,
+    *,
+    data: str = "",
+    licence: str = "",
+    checkpoint: str = "latest",
+    half: bool = True,
+) -> WeightsEntry:
+    """Put a run's averaged generator into a package, which registers it with ``packed_weights``; return its entry.
+
+    run: as for :func:`load`. package: the directory of an import package. data: the word for the images in the name
+    ``RECIPE@DATA``, by default the data set's name. licence: of the weights. half: write float16. Weights of the same
+    name are replaced. Raises GanzooError if the run cannot be loaded or no such name can be registered.
+    """
+    from ganzoo.runs.pack import pack
+    from ganzoo.runs.store import fetch
+
+    registry, place = Registry.load(), Path(package)
+    found = fetch(registry, os.fspath(run))
+    return pack(registry, found, place, data=data, licence=licence, checkpoint=checkpoint, half=half)
 
 
 def evaluate(

@@ -21,6 +21,9 @@ from ganzoo.params import above_zero as above_zero
 from ganzoo.params import at_least as at_least
 from ganzoo.params import marks_of as marks_of
 from ganzoo.params import param as param
+from ganzoo.weights import WeightsEntry as WeightsEntry
+from ganzoo.weights import WeightsScore as WeightsScore
+from ganzoo.weights import packed_weights as packed_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,4 +261,5 @@ KINDS: tuple[type[Entry], ...] = (
     LauncherEntry,
     CommandEntry,
     StoreEntry,
+    WeightsEntry,
 )

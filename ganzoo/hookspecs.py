@@ -26,6 +26,7 @@ from ganzoo.entries import (
     PenaltyEntry,
     StepEntry,
     StoreEntry,
+    WeightsEntry,
 )
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ def register_commands(register: Callable[[CommandEntry], None]) -> None:
 @hookspec
 def register_stores(register: Callable[[StoreEntry], None]) -> None:
     """Register places outside this machine that runs are loaded from."""
+
+
+@hookspec
+def register_weights(register: Callable[[WeightsEntry], None]) -> None:
+    """Register trained generators."""
 
 
 # The life-cycle hooks. The first rank calls each of them, after the terminal's display has shown the event.

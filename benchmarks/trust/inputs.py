@@ -21,6 +21,7 @@ import bad_names
 import bad_npz
 import bad_requests
 import bad_sets
+import bad_weights
 from cases import Case, judge, table
 
 RESULTS = Path(__file__).parent / "results"
@@ -30,6 +31,7 @@ TABLES: dict[str, tuple[str, Callable[[], Sequence[Case]]]] = {
     "sets": ("Zips and shards", bad_sets.cases),
     "arrays": ("Arrays of samples and statistics", bad_npz.cases),
     "checkpoints": ("Checkpoints of a stranger", bad_checkpoints.cases),
+    "weights": ("Registered weights", bad_weights.cases),
     "directories": ("What names a plugin, and what leads elsewhere", bad_directories.cases),
     "names": ("Names on pages, cards and terminals", bad_names.cases),
     "requests": ("Requests to the server of ganzoo play", bad_requests.cases),

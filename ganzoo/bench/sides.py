@@ -21,6 +21,8 @@ from ganzoo.runs.load import load_config
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import is_run
+from ganzoo.runs.store import fetch
+from ganzoo.runs.weights import is_weights
 
 SHOWN = 3  # choices that a message names
 
@@ -80,7 +82,8 @@ class Side:
 
 
 def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side, Side]:
-    """Find what A and B name: files of records, runs, directories of records, or combinations under ``results``.
+    """Find what A and B name: files of records, runs, registered weights, directories of records, or combinations
+    under ``results``.
 
     Raises GanzooError if there is nothing of the kind, if the protocols differ (the error names the fields), if both
     are the same, or if more than one pair can be meant.
@@ -121,7 +124,7 @@ def differing(one: Side, other: Side) -> list[str]:
 
 def _candidates(text: str, results: Path, registry: Registry) -> list[Side]:
     """Everything that one argument can mean."""
-    path = Path(text)
+    path = fetch(registry, text) if is_weights(text) else Path(text)
     if is_run(path):
         return [_side_of_run(path, registry)]
     if path.is_dir():

@@ -1,4 +1,5 @@
-"""Whether a record can be believed: its digest, and where the weights are still there, its score."""
+"""Whether a record can be believed: its digest, and where the weights are still there, its score. Registered weights
+have a score too."""
 
 from __future__ import annotations
 
@@ -29,9 +30,13 @@ from ganzoo.metrics.statistics_file import StatisticsFile
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGED
+from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.store import fetch_weights
+from ganzoo.runs.weights import find_weights
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
-from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.safe_yaml import is_number, write_yaml
 from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
@@ -76,20 +81,56 @@ def verify(
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
     try:
         config = recorded_config(record, registry, files_of_extractors(weights, inception))
-        found, tolerance = _score_again(record, config, generator, device, root, progress)
+        check_protocol(record.protocol)
+        loaded = load_recorded(record, config, generator, root or data_root(None))
+        found, tolerance = _score_again(record.protocol, config, loaded, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
-    off = {
-        name: (value, found.get(name, float("nan")))
-        for name, value in record.scores.items()
-        if not holds(found.get(name, float("nan")), value, tolerance)
-    }
-    if off:
-        name, (value, now) = next(iter(off.items()))
-        return Verdict(False, f"{file}: does not hold: {name} {value:.6g} is {now:.6g} (tolerance {tolerance:g})")
-    compared = ", ".join(f"{name} {found[name]:.6g}" for name in record.scores)
-    changed = f"; {CHANGED}" if CHANGED in record.marks else ""
-    return Verdict(True, f"{file}: holds: {compared} (tolerance {tolerance:g}){changed}")
+    return _compare(str(file), record.scores, found, tolerance, f"; {CHANGED}" if CHANGED in record.marks else "")
+
+
+def verify_weights(
+    name: str,
+    registry: Registry,
+    *,
+    device: str = "auto",
+    root: Path | None = None,
+    weights: str | None = None,
+    inception: str | None = None,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Check the checksum of registered weights, and score them again as :func:`verify` does with a record's.
+
+    Raises GanzooError if there are no such weights or they are not what was registered, and as :func:`verify` does.
+    """
+    entry = find_weights(registry, name)
+    directory = RunDir.open(fetch_weights(registry, entry))
+    score = directory.last_score()
+    said, protocol = score.get("values"), score.get("protocol")
+    values = {key: value for key, value in said.items() if is_number(value)} if isinstance(said, dict) else {}
+    if not values or not isinstance(protocol, dict):
+        return Verdict(None, f"{entry.name}: checksum right; it has no score to compare")
+    try:
+        settings = files_of_extractors(weights, inception)
+        config = load_config(registry, directory, settings, scoring=True)
+        check_protocol(protocol)
+        generator = restore_generator(config, directory.checkpoint("latest"), torch.device("cpu"))
+        found, tolerance = _score_again(protocol, config, generator, device, root, progress)
+    except GanzooError as error:
+        raise GanzooError(f"{entry.name}: {error}") from error
+    return _compare(entry.name, values, found, tolerance)
+
+
+def _compare(
+    what: str, recorded: Mapping[str, float], found: Mapping[str, float], tolerance: float, remark: str = ""
+) -> Verdict:
+    """Compare the recorded values with those that were computed again."""
+    for name, value in recorded.items():
+        now = found.get(name, float("nan"))
+        if not holds(now, value, tolerance):
+            return Verdict(False, f"{what}: does not hold: {name} {value:.6g} is {now:.6g} (tolerance {tolerance:g})")
+    compared = ", ".join(f"{name} {found[name]:.6g}" for name in recorded)
+    return Verdict(True, f"{what}: holds: {compared} (tolerance {tolerance:g}){remark}")
 
 
 def weights_of(record: Record, file: Path) -> Path | None:
@@ -180,18 +221,16 @@ def recorded_scoring(protocol: Mapping[str, Any], config: Config) -> Scoring:
 
 
 def _score_again(
-    record: Record,
+    protocol: Mapping[str, Any],
     config: Config,
-    weights: Path,
+    generator: Generator,
     device: str,
     root: Path | None,
     progress: Progress | None,
 ) -> tuple[dict[str, float], float]:
-    check_protocol(record.protocol)
     prepare_process()
-    protocol, place = record.protocol, pick_device(device)
-    root = root or data_root(None)
-    generator = placed(load_recorded(record, config, weights, root), place)
+    place, root = pick_device(device), root or data_root(None)
+    generator = placed(generator, place)
     real = recorded_reference(protocol, config, generator.image, root)
     again = score(
         recorded_scoring(protocol, config),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -104,20 +105,33 @@ def bench(
 def verify(
     records: tuple[Path, ...], device: str, weights: str | None, inception: str | None, digest_only: bool
 ) -> None:
-    """Check records, and score their weights again where they are still there."""
+    """Check records, and score their weights again where they are still there.
+
+    A RECORD may also be registered weights, such as RECIPE@DATA (see ganzoo list --weights).
+    """
     from ganzoo.bench.record import read_record, record_files
+    from ganzoo.plugin.registry import Registry
+    from ganzoo.runs.store import fetch
+    from ganzoo.runs.weights import is_weights
 
     refused = False
     for file in (file for path in records for file in (record_files(path) if path.is_dir() else [path])):
+        named = is_weights(str(file))
         try:
+            if digest_only and named:
+                fetch(Registry.load(), str(file))
+                click.echo(f"{file}: checksum right")
+                continue
             if digest_only:
                 read_record(file)
                 click.echo(f"{file}: digest right")
                 continue
             from ganzoo.bench.verify import verify as check
-            from ganzoo.plugin.registry import Registry
+            from ganzoo.bench.verify import verify_weights
 
-            verdict = check(file, Registry.load(), device=device, weights=weights, inception=inception)
+            means: dict[str, Any] = {"device": device, "weights": weights, "inception": inception}
+            registry = Registry.load()
+            verdict = verify_weights(str(file), registry, **means) if named else check(file, registry, **means)
         except GanzooError as error:
             refused = True
             click.echo(f"refused: {error}", err=True)
@@ -168,7 +182,8 @@ def compare(
 ) -> None:
     """Say whether A or B is better, by the first metric.
 
-    A and B are records, runs, directories with the records of a combination's seeds, or combinations under --results.
+    A and B are records, runs, registered weights, directories with the records of a combination's seeds, or
+    combinations under --results.
     Of several seeds each the seeds decide, of one seed each a bootstrap over the generated images.
     """
     from rich.console import Console

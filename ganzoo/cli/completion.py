@@ -24,6 +24,7 @@ from ganzoo.entries import (
     OptimizerEntry,
     PenaltyEntry,
     StepEntry,
+    WeightsEntry,
 )
 from ganzoo.errors import GanzooError
 from ganzoo.runs.run_path import RUNS, is_run
@@ -91,13 +92,29 @@ def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
     """Complete a run directory: those that a path leads to, and without a slash those in runs/ too."""
+    return _runs(incomplete) or [CompletionItem(incomplete, type="dir")]
+
+
+def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+    """Complete what a generator is loaded from: a run directory, or the name of registered weights that has begun."""
+    found = _runs(incomplete)
+    if incomplete:
+        found += [_item("", entry) for entry in _entries(WeightsEntry, beginning=incomplete)]
+    if incomplete.startswith("@"):
+        best = dict.fromkeys(entry.name.rpartition("@")[2] for entry in _entries(WeightsEntry, beginning=""))
+        found += [CompletionItem(f"@{data}") for data in best if data.startswith(incomplete[1:])]
+    return found or [CompletionItem(incomplete, type="dir")]
+
+
+def _runs(incomplete: str) -> list[CompletionItem[Any]]:
+    """The run directories, and the directories that may hold some, which begin so."""
     directory, slash, name = incomplete.rpartition("/")
     if slash:
         found = _below(user_path(directory or slash), f"{directory}/", name)
     else:
         found = _below(RUNS, f"{RUNS}/", "" if str(RUNS).startswith(name) else name)
         found += [item for item in _below(Path(), "", name) if not found or item.value != f"{RUNS}/"]
-    return found or [CompletionItem(incomplete, type="dir")]
+    return found
 
 
 def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:

@@ -60,7 +60,8 @@ def evaluate(
 ) -> None:
     """Score a run again, with its protocol beside the figures.
 
-    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory, the address of a run, such as hf://OWNER/NAME,
+    or registered weights, such as RECIPE@DATA (see ganzoo list --weights).
     KEY=VALUE are settings of data.* and metrics.*, e.g. data.name=folder:PATH
     for images that moved.
     """

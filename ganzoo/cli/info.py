@@ -24,6 +24,7 @@ from ganzoo.entries import (
     PenaltyEntry,
     StepEntry,
     StoreEntry,
+    WeightsEntry,
     marks_of,
 )
 from ganzoo.errors import GanzooError
@@ -98,17 +99,21 @@ def _facts(entry: Entry) -> list[str]:
         facts.append("needs a loss that puts the border between real and fake at 0")
     if isinstance(entry, (DatasetEntry, LauncherEntry)) and entry.default:
         facts.append("used where none is named")
+    if isinstance(entry, (DatasetEntry, WeightsEntry)) and entry.image:
+        image = entry.image
+        facts.append(f"images: {image.size}x{image.size}, channels: {image.channels}, classes: {image.classes}")
+    if isinstance(entry, WeightsEntry):
+        if score := entry.score:
+            facts.append(f"score: {score.metric} {score.value:.5g}, {score.protocol}")
+        facts += [f"size: {entry.size / 2**20:.1f} MiB", f"from: {entry.run}"]
+    if isinstance(entry, (DatasetEntry, WeightsEntry)) and entry.licence:
+        facts.append(f"licence: {entry.licence}")
     if isinstance(entry, DatasetEntry):
-        if entry.image:
-            image = entry.image
-            facts.append(f"images: {image.size}x{image.size}, channels: {image.channels}, classes: {image.classes}")
         facts.append(
             f"scored against its {entry.reference} images{' (a demonstration)' if entry.demonstration else ''}"
         )
         if entry.label_sources:
             facts.append(f"labels: data.labels={', '.join(['auto', *entry.label_sources])} or none")
-        if entry.licence:
-            facts.append(f"licence: {entry.licence}")
     return facts
 
 
@@ -167,6 +172,8 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo {entry.name} --help"
     if isinstance(entry, StoreEntry):
         return f"ganzoo sample {entry.name}://PLACE"
+    if isinstance(entry, WeightsEntry):
+        return f"ganzoo sample {entry.name}"
     name = entry.name
     if isinstance(entry, ExtractorEntry):
         metrics = (metric for metric in registry.entries[MetricEntry.kind].values() if isinstance(metric, MetricEntry))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.completion import complete_run
+from ganzoo.cli.completion import complete_run, complete_source
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import write_text
 
@@ -19,8 +19,9 @@ MOST_SEEDS = 10_000
 run_argument = click.argument("run", metavar="RUN", type=PATH, shell_complete=complete_run)
 """``run``: a run directory on this machine, as a Path."""
 
-source_argument = click.argument("run", metavar="RUN", shell_complete=complete_run)
-"""``run``: a run directory or an address (``hf://OWNER/NAME``), as a string for :func:`ganzoo.runs.store.fetch`."""
+source_argument = click.argument("run", metavar="RUN", shell_complete=complete_source)
+"""``run``: a run directory, an address (``hf://OWNER/NAME``) or registered weights (``RECIPE@DATA``), as a string for
+:func:`ganzoo.runs.store.fetch`."""
 
 checkpoint_option = click.option(
     "--checkpoint",

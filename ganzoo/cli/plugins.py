@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ganzoo.cli.completion import complete_source
 from ganzoo.cli.options import PATH
 from ganzoo.plugin.registry import REGISTRATION, Registry
 from ganzoo.utils.waiting import aside, counted
@@ -76,13 +77,14 @@ def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | N
 @click.option(
     "--kind",
     required=True,
-    help="architecture, loss, penalty, dataset, metric, augmentation, step, optimizer, command or hooks.",
+    help="architecture, loss, penalty, dataset, metric, augmentation, step, optimizer, command, hooks or weights.",
 )
 @click.option("--out", type=PATH, help="The directory. [default: ganzoo-NAME]")
-def new(name: str, kind: str, out: Path | None) -> None:
+@click.option("--run", shell_complete=complete_source, help="With --kind weights: the run whose generator it packs.")
+def new(name: str, kind: str, out: Path | None, run: str | None) -> None:
     """Write a new plugin: a distribution that installs, passes its tests and conforms."""
     from ganzoo.cli.scaffold import write_plugin
 
-    directory = write_plugin(name, kind, out, Registry.load())
+    directory = write_plugin(name, kind, out, Registry.load(), run)
     click.echo(f"{directory}: a plugin that installs, passes its tests and conforms. Make it yours:")
     click.echo(f'  cd {directory} && pip install -e ".[test]" && python -m pytest')

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganzoo.cli.completion import complete_recipe, complete_run, complete_setting
+from ganzoo.cli.completion import complete_recipe, complete_setting, complete_source
 from ganzoo.cli.options import PATH, devices_option, run_argument
 from ganzoo.errors import GanzooError
 
@@ -32,7 +32,12 @@ restarts_option = click.option(
 @click.argument("settings", metavar="[KEY=VALUE]...", nargs=-1, shell_complete=complete_setting)
 @click.option("--config", type=PATH, help="A YAML file of settings, or a record of ganzoo bench.")
 @click.option("--out", type=PATH, help="The run's directory. [default: runs/RECIPE-NUMBER]")
-@click.option("--init-from", type=PATH, shell_complete=complete_run, help="Start from the weights of another run.")
+@click.option(
+    "--init-from",
+    metavar="RUN",
+    shell_complete=complete_source,
+    help="Start from the weights of another run, or from registered ones.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would run, and stop.")
 @devices_option
 @restarts_option
@@ -41,7 +46,7 @@ def run(
     settings: tuple[str, ...],
     config: Path | None,
     out: Path | None,
-    init_from: Path | None,
+    init_from: str | None,
     dry_run: bool,
     devices: int,
     max_restarts: int,

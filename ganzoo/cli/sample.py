@@ -55,7 +55,8 @@ def sample(
 ) -> None:
     """Draw images with a run's generator.
 
-    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory, the address of a run, such as hf://OWNER/NAME,
+    or registered weights, such as RECIPE@DATA (see ganzoo list --weights).
     """
     if per_class is not None and (count is not None or label is not None):
         raise GanzooError(f"--per-class draws every class; leave out {'--class' if count is None else '--count'}")

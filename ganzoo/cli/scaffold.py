@@ -14,12 +14,14 @@ from pathlib import Path
 from string import Template
 
 from ganzoo import __version__
+from ganzoo.entries import WeightsEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import whole_directory
 
 PREFIX = "ganzoo-"
 TEMPLATES, SUFFIX = Path(__file__).parent / "templates", ".template"
+WEIGHTS, LICENCE = WeightsEntry.kind, "MIT"
 USAGE = "usage"  # what the README says of the kind
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MODULES = {
@@ -33,19 +35,25 @@ MODULES = {
     "optimizer": "optimizer",
     "command": "command",
     "hooks": "hooks",
+    "weights": "pack",
 }
 TITLES = {"dataset": "data set", "hooks": "life-cycle hooks"}
+SEVERAL = {"hooks": "Life-cycle hooks", "weights": "Trained generators"}
+LOOK = {"hooks": "ganzoo plugins", "weights": "ganzoo list --weights"}
 
 
-def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> Path:
+def write_plugin(name: str, kind: str, out: Path | None, registry: Registry, run: str | None = None) -> Path:
     """Write ``ganzoo-NAME``, which registers a part NAME of that kind; the directory it is in.
 
     name: of the part; ``ganzoo-`` before it changes nothing. out: the directory, by default ``./ganzoo-NAME``.
-    Raises GanzooError, before anything is written, for an unknown kind, a name that is not of the form ``soft-hinge``
-    or is taken, and a directory that exists.
+    run: whose generator is packed, for weights alone. Raises GanzooError, before anything is written, for an unknown
+    kind, a name that is not of the form ``soft-hinge`` or is taken, a directory that exists, and a run that cannot be
+    loaded.
     """
     if kind not in MODULES:
         raise GanzooError(f"--kind {kind} is none of {', '.join(MODULES)}")
+    if (kind == WEIGHTS) != (run is not None):
+        raise GanzooError(f"--kind {WEIGHTS} and --run RUN go together; give both of them or neither")
     name = name.removeprefix(PREFIX)
     if not NAME.fullmatch(name):
         raise GanzooError(f"the name {name!r} must be lower-case letters and digits, joined by '-', such as soft-hinge")
@@ -66,6 +74,8 @@ def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> 
                 target = partial / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
+            if run is not None:
+                _pack(registry, run, partial / package, name)
     except OSError as error:
         raise GanzooError(f"cannot write {directory}: {error.strerror or error}; choose another --out") from error
     return directory
@@ -78,10 +88,10 @@ def _substitutions(name: str, kind: str, distribution: str, package: str, regist
     values = {
         "name": name,
         "key": name.replace("-", "_"),
-        "title": f"The {TITLES.get(kind, kind)} `{name}`" if kind != "hooks" else "Life-cycle hooks",
-        "description": f"A {TITLES.get(kind, kind)} for ganzoo" if kind != "hooks" else "Life-cycle hooks for ganzoo",
+        "title": SEVERAL.get(kind, f"The {TITLES.get(kind, kind)} `{name}`"),
+        "description": f"{SEVERAL.get(kind, f'A {TITLES.get(kind, kind)}')} for ganzoo",
         "kind": TITLES.get(kind, kind),
-        "look": f"ganzoo info {name}" if kind != "hooks" else "ganzoo plugins",
+        "look": LOOK.get(kind, f"ganzoo info {name}"),
         "distribution": distribution,
         "package": package,
         "module": MODULES[kind],
@@ -92,6 +102,18 @@ def _substitutions(name: str, kind: str, distribution: str, package: str, regist
     }
     usage = TEMPLATES / kind / f"{USAGE}{SUFFIX}"
     return {**values, "usage": Template(usage.read_text(encoding="utf-8")).substitute(values).strip()}
+
+
+def _pack(registry: Registry, run: str, package: Path, name: str) -> None:
+    """Put a run's weights into a package; images of one's own are called as the plugin."""
+    from ganzoo.runs.load import load_config
+    from ganzoo.runs.pack import pack
+    from ganzoo.runs.run_dir import RunDir
+    from ganzoo.runs.store import fetch
+
+    place = fetch(registry, run)
+    own = load_config(registry, RunDir.open(place)).dataset.takes_location
+    pack(registry, place, package, data=name if own else "", licence=LICENCE)
 
 
 def _files(kind: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -20,14 +20,14 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.entries import KINDS, CommandEntry, Entry, Owner
+from ganzoo.entries import KINDS, Entry, Owner
 from ganzoo.errors import GanzooError, described
 from ganzoo.plugin.discovery import GROUP, find_sources, normal
+from ganzoo.plugin.names import check_entry
 
-PLURALS = {"loss": "losses", "penalty": "penalties"}
+PLURALS = {"loss": "losses", "penalty": "penalties", "weights": "weights"}
 REGISTRATION = {f"register_{PLURALS.get(cls.kind, f'{cls.kind}s')}": cls for cls in KINDS}
 """The class that each registration hook takes."""
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 E = TypeVar("E", bound=Entry)
 
 
@@ -156,12 +156,7 @@ class Registry:
         new: set[tuple[str, str]] = set()
         for entry in staged:
             key = (entry.kind, entry.name)
-            if not NAME.fullmatch(entry.name):
-                raise ValueError(
-                    f"the {entry.kind} name {entry.name!r} must be lower-case letters and digits, joined by '-'"
-                )
-            if entry.kind == CommandEntry.kind and entry.name in hookspecs.CORE_COMMANDS:
-                raise ValueError(f"the command {entry.name!r} is ganzoo's own; choose another name")
+            check_entry(entry)
             others = self._claims.get(key, [])
             if key in new or any(normal(other.distribution) == normal(report.distribution) for other in others):
                 raise ValueError(f"{report.distribution} registers the {entry.kind} {entry.name!r} twice")

@@ -70,6 +70,12 @@ class Checkpoint:
             raise GanzooError(f"{self.path / 'meta.json'}: there are no images of {spec}; use another checkpoint")
         return spec
 
+    @property
+    def published(self) -> bool:
+        """Whether it holds the averaged generator alone, as that of a published run does."""
+        name = "generator.safetensors"
+        return name not in self.files and not (self.path / name).exists()
+
     def check(self) -> None:
         """Raises Damaged, which names the file, where one is not what was written."""
         for name, known in self.files.items():

@@ -198,7 +198,9 @@ class RunDir:
                     "protocol": record["protocol"],
                     "seconds": record["seconds"],
                 }
-        return {}
+        latest = self.latest()  # a published run has the score of its one checkpoint here alone
+        score = self.last_score() if latest is not None and latest.published else {}
+        return score if all(isinstance(score.get(name), dict) for name in ("values", "protocol")) else {}
 
     def _scores(self) -> list[dict[str, Any]]:
         """Records that say what a score is of; of their values the numbers."""

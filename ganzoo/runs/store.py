@@ -1,12 +1,18 @@
-"""Addresses of runs: ``NAME://PLACE`` is loaded through the store that a plugin registers under NAME. No torch here."""
+"""How a run is named: by a path, by an address ``NAME://PLACE`` of a store that a plugin registers, or as registered
+weights, ``RECIPE@DATA``. No torch here."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from ganzoo.entries import StoreEntry
+from ganzoo.entries import StoreEntry, WeightsEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.weights import check_weights, find_weights, is_packed, is_weights, place_of, weights_file
+from ganzoo.utils.files import whole_directory, writing
+
+PUBLISHED = ("config.yaml", "score.json", "provenance.json")  # of a run that is copied, beside its checkpoint
 
 
 def is_address(run: str) -> bool:
@@ -20,20 +26,65 @@ def is_record(run: str) -> bool:
     return run.endswith(".json")
 
 
-def fetch(registry: Registry, run: str) -> Path:
-    """Return a run's directory; a store may download it first.
+def is_elsewhere(run: str) -> bool:
+    """Tell whether a run is named by an address or as registered weights: its directory is not the user's."""
+    return is_address(run) or is_weights(run)
 
-    Raises GanzooError if no store has the address's name, and as the store does.
+
+def fetch(registry: Registry, run: str) -> Path:
+    """Return a run's directory; what is at an address may be downloaded first.
+
+    Raises GanzooError if no store has the address's name or no weights have that name, if weights are not what was
+    registered, and as the store does.
     """
-    if not is_address(run):
-        return Path(run)
-    entry = registry.get(StoreEntry, run.partition("://")[0])
-    place = entry.load()(run)
+    if is_weights(run):
+        return fetch_weights(registry, find_weights(registry, run))
+    return fetch_address(registry, run) if is_address(run) else Path(run)
+
+
+def fetch_address(registry: Registry, address: str) -> Path:
+    """Return the directory of the run at an address. Raises GanzooError as :func:`fetch` does."""
+    entry = registry.get(StoreEntry, address.partition("://")[0])
+    place = entry.load()(address)
     if not isinstance(place, Path):
-        raise GanzooError(f"the store {entry.name!r} returned {type(place).__name__} for {run}, not a Path")
+        raise GanzooError(f"the store {entry.name!r} returned {type(place).__name__} for {address}, not a Path")
+    return place
+
+
+def fetch_weights(registry: Registry, entry: WeightsEntry) -> Path:
+    """Return the run directory of registered weights, whose checksum is right; those at an address are kept in
+    ``GANZOO_DATA``. Raises GanzooError as :func:`fetch` does."""
+    place = place_of(entry)
+    if is_packed(entry):
+        check_weights(entry, place, f"reinstall {entry.owner.distribution}")
+        return place
+    if not place.exists():
+        try:
+            source = fetch_address(registry, entry.run)
+        except GanzooError as error:
+            raise GanzooError(f"{entry.name}: {error}") from error
+        with writing(place), whole_directory(place) as partial:
+            _copy(entry, source, partial)
+    check_weights(entry, place, f"remove {place} to download it again")
     return place
 
 
 def output_directory(run: str, directory: Path) -> Path:
-    """Return the default place of files made from a run: its directory, or for an address the working directory."""
-    return Path() if is_address(run) else directory
+    """Return the default place of files made from a run: its directory, or the working directory if that is not the
+    user's."""
+    return Path() if is_elsewhere(run) else directory
+
+
+def _copy(entry: WeightsEntry, source: Path, place: Path) -> None:
+    """Copy what a published run consists of, with its newest checkpoint. Raises GanzooError if the weights are not
+    those of the entry."""
+    check_weights(entry, source, f"update {entry.owner.distribution}, or ask its author")
+    weights = weights_file(source)
+    assert weights is not None
+    kept = place / "checkpoints" / weights.parent.name
+    kept.mkdir(parents=True)
+    for file in (weights, weights.with_name("meta.json")):
+        shutil.copyfile(file, kept / file.name)
+    for name in PUBLISHED:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, place / name)

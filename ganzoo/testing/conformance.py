@@ -35,6 +35,7 @@ from ganzoo.testing import (
     stand_ins,
     step,
     store,
+    weights,
 )
 from ganzoo.testing.probe import told
 from ganzoo.testing.rig import Rig
@@ -55,6 +56,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "launcher": launcher.CHECKS,
     "command": command.CHECKS,
     "store": store.CHECKS,
+    "weights": weights.CHECKS,
 }
 PARTS: dict[str, Callable[..., Any]] = {
     "architecture": networks.Architecture,
@@ -68,6 +70,7 @@ PARTS: dict[str, Callable[..., Any]] = {
     "launcher": launcher.LauncherPart,
     "command": command.CommandPart,
     "store": store.StorePart,
+    "weights": weights.WeightsPart,
 }
 # Where one of these finds something, the others of its kind would only find it again.
 GATES: dict[str, tuple[str, ...]] = {
@@ -84,6 +87,7 @@ GATES: dict[str, tuple[str, ...]] = {
     "launcher": ("interface",),
     "command": ("interface",),
     "store": ("interface",),
+    "weights": ("present",),
 }
 
 

@@ -108,6 +108,11 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
     another one and how it differs, as :func:`ganzoo.runs.load.revise` does.
     """
     directory = open_run(path)
+    if (latest := directory.latest()) is not None and latest.published:
+        raise GanzooError(
+            f"{path} holds an averaged generator alone and cannot be resumed; begin a run from it with "
+            "`ganzoo run RECIPE --init-from`"
+        )
     revision = config if isinstance(config, Revision) else Revision(config)
     config = revision.config
     with _watched(callbacks, heed_signals) as (watched, stop), alone_in_run(path):

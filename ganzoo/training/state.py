@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -35,6 +36,8 @@ from ganzoo.training.progress import Counters, read_counters
 from ganzoo.training.scaling import Scaler
 from ganzoo.training.stats import Statistics
 from ganzoo.training.step import TrainingStep
+
+logger = logging.getLogger(__name__)
 
 
 class TrainState:
@@ -197,7 +200,15 @@ class TrainState:
             raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
-        """Take over the weights of both networks and the average, nothing else."""
+        """Take over the weights of both networks and the average, nothing else.
+
+        From a published run the generator and its average take the average's weights.
+        """
+        if checkpoint.published:
+            logger.info("only the generator begins with those weights; a published run has no discriminator")
+            for network in (self.model.generator, self.ema.module):
+                checkpoint.load_weights("ema", network)
+            return
         for name, network in self.networks.items():
             checkpoint.load_weights(name, network)
 

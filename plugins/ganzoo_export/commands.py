@@ -24,7 +24,8 @@ from ganzoo.cli.options import PATH, checkpoint_option, source_argument
 def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
     """Write a run's generator as a file for other programs, and check that it draws the same images.
 
-    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory, the address of a run, such as hf://OWNER/NAME,
+    or registered weights, such as RECIPE@DATA (see ganzoo list --weights).
     """
     import torch
 

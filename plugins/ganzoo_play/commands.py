@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from ganzoo.cli.completion import complete_run
+from ganzoo.cli.completion import complete_source
 from ganzoo.cli.options import PATH, checkpoint_option
 from ganzoo.errors import GanzooError
 
 
 @click.command()
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_run)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_source)
 @click.option("--out", type=PATH, help="The page's directory. [default: play in the first RUN]")
 @checkpoint_option
 @click.option("--port", type=int, default=0, show_default=True, help="Port of the local server; 0: a free one.")
@@ -21,7 +21,8 @@ from ganzoo.errors import GanzooError
 def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no_serve: bool, no_open: bool) -> None:
     """Explore the latents of runs in the browser, and play against the discriminator.
 
-    Each RUN is a run's directory, the address of a run such as hf://OWNER/NAME, or a record of `ganzoo bench`.
+    Each RUN is a run's directory, the address of a run such as hf://OWNER/NAME, registered weights such as RECIPE@DATA
+    (see ganzoo list --weights), or a record of `ganzoo bench`.
     """
     from ganzoo_export.onnx import check_format
 

@@ -18,7 +18,7 @@ from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.ranking import read_ranking
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.runs.store import fetch, is_address, is_record
+from ganzoo.runs.store import fetch, is_elsewhere, is_record
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import Game, read_game
 
@@ -59,7 +59,7 @@ class Player:
 
 
 def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
-    """A run's directory, hf://OWNER/NAME, or a leaderboard's record beside its weights; on the CPU.
+    """A run's directory, hf://OWNER/NAME, registered weights, or a leaderboard's record beside its weights; on the CPU.
 
     Raises GanzooError where it cannot be loaded.
     """
@@ -76,7 +76,7 @@ def _run(registry: Registry, source: str, checkpoint: str) -> Player:
     generator = restore_generator(config, found, torch.device("cpu"))
     scored = directory.score_of(found.path.name)
     score = _in_words(scored.get("values", {}), scored.get("protocol", {}))
-    name = source if is_address(source) else path.resolve().name
+    name = source if is_elsewhere(source) else path.resolve().name
     game = read_game(directory, found.path.name)
     names = class_names(config, generator.image.classes, found, directory)
     return _player(config, generator, found.kimg, score, name, game, names)

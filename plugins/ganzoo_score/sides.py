@@ -15,20 +15,21 @@ from ganzoo.metrics.npz import SUFFIX, Npz
 from ganzoo.metrics.statistics_file import SPLIT, read_statistics
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_path import is_run
-from ganzoo.runs.store import fetch, is_address
+from ganzoo.runs.store import fetch, is_elsewhere
 from ganzoo.utils.files import user_path
 from ganzoo_score.generated import Drawing, open_run
 from ganzoo_score.samples import NAME, open_samples
 from ganzoo_score.sets import open_files, open_set
 from ganzoo_score.side import Side
 
-KINDS = "a directory, a zip, an .npz, a run, an address or the name of a data set"
+KINDS = "a directory, a zip, an .npz, a run, an address, weights (RECIPE@DATA) or the name of a data set"
 
 
 def open_side(
     text: str, drawing: Drawing, widths: Collection[int], registry: Registry, root: Path, device: torch.device
 ) -> Side:
-    """Open a directory, a zip, an ``.npz``, a run, an address such as ``hf://OWNER/NAME``, or ``SET[:SPLIT]``.
+    """Open a directory, a zip, an ``.npz``, a run, an address such as ``hf://OWNER/NAME``, registered
+    weights, or ``SET[:SPLIT]``.
 
     A path that exists is taken for the path. widths: of the features that statistics may be of. Raises GanzooError for
     anything else.
@@ -42,7 +43,7 @@ def open_side(
         found = find_reference(text, registry)
         assert isinstance(found, ReferenceSet)
         return open_set(found, root)
-    if is_address(text):
+    if is_elsewhere(text):
         return open_run(fetch(registry, text), text, drawing, registry, device)
     sets = ", ".join(sorted(entry.name for entry in registry.of_kind(DatasetEntry) if not entry.takes_location))
     raise GanzooError(f"{text} is not here and is no data set; name {KINDS} ({sets})")

@@ -42,7 +42,8 @@ def interpolate(
 ) -> None:
     """Write a film of a walk through a generator's latents, from seed to seed and back to the first.
 
-    RUN is a run's directory or the address of a run, such as hf://OWNER/NAME.
+    RUN is a run's directory, the address of a run, such as hf://OWNER/NAME,
+    or registered weights, such as RECIPE@DATA (see ganzoo list --weights).
     """
     from ganzoo_walk.film import check_film, enlargement, write_film
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -26,6 +27,7 @@ SEEN = ["discriminator.backbone=test_resnet", "discriminator.pretrained=false"]
 EVENTS = find_spec("tensorboard") is not None  # what a plugin needs and is not there is no mistake of the plugin's
 SCORED = find_spec(PACKAGE) is not None
 MOST_MIB = 25  # of our wheel: the images of fashion-10k, their statistics and the runtime of `ganzoo play` are 15
+MOST_WEIGHTS_MIB = 8  # of the trained generators in it
 LEFT_BESIDE = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 Call = Callable[..., str]
 BUILD = """
@@ -72,8 +74,13 @@ def test_our_wheel_holds_what_runs_need_and_nothing_else(wheels: Path) -> None:
     assert file.stat().st_size < MOST_MIB * 2**20
     with zipfile.ZipFile(file) as wheel:
         names = wheel.namelist()
+        packed = [member for member in wheel.infolist() if member.filename.startswith("ganzoo_pretrained/weights/")]
+        index = json.loads(wheel.read("ganzoo_pretrained/weights/index.json"))
         (metadata,) = (wheel.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
         (points,) = (wheel.read(name).decode() for name in names if name.endswith(".dist-info/entry_points.txt"))
+    held = {member.filename.split("/")[2] for member in packed if member.filename.endswith("/ema.safetensors")}
+    assert held == {item["run"] for item in index} and len(index) == len(held) > 1
+    assert sum(member.file_size for member in packed) < MOST_WEIGHTS_MIB * 2**20
     tops = {name.partition("/")[0] for name in names}
     packages = {path.parent.name for path in (ROOT / "plugins").glob("ganzoo_*/__init__.py")}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"ganzoo", *packages}

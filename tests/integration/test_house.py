@@ -36,7 +36,8 @@ def test_the_table_of_plugins_names_each_directory():
 def test_the_table_of_plugins_names_what_they_register(registry):
     named = {name for directory, names in plugin_table().items() if "_" in directory for name in names}
     entries = (entry for kind in registry.entries.values() for entry in kind.values())
-    assert named == {entry.name for entry in entries if entry.owner.distribution == "ganzoo"}
+    own = {entry.name for entry in entries if entry.owner.distribution == "ganzoo"}
+    assert named == own - registry.entries["weights"].keys()  # these follow the benchmark's records
 
 
 def test_the_table_is_one_screen():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo import ImageSpec, LauncherEntry, StoreEntry
+from ganzoo import ImageSpec, LauncherEntry, StoreEntry, WeightsScore
 from ganzoo.entries import Entry
 from support.violations import augmentations, data, losses, networks, penalties, steps
 from support.violations.entries import (
@@ -20,10 +20,11 @@ from support.violations.entries import (
     step,
     target_of,
 )
+from support.violations.weights import weights, weights_that_are_not_finite
 
 GOOD: tuple[Entry, ...] = (
     architecture(), loss(), penalty(), augmentation(), step(), optimizer(), dataset(), extractor(), metric(),
-    metric(data.MeansMetric, name="means", extractor="bad-extractor"),
+    metric(data.MeansMetric, name="means", extractor="bad-extractor"), weights(),
 )  # fmt: skip
 
 BAD: dict[str, dict[str, Entry]] = {
@@ -167,6 +168,12 @@ BAD: dict[str, dict[str, Entry]] = {
     "store": {
         "interface": StoreEntry(name="bad-store", summary="a store", target="support.violations.entries:ABSENT"),
         "refuses_empty_addresses": StoreEntry(name="bad-store", summary="a store", target=target_of(fetch_anything)),
+    },
+    "weights": {
+        "present": weights(run="violating_weights:weights/absent"),
+        "checksum": weights(sha256="0" * 64),
+        "facts": weights(score=WeightsScore(metric="fid", value=1.0, protocol="64 images against 10,000")),
+        "draws": weights_that_are_not_finite(),
     },
     "distribution": {
         "described": loss(summary=""),

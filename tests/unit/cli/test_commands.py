@@ -23,6 +23,7 @@ FEATURES = {
     "report": {"report", "watch", "compare"},
     "explain": {"explain"},
     "play": {"play"},
+    "pretrained": set(),
     "hub": {"push"},
     "export": {"export"},
     "walk": {"interpolate"},

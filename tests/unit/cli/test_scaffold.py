@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.weights import write_run
 
 from ganzoo.cli.main import main
 from ganzoo.cli.scaffold import MODULES, write_plugin
@@ -18,13 +19,22 @@ from ganzoo.plugin.registry import Registry
 pytestmark = pytest.mark.seconds
 
 
+RUN = "mlp+minimax@fashion-10k"
+PACKED = [
+    "index.json",
+    *(f"{RUN}/{name}" for name in ("config.yaml", "provenance.json", "score.json")),
+    *(f"{RUN}/checkpoints/kimg000004.000/{name}" for name in ("ema.safetensors", "meta.json")),
+]  # what a package holds of a run
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     """A directory with one new distribution of each kind, and a ``site`` in which their wheels are installed."""
     hatchling = pytest.importorskip("hatchling.build")
     directory, registry, before = tmp_path_factory.mktemp("new"), Registry.load(), Path.cwd()
+    run = str(write_run(registry, directory / "run"))
     for kind in MODULES:
-        path = write_plugin(f"fresh-{kind}", kind, directory / kind, registry)
+        path = write_plugin(f"fresh-{kind}", kind, directory / kind, registry, run if kind == "weights" else None)
         os.chdir(path)
         try:
             wheel = hatchling.build_wheel(str(directory))
@@ -49,8 +59,11 @@ def test_every_file_is_there(written):
             f"{package}/py.typed",
             "tests/test_conformance.py",
             f"tests/test_{module}.py",
+            *(f"{package}/weights/{path}" for path in (PACKED if kind == "weights" else ())),
         }
         for path in found:
+            if path.endswith(".safetensors"):
+                continue
             assert "$" not in (written / kind / path).read_text().replace("${{", "") or path.endswith(".yml")
         assert (written / "site" / package / "py.typed").exists()
 
@@ -98,6 +111,9 @@ def test_the_command_and_what_it_says(tmp_path, monkeypatch, capsys):
         (["losses", "--kind", "loss"], "a module ganzoo_losses is installed already"),
         (["soft", "--kind", "loss", "--out", "there"], "there exists already"),
         (["soft", "--kind", "loss", "--out", "file/there"], "cannot write file/there"),
+        (["soft", "--kind", "weights"], "--kind weights and --run RUN go together"),
+        (["soft", "--kind", "loss", "--run", "there"], "--kind weights and --run RUN go together"),
+        (["soft", "--kind", "weights", "--run", "there"], "there is not a run directory"),
         (["soft"], "Missing option '--kind'"),
     ],
 )

@@ -98,7 +98,7 @@ def test_what_is_pushed_makes_the_cards_images_elsewhere(hub, ganzoo, trained, t
     code, _, err = ganzoo(*shlex.split(command)[1:])
     assert code == 0, err
     assert (tmp_path / "samples.png").read_bytes() == content["samples.png"]
-    assert hub.downloaded() == {name for name in PUBLISHED if name.startswith(("config", "checkpoints"))}
+    assert hub.downloaded() == {name for name in PUBLISHED if name.startswith(("config", "score", "checkpoints"))}
     assert hub.unknown == []
 
 
@@ -278,7 +278,8 @@ def test_what_others_published_is_not_executed(one_hub, ganzoo, trained, tmp_pat
         content[name] = pickle.dumps(Evil())
     good = dict(content)
     assert ganzoo("sample", "hf://alice/garments", "-n", "1")[0] == 0
-    assert one_hub.downloaded() == {"config.yaml", weights, weights.replace("ema.safetensors", "meta.json")}
+    meta = weights.replace("ema.safetensors", "meta.json")
+    assert one_hub.downloaded() == {"config.yaml", "score.json", weights, meta}
     for name, data, says in [
         (weights, pickle.dumps(Evil()), "cannot read"),
         ("config.yaml", b"recipe: !!python/object/apply:pathlib.Path.touch [executed]", "not valid YAML"),

@@ -1,0 +1,168 @@
+"""Pack the best generators of the benchmark into the wheel: ``python benchmarks/pretrained.py [--score]``.
+
+For each architecture of ganzoo's own and each data set it takes the best record under ``benchmarks/results`` whose
+weights were kept, of those that were scored with the most images. The weights are written as float16 into
+``plugins/ganzoo_pretrained/weights``, each with its settings, its score and its checksum; what was packed before and is
+not the best any more goes.
+
+Without ``--score`` the score is the record's, that of the float32 weights. With it the float16 weights are scored again
+under the record's protocol: on two cores ten minutes for 10,000 images and each generator, and the data set and the
+network of the score must be here. Weights that are packed with such a score already keep it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ganzoo.bench.record import Record, is_older, read_record, record_files
+from ganzoo.bench.verify import load_record, recorded_config, weights_of
+from ganzoo.entries import WeightsEntry
+from ganzoo.errors import GanzooError
+from ganzoo.plugin.registry import Registry
+from ganzoo.run import Run
+from ganzoo.runs.checkpoint import write_checkpoint
+from ganzoo.runs.class_names import CLASS_NAMES
+from ganzoo.runs.pack import pack
+from ganzoo.runs.publish import halved
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.utils.checksum import sha256_of
+from ganzoo.weights import DIRECTORY, INDEX
+
+ROOT = Path(__file__).parents[1]
+RESULTS, PACKAGE = ROOT / "benchmarks/results", ROOT / "plugins/ganzoo_pretrained"
+OWN, LICENCE = "ganzoo", "MIT"
+MOST_MIB = 8  # of all weights together
+
+
+def best_records(results: Path) -> list[Path]:
+    """Return the best record of each architecture and data set whose weights are here."""
+    best: dict[tuple[str, str], tuple[tuple[int, float], Path]] = {}
+    for file in record_files(results):
+        record = read_record(file)
+        ranking = record.ranking
+        value = ranking.of(record.scores) if ranking else None
+        if record.status != "done" or ranking is None or value is None or is_older(file, results):
+            continue
+        if record.plugins.keys() != {OWN} or record.architecture != record.discriminator:
+            continue
+        if weights_of(record, file) is None:
+            continue
+        key, rank = (record.architecture, record.data), (-record.protocol["fake_pictures"], ranking.key(value))
+        if key not in best or rank < best[key][0]:
+            best[key] = rank, file
+    return [file for _, (_, file) in sorted(best.items())]
+
+
+def write_run(registry: Registry, file: Path, place: Path) -> Record:
+    """Write a record and its weights, rounded to float16, as a run directory."""
+    record, config, generator = load_record(file, registry)
+    config = recorded_config(record, registry, ["loop.device=auto"])  # whoever scores them has another machine
+    generator.load_state_dict(halved(generator.state_dict()))  # which rounds, and keeps float32
+    directory = RunDir(place)
+    directory.begin(config.to_yaml())
+    names = {CLASS_NAMES: list(config.dataset.class_names)} if generator.image.classes else {}
+    meta = {
+        "recipe": record.recipe,
+        "kimg": record.shown / 1000,
+        "shown": record.shown,
+        "steps_discriminator": record.steps_discriminator,
+        "steps_generator": record.steps_generator,
+        "picture": asdict(generator.image),
+        **names,
+    }
+    directory.checkpoints.mkdir()
+    write_checkpoint(directory.checkpoints, meta, {"generator": generator, "ema": generator}, {})
+    directory.note_provenance(
+        {
+            "recipe": record.recipe,
+            "seed": record.seed,
+            "data": {"name": record.data, "split": config.values.data.split},
+            "device": record.hardware.device,
+            "threads": record.hardware.threads,
+            "python": record.versions.get("python"),
+            "platform": record.versions.get("platform"),
+            "versions": {name: found for name, found in record.versions.items() if name not in ("python", "platform")},
+            "git_commit": record.git_commit,
+        }
+    )
+    note_score(directory, record, {"values": record.scores, "protocol": record.protocol, "seconds": 0.0})
+    return record
+
+
+def note_score(directory: RunDir, record: Record, score: Mapping[str, Any]) -> None:
+    """Make it the score of the run's one checkpoint."""
+    (checkpoint,) = directory.checkpoints.iterdir()
+    directory.write_json(directory.score_file, score)
+    line = {"checkpoint": checkpoint.name, "shown": record.shown, "kimg": record.shown / 1000, **score}
+    directory.scores_file.write_text(json.dumps(line) + "\n", encoding="utf-8")
+
+
+def known_score(package: Path, entry: WeightsEntry, record: Record) -> dict[str, Any] | None:
+    """Return the score that was taken of these very float16 weights before, not the record's; None if there is none."""
+    place = package / DIRECTORY / entry.run.rpartition("/")[2]
+    found = RunDir(place).last_score()
+    same = any(sha256_of(file) == entry.sha256 for file in place.glob("checkpoints/*/ema.safetensors"))
+    return found if same and found.get("values") not in (None, record.scores) else None
+
+
+def pack_record(registry: Registry, file: Path, package: Path, score: bool) -> WeightsEntry:
+    """Pack the weights of one record."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run, trial = Path(scratch) / "run", Path(scratch) / package.name
+        run.mkdir()
+        record = write_run(registry, file, run)
+        found = known_score(package, pack(registry, run, trial, licence=LICENCE), record)
+        if found is None and score:
+            found = Run(run).evaluate().to_dict()
+        if found is not None:
+            note_score(RunDir(run), record, found)
+        return pack(registry, run, package, licence=LICENCE)
+
+
+def remove_others(package: Path, names: set[str]) -> None:
+    """Remove what was packed before under other names."""
+    index = package / DIRECTORY / INDEX
+    items = json.loads(index.read_text(encoding="utf-8"))
+    for item in items:
+        if item["name"] not in names:
+            shutil.rmtree(package / DIRECTORY / item["run"])
+    kept = [item for item in items if item["name"] in names]
+    index.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Pack, and say what was packed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--score", action="store_true", help="score the float16 weights again")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--package", type=Path, default=PACKAGE)
+    options = parser.parse_args(arguments)
+    registry = Registry.load()
+    entries = []
+    for file in best_records(options.results):
+        entry = pack_record(registry, file, options.package, options.score)
+        entries.append(entry)
+        said = f"{entry.score.metric} {entry.score.value:.2f}" if entry.score else "not scored"
+        print(f"{entry.name}: {said}, {entry.size / 2**20:.2f} MiB, from {file}")
+    if not entries:
+        raise GanzooError(f"no record under {options.results} has kept its weights")
+    remove_others(options.package, {entry.name for entry in entries})
+    size = sum(file.stat().st_size for file in (options.package / DIRECTORY).rglob("*") if file.is_file())
+    print(f"{size / 2**20:.2f} MiB in all")
+    if size > MOST_MIB * 2**20:
+        raise GanzooError(f"the weights are {size / 2**20:.1f} MiB together, more than {MOST_MIB}; pack fewer")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except GanzooError as error:
+        sys.exit(f"pretrained: {error}")

@@ -1,0 +1,122 @@
+"""A run as others get it: a run directory with its averaged generator alone, without places on one machine.
+
+config.yaml       the resolved configuration
+provenance.json   versions, commit, device, seed, fingerprint of the data
+score.json        values and protocol; empty where it was not scored
+checkpoints/NAME  ema.safetensors, meta.json
+
+What reads a run directory reads this too. It cannot be resumed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ganzoo.config.schema import Config
+from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Generator
+from ganzoo.plugin.registry import Registry
+from ganzoo.runs.changes import CHANGES, public_changes, read_changes
+from ganzoo.runs.class_names import class_names
+from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.reproduce import public_config, public_name
+from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.weights import FILE
+from ganzoo.utils.files import write_text
+from ganzoo.utils.safe_yaml import write_yaml
+from ganzoo.utils.structured import literal
+
+ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoint names them, or ways to a file
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published. generator: on the CPU, in evaluation mode. shown: images it was trained on.
+
+    needs: the plugins it needs. score: values and protocol, or empty. origin: of software, machine and data.
+    class_names: in the order of the labels, () if they are not known. file: its weights.
+    """
+
+    config: Config
+    generator: Generator
+    shown: int
+    needs: tuple[Need, ...]
+    score: Mapping[str, Any]
+    origin: Mapping[str, Any]
+    class_names: tuple[str, ...]
+    file: Path
+
+
+def publish(
+    registry: Registry, path: Path, checkpoint: str, place: Path, *, half: bool = False, always: str = ""
+) -> Published:
+    """Write a run's checkpoint into the empty directory ``place``.
+
+    half: write the weights as float16, which halves their size; they are float32 again when they are loaded.
+    always: a distribution that is there wherever the run is read, so that its parts are no needs of the run. Raises
+    GanzooError if the run cannot be loaded or the directory holds something.
+    """
+    directory, target = RunDir.open(path), RunDir(place)
+    config = load_config(registry, directory)
+    found = directory.checkpoint(checkpoint)
+    generator = restore_generator(config, found, torch.device("cpu"))
+    noted = read_needs(found.meta.get("needs"), str(path)) or needs_of(config)
+    needs = tuple(_without_place(need) for need in noted if need.distribution != always)
+    origin, score = directory.provenance(), directory.score_of(found.path.name)
+    if "reference" in score.get("protocol", {}):
+        score["protocol"]["reference"] = public_name(str(score["protocol"]["reference"]))
+    if isinstance(origin.get("data"), dict):
+        origin["data"]["name"] = public_name(config.values.data.name)
+    if changes := public_changes(read_changes(origin)):
+        origin[CHANGES] = changes
+    else:
+        origin.pop(CHANGES, None)
+    origin = {name: value for name, value in origin.items() if name not in ELSEWHERE}
+    _make(place)
+    kept = target.checkpoints / found.path.name
+    kept.mkdir(parents=True)
+    if half:
+        (kept / FILE).write_bytes(save(halved(load_file(found.path / FILE))))
+    else:
+        shutil.copyfile(found.path / FILE, kept / FILE)
+    meta = {name: value for name, value in found.meta.items() if name != CHANGES}  # the provenance has them
+    meta |= {"picture": asdict(generator.image), "needs": write_needs(needs)}
+    target.write_json(kept / "meta.json", meta)
+    write_text(target.config_file, write_yaml(literal(public_config(config))))
+    target.write_json(target.provenance_file, origin)
+    target.write_json(target.score_file, score)
+    names = class_names(config, generator.image.classes, found, directory)
+    return Published(config, generator, found.meta["shown"], needs, score, origin, names, kept / FILE)
+
+
+def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Round float32 tensors to float16. One with a number that float16 does not hold stays as it is."""
+    return {name: _halved(value) if value.dtype == torch.float32 else value for name, value in state.items()}
+
+
+def _halved(value: Tensor) -> Tensor:
+    half = value.half()
+    return half if half.isfinite().all() else value
+
+
+def _without_place(need: Need) -> Need:
+    """A plugin that was a file, without the way to it."""
+    return need if need.requirement else replace(need, distribution=PurePath(need.distribution).name)
+
+
+def _make(place: Path) -> None:
+    if place.is_file() or (place.is_dir() and any(place.iterdir())):
+        raise GanzooError(f"{place} already holds something; choose another --out")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GanzooError(f"cannot make {place}: {error.strerror}; choose another --out") from error

@@ -1,7 +1,7 @@
 """Makes the pictures of README.md in ``docs/assets/readme``: ``python docs/make_pictures.py [PICTURE...]``.
 
 PICTURE is combinations, report, leaderboard, playground or terminal; without one all of them are made. Report and
-terminal show a run of dcgan+wgan-gp, which is trained below ``runs/pictures`` unless it is there: some minutes on a CPU.
+terminal show a run of dcgan+wgan-gp, which is trained below ``runs/pictures`` unless it is there: minutes on a CPU.
 Screenshots need Chromium and ``pip install playwright``, the playground needs ``ganzoo[export]`` too.
 """
 

@@ -45,7 +45,7 @@ def write_plugin(name: str, kind: str, out: Path | None, registry: Registry) -> 
     or is taken, and a directory that exists.
     """
     if kind not in MODULES:
-        raise GanzooError(f"--kind {kind} is none of {', '.join(MODULES)}")
+        raise GanzooError(f"--kind {kind} is unknown; choose one of {', '.join(MODULES)}")
     name = name.removeprefix(PREFIX)
     if not NAME.fullmatch(name):
         raise GanzooError(f"the name {name!r} must be lower-case letters and digits, joined by '-', such as soft-hinge")

@@ -55,6 +55,8 @@ def draw_terminal(run: Run, command: str) -> str:
     console.print(f"{run.config['recipe']} on {run.config['data']['name']}, {_kimg(run):g} kimg, into {run.path}",
                   highlight=False)  # fmt: skip
     console.print(_last_frame(run), no_wrap=True)
+    if (report := run.path / "report.html").is_file():
+        console.print(f"report: {report}", highlight=False)
     for line in summary(run):
         console.print(line, highlight=False)
     return with_squares(console.export_svg(title=command, code_format=FORM, unique_id="terminal"))

@@ -57,7 +57,7 @@ def draw_terminal(run: Run, command: str) -> str:
     console.print(_last_frame(run), no_wrap=True)
     if (report := run.path / "report.html").is_file():
         console.print(f"report: {report}", highlight=False)
-    for line in summary(run):
+    for line in [*summary(run), ""]:  # Rich cuts the last line
         console.print(line, highlight=False)
     return with_squares(console.export_svg(title=command, code_format=FORM, unique_id="terminal"))
 

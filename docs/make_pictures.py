@@ -32,7 +32,7 @@ WORK = ROOT / "runs/pictures"
 RECIPE = "dcgan+wgan-gp"
 RUN = Path("runs", f"{RECIPE}-001")  # below WORK, so that pictures show short paths
 MOST = 1_500_000  # bytes of all pictures together
-WIDTH, HEIGHT = 1280, 975  # CSS pixels of a screenshot: the report down to its last row of images
+WIDTH, HEIGHT = 1280, 955  # CSS pixels of a screenshot: the report down to its last row of images
 FINE = 1.25  # pixels of the picture for each of them
 BORDER = (208, 215, 222)
 

@@ -71,7 +71,7 @@ def bench(
     keep_weights: int,
     retry: bool,
 ) -> None:
-    """Train and score a grid of combinations; stopped and called again, it goes on."""
+    """Train and score a grid of combinations; call it again to continue a grid that was stopped."""
     if context.invoked_subcommand is not None:
         return
     from ganzoo.bench.grid import load_grid
@@ -105,7 +105,7 @@ def bench(
 def verify(
     records: tuple[Path, ...], device: str, weights: str | None, inception: str | None, digest_only: bool
 ) -> None:
-    """Check records, and score their weights again where they are still there.
+    """Check records, and score their weights again if they were kept.
 
     A RECORD may also be registered weights, such as RECIPE@DATA (see ganzoo list --weights).
     """
@@ -149,7 +149,7 @@ def verify(
 )
 @click.option("--published", type=PATH, default="benchmarks/published.json", show_default=True, help="Others' figures.")
 def report(results: Path, out: Path, published: Path) -> None:
-    """Make the leaderboard of every record that is there."""
+    """Write the leaderboard from all records."""
     from ganzoo.bench.leaderboard.report import write_report
 
     def warn(line: str) -> None:
@@ -184,7 +184,7 @@ def compare(
 
     A and B are records, runs, registered weights, directories with the records of a combination's seeds, or
     combinations under --results.
-    Of several seeds each the seeds decide, of one seed each a bootstrap over the generated images.
+    With several seeds on each side the seeds decide, with one seed on each side a bootstrap over the generated images.
     """
     from rich.console import Console
 

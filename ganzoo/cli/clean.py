@@ -37,14 +37,14 @@ class Clutter:
 
 @click.command()
 @click.argument("runs", metavar="[RUN]...", nargs=-1, type=PATH, shell_complete=complete_run)
-@click.option("--dry-run", is_flag=True, help="Only list what would go, as without --yes.")
-@click.option("--yes", is_flag=True, help="Remove it.")
+@click.option("--dry-run", is_flag=True, help="Only list what --yes would remove; the default.")
+@click.option("--yes", is_flag=True, help="Remove what is listed.")
 def clean(runs: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
-    """Remove the checkpoints of runs but the best and the newest, and caches.
+    """Remove caches, and the checkpoints of runs except the best and the newest.
 
-    With RUN only the checkpoints of these runs go. Without, those of all runs
-    in runs/ and the caches of decoded images and of features, which the next
-    run makes anew. Runs that a process works in are left alone.
+    With RUN, only checkpoints of these runs are removed. Without RUN, those of
+    all runs in runs/ and the caches of decoded images and of features, which
+    the next run makes again. Runs that a process works in are left alone.
     """
     if dry_run and yes:
         raise GanzooError("--dry-run and --yes contradict each other; give one of them")

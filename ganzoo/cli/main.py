@@ -68,7 +68,7 @@ def _take(arguments: list[str], option: str) -> tuple[list[str], list[str]]:
             continue
         value = value if equals else next(waiting, "")
         if not value or (not equals and value.startswith("-")):
-            raise GanzooError(f"{option} wants a file, for example {option} my_loss.py")
+            raise GanzooError(f"{option} needs a file, for example {option} my_loss.py")
         values.append(value)
     return left, values
 

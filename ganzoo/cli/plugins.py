@@ -39,7 +39,7 @@ def plugins(context: click.Context) -> None:
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="A part's parameter, e.g. generator.width=8."
 )
-@click.option("--location", help="Of images, for a data set written NAME:PATH.")
+@click.option("--location", help="Place of the images, for a data set written NAME:PATH.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 def check(targets: tuple[str, ...], settings: tuple[str, ...], location: str | None, as_json: bool) -> None:
     """Check all that a distribution or a .py file registers: shapes, gradients, seeds, saving, 50 steps of training."""

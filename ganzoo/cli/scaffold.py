@@ -51,7 +51,7 @@ def write_plugin(name: str, kind: str, out: Path | None, registry: Registry, run
     loaded.
     """
     if kind not in MODULES:
-        raise GanzooError(f"--kind {kind} is none of {', '.join(MODULES)}")
+        raise GanzooError(f"--kind {kind} is unknown; choose one of {', '.join(MODULES)}")
     if (kind == WEIGHTS) != (run is not None):
         raise GanzooError(f"--kind {WEIGHTS} and --run RUN go together; give both of them or neither")
     name = name.removeprefix(PREFIX)

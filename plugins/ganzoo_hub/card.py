@@ -111,7 +111,7 @@ def _classes(facts: Facts) -> Iterator[str]:
     if not facts.conditional:
         return
     names = "; ".join(f"{label} {text_cell(name)}" for label, name in enumerate(facts.class_names))
-    yield f"It is class-conditional: it makes images of the class that is asked for, of {facts.image.classes}" + (
+    yield f"It is class-conditional: it draws the class that you name, one of {facts.image.classes}" + (
         f": {names}." if names else f", numbered 0 to {facts.image.classes - 1}."
     )
     yield ""
@@ -155,7 +155,7 @@ def _results(facts: Facts) -> Iterator[EvalResult]:
 def _score(score: Mapping[str, Any]) -> Iterator[str]:
     yield from ("## Score", "")
     if not score:
-        yield from ("None was taken.", "")
+        yield from ("The generator was not scored.", "")
         return
     yield from table(["score", "value"], ([code(name), f"{value:.6g}"] for name, value in score["values"].items()))
     by_class = read_by_class(score)

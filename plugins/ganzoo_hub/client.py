@@ -88,17 +88,17 @@ def _explained(what: str) -> Iterator[None]:
     try:
         yield
     except errors.RevisionNotFoundError as error:
-        raise GanzooError(f"{what}: there is no such revision") from error
+        raise GanzooError(f"{what}: no such revision; leave the @ out for the newest") from error
     except errors.GatedRepoError as error:
-        raise GanzooError(f"{what} is open to those alone whom its owner lets in; ask there, then {LOG_IN}") from error
+        raise GanzooError(f"{what} is restricted by its owner; request access on its page, then {LOG_IN}") from error
     except errors.RepositoryNotFoundError as error:
-        raise GanzooError(f"{what}: there is no such repository, or you may not see it; {LOG_IN}") from error
+        raise GanzooError(f"{what}: no such repository, or you have no access to it; {LOG_IN}") from error
     except Exception as error:
         status = _status(error)
         if status in (401, 403):
-            raise GanzooError(f"{what}: the hub does not let you ({status}); {LOG_IN}") from error
+            raise GanzooError(f"{what}: the hub refused access ({status}); {LOG_IN}") from error
         reason = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
-        raise GanzooError(f"{what}: the hub was not reached, or refused: {reason[:300]}") from error
+        raise GanzooError(f"{what}: the hub could not be reached, or refused: {reason[:300]}") from error
 
 
 def _status(error: Any) -> int | None:

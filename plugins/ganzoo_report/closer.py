@@ -141,7 +141,7 @@ def _nearest(found: Nearest) -> dict[str, Any]:
         how += f": the {found.compared:,} whose pixels come nearest were compared by their features"
     words = (
         f"Below each image is the training image nearest to it, and how far away that is. {SPACES[found.space]} "
-        f"1.0 is what is usual: half of the real images are further from {other}, half are nearer. A generator that "
+        f"1.0 is usual: half of the real images are further from {other}, half are nearer. A generator that "
         "has learned images by heart makes pairs that look the same, with figures near 0."
     )
     return {

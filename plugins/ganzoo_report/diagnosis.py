@@ -46,7 +46,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
     """Everything there is to say, troubles first; never empty."""
     copied = [finding] if look and (finding := copying(look)) else []
     if len(facts.log) < ENOUGH:
-        few = f"The log holds {len(facts.log)} records; a diagnosis wants {ENOUGH} or more."
+        few = f"The log holds {len(facts.log)} records; a diagnosis needs {ENOUGH} or more."
         return [*copied, Finding("note", "Too early to say", few, *_longer(facts))]
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
@@ -70,8 +70,8 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
         why = f"The gradient that reaches the generator fell to {after / before:.2%} of what it was."
     elif auc is not None and auc >= TOO_STRONG and mean(late, "accuracy_real") is not None:
         why = (
-            f"In the last quarter of the run it ranked {auc:.1%} of real/generated pairs rightly. Where it is nearly "
-            "always right it has little to say about how to become better."
+            f"In the last quarter of the run it ranked {auc:.1%} of real/generated pairs correctly. If it is nearly "
+            "always right, the generator learns little from it."
         )
     else:
         return None
@@ -94,13 +94,13 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
         return None
     when = ("first", "second", "third")[quarters.index(lowest)]
     why = (
-        f"It ranked {lowest:.1%} of real/generated pairs rightly in the {when} quarter of the run, {late:.1%} in "
+        f"It ranked {lowest:.1%} of real/generated pairs correctly in the {when} quarter of the run, {late:.1%} in "
         "the last: it learns to tell them apart faster than the generator learns to be taken for real."
     )
     learning_rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
     if learning_rates and learning_rates[-1] < learning_rates[len(learning_rates) // 2]:
         why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
-    advice = "Where the images no longer gain, let it learn more slowly:"
+    advice = "If the images no longer improve, let it learn more slowly:"
     return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
 
 
@@ -110,8 +110,8 @@ def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
     if auc is None or auc >= BEHIND:
         return None
     why = (
-        f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs rightly, where a guess would "
-        "reach 50%. While it is wrong the generator learns the wrong things; at the start of a run that passes."
+        f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs correctly; a guess reaches "
+        "50%. While it is wrong, the generator learns the wrong things. At the start of a run this passes."
     )
     faster = _rate(facts, "discriminator", 4, "If it lasts, let it learn faster:")
     return Finding("note", "The discriminator is behind", why, *faster)
@@ -144,7 +144,7 @@ def copying(look: Look) -> Finding | None:
         f"{look.nearest.copies} of {len(look.nearest.generated)} generated images lie less than {CLOSE:g} times as "
         "far from a training image as real images usually do: see the marked pairs of the closer look."
     )
-    advice = "Train on more images, or with an augmentation; these there are:"
+    advice = "Train on more images, or with an augmentation. This lists them:"
     return Finding("trouble", "Copying suspected", why, advice, "ganzoo list")
 
 
@@ -190,7 +190,7 @@ def still_improving(facts: Facts, story: Story) -> Finding | None:
         before, last = (ranking.text(value, 1) for value in scores[-2:])
         why = f"The {ranking.title} {moved} to the end: {before}, then {last}."
     elif middle is not None and late is not None and middle - late > CATCHING_UP and late > 0.5:
-        why = f"The discriminator ranked {middle:.1%} of pairs rightly in the second quarter, {late:.1%} in the last."
+        why = f"The discriminator ranked {middle:.1%} of pairs correctly in the second quarter, {late:.1%} in the last."
     else:
         return None
     if not facts.finished:
@@ -235,7 +235,7 @@ def _longer(facts: Facts) -> tuple[str, str]:
 def _all_well(facts: Facts, story: Story) -> str:
     parts = []
     if (auc := mean(_quarter(facts.log, 3), "auc")) is not None:
-        parts.append(f"the discriminator ranks {auc:.0%} of pairs rightly (50%: cannot tell them apart)")
+        parts.append(f"the discriminator ranks {auc:.0%} of pairs correctly (50%: cannot tell them apart)")
     last = story.snapshots[-1] if story.snapshots else None
     if last and last.nearest is not None and last.diversity is not None:
         parts.append(f"the samples are {last.diversity:.0%} as diverse as real images")

@@ -113,22 +113,6 @@ def test_the_reference_describes_every_field():
                 assert f"`{field}`" in text or (name.endswith("Entry") and f"`{field}`" in entries), f"{name}.{field}"
 
 
-def anchors(page: Path) -> list[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
-    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, re.M)
-    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
-
-
-def test_links_lead_somewhere():
-    for page in DOCS.rglob("*.md"):
-        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
-            file = page.parent / target if target else page
-            assert file.exists(), f"{page.name}: {target}"
-            assert not anchor or anchors(file).count(anchor) == 1, f"{page.name}: {target}#{anchor}"
-
-
 @pytest.fixture
 def shell(tmp_path):
     """An empty directory, and what runs a script there: exit code, output, where it ended. The environment is fresh."""

@@ -102,7 +102,7 @@ def test_the_command_and_what_it_says(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["soft", "--kind", "launcher"], "--kind launcher is none of architecture, loss"),
+        (["soft", "--kind", "launcher"], "--kind launcher is unknown; choose one of architecture, loss"),
         (["Soft", "--kind", "loss"], "the name 'Soft' must be lower-case letters and digits"),
         (["soft_hinge", "--kind", "loss"], "such as soft-hinge"),
         (["../soft", "--kind", "loss"], "must be lower-case"),

@@ -100,7 +100,7 @@ def test_a_directory_is_loaded_whole_and_a_broken_file_in_it_hurts_nothing(ganzo
         ("click.py", "", "a module named 'click' is there already; rename click.py"),
         ("empty_loss.py", "", "it has no hook; mark its functions with @ganzoo.hookimpl"),
         ("text.txt", "", "its name must be NAME.py"),
-        ("", None, "--plugin wants a file, for example --plugin my_loss.py"),
+        ("", None, "--plugin needs a file, for example --plugin my_loss.py"),
     ],
 )
 def test_a_file_that_was_named_must_not_fail(ganzoo, tmp_path, file, content, says):

@@ -295,8 +295,8 @@ def test_what_others_published_is_not_executed(one_hub, ganzoo, trained, tmp_pat
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("hf://alice/absent", "there is no such repository, or you may not see it; log in with `hf auth login`"),
-        ("hf://alice/empty@v2", "there is no such revision"),
+        ("hf://alice/absent", "no such repository, or you have no access to it; log in with `hf auth login`"),
+        ("hf://alice/empty@v2", "no such revision; leave the @ out for the newest"),
         ("hf://alice/empty@", "no revision after the @"),
         ("hf://alice/empty", "is not a run of ganzoo"),
         ("hf://alice", "is not OWNER/NAME"),
@@ -324,7 +324,7 @@ def test_a_push_that_cannot_be_is_one_line(one_hub, ganzoo, trained, monkeypatch
     assert one_hub.requests == []
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     code, _, err = ganzoo("push", run, "alice/garments")
-    assert code == 2 and err.splitlines()[-1].startswith("ganzoo: hf://alice/garments: the hub does not let you (401)")
+    assert code == 2 and err.splitlines()[-1].startswith("ganzoo: hf://alice/garments: the hub refused access (401)")
     assert one_hub.repositories == {}
 
 
@@ -335,7 +335,7 @@ def test_without_a_connection_it_is_one_line(here, trained, monkeypatch):
     next(serving)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     for call in (lambda: client.fetch("hf://alice/x"), lambda: client.upload(Path(), "alice/x", "", False)):
-        with pytest.raises(GanzooError, match="hf://alice/x: the hub was not reached") as caught:
+        with pytest.raises(GanzooError, match="hf://alice/x: the hub could not be reached") as caught:
             call()
         assert "\n" not in str(caught.value)
     serving.close()

@@ -14,6 +14,7 @@ from ganzoo.utils.image_grid import sheet
 from ganzoo_explain.svg import style, text
 
 WIDTH = 400  # of a drawing, as wide as a phone
+MARGIN = 8  # around a drawing
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 36  # around a chart
 MORE_STYLE = """
 .diagram { font: 12px system-ui, "DejaVu Sans", sans-serif; }
@@ -59,10 +60,11 @@ class Axis:
 
 def drawing(title: str, height: float, content: str) -> str:
     """Wrap a drawing as a file of its own."""
+    wide, high = WIDTH + 2 * MARGIN, height + 2 * MARGIN
+    size = f'viewBox="{-MARGIN} {-MARGIN} {wide} {high:g}" width="{wide}" height="{high:g}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" role="img" viewBox="0 0 {WIDTH} {height:g}" '
-        f'width="{WIDTH}" height="{height:g}"><title>{text(title)}</title><style>{style()}{MORE_STYLE}</style>'
-        f"{content}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" role="img" {size}><title>{text(title)}</title>'
+        f"<style>{style()}{MORE_STYLE}</style>{content}</svg>\n"
     )
 
 

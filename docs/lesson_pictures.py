@@ -1,25 +1,23 @@
-"""The pictures of the lesson, drawn from its runs."""
+"""The pictures of the lesson, drawn from its runs. What needs torch imports it itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from lesson_drawing import WIDTH, Axis, Line, caption, chart, drawing, heat, picture
 
 import ganzoo
-from ganzoo.config.resolve import resolve
-from ganzoo.models.build import build_model
-from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
-from ganzoo_explain.describe import describe
 from ganzoo_explain.svg import diagram, style, to_svg
 from ganzoo_report.story import Snapshot, Story, read_story
+
+if TYPE_CHECKING:
+    from ganzoo.interfaces import Loss
 
 MOMENTS = (0, 2, 5, 18, 72, 180)  # kimg of the story's rows
 BEFORE = 5  # kimg of the images whose gradient is drawn
@@ -29,6 +27,10 @@ LOSSES = {"minimax": "fake", "non-saturating": "generator"}  # of the generator,
 
 def draw_all(runs: Mapping[str, RunDir], directory: Path, recipe: str) -> None:
     """Write every picture of the lesson as SVG. ``recipe``: the combination whose diagram is drawn."""
+    from ganzoo.config.resolve import resolve
+    from ganzoo.plugin.registry import Registry
+    from ganzoo_explain.describe import describe
+
     directory.mkdir(parents=True, exist_ok=True)
     system = describe(resolve(Registry.load(), recipe, None, []))
     drawings = {
@@ -67,12 +69,20 @@ def moments(run: RunDir) -> list[Snapshot]:
     return [snapshot_at(found, kimg) for kimg in MOMENTS]
 
 
+@cache
+def loss_of(name: str) -> Loss:
+    """Return a loss by its name."""
+    return ganzoo.create_model(f"mlp+{name}").loss
+
+
 def generator_loss(name: str, logit: float) -> tuple[float, float]:
     """Return the generator's loss at the logit of one fake, and its slope there."""
+    import torch
+
     d_fake = torch.tensor([float(logit)], requires_grad=True)
-    value = ganzoo.create_model(f"mlp+{name}").loss.generator(d_real=None, d_fake=d_fake)
+    value = loss_of(name).generator(d_real=None, d_fake=d_fake)
     (slope,) = torch.autograd.grad(value, d_fake)
-    return float(value), float(slope)
+    return float(value.detach()), float(slope)
 
 
 def losses() -> str:
@@ -112,6 +122,12 @@ def story(run: RunDir) -> str:
 
 def gradient(run: RunDir) -> str:
     """Draw generated images, and how the generator's loss would have each of their pixels changed."""
+    import torch
+
+    from ganzoo.models.build import build_model
+    from ganzoo.plugin.registry import Registry
+    from ganzoo.runs.load import load_config
+
     snapshot = snapshot_at(read_story(run), BEFORE)
     checkpoint = run.checkpoint(snapshot.name)
     assert checkpoint.image is not None
@@ -195,7 +211,7 @@ def vanishing(runs: Mapping[str, RunDir]) -> str:
 def kimg_axis(log: Sequence[Mapping[str, float]]) -> Axis:
     """From the start of a run to its end, with ticks at its quarters."""
     end = log[-1]["kimg"]
-    ticks = [(end * quarter / 4, f"{end * quarter / 4:g}") for quarter in range(5)]
+    ticks = [(int(end) * quarter / 4, f"{int(end) * quarter / 4:g}") for quarter in range(5)]
     return Axis("thousands of real images shown (kimg)", 0, end, ticks)
 
 

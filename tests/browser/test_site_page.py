@@ -44,11 +44,10 @@ def test_the_search_works_without_a_server(site, open_page):
 def test_the_lessons_pictures_follow_the_sites_colours(site, open_page):
     """An SVG is dark where the page is, whichever of the two the system prefers."""
     page = open_page(site / "lesson.html", viewport={"width": 1280, "height": 900}, color_scheme="light")
-    ground = """() => new Promise((resolve) => {
+    ground = """() => {
       const image = [...document.images].find((one) => one.src.endsWith("losses.svg"));
-      const canvas = document.createElement("canvas");
-      resolve(getComputedStyle(image).colorScheme);
-    })"""
+      return getComputedStyle(image).colorScheme;
+    }"""
     assert "dark" not in page.evaluate(ground)
     page.locator("label[for=__palette_1]").click()
     assert "dark" in page.evaluate(ground)
@@ -109,13 +108,32 @@ def test_the_playground_trains(toy):
     assert toy.evaluate(far) < before / 2
 
 
-def test_minimax_vanishes_in_the_playground(toy):
-    pushes = {}
-    for loss in ("minimax", "non-saturating"):
-        toy.locator("select[name=loss]").select_option(loss)
-        toy.locator("select[name=ratio]").select_option("20")
-        toy.locator("[data-do=again]").click()
-        toy.locator("[data-do=many]").click()
-        text = toy.locator(".toy-figures").inner_text()
-        pushes[loss] = float(text.rpartition(": ")[2].rstrip("."))
-    assert pushes["minimax"] < pushes["non-saturating"] / 5
+def test_minimax_pushes_less_where_the_discriminator_is_sure(toy):
+    """By the odds of being real: with the same points and the same discriminator."""
+    worst, surest = toy.evaluate("""() => {
+      const game = new (document.getElementById("toy").Game)({ ratio: 5 });
+      for (let k = 0; k < 30; k++) game.step();
+      const pushes = {};
+      for (const loss of ["minimax", "non-saturating"]) {
+        game.loss = loss;
+        pushes[loss] = game.look();
+      }
+      const logits = game.discriminator.forward(pushes.minimax.fake, 160);
+      let worst = 0;
+      logits.forEach((logit, n) => {
+        const length = ({ arrows }) => Math.hypot(arrows[2 * n], arrows[2 * n + 1]);
+        const odds = length(pushes.minimax) / length(pushes["non-saturating"]);
+        worst = Math.max(worst, Math.abs(odds / Math.exp(logit) - 1));
+      });
+      return [worst, Math.min(...logits)];
+    }""")
+    assert worst < 1e-6
+    assert surest < -0.5
+
+
+def test_another_loss_keeps_the_game_and_other_points_begin_a_new_one(toy):
+    toy.locator("[data-do=step]").click()
+    toy.locator("select[name=loss]").select_option("minimax")
+    assert "Round 1." in toy.locator(".toy-figures").inner_text()
+    toy.locator("select[name=data]").select_option("clusters")
+    assert "Round 0." in toy.locator(".toy-figures").inner_text()

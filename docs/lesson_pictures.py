@@ -41,7 +41,7 @@ def draw_all(runs: Mapping[str, RunDir], directory: Path, recipe: str) -> None:
         "gradient": gradient(runs["run"]),
         "curves": curves(runs["run"]),
         "auc": auc(runs["run"], runs["plain"]),
-        "collapse": collapse(runs["collapsed"]),
+        "collapse": collapse(runs["collapsed"], runs["few"]),
         "vanishing": vanishing({name: runs[name] for name in LOSSES}),
     }
     for name, content in drawings.items():
@@ -104,7 +104,7 @@ def story(run: RunDir) -> str:
         verdicts = snapshot.verdicts
         assert verdicts is not None
         drawn.append(
-            caption(f"{snapshot.kimg:g} kimg: {verdicts.fooled} of {len(verdicts.fake)} taken for real", y + 16)
+            caption(f"{snapshot.kimg:.0f} kimg: {verdicts.fooled} of {len(verdicts.fake)} taken for real", y + 16)
         )
         element, height = picture(snapshot.images[:COLUMNS], COLUMNS, 0, y + 22, WIDTH)
         drawn.append(element)
@@ -184,15 +184,19 @@ def auc(run: RunDir, plain: RunDir) -> str:
     return drawing("AUC of two discriminators", 230, chart(lines, kimg_axis(shortest), share, border=0.5))
 
 
-def collapse(run: RunDir) -> str:
-    """Draw the last images of the run that collapsed, beside real ones."""
-    found = read_story(run)
-    assert found.real is not None
-    side = (WIDTH - 16) / 2
-    left, height = picture(found.snapshots[-1].images[:16], 4, 0, 22, side)
-    right, _ = picture(found.real[:16], 4, side + 16, 22, side)
-    words = caption("Generated, from 16 latents", 16, tone="fake") + caption("Real", 16, side + 16, "real")
-    return drawing("A run that collapsed, and real images", 24 + height, words + left + right)
+def collapse(collapsed: RunDir, few: RunDir) -> str:
+    """Draw the last images of two runs that lack variety, beside real ones."""
+    stories = [read_story(collapsed), read_story(few)]
+    real = stories[0].real
+    assert real is not None
+    sheets = [*(found.snapshots[-1].images[:16] for found in stories), real[:16]]
+    gap, drawn, height = 12, [], 0.0
+    side = (WIDTH - 2 * gap) / 3
+    for place, (title, images) in enumerate(zip(("All alike", "A few kinds", "Real"), sheets, strict=True)):
+        left = place * (side + gap)
+        element, height = picture(images, 4, left, 22, side)
+        drawn += [caption(title, 16, left, "real" if title == "Real" else "fake"), element]
+    return drawing("Two runs whose images lack variety, and real images", 22 + height, "".join(drawn))
 
 
 def vanishing(runs: Mapping[str, RunDir]) -> str:

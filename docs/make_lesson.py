@@ -38,6 +38,7 @@ RUNS: dict[str, list[str]] = {
     "run": [RECIPE, "data.name=fashion-mnist", "loop.kimg=180", "loop.snapshot_kimg=1", "loop.keep=200", NO_SCORE],
     "plain": ["mlp+non-saturating", "loop.kimg=24", NO_SCORE],
     "collapsed": ["mlp+minimax", "optimizer.generator.lr=0.005", "loop.kimg=20", NO_SCORE],
+    "few": ["mlp+minimax", "optimizer.generator.lr=0.002", "loop.kimg=20", NO_SCORE],
     "minimax": ["mlp+minimax", *STRONG],
     "non-saturating": ["mlp+non-saturating", *STRONG],
 }
@@ -107,8 +108,9 @@ def _moments(run: RunDir) -> list[list[str]]:
     for snapshot in moments(run):
         record = record_at(log, snapshot.kimg)
         figures = [f"{record[name]:{form}}" if snapshot.kimg else "–" for name, (_, form) in OF_A_MOMENT.items()]
-        rows.append([f"{snapshot.kimg:.0f}", *figures])
-    return _table(["kimg", *(title for title, _ in OF_A_MOMENT.values())], rows)
+        rows.append([f"{snapshot.kimg:.0f}", *figures, f"{snapshot.verdicts.fooled}" if snapshot.verdicts else "–"])
+    titles = [title for title, _ in OF_A_MOMENT.values()]
+    return _table(["kimg", *titles, "of 64 fakes taken for real"], rows)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[list[str]]:
@@ -125,6 +127,7 @@ def words(runs: Mapping[str, RunDir]) -> dict[str, str]:
     plain = log_of(runs["plain"])
     minimax, kept = (log_of(runs[name]) for name in LOSSES)
     ratios = [b["gradient_generator"] / a["gradient_generator"] for a, b in zip(minimax, kept, strict=True)]
+    few = finding(runs["few"], "Little variety yet")
     vanished = finding(runs["minimax"], "The discriminator is too strong")
     return {
         **{f"{name.replace('-', '_')}_command": shlex.join(["ganzoo", "run", *RUNS[name]]) for name in RUNS},
@@ -145,6 +148,7 @@ def words(runs: Mapping[str, RunDir]) -> dict[str, str]:
         "auc_least": f"{min(record['auc'] for record in log):.2f}",
         "auc_most": f"{max(record['auc'] for record in log):.2f}",
         "auc_last": f"{last['auc']:.2f}",
+        "auc_last_percent": f"{last['auc']:.0%}",
         "plain_auc_first": f"{plain[0]['auc']:.2f}",
         "plain_auc_least": f"{min(record['auc'] for record in plain):.2f}",
         "plain_auc_last": f"{plain[-1]['auc']:.2f}",
@@ -153,6 +157,8 @@ def words(runs: Mapping[str, RunDir]) -> dict[str, str]:
         "collapse_title": collapsed.title,
         "collapse_why": collapsed.why,
         "collapse_advice": f"{collapsed.advice} `{shlex.split(collapsed.command)[-1]}`",
+        "few_title": few.title,
+        "few_why": few.why,
         "vanished_title": vanished.title,
         "vanished_why": vanished.why,
         "least_ratio": f"{min(ratios):.0f}",

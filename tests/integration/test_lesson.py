@@ -67,6 +67,8 @@ def test_the_figures_tell_what_the_words_do():
     assert 0.5 < float(words["auc_least"]) < float(words["auc_last"]) < float(words["auc_most"]) < 0.85
     assert float(words["least_ratio"]) > 10
     assert abs(float(words["loss_d_last"]) - float(words["loss_d_first"])) < 0.1
+    moments = json.loads((ASSETS / "lesson.json").read_text())["tables"]["moments"]
+    assert [row[-1] for row in moments if row[0] == "5"] == ["0"]
     assert int(words["accuracy_fake_first"].rstrip("%")) < 50 < int(words["accuracy_real_first"].rstrip("%"))
 
 
@@ -93,7 +95,7 @@ def test_pictures_are_drawn_from_any_run(lesson, tmp_path):
     assert len(rows) == len(pictures.MOMENTS) + 1
     verdicts = [text.text for text in story.iter() if text.tag.endswith("}text") and "%" in (text.text or "")]
     assert len(verdicts) == len(pictures.MOMENTS) * pictures.COLUMNS
-    for drawn in (pictures.curves(run), pictures.collapse(run), pictures.vanishing({"minimax": run})):
+    for drawn in (pictures.curves(run), pictures.collapse(run, run), pictures.vanishing({"minimax": run})):
         assert ET.fromstring(drawn).find("{*}title") is not None
 
 

@@ -25,14 +25,14 @@ COLUMNS = 8  # images in a row
 LOSSES = {"minimax": "fake", "non-saturating": "generator"}  # of the generator, with the tones of their lines
 
 
-def draw_all(runs: Mapping[str, RunDir], directory: Path, recipe: str) -> None:
-    """Write every picture of the lesson as SVG. ``recipe``: the combination whose diagram is drawn."""
+def draw_all(runs: Mapping[str, RunDir], directory: Path, recipe: str, *settings: str) -> None:
+    """Write every picture of the lesson as SVG. recipe, settings: of the combination whose diagram is drawn."""
     from ganzoo.config.resolve import resolve
     from ganzoo.plugin.registry import Registry
     from ganzoo_explain.describe import describe
 
     directory.mkdir(parents=True, exist_ok=True)
-    system = describe(resolve(Registry.load(), recipe, None, []))
+    system = describe(resolve(Registry.load(), recipe, None, settings))
     drawings = {
         "system-wide": to_svg(system) + "\n",
         "system": diagram(system, across=False, style=style()) + "\n",

@@ -31,11 +31,11 @@ TEMPLATE = DOCS / "lesson.md.template"
 PICTURES = DOCS / "assets" / "lesson"
 FIGURES = PICTURES / "lesson.json"
 
-RECIPE = "dcgan+non-saturating"
+RECIPE, DATA = "dcgan+non-saturating", "data.name=fashion-mnist"
 NO_SCORE = "metrics.names=[]"
 STRONG = ["loop.discriminator_steps=10", "loop.kimg=20", NO_SCORE]
 RUNS: dict[str, list[str]] = {
-    "run": [RECIPE, "data.name=fashion-mnist", "loop.kimg=180", "loop.snapshot_kimg=1", "loop.keep=200", NO_SCORE],
+    "run": [RECIPE, DATA, "loop.kimg=180", "loop.snapshot_kimg=1", "loop.keep=200", NO_SCORE],
     "plain": ["mlp+non-saturating", "loop.kimg=24", NO_SCORE],
     "collapsed": ["mlp+minimax", "optimizer.generator.lr=0.005", "loop.kimg=20", NO_SCORE],
     "few": ["mlp+minimax", "optimizer.generator.lr=0.002", "loop.kimg=20", NO_SCORE],
@@ -64,7 +64,7 @@ def page() -> str:
 def make(directory: Path) -> None:
     """Train what is missing, then write pictures, figures and the page."""
     runs = {name: train(directory / name, arguments) for name, arguments in RUNS.items()}
-    draw_all(runs, PICTURES, RECIPE)
+    draw_all(runs, PICTURES, RECIPE, DATA)
     FIGURES.write_text(json.dumps({"words": words(runs), "tables": tables(runs)}, indent=1, ensure_ascii=False) + "\n")
     FILE.write_text(page())
 

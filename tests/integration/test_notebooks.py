@@ -93,93 +93,109 @@ def test_an_address_that_colab_cannot_open_is_refused(tmp_path, monkeypatch):
     assert maker.repository() == "OWNER/NAME"
 
 
-@pytest.mark.long
-class TestLesson:
-    @pytest.fixture(**brief_and_letter("lesson"))
-    def cells(self, request, tmp_path_factory):
-        return execute("lesson.ipynb", tmp_path_factory.mktemp("lesson"), request.param)
-
-    def test_the_system_and_every_step_are_shown(self, cells):
-        assert "<svg" in outputs(cells[1], "image/svg+xml")[0]
-        assert sum(len(outputs(cell, "image/png")) for cell in cells) >= 8
-
-    def test_the_losses_by_hand_are_those_of_ganzoo(self, cells):
-        pairs = re.findall(r"^(?:discriminator:|generator:) +([\d.]+) ([\d.]+)$", printed(cells), re.M)
-        assert len(pairs) == 2
-        for by_hand, computed in pairs:
-            assert float(by_hand) == pytest.approx(float(computed), rel=1e-5)
-
-    def test_the_gradient_reaches_pixels_and_weights(self, cells):
-        norms = re.findall(r"^at the .*?([\d.e-]+)$", printed(cells), re.M)
-        assert len(norms) == 2
-        assert all(float(norm) > 0 for norm in norms)
-
-    def test_the_collapsed_run_has_less_variety(self, cells):
-        good, collapsed = (
-            int(re.search(rf"^{name}: (\d+)%", printed(cells), re.M)[1]) for name in ("good", "collapsed")
-        )
-        assert collapsed < 60 < good
+@pytest.fixture(**brief_and_letter("lesson"))
+def lesson(request, tmp_path_factory):
+    return execute("lesson.ipynb", tmp_path_factory.mktemp("lesson"), request.param)
 
 
 @pytest.mark.long
-class TestOwnImages:
-    @pytest.fixture(**brief_and_letter("own_images"))
-    def cells(self, request, tmp_path_factory):
-        return execute("own_images.ipynb", tmp_path_factory.mktemp("own"), request.param)
-
-    def test_a_picture_that_cannot_be_used_is_named(self, cells):
-        assert re.search(r"(damaged|transparent)\.png", printed(cells[2:3]))
-
-    def test_what_was_skipped_and_changed_is_counted(self, cells):
-        html = " ".join(outputs(cells[3], "text/html")[-1].split())
-        assert "padded" in html
-        assert "flattened" in html
-        assert "skipped" in html
-
-    def test_classes_are_the_directories(self, cells):
-        assert "('circles', 'squares')" in printed(cells)
-
-    def test_it_ends_with_a_score(self, cells):
-        assert "'fid':" in outputs(cells[-1], "text/plain")[-1]
+def test_the_system_and_every_step_are_shown(lesson):
+    assert "<svg" in outputs(lesson[1], "image/svg+xml")[0]
+    assert sum(len(outputs(cell, "image/png")) for cell in lesson) == 7
 
 
 @pytest.mark.long
-class TestWriteALoss:
-    @pytest.fixture(**brief_and_letter("write_a_loss"))
-    def cells(self, request, tmp_path_factory):
-        return execute("write_a_loss.ipynb", tmp_path_factory.mktemp("loss"), request.param)
-
-    def test_the_kit_finds_the_overflow_and_then_nothing(self, cells):
-        said = printed(cells)
-        assert said.index("FAILED   finite_gradients") < said.index("soft_hinge.py") < said.rindex(" conforms: ")
-
-    def test_it_is_registered_and_trained(self, cells):
-        assert "'soft-hinge'" in "".join(outputs(cells[5], "text/plain"))
-        assert len(outputs(cells[-1], "image/png")) == 2  # the curves, and the samples of both
-
-    def test_the_loss_is_the_tutorials(self):
-        tutorial = (ROOT / "docs/tutorial.md").read_text()
-        body = "return softplus(margin - d_real).mean() + softplus(margin + d_fake).mean()"
-        assert body in tutorial
-        assert any(body in cell.source for cell in read("write_a_loss.ipynb").cells)
+def test_the_losses_by_hand_are_those_of_ganzoo(lesson):
+    pairs = re.findall(r"^(?:discriminator:|generator:) +([\d.]+) ([\d.]+)$", printed(lesson), re.M)
+    assert len(pairs) == 2
+    for by_hand, computed in pairs:
+        assert float(by_hand) == pytest.approx(float(computed), rel=1e-5)
 
 
 @pytest.mark.long
-class TestLeaderboard:
-    @pytest.fixture(scope="class")
-    def cells(self, tmp_path_factory):
-        place = tmp_path_factory.mktemp("clone")
-        (place / "benchmarks").symlink_to(ROOT / "benchmarks")
-        return execute("leaderboard_pandas.ipynb", place, {})
+def test_the_gradient_reaches_pixels_and_weights(lesson):
+    norms = re.findall(r"^at the .*?([\d.e-]+)$", printed(lesson), re.M)
+    assert len(norms) == 2
+    assert all(float(norm) > 0 for norm in norms)
 
-    def test_every_scored_record_is_read(self, cells):
-        records = [json.loads(path.read_text()) for path in (ROOT / "benchmarks/results").glob("*/*.json")]
-        scored = sum(1 for one in records if one.get("status") == "done" and "fid" in one["scores"])
-        assert f"{scored} records, " in printed(cells)
 
-    def test_seeds_and_plots_are_shown(self, cells):
-        assert "seeds" in outputs(cells[2], "text/html")[0]
-        assert all(outputs(cell, "image/png") for cell in cells[3:5])
+@pytest.mark.long
+def test_the_collapsed_run_has_less_variety(lesson):
+    good, collapsed = (int(re.search(rf"^{name}: (\d+)%", printed(lesson), re.M)[1]) for name in ("good", "collapsed"))
+    assert collapsed < 60 < good
+
+
+@pytest.fixture(**brief_and_letter("own_images"))
+def own_images(request, tmp_path_factory):
+    return execute("own_images.ipynb", tmp_path_factory.mktemp("own"), request.param)
+
+
+@pytest.mark.long
+def test_a_picture_that_cannot_be_used_is_named(own_images):
+    assert re.search(r"(damaged|transparent)\.png", printed(own_images[2:3]))
+
+
+@pytest.mark.long
+def test_what_was_skipped_and_changed_is_counted(own_images):
+    html = " ".join(outputs(own_images[3], "text/html")[-1].split())
+    assert "padded" in html
+    assert "flattened" in html
+    assert "skipped" in html
+
+
+@pytest.mark.long
+def test_classes_are_the_directories(own_images):
+    assert "('circles', 'squares')" in printed(own_images)
+
+
+@pytest.mark.long
+def test_it_ends_with_a_score(own_images):
+    assert "'fid':" in outputs(own_images[-1], "text/plain")[-1]
+
+
+@pytest.fixture(**brief_and_letter("write_a_loss"))
+def write_a_loss(request, tmp_path_factory):
+    return execute("write_a_loss.ipynb", tmp_path_factory.mktemp("loss"), request.param)
+
+
+@pytest.mark.long
+def test_the_kit_finds_the_overflow_and_then_nothing(write_a_loss):
+    said = printed(write_a_loss)
+    assert said.index("FAILED   finite_gradients") < said.index("soft_hinge.py") < said.rindex(" conforms: ")
+
+
+@pytest.mark.long
+def test_it_is_registered_and_trained(write_a_loss):
+    assert "'soft-hinge'" in "".join(outputs(write_a_loss[5], "text/plain"))
+    assert len(outputs(write_a_loss[-1], "image/png")) == 2  # the curves, and the samples of both
+
+
+@pytest.mark.long
+def test_the_loss_is_the_tutorials():
+    tutorial = (ROOT / "docs/tutorial.md").read_text()
+    body = "return softplus(margin - d_real).mean() + softplus(margin + d_fake).mean()"
+    assert body in tutorial
+    assert any(body in cell.source for cell in read("write_a_loss.ipynb").cells)
+
+
+@pytest.fixture(scope="module")
+def leaderboard(tmp_path_factory):
+    place = tmp_path_factory.mktemp("clone")
+    (place / "benchmarks").symlink_to(ROOT / "benchmarks")
+    return execute("leaderboard_pandas.ipynb", place, {})
+
+
+@pytest.mark.long
+def test_every_scored_record_is_read(leaderboard):
+    records = [json.loads(path.read_text()) for path in (ROOT / "benchmarks/results").glob("*/*.json")]
+    scored = sum(1 for one in records if one.get("status") == "done" and "fid" in one["scores"])
+    assert f"{scored} records, " in printed(leaderboard)
+
+
+@pytest.mark.long
+def test_seeds_and_plots_are_shown(leaderboard):
+    assert "seeds" in outputs(leaderboard[2], "text/html")[0]
+    assert all(outputs(cell, "image/png") for cell in leaderboard[3:5])
 
 
 @pytest.mark.slow

@@ -202,7 +202,7 @@
     map.forEach((probability, n) => {
       context.fillStyle = probability > 0.5 ? colour("--real") : colour("--fake");
       context.globalAlpha = 0.5 * Math.abs(probability - 0.5);
-      context.fillRect((n % CELLS) * cell, Math.floor(n / CELLS) * cell, cell + 1, cell + 1);
+      context.fillRect((n % CELLS) * cell, Math.floor(n / CELLS) * cell, cell, cell);
     });
     context.globalAlpha = 1;
     for (let n = 0; n < SHOWN; n++) {

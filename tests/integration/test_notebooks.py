@@ -26,7 +26,7 @@ except ImportError:
 
 
 FEWER = {
-    "lesson": {"range(120)": "range(30)", '"loop.kimg": 4, "loop.log_kimg"': '"loop.kimg": 1, "loop.log_kimg"'},
+    "lesson": {"range(120)": "range(30)", '"loop.kimg": 4, "loop.log_kimg"': '"loop.kimg": 2, "loop.log_kimg"'},
     "own_images": {"range(48)": "range(12)", '"loop.kimg": 3': '"loop.kimg": 0.5', "samples=48": "samples=16"},
     "write_a_loss": {'"loop.kimg": 4': '"loop.kimg": 0.5'},
     "leaderboard_pandas": {"--kimg 5 --set metrics.fakes=100": "--kimg 0.5 --set metrics.fakes=16"},

@@ -1,16 +1,15 @@
-"""`docs/quickstart.ipynb` runs from its first cell to its last in a kernel of its own, and shows what it promises.
+"""`docs/notebooks/quickstart.ipynb` runs from its first cell to its last in a kernel of its own, and shows what it
+promises.
 
 To the letter where there is time, else with fewer images to train on and to score.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from support.notebooks import execute, outputs, read
 
 pytestmark = pytest.mark.long
-NOTEBOOK = Path(__file__).parents[2] / "docs/quickstart.ipynb"
 
 
 FEWER = {'"loop.kimg": 2,': '"loop.kimg": 0.5,', "samples=128": "samples=32"}
@@ -19,25 +18,9 @@ FEWER = {'"loop.kimg": 2,': '"loop.kimg": 0.5,', "samples=128": "samples=32"}
 @pytest.fixture(scope="module", params=[FEWER, pytest.param({}, marks=pytest.mark.slow)], ids=["brief", "letter"])
 def cells(request, tmp_path_factory):
     """The notebook's five code cells after they ran."""
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = read("quickstart.ipynb")
     assert all(cell.get("outputs", []) == [] for cell in notebook.cells), "committed without outputs"
-    for written, fewer in request.param.items():
-        (cell,) = (cell for cell in notebook.cells if written in cell.source)
-        cell.source = cell.source.replace(written, fewer)
-    place = str(tmp_path_factory.mktemp("notebook"))
-    client = nbclient.NotebookClient(
-        notebook, timeout=500, kernel_name="python3", resources={"metadata": {"path": place}}
-    )
-    client.execute()
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def outputs(cell, kind: str) -> list[str]:
-    """What a cell shows in a format."""
-    return [output["data"][kind] for output in cell.outputs if kind in output.get("data", {})]
+    return execute("quickstart.ipynb", tmp_path_factory.mktemp("notebook"), request.param)
 
 
 def test_it_has_five_code_cells(cells):

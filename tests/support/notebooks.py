@@ -1,0 +1,42 @@
+"""Notebooks of the documentation, executed in a kernel of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[2] / "docs" / "notebooks"
+
+
+def read(name: str) -> Any:
+    """Return a notebook; the test is skipped without nbformat."""
+    return pytest.importorskip("nbformat").read(NOTEBOOKS / name, as_version=4)
+
+
+def execute(name: str, place: Path, fewer: Mapping[str, str]) -> list[Any]:
+    """Run a notebook in a directory, each text in ``fewer`` replaced where it stands, and return its code cells."""
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = read(name)
+    for written, instead in fewer.items():
+        (cell,) = (cell for cell in notebook.cells if written in cell.source)
+        cell.source = cell.source.replace(written, instead)
+    client = nbclient.NotebookClient(
+        notebook, timeout=500, kernel_name="python3", resources={"metadata": {"path": str(place)}}
+    )
+    client.execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(cell: Any, kind: str) -> list[str]:
+    """Return what a cell shows in a format."""
+    return [output["data"][kind] for output in cell.outputs if kind in output.get("data", {})]
+
+
+def printed(cells: list[Any]) -> str:
+    """Return what cells print."""
+    streams = [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
+    return "".join(output.text for output in streams)

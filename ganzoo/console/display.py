@@ -237,7 +237,7 @@ def figures(log: Sequence[Record], ascii_only: bool = False) -> list[tuple[str, 
         rows.append(("real", share("accuracy_real", "classified correctly")))
         rows.append(("fake", share("accuracy_fake", "classified correctly")))
     if "auc" in last:
-        rows.append(("pairs", share("auc", "ranked rightly (50%: a guess)")))
+        rows.append(("pairs", share("auc", "ranked correctly (50%: a guess)")))
     return rows
 
 

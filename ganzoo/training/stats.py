@@ -67,7 +67,7 @@ class Statistics:
             self._waiting.append(added)
 
     def add_logits(self, d_real: Tensor, d_fake: Tensor) -> None:
-        """How well the discriminator tells them apart: ``auc``, the share of real/fake pairs ranked rightly
+        """How well the discriminator tells them apart: ``auc``, the share of real/fake pairs ranked correctly
         (ties count half), ``ties``, the share of pairs it does not rank at all, and, where 0 is the border, the
         accuracy on each side. Logits ``(N,)``, float32."""
         d_real, d_fake = d_real.detach(), d_fake.detach()

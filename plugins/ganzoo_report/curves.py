@@ -37,10 +37,10 @@ LOSSES = Curve(
 )
 ACCURACY = Curve(
     "How well the discriminator tells them apart",
-    "It falls towards 50% as the generator learns. Ranked rightly: of a real and a generated image, the real one is "
+    "It falls towards 50% as the generator learns. Ranked correctly: of a real and a generated image, the real one is "
     "held to be the more real.",
     "share",
-    {"accuracy_real": "real images", "accuracy_fake": "generated images", "auc": "pairs ranked rightly"},
+    {"accuracy_real": "real images", "accuracy_fake": "generated images", "auc": "pairs ranked correctly"},
     border=0.5,
     percent=True,
 )

@@ -16,16 +16,16 @@ from ganzoo_report.closer import CLOSE, Look
 from ganzoo_report.story import Story
 
 ENOUGH = 8  # records of the log, or there is nothing to say
-TOO_STRONG = 0.95  # share of pairs ranked rightly: runs that learn stay below 0.85
-BEHIND = 0.35  # of pairs ranked rightly: less than a guess; runs that learn stay above 0.45
+TOO_STRONG = 0.95  # share of pairs ranked correctly: runs that learn stay below 0.85
+BEHIND = 0.35  # of pairs ranked correctly: less than a guess; runs that learn stay above 0.45
 VANISHED = 0.01  # of the gradient that once reached the generator
 COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real images': runs that learn reach 0.9
 GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
 STILL = 0.15  # movement over a whole run, in distances between two real images; runs that learn exceed 2
 BETTER = 0.97  # score against the one before, as a ratio: below 1 is better
 WORSE, MUCH_WORSE = 1.05, 1.25  # score against the best
-AHEAD = 0.6  # of pairs ranked rightly at the end; below it a discriminator that gained has still little to go by
-CATCHING_UP = 0.05  # of pairs ranked rightly, from one quarter of a run to the last: by either network
+AHEAD = 0.6  # of pairs ranked correctly at the end; below it a discriminator that gained has still little to go by
+CATCHING_UP = 0.05  # of pairs ranked correctly, from one quarter of a run to the last: by either network
 
 
 Kind = Literal["trouble", "note", "good"]

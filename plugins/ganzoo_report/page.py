@@ -23,7 +23,7 @@ FIGURES = (
     ("loss_generator", "loss of the generator", "{:.4g}"),
     ("accuracy_real", "real images classified correctly", "{:.1%}"),
     ("accuracy_fake", "generated images classified correctly", "{:.1%}"),
-    ("auc", "pairs ranked rightly", "{:.1%}"),
+    ("auc", "pairs ranked correctly", "{:.1%}"),
     ("gradient_discriminator", "gradient norm of the discriminator", "{:.4g}"),
     ("gradient_generator", "gradient norm of the generator", "{:.4g}"),
     ("pictures_per_second", "speed, images/s", "{:,.0f}"),

@@ -99,7 +99,7 @@ def test_every_chart_has_its_lines_and_axes(open_page, finished):
     }  # fmt: skip
     assert page.locator("figure", has_text="FID").locator(".mark-symbol.role-mark > path").count() > 1
     words = page.locator("figure", has_text=discriminating).locator("svg").text_content()
-    assert "thousands of real images shown (kimg)" in words and "pairs ranked rightly" in words and "50%" in words
+    assert "thousands of real images shown (kimg)" in words and "pairs ranked correctly" in words and "50%" in words
 
 
 # Every word lies inside its chart, and every chart inside the window.
@@ -116,7 +116,7 @@ def test_no_word_of_a_chart_is_cut_on_a_phone_or_in_a_window_that_becomes_narrow
     page.set_viewport_size({"width": 400, "height": 900})
     page.wait_for_function(INSIDE)
     legend = page.locator("figure", has_text="How well").locator(".role-legend-label text").all_text_contents()
-    assert legend == ["real images", "generated images", "pairs ranked rightly"]
+    assert legend == ["real images", "generated images", "pairs ranked correctly"]
 
 
 def test_charts_zoom_and_answer_the_pointer(open_page, finished):

@@ -106,7 +106,7 @@ def test_contributings_example_works_to_the_letter(ganzoo, here, tmp_path):
 
 def test_every_hook_is_documented():
     hooks = [f for _, f in inspect.getmembers(hookspecs, inspect.isfunction) if hasattr(f, "ganzoo_spec")]
-    assert len(hooks) == 19
+    assert len(hooks) == 20
     assert all(inspect.getdoc(hook) for hook in hooks)
 
 

@@ -48,7 +48,7 @@ def generator_of(name: str, image: ImageSpec) -> Generator:
 
 
 def game(size: int, *, probability: bool = True, border: bool = True) -> Game:
-    """64 dark images and 64 bright ones, judged rightly three times in four."""
+    """64 dark images and 64 bright ones, judged correctly three times in four."""
     rng = np.random.default_rng(0)
     dark = rng.integers(0, 120, (64, size, size, 1)).repeat(3, 3).astype(np.uint8)
     fake = [2.0 if place % 4 == 0 else -2.0 - place / 100 for place in range(64)]

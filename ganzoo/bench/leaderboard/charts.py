@@ -37,7 +37,7 @@ def _time(ranking: Ranking) -> Spec:
     x, y = _number("minutes", title="minutes of training"), _number("score", title=title)
     front = {
         "transform": [{"filter": "datum.front"}],
-        "mark": {"type": "line", "interpolate": "step-after", "strokeDash": [5, 4], "color": QUIET},
+        "mark": dict(type="line", interpolate="step-after", strokeDash=[5, 4], color=QUIET),  # noqa: C408 - a command's name
         "encoding": {"x": x, "y": y, "detail": _name("hardware"), "order": _number("minutes")},
     }
     bars = {

@@ -118,7 +118,7 @@ class Game {
       localStorage.setItem(this.key, JSON.stringify(this.score));
     } catch { /* as above */ }
     const won = you > discriminator ? "You win this round" : you < discriminator ? "The discriminator wins this round" : "A draw";
-    find("result").textContent = `${won}: you told ${you} of ${ROUND} rightly, the discriminator ${discriminator}.`;
+    find("result").textContent = `${won}: you told ${you} of ${ROUND} correctly, the discriminator ${discriminator}.`;
     find("check").textContent = "Next eight";
     this.tell();
   }

@@ -90,7 +90,7 @@ def _about(run: Run) -> Iterator[tuple[str, str]]:
         yield f"best {ranking.title}", f"{ranking.text(best[1])} at {best[0]:,.5g} kimg"
     late = facts.log[-max(1, len(facts.log) // 10) :]
     if (auc := mean(late, "auc")) is not None:
-        yield "pairs ranked rightly", f"{auc:.1%}"
+        yield "pairs ranked correctly", f"{auc:.1%}"
     if run.story.snapshots and (diversity := run.story.snapshots[-1].diversity) is not None:
         yield "diversity", f"{diversity:.0%} of the real images'"
 

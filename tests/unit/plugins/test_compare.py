@@ -50,7 +50,7 @@ def test_what_they_are_and_how_they_did(paths):
     rows = dict(summary(runs))
     assert rows["combination"] == ["mlp+minimax", "dcgan+wgan-gp", "mlp+minimax"]
     assert rows["trained"] == ["4 of 4 kimg", "2 of 8 kimg", "0 of 4 kimg"]
-    assert rows["best FID"] == ["86.00 at 4 kimg", "–", "–"] and rows["pairs ranked rightly"][0] == "70.0%"
+    assert rows["best FID"] == ["86.00 at 4 kimg", "–", "–"] and rows["pairs ranked correctly"][0] == "70.0%"
     assert differences(runs) == [("loop.kimg", ["4", "8", "4"])]
 
 
@@ -61,7 +61,7 @@ def test_the_terminal_shows_them_abreast(paths, width):
     for words in ("combination", "FID", "real images", "loss, generator", "Settings that differ", "at the end"):
         assert words in out
     assert out.count("combination") == (1 if width >= 120 else 2 if width >= 80 else 3)
-    curve = [line for line in out.splitlines() if line.startswith("pairs ranked rightly")][1]
+    curve = [line for line in out.splitlines() if line.startswith("pairs ranked correctly")][1]
     if width >= 80:
         first, second = (curve[curve.index("70.0%") + 6 :]).split("70.0%")
         assert len(first.strip()) >= 1.8 * len(second.split("–")[0].strip())  # half as long
@@ -131,7 +131,7 @@ def test_the_page_moves_and_hovers(open_page, page_file):
     assert page.locator("#moment").inner_text() == "0 kimg"
     page.wait_for_function("document.querySelectorAll('.run:first-child .fake').length > 13")
     assert says.nth(0).inner_text() != before[1]
-    chart = page.locator("figure", has_text="pairs ranked rightly").locator("svg").first
+    chart = page.locator("figure", has_text="pairs ranked correctly").locator("svg").first
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 3)

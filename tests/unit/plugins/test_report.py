@@ -264,7 +264,7 @@ def test_long_logs_are_thinned_by_means():
     log = [{"kimg": float(k), "auc": float(k % 2)} for k in range(1000)]
     thinned = thin(log, 100)
     assert len(thinned) == 100 and thinned[-1]["kimg"] == 999 and {r["auc"] for r in thinned} == {0.5}
-    assert {p["s"] for p in points(thinned, ACCURACY)} == {"pairs ranked rightly"}
+    assert {p["s"] for p in points(thinned, ACCURACY)} == {"pairs ranked correctly"}
     assert points([{"kimg": 1.0, "gradient_generator": 0.0}], GRADIENTS) == []
 
 

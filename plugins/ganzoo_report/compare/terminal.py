@@ -14,7 +14,7 @@ from ganzoo_report.compare.runs import Run, differences, incomparable, score_cur
 from ganzoo_report.curves import ACCURACY, LOSSES, Curve
 
 NARROWEST = 26  # characters of a run's column
-LABELS = 22  # and of the one with names
+LABELS = 24  # and of the one with names
 IMAGES = 20  # lines of images
 CURVES = (ACCURACY, LOSSES)  # below the scores
 

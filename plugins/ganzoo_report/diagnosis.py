@@ -18,7 +18,7 @@ from ganzoo_report.story import Story
 ENOUGH = 8  # records of the log, or there is nothing to say
 TOO_STRONG = 0.95  # share of pairs ranked correctly: runs that learn stay below 0.85
 BEHIND = 0.35  # of pairs ranked correctly: less than a guess; runs that learn stay above 0.45
-VANISHED = 0.01  # of the gradient that once reached the generator
+VANISHED = 0.01  # of the norm of a gradient in the first quarter of a run
 COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real images': runs that learn reach 0.9
 GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
 STILL = 0.15  # movement over a whole run, in distances between two real images; runs that learn exceed 2
@@ -50,6 +50,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
         return [*copied, Finding("note", "Too early to say", few, *_longer(facts))]
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
+        discriminator_stopped,
         discriminator_too_strong,
         discriminator_pulls_ahead,
         discriminator_behind,
@@ -61,8 +62,25 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
     return found or [Finding("good", "No trouble seen", _all_well(facts, story))]
 
 
+def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
+    """It says the same of every image, and its own gradient has vanished."""
+    early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
+    before, after = mean(early, "gradient_discriminator"), mean(late, "gradient_discriminator")
+    auc = mean(late, "auc")
+    if auc is None or auc >= AHEAD or not before or after is None or after >= VANISHED * before:
+        return None
+    why = (
+        f"Its gradient fell to {after / before:.2%} of what it was, while it ranked {auc:.1%} of real/generated pairs "
+        "correctly (a guess: 50%). It says nearly the same of every image, so the generator learns nothing from it."
+    )
+    advice = "Normalise it in another way if its architecture has one, or let it learn more slowly from the start:"
+    return Finding("trouble", "The discriminator stopped learning", why, *_rate(facts, "discriminator", 1 / 4, advice))
+
+
 def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
     """It tells nearly all apart and the generator no longer catches up; of a critic: no gradient comes back."""
+    if discriminator_stopped(facts, story):
+        return None
     early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
     auc = mean(late, "auc")
     before, after = mean(early, "gradient_generator"), mean(late, "gradient_generator")

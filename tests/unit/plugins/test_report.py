@@ -66,6 +66,17 @@ def test_a_discriminator_that_is_nearly_always_right_is_too_strong():
     assert diagnosis.discriminator_too_strong(facts(auc=[0.99, 0.8, 0.7, 0.7]), NOTHING) is None
 
 
+def test_a_discriminator_without_a_gradient_that_guesses_has_stopped_learning():
+    gone = [3.0, 0.002, 0.002, 0.002]
+    (found,) = diagnosis.diagnose(
+        facts(auc=[0.6, 0.45, 0.45, 0.45], gradient_discriminator=gone, gradient_generator=gone), NOTHING
+    )
+    assert (found.kind, found.title) == ("trouble", "The discriminator stopped learning") and "45.0%" in found.why
+    rule = diagnosis.discriminator_stopped
+    assert rule(facts(auc=[0.9, 0.99, 0.99], gradient_discriminator=gone), NOTHING) is None  # it has won
+    assert rule(facts(auc=[0.6, 0.45, 0.45], gradient_discriminator=[3.0, 1.0, 1.0]), NOTHING) is None
+
+
 def test_a_discriminator_that_tells_apart_more_and_more_pulls_ahead():
     rule = diagnosis.discriminator_pulls_ahead
     (found,) = diagnosis.diagnose(facts(auc=[0.7, 0.6, 0.6, 0.8]), NOTHING)

@@ -248,6 +248,7 @@ def test_a_speed_is_measured_once(harness, grid):
     assert one.budget == other.budget and one.budget.kimg == pytest.approx(one.shown / 1000, abs=0.016)
 
 
+@pytest.mark.long
 def test_rows_of_another_budget_are_not_mixed_in(harness, grid):
     harness(grid).run()
     grid.seeds = [0, 1]
@@ -389,6 +390,7 @@ def test_a_grid_stopped_and_called_again_gives_the_same_weights(tmp_path, undist
     assert len(undisturbed) == 2 and weights(tmp_path / "results") == undisturbed
 
 
+@pytest.mark.long
 def test_a_job_whose_process_dies_is_reported(tmp_path, registry):
     launcher = make_launcher(registry, "local", [])
     job = Job("train", "small", Cell("mlp+minimax", "fashion-10k", 0), tmp_path / "job",

@@ -106,6 +106,7 @@ def test_samples_are_those_of_the_generator_and_lie_here(here):
     assert {path.name for path in Path().iterdir()} == {"one.png", "sample.png", "walk.gif", "generator.pt2"}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("onnxruntime") is None, reason="no onnxruntime")
 def test_play_names_the_weights_and_their_score(here):
     code, _, err = here("play", "@fashion-10k", "--no-serve")

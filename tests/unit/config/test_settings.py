@@ -73,6 +73,7 @@ def test_a_run_on_such_a_directory_can_be_resumed_scored_and_reported(registry, 
     assert RunDir.open(place).provenance()["data"]["name"] == f"folder:{directory}"
 
 
+@pytest.mark.long
 @pytest.mark.seconds
 @settings(parent=settings.get_profile("suite"), suppress_health_check=list(HealthCheck))
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")))

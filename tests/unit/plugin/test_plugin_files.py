@@ -151,6 +151,7 @@ def test_a_run_keeps_a_copy_and_says_where_it_is(ganzoo, tmp_path):
     assert code == 0 and out.splitlines()[-1] == "run: run", err
 
 
+@pytest.mark.long
 def test_a_grid_hands_the_file_to_its_jobs(ganzoo, tmp_path):
     """A job has a process of its own, perhaps on another machine: it gets the text, not the place."""
     write(tmp_path / "away")

@@ -1,9 +1,9 @@
 """Pack the best generators of the benchmark into the wheel: ``python benchmarks/pretrained.py [--score]``.
 
-For each architecture of ganzoo's own and each data set it takes the best record under ``benchmarks/results`` whose
-weights were kept, of those that were scored with the most images. The weights are written as float16 into
-``plugins/ganzoo_pretrained/weights``, each with its settings, its score and its checksum; what was packed before and is
-not the best any more goes.
+For each architecture of ganzoo's own and each data set it takes the records under ``benchmarks/results`` whose weights
+were kept, of these the ones that were scored with the most images, and of these the best. It writes the weights as
+float16 into ``plugins/ganzoo_pretrained/weights``, each with its settings, its score and its checksum, and removes
+weights that were packed before and are no longer the best.
 
 Without ``--score`` the score is the record's, that of the float32 weights. With it the float16 weights are scored again
 under the record's protocol: on two cores ten minutes for 10,000 images and each generator, and the data set and the
@@ -33,6 +33,7 @@ from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.pack import pack
 from ganzoo.runs.publish import halved
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.weights import weights_file
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.weights import DIRECTORY, INDEX
 
@@ -47,17 +48,15 @@ def best_records(results: Path) -> list[Path]:
     best: dict[tuple[str, str], tuple[tuple[int, float], Path]] = {}
     for file in record_files(results):
         record = read_record(file)
-        ranking = record.ranking
-        value = ranking.of(record.scores) if ranking else None
-        if record.status != "done" or ranking is None or value is None or is_older(file, results):
+        if record.status != "done" or record.ranked is None or is_older(file, results):
             continue
         if record.plugins.keys() != {OWN} or record.architecture != record.discriminator:
             continue
         if weights_of(record, file) is None:
             continue
-        key, rank = (record.architecture, record.data), (-record.protocol["fake_pictures"], ranking.key(value))
-        if key not in best or rank < best[key][0]:
-            best[key] = rank, file
+        key = record.architecture, record.data
+        if key not in best or record.order < best[key][0]:
+            best[key] = record.order, file
     return [file for _, (_, file) in sorted(best.items())]
 
 
@@ -106,10 +105,11 @@ def note_score(directory: RunDir, record: Record, score: Mapping[str, Any]) -> N
 
 
 def known_score(package: Path, entry: WeightsEntry, record: Record) -> dict[str, Any] | None:
-    """Return the score that was taken of these very float16 weights before, not the record's; None if there is none."""
+    """Return the score of these float16 weights that was computed before; None if only the record's is known."""
     place = package / DIRECTORY / entry.run.rpartition("/")[2]
     found = RunDir(place).last_score()
-    same = any(sha256_of(file) == entry.sha256 for file in place.glob("checkpoints/*/ema.safetensors"))
+    file = weights_file(place)
+    same = file is not None and sha256_of(file) == entry.sha256
     return found if same and found.get("values") not in (None, record.scores) else None
 
 

@@ -90,15 +90,7 @@ def rounded(picture: Image.Image, corner: int) -> Image.Image:
 
 
 def _order(found: Found) -> tuple[int, float, str]:
-    record = found[1]
-    ranking = record.ranking
-    value = ranking.of(record.scores) if ranking else None
-    worst = float("inf")
-    return -_fakes(record), worst if ranking is None or value is None else ranking.key(value), found[0].name
-
-
-def _fakes(record: Record) -> int:
-    return int(record.protocol.get("fake_pictures", 0))
+    return *found[1].order, found[0].name
 
 
 def _rows(found: Sequence[Found]) -> int:
@@ -133,11 +125,10 @@ def _draw_tile(picture: Image.Image, at: tuple[int, int], found: Found) -> None:
 
 
 def _score(record: Record) -> str:
-    ranking = record.ranking
-    value = ranking.of(record.scores) if ranking else None
-    if ranking is None or value is None:
+    if record.ranked is None:
         return ""
-    return f"{ranking.title} {ranking.text(value)} of {_fakes(record):,} images"
+    ranking, value = record.ranked
+    return f"{ranking.title} {ranking.text(value)} of {record.protocol.get('fake_pictures', 0):,} images"
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -169,9 +169,9 @@ class Harness:
         records = [read_record(file) for file in files]
         of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)
         for record in records:
-            value = record.ranking.of(record.scores) if record.ranking else None
-            if record.ranking and value is not None and record.weights:
-                of_each[record.data, record.recipe].append((record.ranking.key(value), str(record.weights.file)))
+            if record.ranked and record.weights:
+                ranking, value = record.ranked
+                of_each[record.data, record.recipe].append((ranking.key(value), str(record.weights.file)))
         best = sorted((place, *seed) for seeds in of_each.values() for place, seed in enumerate(sorted(seeds)))[:keep]
         kept = {self.results / file for _, _, file in best}
         for file in (self.results / "weights").glob("*.safetensors"):
@@ -183,8 +183,10 @@ def _result(record: Record) -> str:
     """What became of a row, in a few words."""
     if record.status == "failed":
         return f"failed: {record.reason}"
-    value = record.ranking.of(record.scores) if record.ranking else None
-    return f"{record.ranking.title} {record.ranking.text(value)}" if record.ranking and value is not None else "done"
+    if record.ranked is None:
+        return "done"
+    ranking, value = record.ranked
+    return f"{ranking.title} {ranking.text(value)}"
 
 
 def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> Launcher:

@@ -7,12 +7,13 @@ record: it shows that nothing was changed since, not who wrote it.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Damaged, GanzooError
-from ganzoo.runs.ranking import Ranking, read_ranking
+from ganzoo.runs.ranking import Ranking, ranked_value, read_ranking
 from ganzoo.utils.checksum import DIGEST, digest_of, sealed
 from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
@@ -127,6 +128,18 @@ class Record:
     def ranking(self) -> Ranking | None:
         """The value that ranks the row; None without scores."""
         return read_ranking(self.scores, self.protocol)
+
+    @property
+    def ranked(self) -> tuple[Ranking, float] | None:
+        """The ranking of the row with its value; None without that value."""
+        return ranked_value(self.scores, self.protocol)
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Sort by this to have the best first, as a generator gets a worse score with fewer images: rows that were
+        scored with more images come first, then those with a better score."""
+        key = self.ranked[0].key(self.ranked[1]) if self.ranked else math.inf
+        return -int(self.protocol.get("fake_pictures", 0)), key
 
     @property
     def points(self) -> list[CurvePoint]:

@@ -18,7 +18,7 @@ from ganzoo.bench.record import Record, is_older, read_record, record_files
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config
-from ganzoo.runs.ranking import Ranking, read_ranking
+from ganzoo.runs.ranking import Ranking, ranked_value
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch
@@ -202,11 +202,11 @@ def _side(first: Record, ranking: Ranking, *seeds: Seed) -> Side:
 def _side_of_run(path: Path, registry: Registry) -> Side:
     directory = RunDir.open(path)
     score = directory.last_score()
-    values, protocol = score.get("values"), score.get("protocol")
-    ranking = read_ranking(values, protocol)
-    value = ranking.of(values) if ranking and isinstance(values, Mapping) else None
-    if ranking is None or value is None or not isinstance(protocol, Mapping):
+    protocol = score.get("protocol")
+    ranked = ranked_value(score.get("values"), protocol)
+    if ranked is None or not isinstance(protocol, Mapping):
         raise GanzooError(f"{path} has no score to compare; score it with `ganzoo resume {path}`")
+    ranking, value = ranked
     config = load_config(registry, directory).values
     seed = Seed(path, config.seed, value, protocol, is_run=True)
     return Side(config.recipe, config.data.name, "", config.loop.kimg, ranking, (seed,))

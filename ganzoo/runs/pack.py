@@ -19,7 +19,7 @@ from ganzoo.plugin.discovery import GROUP
 from ganzoo.plugin.names import check_entry
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.publish import Published, publish
-from ganzoo.runs.ranking import read_ranking
+from ganzoo.runs.ranking import ranked_value
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import whole_directory, write_text, writing
 from ganzoo.weights import DIRECTORY, INDEX, read_entry
@@ -71,10 +71,9 @@ def protocol_in_words(protocol: Mapping[str, Any]) -> str:
 def _item(run: Published, data: str, licence: str) -> dict[str, Any]:
     values, recipe = run.config.values, str(run.config.recipe)
     name = f"{recipe}@{data or values.data.name}"
-    ranking = read_ranking(run.score.get("values"), run.score.get("protocol"))
-    value = ranking.of(run.score["values"]) if ranking else None
     score = None
-    if ranking is not None and value is not None:
+    if ranked := ranked_value(run.score.get("values"), run.score.get("protocol")):
+        ranking, value = ranked
         protocol = protocol_in_words(run.score["protocol"])
         score = {
             "metric": ranking.value,

@@ -69,6 +69,13 @@ def read_ranking(values: Any, protocol: Any) -> Ranking | None:
     return Ranking(names[0]) if names else None
 
 
+def ranked_value(values: Any, protocol: Any) -> tuple[Ranking, float] | None:
+    """Return the ranking of a score with the value that it ranks by; None for a score without that value."""
+    ranking = read_ranking(values, protocol)
+    value = ranking.of(values) if ranking else None
+    return None if ranking is None or value is None else (ranking, value)
+
+
 def best_of(scores: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The best of several scores, oldest first, by the value that ranks the newest; None without any.
 

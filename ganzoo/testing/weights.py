@@ -12,7 +12,7 @@ from ganzoo.config.schema import Config
 from ganzoo.entries import StoreEntry, WeightsEntry
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.load import load_config, restore_generator
-from ganzoo.runs.ranking import read_ranking
+from ganzoo.runs.ranking import ranked_value
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import is_run
 from ganzoo.runs.weights import FILE, is_packed, place_of, weights_file
@@ -80,12 +80,11 @@ def facts(part: WeightsPart) -> None:
     if entry.score is None:
         return
     found = RunDir(part.place).last_score()
-    ranking = read_ranking(found.get("values"), found.get("protocol"))
-    value = ranking.of(found["values"]) if ranking else None
+    ranked = ranked_value(found.get("values"), found.get("protocol"))
     expect(
-        ranking is not None and ranking.value == entry.score.metric and value == entry.score.value,
+        ranked is not None and (ranked[0].value, ranked[1]) == (entry.score.metric, entry.score.value),
         f"score is {entry.score.metric} {entry.score.value:g}, but score.json of the run says "
-        f"{f'{ranking.value} {value:g}' if ranking and value is not None else 'nothing'}",
+        f"{f'{ranked[0].value} {ranked[1]:g}' if ranked else 'nothing'}",
     )
     expect(entry.score.protocol.strip(), "score has no protocol; say how many images it was computed of")
 

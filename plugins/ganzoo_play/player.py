@@ -16,7 +16,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
-from ganzoo.runs.ranking import read_ranking
+from ganzoo.runs.ranking import ranked_value
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import fetch, is_elsewhere, is_record
 from ganzoo_play.directions import principal_directions
@@ -91,9 +91,10 @@ def _recorded(registry: Registry, file: Path) -> Player:
 
 def _in_words(values: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
     """The value that ranks a score; "" without a score."""
-    ranking = read_ranking(values, protocol)
-    value = ranking.of(values) if ranking else None
-    return f"{ranking.title} {ranking.text(value)}" if ranking and value is not None else ""
+    if (ranked := ranked_value(values, protocol)) is None:
+        return ""
+    ranking, value = ranked
+    return f"{ranking.title} {ranking.text(value)}"
 
 
 def _player(

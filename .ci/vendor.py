@@ -18,8 +18,8 @@ VENDOR = Path(__file__).parents[1] / "ganzoo/assets/vendor"
 INSTALL = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save"]
 UNFIT = re.compile(r"</script|<!--|sourceMappingURL", re.IGNORECASE)
 README = """\
-The scripts that draw the charts of reports and of the leaderboard. They are unchanged but for the last line, which
-named a source map. `LICENSES.txt` has the licences of all packages that npm installs with them.
+These scripts draw the charts of reports and of the leaderboard. Only their last line was removed, which named a source
+map. `LICENSES.txt` has the licences of all packages that npm installs with them.
 
 | file | from npm | there | sha256 |
 | --- | --- | --- | --- |

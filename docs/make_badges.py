@@ -1,7 +1,7 @@
 """Puts "Open in Colab" links on the notebooks and on their page: ``python docs/make_badges.py``.
 
-The repository's address is ``repo_url`` in ``mkdocs.yml``, such as ``https://github.com/OWNER/NAME``. As long as it is
-not set, there are no links. Run this again after a change of the address or of a notebook's name.
+The repository's address is ``repo_url`` in ``mkdocs.yml``, such as ``https://github.com/OWNER/NAME``. Without it
+the links are removed. Run this again after you change the address or rename a notebook.
 """
 
 from __future__ import annotations

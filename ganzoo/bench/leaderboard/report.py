@@ -20,7 +20,7 @@ def write_report(
 ) -> list[Path]:
     """Write the leaderboard as Markdown and as a page; what was written.
 
-    say: is told what is left out, a line each. Raises GanzooError where there is no record.
+    say: called with one line for each record that is left out. Raises GanzooError if there is no record.
     """
     with waiting("reading records"):
         report = read_report(results, published)

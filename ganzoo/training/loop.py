@@ -35,6 +35,7 @@ from ganzoo.training.snapshots import has_images, real_images, take_images
 from ganzoo.training.state import TrainState
 from ganzoo.training.stats import Statistics
 from ganzoo.utils.files import read_jsonl
+from ganzoo.utils.signals import INTERRUPTED, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +89,7 @@ class Loop:
         latest = self.directory.latest()
         if collectives.agreed(latest is None):
             self._snapshot()
-        elif collectives.agreed(
-            not has_images(self.directory, self._latest())
-        ):  # it was stopped before they were taken
+        elif collectives.agreed(not has_images(self.directory, self._latest())):  # stopped before they were taken
             collectives.by_first(lambda: self._show(self._latest()), lambda: None)
         while True:
             try:
@@ -280,6 +279,8 @@ class Loop:
         name = checkpoint.path.name
         known = {} if self.scored_anew else self.directory.score_of(name)
         self.all_saved = True
+        if self.stop_requested:  # by a signal just before: from here on the handler itself raises
+            raise Stopped(INTERRUPTED)
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False
         if new := bool(result) and not known:

@@ -1,6 +1,6 @@
-"""The closer look at the generator, as it lies in a run's directory, and as a section of the page.
+"""The closer look at the generator: read from a run's directory, shown as a section of the page.
 
-All of it is foreign input: what is damaged is left out.
+All of it is foreign input: damaged parts are left out.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 COUNT = 2 * GRID
-CLOSE = 0.3  # of the distance that is usual among real images: so close lies a copy
+CLOSE = 0.3  # of the usual distance between real images; closer than that is a copy
 STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet
 SPACES = {
-    "features": "It is measured in the features that the run's first metric reads: small where two images show much "
-    "the same thing, even if their pixels differ.",
-    "pixels": "It is measured between pixels, since this run had no score whose network could tell more: small where "
-    "two images are light and dark in the same places.",
+    "features": "It is measured in the features that the run's first metric reads: small if two images show similar "
+    "content, even if their pixels differ.",
+    "pixels": "It is measured between pixels, since this run has no score with a feature network: small if two images "
+    "are light and dark in the same places.",
 }
 
 
@@ -49,17 +49,17 @@ class Nearest:
 
     @property
     def usual(self) -> float:
-        """How far a real image is from its nearest, in the middle."""
+        """The median distance from a real image to its nearest neighbour."""
         return median(self.real)
 
     @property
     def ratio(self) -> float:
-        """How far a generated image is from its nearest, in the middle, as a share of that."""
+        """The median distance from a generated image to its nearest neighbour, as a share of that."""
         return median(self.generated) / self.usual
 
     @property
     def copies(self) -> int:
-        """How many generated images lie suspiciously close."""
+        """The number of generated images that are suspiciously close to a real one."""
         return sum(distance < CLOSE * self.usual for distance in self.generated)
 
 

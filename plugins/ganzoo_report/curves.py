@@ -30,7 +30,7 @@ class Curve:
 
 LOSSES = Curve(
     "Losses",
-    "What each network tries to make small. They pull against each other, so neither tells alone how good the "
+    "What each network minimises. The two work against each other, so neither loss alone tells how good the "
     "images are.",
     "loss",
     {"loss_discriminator": "discriminator", "loss_generator": "generator"},

@@ -63,7 +63,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
 
 
 def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
-    """It says the same of every image, and its own gradient has vanished."""
+    """It gives every image nearly the same logit, and its own gradient has vanished."""
     early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
     before, after = mean(early, "gradient_discriminator"), mean(late, "gradient_discriminator")
     auc = mean(late, "auc")
@@ -71,14 +71,14 @@ def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
         return None
     why = (
         f"Its gradient fell to {after / before:.2%} of what it was, while it ranked {auc:.1%} of real/generated pairs "
-        "correctly (a guess: 50%). It says nearly the same of every image, so the generator learns nothing from it."
+        "correctly (a guess: 50%). Its output hardly depends on the image, so the generator learns nothing from it."
     )
-    advice = "Normalise it in another way if its architecture has one, or let it learn more slowly from the start:"
+    advice = "Try another normalisation if its architecture has one, or a lower learning rate from the start:"
     return Finding("trouble", "The discriminator stopped learning", why, *_rate(facts, "discriminator", 1 / 4, advice))
 
 
 def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
-    """It tells nearly all apart and the generator no longer catches up; of a critic: no gradient comes back."""
+    """It tells nearly all images apart and the generator no longer catches up; for a critic: no gradient comes back."""
     if discriminator_stopped(facts, story):
         return None
     early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
@@ -123,7 +123,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
 
 
 def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
-    """It holds generated images to be the more real ones: it follows a generator that has moved on."""
+    """It ranks generated images above real ones: it lags behind a generator that has moved on."""
     auc = mean(_quarter(facts.log, 3), "auc")
     if auc is None or auc >= BEHIND:
         return None

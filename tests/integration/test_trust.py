@@ -152,22 +152,34 @@ def test_sigterm_before_training_ends_at_once_and_while_training_it_is_asked_for
         assert stop.loop.stop_requested
 
 
-def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tiny, tmp_path, monkeypatch):
-    """SIGTERM within the second of four scores: the curve has all four in the end."""
+@pytest.mark.parametrize("moment", ["while scoring", "just before"])
+def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tiny, tmp_path, monkeypatch, moment):
+    """SIGTERM within the second of four scores, or as the loop turns to it: the curve has all four in the end."""
     from ganzoo.metrics.score import Score
 
-    asked: list[int] = []
+    known, asked, scored = RunDir.score_of, list[int](), list[int]()
+
+    def ask_once(now: str) -> None:
+        asked.append(len(asked))
+        if moment == now and len(asked) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def score_of(directory, name):
+        if moment == "just before":
+            ask_once("just before")
+        return known(directory, name)
 
     def score(*_, **options):
-        asked.append(len(asked))
-        if len(asked) == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+        if moment == "while scoring":
+            ask_once("while scoring")
+        scored.append(len(scored))
         return Score({"fid": 1.0}, {}, 0.0)
 
+    monkeypatch.setattr(RunDir, "score_of", score_of)
     monkeypatch.setattr(configured, "score", score)
     settings = [*tiny("mlp", snapshot_kimg=0.064), "metrics.names=[fid]", "metrics.times=4"]
     outcome = start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
-    assert (outcome.finished, outcome.code) == (False, 75)
+    assert (outcome.finished, outcome.code, len(scored)) == (False, 75, 1)
     assert resume(registry, tmp_path / "run", quiet).finished
     assert [record["kimg"] for record in read_jsonl(outcome.directory.scores_file)] == [0.128, 0.256, 0.384, 0.512]
 

@@ -37,8 +37,8 @@ class Game {
   begin() {
     const { probability, border } = this.run.game;
     find("rule").textContent = probability
-      ? "D is the discriminator, its percentage the probability that the image is real; from 50% on it says real."
-      : `D is the discriminator. Its loss defines no probability, so its figure is the image's rank among all ${this.run.game.pictures.length} of the game, 1 the most real; real, it says, is what stands ${border ? "above its border" : "in the upper half"}.`;
+      ? "D is the discriminator, its percentage the probability that the image is real; at 50% or more it says real."
+      : `D is the discriminator. Its loss defines no probability, so its figure is the image's rank among all ${this.run.game.pictures.length} images of the game; 1 is the most real. It calls an image real if the rank is ${border ? "above its border" : "in the upper half"}.`;
     this.hand = [];
     this.now = null;
     this.deal();
@@ -118,7 +118,7 @@ class Game {
       localStorage.setItem(this.key, JSON.stringify(this.score));
     } catch { /* as above */ }
     const won = you > discriminator ? "You win this round" : you < discriminator ? "The discriminator wins this round" : "A draw";
-    find("result").textContent = `${won}: you told ${you} of ${ROUND} correctly, the discriminator ${discriminator}.`;
+    find("result").textContent = `${won}: you got ${you} of ${ROUND} right, the discriminator ${discriminator}.`;
     find("check").textContent = "Next eight";
     this.tell();
   }

@@ -211,7 +211,7 @@ startGame(runs, title);
 recall();
 try {
   for (const run of runs) {
-    find("status").textContent = `Loading ${run.name} and what runs it, some megabytes.`;
+    find("status").textContent = `Loading ${run.name} and its runtime (a few megabytes).`;
     const generator = await Generator.load(run);
     const [item, figure, caption, name, about] = ["li", "figure", "figcaption", "strong", "small"].map((tag) => document.createElement(tag));
     generator.canvas = fit(document.createElement("canvas"), run);

@@ -283,9 +283,7 @@ def test_the_game_counts(open_page):
         assert sum("✓ you" in said for said in words) == you
         assert all(re.search(r"[✓✗] D \d+\.\d%", said) for said in words)
         rival = sum("✓ D" in said for said in words)
-        assert (
-            page.locator("#result").inner_text().endswith(f"you got {you} of 8 right, the discriminator {rival}.")
-        )
+        assert page.locator("#result").inner_text().endswith(f"you got {you} of 8 right, the discriminator {rival}.")
         right["you"] += you
         right["discriminator"] += rival
         for who, so_far in right.items():

@@ -97,7 +97,11 @@ class DCGANDiscriminator(HeadedDiscriminator):
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
         self.image = image
-        norm = params.norm if params.norm != "auto" else ("none" if needs.per_sample else "batch")
+        norm = params.norm
+        if norm == "auto":
+            norm = "none" if needs.per_sample else "batch"
+        elif norm == "by-channels":
+            norm = "spectral" if needs.per_sample or image.channels == 1 else "batch"
         if norm == "batch" and needs.per_sample:
             raise ValueError(
                 "discriminator.norm=batch mixes the samples of a batch, which this loss or penalty forbids; "

@@ -28,7 +28,7 @@ class RankLost(GanzooError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"lost another process of this run ({reason}); its checkpoints are good, go on with `ganzoo resume`"
+            f"lost another process of this run ({reason}); its checkpoints are intact; continue with `ganzoo resume`"
         )
 
 
@@ -37,10 +37,10 @@ class Damaged(GanzooError):
 
 
 class WriteFailed(GanzooError):
-    """The disk is full or fails: one file was not written, what was written before is whole."""
+    """The disk is full or fails: one file was not written, earlier files are intact."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot write {path}: {reason}; what was written before is whole")
+        super().__init__(f"cannot write {path}: {reason}; earlier files are intact")
 
 
 class NetworkMissing(GanzooError):

@@ -250,7 +250,7 @@ def cases() -> list[Case]:
         ),
         state("a pickle that runs code, as torch.save writes it", partial(_state_file, _torch_saved), "cannot read"),
         state("a bare pickle that runs code", partial(_state_file, _pickled), "state.pt: File is not a zip file"),
-        state("packed, as it could hold gigabytes", _packed, "state.pt: it is packed, as torch.save never does"),
+        state("packed, as it could hold gigabytes", _packed, "state.pt: it is compressed, which torch.save never does"),
         state(
             "moments of 2⁴⁰ numbers over one", partial(_state, _oversized), "state.pt does not fit this configuration"
         ),

@@ -205,9 +205,13 @@ def cases() -> list[Case]:
         of_zip(
             "packed with bzip2, of which 45 bytes can be 45 MB",
             partial(_packed, zipfile.ZIP_BZIP2),
-            "x.png: it is packed otherwise than by deflate",
+            "x.png: it is packed by a method other than deflate",
         ),
-        of_zip("packed with LZMA", partial(_packed, zipfile.ZIP_LZMA), "x.png: it is packed otherwise than by deflate"),
+        of_zip(
+            "packed with LZMA",
+            partial(_packed, zipfile.ZIP_LZMA),
+            "x.png: it is packed by a method other than deflate",
+        ),
         of_zip("a zip in a zip", named("x.zip"), "set.zip holds no PNG, JPEG, WebP, BMP, TIFF or GIF files"),
         of_zip("two headers with different names", named("x.png"), "x.png: it is damaged in the zip", _other_name),
         of_zip("cut short", named("x.png"), not_whole, lambda content: content[:-30]),

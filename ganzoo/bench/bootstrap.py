@@ -124,7 +124,7 @@ class _Read:
         """The value that ranks. Raises GanzooError if the metric does not return it."""
         values: Mapping[str, float] = self.entry.load()()(real=self.real, fake=fake, seed=self.number)
         if self.value not in values:
-            raise GanzooError(f"{self.entry.name}: it returns no {self.value}, which ranks the rows; mend its plugin")
+            raise GanzooError(f"{self.entry.name}: it returns no {self.value}, which ranks the rows; fix its plugin")
         return float(values[self.value])
 
     def resample(self, stream: np.random.Generator) -> Iterator[float]:
@@ -146,8 +146,8 @@ def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Co
     weights = weights_of(record, seed.place)
     if weights is None:
         raise GanzooError(
-            f"{seed.place}: the weights of this row are not here, so its images cannot be made again; "
-            "name a row that has kept them, or its run"
+            f"{seed.place}: its weights were not kept, so its images cannot be made again; "
+            "name a row with weights, or its run"
         )
     config = recorded_config(record, means.registry, settings)
     return config, placed(load_recorded(record, config, weights, root), place)

@@ -45,14 +45,14 @@ class Comparison:
         """What can be claimed, and why."""
         if self.interval is None:
             return (
-                f"No difference can be claimed: {NAMES[len(self.b.seeds) == 1]} has one seed, which does not say how "
-                "far seeds lie apart."
+                f"No difference can be claimed: {NAMES[len(self.b.seeds) == 1]} has one seed, which does not show "
+                "how much seeds differ."
             )
         words = f"{LEVEL:.0%} interval".replace("%", " %")
         if self.better is None:
             found = f"{words} of A - B: {self._text(self.interval.low)} to {self._text(self.interval.high)}"
             if self.method == IMAGES:
-                return f"No difference can be claimed: the images that were drawn explain it ({found})."
+                return f"No difference can be claimed: the draw of images can explain it ({found})."
             seeds = "the seeds separate, but the interval includes zero" if self.separate else "the seeds overlap"
             return f"No difference can be claimed: {seeds} ({found})."
         low, high = sorted(map(abs, (self.interval.low, self.interval.high)))

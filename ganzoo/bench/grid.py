@@ -25,12 +25,12 @@ MOST_ROWS = 100_000
 class Grid:
     """What a file in ``configs/bench`` holds. Exactly one of ``kimg`` and ``minutes`` is the budget."""
 
-    name: str = param("", "of the grid; its records go into a directory of that name")
+    name: str = param("", "name of the grid and of the directory of its records")
     architectures: list[str] = param([], "ARCH or ARCH/DISCRIMINATOR, or all that are installed")
     losses: list[str] = param([], "losses, or all that are installed")
-    extras: list[str] = param([""], "what is added to each: a penalty, several joined with +, or nothing")
-    recipes: list[str] = param([], "whole recipes, beside the product of the lists above")
-    data: list[str] = param([], "data sets; none: the one that comes with the zoo")
+    extras: list[str] = param([""], "penalties added to each combination: one, several joined with +, or none")
+    recipes: list[str] = param([], "whole recipes, in addition to the product of the lists above")
+    data: list[str] = param([], "data sets; empty: the one that comes with the zoo")
     seeds: list[int] = param([0], "seeds; each is a row of its own")
     kimg: float | None = param(None, "budget of each: thousands of real images shown")
     minutes: float | None = param(None, "or minutes of training; each combination's speed is measured first")
@@ -102,7 +102,7 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
     default = registry.default(DatasetEntry)
     data = grid.data or ([default.name] if default else [])
     if not data:
-        raise GanzooError("the grid names no data set and none is the default; add --data NAME")
+        raise GanzooError("the grid names no data set and there is no default; add --data NAME")
     for name in data:
         parse_data(name, registry)
     return [Cell(*parts) for parts in itertools.product(recipes, data, dict.fromkeys(grid.seeds))]

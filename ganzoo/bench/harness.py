@@ -104,7 +104,7 @@ class Harness:
             except Damaged as error:
                 aside = file.with_suffix(".damaged")
                 file.replace(aside)
-                self.say(f"warning: {error}; it is made again, what was there is now {aside.name}")
+                self.say(f"warning: {error}; it is made again; the old file is now {aside.name}")
 
     def _forget(self, cell: Cell) -> bool:
         """Whether the row is a failed one, whose run is then cleared away: it would only fail again."""
@@ -193,7 +193,7 @@ def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> 
     """The installed launcher of that name, or the default one, its parameters set by KEY=VALUE. Raises GanzooError."""
     entry = registry.get(LauncherEntry, name) if name else registry.default(LauncherEntry)
     if entry is None:
-        raise GanzooError("no launcher is the default here; name one with --launcher (`ganzoo list` shows them)")
+        raise GanzooError("there is no default launcher; name one with --launcher (`ganzoo list` shows them)")
     try:
         params: Any = read_as(entry.params, typed(read_settings(settings), OmegaConf.structured(entry.params), str))
     except ValueError as error:

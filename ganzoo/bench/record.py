@@ -173,7 +173,7 @@ def read_record(file: Path) -> Record:
     except ValueError as error:
         raise GanzooError(f"{file} holds a number that is not finite") from error
     if found != content[DIGEST]:
-        raise Damaged(f"{file} was changed after it was written: its digest does not fit; restore it")
+        raise Damaged(f"{file} was changed after it was written: its digest does not match; restore it")
     return _check({key: value for key, value in content.items() if key != DIGEST}, str(file))
 
 

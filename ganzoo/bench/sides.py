@@ -95,7 +95,7 @@ def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side,
         raise GanzooError(f"{a} and {b} were scored under different protocols: {'; '.join(nearest)}")
     apart = [(one, other) for one, other in alike if not one.places & other.places]
     if not apart:
-        raise GanzooError(f"{a} and {b} have a record in common; name two that have none")
+        raise GanzooError(f"{a} and {b} have a record in common; name two without one")
     of_one_grid = [(one, other) for one, other in apart if one.grid == other.grid]
     apart = of_one_grid if of_one_grid else apart
     if len(apart) > 1:

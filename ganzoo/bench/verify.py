@@ -165,7 +165,7 @@ def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generat
     record = read_record(file)
     weights = weights_of(record, file)
     if weights is None:
-        raise GanzooError(f"{file}: the weights of this row are not here; name a row that has kept them, or a run")
+        raise GanzooError(f"{file}: its weights were not kept; name a row with weights, or a run")
     config = recorded_config(record, registry)
     return record, config, load_recorded(record, config, weights, data_root(None))
 

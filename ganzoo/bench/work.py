@@ -67,7 +67,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
         config = with_choice(config, outcome.directory.provenance().get(CALIBRATED))
         if config.values.metrics.names and not outcome.score:
             raise GanzooError(
-                "it was trained but not scored, for want of its metrics' network; see `ganzoo eval --help`"
+                "it was trained but not scored, because the network of its metrics is missing; see `ganzoo eval --help`"
             )
         record = _record(job, config, outcome)
     except Exception as error:

@@ -68,7 +68,7 @@ def check_plugins(registry: Registry) -> Iterator[Check]:
     """Tell whether every plugin loads, and which names two of them claim."""
     failed = [plugin for plugin in registry.plugins if plugin.error]
     for plugin in failed:
-        text = f"{plugin.name} of {plugin.origin} failed: {plugin.error}; mend or uninstall it"
+        text = f"{plugin.name} of {plugin.origin} failed: {plugin.error}; fix or uninstall it"
         yield Check("plugins", "broken", text)
     for clash in registry.clashes.values():
         yield Check("plugins", "note", clash)
@@ -122,7 +122,7 @@ def check_networks(registry: Registry, root: Path) -> Iterator[Check]:
 
     metrics = [metric for metric in registry.of_kind(MetricEntry) if metric.default]
     if not metrics:
-        yield Check("scores", "note", "no installed metric is the default; name some with metrics.names")
+        yield Check("scores", "note", "there is no default metric; name some with metrics.names")
     for metric in metrics:
         extractor = find_extractor(metric, registry)
         what = f"scores ({metric.name})"

@@ -114,9 +114,9 @@ class LoopConfig:
     discriminator_steps: int | None = param(None, "discriminator steps per generator step; null: the loss's own")
     fresh_fakes: bool = param(False, "draw new fakes for the generator's step instead of the discriminator's last ones")
     schedule: str = param("constant", "learning rate over the run: constant, cosine or linear (to zero)")
-    hold: float = param(0.0, "share of the run in which the schedule leaves the learning rate as it is")
+    hold: float = param(0.0, "share of the run with a constant learning rate, before the schedule begins")
     clip_grad: float | None = param(None, "clip the norm of each network's gradient")
-    precision: str = param("auto", "auto, float32, bf16 or fp16; auto: what the device gains from")
+    precision: str = param("auto", "auto, float32, bf16 or fp16; auto: the fastest for the device")
     device: str = param("auto", "auto, cpu, cuda, cuda:N or mps (Apple silicon)")
     threads: int | None = param(None, "CPU threads of each process; null: OMP_NUM_THREADS, else one per processor")
     layout: str = param(
@@ -124,9 +124,9 @@ class LoopConfig:
     )
     calibrate: bool = param(False, "on a CPU, measure at the start which threads, precision and layout are fastest")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
-    log_kimg: float = param(1.0, "kimg from one line of the log to the next")
-    snapshot_kimg: float | None = param(None, "kimg from one checkpoint and grid to the next; null: a tenth of the run")
-    keep: int = param(2, "newest checkpoints kept, beside the best one; with 1 none is left where it is damaged")
+    log_kimg: float = param(1.0, "kimg between lines of the log")
+    snapshot_kimg: float | None = param(None, "kimg between checkpoints and grids; null: a tenth of the run")
+    keep: int = param(2, "newest checkpoints kept, besides the best one; with 1, a damaged one has no replacement")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
     max_rollbacks: int = param(3, "how often to go back, each time with another data order and half the learning rate")
 
@@ -150,10 +150,10 @@ class LoopConfig:
 
 @dataclass
 class MetricsConfig:
-    names: list[str] = param([], "scores at the end of the run, the first of them ranks; [] for none")
+    names: list[str] = param([], "metrics computed at the end of the run, the first ranks; [] for none")
     fakes: int = param(10000, "generated images per score")
     times: int = param(1, "number of scores, spread evenly over the run, the last at its end")
-    every_kimg: float | None = param(None, "or at snapshots this far apart, and at the end")
+    every_kimg: float | None = param(None, "or kimg between scores, at snapshots, and at the end")
     weights: Any = param(
         None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as it finds them"
     )

@@ -71,7 +71,7 @@ def _extractor_of(metric: MetricEntry, registry: Registry) -> ExtractorEntry:
     if found := find_extractor(metric, registry):
         return found
     if not metric.extractor:
-        raise GanzooError(f"{metric.name}: it names no extractor, and none that is installed is the default")
+        raise GanzooError(f"{metric.name}: it names no extractor, and no default extractor is installed")
     try:
         return registry.get(ExtractorEntry, metric.extractor, near=metric)
     except GanzooError as error:

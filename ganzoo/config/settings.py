@@ -29,7 +29,7 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
         if key.count(".") >= MOST_DEPTH:
             raise GanzooError(f"{key[:40]}...: a key has at most {MOST_DEPTH} parts")
         if has_half_character(text):
-            raise GanzooError(f"{key}: {text!r} is not a valid value: it holds half a character")
+            raise GanzooError(f"{key}: {text!r} is not a valid value: it contains an incomplete character")
         node = result
         *path, last = key.strip().split(".")
         for part in path:

@@ -105,7 +105,7 @@ def _read(
             array = np.load(directory / IMAGES, mmap_mode="r", allow_pickle=False)
         labels = np.load(directory / "labels.npy", allow_pickle=False) if meta["labelled"] else None
         if meta["key"] != key or list(array.shape) != meta["shape"]:
-            raise ValueError("its parts do not belong together")
+            raise ValueError("its parts do not match")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise Damaged(f"the cache {directory} is damaged") from error
     return array, labels, meta
@@ -118,7 +118,7 @@ def _check(file: Path, known: str) -> None:
     if seen in _checked or stat.st_size > CHECKED:
         return
     if sha256_of(file) != known:
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     _checked.add(seen)
 
 

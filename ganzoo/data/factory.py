@@ -126,7 +126,7 @@ def _class_names(entry: DatasetEntry, source: DataSource, name: str, classes: in
         return ()
     names = tuple(map(printable, source.class_names()))
     if names and len(names) != classes:
-        raise GanzooError(f"{name}: its source names {len(names)} of {classes} classes; mend class_names in its plugin")
+        raise GanzooError(f"{name}: its source names {len(names)} of {classes} classes; fix class_names in its plugin")
     return names or entry.class_names
 
 

@@ -41,7 +41,7 @@ def make_source(
         raise GanzooError(f"data.name={name}: {entry.name} takes no location; write data.name={entry.name}")
     if labels not in (*EVERYWHERE, *entry.label_sources):
         known = " or ".join([", ".join([AUTO, *entry.label_sources]), NONE])
-        raise GanzooError(f"data.labels={labels}: {entry.name} knows {known} alone; set one of these")
+        raise GanzooError(f"data.labels={labels}: {entry.name} knows only {known}; set one of these")
     arguments: list[Any] = [location, root, split]
     if (params := params_of(entry, params)) is not None:
         arguments.append(params)

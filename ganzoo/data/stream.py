@@ -150,7 +150,7 @@ class BlockReader:
             raise GanzooError(f"{self.source.file_name(file)} was changed, at byte {start}: {error}") from error
         pixels = convert(pixels, self.shape[0])
         if pixels.shape != self.shape:
-            raise GanzooError(f"{self.source.file_name(file)} was changed, at byte {start}; start anew")
+            raise GanzooError(f"{self.source.file_name(file)} was changed, at byte {start}; start again")
         return pixels
 
     def _block(self, block: int) -> Future[bytes]:

@@ -68,6 +68,6 @@ def explain(failures: Mapping[int, Any]) -> int:
     if code < 0:
         raise GanzooError(
             f"the process of device {rank} was ended by {signal.Signals(-code).name}, so the run stopped; "
-            "its checkpoints are good, go on with `ganzoo resume`"
+            "its checkpoints are intact; continue with `ganzoo resume`"
         )
     return int(code)

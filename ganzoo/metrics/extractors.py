@@ -100,8 +100,8 @@ def check_statistics_suffice(scoring: Scoring, file: str, *, generated: bool = F
         )  # of generated images, and nothing of real ones
         if metric.reads == "features" and (generated or not logits_alone):
             raise GanzooError(
-                f"{metric.name}: it compares the features of all images, and {file} has their mean and covariance "
-                "alone; leave it out, or name a data set instead"
+                f"{metric.name}: it compares the features of all images, but {file} has only their mean and "
+                "covariance; leave it out, or name a data set instead"
             )
 
 

@@ -79,7 +79,7 @@ class Features:
 
 def _present(matrix: Tensor | None, what: str) -> Tensor:
     if matrix is None:
-        raise GanzooError(f"a metric reads {what} that its entry did not ask for; mend its plugin")
+        raise GanzooError(f"a metric reads {what} that its entry did not ask for; fix its plugin")
     return matrix
 
 

@@ -91,7 +91,7 @@ class Npz:
         try:
             member = self._members[name]
             if member.compress_type not in PACKED or member.flag_bits & 1:
-                raise ValueError("it is encrypted, or packed otherwise than by deflate")
+                raise ValueError("it is encrypted, or packed by a method other than deflate")
             return zipfile.ZipFile(self.path).open(member)
         except Exception as error:
             raise self._damaged(error) from error
@@ -109,7 +109,7 @@ class Npz:
             )
         claimed = math.prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0 or claimed + stream.tell() != self._members[name].file_size:
-            raise GanzooError(f"{self.path}: {name} claims {dtype} {shape}, which its bytes are not; make it again")
+            raise GanzooError(f"{self.path}: {name} is not {dtype} {shape}, as its header says; make it again")
         return Header(shape, dtype, "F" if fortran and len(shape) > 1 else "C")
 
     def _read(self, stream: IO[bytes], size: int) -> bytes:

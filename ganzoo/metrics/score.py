@@ -235,12 +235,12 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
         key = plan.wanted[entry.name]
         found: Mapping[str, float] = dict(metric(real=real[key], fake=fake[key], seed=seed))
         if entry.primary and entry.primary not in found:
-            raise GanzooError(f"{entry.name}: it returns no {entry.primary}, its primary value; mend its plugin")
+            raise GanzooError(f"{entry.name}: it returns no {entry.primary}, its primary value; fix its plugin")
         if plan.per_class and not entry.reads_labels:  # one that does looks at the classes itself
             found = {**found, **each_class(entry, metric, real[key], fake[key], seed)}
         for name, value in found.items():
             if not math.isfinite(value):
-                raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of a side are degenerate")
+                raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of one side are degenerate")
             values[name] = float(value)
     return values
 
@@ -249,7 +249,7 @@ def check_count(what: str, count: int) -> None:
     """Raise GanzooError for fewer images than a score takes."""
     least = max(2, collectives.here().world)
     if count < least:
-        raise GanzooError(f"{count} {what} images cannot be scored, there must be {least} or more")
+        raise GanzooError(f"{count} {what} images cannot be scored; at least {least} are required")
 
 
 __all__ = ["Score", "check_count", "describe_set", "measure", "score", "score_arrays", "score_images"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def images_sha256(images: NDArray[Any] | StreamedArray) -> str:
     """Checksum of uint8 images ``(N, C, H, W)``."""
-    with waiting("comparing the images with those of the shipped statistics"):
+    with waiting("comparing the images with the shipped statistics"):
         return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
 
 

@@ -61,7 +61,7 @@ class StatisticsFile:
     def protocol(self) -> dict[str, Any]:
         """Describe the real side of a score."""
         notes = {name: printable(value) for name, value in self.notes.items()}
-        said = notes or "the file does not say how they were made"
+        said = notes or "the file has no origin"
         return {"reference": str(self.path), "split": SPLIT, "fingerprint": self.fingerprint, "statistics": said}
 
 
@@ -72,7 +72,7 @@ def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
     """
     if path.suffix.lower() in PICKLES:
         raise GanzooError(
-            f"{path}: reading a pickle would run what is in it; save its mean and covariance with "
+            f"{path}: reading a pickle would run its code; save its mean and covariance with "
             "np.savez('FILE.npz', mu=..., sigma=...)"
         )
     file = Npz(path)

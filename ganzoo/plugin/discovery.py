@@ -81,7 +81,7 @@ def load_file(path: Path) -> ModuleType:
     found = importlib.util.find_spec(path.stem) if known is None else None
     # One in the current directory is no other module: the file itself, or what this one is a copy of.
     if known is not None or (found is not None and _origin(found).parent not in (path.parent, Path.cwd())):
-        raise ImportError(f"a module named {path.stem!r} is there already; rename {path.name}")
+        raise ImportError(f"a module named {path.stem!r} already exists; rename {path.name}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
@@ -126,7 +126,7 @@ def _directory_files() -> list[Path]:
         return []
     directory = user_path(setting)
     if not directory.is_dir():
-        raise GanzooError(f"{DIRECTORY} is {setting}, which is no directory; make it or unset it")
+        raise GanzooError(f"{DIRECTORY} is {setting}, which is not a directory; create it or unset the variable")
     return sorted(path for path in directory.glob("*.py") if not path.name.startswith("_"))
 
 

@@ -122,7 +122,7 @@ class Registry:
             if self.strict:
                 raise GanzooError(
                     f"plugin {name!r} of {report.origin}: {report.error}; "
-                    "mend or uninstall it, or unset GANZOO_STRICT to go on without it"
+                    "mend or uninstall it, or unset GANZOO_STRICT to continue without it"
                 ) from error
         return report
 

@@ -85,7 +85,7 @@ class Checkpoint:
             except OSError as error:
                 raise Damaged(f"{file} is damaged: {error.strerror}") from error
             if found != known:
-                raise Damaged(f"{file} is damaged: its checksum does not fit")
+                raise Damaged(f"{file} is damaged: its checksum does not match")
 
     def log(self, name: str) -> list[dict[str, Any]]:
         """Its copy of a file of lines; empty where it has none."""
@@ -110,7 +110,7 @@ class Checkpoint:
             _refuse_packed(regular(file))
             return torch.load(file, weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:  # whose own text says how to run what is in it
-            reason = "it holds more than numbers, which would be run"
+            reason = "it holds objects that could run code"
             raise GanzooError(f"cannot read {file}: {reason}; use a checkpoint from elsewhere") from error
         except Exception as error:
             raise GanzooError(f"cannot read {file}: {_second_line(error)}; use an older checkpoint") from error
@@ -150,7 +150,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         meta = parse_json(regular(file).read_bytes())
         if not isinstance(meta, dict) or not isinstance(meta.get("shown"), int):
-            raise ValueError("it says nothing of images shown")
+            raise ValueError("it does not state the number of images shown")
         meta = unsealed(meta)
         files = meta.pop(FILES, {})
         if not isinstance(files, dict) or not all(map(BESIDE.fullmatch, files)):
@@ -224,7 +224,7 @@ def _refuse_packed(file: Path) -> None:
     """A zip as torch writes it, stored as it is. Raises ValueError for others: what is packed may fill the memory."""
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-            raise ValueError("it is packed, as torch.save never does")
+            raise ValueError("it is compressed, which torch.save never does")
 
 
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -28,8 +28,8 @@ def check_plugins(config: Config, directory: RunDir) -> None:
         loaded = files.get(name)
         if loaded is not None and loaded.read_bytes() != copy.read_bytes():
             raise GanzooError(
-                f"{loaded} is not what {directory.path} was begun with; go on with --plugin {copy}, or start anew with "
-                f"`ganzoo run --init-from {directory.path}`"
+                f"{loaded} differs from the copy that {directory.path} began with; continue with --plugin {copy}, "
+                f"or start again with `ganzoo run --init-from {directory.path}`"
             )
 
 

@@ -117,9 +117,9 @@ def _problem(parts: list[Need], plugins: Sequence[PluginReport], copies: Mapping
     failed = next((plugin for plugin in here if plugin.error), None)
     requirement = parts[0].requirement
     if failed:
-        fate = f"which failed to load ({failed.error}): mend or reinstall it"
+        fate = f"which failed to load ({failed.error}); fix or reinstall it"
     elif here:
-        fate = f"where {here[0].version} is installed, which has none: pip install {requirement}"
+        fate = f"where {here[0].version} is installed, which does not have it: pip install {requirement}"
     elif requirement:
         fate = f"which is not installed: pip install {requirement}"
     else:

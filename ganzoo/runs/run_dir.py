@@ -71,7 +71,7 @@ class RunDir:
                 path = _make_next(RUNS, _stem(recipe))
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            raise GanzooError(f"{path} already exists and is no directory; choose another --out") from error
+            raise GanzooError(f"{path} already exists and is not a directory; choose another --out") from error
         except OSError as error:
             raise GanzooError(
                 f"cannot make the run directory {path}: {error.strerror}; choose another --out"
@@ -98,10 +98,10 @@ class RunDir:
         content = self.config_bytes()
         if is_unsealed(content) or is_as_written(content):
             return self.config_file
-        damage = f"{self.config_file} is damaged: its checksum does not fit"
+        damage = f"{self.config_file} is damaged: its checksum does not match"
         good = self.newest_good()
         if good is None or CONFIG not in good.files:
-            raise Damaged(f"{damage}; restore it, or take out its first line")
+            raise Damaged(f"{damage}; restore it, or remove its first line")
         logger.warning(f"{damage}; the copy in {good.path} is used")
         return good.path / CONFIG
 
@@ -155,7 +155,7 @@ class RunDir:
                 logger.warning(f"{known}; {path.name} is used")
             return checkpoint
         if damage:
-            raise Damaged(f"{damage[0]}, and no other checkpoint in {self.path} is whole; start anew")
+            raise Damaged(f"{damage[0]}, and no other checkpoint in {self.path} is whole; start again")
         return None
 
     def checkpoint(self, which: str) -> Checkpoint:

@@ -73,7 +73,7 @@ def strength(part: AugmentationPart) -> None:
     """A scalar buffer that stays in [0, 1], whatever the logits are."""
     augmentation = part.make()
     kept = dict(augmentation.named_buffers()).get("strength")
-    expect(kept is not None and kept.shape == (), "strength is no scalar buffer; the base class makes it")
+    expect(kept is not None and kept.shape == (), "strength must be a scalar buffer; the base class makes it")
     with torch.no_grad():
         for logit in (100.0, -100.0):
             for _ in range(2000):
@@ -132,9 +132,9 @@ def save_and_load(part: AugmentationPart) -> None:
         one.strength.fill_(0.75)
         one.adapt(torch.linspace(-1, 1, 8))
     other.load_state_dict(load(save(copied(one.state_dict()))))
-    expect(torch.equal(one.strength, other.strength), "the strength is another one after saving and loading")
+    expect(torch.equal(one.strength, other.strength), "the strength differs after saving and loading")
     found = [augmentation(random_images(IMAGE, MANY), seeded()) for augmentation in (one, other)]
-    expect(torch.equal(*found), "the images are others after saving and loading; keep what decides them in buffers")
+    expect(torch.equal(*found), "the images differ after saving and loading; keep the state in buffers")
 
 
 def determinism(part: AugmentationPart) -> None:
@@ -143,8 +143,8 @@ def determinism(part: AugmentationPart) -> None:
     for seed in (0, 0, 1):
         with global_seed(0):
             found.append(augmentation(random_images(IMAGE, MANY), seeded(seed)))
-    expect(torch.equal(found[0], found[1]), "the same images and rng give others each time")
-    expect(not torch.equal(found[0], found[2]), "another rng changes nothing; draw from the one that is given")
+    expect(torch.equal(found[0], found[1]), "the same images and rng give different results each time")
+    expect(not torch.equal(found[0], found[2]), "another rng changes nothing; draw from the given rng")
 
 
 def global_random_state(part: AugmentationPart) -> None:

@@ -70,12 +70,12 @@ def interface(part: DatasetPart) -> None:
         isinstance(cls, type) and issubclass(cls, DataSource), f"{part.entry.target} is no ganzoo.interfaces.DataSource"
     )
     if part.entry.takes_location and part.location is None:
-        raise Skipped(f"{part.entry.name} wants to know where images are; give --location PATH")
+        raise Skipped(f"{part.entry.name} requires a location; add --location PATH")
     _ = part.params  # a wrong setting is a failure, not a missing set
     try:
         part.source().content_key()
     except GanzooError as error:
-        raise Skipped(f"its images are not to be had here: {error}") from error
+        raise Skipped(f"its images are not available here: {error}") from error
 
 
 def shapes(part: DatasetPart) -> None:
@@ -121,7 +121,7 @@ def order(part: DatasetPart) -> None:
         one.name == other.name and one.label == other.label and np.array_equal(one.pixels, other.pixels)
         for one, other in zip(part.images, again, strict=True)
     )
-    expect(same, "iterated again it gives other images or another order")
+    expect(same, "a second iteration gives other images or another order")
     source = part.source()
     count, said = sum(1 for _ in islice(source, LOOKED_AT)), min(len(source), LOOKED_AT)
     expect(count == said, f"its length is {len(source)}, but iterating gives {'at least ' * (count > said)}{count}")
@@ -130,8 +130,8 @@ def order(part: DatasetPart) -> None:
 def content_key(part: DatasetPart) -> None:
     """The same for the same images, another for other images."""
     key = part.source().content_key()
-    expect(isinstance(key, str) and key, f"content_key is {key!r}, expected a text")
-    expect(key == part.source().content_key(), "content_key is another one each time; hash the images' content")
+    expect(isinstance(key, str) and key, f"content_key is {key!r}, expected a string")
+    expect(key == part.source().content_key(), "content_key differs each time; hash the images' content")
     try:
         test = part.source("test")
         other, images = test.content_key(), first(test)
@@ -150,7 +150,7 @@ def splits(part: DatasetPart) -> None:
         count = len(first(part.source(part.entry.reference)))
     except GanzooError as error:
         expect(False, f"the entry says reference={part.entry.reference!r}, but that split fails: {error}")
-    expect(count >= 2, f"the split {part.entry.reference!r} has {count} readable images, a score wants 2 or more")
+    expect(count >= 2, f"the split {part.entry.reference!r} has {count} readable images; a score requires 2 or more")
 
 
 def held_out(part: DatasetPart) -> None:

@@ -68,17 +68,17 @@ def interface(part: ExtractorPart) -> None:
     cls, entry = part.entry.load(), part.entry
     follows = isinstance(cls, type) and issubclass(cls, Extractor)
     expect(follows, f"{entry.target} is no ganzoo.metrics.extractor.Extractor")
-    expect(entry.features, "features is empty; name what it offers, with the width of each")
+    expect(entry.features, "features is empty; name each feature with its width")
     for name, width in entry.features.items():
         expect(isinstance(width, int) and width > 0, f"features says that {name} has width {width!r}")
-    expect(not entry.logits or entry.logits in entry.features, f"logits is {entry.logits!r}, which is no feature of it")
+    expect(not entry.logits or entry.logits in entry.features, f"logits is {entry.logits!r}, not one of its features")
 
 
 def shapes(part: ExtractorPart) -> None:
     """Grey and coloured images of any size become float32 matrices of the widths that the entry says."""
     for channels, size in ((3, 16), (1, 16), (3, 48)):
         found = part.loaded(part.images(channels, size))
-        expect(set(found) == set(part.features), f"it returns {sorted(found)}, was asked for {sorted(part.features)}")
+        expect(set(found) == set(part.features), f"it returns {sorted(found)}, expected {sorted(part.features)}")
         for name, matrix in found.items():
             shape, wanted = tuple(matrix.shape), (COUNT, part.entry.features[name])
             expect(shape == wanted, f"{name} of {COUNT} images is {shape}, the entry says {wanted}")

@@ -193,7 +193,7 @@ def determinism(part: LossPart) -> None:
         for _ in range(2):
             with global_seed(0):
                 values.append(part.value(part.make(), name, part.inputs()))
-        expect(torch.equal(*values), f"the {name}'s loss of the same logits is another one each time")
+        expect(torch.equal(*values), f"the {name}'s loss of the same logits differs each time")
 
 
 def global_random_state(part: LossPart) -> None:

@@ -23,7 +23,7 @@ def outputs(part: Architecture) -> None:
     """`outputs` has the logits of `forward` and the heads of needs.outputs; else ValueError is raised."""
     plain = part.pair()[1]
     if type(plain).outputs is Discriminator.outputs:
-        raise Skipped("its discriminator has no outputs beside the logit")
+        raise Skipped("its discriminator has no output except the logit")
     offered = _said(part, plain)
     names = dict.fromkeys((*USUAL, *_names(offered), UNKNOWN))
     for needs in (Needs(), *(Needs(outputs=(name,)) for name in names)):
@@ -47,7 +47,7 @@ def _check(part: Architecture, discriminator: Discriminator, said: Discriminator
         logits = deepcopy(discriminator)(images, given, rng=seeded())
     expect(
         said.logits.shape == logits.shape and torch.equal(said.logits.detach(), logits),
-        "the logits of outputs() are others than those of forward() with the same rng",
+        "the logits of outputs() differ from those of forward() with the same rng",
     )
     tensors = dict(said.features)
     if said.classes is not None:

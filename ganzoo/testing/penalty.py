@@ -154,7 +154,7 @@ def determinism(part: PenaltyPart) -> None:
         for _ in range(2):
             with global_seed(0):
                 values.append(deepcopy(part.make()(part.inputs(side)).detach()))
-        expect(torch.equal(*values), "the penalty of the same inputs and rng is another one each time")
+        expect(torch.equal(*values), "the penalty of the same inputs and rng differs each time")
 
 
 def global_random_state(part: PenaltyPart) -> None:

@@ -26,7 +26,7 @@ def save_and_load(part: Architecture) -> None:
     for name, before, after in zip(("generator", "discriminator"), *pairs, strict=True):
         expect(
             torch.equal(before, after),
-            f"the {name} gives something else after saving and loading; keep all it computes with in parameters or "
+            f"the {name} gives a different result after saving and loading; keep its whole state in parameters or "
             "buffers",
         )
 
@@ -42,7 +42,7 @@ def determinism(part: Architecture) -> None:
         not torch.equal(weights_of(one), weights_of(other))
         for one, other in zip(part.pair(seed=1), part.pair(seed=2), strict=True)
     )
-    expect(changed, "built with two seeds, the networks have the same weights; something sets a seed of its own")
+    expect(changed, "built with two seeds, the networks have the same weights; something sets its own seed")
     for training in (True, False):
         generator, discriminator = part.pair()
         generator.train(training)
@@ -53,10 +53,10 @@ def determinism(part: Architecture) -> None:
             with global_seed(0), torch.no_grad():
                 outputs.append((generate(deepcopy(generator)), judge(deepcopy(discriminator), seen)))
         for name, first, second in zip(("generator", "discriminator"), *outputs, strict=True):
-            expect(torch.equal(first, second), f"the {name} gives something else each time with one seed")
+            expect(torch.equal(first, second), f"the {name} gives different results with the same seed")
     with torch.no_grad():
         varied = not torch.equal(generate(generator, seed=3), generate(generator, seed=4))
-    expect(varied, "the generator makes the same images of different latents")
+    expect(varied, "the generator makes the same images from different latents")
 
 
 def global_random_state(part: Architecture) -> None:

@@ -22,7 +22,7 @@ LARGE = 1e4  # a gradient below this never exploded, however small it was before
 
 
 DEAD_GENERATOR = (
-    "nothing that the discriminator says reaches the generator, so it learns no more; try a lower "
+    "no gradient reaches the generator, so it no longer learns; try a lower "
     "optimizer.discriminator.lr, a penalty on the discriminator or another loss"
 )
 
@@ -97,7 +97,7 @@ class Watch:
         # Networks may begin with a last layer of zeros: not in the first interval. Logits that differ by less than bf16
         # shows are equal, too, but the generator still learns from them; so it does from a hinge that is satisfied.
         if means.get("ties") == 1 and nothing_reaches_generator and self._norms["gradient_discriminator"]:
-            return "it says the same of every image"
+            return "its output is the same for every image"
         if means.get("gradient_discriminator") == 0 and (nothing_reaches_generator or 0 < means.get("auc", 1.0) < 1):
             return "its gradient is zero"
         return ""

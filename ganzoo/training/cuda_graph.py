@@ -35,7 +35,7 @@ def can_capture(config: Config, device: torch.device) -> bool:
     if (step := config.recipe.step) is not None and not step.captured:
         others.append(f"the step {step.name}")
     if others:
-        logger.warning(f"loop.capture: {', '.join(others)} keeps numbers outside the device, steps run eagerly")
+        logger.warning(f"loop.capture: {', '.join(others)} keeps numbers outside the device, so steps run eagerly")
     return not others
 
 
@@ -137,7 +137,7 @@ class Steps:
             except Exception as error:  # a plugin's code may do anything that a graph cannot hold
                 self.capture = None
                 self._replays.clear()
-                logger.warning(f"loop.capture: {kind} cannot be captured, steps run eagerly: {_first_line(error)}")
+                logger.warning(f"loop.capture: {kind} cannot be captured, so steps run eagerly: {_first_line(error)}")
         replay = self._replays.get(kind)
         if replay is not None:
             replay()

@@ -110,7 +110,7 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
     directory = open_run(path)
     if (latest := directory.latest()) is not None and latest.published:
         raise GanzooError(
-            f"{path} holds an averaged generator alone and cannot be resumed; begin a run from it with "
+            f"{path} holds only an averaged generator and cannot be resumed; start a run from it with "
             "`ganzoo run RECIPE --init-from`"
         )
     revision = config if isinstance(config, Revision) else Revision(config)
@@ -122,11 +122,12 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
         device, images = _prepare(config)
         known = directory.provenance()
         if not known:
-            logger.warning(f"{directory.provenance_file} is damaged or gone; it is written anew")
+            logger.warning(f"{directory.provenance_file} is damaged or missing; it is written again")
         if fingerprint_of(known) not in (None, images.fingerprint):
             raise GanzooError(
-                f"{config.values.data.name} holds other images than {path} was trained on; restore them, name their "
-                f"place with `ganzoo resume {path} data.name=NAME:PATH`, or start anew with `ganzoo run --init-from`"
+                f"{config.values.data.name} holds other images than {path} was trained on; restore them, give their "
+                f"location with `ganzoo resume {path} data.name=NAME:PATH`, or start again with "
+                "`ganzoo run --init-from`"
             )
         model = build_model(config, images.spec)
         usage = _say_usage(config, images, model)
@@ -194,7 +195,7 @@ def _labels_in_words(config: Config, classes: int, model: Model) -> str:
     read = [rule.name for rule in config.recipe.demanding if rule.needs.labels]
     said = [f"given to {' and '.join(told)}" if told else "", f"read by {' and '.join(read)}" if read else ""]
     if not any(said):
-        return f"labels of {classes} classes not used, as neither network is class-conditional"
+        return f"labels of {classes} classes are not used: neither network is class-conditional"
     return f"labels of {classes} classes {' and '.join(filter(None, said))}"
 
 
@@ -228,7 +229,7 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
         watched.stopped = last.reason
         return Outcome(directory, False, {}, last.code)
     except WriteFailed as error:
-        raise GanzooError(f"{error}: mend that and go on with `ganzoo resume {directory.path}`") from error
+        raise GanzooError(f"{error}; fix this, then continue with `ganzoo resume {directory.path}`") from error
     finally:
         loop.feed.close()
     return Outcome(directory, True, watched.score)

@@ -205,7 +205,7 @@ class TrainState:
         From a published run the generator and its average take the average's weights.
         """
         if checkpoint.published:
-            logger.info("only the generator begins with those weights; a published run has no discriminator")
+            logger.info("only the generator starts from these weights; a published run has no discriminator")
             for network in (self.model.generator, self.ema.module):
                 checkpoint.load_weights("ema", network)
             return

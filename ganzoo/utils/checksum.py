@@ -39,5 +39,5 @@ def sealed(content: dict[str, Any]) -> dict[str, Any]:
 def unsealed(content: dict[str, Any]) -> dict[str, Any]:
     """The content without its digest; what an older version wrote has none. Raises ValueError where it does not fit."""
     if DIGEST in content and content[DIGEST] != digest_of(content):
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     return {key: value for key, value in content.items() if key != DIGEST}

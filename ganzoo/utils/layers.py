@@ -70,7 +70,7 @@ def refuse_resolvers(node: Any, source: str, path: str = "") -> None:
             refuse_resolvers(value, source, path)
     elif isinstance(node, str) and "${" in ESCAPED.sub("", node) and not REFERENCE.fullmatch(node):
         raise GanzooError(
-            f"{source}: {path[:-1]} uses a resolver ({node}), which are off, or more than one ${{KEY}}; "
+            f"{source}: {path[:-1]} uses a resolver ({node}), which is disabled, or more than one ${{KEY}}; "
             "write the value itself"
         )
 

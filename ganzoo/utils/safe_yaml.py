@@ -139,7 +139,7 @@ def _check(value: Any) -> None:
             if not isinstance(text, str):
                 raise ValueError(f"the key {str(text)[:40]} must be a string; put it in quotes")
             if has_half_character(text):
-                raise ValueError("it holds half a character")
+                raise ValueError("it contains an incomplete character")
         level = [inner for node in level if isinstance(node, (dict, list)) for inner in _inside(node)]
         if not level:
             return

@@ -22,7 +22,7 @@ def read_as(schema: type[T], content: Any) -> T:
     except Exception as error:  # OmegaConf has errors of its own, and lets those of Python through
         raise ValueError(first_line(error)) from error
     if not isinstance(made, schema):
-        raise ValueError(f"it is no mapping of {schema.__name__}'s fields")
+        raise ValueError(f"it is not a mapping of {schema.__name__}'s fields")
     check_items(made)
     return made
 

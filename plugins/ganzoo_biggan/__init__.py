@@ -23,7 +23,7 @@ class NetworkParams:
 
 @dataclass
 class GeneratorParams(NetworkParams):
-    latent_dim: int = param(120, "numbers in one latent vector, of which each block reads its own share")
+    latent_dim: int = param(120, "numbers in one latent vector; each block reads its own part")
     embedding: int = param(128, "numbers in the embedding of a class, which all blocks read")
     conditional: bool | None = param(None, "read the class, by conditional batch norm; null: if there are labels")
 

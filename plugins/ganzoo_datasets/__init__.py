@@ -108,7 +108,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
     register(
         DatasetEntry(
             name="webdataset-streamed",
-            summary="The same, decoded as they are shown and kept nowhere: for sets that fit on no disk",
+            summary="The same, decoded on the fly and never stored: for sets larger than the disk",
             target="ganzoo_datasets.streamed:StreamedShards",
             takes_location=True,
             splits=("train",),

@@ -128,7 +128,7 @@ class _Files(DataSource):
         if self.label_origin == "folders":
             found.append(f"labels from its {len(self._folders)} directories")
         if self._json[1] is not None and not self.class_names():
-            found.append(f"class_names in {LABELS} not read: it is no list of {self._classes} names")
+            found.append(f"class_names in {LABELS} not read: it is not a list of {self._classes} names")
         if passed := system_files(self._listing):
             found.append(passed)
         return found
@@ -147,7 +147,7 @@ class _Files(DataSource):
         try:
             return self.read(self.label_file)
         except Unreadable as error:
-            raise GanzooError(f"{self.path}: {self.label_file}: {error}; mend or remove it") from error
+            raise GanzooError(f"{self.path}: {self.label_file}: {error}; fix or remove it") from error
 
     @cached_property
     def labels(self) -> Mapping[str, int] | None:
@@ -277,7 +277,7 @@ class Zip(_Files):
         if member.flag_bits & 1:
             raise Unreadable("it is encrypted; make the zip again without a password")
         if member.compress_type not in PACKED:
-            raise Unreadable("it is packed otherwise than by deflate; make the zip again")
+            raise Unreadable("it is packed by a method other than deflate; make the zip again")
         refuse_huge(member.file_size)
         try:
             # Piece by piece: never more is unpacked than it claims to hold.
@@ -293,7 +293,7 @@ class Zip(_Files):
 def refuse_huge(size: int) -> None:
     """Raises Unreadable where a file claims to be larger than an image can be."""
     if size > MOST_BYTES:
-        raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, more than an image can; check what it is")
+        raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, too much for an image; check the file")
 
 
 def _short(error: BaseException) -> str:

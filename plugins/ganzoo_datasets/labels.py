@@ -48,19 +48,19 @@ def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tu
     except ValueError as error:
         place = f"line {error.lineno}, column {error.colno}: " if isinstance(error, json.JSONDecodeError) else ""
         reason = error.msg if isinstance(error, json.JSONDecodeError) else " ".join(str(error).split())
-        raise GanzooError(f"{where} is invalid JSON: {place}{reason}; mend or remove it") from error
+        raise GanzooError(f"{where} is invalid JSON: {place}{reason}; fix or remove it") from error
     try:
         pairs = content["labels"]
     except (KeyError, TypeError) as error:
         raise GanzooError(
-            f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; mend or remove it'
+            f'{where} is not of the form {{"labels": [[NAME, NUMBER], ...]}}; fix or remove it'
         ) from error
     if pairs is None:
         return None, None
     labels: dict[str, int] = {}
     for pair in pairs if isinstance(pairs, list) else [pairs]:
         if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and _is_class(pair[1])):
-            raise GanzooError(f"{where}: {str(pair)[:60]} is not a name and a class number from 0; mend it")
+            raise GanzooError(f"{where}: {str(pair)[:60]} is not a name and a class number from 0; fix it")
         name = top + pair[0]
         if name in labels:
             raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")

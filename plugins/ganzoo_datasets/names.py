@@ -61,7 +61,7 @@ def system_files(names: Iterable[str]) -> str:
     """Say how many files of the system lie among these; empty if there are none."""
     found = Counter(name for path in names if (name := PurePosixPath(path).name).lower() in SYSTEM_FILES)
     counted = ", ".join(f"{count:,} {name}" for name, count in sorted(found.items()))
-    return f"files of the system passed over: {counted}" if counted else ""
+    return f"operating-system files skipped: {counted}" if counted else ""
 
 
 def describe_left_out(reasons: Mapping[str, int]) -> str:

@@ -62,9 +62,9 @@ class Shards(DataSource):
                 scheme = urlsplit(shard).scheme if "://" in shard or shard.startswith("pipe:") else ""
                 there = bool(scheme) or user_path(shard).is_file()
             except (OSError, ValueError) as error:
-                raise GanzooError(f"{shard} is no place for a shard ({_short(error)}); check data.name") from error
+                raise GanzooError(f"{shard} is not a location of a shard ({_short(error)}); check data.name") from error
             if scheme not in ("", "http", "https"):
-                raise GanzooError(f"{shard}: shards are read from files, http:// or https:// alone; fetch them first")
+                raise GanzooError(f"{shard}: shards are read only from files, http:// or https://; download them first")
             if not there:
                 raise GanzooError(f"{shard} is not a file; check data.name")
         return shards
@@ -144,7 +144,7 @@ def _expand(pattern: str) -> Iterator[str]:
     ranges = [(found.span(), found[1], int(found[1]), int(found[2])) for found in RANGE.finditer(pattern)]
     count = math.prod(last - first + 1 if last >= first else 0 for _, _, first, last in ranges)
     if not 0 < count <= MOST_SHARDS:
-        raise GanzooError(f"{pattern} is no range of shards, or of more than {MOST_SHARDS:,}; write {{000..012}}")
+        raise GanzooError(f"{pattern} is not a range of shards, or has more than {MOST_SHARDS:,}; write {{000..012}}")
     for numbers in itertools.product(*(range(first, last + 1) for _, _, first, last in ranges)):
         name, end = "", 0
         for (span, digits, _, _), number in zip(ranges, numbers, strict=True):
@@ -210,5 +210,5 @@ def _version(shard: str) -> str:
     except OSError as error:
         raise GanzooError(f"{shard} cannot be opened ({error}); check data.name") from error
     if not noted[0] and not noted[1]:
-        raise GanzooError(f"{shard}: its server does not say when it changes; fetch it and name the file")
+        raise GanzooError(f"{shard}: its server does not report changes; download it and name the file")
     return " ".join(str(value) for value in noted)

@@ -54,7 +54,7 @@ class StreamedShards(Shards, StreamedSource):
             if "://" not in shard:
                 break
         reason = reason or "it was closed"
-        raise GanzooError(f"{shard} cannot be read ({reason}); see that it is there and go on with `ganzoo resume`")
+        raise GanzooError(f"{shard} cannot be read ({reason}); make it readable, then continue with `ganzoo resume`")
 
     def close(self) -> None:
         self.closed.set()
@@ -68,7 +68,7 @@ def _part(shard: str, start: int, stop: int) -> bytes:
     asked = urllib.request.Request(shard, headers={"Range": f"bytes={start}-{stop - 1}"})  # noqa: S310, as `shards` says
     with urllib.request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310
         if answer.status != HTTPStatus.PARTIAL_CONTENT:
-            raise GanzooError(f"{shard}: its server sends no parts of a file (Range); fetch it and name the file")
+            raise GanzooError(f"{shard}: its server does not support Range requests; download it and name the file")
         content: bytes = answer.read(stop - start)
         return content
 

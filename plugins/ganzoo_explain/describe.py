@@ -15,9 +15,9 @@ from ganzoo_explain.system import LEARNERS, Curve, Learner, Setting, System, Ton
 from ganzoo_explain.words import round_of, sections_of, settings_of, update_of
 
 SUMMARY = (
-    "Two networks play against each other. The generator makes images from random numbers; the discriminator is "
-    "shown these and real ones and says which are which. Each learns from the other, until the generated images can "
-    "no longer be told from real ones."
+    "Two networks play against each other. The generator makes images from random numbers; the discriminator sees "
+    "these and real images and says which are which. Each learns from the other, until the generated images look "
+    "like real ones."
 )
 LOOP = ("kimg", "batch", "discriminator_steps", "fresh_fakes", "schedule", "hold", "clip_grad")
 TITLES = {"discriminator": "The discriminator's update", "generator": "The generator's update"}

@@ -26,8 +26,8 @@ def of_generator(facts: Facts) -> str:
         return f"It is not told which of the {facts.image.classes} classes to make."
     demand = " and cannot do without it" if facts.model.generator.conditional == "required" else ""
     return (
-        f"It is told the class, one of {facts.image.classes}, beside the random numbers{demand}: the same numbers with "
-        "another class make another image. In training the classes are those of the real images of the step."
+        f"It gets the class, one of {facts.image.classes}, in addition to the random numbers{demand}: the same numbers "
+        "with another class make another image. In training the classes are those of the real images of the step."
     )
 
 
@@ -36,18 +36,18 @@ def of_discriminator(facts: Facts) -> tuple[str, ...]:
     told = []
     if facts.image.classes:
         told.append(
-            "It is told the class of each image, of a generated one the class that was asked for, so it judges whether "
+            "It is told the class of each image (for a generated image the requested class), so it judges whether "
             "an image is a real one of that class."
             if facts.model.discriminator.conditional
-            else f"It is not told which of the {facts.image.classes} classes an image is of."
+            else f"It is not told which of the {facts.image.classes} classes an image belongs to."
         )
     if CLASSES in facts.heads:
         told.append(
-            f"A class head says beside it which of the {facts.image.classes} classes the image shows; "
+            f"A class head also says which of the {facts.image.classes} classes the image shows; "
             f"{_readers(facts, CLASSES)} it."
         )
     told += [
-        one_line(f"It also hands over {name!r}, a tensor of {by(facts.features[name])} for each image; "
+        one_line(f"It also returns {name!r}, a tensor of {by(facts.features[name])} for each image; "
                  f"{_readers(facts, name)} it.")
         for name in facts.heads if name != CLASSES
     ]  # fmt: skip

@@ -50,21 +50,20 @@ def round_of(facts: Facts) -> tuple[str, ...]:
     drawn = " with their labels" if labels.are_used(facts) else ""
     asked = ", each for the class of a real one" if facts.image.classes and facts.model.generator.conditional else ""
     lines = [
-        f"{batch} real images are drawn{drawn}, and {batch} random inputs, of which the generator makes {batch} "
+        f"{batch} real images are drawn{drawn}, and {batch} random inputs, from which the generator makes {batch} "
         f"images{asked}.",
-        f"{shown} to the discriminator. From its verdicts follows its loss, and its "
-        f"{facts.discriminator.weights:,} weights move one small step in the direction that lowers it.",
+        f"{shown} to the discriminator. Its loss is computed from its verdicts, and its "
+        f"{facts.discriminator.weights:,} weights move one small step in the direction that lowers the loss.",
     ]
     if steps > 1:
-        lines.append(f"That is done {steps} times, each time with other images, before the generator's turn.")
+        lines.append(f"This is done {steps} times, each time with other images, before the generator's turn.")
     lines += [
         f"For its own turn the generator makes {batch} new images, which the discriminator judges."
         if fresh
-        else "The generator learns from the very images that the discriminator was just shown, judged once more by "
-        "the discriminator as it is now.",
-        "The generator's loss is computed from these verdicts. Its gradient runs back through the discriminator, which "
-        f"stays as it is, into the images and on into the generator, whose {facts.generator.weights:,} weights move "
-        "one small step.",
+        else "The generator learns from the same images: the discriminator judges them once more after its own step.",
+        "The generator's loss is computed from these verdicts. Its gradient flows back through the discriminator, "
+        f"which does not change, into the images and on into the generator, whose {facts.generator.weights:,} weights "
+        "move one small step.",
     ]
     images = facts.config.values.loop.kimg * 1000
     rounds = max(1, round(images / (batch * steps)))
@@ -80,19 +79,19 @@ def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
     if learner == "discriminator":
         turns = "once" if facts.steps == 1 else f"{facts.steps} times"
         lines = [
-            f"Changes the discriminator's {network.weights:,} weights, {turns} a round, {rate}. The generator's stay "
-            "as they are: its images are taken as they come, and the gradient ends in the discriminator."
+            f"Changes the discriminator's {network.weights:,} weights, {turns} a round, {rate}. The generator's "
+            "weights do not change: the gradient ends in the discriminator."
         ]
         if facts.bounds_weights:
-            lines.append("After each step the loss also puts bounds on the discriminator's weights.")
+            lines.append("After each step the loss also constrains the discriminator's weights.")
     else:
         lines = [
             f"Changes the generator's {network.weights:,} weights, once a round, {rate}. The gradient passes through "
-            "the discriminator, whose weights are frozen meanwhile, and tells each pixel in which direction it would "
-            "have helped the generator."
+            "the discriminator, whose weights are frozen meanwhile, and tells for each pixel in which direction a "
+            "change would help the generator."
         ]
         if facts.config.recipe.loss.generator_needs_real:
-            lines.append("The verdict on real images is read for comparison; no gradient goes that way.")
+            lines.append("The verdicts on real images are used for comparison; no gradient flows to the images.")
     if penalties:
         lines.append("Penalties: " + ", ".join(f"{p.name} {how_often(p.interval)}" for p in penalties) + ".")
     else:
@@ -105,8 +104,7 @@ def _latents(facts: Facts) -> Section:
     lines = [
         f"{count} random numbers for each image, also called a latent"
         + (", drawn from a bell curve (mean 0, deviation 1)." if facts.normal_latents else "."),
-        "They are all that the generator is given: other numbers, another image. At first they mean nothing; "
-        "training gives them a meaning.",
+        "They are the generator's only input: other numbers give another image. Training gives them a meaning.",
     ]
     if facts.model.generator.conditional and facts.image.classes:
         lines.append(f"With them goes a label, one of {facts.image.classes} classes, that says what to make.")
@@ -119,8 +117,8 @@ def _generator(facts: Facts) -> Section:
         "Generator",
         facts.named(entry),
         (
-            "A network that turns random numbers into an image. It never sees a real one: all it learns, it learns "
-            "from how its images would have to change for the discriminator to judge them otherwise.",
+            "A network that turns random numbers into an image. It never sees a real image: it learns only from the "
+            "discriminator, which shows how its images would have to change to look more real.",
             *filter(None, [labels.of_generator(facts)]),
             _here(entry),
         ),
@@ -132,13 +130,13 @@ def _generator(facts: Facts) -> Section:
 def _images(facts: Facts) -> Section:
     image, dataset = facts.image, facts.config.dataset
     lines = [
-        f"The examples to be imitated, {image.size} × {image.size} pixels with {image.channels} "
+        f"The examples to imitate, {image.size} × {image.size} pixels with {image.channels} "
         f"channel{'s' * (image.channels != 1)}. The discriminator is always shown as many real images as generated "
         f"ones, {facts.batch} of each in a step.",
         _here(dataset),
     ]
     if image.classes and not labels.are_used(facts):
-        lines.append(f"Their {image.classes} classes are not used: no one tells the networks what an image shows.")
+        lines.append(f"Their {image.classes} classes are not used: the networks are not told what an image shows.")
     return Section(
         "Real images",
         facts.named(dataset),
@@ -156,7 +154,7 @@ def _augmentation(facts: Facts) -> Section:
         facts.named(entry),
         (
             "Changes every image at random before the discriminator sees it, real and generated alike, so that it "
-            "cannot learn the real ones by heart. The gradient passes through it on its way to the generator.",
+            "cannot memorise the real ones. The gradient passes through it on its way to the generator.",
             _here(entry),
         ),
         one_line(entry.paper),
@@ -170,9 +168,9 @@ def _discriminator(facts: Facts) -> Section:
         "Discriminator",
         facts.named(entry),
         (
-            "A network that looks at an image and answers with one number, the higher the more real it looks. It "
-            "learns to tell real from generated, and is the only teacher that the generator has.",
-            "A verdict depends on the other images of the batch too, so real and generated ones are shown apart."
+            "A network that looks at an image and returns one number: the higher, the more real the image looks. It "
+            "learns to tell real images from generated ones, and it is the generator's only teacher.",
+            "A verdict also depends on the other images of the batch, so it gets real and generated images separately."
             if mixes
             else "It judges each image by itself.",
             *labels.of_discriminator(facts),
@@ -187,24 +185,24 @@ def _verdict(facts: Facts) -> Section:
     loss = facts.config.recipe.loss
     if loss.probability:
         lines = (
-            "One number an image, its logit. Above 0 it says real, below 0 fake. The sigmoid s turns it into the "
+            "One number for each image, its logit. Above 0 it says real, below 0 fake. The sigmoid s turns it into the "
             "probability of being real: 0 is 50 %, 2 is 88 %, -2 is 12 %.",
-            "It is right where a real image is called real and a generated one fake. As the generator learns it is "
-            "right less often, down to one time in two: a guess.",
+            "It is right if it calls a real image real or a generated one fake. As the generator learns, it is right "
+            "less often, down to half of the time: a guess.",
         )
     elif loss.zero_is_border:
         lines = (
-            "One number an image. Above 0 it says real, below 0 fake; the further from 0, the surer. It is no "
-            "probability.",
-            "It is right where a real image is called real and a generated one fake. As the generator learns it is "
-            "right less often, down to one time in two: a guess.",
+            "One number for each image. Above 0 it says real, below 0 fake; the further from 0, the surer. It is not "
+            "a probability.",
+            "It is right if it calls a real image real or a generated one fake. As the generator learns, it is right "
+            "less often, down to half of the time: a guess.",
         )
     else:
         lines = (
-            "One number an image, without a border between real and fake: only the comparison counts, the higher "
-            "number is for what looks more real.",
-            "How well it tells the two apart is seen from pairs: how often it ranks the real image above the "
-            "generated one. As the generator learns, that falls towards one time in two: a guess.",
+            "One number for each image, without a border between real and fake: only comparisons count, and the image "
+            "that looks more real gets the higher number.",
+            "Pairs show how well it tells the two apart: how often it ranks the real image above the generated one. "
+            "As the generator learns, this falls towards half of the time: a guess.",
         )
     return Section("Verdict", "", lines)
 
@@ -212,9 +210,9 @@ def _verdict(facts: Facts) -> Section:
 def _losses(facts: Facts) -> Section:
     entry, curves = facts.config.recipe.loss, facts.curves
     lines = [
-        "A loss is a number to be made small. The discriminator's is small where it tells real from generated; the "
-        "generator's, where the discriminator judges the generated images as the generator would have it. E[...] is "
-        "the mean over the images of a step.",
+        "Each network minimises its loss. The discriminator's loss is small if it tells real from generated images; "
+        "the generator's, if the discriminator takes the generated images for real. E[...] is the mean over the images "
+        "of a step.",
         _here(entry),
         *filter(None, [labels.reading(facts, entry)]),
     ]
@@ -229,7 +227,7 @@ def _losses(facts: Facts) -> Section:
 
 
 def _generators_goal(where: str) -> str:
-    return f", and the generator drives d_fake {where}: that they pull it different ways is the game" if where else ""
+    return f", and the generator drives d_fake {where}; these opposite aims are the game" if where else ""
 
 
 def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> Section:
@@ -241,8 +239,8 @@ def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> 
         "Penalty",
         facts.named(entry),
         (
-            f"A further term in {whose} loss, {how_often(scheduled.interval)}{lazily}. It asks not for "
-            f"better verdicts but for good behaviour of the network, so that the two can go on learning.{brought}",
+            f"A further term in {whose} loss, {how_often(scheduled.interval)}{lazily}. It does not ask "
+            f"for better verdicts: it keeps the network well behaved, so that both can continue to learn.{brought}",
             _here(entry),
             *filter(None, [labels.reading(facts, entry)]),
         ),
@@ -254,7 +252,7 @@ def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> 
 def _step(facts: Facts) -> Section:
     entry = facts.config.recipe.step
     assert entry is not None
-    lines = ["Changes how the two networks are trained, so a round may differ from what is said here.", _here(entry)]
+    lines = ["Changes how the two networks are trained, so a round may differ from this description.", _here(entry)]
     for side, network in facts.model.companions.items():
         lines.append(f"A further network of {parameter_count(network):,} weights learns with the {side}.")
     return Section(
@@ -267,8 +265,8 @@ def _average(facts: Facts) -> Section:
         "What is shown and scored",
         "",
         (
-            "Not the generator of the last step but a moving average of its weights, which is steadier. It takes no "
-            "part in the training.",
+            "A moving average of the generator's weights. It is steadier than the generator of the last step and takes "
+            "no part in training.",
         ),
         settings=settings_of("ema", facts.config.values.ema),
     )

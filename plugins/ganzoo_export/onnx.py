@@ -146,8 +146,8 @@ def _trace(model: Exported) -> ExportedProgram:
         except Exception as error:
             problem = problem or " ".join(str(error).split("\n")[0].split())
     raise GanzooError(
-        f"{type(model.generator).__name__} cannot be exported: {problem}; its forward() must not decide by the values "
-        "of tensors, truncation among them, nor by how many images there are"
+        f"{type(model.generator).__name__} cannot be exported: {problem}; its forward() must not branch on tensor "
+        "values (truncation included) or on the number of images"
     )
 
 
@@ -192,7 +192,7 @@ def _write_onnx(program: ExportedProgram, file: Path, notes: Mapping[str, str]) 
     except OSError:
         raise
     except Exception as error:
-        raise GanzooError(f"ONNX has no words for this generator: {' '.join(str(error).split())[:300]}") from error
+        raise GanzooError(f"this generator cannot be written as ONNX: {' '.join(str(error).split())[:300]}") from error
 
 
 def _read_onnx(file: Path) -> Callable[[Inputs], Tensor]:

@@ -46,7 +46,7 @@ def find_network(setting: str | None, root: Path) -> Network:
     path, source = _locate(setting)
     file_sha256 = sha256_of(path)
     if source.startswith(PACKAGE) and file_sha256 != PACKAGE_SHA256:
-        raise GanzooError(f"{source} is not the file it should be; pip install --force-reinstall 'ganzoo[offline]'")
+        raise GanzooError(f"{source} is not the expected file; pip install --force-reinstall 'ganzoo[offline]'")
     converted = root / "statistics" / f"inception-{file_sha256[:16]}.pth"
     if converted.is_file():
         path = converted
@@ -66,7 +66,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     names = _skeleton()
     if _is_torchscript(path) and sha256_of(path) != PACKAGE_SHA256:
         raise GanzooError(
-            f"{path} is a TorchScript file other than that of ganzoo[offline]; reading it would run what is in it: "
+            f"{path} is a TorchScript file other than that of ganzoo[offline]; reading it would run its code: "
             "save its weights as a state dict"
         )
     try:
@@ -130,7 +130,7 @@ def _download(url: str, path: Path) -> None:
         with waiting("downloading the Inception network"), _socket_timeout(DOWNLOAD_TIMEOUT):
             torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
     except (OSError, RuntimeError) as error:
-        raise NetworkMissing(f"the Inception network is not here and cannot be downloaded; {REMEDY}") from error
+        raise NetworkMissing(f"the Inception network is missing and cannot be downloaded; {REMEDY}") from error
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def _download(model: str) -> tuple[Path, str]:
         with waiting(f"downloading {repository}"):
             return Path(hf_hub_download(repository, FILE)), f"hub {repository}"
     except Exception as error:  # the hub's client has many classes of errors, and lets those of its network through
-        raise NetworkMissing(f"{model} is not here and cannot be downloaded; {_remedy(model)}") from error
+        raise NetworkMissing(f"{model} is missing and cannot be downloaded; {_remedy(model)}") from error
 
 
 def _remedy(model: str) -> str:

@@ -12,7 +12,7 @@ from ganzoo.entries import at_least, param
 @dataclass
 class LocalParams:
     slots: int | None = param(None, "jobs side by side; null: as many as are measured to pay, one for minutes")
-    gain: float = param(0.1, "on a GPU: the share by which one job more has to raise what all do together")
+    gain: float = param(0.1, "on a GPU: the least gain in total speed that one more job must bring, as a share")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "slots")
@@ -23,7 +23,7 @@ class RayParams:
     address: str | None = param(None, "of a cluster: auto, HOST:PORT or ray://HOST:PORT; null: one started here")
     cpus: float = param(1, "CPUs that a job asks for")
     gpus: float = param(0, "GPUs that a job asks for; a share lets several have one")
-    retries: int = param(3, "how often a job is begun again after its worker was lost")
+    retries: int = param(3, "how often a job is restarted after its worker was lost")
 
     def __post_init__(self) -> None:
         at_least(self, 0, "cpus", "gpus", "retries")
@@ -43,7 +43,7 @@ def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
     register(
         LauncherEntry(
             name="ray",
-            summary="A Ray cluster: one task per job, begun again from its checkpoint where a worker is lost",
+            summary="A Ray cluster: one task per job, restarted from its checkpoint if a worker is lost",
             target="ganzoo_launchers.ray:RayLauncher",
             params=RayParams,
         )

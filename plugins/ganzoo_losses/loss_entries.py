@@ -16,7 +16,7 @@ SINHA = "Sinha et al. 2020, Top-k Training of GANs, arXiv:2002.06224"
 LOSSES: tuple[LossEntry, ...] = (
     LossEntry(
         name="minimax",
-        summary="The original zero-sum game, whose generator side saturates where the discriminator wins",
+        summary="The original zero-sum game, whose generator loss saturates when the discriminator wins",
         paper=GOODFELLOW,
         target="ganzoo_losses.losses:Minimax",
         formula="D: -E[log s(d_real)] - E[log(1 - s(d_fake))]; G: E[log(1 - s(d_fake))]; s is the sigmoid",
@@ -74,7 +74,7 @@ LOSSES: tuple[LossEntry, ...] = (
     ),
     LossEntry(
         name="hinge",
-        summary="Margins of 1 on both sides: what is told apart well enough teaches no more",
+        summary="Margins of 1 on both sides: images told apart by more than the margin give no gradient",
         paper=LIM,
         target="ganzoo_losses.losses:Hinge",
         formula="D: E[max(0, 1 - d_real)] + E[max(0, 1 + d_fake)]; G: -E[d_fake]",
@@ -92,7 +92,7 @@ LOSSES: tuple[LossEntry, ...] = (
     ),
     LossEntry(
         name="top-k",
-        summary="The generator learns from its highest-scored fakes alone, fewer and fewer of them as the run goes on",
+        summary="The generator learns only from its highest-scored fakes, fewer of them as the run continues",
         paper=SINHA,
         target="ganzoo_losses.top_k:TopK",
         params=TopKParams,

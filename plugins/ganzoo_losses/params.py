@@ -20,7 +20,7 @@ def _share(params: object, *names: str) -> None:
 
 @dataclass
 class WGANParams:
-    clip: float = param(0.01, "every weight of the critic is kept in [-clip, clip]")
+    clip: float = param(0.01, "each weight of the critic is clipped to [-clip, clip]")
 
     def __post_init__(self) -> None:
         above_zero(self, "clip")
@@ -53,7 +53,7 @@ class DRAGANParams(PenaltyParams):
 class R1R2Params(PenaltyParams):
     # The paper's 10 is for images of 128 pixels and more. Moving every pixel by the same amount is a step whose
     # squared length grows with the number of pixels, so the small images of this zoo want a smaller gamma.
-    weight: float = param(1.0, "gamma; the paper takes 10 at 128 pixels and more, small images want less")
+    weight: float = param(1.0, "gamma; the paper takes 10 at 128 pixels and more, less for small images")
 
 
 @dataclass

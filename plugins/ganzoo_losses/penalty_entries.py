@@ -76,7 +76,7 @@ PENALTIES: tuple[PenaltyEntry, ...] = (
     ),
     PenaltyEntry(
         name="cr",
-        summary="Keeps the logits of real images as they are when the images are flipped and shifted",
+        summary="Keeps the logits of real images constant under flips and shifts",
         paper=ZHANG,
         target="ganzoo_losses.consistency:Consistency",
         params=ConsistencyParams,
@@ -85,7 +85,7 @@ PENALTIES: tuple[PenaltyEntry, ...] = (
     ),
     PenaltyEntry(
         name="bcr",
-        summary="Keeps the logits of real and generated images as they are when the images are flipped and shifted",
+        summary="Keeps the logits of real and generated images constant under flips and shifts",
         paper=ZHAO,
         target="ganzoo_losses.consistency:BalancedConsistency",
         params=ConsistencyParams,
@@ -94,7 +94,7 @@ PENALTIES: tuple[PenaltyEntry, ...] = (
     ),
     PenaltyEntry(
         name="acgan",
-        summary="A class head that learns from real and fake images, and a generator that is classified as asked",
+        summary="A class head trained on real and fake images; the generator makes images of the requested class",
         paper=ODENA,
         target="ganzoo_losses.acgan:ACGAN",
         params=ACGANParams,
@@ -117,7 +117,7 @@ PENALTIES: tuple[PenaltyEntry, ...] = (
     ),
     PenaltyEntry(
         name="path-length",
-        summary="Lets a step of one length in style space change the image by one amount, wherever it is taken",
+        summary="Makes a step of fixed length in style space change every image by the same amount",
         paper=KARRAS,
         target="ganzoo_losses.path_length:PathLength",
         params=PathLengthParams,

@@ -65,7 +65,7 @@ def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
     """
     player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint)
     if type(player.generator).sample_latents is not Generator.sample_latents:
-        logger.warning(f"{source}: its latents are not drawn as others' are; the page draws standard normal ones")
+        logger.warning(f"{source}: its latents are not standard normal; the page draws standard normal ones")
     return player
 
 

@@ -35,7 +35,7 @@ class Handler(SimpleHTTPRequestHandler):
     def send_head(self) -> Any:
         port = self.connection.getsockname()[1]
         if self.headers.get("Host") not in (f"{ADDRESS}:{port}", f"localhost:{port}"):
-            self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
+            self.send_error(HTTPStatus.FORBIDDEN, "This page is only for this machine")
             return None
         if not self._is_within():
             self.send_error(HTTPStatus.NOT_FOUND, "File not found")

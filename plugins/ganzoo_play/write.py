@@ -58,7 +58,7 @@ def check_place(directory: Path) -> None:
     with suppress(OSError, UnicodeDecodeError):
         if MARK in (directory / "index.html").read_text(encoding="utf-8"):
             return
-    raise GanzooError(f"{directory} already holds something that is no such page; choose another --out")
+    raise GanzooError(f"{directory} already holds other files; choose another --out")
 
 
 def _write_player(player: Player, number: int, directory: Path, tell: Callable[[str], None]) -> dict[str, object]:

@@ -37,8 +37,8 @@ LOSSES = Curve(
 )
 ACCURACY = Curve(
     "How well the discriminator tells them apart",
-    "It falls towards 50% as the generator learns. Ranked correctly: of a real and a generated image, the real one is "
-    "held to be the more real.",
+    "It falls towards 50% as the generator learns. Ranked correctly: a real image gets a higher logit than "
+    "a generated one.",
     "share",
     {"accuracy_real": "real images", "accuracy_fake": "generated images", "auc": "pairs ranked correctly"},
     border=0.5,
@@ -46,7 +46,7 @@ ACCURACY = Curve(
 )
 GRADIENTS = Curve(
     "Gradient norms",
-    "How hard each update pulls. Towards zero: nothing more is learned.",
+    "The size of each update's gradient. Near zero, nothing more is learned.",
     "norm",
     {"gradient_discriminator": "discriminator", "gradient_generator": "generator"},
     log=True,
@@ -65,7 +65,7 @@ CURVES = (*LEARNING, *PACE)  # of the log
 def score_curve(ranking: Ranking) -> Curve:
     """The curve of the value that ranks a run."""
     title = ranking.title
-    words = f"How near the generated images come to real ones, {ranking.direction}."
+    words = f"How close the generated images are to real ones, {ranking.direction}."
     return Curve(title, words, title, {ranking.value: title}, dots=True)
 
 

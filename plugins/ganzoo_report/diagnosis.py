@@ -113,7 +113,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     when = ("first", "second", "third")[quarters.index(lowest)]
     why = (
         f"It ranked {lowest:.1%} of real/generated pairs correctly in the {when} quarter of the run, {late:.1%} in "
-        "the last: it learns to tell them apart faster than the generator learns to be taken for real."
+        "the last: it learns to tell them apart faster than the generator learns to fool it."
     )
     learning_rates = [record["lr_discriminator"] for record in facts.log if "lr_discriminator" in record]
     if learning_rates and learning_rates[-1] < learning_rates[len(learning_rates) // 2]:

@@ -34,7 +34,7 @@ def watch(
     facts = _read(directory)
     budget = facts.number("loop.kimg")
     if not budget:
-        raise GanzooError(f"{directory.config_file} is damaged: it says no loop.kimg; restore it")
+        raise GanzooError(f"{directory.config_file} is damaged: it has no loop.kimg; restore it")
     headline = f"{facts.recipe} on {facts.setting('data.name')}, {budget:g} kimg, in {directory.path}"
     with display.watching():
         display.begin(headline, math.ceil(budget * 1000))

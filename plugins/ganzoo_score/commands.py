@@ -63,7 +63,7 @@ def score(a: str, reference: str, metrics: str, **options: Any) -> None:
 @click.command()
 @click.argument("images", metavar="SET")
 @click.option("--out", type=PATH, required=True, metavar="FILE.npz", help="The file to write.")
-@click.option("--metric", default=FID, show_default=True, help="Whose features they are statistics of.")
+@click.option("--metric", default=FID, show_default=True, help="Metric whose features are used.")
 @shared
 def stats(images: str, out: Path, metric: str, **options: Any) -> None:
     """Write mean and covariance of SET's features to a file, for metrics.reference, `ganzoo fid` and pytorch-fid.

@@ -89,7 +89,7 @@ def _warn(plan: Plan, fake: Side, real: Side) -> None:
     if fake.picture and real.picture and fake.picture != real.picture:
         logger.warning(
             f"{fake.title} has images of {fake.picture}, {real.title} of {real.picture}: each is resized for the "
-            "extractor from its own size, and what resizing does to them counts too"
+            "extractor from its own size, and the resizing affects the score"
         )
     if fake.content and fake.content == real.content:
         logger.warning(f"{fake.title} and {real.title} hold the same images")

@@ -135,7 +135,7 @@ TABLE = Path(outside.__file__).parent / "outside_table.py"
     [
         (["data.options.label=kind"], "passed", ""),
         (["data.options.lable=kind"], "failed", "unknown key 'data.options.lable'; did you mean 'data.options.label'?"),
-        ([], "skipped", "its images are not to be had here: "),
+        ([], "skipped", "its images are not available here: "),
     ],
 )
 def test_a_data_set_with_parameters(tmp_path, settings, status, says):

@@ -126,7 +126,7 @@ def test_json_is_plain_or_refused(text):
         ("a: 0x" + "f" * 99, "this number is too large"),
         ("a: " + "[" * 99, "it is nested too deeply"),
         ("1: 2", "the key 1 must be a string; put it in quotes"),
-        ('a: "\\ud800"', "it holds half a character"),
+        ('a: "\\ud800"', "it contains an incomplete character"),
         ("a" * 2**19, "it is longer than 262,144 characters"),
     ],
 )

@@ -71,8 +71,8 @@ def test_the_newest_good_checkpoint_is_used_and_the_damaged_one_named(registry, 
     flip(newer.path / "discriminator.safetensors")
     assert finished.newest_good().path == older.path
     file = newer.path / "discriminator.safetensors"
-    assert logged == [f"{file} is damaged: its checksum does not fit; {older.path.name} is used"]
-    with pytest.raises(Damaged, match="its checksum does not fit"):
+    assert logged == [f"{file} is damaged: its checksum does not match; {older.path.name} is used"]
+    with pytest.raises(Damaged, match="its checksum does not match"):
         finished.checkpoint(newer.path.name)
     assert resume(registry, finished.path, quiet).finished
     assert (newer.path / "ema.safetensors").read_bytes() == before
@@ -82,7 +82,7 @@ def test_the_newest_good_checkpoint_is_used_and_the_damaged_one_named(registry, 
 def test_where_all_checkpoints_are_damaged_nothing_is_begun_anew(registry, quiet, finished):
     for checkpoint in list_checkpoints(finished.checkpoints):
         (checkpoint.path / "meta.json").write_text("{")
-    with pytest.raises(Damaged, match=r"no other checkpoint in .* is whole; start anew"):
+    with pytest.raises(Damaged, match=r"no other checkpoint in .* is whole; start again"):
         resume(registry, finished.path, quiet)
 
 
@@ -91,7 +91,7 @@ def test_a_damaged_config_is_replaced_by_the_checkpoints_copy(finished, logged):
     flip(finished.config_file)
     newest = finished.latest().path
     assert finished.good_config() == newest / "config.yaml"
-    assert logged == [f"{finished.config_file} is damaged: its checksum does not fit; the copy in {newest} is used"]
+    assert logged == [f"{finished.config_file} is damaged: its checksum does not match; the copy in {newest} is used"]
     for size in (200, 40, 5, 0, 100):  # the last one of zeros, as after a power cut
         os.truncate(finished.config_file, size)
         assert finished.good_config() == newest / "config.yaml"

@@ -63,7 +63,7 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         lower = group.ranking is not None and group.ranking.lower_is_better
-        end = " The axis ends at 1.5 times the worst last value." if lower else ""
+        end = " The axis ends at 1.5 times the worst final value." if lower else ""
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
         words = f"On {counts} generated images, a line for each seed; a click in the legend picks a recipe.{end}{note}"
         yield {"chart": "curve", "title": f"{title} on the way", "words": words}

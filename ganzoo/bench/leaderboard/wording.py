@@ -101,7 +101,7 @@ PARAMETERS = Column("Parameters", lambda row: sum(_parameters(row).values()) or 
 MINUTES = Cost("Minutes", lambda machine: machine.minutes, "of training alone", 1)
 SPEED = Cost("Images/s", lambda machine: machine.cost("pictures_per_second"), "real images a second of training")
 MEMORY = Cost("Memory", lambda machine: machine.cost("peak_memory_mib"),
-              "at its peak, of the device or of the process on a CPU", unit=" MiB")  # fmt: skip
+              "peak of the device, or of the process on a CPU", unit=" MiB")  # fmt: skip
 
 
 def machine_names(row: Row) -> list[str]:
@@ -159,7 +159,7 @@ def protocol_in_words(group: Group) -> str:
     """What decides a score, in one line."""
     protocol = group.protocol
     if not protocol:
-        return "not scored, so that no protocol is known"
+        return "not scored, so the protocol is unknown"
     extractor = protocol.get("extractor", "exact")
     parts = [
         f"{_count(protocol.get('fake_pictures'))} generated images against {_count(protocol.get('real_pictures'))} "
@@ -204,13 +204,13 @@ def notes(report: Report) -> list[str]:
     ]
     if report.demonstrations:
         found.append(
-            f"Kept off: {report.demonstrations} demonstration record{'s' if report.demonstrations > 1 else ''}, "
+            f"Left out: {report.demonstrations} demonstration record{'s' if report.demonstrations > 1 else ''}, "
             "scored against the data that was trained on."
         )
     if crowded:
         found.append(
-            f"{crowded} row{'s were' if crowded > 1 else ' was'} trained beside others on the same machine: the times "
-            "stand in the table and are left out of every comparison of times."
+            f"{crowded} row{'s were' if crowded > 1 else ' was'} trained beside others on the same machine: "
+            "their times are in the table but in no comparison of times."
         )
     return found
 

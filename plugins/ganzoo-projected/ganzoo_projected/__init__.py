@@ -24,8 +24,8 @@ class GeneratorParams:
 
 @dataclass
 class DiscriminatorParams:
-    backbone: str = param("tf_efficientnet_lite0", "the network that images are seen through: any of timm's")
-    pretrained: bool = param(True, "with the weights it was published with; otherwise random ones")
+    backbone: str = param("tf_efficientnet_lite0", "the feature network: any model of timm")
+    pretrained: bool = param(True, "use the published weights; otherwise random ones")
     size: int | None = param(
         None, "images are enlarged to this for the backbone; null: to 64 if smaller; 224 as published"
     )

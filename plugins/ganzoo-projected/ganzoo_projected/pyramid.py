@@ -105,7 +105,7 @@ def _load(name: str, size: int, pretrained: bool) -> Any:
             model = timm.create_model(name, features_only=True, pretrained=pretrained and weights is None, **options)
     except Exception as error:  # whatever timm or a download raises
         raise ValueError(
-            f"backbone {name} cannot be had: {_first_line(error)}; choose another discriminator.backbone, or set "
+            f"backbone {name} cannot be loaded: {_first_line(error)}; choose another discriminator.backbone, or set "
             "discriminator.pretrained=false if only its weights are out of reach"
         ) from error
     if weights is not None:

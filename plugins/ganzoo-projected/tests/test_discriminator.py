@@ -230,7 +230,7 @@ def test_bf16_autocast() -> None:
     ("params", "says"),
     [
         ({"backbone": "resnet81"}, "timm has no 'resnet81'; did you mean resnet"),
-        ({"backbone": "resnet18.nonsense", "pretrained": True}, "resnet18.nonsense cannot be had: .*nonsense"),
+        ({"backbone": "resnet18.nonsense", "pretrained": True}, "resnet18.nonsense cannot be loaded: .*nonsense"),
         ({"backbone": "test_vit", "size": 100}, "test_vit cannot"),
     ],
 )

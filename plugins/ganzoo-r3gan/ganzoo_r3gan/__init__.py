@@ -16,7 +16,7 @@ class NetworkParams:
     width_max: int = param(128, "channels at most")
     blocks: int = param(1, "residual blocks at each size; 2 as published")
     expansion: int = param(2, "channels inside a block, as a multiple of those outside")
-    group: int = param(16, "channels that a grouped convolution mixes; fewer where that does not divide")
+    group: int = param(16, "channels in each group of a convolution; fewer if that does not divide")
 
     def __post_init__(self) -> None:
         at_least(self, 1, "width", "width_max", "blocks", "expansion", "group")

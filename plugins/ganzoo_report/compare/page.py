@@ -16,13 +16,13 @@ from ganzoo_report.story import SHOWN, as_data
 
 POINTS = 200  # of a run in one chart
 WORDS = {
-    "loss_discriminator": "What the discriminator tries to make small; of different losses not comparable.",
-    "loss_generator": "What the generator tries to make small; of different losses not comparable.",
+    "loss_discriminator": "What the discriminator minimises; not comparable between different losses.",
+    "loss_generator": "What the generator minimises; not comparable between different losses.",
     "accuracy_real": "Real images that the discriminator takes for real.",
     "accuracy_fake": "Generated images that it takes for generated: it falls as a generator learns.",
-    "auc": "Of a real and a generated image, how often the real one is held to be the more real; 50% is a guess.",
+    "auc": "How often the discriminator ranks a real image above a generated one; 50% is a guess.",
     "gradient_discriminator": "How hard each update pulls.",
-    "gradient_generator": "How hard each update pulls. Towards zero: nothing more is learned.",
+    "gradient_generator": "The size of each update's gradient. Near zero, nothing more is learned.",
 }
 
 

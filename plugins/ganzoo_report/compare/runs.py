@@ -127,4 +127,4 @@ def incomparable(runs: Sequence[Run]) -> str:
         return ""
     titles = list(dict.fromkeys(run.facts.ranking.title for run in ranked if run.facts.ranking))
     named = f"{titles[0]}s" if len(titles) == 1 else "scores"
-    return f"These {named} are not comparable: they were taken under protocols that differ in {', '.join(differ)}."
+    return f"These {named} are not comparable: their protocols differ in {', '.join(differ)}."

@@ -141,7 +141,7 @@ def test_a_run_begins_with_the_generators_weights(here):
     still = ["optimizer.generator.lr=1e-12", "optimizer.discriminator.lr=1e-12", "data.name=fashion-10k"]
     code, out, err = here("run", "mlp+minimax", *TINY, *still, "loop.kimg=0.016", "--init-from", NAME)
     assert code == 0, err
-    assert "only the generator begins with those weights; a published run has no discriminator" in out + err
+    assert "only the generator starts from these weights; a published run has no discriminator" in out + err
     begun = ganzoo.load("runs/mlp+minimax-001").generator(device="cpu").state_dict()
     given = ganzoo.load_generator(NAME, device="cpu").state_dict()
     assert all(torch.allclose(begun[name], given[name], atol=1e-6) for name in given)

@@ -39,7 +39,7 @@ def test_what_a_system_leaves_among_images_is_passed_over_and_counted(opened, ki
     assert "1 of 5 images: " in said and "2 in hidden directories skipped" in said and "1 hidden skipped" in said
     assert "1 .heic (not PNG, JPEG, WebP, BMP, TIFF or GIF) skipped" in said
     if kind in ("folder", "zip"):
-        assert "files of the system passed over: 1 .DS_Store, 1 Thumbs.db, 1 desktop.ini" in said
+        assert "operating-system files skipped: 1 .DS_Store, 1 Thumbs.db, 1 desktop.ini" in said
 
 
 OLD = {"a.png": encoded(red(), "png"), "b.png": encoded(Image.new("L", (8, 8), 9), "png")}
@@ -106,7 +106,7 @@ def test_a_run_from_before_reads_basic_formats(registry, tmp_path):
 
 def test_a_label_file_that_is_no_json_says_where(opened):
     files = {"a.png": OLD["a.png"], "dataset.json": b'{"labels": [\n  ["a.png", 0],\n]}'}
-    with pytest.raises(GanzooError, match=r"dataset\.json is invalid JSON: line 3, column 1: .*; mend or remove it"):
+    with pytest.raises(GanzooError, match=r"dataset\.json is invalid JSON: line 3, column 1: .*; fix or remove it"):
         opened(files)
     with pytest.raises(GanzooError, match=r"dataset\.json is invalid JSON: a key stands twice in it"):
         opened({**files, "dataset.json": b'{"labels": null, "labels": null}'})

@@ -123,7 +123,7 @@ def test_a_dataset_json_may_name_its_classes(opened, directory):
     assert opened().class_names == ("owl", "dog", "cat") and opened("folders").class_names == CLASSES
     with_json(directory, class_names=["owl"])
     assert opened().class_names == ()
-    assert "class_names in dataset.json not read: it is no list of 3 names" in str(opened().usage)
+    assert "class_names in dataset.json not read: it is not a list of 3 names" in str(opened().usage)
 
 
 def test_names_of_directories_are_printable(opened, directory):

@@ -186,7 +186,7 @@ def test_without_weights_and_without_the_hub_the_one_line_says_what_to_do(
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
     with pytest.raises(
-        NetworkMissing, match=r"is not here and cannot be downloaded; get model\.safetensors of"
+        NetworkMissing, match=r"is missing and cannot be downloaded; get model\.safetensors of"
     ) as raised:
         Dinov2Small.find(None, tmp_path)
     assert "set metrics.weights=FILE" in str(raised.value) and "\n" not in str(raised.value)

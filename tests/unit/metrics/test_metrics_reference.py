@@ -84,7 +84,7 @@ def test_a_run_is_scored_against_statistics(trained, ganzoo):
     [
         (
             ["metrics.reference=s.npz", "metrics.names=fid,kid"],
-            "kid: it compares the features of all images, and s.npz",
+            "kid: it compares the features of all images, but s.npz",
         ),
         (["metrics.reference=gone.npz"], "gone.npz does not exist"),
         (["metrics.reference=folder:gone"], "gone does not exist"),

@@ -88,7 +88,8 @@ def test_a_directory_is_loaded_whole_and_a_broken_file_in_it_hurts_nothing(ganzo
     assert ganzoo("list", "--plugin", "mine/single_loss.py")[1].count("  single  ") == 1  # named twice, loaded once
     monkeypatch.setenv(DIRECTORY, "nowhere")
     code, _, err = ganzoo("list")
-    assert code == 2 and err == "ganzoo: GANZOO_PLUGINS_DIR is nowhere, which is no directory; make it or unset it\n"
+    why = "which is not a directory; create it or unset the variable"
+    assert code == 2 and err == f"ganzoo: GANZOO_PLUGINS_DIR is nowhere, {why}\n"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_a_run_keeps_a_copy_and_says_where_it_is(ganzoo, tmp_path):
     assert code == 0, err
     file.write_text(file.read_text() + "\n# changed\n")
     code, _, err = ganzoo("resume", "run", "--plugin", "single_loss.py")
-    assert code == 2 and "is not what run was begun with; go on with --plugin run/plugins/single_loss.py" in err
+    assert code == 2 and "is not what run was begun with; continue with --plugin run/plugins/single_loss.py" in err
     code, out, err = ganzoo("resume", "run", "--plugin", "run/plugins/single_loss.py")
     assert code == 0 and out.splitlines()[-1] == "run: run", err
 

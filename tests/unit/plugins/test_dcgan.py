@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ganzoo_dcgan import DiscriminatorParams
-from ganzoo_dcgan.networks import DCGANDiscriminator
 from torch import nn
 
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.models.spectral import spectral_weight
+from ganzoo_dcgan import DiscriminatorParams
+from ganzoo_dcgan.networks import DCGANDiscriminator
 
 
 def norm_of(discriminator: nn.Module) -> str:

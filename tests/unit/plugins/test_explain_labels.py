@@ -62,7 +62,8 @@ def test_a_conditional_pair_with_a_class_head(explained):
     assert arrows["latents", "generator"] == "5×4 + 5 labels"
     assert arrows["reals", "discriminator"] == arrows["fakes", "discriminator"] == "5×1×8×8 + 5 labels"
     said = words(system)
-    assert "It is told the class, one of 10, beside the random numbers and cannot do without it" in said["Generator"]
+    told = "It gets the class, one of 10, in addition to the random numbers and cannot do without it"
+    assert told in said["Generator"]
     assert "It is told the class of each image" in said["Discriminator"]
     assert "which of the 10 classes the image shows; class-head reads it" in said["Discriminator"]
     assert "It reads the labels beside the logits." in said["The two losses"]

@@ -118,7 +118,7 @@ def test_statistics_are_what_pytorch_fid_reads(ganzoo, places, pooled, tmp_path)
     np.savez(tmp_path / "theirs.npz", mu=mean, sigma=covariance)
     ours, theirs = fid_of(ganzoo, "b", "a.npz")[0], fid_of(ganzoo, "b", "theirs.npz")[0]
     assert ours["values"] == theirs["values"]
-    assert theirs["protocol"]["statistics"] == "the file does not say how they were made"
+    assert theirs["protocol"]["statistics"] == "the file has no origin"
     assert theirs["protocol"]["real_pictures"] is None
 
 
@@ -175,14 +175,14 @@ def test_a_run_is_sampled_and_says_if_it_has_seen_the_images(ganzoo, places, poo
     assert fid_of(ganzoo, "run", "a", "--samples", "15")[0]["values"] != found["values"]
 
 
-WHOLE = "it compares the features of all images, and s.npz has"
+WHOLE = "it compares the features of all images, but s.npz has"
 REFUSED = {
     f"kid: {WHOLE}": ("score", "a", "--reference", "s.npz", "--metrics", "kid"),
     f"isc: {WHOLE}": ("score", "s.npz", "--reference", "a", "--metrics", "isc"),
     "intra-fid: it compares within classes": ("score", "a", "--reference", "b", "--metrics", "intra-fid"),
     "unknown metric 'fit'": ("score", "a", "--reference", "b", "--metrics", "fit"),
     "nowhere is not here and is no data set": ("fid", "a", "nowhere"),
-    "stats.pkl: reading a pickle would run what is in it": ("fid", "a", "stats.pkl"),
+    "stats.pkl: reading a pickle would run its code": ("fid", "a", "stats.pkl"),
     "notes.txt is a file of another kind": ("fid", "notes.txt", "a"),
     "wide.npz: mu has the shape (9,), must be (8,)": ("fid", "a", "wide.npz"),
     "float.npz: arr_0 is float32 (4, 8, 8, 3), must be uint8": ("fid", "float.npz", "a"),

@@ -139,7 +139,7 @@ NEED = Need("loss", "absolute", "ganzoo-absolute", "1.0")
     ("make", "need", "says"),
     [
         (lambda: with_stranger(LossEntry(name="renamed", summary="", target="x:y"), version="2.0"), NEED,
-         "where 2.0 is installed, which has none: pip install ganzoo-absolute==1.0"),
+         "where 2.0 is installed, which does not have it: pip install ganzoo-absolute==1.0"),
         (lambda: with_stranger(distribution="somebody-else"), NEED, "which is not installed: pip install"),
         (Registry.load, Need("loss", "own", "own.py", "sha256:0abc"), "which was not loaded: name that file with"),
         (Registry.load, Need("loss", "own", "losses/own.py", ""), "of losses/own.py, which was not loaded"),
@@ -155,7 +155,7 @@ def test_each_way_of_not_being_there_is_told(make, need, says):
 def test_a_plugin_that_failed_is_not_called_absent():
     registry = Registry.load()
     registry.add(lambda: (_ for _ in ()).throw(ImportError("no half")), "stranger", "ganzoo-absolute", "1.0")
-    with pytest.raises(GanzooError, match=r"failed to load \(ImportError: no half\): mend or reinstall it"):
+    with pytest.raises(GanzooError, match=r"failed to load \(ImportError: no half\); fix or reinstall it"):
         check_needs([NEED], registry.plugins, "run")
 
 

@@ -128,7 +128,7 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop, logged):
     loss.discriminator = reads
     found, expected = values(loop, 8), values(with_learning_rates(make_loop("mlp+minimax", "two")), 8)
     assert logged == [
-        "loop.capture: the discriminator's step and the generator's step cannot be captured, steps run eagerly: "
+        "loop.capture: the discriminator's step and the generator's step cannot be captured, so steps run eagerly: "
         "RuntimeError: a value was read back to the host"
     ]
     assert all(torch.equal(found[name], value) for name, value in expected.items())
@@ -149,7 +149,7 @@ def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
 
     assert kinds() == (True, {torch.Tensor}, [])
     assert kinds("loop.capture=false") == (False, {float}, [])
-    reason = "loop.capture: lamb keeps numbers outside the device, steps run eagerly"
+    reason = "loop.capture: lamb keeps numbers outside the device, so steps run eagerly"
     assert kinds("optimizer.generator.name=lamb") == (False, {float}, [reason])
     logged.clear()
     assert not can_capture(make_loop("mlp+minimax", "cpu").config, torch.device("cpu"))

@@ -62,7 +62,7 @@ def test_what_is_usually_large_does_not_explode():
 @pytest.mark.parametrize(
     ("means", "reason"),
     [
-        ({"ties": 1.0, "gradient_generator": 0.0}, "it says the same of every image"),
+        ({"ties": 1.0, "gradient_generator": 0.0}, "its output is the same for every image"),
         ({"ties": 1.0}, ""),  # bf16 shows no difference, but there is one
         ({"gradient_discriminator": 0.0, "gradient_generator": 0.0, "auc": 1.0}, "its gradient is zero"),
         ({"gradient_discriminator": 0.0, "auc": 0.6}, "its gradient is zero"),

@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The form of the images: ``channels`` (1 or 3), ``size`` (height = width, in pixels), ``classes`` (0: no labels)."""
+    """The form of the images: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
 
     channels: int
     size: int

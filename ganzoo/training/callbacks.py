@@ -61,9 +61,9 @@ class Callback:
 
 
 class Hooks(Callback):
-    """A callback that calls the plugins' life-cycle hooks. If a hook raises, ``report`` is called and the run continues.
+    """A callback that calls the life-cycle hooks of plugins. If a hook raises, the run continues.
 
-    only: the plugins to call, each as ``distribution:name``; None for all.
+    report: gets each such failure as a line. only: the plugins to call, each as ``distribution:name``; None for all.
     """
 
     def __init__(

@@ -98,7 +98,7 @@ def batch_of_one(part: Architecture) -> None:
 def resolutions(part: Architecture) -> None:
     """Check that each size up to 64, in grey and in colour, either works or is refused by check_image with a reason.
 
-    Without classes, unless the networks require labels. The larger sizes are tried only if all of these are refused.
+    Images have classes only if the networks require labels. Larger sizes are tried only if all of these are refused.
     """
     for size in SIZES:
         refusal = part.refusal(part.spec(3, size))

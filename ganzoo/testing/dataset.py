@@ -101,7 +101,10 @@ def dtypes(part: DatasetPart) -> None:
 
 
 def labels(part: DatasetPart) -> None:
-    """Check that labels are from 0 to classes - 1, or None without classes, and that class_names match in number."""
+    """Check that labels are from 0 to classes - 1, or None without classes.
+
+    If there are class_names, there must be one for each class.
+    """
     classes = (part.entry.image or part.source().peek()).classes
     for image in part.images:
         label = image.label

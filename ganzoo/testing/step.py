@@ -72,7 +72,7 @@ def updates(part: StepPart) -> None:
 def networks_left_alone(part: StepPart) -> None:
     """Check that an iteration leaves all networks in training mode, and the generator's requires_grad as it was.
 
-    The generator's companion must keep its requires_grad too; the discriminator's side need not.
+    The generator's companion must keep its requires_grad too. That of the discriminator's side is not compared.
     """
     loop = part.loop()
     networks = networks_of(loop)

@@ -11,7 +11,7 @@ import ganzoo
 from ganzoo.cli.completion import complete_run
 from ganzoo.cli.options import PATH, check_file, run_argument, write_file
 
-PAUSE = 2.0  # seconds between looks at a run that is followed
+PAUSE = 2.0  # seconds between two checks of a run with --follow
 
 
 @click.command()

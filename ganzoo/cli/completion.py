@@ -123,7 +123,7 @@ def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 
 def complete_part(*kinds: type[Entry], more: Sequence[str] = ()) -> Complete:
-    """Return a completer for the names of parts of these kinds (of all kinds if none is given) and those in ``more``."""
+    """Return a completer for the names of parts of these kinds (without any, of all kinds) and those in ``more``."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
         names = [CompletionItem(name) for name in more if name.startswith(incomplete)]

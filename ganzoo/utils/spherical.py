@@ -9,7 +9,8 @@ def slerp(one: Tensor, two: Tensor, shares: Tensor) -> Tensor:
     """Return points ``(N, Z)`` on the arc from one vector ``(Z,)`` to another, at the given shares ``(N,)`` of the arc.
 
     Shoemake 1985, Animating rotation with quaternion curves. The straight line between normal latents passes through
-    shorter vectors than are ever drawn (White 2016, arXiv:1609.04468). It is used only for parallel or opposite vectors.
+    shorter vectors than are ever drawn (White 2016, arXiv:1609.04468). It is used only between parallel or opposite
+    vectors.
     """
     cosine = (one @ two) / (one.norm() * two.norm()).clamp_min(1e-12)
     angle = cosine.clamp(-1, 1).arccos()

@@ -64,7 +64,7 @@ def _split_sides(formula: str) -> tuple[dict[str, str], list[str]]:
 
 
 def _split_terms(formula: str) -> list[str]:
-    """Split a sum of expectations into one term per line: each `` + E[`` or `` - E[`` starts a new one."""
+    """Split a sum of expectations into one term per line: each ``+ E[`` or ``- E[`` after a space starts a new one."""
     return re.split(r"\s(?=[+-] E\[)", formula)
 
 

@@ -67,8 +67,8 @@ class Slots:
     """The number of jobs side by side: ``fixed``, or a number chosen by the measured speed of the first job.
 
     The first job is measured alone before a second one joins it. n jobs side by side pay if n times the first job's
-    speed exceeds the value of n - 1 jobs by the share ``gain``. Only the first job's speed counts, since images of
-    different combinations cannot be added up. If a job joined and did not pay, it is stopped and no further one is
+    speed exceeds the same product for n - 1 jobs by the share ``gain``. Only the first job's speed counts, since images
+    of different combinations cannot be added up. If a job joined and did not pay, it is stopped and no further one is
     tried.
     """
 

@@ -30,7 +30,7 @@ def work(job: Job) -> tuple[str, dict[str, bytes]]:
 
 
 class RayLauncher(Launcher):
-    """A launcher with one task per job. If the workers do not share the jobs' directory, a lost job starts again."""
+    """A launcher with one task per job. If workers do not share the jobs' directory, a lost job starts from scratch."""
 
     params: RayParams
 

@@ -1,4 +1,4 @@
-"""LeCam regularisation: keeps the logits near their moving averages (Tseng et al. 2021)."""
+"""LeCam regularisation: keeps the logits near the moving average of the other side (Tseng et al. 2021)."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Hinge(PerFake):
 
 
 class Relativistic(Loss):
-    """The logistic loss of pairs of real image and fake (Jolicoeur-Martineau 2019; RpGAN, Huang et al. 2024, eq. 2)."""
+    """The logistic loss of (real, fake) pairs (Jolicoeur-Martineau 2019; RpGAN in Huang et al. 2024, eq. 2)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return softplus(d_fake - d_real).mean()

@@ -39,7 +39,7 @@ class Nearest:
     """The nearest training image of generated and of real images.
 
     images: ``(4 * COUNT, H, W, 3)``: ``COUNT`` generated images, the nearest real image of each, ``COUNT`` real images,
-    the nearest real image of each. space: the key in ``SPACES`` of what is compared. searched, compared: the numbers of
+    the nearest real image of each. space: a key of ``SPACES``: what is compared. searched, compared: the numbers of
     training images that were searched, and compared by features. held_out: the split of the real images, "" for the
     training set. generated, real: the distances of the two groups.
     """

@@ -73,7 +73,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 # One critic step instead of five: at small budgets, more generator steps help more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
                 # A discriminator with unbounded logits wins at any learning rate; the loss then saturates and the
-                # generator gets no gradient.
+                # generator learns nothing.
                 "minimax": {"discriminator.spectral": True},
                 # As good as a penalty in every step, at 1.5 times the speed. The paper applies it every 16 steps.
                 "r1": {"penalties.r1.interval": 4},

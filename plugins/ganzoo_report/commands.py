@@ -47,7 +47,7 @@ def _state(samples: Path) -> list[str]:
 @click.command()
 @run_argument
 def watch(run: Path) -> None:
-    """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
+    """Show a run in progress from another terminal. Ctrl-C stops watching, not the run."""
     from ganzoo.console.display import make_display
     from ganzoo.console.summary import summary
     from ganzoo_report.places import report_file

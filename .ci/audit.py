@@ -1,6 +1,7 @@
-"""Known vulnerabilities of what is installed here, by pip-audit: each in a line, and 1 to exit with.
+"""List known vulnerabilities of the installed distributions with pip-audit, one per line. Exits with 1 if any is found.
 
-Where the service that knows them is not reached, or knows nothing of what is here, that is said in a line, and 0.
+If pip-audit gives no result, for example because its service cannot be reached, or the service knows none of the
+distributions, the script prints one line that says so and exits with 0.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import subprocess
 import sys
 
-LIMIT = 300  # seconds, of which each question may take ten
+LIMIT = 300  # seconds in total; each request may take ten
 AUDIT = ["-m", "pip_audit", "--skip-editable", "--progress-spinner", "off", "--timeout", "10", "--format", "json"]
 
 

@@ -1,4 +1,4 @@
-"""Fetch the scripts of the charts from npm into ganzoo/assets/vendor, with their licences and checksums.
+"""Download the scripts that draw charts from npm into ganzoo/assets/vendor, with their licences and checksums.
 
 To update them, change VERSIONS, run `python .ci/vendor.py` and the tests marked `browser`, and look at the pages.
 """
@@ -44,7 +44,10 @@ def main() -> None:
 
 
 def fetch(modules: Path, name: str, version: str) -> str:
-    """Copy the script of a package; its row of the table."""
+    """Copy the script of a package. Return its row of the README's table.
+
+    Raises SystemExit if the script contains text that cannot be embedded in a page.
+    """
     place = f"build/{name}.min.js"
     built = (modules / name / place).read_text(encoding="utf-8")
     script = re.sub(r"\s*//# sourceMappingURL=\S+\s*\Z", "\n", built)
@@ -56,7 +59,7 @@ def fetch(modules: Path, name: str, version: str) -> str:
 
 
 def licences(modules: Path) -> str:
-    """Return each licence once, below the packages that have it. Raise SystemExit where a package has none."""
+    """Return each licence text once, below the names of its packages. Raises SystemExit if a package has no licence."""
     found: dict[str, list[str]] = {}
     lock = json.loads((modules / ".package-lock.json").read_text(encoding="utf-8"))
     for place, about in sorted(lock["packages"].items()):

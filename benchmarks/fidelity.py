@@ -1,10 +1,10 @@
-"""Is the reference path torch-fidelity? Its own command and ours, on the same two directories of images.
+"""Compare the scores of `metrics.mode=reference` with those of torch-fidelity's command on the same images.
 
     python benchmarks/fidelity.py [--count 200]
 
 Writes training and test images of Fashion-MNIST as PNGs into two directories, runs torch-fidelity's command on them,
-and scores the same images with `metrics.mode=reference`. Exits with 1 where a figure differs by more than 1e-6,
-relative.
+and scores the same images with `metrics.mode=reference`. Exits with 1 if the relative difference of any figure is
+larger than 1e-6.
 """
 
 from __future__ import annotations

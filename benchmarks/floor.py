@@ -1,9 +1,9 @@
-"""The lowest FID that a generator can reach: the FID of COUNT training images against the reference.
+"""Compute the lowest FID that a generator can reach: the FID of COUNT training images against the reference images.
 
     python benchmarks/floor.py NAME COUNT [COUNT...]
 
-A generator gets below it only by chance or by copying; read results as their distance from it. On two CPU cores 10,000
-images take a quarter of an hour.
+A generator gets a lower FID only by chance or by copying; read a result as its distance from this value. 10,000 images
+take a quarter of an hour on two CPU cores.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Run everything that needs a GPU as steps with time limits, the most telling first. See docs/gpu.md.
+"""Run everything that needs a GPU as steps with time limits, the most informative first. See docs/gpu.md.
 
     python benchmarks/gpu.py [--minutes 10] [--out runs/gpu] [--call N] [--only STEP]
     python benchmarks/gpu.py --device cpu --rehearse     # tiny budgets, without the steps that only a GPU can do
 
-The steps are those of a plan, benchmarks/gpu.yaml. Each has a time limit of its own. After each step all results go
-into one archive, OUT/gpu.tar.gz; unpacked in benchmarks/ it puts records and tables in their places. Called again with
-the same OUT, the script goes on with the steps that are not done. Exits with 1 where a step failed or is left.
+The plan, benchmarks/gpu.yaml, lists the steps and their time limits. After each step all results are packed into one
+archive, OUT/gpu.tar.gz. Unpack it in benchmarks/ to put records and tables in their places. A second call with the same
+OUT skips the steps that are done. Exits with 1 if a step failed or did not run for lack of time, with 2 if the plan is
+wrong or OUT was made for another device.
 """
 
 from __future__ import annotations
@@ -24,19 +25,23 @@ from plan import REHEARSAL_LIMIT, PlanError, Step, budget_of, command_of, read_p
 from timed import run_within
 
 ROOT = Path(__file__).resolve().parents[1]
-LAST_LINES = 12  # of a step's output that are shown where it failed
+LAST_LINES = 12  # how many lines of a failed step's output are printed
 DONE, FAILED, LATE, SKIPPED = "done", "failed", "over its limit", "skipped: only a GPU can do it"
 
 
 class Out:
-    """The directory that gets everything, laid out as ``benchmarks/`` is.
+    """The output directory, with the layout of ``benchmarks/``.
 
-    ``gpu/`` holds the state and the logs, ``results/`` records, ``speed/results/`` tables, ``work/`` the runs in the
-    making, which alone stay out of the archive.
+    ``gpu/`` holds the state and the logs, ``results/`` the records, ``speed/results/`` the tables. ``work/`` holds the
+    unfinished runs; it is the only part that the archive leaves out.
     """
 
     def __init__(self, directory: Path, archive: Path | None, made_with: dict[str, Any]) -> None:
-        """Raises PlanError where the directory was made with another device, or for a rehearsal."""
+        """Create the directory, or read its state. archive: the archive's file, by default in the directory.
+
+        Raises PlanError if the directory's state was made with another ``made_with``: the device, and whether it is a
+        rehearsal.
+        """
         self.directory, self.archive = directory.resolve(), (archive or directory / "gpu.tar.gz").resolve()
         self.results, self.work, self.tables = (self.directory / name for name in ("results", "work", "speed/results"))
         self.own = self.directory / "gpu"
@@ -52,21 +57,21 @@ class Out:
                 )
 
     def of(self, step: Step) -> dict[str, Any]:
-        """What is known of a step."""
+        """Return the state of a step, a dictionary that may be changed."""
         found: dict[str, Any] = self.state["steps"].setdefault(step.name, {"state": "not begun"})
         return found
 
     def log(self, step: Step) -> Path:
-        """Where a step's output goes."""
+        """Return the file for a step's output."""
         return self.own / "logs" / f"{step.name}.txt"
 
     def note(self, step: Step, **known: Any) -> None:
-        """Write down what is known of a step."""
+        """Update the state of a step and save it."""
         self.of(step).update(known)
         _replace(self.file, (json.dumps(self.state, indent=1) + "\n").encode())
 
     def pack(self) -> float:
-        """Everything but the runs in the making into the archive; its MiB."""
+        """Pack everything except ``work/`` into the archive. Return the archive's size in MiB."""
         self.archive.parent.mkdir(parents=True, exist_ok=True)
         new = self.archive.with_name(self.archive.name + ".new")
         with tarfile.open(new, "w:gz") as archive:
@@ -78,10 +83,10 @@ class Out:
 
 
 def run_step(step: Step, out: Out, given: argparse.Namespace, left: float) -> str:
-    """Run a step within ``left`` seconds and note down what became of it; the state."""
+    """Run a step for at most ``left`` seconds and save its outcome. Return its state: DONE, FAILED or LATE."""
     known = out.of(step)
     budget = known.get("budget") or budget_of(step, out.tables, rehearse=given.rehearse)
-    out.note(step, state="begun", budget=budget)  # a second call trains to the same end
+    out.note(step, state="begun", budget=budget)  # so that a second call trains for the same budget
     command = command_of(
         step, device=given.device, results=out.results, work=out.work, budget=budget, rehearse=given.rehearse
     )
@@ -104,7 +109,10 @@ def run_step(step: Step, out: Out, given: argparse.Namespace, left: float) -> st
 
 
 def _row_is_missing(directory: Path) -> str:
-    """Why a grid that ended well has left no row; "" where it has. A failed row ends well, too."""
+    """Return why a grid whose command succeeded has no complete row; "" if all rows are complete.
+
+    The command also succeeds if a row failed.
+    """
     records = [json.loads(file.read_text()) for file in directory.glob("*.json") if file.name != "grid.json"]
     failed = [record["reason"] for record in records if record["status"] != "done"]
     return failed[0] if failed else "" if records else f"no record was written to {directory}"
@@ -124,7 +132,7 @@ def _chosen(steps: list[Step], given: argparse.Namespace) -> list[Step]:
 
 
 def run_plan(steps: list[Step], out: Out, given: argparse.Namespace) -> bool:
-    """Run the steps that are not done while time is left; whether none of them failed or is left."""
+    """Run the steps that are not done yet, as long as there is time. Return whether all steps are done or skipped."""
     end, complete = time.monotonic() + given.minutes * 60, True
     for step in steps:
         left = end - time.monotonic()

@@ -1,7 +1,8 @@
 """Make the reference statistics that a data set ships: ``python benchmarks/make_statistics.py NAME FILE.npz``.
 
-Reads every image of the data set's reference split with the exact extractor: on two cores a quarter of an hour
-for 10,000 images. Then says what storing the covariance as float32 costs in FID, against half of the same images.
+Reads every image of the data set's reference split with the exact extractor, which takes a quarter of an hour for
+10,000 images on two cores. Then prints how much the FID against half of the same images changes because the covariance
+is stored as float32.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ganzoo.utils.files import data_root
 
 
 def main(name: str, out: Path) -> None:
-    """Extract, write, and measure the loss of precision."""
+    """Extract the features, write the statistics, and measure the loss of precision."""
     registry = Registry.load()
     root = data_root(None)
     entry, location = parse_data(name, registry)

@@ -1,4 +1,4 @@
-"""The plan of benchmarks/gpu.py: what its YAML file holds, checked, and the command that a step comes to."""
+"""The plan of benchmarks/gpu.py: reading and checking its YAML file, and building the command of a step."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 
 import yaml
 
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # names that any machine sends back
-REHEARSAL_SECONDS = 1.0  # of training in a rehearsal
-REHEARSAL_LIMIT = 900.0
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # file names that survive the transfer from any machine
+REHEARSAL_SECONDS = 1.0  # seconds of training in a rehearsal
+REHEARSAL_LIMIT = 900.0  # seconds
 
 
 class PlanError(Exception):
-    """The plan is wrong; the message is one line."""
+    """An error in the plan or in the arguments; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """``seconds`` of training, turned into kimg by the speed measured for this recipe and batch."""
+    """A training time in seconds. The speed measured for this recipe and batch turns it into kimg."""
 
     recipe: str
     batch: int
@@ -33,7 +33,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Step:
-    """One step; benchmarks/gpu.yaml says what each field means."""
+    """One step of the plan. benchmarks/gpu.yaml describes each field."""
 
     name: str
     run: str
@@ -46,7 +46,7 @@ class Step:
 
 
 def read_plan(file: Path) -> list[Step]:
-    """The steps of a plan in their order. Raises PlanError that names the step."""
+    """Return the steps of a plan in their order. Raises PlanError if the plan is wrong; the message names the step."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -79,7 +79,7 @@ def _step(entry: Any, where: str) -> Step:
 def command_of(
     step: Step, *, device: str, results: Path, work: Path, budget: Mapping[str, float], rehearse: bool
 ) -> list[str]:
-    """The words of a step's command, its placeholders filled in. ``budget``: kimg or minutes."""
+    """Return the words of a step's command with its placeholders filled in. ``budget``: kimg or minutes."""
     filled = {
         "device": device,
         "name": step.name,
@@ -95,7 +95,7 @@ def command_of(
 
 
 def budget_of(step: Step, tables: Path, *, rehearse: bool) -> dict[str, float]:
-    """``kimg`` from the speed measured before, or ``minutes`` where none was; empty for a step without a budget."""
+    """Return a step's budget: ``kimg`` if its speed was measured before, else ``minutes``. Empty without a budget."""
     if step.budget is None:
         return {}
     seconds = REHEARSAL_SECONDS if rehearse else step.budget.seconds
@@ -106,7 +106,7 @@ def budget_of(step: Step, tables: Path, *, rehearse: bool) -> dict[str, float]:
 
 
 def measured_speed(tables: Path, recipe: str, batch: int) -> float | None:
-    """Images per second of training, from the tables of benchmarks/speed/training.py; None where it is in none."""
+    """Return the images per second of training from the tables of benchmarks/speed/training.py; None if not found."""
     for file in sorted(tables.glob("training-*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         for row in content["rows"] if content["batch"] == batch else ():

@@ -1,13 +1,13 @@
 """Pack the best generators of the benchmark into the wheel: ``python benchmarks/pretrained.py [--score]``.
 
-For each architecture of ganzoo's own and each data set it takes the records under ``benchmarks/results`` whose weights
-were kept, of these the ones that were scored with the most images, and of these the best. It writes the weights as
-float16 into ``plugins/ganzoo_pretrained/weights``, each with its settings, its score and its checksum, and removes
-weights that were packed before and are no longer the best.
+For each of ganzoo's own architectures and each data set, it looks at the records under ``benchmarks/results`` whose
+weights were kept. Among those scored with the most images it takes the best one. It writes the weights as float16 into
+``plugins/ganzoo_pretrained/weights``, each with its settings, score and checksum, and removes weights that were packed
+before and are no longer the best.
 
-Without ``--score`` the score is the record's, that of the float32 weights. With it the float16 weights are scored again
-under the record's protocol: on two cores ten minutes for 10,000 images and each generator, and the data set and the
-network of the score must be here. Weights that are packed with such a score already keep it.
+Without ``--score``, the score is that of the record, for the float32 weights. With ``--score``, the float16 weights are
+scored again under the record's protocol. This takes ten minutes per generator for 10,000 images on two cores, and needs
+the data set and the score's network on this machine. Weights that are already packed with such a score keep it.
 """
 
 from __future__ import annotations
@@ -40,11 +40,14 @@ from ganzoo.weights import DIRECTORY, INDEX
 ROOT = Path(__file__).parents[1]
 RESULTS, PACKAGE = ROOT / "benchmarks/results", ROOT / "plugins/ganzoo_pretrained"
 OWN, LICENCE = "ganzoo", "MIT"
-MOST_MIB = 8  # of all weights together
+MOST_MIB = 8  # the largest size of all weights together
 
 
 def best_records(results: Path) -> list[Path]:
-    """Return the best record of each architecture and data set whose weights are here."""
+    """Return the best record of each architecture and data set, among those whose weights are on this machine.
+
+    Only rows that are done and ranked count, with ganzoo's own parts alone and the architecture's own discriminator.
+    """
     best: dict[tuple[str, str], tuple[tuple[int, float], Path]] = {}
     for file in record_files(results):
         record = read_record(file)
@@ -61,10 +64,10 @@ def best_records(results: Path) -> list[Path]:
 
 
 def write_run(registry: Registry, file: Path, place: Path) -> Record:
-    """Write a record and its weights, rounded to float16, as a run directory."""
+    """Write a record and its weights, rounded to float16, as a run directory. Return the record."""
     record, config, generator = load_record(file, registry)
-    config = recorded_config(record, registry, ["loop.device=auto"])  # whoever scores them has another machine
-    generator.load_state_dict(halved(generator.state_dict()))  # which rounds, and keeps float32
+    config = recorded_config(record, registry, ["loop.device=auto"])  # a later score may run on another machine
+    generator.load_state_dict(halved(generator.state_dict()))  # rounds the values; the tensors stay float32
     directory = RunDir(place)
     directory.begin(config.to_yaml())
     names = {CLASS_NAMES: list(config.dataset.class_names)} if generator.image.classes else {}
@@ -97,7 +100,7 @@ def write_run(registry: Registry, file: Path, place: Path) -> Record:
 
 
 def note_score(directory: RunDir, record: Record, score: Mapping[str, Any]) -> None:
-    """Make it the score of the run's one checkpoint."""
+    """Write a score as that of the run's only checkpoint."""
     (checkpoint,) = directory.checkpoints.iterdir()
     directory.write_json(directory.score_file, score)
     line = {"checkpoint": checkpoint.name, "shown": record.shown, "kimg": record.shown / 1000, **score}
@@ -105,7 +108,7 @@ def note_score(directory: RunDir, record: Record, score: Mapping[str, Any]) -> N
 
 
 def known_score(package: Path, entry: WeightsEntry, record: Record) -> dict[str, Any] | None:
-    """Return the score of these float16 weights that was computed before; None if only the record's is known."""
+    """Return an earlier score of these same float16 weights; None if only the record's score is known."""
     place = package / DIRECTORY / entry.run.rpartition("/")[2]
     found = RunDir(place).last_score()
     file = weights_file(place)
@@ -114,7 +117,7 @@ def known_score(package: Path, entry: WeightsEntry, record: Record) -> dict[str,
 
 
 def pack_record(registry: Registry, file: Path, package: Path, score: bool) -> WeightsEntry:
-    """Pack the weights of one record."""
+    """Pack the weights of one record. ``score``: score the float16 weights unless they have a score already."""
     with tempfile.TemporaryDirectory() as scratch:
         run, trial = Path(scratch) / "run", Path(scratch) / package.name
         run.mkdir()
@@ -128,7 +131,7 @@ def pack_record(registry: Registry, file: Path, package: Path, score: bool) -> W
 
 
 def remove_others(package: Path, names: set[str]) -> None:
-    """Remove what was packed before under other names."""
+    """Remove packed weights whose name is not among ``names``."""
     index = package / DIRECTORY / INDEX
     items = json.loads(index.read_text(encoding="utf-8"))
     for item in items:
@@ -139,7 +142,7 @@ def remove_others(package: Path, names: set[str]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Pack, and say what was packed."""
+    """Pack the weights and print what was packed. Raises GanzooError if there are none or they are too large."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--score", action="store_true", help="score the float16 weights again")
     parser.add_argument("--results", type=Path, default=RESULTS)

@@ -1,9 +1,9 @@
-"""The tables of docs/scale.md: what a step, its all-reduce and a score cost on 1 to 1,024 GPUs, by a model.
+"""The tables of docs/scale.md: the modelled cost of a step, its all-reduce and a score on 1 to 1,024 GPUs.
 
     python benchmarks/scale.py [--flops 4e14 --share 0.3 --node 3e11 --net 4e10]
 
-Counts of operations and parameters are taken from the networks themselves, on tensors without content. The machine's
-figures are options, and assumptions: none was measured.
+Operations and parameters are counted in the actual networks, with tensors that have a shape but no data. The figures of
+the machine are options and assumptions; none of them was measured.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ganzoo.plugin.registry import Registry
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 WORLDS = (1, 8, 64, 1024)
-BATCHES = {32: 64, 64: 64, 128: 32, 256: 16, 512: 8, 1024: 4}  # images of each GPU
-INCEPTION = 11.4e9  # operations of one image through it: 5.7e9 multiplications with additions
-STATISTICS = 8 * (2048**2 + 2048)  # bytes that are summed for a mean and a covariance
+BATCHES = {32: 64, 64: 64, 128: 32, 256: 16, 512: 8, 1024: 4}  # images per GPU, by image size
+INCEPTION = 11.4e9  # operations of Inception for one image: 5.7e9 multiply-adds
+STATISTICS = 8 * (2048**2 + 2048)  # bytes of the sums for a mean and a covariance
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one architecture at one size: operations of a forward pass of an image, and parameters."""
+    """The cost of one architecture at one image size: operations of a forward pass of one image, and parameters."""
 
     size: int
     flop_g: float
@@ -41,8 +41,11 @@ class Cost:
 
     @property
     def flop(self) -> float:
-        """Operations of both updates for one image. Fakes are made once; the discriminator learns from two images,
-        and once more passes a gradient to the images alone."""
+        """The operations of both updates, per image. A forward and backward pass costs three forward passes.
+
+        The generator does this once. The discriminator's update does it for two images, a real and a fake one. In the
+        generator's update the discriminator's backward pass computes only the gradient of the images.
+        """
         return 3 * self.flop_g + (6 + 2) * self.flop_d
 
 
@@ -62,7 +65,10 @@ def cost(entry: ArchitectureEntry, size: int, channels: int) -> Cost:
 
 
 def reduce_seconds(amount: float, world: int, options: argparse.Namespace) -> float:
-    """A ring's: each GPU sends and gets twice the amount but for its own share; the slowest link counts."""
+    """Return the seconds of a ring all-reduce of ``amount`` bytes over ``world`` GPUs; 0 for one GPU.
+
+    Each GPU sends and receives ``2 (world - 1) / world`` times the amount. The slowest link determines the time.
+    """
     if world == 1:
         return 0.0
     link = options.node if world <= 8 else options.net

@@ -1,9 +1,10 @@
-"""Is the FID here the FID everyone means? CIFAR-10's training images against its test images: 3.15.
+"""Compare the FID of CIFAR-10's training images against its test images with the published value, 3.15.
 
     python benchmarks/self_test.py [--device cuda]
 
-The original TensorFlow code gives 3.1508 (pytorch-image-generation-metrics' README). Takes 60,000 images through
-Inception: seconds on a GPU, more than an hour on two CPU cores. Exits with 1 where it is further off than 0.01.
+The original TensorFlow code gives 3.1508 (pytorch-image-generation-metrics' README). 60,000 images pass through
+Inception, which takes seconds on a GPU and more than an hour on two CPU cores. Exits with 1 if the FID differs from the
+published value by more than 0.01.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
-"""How long the commands that need no torch take, and a dry run against a bare ``import torch``:
-``python benchmarks/startup.py``. Medians of eleven, in seconds."""
+"""Measure the start-up time of commands: ``python benchmarks/startup.py``.
+
+Prints the seconds of the commands that do not need torch, and of a dry run compared with a bare ``import torch``. Each
+figure is the median of eleven measurements.
+"""
 
 from __future__ import annotations
 

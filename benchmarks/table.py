@@ -12,7 +12,7 @@ HEAD = "| combination | seed | minutes | FID | kimg | images/s | generator steps
 
 
 def row(file: Path, record: Record) -> str:
-    """One line; a failed combination gives its reason instead of figures."""
+    """Return one row of the table. A failed combination has the reason instead of figures."""
     if record.status == "failed" or record.cost is None:
         return f"| `{record.recipe}` | {record.seed} | failed: {record.reason} | | | | | | |"
     cells = [
@@ -30,7 +30,10 @@ def row(file: Path, record: Record) -> str:
 
 
 def tables(records: list[tuple[Path, Record]]) -> str:
-    """One for each grid, the longest budget first, since figures of different protocols say nothing side by side."""
+    """Return one table for each grid, the longest budget first; the rows of a table are sorted by FID.
+
+    Each grid has its own table because figures of different protocols cannot be compared.
+    """
     grids: dict[str, list[tuple[Path, Record]]] = {}
     for file, record in sorted(
         records, key=lambda pair: (-(pair[1].budget.minutes or 0), pair[1].scores.get("fid", 1e9))

@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-GRACE = 10.0  # seconds that an interrupted command has to write a checkpoint
+GRACE = 10.0  # seconds for an interrupted command to write a checkpoint
 PR_SET_CHILD_SUBREAPER = 36  # from <sys/prctl.h>
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """``code`` is the exit status, negative for a signal; ``late`` says that the limit ended the command."""
+    """How a command ended. code: the exit status, negative for a signal. late: whether the limit ended the command."""
 
     code: int
     seconds: float
@@ -35,8 +35,9 @@ def run_within(
 ) -> Outcome:
     """Run a command for at most ``limit`` seconds, with its output in ``log``.
 
-    At the limit its process group is interrupted; ``grace`` seconds later all of its processes are killed, those in
-    sessions of their own included. A command that cannot be started has the shell's exit status for that, 127.
+    At the limit its process group gets SIGINT. When the command has ended, or ``grace`` seconds later, all of its
+    remaining processes are killed, including those in other sessions. If the command cannot be started, the exit status
+    is 127, as in a shell.
     """
     _adopt_orphans()
     begun = time.monotonic()
@@ -66,7 +67,7 @@ def run_within(
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of grandchildren that lose theirs, so that they can be found. Linux only."""
+    """Make this process the parent of orphaned descendants, so that they can be found. Linux only."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -83,12 +84,12 @@ def _kill_descendants() -> None:
 
 
 def _descendants(root: int) -> list[int]:
-    """Every living process below ``root``; empty where there is no /proc."""
+    """Return all living descendants of the process ``root``; empty on systems without /proc."""
     children: dict[int, list[int]] = {}
     dead = set[int]()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]  # the name before may hold anything
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]  # the process name is before the last ")"
             pid = int(stat.parent.name)
             children.setdefault(int(parent), []).append(pid)
             if state in "ZX":

@@ -1,11 +1,12 @@
-"""A game with further networks in one file: BiGAN, whose encoder learns to invert the generator.
+"""A training step with additional networks, in one file: BiGAN, whose encoder learns to invert the generator.
 
     ganzoo run mlp+non-saturating+bigan --plugin docs/bigan.py
 
-Beside the generator G, an encoder E maps images to latents. The discriminator judges pairs: ``(x, E(x))`` is real,
-``(G(z), z)`` is fake, and G and E together try to make the two look alike (Donahue, Krähenbühl, Darrell 2017,
-Adversarial Feature Learning, arXiv:1605.09782). The logit of a pair is that of the recipe's discriminator plus that of
-a small network on image and latents, as in BigBiGAN (Donahue, Simonyan 2019, arXiv:1907.02544).
+In addition to the generator G, an encoder E maps images to latents. The discriminator judges pairs: ``(x, E(x))`` is
+real, ``(G(z), z)`` is fake. G and E together learn to make the two kinds of pairs look alike (Donahue, Krähenbühl,
+Darrell 2017, Adversarial Feature Learning, arXiv:1605.09782). The logit of a pair is the sum of two logits: that of
+the recipe's discriminator for the image, and that of a small network for the image and the latents, as in BigBiGAN
+(Donahue, Simonyan 2019, arXiv:1907.02544).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def register_steps(register):
 
 
 class Encoder(nn.Module):
-    """Images ``(N, C, H, W)`` to latents ``(N, Z)``."""
+    """A network that maps images ``(N, C, H, W)`` to latents ``(N, Z)``."""
 
     def __init__(self, image: ImageSpec, latent_dim: int, width: int) -> None:
         super().__init__()
@@ -57,7 +58,7 @@ class Encoder(nn.Module):
 
 
 class Pair(nn.Module):
-    """Images ``(N, C, H, W)`` and latents ``(N, Z)`` to what the pair adds to the logit, ``(N,)``."""
+    """A network that maps images ``(N, C, H, W)`` and latents ``(N, Z)`` to a term of the logit, ``(N,)``."""
 
     def __init__(self, image: ImageSpec, latent_dim: int, width: int) -> None:
         super().__init__()
@@ -69,7 +70,7 @@ class Pair(nn.Module):
 
 
 class BiGAN(TrainingStep):
-    """Trains the encoder with the generator, and the pair network with the discriminator."""
+    """A step that trains the encoder with the generator, and the pair network with the discriminator."""
 
     @classmethod
     def networks(cls, generator, discriminator, params):
@@ -83,7 +84,7 @@ class BiGAN(TrainingStep):
 
     def generator_loss(self, batch: Batch, penalties) -> Tensor:
         real, fake = self.judge(batch)
-        # Generator and encoder play the discriminator's game with real and fake exchanged.
+        # Generator and encoder minimise the discriminator's loss with real and fake exchanged.
         value = self.loss.discriminator(d_real=fake.logits, d_fake=real.logits)
         self.statistics.add("loss_generator", value)
         return self.penalised("generator", value, penalties, batch, real, fake)

@@ -1,4 +1,4 @@
-"""The broken plugins that ``breaking.md`` shows."""
+"""The first part of the broken plugins that ``breaking.md`` shows; ``broken_training.py`` has the second."""
 
 from __future__ import annotations
 
@@ -104,9 +104,11 @@ class BrokenDiscriminator(Discriminator):
 
 @dataclass(frozen=True)
 class Way:
-    """title: what is wrong. files: of the module, ``__init__.py`` first. shown: the file that the page shows.
+    """One way to break a plugin.
 
-    commands: of `ganzoo`, whose last line is taken. checks: of `ganzoo plugins check`, by name.
+    title: what is wrong. files: the module's files and their content, ``__init__.py`` first.
+    shown: the file that the page shows. commands: arguments of `ganzoo`; the page shows the last line of each output.
+    checks: names of checks of `ganzoo plugins check`; the page shows the message of each.
     """
 
     title: str

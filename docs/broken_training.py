@@ -1,4 +1,4 @@
-"""The broken plugins of ``breaking.md`` that would train, but not as they should."""
+"""The broken plugins of ``breaking.md`` that would train, but incorrectly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def register_optimizers(register):
 
 
 def penalty(*lines: str, base: str = "", imports: str = "") -> str:
-    """A penalty of the squared slope at real images; ``lines``: before it is computed."""
+    """Return the source of a penalty on the squared gradient at real images.
+
+    lines: statements before the gradient is computed. base: class members. imports: further names to import.
+    """
     body = "".join(f"        {line}\n" for line in lines)
     return f"""\
 import torch

@@ -2,10 +2,10 @@
 
     ganzoo invert runs/dcgan+wgan-gp-001 shirt.png --plugin docs/invert.py
 
-It writes ``inverted.png``, the given image beside the generator's nearest, and ``inverted.npy``, the latents. A
-class-conditional generator is searched in every class, or in the one that ``--class`` names. The
-method is that of Creswell, Bharath 2016, Inverting The Generator Of A Generative Adversarial Network, arXiv:1611.05644,
-from several starts at once.
+It writes ``inverted.png``, which shows the given image next to the nearest generated one, and ``inverted.npy``, the
+latents. With a class-conditional generator it searches in every class, or only in the class that ``--class`` names.
+The method is that of Creswell, Bharath 2016, Inverting The Generator Of A Generative Adversarial Network,
+arXiv:1611.05644, run from several random latents at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import ganzoo
 from ganzoo import CommandEntry, GanzooError, hookimpl
 from ganzoo.cli.options import PATH, checkpoint_option, source_argument
 
-STARTS = 16  # random latents to begin from; the best end wins
+STARTS = 16  # random latents to start from; the best result is kept
 
 
 @hookimpl
@@ -60,7 +60,7 @@ def invert(
     classes, names = generator.image.classes if generator.conditional else 0, loaded.class_names
     if label is not None and not classes:
         raise GanzooError("this generator is not class-conditional; leave --class out")
-    starts = STARTS if label is not None else max(STARTS, classes)  # each class is tried once at least
+    starts = STARTS if label is not None else max(STARTS, classes)  # at least one start in each class
     labels = torch.arange(starts) % classes if classes else None
     if label is not None:
         labels = torch.full((starts,), find_class(label, names, classes))

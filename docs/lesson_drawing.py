@@ -1,4 +1,4 @@
-"""What the lesson is drawn with: SVG files that carry their images and colours, light or dark as the page is."""
+"""Drawing functions of the lesson. The SVG files contain their images, and have light and dark colours."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from ganzoo.utils.image_grid import sheet
 from ganzoo_explain.svg import style, text
 
-WIDTH = 400  # of a drawing, as wide as a phone
+WIDTH = 400  # the width of a drawing, about that of a phone
 MARGIN = 8  # around a drawing
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 36  # around a chart
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 26, 36  # margins of a chart inside its drawing
 MORE_STYLE = """
 .diagram { font: 12px system-ui, "DejaVu Sans", sans-serif; }
 .diagram image { image-rendering: pixelated; }
@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, from where to where, and its ticks with their words."""
+    """An axis of a chart: its title, its range, and its ticks as pairs of value and text."""
 
     title: str
     low: float
@@ -52,14 +52,14 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """0 at the low end, 1 at the high one."""
+        """Return the position of a value: 0 at the low end, 1 at the high end. Values beyond an end are clamped."""
         value = max(self.low, value)
         low, high, at = (math.log(x) if self.log else x for x in (self.low, self.high, value))
         return min(1.0, (at - low) / (high - low))
 
 
 def drawing(title: str, height: float, content: str) -> str:
-    """Wrap a drawing as a file of its own."""
+    """Return the content of a drawing as a complete SVG file."""
     wide, high = WIDTH + 2 * MARGIN, height + 2 * MARGIN
     size = f'viewBox="{-MARGIN} {-MARGIN} {wide} {high:g}" width="{wide}" height="{high:g}"'
     return (
@@ -69,7 +69,10 @@ def drawing(title: str, height: float, content: str) -> str:
 
 
 def chart(lines: Sequence[Line], x: Axis, y: Axis, *, height: float = 230, border: float | None = None) -> str:
-    """Draw lines over one pair of axes, with a legend above them. Return the content of a drawing."""
+    """Draw lines on one pair of axes, with a legend above. Return the content of a drawing.
+
+    border: the value at which a horizontal dotted line is drawn.
+    """
     wide, high = WIDTH - LEFT - RIGHT, height - TOP - BOTTOM
 
     def at(px: float, py: float) -> tuple[float, float]:
@@ -104,7 +107,7 @@ def chart(lines: Sequence[Line], x: Axis, y: Axis, *, height: float = 230, borde
 
 
 def picture(images: np.ndarray, columns: int, x: float, y: float, width: float) -> tuple[str, float]:
-    """Images ``(N, H, W, 3)``, uint8, ``columns`` in a row; return the element and its height."""
+    """Draw uint8 images ``(N, H, W, 3)`` in rows of ``columns``. Return the element and its height."""
     whole = sheet(images, columns)
     stream = io.BytesIO()
     whole.save(stream, "png", optimize=True)
@@ -115,9 +118,9 @@ def picture(images: np.ndarray, columns: int, x: float, y: float, width: float) 
 
 
 def heat(gradients: np.ndarray) -> np.ndarray:
-    """Signed pixels ``(N, H, W)`` as colours ``(N, H, W, 3)``: orange above 0, blue below, grey at 0.
+    """Return signed pixels ``(N, H, W)`` as colours ``(N, H, W, 3)``: orange above 0, blue below 0, grey at 0.
 
-    Each image has a scale of its own: its 99th percentile is the full colour.
+    Each image has its own scale: the 99th percentile of its absolute values has the full colour.
     """
     scale = np.percentile(np.abs(gradients), 99, axis=(1, 2), keepdims=True) + 1e-12
     share = np.clip(gradients / scale, -1, 1)[..., None]
@@ -127,5 +130,5 @@ def heat(gradients: np.ndarray) -> np.ndarray:
 
 
 def caption(words: str, y: float, x: float = 0, tone: str = "", anchor: str = "start") -> str:
-    """One line of text."""
+    """Return one line of text as an SVG element."""
     return f'<text class="{tone}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text(words)}</text>'

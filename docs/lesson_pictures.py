@@ -1,4 +1,4 @@
-"""The pictures of the lesson, drawn from its runs. What needs torch imports it itself."""
+"""The pictures of the lesson, drawn from its runs. Functions that need torch import it themselves."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ganzoo_report.story import Snapshot, Story, read_story
 if TYPE_CHECKING:
     from ganzoo.interfaces import Loss
 
-MOMENTS = (0, 2, 5, 18, 72, 180)  # kimg of the story's rows
+MOMENTS = (0, 2, 5, 18, 72, 180)  # the story has a row for each of these kimg
 BEFORE = 5  # kimg of the images whose gradient is drawn
 COLUMNS = 8  # images in a row
-LOSSES = {"minimax": "fake", "non-saturating": "generator"}  # of the generator, with the tones of their lines
+LOSSES = {"minimax": "fake", "non-saturating": "generator"}  # the generator's losses, and the tones of their lines
 
 
 def draw_all(runs: Mapping[str, RunDir], directory: Path, recipe: str, *settings: str) -> None:
-    """Write every picture of the lesson as SVG. recipe, settings: of the combination whose diagram is drawn."""
+    """Write every picture of the lesson as SVG. recipe, settings: the combination whose diagram is drawn."""
     from ganzoo.config.resolve import resolve
     from ganzoo.plugin.registry import Registry
     from ganzoo_explain.describe import describe
@@ -54,17 +54,17 @@ def log_of(run: RunDir) -> list[dict[str, float]]:
 
 
 def record_at(log: Sequence[dict[str, float]], kimg: float) -> dict[str, float]:
-    """Return the record that is nearest to a moment."""
+    """Return the record nearest to ``kimg``."""
     return min(log, key=lambda record: abs(record["kimg"] - kimg))
 
 
 def snapshot_at(story: Story, kimg: float) -> Snapshot:
-    """Return the snapshot that is nearest to a moment."""
+    """Return the snapshot nearest to ``kimg``."""
     return min(story.snapshots, key=lambda snapshot: abs(snapshot.kimg - kimg))
 
 
 def moments(run: RunDir) -> list[Snapshot]:
-    """Return the snapshots that the lesson shows."""
+    """Return the snapshots that the lesson shows, one for each of MOMENTS."""
     found = read_story(run)
     return [snapshot_at(found, kimg) for kimg in MOMENTS]
 
@@ -76,7 +76,7 @@ def loss_of(name: str) -> Loss:
 
 
 def generator_loss(name: str, logit: float) -> tuple[float, float]:
-    """Return the generator's loss at the logit of one fake, and its slope there."""
+    """Return the generator's loss and its slope at the logit of one fake."""
     import torch
 
     d_fake = torch.tensor([float(logit)], requires_grad=True)
@@ -86,7 +86,7 @@ def generator_loss(name: str, logit: float) -> tuple[float, float]:
 
 
 def losses() -> str:
-    """Draw both losses of the generator over the logit of a fake."""
+    """Draw both losses of the generator as functions of the logit of a fake."""
     logits = [step / 4 for step in range(-24, 25)]
     lines = [
         Line(name, tone, [(logit, generator_loss(name, logit)[0]) for logit in logits], tone == "fake")
@@ -98,7 +98,7 @@ def losses() -> str:
 
 
 def story(run: RunDir) -> str:
-    """Draw a row of images for each moment, with the discriminator's verdicts, and real images below."""
+    """Draw a row of images with the discriminator's verdicts for each moment, and a row of real images below."""
     drawn, y, cell = [], 0.0, WIDTH / COLUMNS
     for snapshot in moments(run):
         verdicts = snapshot.verdicts
@@ -121,7 +121,7 @@ def story(run: RunDir) -> str:
 
 
 def gradient(run: RunDir) -> str:
-    """Draw generated images, and how the generator's loss would have each of their pixels changed."""
+    """Draw generated images, and for each pixel the change that would lower the generator's loss."""
     import torch
 
     from ganzoo.models.build import build_model
@@ -148,7 +148,7 @@ def gradient(run: RunDir) -> str:
 
 
 def curves(run: RunDir) -> str:
-    """Draw the losses, and how well the discriminator tells real from generated, over the training."""
+    """Draw the losses over the training, and below them the discriminator's accuracies and AUC."""
     log = log_of(run)
 
     def line(title: str, tone: str, name: str, dashed: bool = False) -> Line:
@@ -172,7 +172,7 @@ def curves(run: RunDir) -> str:
 
 
 def auc(run: RunDir, plain: RunDir) -> str:
-    """Draw the AUC of the lesson's run and of a plain pair of networks, over the budget of the shorter one."""
+    """Draw the AUC of the lesson's run and of a plain pair of networks, up to the end of the shorter run."""
     logs = [log_of(run), log_of(plain)]
     end = min(log[-1]["kimg"] for log in logs)
     lines = [
@@ -185,7 +185,7 @@ def auc(run: RunDir, plain: RunDir) -> str:
 
 
 def collapse(collapsed: RunDir, few: RunDir) -> str:
-    """Draw the last images of two runs that lack variety, beside real ones."""
+    """Draw the last images of two runs that lack variety, next to real ones."""
     stories = [read_story(collapsed), read_story(few)]
     real = stories[0].real
     assert real is not None
@@ -200,7 +200,7 @@ def collapse(collapsed: RunDir, few: RunDir) -> str:
 
 
 def vanishing(runs: Mapping[str, RunDir]) -> str:
-    """Draw the norm of the gradient that reaches the generator, with either loss."""
+    """Draw the norm of the generator's gradient over the training, one line for each loss."""
     logs = {name: log_of(run) for name, run in runs.items()}
     lines = [
         Line(name, LOSSES[name], [(r["kimg"], r["gradient_generator"]) for r in log], LOSSES[name] == "fake")
@@ -213,19 +213,19 @@ def vanishing(runs: Mapping[str, RunDir]) -> str:
 
 
 def kimg_axis(log: Sequence[Mapping[str, float]]) -> Axis:
-    """From the start of a run to its end, with ticks at its quarters."""
+    """Return an axis from the start of a run to its end, with a tick at each quarter."""
     end = log[-1]["kimg"]
     ticks = [(int(end) * quarter / 4, f"{int(end) * quarter / 4:g}") for quarter in range(5)]
     return Axis("thousands of real images shown (kimg)", 0, end, ticks)
 
 
 def percent(share: float) -> str:
-    """Write a probability, without claiming certainty."""
+    """Return a probability in percent, but never 0% or 100%."""
     if share < 0.01:
         return "<1%"
     return ">99%" if share > 0.99 else f"{share:.0%}"
 
 
 def as_row(cells: Sequence[Any]) -> str:
-    """Write a row of a Markdown table."""
+    """Return a row of a Markdown table."""
     return f"| {' | '.join(map(str, cells))} |"

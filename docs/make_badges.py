@@ -1,6 +1,6 @@
-"""Puts "Open in Colab" links on the notebooks and on their page: ``python docs/make_badges.py``.
+"""Add "Open in Colab" links to the notebooks and to their page: ``python docs/make_badges.py``.
 
-The repository's address is ``repo_url`` in ``mkdocs.yml``, such as ``https://github.com/OWNER/NAME``. Without it
+The repository's address is ``repo_url`` in ``mkdocs.yml``, such as ``https://github.com/OWNER/NAME``. Without it,
 the links are removed. Run this again after you change the address or rename a notebook.
 """
 
@@ -18,7 +18,7 @@ NAMED = re.compile(r"\[[^\]\n]+\]\((\w+\.ipynb)\)")
 
 
 def repository() -> str:
-    """Return OWNER/NAME, or "" if the address is not set. Raises ValueError for an address that is not on GitHub."""
+    """Return OWNER/NAME, or "" if the address is not set. Raises ValueError if the address is not on GitHub."""
     found = re.search(r"^repo_url: *(\S+)", (ROOT / "mkdocs.yml").read_text(), re.M)
     if found is None:
         return ""
@@ -35,7 +35,7 @@ def link(name: str, repository: str) -> str:
 
 
 def on_page(text: str, repository: str) -> str:
-    """Return the page of notebooks with a link beside each notebook in its table, or without links."""
+    """Return the page of notebooks with a link next to each notebook of its table, or without links."""
     rows = LINK.sub("", text).splitlines(keepends=True)
     if repository:
         rows = [
@@ -48,7 +48,7 @@ def on_page(text: str, repository: str) -> str:
 
 
 def on_notebook(text: str, name: str, repository: str) -> str:
-    """Return a notebook with a link below its title, or without one."""
+    """Return a notebook with a link below its title; without one if there is no address."""
     notebook = json.loads(text)
     first = notebook["cells"][0]
     title, _, rest = LINK.sub("", "".join(first["source"])).partition("\n\n")
@@ -58,7 +58,7 @@ def on_notebook(text: str, name: str, repository: str) -> str:
 
 
 def made(repository: str) -> dict[Path, str]:
-    """Return the content of each file, with the links of that repository; "" for none."""
+    """Return the content of each file with links to ``repository``, OWNER/NAME; "" removes the links."""
     readme = NOTEBOOKS / "README.md"
     pages = {readme: on_page(readme.read_text(), repository)}
     return pages | {path: on_notebook(path.read_text(), path.name, repository) for path in NOTEBOOKS.glob("*.ipynb")}

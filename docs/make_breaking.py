@@ -1,7 +1,7 @@
-"""Writes ``docs/breaking.md``: ``python docs/make_breaking.py``.
+"""Write ``docs/breaking.md``: ``python docs/make_breaking.py``.
 
-Each broken plugin is really installed, beside the zoo, and its message really taken from the command line or from the
-conformance kit.
+The script installs each broken plugin in addition to the zoo's own plugins. The messages are the actual output of the
+command line or of the conformance kit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ be is refused before it begins, and `ganzoo plugins check` finds what would only
 
 
 def page() -> str:
-    """The whole of ``breaking.md``."""
+    """Return the content of ``breaking.md``."""
     table, sections = ["| | where | message |", "| --- | --- | --- |"], []
     for number, way in enumerate(WAYS, 1):
         for where, message in seen(way):
@@ -49,7 +49,7 @@ def page() -> str:
 
 
 def seen(way: Way) -> list[tuple[str, str]]:
-    """Where, and with which message."""
+    """Return the command and the message for each place where a broken plugin is noticed."""
     with installed(way.files):
         found = [(f"ganzoo {command.partition(' generator.width')[0]}", said(command)) for command in way.commands]
         if way.checks:
@@ -60,7 +60,10 @@ def seen(way: Way) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def installed(files: dict[str, str]) -> Iterator[None]:
-    """A directory that is the current one and on the search path, with the plugin as an installer would leave it."""
+    """Install a plugin for the time of a block, as pip would.
+
+    It is in a temporary directory, which is the current directory and on the module search path.
+    """
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as scratch:
         package, info = Path(scratch) / MODULE, Path(scratch) / f"{MODULE}-1.0.dist-info"
@@ -83,7 +86,7 @@ def installed(files: dict[str, str]) -> Iterator[None]:
 
 
 def said(command: str) -> str:
-    """The last line on standard error."""
+    """Run a command of ganzoo. Return the last line that it writes to standard error."""
     error = io.StringIO()
     with contextlib.redirect_stderr(error), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         ganzoo(command.split())

@@ -1,4 +1,4 @@
-"""Writes ``docs/catalogue.md``, what ganzoo's own distribution registers: ``python docs/make_catalogue.py``."""
+"""Write ``docs/catalogue.md``, all parts that ganzoo itself registers: ``python docs/make_catalogue.py``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ d_fake the discriminator's logits, E a mean over the batch. `ganzoo info NAME` s
 
 
 def page() -> str:
-    """The whole of ``catalogue.md``."""
+    """Return the content of ``catalogue.md``."""
     registry = Registry.load(files=[])
     parts = [HEAD]
     for cls, title in SECTIONS:
@@ -57,7 +57,7 @@ def page() -> str:
 
 
 def lines(entry: Entry) -> Iterator[str]:
-    """What there is to say of one part."""
+    """Yield the lines of one part's section."""
     yield f"### {entry.name}\n"
     yield f"{entry.summary}{'' if entry.summary.endswith('?') else '.'}\n"
     yield from (f"- {fact}" for fact in facts(entry))
@@ -71,7 +71,7 @@ def lines(entry: Entry) -> Iterator[str]:
 
 
 def facts(entry: Entry) -> Iterator[str]:
-    """Paper, formula, what it needs and changes."""
+    """Yield the facts about a part, such as its paper, its formula, its needs and the settings that it changes."""
     if entry.paper:
         yield f"Paper: {entry.paper}"
     if isinstance(entry, (LossEntry, PenaltyEntry)):
@@ -107,7 +107,7 @@ def facts(entry: Entry) -> Iterator[str]:
 
 
 def needs(entry: LossEntry | PenaltyEntry) -> Iterator[str]:
-    """What a loss or a penalty asks of the discriminator and the data."""
+    """Yield what a loss or a penalty needs from the discriminator and the data, and whether it takes patch logits."""
     if entry.needs.per_sample:
         yield "Needs a discriminator that judges each image by itself"
     if entry.needs.labels:
@@ -119,7 +119,7 @@ def needs(entry: LossEntry | PenaltyEntry) -> Iterator[str]:
 
 
 def parameters(entry: Entry) -> Iterator[str]:
-    """A row for each, its key as a run takes it."""
+    """Yield a table row for each parameter, with the key that sets it."""
     groups: list[tuple[str, type]] = []
     if isinstance(entry, ArchitectureEntry):
         groups = [("generator", entry.generator_params), ("discriminator", entry.discriminator_params)]

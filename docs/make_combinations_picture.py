@@ -1,4 +1,4 @@
-"""Draws the best combinations of the benchmark, from the sample grids beside its records; used by make_pictures.py."""
+"""Draw the best combinations of the benchmark from the sample grids of its records. make_pictures.py uses this."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Found: TypeAlias = tuple[Path, Record]
 """A record and its file."""
 
 TITLES = {"fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10", "mnist": "MNIST"}
-TILES = 8  # in the whole picture
+TILES = 8  # tiles in the whole picture, at least one row for each data set
 IN_A_ROW = 4
 SCALE = 2  # pixels of the picture for each pixel of a sample
 TILE, TILE_HEIGHT = 336, 224
@@ -28,10 +28,11 @@ CORNER = 24
 
 
 def best_records(results: Path) -> dict[str, list[Found]]:
-    """Return the best record of each combination by data set, the best one first.
+    """Return the best record of each combination, by data set. Each list begins with the best record.
 
-    More scored images count more than a lower score, since a score of few images is worse for the same generator.
-    Records with marks, such as demonstrations, are left out, and so are older ones and those without samples.
+    Records that were scored with more images come first, whatever their score: the same generator gets a worse score
+    from fewer images. Records with marks, such as demonstrations, older records and records without a score or samples
+    are left out.
     """
     best: dict[tuple[str, str], Found] = {}
     for file in record_files(results):
@@ -48,7 +49,10 @@ def best_records(results: Path) -> dict[str, list[Found]]:
 
 
 def choose(found: Sequence[Found], count: int) -> list[Found]:
-    """Return the best record of each architecture, then the second of each, and so on, in the order of their scores."""
+    """Return ``count`` records in their original order, spread over the architectures.
+
+    The best record of each architecture is chosen first, then the second of each, and so on.
+    """
     seen: Counter[str] = Counter()
     places = []
     for one in found:
@@ -59,7 +63,10 @@ def choose(found: Sequence[Found], count: int) -> list[Found]:
 
 
 def draw_combinations(results: Path) -> Image.Image:
-    """Draw tiles of samples with recipe and score, a section for each data set. Raises GanzooError without a record."""
+    """Draw tiles of samples with recipe and score, in one section for each data set.
+
+    Raises GanzooError if no record has samples.
+    """
     by_data = best_records(results)
     if not by_data:
         raise GanzooError(f"{results} has no record with samples; train with `ganzoo bench`")
@@ -81,7 +88,7 @@ def draw_combinations(results: Path) -> Image.Image:
 
 
 def rounded(picture: Image.Image, corner: int) -> Image.Image:
-    """Make the corners transparent."""
+    """Return a picture with rounded, transparent corners."""
     mask = Image.new("L", (picture.width * 2, picture.height * 2))
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, mask.width - 1, mask.height - 1), 2 * corner, 255)
     picture = picture.convert("RGBA")
@@ -98,7 +105,7 @@ def _rows(found: Sequence[Found]) -> int:
 
 
 def _against(found: Iterable[Found]) -> str:
-    """What all tiles of a data set were scored against; "" if that differs."""
+    """Return the real images that the tiles of a data set were scored against, in words; "" if they differ."""
     against = {
         f"scored against {record.protocol['real_pictures']:,} {record.protocol['split']} images" for _, record in found
     }
@@ -106,7 +113,10 @@ def _against(found: Iterable[Found]) -> str:
 
 
 def _draw_tile(picture: Image.Image, at: tuple[int, int], found: Found) -> None:
-    """Draw the first samples of the grid, none of them chosen, and below them recipe and score."""
+    """Draw the first samples of the grid, without selection, and below them the recipe and the score.
+
+    Raises GanzooError if the file of samples is not a sample grid.
+    """
     file, record = found
     images = read_grid(file.parent / str(record.samples))
     if images is None:
@@ -132,10 +142,10 @@ def _score(record: Record) -> str:
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font, the same on every machine."""
+    """Return Pillow's built-in font, which is the same on every machine."""
     return ImageFont.load_default(size)
 
 
 def _fitting(text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The largest font in which a recipe fits below its tile."""
+    """Return the largest font in which a recipe fits below its tile."""
     return next((font for font in map(_font, range(24, 12, -1)) if font.getlength(text) <= TILE), _font(12))

@@ -1,4 +1,4 @@
-"""Writes ``docs/conformance.md``: ``python docs/make_conformance.py``. The checks say themselves what they look at."""
+"""Write ``docs/conformance.md`` from the docstrings of the checks: ``python docs/make_conformance.py``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ share the batch, simulated in threads. `capture_safe` records a step, as a CUDA 
 
 
 def page() -> str:
-    """The whole of ``conformance.md``."""
+    """Return the content of ``conformance.md``."""
     sections = []
     for kind, checks in CHECKS.items():
         rows = "\n".join(f"| `{check.__name__}` | {_first_line(check.__doc__)} |" for check in checks)

@@ -1,8 +1,9 @@
-"""Writes the lesson from real runs: ``python docs/make_lesson.py [DIRECTORY]``.
+"""Write the lesson from real runs: ``python docs/make_lesson.py [DIRECTORY]``.
 
-It trains the lesson's runs in DIRECTORY (``runs/lesson`` unless given), which takes minutes on one core, draws
-``docs/assets/lesson/*.svg``, and writes the figures to ``docs/assets/lesson/lesson.json``. ``docs/lesson.md`` is
-``docs/lesson.md.template`` with these figures. A finished run is used as it is; delete its directory to train it again.
+The script trains the lesson's runs in DIRECTORY (by default ``runs/lesson``), which takes minutes on one core. It draws
+``docs/assets/lesson/*.svg``, writes the figures to ``docs/assets/lesson/lesson.json``, and fills them into
+``docs/lesson.md.template`` to get ``docs/lesson.md``. It does not train a finished run again; delete the run's
+directory for that.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ RUNS: dict[str, list[str]] = {
     "minimax": ["mlp+minimax", *STRONG],
     "non-saturating": ["mlp+non-saturating", *STRONG],
 }
-LOGITS = (-8, -4, -2, 0, 2, 4)  # at which slopes are compared
-AT = (1.28, 2.56, 4.48, 10.24, 20.48)  # kimg at which gradients are compared
+LOGITS = (-8, -4, -2, 0, 2, 4)  # slopes are compared at these logits
+AT = (1.28, 2.56, 4.48, 10.24, 20.48)  # gradients are compared at these kimg
 PUBLISHED = 1939.1  # kimg of the record that the lesson names
 OF_A_MOMENT = {
     "loss_discriminator": ("loss of D", ".2f"),
@@ -55,14 +56,14 @@ OF_A_MOMENT = {
 
 
 def page() -> str:
-    """The whole of ``lesson.md``."""
+    """Return the content of ``lesson.md``."""
     kept = json.loads(FIGURES.read_text())
     tables = {f"{name}_table": "\n".join(map(as_row, rows)) for name, rows in kept["tables"].items()}
     return Template(TEMPLATE.read_text()).substitute(kept["words"], **tables)
 
 
 def make(directory: Path) -> None:
-    """Train what is missing, then write pictures, figures and the page."""
+    """Train the runs that are missing or not finished, then write pictures, figures and the page."""
     runs = {name: train(directory / name, arguments) for name, arguments in RUNS.items()}
     draw_all(runs, PICTURES, RECIPE, DATA)
     FIGURES.write_text(json.dumps({"words": words(runs), "tables": tables(runs)}, indent=1, ensure_ascii=False) + "\n")
@@ -70,7 +71,7 @@ def make(directory: Path) -> None:
 
 
 def train(directory: Path, arguments: Sequence[str]) -> RunDir:
-    """Return the run of ``ganzoo run ARGUMENTS``, trained now on one thread unless it is finished."""
+    """Return the run of ``ganzoo run ARGUMENTS``. It is trained now, on one thread, unless it is finished."""
     recipe, *settings = [*arguments, "loop.threads=1"]
     with waiting(f"training {recipe} in {directory}"):
         if not (directory / "config.yaml").exists():
@@ -81,7 +82,7 @@ def train(directory: Path, arguments: Sequence[str]) -> RunDir:
 
 
 def tables(runs: Mapping[str, RunDir]) -> dict[str, list[list[str]]]:
-    """Return the rows of the page's tables, their heads included."""
+    """Return the rows of the page's tables, including their headers."""
     logs = {name: log_of(runs[name]) for name in LOSSES}
     slopes = [
         [f"{logit}", f"{1 / (1 + math.exp(-logit)):.2%}", *(f"{generator_loss(name, logit)[1]:.4f}" for name in LOSSES)]
@@ -118,7 +119,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[list[str]]:
 
 
 def words(runs: Mapping[str, RunDir]) -> dict[str, str]:
-    """Return the figures and messages that stand in the page's sentences."""
+    """Return the figures and messages for the placeholders in the page's sentences."""
     run, model = runs["run"], ganzoo.create_model(RECIPE)
     facts, log, verdicts = read_facts(run), log_of(run), moments(run)[-1].verdicts
     assert verdicts is not None
@@ -167,7 +168,7 @@ def words(runs: Mapping[str, RunDir]) -> dict[str, str]:
 
 
 def finding(run: RunDir, title: str) -> Finding:
-    """Return what the report finds in a run. Exits with a message if it does not find that."""
+    """Return the report's finding with this title. Exits with a message if the report has no such finding."""
     found = {one.title: one for one in diagnose(read_facts(run), read_story(run))}
     if title not in found:
         said = "; ".join(found)

@@ -1,8 +1,8 @@
-"""Makes the pictures of README.md in ``docs/assets/readme``: ``python docs/make_pictures.py [PICTURE...]``.
+"""Make the pictures of README.md in ``docs/assets/readme``: ``python docs/make_pictures.py [PICTURE...]``.
 
-PICTURE is combinations, report, leaderboard, playground or terminal; without one all of them are made. Report and
-terminal show a run of dcgan+wgan-gp, which is trained below ``runs/pictures`` unless it is there: minutes on a CPU.
-Screenshots need Chromium and ``pip install playwright``, the playground needs ``ganzoo[export]`` too.
+PICTURE is combinations, report, leaderboard, playground or terminal; by default all of them are made. Report and
+terminal show a run of dcgan+wgan-gp. Unless ``runs/pictures`` has that run, it is trained there, which takes minutes on
+a CPU. Screenshots need Chromium and ``pip install playwright``; the playground also needs ``ganzoo[export]``.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ PLACE = ROOT / "docs/assets/readme"
 RESULTS = ROOT / "benchmarks/results"
 WORK = ROOT / "runs/pictures"
 RECIPE = "dcgan+wgan-gp"
-RUN = Path("runs", f"{RECIPE}-001")  # below WORK, so that pictures show short paths
-MOST = 1_500_000  # bytes of all pictures together
-WIDTH, HEIGHT = 1280, 955  # CSS pixels of a screenshot: the report down to its last row of images
-FINE = 1.25  # pixels of the picture for each of them
+RUN = Path("runs", f"{RECIPE}-001")  # relative to WORK, so that pictures show short paths
+MOST = 1_500_000  # the largest size of all pictures together, in bytes
+WIDTH, HEIGHT = 1280, 955  # size of a screenshot in CSS pixels: the report down to its last row of images
+FINE = 1.25  # pixels of the picture for each CSS pixel
 BORDER = (208, 215, 222)
 
 
 def main() -> None:
-    """Make the pictures that are named, and print their sizes."""
+    """Make the requested pictures and print their sizes. Exits with 1 if all together are too large."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("pictures", nargs="*", metavar="PICTURE", help=f"{', '.join(PICTURES)} [default: all]")
     asked = parser.parse_args().pictures or list(PICTURES)
@@ -55,12 +55,12 @@ def main() -> None:
 
 
 def make_combinations(file: Path) -> None:
-    """A tile of samples for each of the best combinations."""
+    """Draw a tile of samples for each of the best combinations."""
     draw_combinations(RESULTS).save(file, quality=88, method=6)
 
 
 def make_report(file: Path) -> None:
-    """The story of a run: images, the discriminator's verdicts, the diagnosis."""
+    """Photograph a run's report: images, the discriminator's verdicts, the diagnosis."""
     with in_place(WORK):
         directory = trained().path
         call("report", str(directory))
@@ -69,7 +69,7 @@ def make_report(file: Path) -> None:
 
 
 def make_leaderboard(file: Path) -> None:
-    """The top of the leaderboard: the table of combinations and the first rows."""
+    """Photograph the top of the leaderboard: the table of combinations and the first rows."""
     out = WORK / "leaderboard"
     out.mkdir(parents=True, exist_ok=True)
     with in_place(ROOT):
@@ -78,7 +78,7 @@ def make_leaderboard(file: Path) -> None:
 
 
 def make_playground(file: Path) -> None:
-    """The page of `ganzoo play` with the best generator whose weights are kept of each of two architectures."""
+    """Photograph the page of `ganzoo play` with two generators, each the best of its architecture with kept weights."""
     out = WORK / "play"
     with in_place(ROOT):
         call("play", *map(str, players()), "--out", str(out), "--no-serve")
@@ -87,7 +87,7 @@ def make_playground(file: Path) -> None:
 
 
 def make_terminal(file: Path) -> None:
-    """What the terminal shows when a run ends."""
+    """Draw the terminal as it is when a run ends."""
     with in_place(WORK):
         file.write_text(draw_terminal(trained(), f"ganzoo run {RECIPE}"), encoding="utf-8")
 
@@ -107,7 +107,10 @@ def call(*words: str) -> None:
 
 
 def trained() -> ganzoo.Run:
-    """Return the run that is shown, below the working directory; train it if it is not there, or finish it."""
+    """Return the run that the pictures show, finished. It is trained or resumed now if it is missing or not finished.
+
+    Its directory is below the current directory.
+    """
     if not RUN.is_dir():
         return ganzoo.train(RECIPE, out=RUN, callbacks=[ganzoo.show_progress()])
     run = ganzoo.load(RUN)
@@ -115,14 +118,17 @@ def trained() -> ganzoo.Run:
 
 
 def players(count: int = 2) -> list[Path]:
-    """The records that the playground shows: of the first data set, those of the best architectures with weights."""
+    """Return the record files for the playground: the best records of the first data set, by architecture.
+
+    Only records with kept weights and without other plugins than ganzoo's own count.
+    """
     found = next(iter(best_records(RESULTS).values()))
     kept = [one for one in found if one[1].weights and one[1].weights.file and set(one[1].plugins) == {"ganzoo"}]
     return [path for path, _ in choose(kept, count)]
 
 
 def shoot(address: str, file: Path, ready: str = "body") -> None:
-    """Photograph the top of a page in light colours, once ``ready`` is on it and its charts are drawn."""
+    """Photograph the top of a page in light colours, once the element ``ready`` exists and the charts are drawn."""
     with browser() as chromium:
         page = chromium.new_page(
             viewport={"width": WIDTH, "height": HEIGHT},
@@ -140,7 +146,7 @@ def shoot(address: str, file: Path, ready: str = "body") -> None:
 
 
 def framed(shot: Image.Image) -> Image.Image:
-    """Put a thin border around a screenshot, so that it stands out from a white page."""
+    """Return a screenshot with a thin border and rounded corners, so that it stands out on a white page."""
     whole = Image.new("RGB", (shot.width + 4, shot.height + 4), BORDER)
     whole.paste(shot, (2, 2))
     return rounded(whole, 12)
@@ -148,7 +154,7 @@ def framed(shot: Image.Image) -> Image.Image:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A Chromium without a window: that of the PATH, otherwise Playwright's own."""
+    """Yield a headless Chromium: the one on the PATH, otherwise Playwright's own."""
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -163,7 +169,7 @@ def browser() -> Iterator[Any]:
 
 @contextmanager
 def served(directory: Path) -> Iterator[str]:
-    """Serve a directory to this machine; yield its address."""
+    """Serve a directory on this machine and yield the server's address."""
     from ganzoo_play.serve import make_server
 
     with make_server(directory) as server:
@@ -176,7 +182,7 @@ def served(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def in_place(directory: Path) -> Iterator[None]:
-    """Work in a directory, and return to the old one."""
+    """Change the current directory for the time of a block. Create the directory if it does not exist."""
     before = Path.cwd()
     directory.mkdir(parents=True, exist_ok=True)
     os.chdir(directory)

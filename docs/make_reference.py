@@ -1,4 +1,4 @@
-"""Writes ``docs/reference.md``, the contract as its docstrings describe it: ``python docs/make_reference.py``."""
+"""Write ``docs/reference.md``, the plugin contract, from its docstrings: ``python docs/make_reference.py``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = Path(__file__).with_name("reference.md")
 HEAD = Path(__file__).with_name("reference.md.template")
 Described: TypeAlias = ast.ClassDef | ast.FunctionDef
 KINDS = [cls.__name__ for cls in entries.KINDS if cls.__module__ == entries.__name__]
-# Title, what to import from, and names by the module that defines them.
+# For each section: its title, the module to import from, and the names by the module that defines them.
 SECTIONS: tuple[tuple[str, str, tuple[tuple[ModuleType, tuple[str, ...]], ...]], ...] = (
     ("Networks", "ganzoo.interfaces", ((networks, ("Generator", "Discriminator", "DiscriminatorOutputs")),)),
     (
@@ -65,7 +65,7 @@ SPOKEN = {"__call__", "__len__", "__iter__"}
 
 
 def page() -> str:
-    """The whole of ``reference.md``."""
+    """Return the content of ``reference.md``."""
     contents, parts = [], []
     for title, path, modules in SECTIONS:
         names = [name for _, found in modules for name in found]
@@ -80,7 +80,7 @@ def page() -> str:
 
 
 def described(module: ModuleType, node: Described) -> Iterator[str]:
-    """Everything about one class or function."""
+    """Yield the lines about one class or function."""
     yield f"### {node.name}\n"
     yield from code(header(module, node))
     yield from prose(ast.get_docstring(node) or "")
@@ -94,12 +94,12 @@ def described(module: ModuleType, node: Described) -> Iterator[str]:
 
 
 def spoken_of(member: ast.FunctionDef) -> bool:
-    """Whether a method is public and has something to say."""
+    """Return whether a method is public or in SPOKEN, and has a docstring."""
     return bool(ast.get_docstring(member)) and (not member.name.startswith("_") or member.name in SPOKEN)
 
 
 def role(member: ast.FunctionDef) -> str:
-    """What a subclass has to do with a method, or what else it is."""
+    """Return in parentheses whether a method is a property, is a class method or must be implemented; "" if none."""
     decorators = {ast.unparse(decorator) for decorator in member.decorator_list}
     facts = [
         *(["property"] if decorators & {"property", "cached_property"} else []),
@@ -110,7 +110,7 @@ def role(member: ast.FunctionDef) -> str:
 
 
 def header(module: ModuleType, node: Described) -> str:
-    """A function's signature, or a class with its fields and how it is constructed."""
+    """Return a function's signature, or a class with its decorators, fields and constructor."""
     if isinstance(node, ast.FunctionDef):
         return signature(module, node)
     source, lines = inspect.getsource(module), []
@@ -128,13 +128,13 @@ def header(module: ModuleType, node: Described) -> str:
 
 
 def signature(module: ModuleType, node: ast.FunctionDef) -> str:
-    """A function's first lines, as they stand in its module."""
+    """Return a function's first lines, up to its docstring, as its module has them."""
     lines = inspect.getsource(module).splitlines()[node.lineno - 1 : node.body[0].lineno - 1]
     return textwrap.dedent("\n".join(lines)) + " ..."
 
 
 def prose(docstring: str) -> Iterator[str]:
-    """A docstring's paragraphs; those that list fields become tables, what is raised stays text."""
+    """Yield a docstring's paragraphs. Lists of fields become tables; sentences about errors after them stay text."""
     for paragraph in docstring.split("\n\n") if docstring else ():
         text = "\n".join(line.strip() for line in paragraph.splitlines())
         starts = list(FIELD.finditer(text))
@@ -153,24 +153,24 @@ def prose(docstring: str) -> Iterator[str]:
 
 
 def markdown(text: str) -> str:
-    """The roles and literals of a docstring as Markdown."""
+    """Return a docstring's text with its roles and literals as Markdown."""
     text = re.sub(r":(?:class|func|meth|mod|data):`~?([\w.]+)`", lambda role: link(role[1]), text)
     return re.sub(r"``(.+?)``", r"`\1`", text).replace("|", "\\|")
 
 
 def link(name: str) -> str:
-    """A name, which leads to its heading if it has one here."""
+    """Return a name as code, linked to its heading if the page has one."""
     last = name.rpartition(".")[2]
     return f"[`{last}`](#{anchor(last)})" if last in NAMED else f"`{name}`"
 
 
 def anchor(title: str) -> str:
-    """A heading's anchor, as GitHub makes it."""
+    """Return a heading's anchor as GitHub makes it."""
     return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def code(text: str) -> Iterator[str]:
-    """A block of Python."""
+    """Yield a Markdown block of Python code."""
     yield f"```python\n{text}\n```\n"
 
 

@@ -1,4 +1,4 @@
-"""Draws what `ganzoo run` leaves in a terminal as an SVG of Rich; used by make_pictures.py."""
+"""Draw what a terminal shows after `ganzoo run` as an SVG, with Rich. make_pictures.py uses this."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ganzoo.console.display import make_display
 from ganzoo.console.summary import summary
 
 WIDTH, HEIGHT = 122, 40  # characters
-CORNER = "╭"  # of the panel that a display draws
-# Rich's own form, without the fonts that it would load from elsewhere.
+CORNER = "╭"  # the first character of the panel that a display draws
+# Rich's template without its remote fonts.
 FORM = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
 <style>
@@ -37,7 +37,7 @@ monospace; }}
 </g>
 </svg>
 """
-LINE, COLUMN = 24.4, 12.2  # pixels of a character in Rich's SVG
+LINE, COLUMN = 24.4, 12.2  # height and width of a character in Rich's SVG
 BLOCK = re.compile(
     r'<text class="(?P<style>[\w-]+)" x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" textLength="[\d.]+" '
     r'clip-path="[^"]*">(?P<blocks>[▀▄█]+)</text>\n?'
@@ -49,7 +49,7 @@ GROUND = re.compile(
 
 
 def draw_terminal(run: Run, command: str) -> str:
-    """Draw the last screen of a finished run: what its display showed at the end, and the lines that follow."""
+    """Return the last screen of a finished run as SVG: the command, the last frame of its display, and the summary."""
     console = _console()
     console.print(Text.assemble(("$ ", "green"), command))
     console.print(f"{run.config['recipe']} on {run.config['data']['name']}, {_kimg(run):g} kimg, into {run.path}",
@@ -57,13 +57,13 @@ def draw_terminal(run: Run, command: str) -> str:
     console.print(_last_frame(run), no_wrap=True)
     if (report := run.path / "report.html").is_file():
         console.print(f"report: {report}", highlight=False)
-    for line in [*summary(run), ""]:  # Rich cuts the last line
+    for line in [*summary(run), ""]:  # Rich cuts off the last line
         console.print(line, highlight=False)
     return with_squares(console.export_svg(title=command, code_format=FORM, unique_id="terminal"))
 
 
 def with_squares(svg: str) -> str:
-    """Draw half blocks as squares, one path for each colour: a font leaves gaps between them."""
+    """Return the SVG with half blocks as squares, because a font leaves gaps between them. Each colour is one path."""
     squares: dict[str, list[str]] = defaultdict(list)
     colours = dict(re.findall(r"\.([\w-]+) \{ fill: (#\w+)", svg))
 
@@ -96,7 +96,7 @@ def _paths(squares: dict[str, list[str]]) -> str:
 
 
 def _last_frame(run: Run) -> Text:
-    """What the live display of a run shows when it ends."""
+    """Return what a run's live display shows when the run ends."""
     console = _console()
     display = make_display(console)
     display.begin("", round(1000 * _kimg(run)))
@@ -111,7 +111,7 @@ def _last_frame(run: Run) -> Text:
 
 
 def _console() -> Console:
-    """A terminal that keeps what is printed, and shows it to nobody."""
+    """Return a console that records what is printed and shows nothing."""
     return Console(record=True, file=StringIO(), force_terminal=True, color_system="truecolor", width=WIDTH,
                    height=HEIGHT, legacy_windows=False)  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A griffe extension: what docstrings say of an argument, ``name: what it is``, becomes an item of a list."""
+"""A griffe extension that turns descriptions of arguments in docstrings, ``name: what it is``, into lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import griffe
 
 
 def itemized(text: str, names: list[str]) -> str:
-    """Begin an item at each ``name: `` that follows a sentence or a line; what comes after a blank line stays prose."""
+    """Start a list item at each ``name: `` that follows a sentence or begins a line.
+
+    The last item of a paragraph ends with the paragraph. Paragraphs without a name stay as they are.
+    """
     if not names:
         return text
     begin = re.compile(rf"(?:^|(?<=[.;])[ \n]|\n)(?P<name>{'|'.join(map(re.escape, names))}): ", re.M)
@@ -26,7 +29,7 @@ def _items(paragraph: str, begin: re.Pattern[str]) -> str:
 
 
 class Arguments(griffe.Extension):
-    """Rewrites the docstrings of functions, methods and classes."""
+    """An extension that rewrites the docstrings of functions and methods."""
 
     def on_function(self, *, func: griffe.Function, **_: Any) -> None:
         if func.docstring:

@@ -1,4 +1,4 @@
-"""MkDocs hooks: pages link to files of the repository, which the site serves as they are, below ``repository/``."""
+"""MkDocs hooks that copy the repository files that pages link to into the site, below ``repository/``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _linked: set[str] = set()
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Point links out of ``docs/`` to copies on the site. A link to a directory becomes its text."""
+    """Make links that leave ``docs/`` point to copies on the site. A link to a directory becomes plain text."""
     folder = posixpath.dirname(page.file.src_uri)
 
     def replaced(found: re.Match[str]) -> str:
@@ -25,7 +25,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         if not (ROOT / path).is_file():
             return text
         _linked.add(path)
-        # As HTML, since MkDocs checks only links to its own pages in Markdown.
+        # HTML, because MkDocs checks Markdown links and knows only its own pages.
         address = quote(posixpath.relpath(f"repository/{path}", posixpath.dirname(page.file.dest_uri) or "."))
         return f'<img src="{address}" alt="{text}">' if image else f'<a href="{address}">{text}</a>'
 
@@ -33,7 +33,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def on_post_build(*, config: Any, **_: Any) -> None:
-    """Copy the files that pages link to."""
+    """Copy the linked files into the site."""
     for path in sorted(_linked):
         copy = Path(config["site_dir"]) / "repository" / path
         copy.parent.mkdir(parents=True, exist_ok=True)

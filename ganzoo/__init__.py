@@ -67,10 +67,10 @@ API = {
 
 try:
     __version__ = version("ganzoo")
-except PackageNotFoundError:  # a source tree that was never installed
+except PackageNotFoundError:  # an uninstalled source tree
     __version__ = "0+unknown"
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program that uses ganzoo decides what is printed
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # the program that imports ganzoo configures logging
 
 __all__ = [
     "ArchitectureEntry",
@@ -109,7 +109,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the Python API when it is first used."""
+    """Import a name of the Python API when it is first used."""
     if name in API:
         return getattr(import_module(API[name]), name)
     raise AttributeError(f"module 'ganzoo' has no attribute {name!r}")

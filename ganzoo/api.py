@@ -1,8 +1,8 @@
 """The Python API: train, load, sample and score from a program or a notebook.
 
-Every function is available as ``ganzoo.NAME``; the command line calls the same ones. Nothing here prints or installs a
-signal handler: progress reaches the callbacks, notes and warnings the logger ``ganzoo``. torch is imported when a
-function needs it.
+Every function is available as ``ganzoo.NAME``; the command line calls the same functions. They print nothing: progress
+goes to the callbacks, notes and warnings go to the logger ``ganzoo``. Signal handlers are installed only with
+``heed_signals``. torch is imported when a function needs it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ RunPath = str | os.PathLike[str]
 def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
     """Return the sorted names of the installed parts.
 
-    kind: "architecture", "loss", "penalty", "augmentation", "step", "dataset" and so on; None for all of them.
-    pattern: a shell pattern such as ``"wgan*"``. Raises GanzooError for an unknown kind.
+    kind: "architecture", "loss", "penalty", "augmentation", "step", "dataset" and so on; None for all kinds.
+    pattern: a shell pattern such as ``"wgan*"``. Raises GanzooError if the kind is unknown.
     """
     registry = Registry.load()
     known = [entry.kind for entry in KINDS]
@@ -53,9 +53,9 @@ def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
 def create_model(recipe: str, *, image: ImageSpec | None = None, settings: Settings = None) -> Model:
     """Build the untrained networks, loss and penalties of a recipe such as ``"dcgan+wgan-gp"``, on the CPU.
 
-    image: channels, size and classes of the images, by default one channel of 28x28 pixels. settings: by dotted keys,
-    such as ``{"generator.width": 32}``. Raises GanzooError for an unknown part or setting, or an image that the
-    architecture cannot draw.
+    image: the channels, size and classes of the images, by default one channel of 28x28 pixels. settings: a dictionary
+    with dotted keys, such as ``{"generator.width": 32}``. Raises GanzooError if a part or setting is unknown, or if the
+    architecture cannot generate such images.
     """
     from ganzoo.config.resolve import resolve
     from ganzoo.models.build import build_model
@@ -78,13 +78,12 @@ def train(
     """Train and score a combination, and return the finished run.
 
     recipe: ``ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...]``, e.g. ``"dcgan+wgan-gp"``; None if ``config`` names it.
-    data: a data set such as ``"folder:PATH"``. out: the run's directory, by default
-    ``runs/RECIPE-NUMBER``. callbacks: ``ganzoo.Callback`` objects, e.g. ``ganzoo.show_progress()``; the hooks of
-    plugins are called after them. settings: by dotted keys, e.g. ``{"loop.kimg": 50}``. config: a YAML file of settings
-    or a benchmark's record. init_from: a run to take the first weights from, or an address or registered weights, which
-    give the generator's alone. heed_signals: stop at Ctrl-C and SIGTERM
-    with a checkpoint and return the unfinished run; otherwise Ctrl-C raises KeyboardInterrupt, and the newest
-    checkpoint is what is left.
+    data: a data set such as ``"folder:PATH"``. out: the run's directory, by default ``runs/RECIPE-NUMBER``.
+    callbacks: ``ganzoo.Callback`` objects, e.g. ``ganzoo.show_progress()``; the hooks of plugins are called after them.
+    settings: a dictionary with dotted keys, e.g. ``{"loop.kimg": 50}``. config: a YAML file of settings or a
+    benchmark's record. init_from: the source of the initial weights: a run, or an address or registered weights, which
+    provide only the generator's weights. heed_signals: on Ctrl-C or SIGTERM, save a checkpoint and return the
+    unfinished run; otherwise Ctrl-C raises KeyboardInterrupt, and all progress since the newest checkpoint is lost.
 
     Raises GanzooError before anything is written if the recipe, a setting or the data cannot be used.
     """
@@ -109,7 +108,7 @@ def train_resolved(
     init_from: RunPath | None = None,
     heed_signals: bool = False,
 ) -> Run:
-    """Train a configuration that is resolved already, as :func:`train` does with its own."""
+    """Train a configuration that is already resolved; the other arguments are those of :func:`train`."""
     from ganzoo.distributed.collectives import by_first, joined
     from ganzoo.run import Run
     from ganzoo.runs.store import fetch
@@ -123,8 +122,11 @@ def train_resolved(
 
 
 def load(run: RunPath) -> Run:
-    """Open a run: its directory, an address such as ``hf://OWNER/NAME``, or registered weights such as
-    ``"dcgan+hinge@mnist"``. Raises GanzooError if it is not a run."""
+    """Open a run.
+
+    run: a run directory, an address such as ``hf://OWNER/NAME``, or registered weights such as ``"dcgan+hinge@mnist"``.
+    Raises GanzooError if it is not a run.
+    """
     from ganzoo.run import Run
     from ganzoo.runs.store import fetch
 
@@ -134,8 +136,8 @@ def load(run: RunPath) -> Run:
 def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.device | str | None = None) -> Generator:
     """Load the averaged generator of a run, in evaluation mode.
 
-    run: a run directory, an address such as ``hf://OWNER/NAME``, registered weights such as ``"dcgan+hinge@mnist"``, or
-    ``"@mnist"`` for the best ones of those images, or a benchmark's record whose weights were kept.
+    run: a run directory, an address such as ``hf://OWNER/NAME``, registered weights such as ``"dcgan+hinge@mnist"``,
+    ``"@mnist"`` for the best registered weights of that data set, or a benchmark's record whose weights were kept.
     checkpoint: "latest", "best" or a checkpoint's name. device: by default a GPU if there is one. Raises GanzooError if
     the run, a plugin that it needs or the checkpoint is missing or damaged.
     """
@@ -156,11 +158,11 @@ def pack_weights(
     checkpoint: str = "latest",
     half: bool = True,
 ) -> WeightsEntry:
-    """Put a run's averaged generator into a package, which registers it with ``packed_weights``; return its entry.
+    """Copy a run's averaged generator into a package, which registers it with ``packed_weights``; return its entry.
 
     run: as for :func:`load`. package: the directory of an import package. data: the word for the images in the name
-    ``RECIPE@DATA``, by default the data set's name. licence: of the weights. half: write float16. Weights of the same
-    name are replaced. Raises GanzooError if the run cannot be loaded or no such name can be registered.
+    ``RECIPE@DATA``, by default the data set's name. licence: the licence of the weights. half: write float16. Weights
+    of the same name are replaced. Raises GanzooError if the run cannot be loaded or the name cannot be registered.
     """
     from ganzoo.runs.pack import pack
     from ganzoo.runs.store import fetch
@@ -184,13 +186,13 @@ def evaluate(
     """Score a generator or images against a data set, or against statistics in a file.
 
     generator_or_images: a generator in evaluation mode, or images ``(N, C, H, W)``: uint8, or float in [-1, 1].
-    data: a data set such as ``"folder:PATH"``; its reference split. reference: instead of ``data`` a set with a split,
-    such as ``"cifar10:test"``, or ``"FILE.npz"``. metrics: their names, by default those a run is scored with. samples:
-    images drawn from a generator, from ``seed``. settings: of ``data.*`` and ``metrics.*`` by dotted keys, e.g.
-    ``{"metrics.mode": "fast"}``.
+    data: a data set such as ``"folder:PATH"``, whose reference split is used. reference: replaces ``data`` with a set
+    and its split, such as ``"cifar10:test"``, or with ``"FILE.npz"``. metrics: the names of the metrics, by default
+    those that a run is scored with. samples: the number of images that a generator draws, from ``seed``. settings:
+    ``data.*`` and ``metrics.*`` as dotted keys, e.g. ``{"metrics.mode": "fast"}``.
 
-    Raises GanzooError for an unknown metric or data set and for images that do not fit it, NetworkMissing if the
-    network of an extractor is not on this machine.
+    Raises GanzooError if a metric or data set is unknown or the images do not fit the data set. Raises NetworkMissing
+    if the network of an extractor is not on this machine and cannot be downloaded.
     """
     from ganzoo.config.resolve import resolve_scoring
     from ganzoo.metrics.configured import score_anything
@@ -208,7 +210,7 @@ def evaluate(
 
 
 def show_progress() -> Callback:
-    """Return a callback that shows a run as it trains: figures and sample grids, in a notebook or in a terminal."""
+    """Return a callback that shows the figures and sample grids of a run while it trains, in a notebook or terminal."""
     from ganzoo.console.display import make_display
     from ganzoo.console.notebook import NotebookDisplay, in_notebook
 
@@ -216,7 +218,7 @@ def show_progress() -> Callback:
 
 
 def image_grid(images: Tensor, columns: int = 8) -> Image.Image:
-    """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], as a PIL image, which notebooks show."""
+    """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], in a grid; return a PIL image, as notebooks show."""
     import torch
 
     from ganzoo.models.sampling import as_uint8, grid

@@ -12,7 +12,7 @@ from ganzoo.distributed.random import share
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 
-CHUNK = 100  # images drawn at once: part of what a seed means
+CHUNK = 100  # images drawn at once; with another number a seed gives other images
 
 
 def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tensor, dim: int = 0) -> Tensor:
@@ -20,10 +20,11 @@ def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tenso
 
     Scoring draws on the CPU, so that a score does not depend on the device.
 
-    shape: of this rank's numbers; ``()`` for a single one, the same on every rank.
-    rng: as a network or a rule was given it. None gives zeros, the mean, so that a network can be run without noise.
-    like: a tensor of the wanted device and dtype.
-    dim: the axis of the samples: on several ranks each gets its own.
+    shape: the shape of this rank's numbers; ``()`` for a single number, the same on every rank.
+    rng: the random generator that the network or rule received. None returns zeros, the mean, so that a network can run
+        without noise.
+    like: a tensor with the wanted device and dtype.
+    dim: the axis of the samples; each of several ranks gets the numbers of its own samples.
     """
     if rng is None:
         return torch.zeros(shape, device=like.device, dtype=like.dtype)
@@ -39,13 +40,13 @@ def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], rng: torch.Genera
     def draw(samples: int) -> Tensor:
         return kind((*shape[:dim], samples, *shape[dim + 1 :]), generator=rng, device=rng.device)
 
-    # A single number belongs to no sample: every device draws the same.
+    # A single number belongs to no sample: every rank draws the same one.
     drawn = share(draw, shape[dim], rng, dim) if shape else kind((), generator=rng, device=rng.device)
     return drawn.to(device=like.device, dtype=like.dtype)
 
 
 class DrawsImages(Protocol):
-    """What is needed of a :class:`ganzoo.interfaces.Generator` to draw images."""
+    """The part of a :class:`ganzoo.interfaces.Generator` that drawing images needs."""
 
     has_truncation: bool
     image: ImageSpec
@@ -65,9 +66,9 @@ def draw_images(
 ) -> Iterator[Tensor]:
     """Yield ``count`` images as float chunks ``(n, C, H, W)`` in [-1, 1] on the generator's device.
 
-    Latents, classes and noise are drawn on the CPU, chunk by chunk of fixed size, so that image k depends on the seed
-    alone and not on the device. labels: classes ``(count,)``, one class for all, or None for random ones. Raises
-    GanzooError for labels or a truncation that the generator does not know.
+    Latents, classes and noise are drawn on the CPU in chunks of fixed size, so image k depends on the seed alone and
+    not on the device. labels: classes ``(count,)``, one class for all, or None for random classes. Raises GanzooError
+    if ``count`` is below 1 or the generator does not support the labels or the truncation.
     """
     check_drawing(generator, count, labels, truncation)
     device = next(generator.parameters()).device
@@ -88,10 +89,10 @@ def draw_images(
 def draw_seeds(
     generator: DrawsImages, seeds: Sequence[int], labels: Tensor | int | None = None, truncation: float = 1.0
 ) -> Iterator[Tensor]:
-    """Yield the image ``(1, C, H, W)`` of each seed, as :func:`draw_images` yields chunks.
+    """Yield the image ``(1, C, H, W)`` of each seed, float in [-1, 1] on the generator's device.
 
-    Each is drawn by itself, so that it depends on its seed alone and not on the others. labels: classes
-    ``(len(seeds),)``, one class for all, or None for that which each seed draws. Raises as :func:`draw_images` does.
+    Each image is drawn by itself, so it depends on its own seed alone. labels: classes ``(len(seeds),)``, one class for
+    all, or None for the class that each seed draws. Raises GanzooError as :func:`draw_images` does.
     """
     check_drawing(generator, len(seeds), labels, truncation)
     wanted = None if labels is None else torch.as_tensor(labels).expand(len(seeds))
@@ -102,10 +103,10 @@ def draw_seeds(
 
 
 def draw_seed(generator: DrawsImages, seed: int) -> tuple[Tensor, Tensor | None, torch.Generator]:
-    """Draw what one image is made of: latents ``(1, Z)`` and class ``(1,)``, None without classes, on the generator's
-    device; and the stream that its noise is drawn from.
+    """Draw the latents ``(1, Z)`` and the class ``(1,)`` of one image; return them and the generator of its noise.
 
-    Latents and class are those of the first image that :func:`draw_images` draws from the seed.
+    Latents and class are on the generator's device; the class is None without classes. They are those of the first
+    image that :func:`draw_images` draws from the seed.
     """
     device = next(generator.parameters()).device
     rng = torch.Generator().manual_seed(seed)
@@ -116,14 +117,14 @@ def draw_seed(generator: DrawsImages, seed: int) -> tuple[Tensor, Tensor | None,
 def draw_inputs(
     generator: DrawsImages, rng: torch.Generator, device: torch.device | str
 ) -> tuple[Tensor, Tensor | None]:
-    """Draw a chunk's latents, on the device, and its classes ``(CHUNK,)`` on the CPU, None without classes."""
+    """Draw a chunk's latents on the device and its classes ``(CHUNK,)`` on the CPU; None without classes."""
     latents = generator.sample_latents(CHUNK, rng, device)
     classes = generator.image.classes
     return latents, torch.randint(classes, (CHUNK,), generator=rng) if classes else None
 
 
 def check_drawing(generator: DrawsImages, count: int, labels: Tensor | int | None, truncation: float) -> None:
-    """Raises GanzooError for a count, labels or a truncation that the generator does not take."""
+    """Raise GanzooError if the count is below 1 or the generator does not support the labels or the truncation."""
     if count < 1:
         raise GanzooError(f"the number of images is {count}, must be 1 or more")
     if labels is not None:

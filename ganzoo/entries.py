@@ -1,7 +1,7 @@
 """What a plugin registers: plain metadata, a dataclass of parameters, and an import string.
 
-Nothing here imports torch, so that listing and explaining the zoo stays fast. The classes an entry
-points to (``"module:Name"``) follow the abstract ones in :mod:`ganzoo.interfaces`.
+Nothing here imports torch, so that listing and explaining the zoo stays fast. The classes that an entry points to
+(``"module:Name"``) implement the abstract classes of :mod:`ganzoo.interfaces`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ganzoo.weights import packed_weights as packed_weights
 class ArchitectureEntry(Entry):
     """A named pair of generator and discriminator, which implement the two classes of :mod:`ganzoo.interfaces`.
 
-    generator, discriminator: import strings of the two classes.
-    generator_params, discriminator_params: dataclasses of their parameters.
-    check_image: raises ValueError with the reason where an image spec cannot be made.
-    defaults: configuration this architecture wants instead of the core's, as dotted keys.
-    tuned: further defaults for the combination with one loss, by the loss's name, or with loss and penalties, by their
-        names joined with ``+``, which may then set the penalties' parameters too.
+    generator, discriminator: the import strings of the two classes.
+    generator_params, discriminator_params: the dataclasses of their parameters.
+    check_image: a function that raises ValueError with the reason if the architecture cannot make images of a spec.
+    defaults: configuration with dotted keys that replaces the core's defaults.
+    tuned: further defaults for combinations with this architecture. A key is the name of a loss, or the names of a loss
+        and penalties joined with ``+``; the latter may also set the penalties' parameters.
     """
 
     kind: ClassVar[str] = "architecture"
@@ -58,13 +58,13 @@ class ArchitectureEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class LossEntry(TargetEntry):
-    """A loss: its class and the facts the loop needs about it.
+    """A loss: its class and the facts about it that the training loop needs.
 
-    discriminator_steps: discriminator steps per generator step.
-    zero_is_border: a logit of 0 separates real from fake, so that accuracy means something; not so for a critic.
-    probability: sigmoid(logit) is the discriminator's probability of "real".
-    generator_needs_real: the generator's side reads ``d_real`` too (relativistic losses).
-    penalties: names of the penalties the loss brings along.
+    discriminator_steps: the number of discriminator steps per generator step.
+    zero_is_border: whether a logit of 0 separates real from fake, so that accuracy is meaningful; False for a critic.
+    probability: whether sigmoid(logit) is the discriminator's probability of "real".
+    generator_needs_real: whether the generator's side also reads ``d_real`` (relativistic losses).
+    penalties: the names of the penalties that the loss adds to a recipe.
     formula: both sides, in plain text.
     """
 
@@ -83,9 +83,9 @@ class LossEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class PenaltyEntry(TargetEntry):
-    """A penalty on one of the two networks, or on each in its step. ``params`` extends :class:`PenaltyParams`.
+    """A penalty on one of the two networks or on both. ``params`` extends :class:`PenaltyParams`.
 
-    network: whose loss it is added to, in the steps of that network; "both": to each.
+    network: the network to whose loss the penalty is added, in the steps of that network; "both": each of them.
     """
 
     kind: ClassVar[str] = "penalty"
@@ -99,9 +99,9 @@ class PenaltyEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationEntry(TargetEntry):
-    """Changes what the discriminator is shown, real and generated images alike; named in a recipe like a penalty.
+    """An augmentation of all images, real and generated, that the discriminator sees; named in a recipe like a penalty.
 
-    reads_border: adapts to the side of 0 on which logits fall, so the loss must put the border there.
+    reads_border: whether the augmentation adapts to the sign of the logits; the loss must then have ``zero_is_border``.
     """
 
     kind: ClassVar[str] = "augmentation"
@@ -112,10 +112,10 @@ class AugmentationEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class StepEntry(TargetEntry):
-    """Another order of updates, or a game with further networks; named in a recipe like a penalty.
+    """A different order of updates, or a game with further networks; named in a recipe like a penalty.
 
-    target: import string of a :class:`ganzoo.training.step.TrainingStep`.
-    captured: on CUDA its steps may be replayed as graphs; False: they run eagerly.
+    target: the import string of a :class:`ganzoo.training.step.TrainingStep`.
+    captured: whether its steps may be replayed as CUDA graphs; False: they run eagerly.
     """
 
     kind: ClassVar[str] = "step"
@@ -127,12 +127,12 @@ class StepEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerEntry(TargetEntry):
-    """An optimizer beside those of timm, for ``optimizer.generator.name`` and ``optimizer.discriminator.name``.
+    """An optimizer for ``optimizer.generator.name`` and ``optimizer.discriminator.name``, in addition to timm's.
 
-    target: import string of a function or class that takes the parameters and, of ``lr``, ``betas``, ``weight_decay``
-        and the names in ``optimizer.*.options``, those that it names. It returns a :class:`torch.optim.Optimizer`.
-    captured: keeps all that changes in tensors on the device, learning rate included, so that its steps may be replayed
-        as CUDA graphs; False: steps run eagerly.
+    target: the import string of a function or class that returns a :class:`torch.optim.Optimizer`. It takes the
+        parameters, and those of ``lr``, ``betas``, ``weight_decay`` and ``optimizer.*.options`` that it names.
+    captured: whether everything that changes, the learning rate included, is kept in tensors on the device, so that
+        steps may be replayed as CUDA graphs; False: steps run eagerly.
     """
 
     kind: ClassVar[str] = "optimizer"
@@ -143,17 +143,19 @@ class OptimizerEntry(TargetEntry):
 class DatasetEntry(TargetEntry):
     """A source of images.
 
-    takes_location: written ``name:PATH`` (a directory, a zip). params: of its source, set as ``data.options.KEY``.
-    image: the native spec where it is fixed; None where the images must be looked at.
-    class_names: in the order of the labels; names that the source gives go first.
-    label_sources: values of ``data.labels`` that the source knows beside auto and none; it is then given ``labels``.
-    opens: what lies at a location of it: suffixes of files, "/" for a directory. A path that is given without the
-    name of a set is answered with the one that opens it.
-    reference: the split a score is measured against. splits: those it has; another one is refused.
-    demonstration: scores against it are for show (its reference is its own training set).
-    default: the set a run uses where none is named. licence: of the images.
-    defaults: configuration this data set wants instead of the core's, as dotted keys.
-    statistics: shipped reference statistics, ``"package:file"``, used where its fingerprint and network match.
+    takes_location: whether the set is written ``name:PATH`` (a directory, a zip).
+    params: the dataclass of the source's parameters, which are set as ``data.options.KEY``.
+    image: the native spec if it is fixed; None if it depends on the images.
+    class_names: the names of the classes in the order of the labels; names that the source gives take precedence.
+    label_sources: the values of ``data.labels``, in addition to auto and none, that the source supports; if there are
+        any, the source is constructed with ``labels``.
+    opens: the locations that the set opens: file suffixes, and "/" for a directory. If the user gives a path without
+        the name of a set, the message names the set that opens it.
+    reference: the split that scores are computed against. splits: the splits that exist; others are refused.
+    demonstration: whether scores against the set are only for show (its reference is its own training set).
+    default: whether a run that names no set uses this one. licence: the licence of the images.
+    defaults: configuration with dotted keys that replaces the core's defaults.
+    statistics: shipped reference statistics, ``"package:file"``, used if their fingerprint and network match.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -176,10 +178,11 @@ class DatasetEntry(TargetEntry):
 class ExtractorEntry(TargetEntry):
     """A pretrained network whose features metrics compare.
 
-    target: import string of an :class:`ganzoo.metrics.extractor.Extractor`.
-    features: width of each feature that it offers, by name; a metric whose entry names none reads the first.
-    logits: the feature that is class logits, if any. Metrics read it as ``logits``, and of generated images alone.
-    weights: whether it needs any. title: its name in a protocol, or "". default: metrics that name none read it.
+    target: the import string of an :class:`ganzoo.metrics.extractor.Extractor`.
+    features: the width of each feature by name; a metric whose entry names no feature reads the first.
+    logits: the feature that holds class logits, if any. Metrics read it as ``logits``, for generated images only.
+    weights: whether the extractor needs weights. title: its name in a protocol, or "".
+    default: whether metrics that name no extractor read this one.
     """
 
     kind: ClassVar[str] = "extractor"
@@ -194,11 +197,12 @@ class ExtractorEntry(TargetEntry):
 class MetricEntry(TargetEntry):
     """A score of generated images.
 
-    extractor: the extractor whose features it reads; "" for the one that is marked as the default.
-    features: the feature it reads, such as Inception's "2048" or "logits_unbiased"; "" for the first.
-    reads: "statistics" (mean and covariance suffice) or "features" (all of them). reads_labels: and their labels.
-    primary: the value that ranks runs and checkpoints, of those that the metric returns; "" for its first.
-    lower_is_better: direction of the primary value. default: a run that names no metric is scored with it.
+    extractor: the extractor whose features the metric reads; "" for the default extractor.
+    features: the feature that it reads, such as Inception's "2048" or "logits_unbiased"; "" for the first.
+    reads: "statistics" (mean and covariance suffice) or "features" (those of every image).
+    reads_labels: whether it also reads the labels of the images.
+    primary: the returned value that ranks runs and checkpoints; "" for the first.
+    lower_is_better: the direction of the primary value. default: whether a run that names no metric is scored with it.
     """
 
     kind: ClassVar[str] = "metric"
@@ -213,10 +217,10 @@ class MetricEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class LauncherEntry(TargetEntry):
-    """Where the jobs of a benchmark run: this machine, a cluster. The class follows
-    :class:`ganzoo.bench.launcher.Launcher`.
+    """A place where the jobs of a benchmark run, such as this machine or a cluster.
 
-    default: the launcher a benchmark uses where none is named.
+    target: the import string of a class that implements :class:`ganzoo.bench.launcher.Launcher`.
+    default: whether a benchmark that names no launcher uses this one.
     """
 
     kind: ClassVar[str] = "launcher"
@@ -228,9 +232,9 @@ class LauncherEntry(TargetEntry):
 class CommandEntry(TargetEntry):
     """A command of ``ganzoo``: ``ganzoo NAME ...``.
 
-    target: import string of a :class:`click.Command` (a group is one too); imported when the command runs, so that
+    target: the import string of a :class:`click.Command` (a group is one too); imported when the command runs, so that
         help and listings stay fast.
-    group: heading in ``ganzoo --help``. The names of the core's own commands are taken.
+    name: any name except those of the core's own commands. group: the heading in ``ganzoo --help``.
     """
 
     kind: ClassVar[str] = "command"
@@ -241,8 +245,8 @@ class CommandEntry(TargetEntry):
 class StoreEntry(TargetEntry):
     """A place outside this machine that runs are loaded from: every command that reads a run takes ``NAME://PLACE``.
 
-    target: import string of a function that takes such an address and returns a run directory on this machine, which it
-        may download first. It raises GanzooError if the address is wrong or the place cannot be reached.
+    target: the import string of a function that takes such an address and returns a run directory on this machine. It
+        may download the run first. It raises GanzooError if the address is wrong or the place cannot be reached.
     """
 
     kind: ClassVar[str] = "store"

@@ -1,4 +1,4 @@
-"""What all entries share, and what they are made of. Plugins import these from :mod:`ganzoo.entries`."""
+"""The base classes of entries and the types in their fields. Plugins import these from :mod:`ganzoo.entries`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What one image is: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
+    """The form of the images: ``channels`` (1 or 3), ``size`` (height = width, pixels), ``classes`` (0: no labels)."""
 
     channels: int
     size: int
@@ -21,12 +21,12 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a loss or a penalty needs of the discriminator it is used with.
+    """The requirements of a loss, penalty or step on the discriminator and the data.
 
-    per_sample: the logit of an image depends on that image alone. Batch norm and minibatch standard
-        deviation break this, and with it every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
-    labels: the images have labels.
-    outputs: what the discriminator must say beside its logit: "classes", a class head, or names of features.
+    per_sample: the logit of an image must depend on that image alone. Batch norm and minibatch standard deviation
+        violate this, and so break every penalty on per-sample gradients (Gulrajani et al. 2017, sec. 4).
+    labels: the images must have labels.
+    outputs: what the discriminator must return in addition to logits: "classes" (a class head) or names of features.
     """
 
     per_sample: bool = False
@@ -42,8 +42,8 @@ class Needs:
 class Owner:
     """The distribution that registered an entry.
 
-    distribution: its name; of a plugin that is a single file, the file's name.
-    version: its version; of a file, the start of its SHA-256. file: the path of that file, or None.
+    distribution: the name of the distribution; for a plugin that is a single file, the file's name.
+    version: the version; for a file, the start of its SHA-256. file: the path of that file, or None.
     """
 
     distribution: str = ""
@@ -52,12 +52,12 @@ class Owner:
 
     @property
     def origin(self) -> str:
-        """Distribution and version, for messages."""
+        """The distribution and its version, for messages."""
         return f"{self.distribution} {self.version}".strip()
 
 
 def load_target(target: str) -> Any:
-    """Import the object that an import string ``"module:Name"`` names. Raises GanzooError if it cannot be imported."""
+    """Import the object of an import string ``"module:Name"``. Raises GanzooError if it cannot be imported."""
     module, _, attribute = target.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -68,19 +68,20 @@ def load_target(target: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What all entries share.
+    """The base class of all entries.
 
-    name: lower case, digits, ``-``. If two distributions register one name, it becomes ``distribution:name``.
+    name: lower-case letters, digits and ``-``. If two distributions register the same name, each entry is renamed to
+        ``distribution:name``.
     summary: one sentence. paper: authors, year, title and where to find it, or "". owner: set by the registry.
 
     Fields that several kinds have:
 
-    target: import string of the class or function, ``"module:Name"``; imported only when it is used.
-    params: dataclass of its parameters, each made with :func:`param`; settings set them.
-    formula: in plain text, shown by ``ganzoo info`` and ``ganzoo explain``.
-    needs: what it needs of the data and the discriminator; a recipe that cannot meet it is refused.
-    patches: it also takes logits ``(N, ...)``, one for each patch of an image.
-    defaults: configuration that it wants instead of the core's, as dotted keys.
+    target: the import string of the class or function, ``"module:Name"``; imported only when it is used.
+    params: the dataclass of its parameters, each made with :func:`param`; settings set them.
+    formula: plain text, shown by ``ganzoo info`` and ``ganzoo explain``.
+    needs: the requirements on the data and the discriminator; a recipe that cannot meet them is refused.
+    patches: whether it also accepts logits ``(N, ...)``, one for each patch of an image.
+    defaults: configuration with dotted keys that replaces the core's defaults.
     """
 
     kind: ClassVar[str] = ""
@@ -91,7 +92,7 @@ class Entry:
 
     @property
     def short(self) -> str:
-        """The name without a distribution."""
+        """The name without the distribution."""
         return self.name.rpartition(":")[2]
 
 

@@ -1,4 +1,4 @@
-"""The exceptions a user is meant to see: a line that says what is wrong, where, and what to do."""
+"""The exceptions that users see. Each message is one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ LONGEST = 1200  # characters of a message
 
 
 class GanzooError(Exception):
-    """Bad input or a state the user can mend. The command line prints it as one line and exits with 2.
+    """An error that the user can fix. The command line prints it as one line and exits with 2.
 
-    What a message quotes may be anyone's: line breaks and what steers a terminal are shown as escapes, and of what is
-    too long the middle is left out.
+    A message may quote text from untrusted sources. Line breaks and control characters are therefore shown as escapes,
+    and the middle of a long message is left out.
     """
 
     def __init__(self, message: str) -> None:
@@ -24,7 +24,7 @@ def _clipped(text: str) -> str:
 
 
 class RankLost(GanzooError):
-    """A process of a run on several devices did not answer the others."""
+    """Another process of a run on several devices no longer answers."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -33,11 +33,11 @@ class RankLost(GanzooError):
 
 
 class Damaged(GanzooError):
-    """A file that is not what was written: cut short, changed or gone."""
+    """A file that was truncated, changed or removed after it was written."""
 
 
 class WriteFailed(GanzooError):
-    """The disk is full or fails: one file was not written, earlier files are intact."""
+    """A file that could not be written since the disk is full or fails. Files written earlier are intact."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"cannot write {path}: {reason}; earlier files are intact")
@@ -48,7 +48,7 @@ class NetworkMissing(GanzooError):
 
 
 class TrainingFailed(GanzooError):
-    """A loss or a gradient that is not finite, or another fault: the run stopped, its checkpoints are good."""
+    """A fault that stopped a run, such as a loss or gradient that is not finite. The checkpoints are good."""
 
     def __init__(self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int, advice: str) -> None:
         super().__init__(
@@ -58,13 +58,13 @@ class TrainingFailed(GanzooError):
 
 
 def described(error: BaseException) -> str:
-    """Return the type and the message of an error in one line."""
+    """Return the type and the message of an error as one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def printable(text: str) -> str:
-    """Write out line breaks, control characters, terminal escapes and bytes that are not UTF-8.
+    """Replace line breaks, control characters, terminal escapes and bytes that are not UTF-8 by visible escapes.
 
-    A file's name may hold any of them; a line on a terminal may not.
+    File names may contain them, but they would corrupt a line on a terminal.
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,8 +1,9 @@
-"""The hooks. A plugin is a module with some of these, marked with ``@ganzoo.hookimpl``, and one
-entry point in the group ``ganzoo`` that names the module.
+"""The hooks of plugins.
 
-Registration hooks get a ``register`` callback and must not import torch: entries name their classes
-by import string. Life-cycle hooks only watch: one that raises is reported and the run goes on.
+A plugin is a module that implements some of these functions, marked with ``@ganzoo.hookimpl``, and one entry point in
+the group ``ganzoo`` that names the module. Registration hooks receive a ``register`` callback and must not import
+torch: entries refer to their classes by import strings. Life-cycle hooks only observe: if one raises, the error is
+reported and the run continues.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def register_augmentations(register: Callable[[AugmentationEntry], None]) -> Non
 
 @hookspec
 def register_steps(register: Callable[[StepEntry], None]) -> None:
-    """Register other orders of updates, and games with further networks."""
+    """Register different orders of updates, and games with further networks."""
 
 
 @hookspec
@@ -81,7 +82,7 @@ def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
 
 @hookspec
 def register_metrics(register: Callable[[MetricEntry], None]) -> None:
-    """Register scores."""
+    """Register metrics."""
 
 
 @hookspec
@@ -104,53 +105,54 @@ def register_weights(register: Callable[[WeightsEntry], None]) -> None:
     """Register trained generators."""
 
 
-# The life-cycle hooks. The first rank calls each of them, after the terminal's display has shown the event.
+# The life-cycle hooks. Only the first rank calls them, each after the terminal's display has shown the event.
 
 
 @hookspec
 def run_started(run: Path, config: Mapping[str, Any]) -> None:
-    """A run begins or resumes: its directory and its resolved configuration, which ``config.yaml`` holds by now."""
+    """A run starts or resumes. ``config`` is its resolved configuration, which is already in ``config.yaml``."""
 
 
 @hookspec
 def interval_logged(run: Path, record: Mapping[str, Any]) -> None:
-    """A log interval ended: the record, after it was appended to ``log.jsonl``."""
+    """A log interval ended, and its record was appended to ``log.jsonl``."""
 
 
 @hookspec
 def snapshot_taken(run: Path, kimg: float, image: Image) -> None:
     """The grid of generated images, a PIL image, was written to ``samples/``; ``checkpoint_written`` follows.
 
-    A run that was stopped between its checkpoint and the snapshot takes the snapshot when it resumes.
+    If a run stops between a checkpoint and its snapshot, it takes the snapshot when it resumes.
     """
 
 
 @hookspec
 def checkpoint_written(run: Path, checkpoint: Path, kimg: float) -> None:
-    """A checkpoint and its snapshot are complete on disk, and older checkpoints are removed."""
+    """A checkpoint and its snapshot were written, and older checkpoints were removed."""
 
 
 @hookspec
 def scored(run: Path, kimg: float, score: Mapping[str, Any]) -> None:
-    """A checkpoint was scored: values and protocol, after they were written to ``scores.jsonl`` and ``score.json``.
+    """A checkpoint was scored, and its score was written to ``scores.jsonl`` and ``score.json``.
 
-    Called for each score during training and for the final one, before ``run_finished``; not for one that is known.
+    ``score`` holds the values and the protocol. Called for each score during training and for the final score, before
+    ``run_finished``; not called for a score that is already known.
     """
 
 
 @hookspec
 def run_finished(run: Path, score: Mapping[str, Any]) -> None:
-    """The run reached its budget: the content of ``score.json``, empty if no score could be computed.
+    """The run reached its budget. ``score`` is the content of ``score.json``, empty if no score could be computed.
 
-    Called after the run's lock is released and the signals' handlers are restored: Ctrl-C ends the process.
+    Called after the run's lock is released and the signal handlers are restored, so Ctrl-C ends the process.
     """
 
 
 @hookspec
 def run_stopped(run: Path, reason: str) -> None:
-    """A run that started ended before its budget.
+    """A started run ended before it reached its budget.
 
     reason: ``interrupted`` (Ctrl-C), ``preempted`` (SIGTERM), or the error in one line, such as a loss that is not
-    finite or a full disk. Called as late as ``run_finished``; not after a second Ctrl-C, which ends the process at
-    once, nor after an error before ``run_started``.
+    finite or a full disk. Called at the same point as ``run_finished``. Not called after a second Ctrl-C, which ends
+    the process at once, nor after an error before ``run_started``.
     """

@@ -8,18 +8,18 @@ from typing import Any
 
 @dataclass
 class NoParams:
-    """For an entry without parameters."""
+    """The parameters of an entry that has none."""
 
 
 def param(default: Any, help: str) -> Any:
-    """A dataclass field with its help text, shown by ``ganzoo info``."""
+    """Return a dataclass field with a help text, which ``ganzoo info`` shows."""
     if isinstance(default, (list, dict)):
         return field(default_factory=lambda: type(default)(default), metadata={"help": help})
     return field(default=default, metadata={"help": help})
 
 
 def at_least(params: object, bound: float, *names: str) -> None:
-    """For a dataclass's ``__post_init__``: raise ValueError if one of these fields is below the bound; skip None."""
+    """Raise ValueError if one of these fields is below the bound; skip None. For ``__post_init__`` of a dataclass."""
     for name in names:
         value = getattr(params, name)
         if value is not None and not value >= bound:
@@ -35,16 +35,17 @@ def above_zero(params: object, *names: str) -> None:
 
 
 def marks_of(params: object) -> tuple[str, ...]:
-    """Return what a reader must know of every score of a part with these parameters, such as data it has seen.
+    """Return the remarks that must accompany each score with these parameters, such as extra data that a part has seen.
 
-    A dataclass of parameters states this in ``marks``, an attribute or a property; the leaderboard shows it on the row.
+    A dataclass of parameters returns them from ``marks``, an attribute or a property; the leaderboard shows them in the
+    row. Empty without ``marks``.
     """
     return tuple(getattr(params, "marks", ()))
 
 
 @dataclass
 class PenaltyParams:
-    """Every penalty's parameters start with these two."""
+    """The parameters that all penalties share."""
 
     weight: float = param(1.0, "factor of the penalty in the loss of the network it regularises")
     interval: int = param(1, "apply at every N-th step with N times the weight (lazy regularisation)")

@@ -1,4 +1,4 @@
-"""A run as an object: what :func:`ganzoo.train` and :func:`ganzoo.load` return."""
+"""The :class:`Run` that :func:`ganzoo.train` and :func:`ganzoo.load` return."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OF_SCORES = ("data.", "metrics.", "loop.device")
 
 
 class Run:
-    """A run directory. Everything is read from disk when it is asked for, so a run in progress can be watched.
+    """A run directory. All properties are read from disk at each access, so a run in progress can be watched.
 
     path: the directory. Raises GanzooError if it is not a run.
     """
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, all defaults included."""
+        """The resolved configuration, including all defaults."""
         return load_config(Registry.load(), self.directory).as_dict()
 
     @property
@@ -62,12 +62,12 @@ class Run:
 
     @property
     def scores(self) -> list[dict[str, Any]]:
-        """Every score during training, oldest first, each with ``kimg``, ``values`` and ``protocol``."""
+        """The scores of the run, oldest first, each with ``kimg``, ``values`` and ``protocol``."""
         return list(read_jsonl(self.directory.scores_file))
 
     @property
     def score(self) -> Score | None:
-        """The newest score; None if nothing was scored."""
+        """The newest score; None if there is none."""
         found = self.directory.last_score()
         if not found:
             return None
@@ -75,7 +75,7 @@ class Run:
 
     @property
     def samples(self) -> list[Path]:
-        """The sample grids, oldest first: PNG files, all from the same latents."""
+        """The paths of the sample grids, oldest first: PNG files, all made from the same latents."""
         return sorted(self.directory.samples.glob("*.png"))
 
     @property
@@ -85,14 +85,14 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the classes in the order of the labels; () if they are not known or there are no labels."""
+        """The names of the classes in the order of the labels; () if they are unknown or there are no labels."""
         config, checkpoint = load_config(Registry.load(), self.directory), self.directory.latest()
         image = checkpoint.image if checkpoint is not None else None
         return class_names(config, (image or peek_configured(config)).classes, checkpoint, self.directory)
 
     @property
     def finished(self) -> bool:
-        """Whether training has reached its budget."""
+        """Whether the run has reached its budget."""
         return read_facts(self.directory).finished
 
     def generator(self, checkpoint: str = "latest", *, device: torch.device | str | None = None) -> Generator:
@@ -107,13 +107,15 @@ class Run:
         callbacks: Iterable[Callback] = (),
         heed_signals: bool = False,
     ) -> Run:
-        """Continue training exactly at the newest checkpoint, and return the run; a finished run is scored again.
+        """Resume training at the newest checkpoint, and return the run; a finished run is only scored again.
 
-        settings: to go on with, e.g. ``{"loop.kimg": 500}`` to train longer; ``provenance.json`` notes them. They may
-        set the budget, the batch, learning rates and betas, the moving average, the device, intervals, the place of the
-        data and metrics. accept_edits: a ``config.yaml`` that was edited by hand counts, as far as the same rule goes.
-        Raises GanzooError if another setting changes, the data have changed, a plugin is missing, or another process
-        works in the directory.
+        settings: changed settings, e.g. ``{"loop.kimg": 500}`` to train longer; ``provenance.json`` records them. They
+        may change the place of the data; learning rates, betas and weight decay; the moving average; the metrics; and
+        in ``loop`` the budget, batch, schedule, precision, device, intervals and handling of faults. accept_edits: use
+        a ``config.yaml`` that was edited by hand; the same limits apply. heed_signals: as in :func:`ganzoo.train`.
+
+        Raises GanzooError if a setting differs that may not change, the data have changed, a plugin is missing, or
+        another process uses the directory.
         """
         from ganzoo.distributed.collectives import joined
         from ganzoo.training.callbacks import Hooks
@@ -138,13 +140,16 @@ class Run:
         settings: Settings = None,
         accept_edits: bool = False,
     ) -> Score:
-        """Score a checkpoint again; what is not given is as in the run's configuration. The run is not changed.
+        """Score a checkpoint again, by default as the run's configuration says. The run is not changed.
 
-        metrics: their names. samples: number of generated images. truncation: below 1 nearer the
-        mean with less variety. per_class: score each class too, into ``by_class``. settings: of ``data.*``,
-        ``metrics.*`` and ``loop.device``, e.g. ``{"data.name": "folder:PATH"}`` if the images moved; a warning tells if
-        they are others. accept_edits: use a ``config.yaml`` that was edited by hand. Raises GanzooError, and
-        NetworkMissing without the network of an extractor.
+        metrics: the names of the metrics. samples: the number of generated images. truncation: a value below 1 moves
+        the images nearer to the mean and reduces their variety. per_class: also score each class, into ``by_class``.
+        settings: ``data.*``, ``metrics.*`` and ``loop.device`` as dotted keys, e.g. ``{"data.name": "folder:PATH"}`` if
+        the images were moved; a warning is logged if the images differ. accept_edits: use a ``config.yaml`` that was
+        edited by hand.
+
+        Raises GanzooError if a setting is not one of a score or the checkpoint cannot be scored. Raises NetworkMissing
+        if the network of an extractor is missing.
         """
         from ganzoo.distributed.collectives import joined
         from ganzoo.metrics.configured import score_configured
@@ -178,7 +183,7 @@ class Run:
         return f"Run({str(self.path)!r}{values})"
 
     def _repr_png_(self) -> bytes | None:
-        """Show the newest sample grid in a notebook."""
+        """Return the newest sample grid as PNG, for notebooks."""
         if not self.samples:
             return None
         with Image.open(self.samples[-1]) as grid, BytesIO() as stream:
@@ -187,7 +192,7 @@ class Run:
 
 
 def _warn_of_other_images(config: Config, directory: RunDir) -> None:
-    """Log if a configuration names other images than a run was trained on."""
+    """Log a warning if the configuration's images are not those that the run was trained on."""
     images = collectives.by_first(partial(open_configured, config))
     if fingerprint_of(directory.provenance()) not in (None, images.fingerprint):
         logger.warning(f"{config.values.data.name} holds other images than {directory.path} was trained on")

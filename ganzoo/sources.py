@@ -1,4 +1,4 @@
-"""Where images come from. Plugins import these from :mod:`ganzoo.interfaces`, which states the conventions."""
+"""The sources of images. Plugins import these from :mod:`ganzoo.interfaces`, which states the conventions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ganzoo.entries import ImageSpec
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image as a source delivers it.
+    """One image of a source.
 
-    name: for messages. pixels: uint8 ``(H, W, C)`` of any size, C 1 or 3, or 2 or 4 with an alpha channel.
-    label: the class from 0, or None. treated: what decoding did to it, each of which completes "5 ...".
-    basic: whether ``data.formats=basic`` reads it too.
+    name: the image's name in messages. pixels: uint8 ``(H, W, C)`` of any size, C 1 or 3, or 2 or 4 with alpha.
+    label: the class, counted from 0, or None. treated: the changes that decoding made, each a phrase that completes
+    "5 ...". basic: whether ``data.formats=basic`` also reads the image.
     """
 
     name: str
@@ -30,16 +30,16 @@ class SourceImage:
 
 
 class DataSource(ABC):
-    """Images before resizing, in NumPy on the CPU. Constructed as ``cls(location, root, split)``.
+    """Images before resizing, as NumPy arrays. Constructed as ``cls(location, root, split)``.
 
-    Its images are read once: they are resized and kept in a cache, whose key follows from :meth:`content_key`. With
-    several ranks the first one reads them and the others find the cache.
+    The images are read once, resized and kept in a cache, whose key depends on :meth:`content_key`. With several ranks,
+    the first one reads the images and the others use the cache.
 
-    location: what stands behind ``name:`` (None for a named set). root: where data sets are kept.
-    split: "train" or "test". params: given as a fourth argument if the entry has ``params``. labels: the value of
-    ``data.labels``, given by name if the entry has ``label_sources``. formats: the value of ``data.formats``, set once
-    it is constructed, for a source that looks for image files. counted: False if ``len()`` reads all the data, so that
-    it is not called to show how far decoding is.
+    location: the text after ``name:`` in ``data.name`` (None for a named set). root: the directory of data sets.
+    split: "train" or "test". params: the fourth argument, passed if the entry has ``params``. labels: the value of
+    ``data.labels``, passed by name if the entry has ``label_sources``. formats: the value of ``data.formats``, set
+    after construction, for sources that search for image files. counted: False if ``len()`` reads all the data; it is
+    then not called to show the progress of decoding.
     """
 
     formats: str = "all"
@@ -53,67 +53,66 @@ class DataSource(ABC):
 
     @abstractmethod
     def content_key(self) -> str:
-        """Hash the content of images and labels: same key, same set. Raise GanzooError if there are no images.
+        """Return a hash of the images and labels: same key, same set. Raises GanzooError if there are no images.
 
-        ``params`` need not be in it.
+        The hash need not cover ``params``.
         """
 
     @abstractmethod
     def __len__(self) -> int:
-        """Return how many images there are, unreadable ones included."""
+        """Return the number of images, including unreadable ones."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
-        """Yield the images in a fixed order; an unreadable one as :class:`BadImage`, never an exception.
+        """Yield the images in a fixed order. Yield a :class:`BadImage` for an unreadable image instead of raising.
 
-        Labels are used if every image has one. They are one class for each image; vectors of attributes are not
-        supported.
+        Labels are used only if every image has one. A label is one class; vectors of attributes are not supported.
         """
 
     def peek(self) -> ImageSpec:
-        """Return the spec of the set, from its first readable image; size 0 if that is not square.
+        """Return the spec of the set, judged by one or some of its images; size 0 if these are not square.
 
         Required unless the entry has a fixed ``image``. Called on every rank, before and after decoding, so it must be
-        fast. Its ``classes`` is the number of classes of the whole set, 0 without labels.
+        fast. ``classes`` is the number of classes in the whole set, 0 without labels.
         """
         raise NotImplementedError
 
     def class_names(self) -> Sequence[str]:
-        """Return the names of the classes that the data knows, in the order of the labels; () for none."""
+        """Return the class names that are stored with the data, in the order of the labels; () if there are none."""
         return ()
 
     def left_out(self) -> Mapping[str, int]:
-        """Count the images that are there but not used, by a reason that completes "5 ... skipped".
+        """Return the numbers of unused images by reason, a phrase that completes "5 ... skipped".
 
-        Called after the images were read, or found in the cache.
+        Called before the images are read, and again after they were read or found in the cache.
         """
         return {}
 
     def remarks(self) -> Sequence[str]:
-        """Say what else a user should know before training, such as labels that are not read; one clause each."""
+        """Return what else users should know before training, such as labels that are not read; one clause each."""
         return ()
 
 
 class StreamedSource(DataSource):
-    """A set that is too large to be kept decoded: its images lie in files that can be read in parts at any time.
+    """A source of a set that is too large to be kept decoded. Its files can be read in parts at any time.
 
-    It is looked through once; then its images are read as they are shown, in threads.
+    The set is scanned once; after that, threads read the images as training needs them.
     """
 
     counted = False
 
     @abstractmethod
     def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:
-        """Yield what iterating gives, each with the number of its file and the bytes at which it starts and stops.
+        """Yield ``(file, start, stop)`` and the image, for every image: its file's number and its range of bytes.
 
-        In the order of these. Called once, on the first rank.
+        Images come in the order of these numbers. Called once, on the first rank.
         """
 
     @abstractmethod
     def read(self, file: int, start: int, stop: int) -> bytes:
-        """Return bytes ``start`` to ``stop`` of a file. Called from threads, on every rank, while a run trains.
+        """Return the bytes from ``start`` up to ``stop`` of a file. Called from threads on every rank during training.
 
-        Raises GanzooError if it cannot be read.
+        Raises GanzooError if the file cannot be read.
         """
 
     @abstractmethod
@@ -121,7 +120,7 @@ class StreamedSource(DataSource):
         """Return the name of a file, for messages."""
 
     def close(self) -> None:
-        """Give up within seconds what is being read. Called when nothing will be read any more."""
+        """Abort reads in progress within seconds. Called when no more images are needed."""
 
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return (item for _, item in self.located())
@@ -129,7 +128,7 @@ class StreamedSource(DataSource):
 
 @dataclass(frozen=True)
 class BadImage:
-    """An image that could not be read. name: for messages. reason: why, in a few words."""
+    """An image that could not be read. name: its name in messages. reason: why, in a few words."""
 
     name: str
     reason: str

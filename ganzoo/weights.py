@@ -1,4 +1,4 @@
-"""Weights that a plugin registers: the entry, its score, and those that a package carries.
+"""Weights that plugins register: the entry, its score, and the index of the weights in a package.
 
 Plugins import these from :mod:`ganzoo`. Nothing here imports torch.
 """
@@ -18,11 +18,11 @@ DIRECTORY, INDEX = "weights", "index.json"  # of the weights in a package
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsScore:
-    """How good registered weights are.
+    """The score of registered weights.
 
-    metric: name of the value that ranks them, as a score has it. value: that value.
-    protocol: what it was computed of, in words; only scores with the same words are compared.
-    lower_is_better: direction of the value.
+    metric: the name of the value that ranks them, as in a score. value: that value.
+    protocol: how it was computed, in words; only scores with the same protocol are compared.
+    lower_is_better: the direction of the value.
     """
 
     metric: str
@@ -33,13 +33,13 @@ class WeightsScore:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsEntry(Entry):
-    """A trained generator: each command that reads a generator takes its name, as does ``ganzoo.load``.
+    """A trained generator. ``ganzoo.load`` and all commands that read a generator accept its name.
 
     name: ``RECIPE@DATA``, the recipe that it was trained with and a word for the images, such as ``dcgan+hinge@mnist``.
-    run: the run directory with its settings and weights, as ``ganzoo push`` writes it: ``"package:directory"`` in a
-        package, or an address such as ``hf://OWNER/NAME``, which is copied to ``GANZOO_DATA`` when it is first used.
-    sha256: checksum of the run's ``ema.safetensors``. size: its bytes. image: what it draws.
-    score: None if it was not scored. licence: of the weights.
+    run: the run directory with settings and weights, as ``ganzoo push`` writes it: ``"package:directory"`` in a
+        package, or an address such as ``hf://OWNER/NAME``, which is copied to ``GANZOO_DATA`` at its first use.
+    sha256: the checksum of the run's ``ema.safetensors``. size: its size in bytes. image: the spec of its images.
+    score: the score, None if it was not scored. licence: the licence of the weights.
     """
 
     kind: ClassVar[str] = "weights"
@@ -52,26 +52,27 @@ class WeightsEntry(Entry):
 
     @property
     def recipe(self) -> str:
-        """The combination that it was trained with."""
+        """The recipe that the generator was trained with."""
         return self.short.rpartition("@")[0]
 
     @property
     def data(self) -> str:
-        """The word for the images that it was trained on."""
+        """The word for the images that the generator was trained on."""
         return self.short.rpartition("@")[2]
 
 
 def packed_weights(package: str) -> list[WeightsEntry]:
     """Return the entries of the weights that :func:`ganzoo.pack_weights` put into a package.
 
-    package: its import name. Raises OSError, ValueError, KeyError or TypeError if its index is missing or damaged.
+    package: the package's import name. Raises OSError, ValueError, KeyError or TypeError if its index is missing or
+    damaged.
     """
     index = json.loads((files(package) / DIRECTORY / INDEX).read_text(encoding="utf-8"))
     return [read_entry(item, package) for item in index]
 
 
 def read_entry(item: Mapping[str, Any], package: str) -> WeightsEntry:
-    """Make an entry of one item of a package's index."""
+    """Make an entry from one item of a package's index."""
     score = item["score"]
     known: dict[str, Any] = {
         "run": f"{package}:{DIRECTORY}/{item['run']}",

@@ -1,11 +1,11 @@
-"""Speed beside other busy processes, for several values of GOMP_SPINCOUNT.
+"""Measure the speed while other processes are busy, for several values of GOMP_SPINCOUNT.
 
     python benchmarks/speed/busy.py [--spins none 0 1000 20000] [--loads 0 1 2] [--repeats 5]
 
-The OpenMP threads of a step wait for each other at the end of every operator. They spin first and sleep afterwards;
-GOMP_SPINCOUNT says how long they spin. A busy process that takes a core away turns that waiting into lost time. Each
-setting has a process of its own for training and one for scoring; all of them are measured in turn, beside the same
-number of processes that do nothing but compute.
+The OpenMP threads of a step wait for each other at the end of every operator. They first spin, then sleep;
+GOMP_SPINCOUNT sets how long they spin. If a busy process takes a core away, this waiting becomes lost time. Each
+setting has its own process for training and its own process for scoring. All of them are measured in turn, while the
+same number of other processes compute without a pause.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ UNSET = "none"
 
 @contextmanager
 def environment(spins: str) -> Iterator[None]:
-    """Start processes with this spin count; libgomp reads it when it is loaded."""
+    """Set the spin count for processes started in the block. libgomp reads it when it is loaded."""
     before = os.environ.pop("GOMP_SPINCOUNT", None)
     if spins != UNSET:
         os.environ["GOMP_SPINCOUNT"] = spins
@@ -45,7 +45,7 @@ def environment(spins: str) -> Iterator[None]:
 
 @contextmanager
 def load(count: int) -> Iterator[None]:
-    """``count`` processes that compute without a pause."""
+    """Run ``count`` processes that compute without a pause, for the time of a block."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -58,7 +58,7 @@ def load(count: int) -> Iterator[None]:
 def table(
     sides: dict[tuple[str, str], Side], loads: list[int], repeats: int, seconds: float
 ) -> dict[tuple[str, str, int], list[float]]:
-    """Speeds by work, spin count and load, measured in turn."""
+    """Return the speeds by work, spin count and load, measured in turn."""
     speeds: dict[tuple[str, str, int], list[float]] = {}
     for _ in range(repeats):
         for count in loads:

@@ -1,11 +1,11 @@
-"""Evaluation speed against torch-fidelity's own extractor, and what the shortcuts do to the FID.
+"""Compare the evaluation speed with that of torch-fidelity's extractor, and measure how the shortcuts change the FID.
 
     python benchmarks/speed/evaluation.py [--device cpu] [--images 200] [--modes exact fast] [--repeats 5]
 
-The same images of Fashion-MNIST through each extractor, in turn, each in a process of its own. Both sides of a pair
-have the same arithmetic: on CUDA exact mode is compared with torch-fidelity's extractor in float32, and fast mode with
-the same in TF32, as torch-fidelity leaves it. The FIDs are those of the first images of the training set against the
-test images' statistics, each a whole score with its time; the difference is from torch-fidelity's in float32.
+The same images of Fashion-MNIST pass through each extractor, in turn, each in its own process. On CUDA, exact mode is
+compared with torch-fidelity's extractor in float32, and fast mode with torch-fidelity's extractor in TF32, the default
+that torch-fidelity does not change. The FIDs compare the first images of the training set with the test images'
+statistics; each is a complete score with its time. The difference is that to torch-fidelity's FID in float32.
 """
 
 from __future__ import annotations
@@ -39,12 +39,15 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
 
 WARM_UP = 2
-MOST_TRUE = 2000  # images whose FID torch-fidelity's slower extractor computes, too
+MOST_TRUE = 2000  # images at most whose FID is also computed with torch-fidelity's extractor, which is slower
 COLUMNS = ("mode", "torch-fidelity", "ganzoo", "ratio (pairs)", "share of peak", "FID", "seconds", "difference")
 
 
 def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float], float]:
-    """Images per second of a mode; ganzoo's own in a process made fit as for any of its scores."""
+    """Build the extractor of a mode. Return a function that measures its images per second.
+
+    For ganzoo's own modes, the process is prepared as for any of ganzoo's scores.
+    """
     if mode != "reference":
         prepare_process()
     registry, device, root = Registry.load(), pick_device(device_name), data_root(None)
@@ -53,7 +56,7 @@ def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float]
     images = torch.from_numpy(
         open_dataset(*parse_data(data, registry), data, split="train", root=root).array[:batch].copy()
     )
-    torch.backends.cudnn.allow_tf32 = tf32  # what torch-fidelity's class takes as it finds it
+    torch.backends.cudnn.allow_tf32 = tf32  # torch-fidelity's class leaves this global setting as it is
     extract = load_extractor(network, mode, device, ("2048",))
     for _ in range(WARM_UP):
         extract(images)
@@ -61,7 +64,7 @@ def side(mode: str, tf32: bool, device_name: str, data: str) -> Callable[[float]
 
 
 class Scorer:
-    """FIDs of images against a set's test images, all in this process."""
+    """A scorer that computes FIDs against a data set's test images in this process."""
 
     def __init__(self, registry: Registry, data: str, network: Source, device: torch.device, root: Path) -> None:
         self.network, self.device = network, device
@@ -71,11 +74,11 @@ class Scorer:
         self.real: Statistics = real.statistics
 
     def reader(self, mode: str) -> Reader:
-        """A mode's."""
+        """Return the reader of a mode."""
         return Reader(self.network, mode, self.device, ("2048",))
 
     def fid(self, mode: str, images: NDArray[Any]) -> tuple[float, float]:
-        """The FID and the seconds it took, the loading of the network left out. Reference mode is in float32."""
+        """Return the FID and its seconds, without the loading of the network. Reference mode computes in float32."""
         reader = self.reader(mode)
         reader.read(array_chunks(images[: reader.batch]), min(reader.batch, len(images)), "")
         begun = time.perf_counter()
@@ -91,7 +94,7 @@ class Scorer:
 
 
 def flops_per_image(network: Source, device: torch.device, images: NDArray[Any]) -> float:
-    """Floating-point operations of torch-fidelity's network."""
+    """Return the floating-point operations per image of torch-fidelity's network."""
     few = torch.from_numpy(np.array(images))
     reference = load_extractor(network, "reference", device, ("2048",))
     with Flops() as counter, torch.no_grad():  # inference mode would hide the convolutions from the counter
@@ -115,7 +118,7 @@ def main() -> None:
 def compare(given: argparse.Namespace, stack: ExitStack) -> None:
     """Measure each mode and write the table."""
     registry, device, root = Registry.load(), pick_device(given.device), data_root(None)
-    # On a GPU starting is most of the time, and a process that waits takes none.
+    # On a GPU most of the time is spent on starting processes, and a waiting process costs nothing.
     early = {mode: start(mode, given, stack) for mode in given.modes} if device.type == "cuda" else {}
     train = open_dataset(*parse_data(given.data, registry), given.data, split="train", root=root).array[: given.images]
     network = find_source(registry.get(ExtractorEntry, "inception"), None, root)
@@ -123,7 +126,7 @@ def compare(given: argparse.Namespace, stack: ExitStack) -> None:
     few = train[:MOST_TRUE]
     true = scorer.fid("reference", few)[0]
     flops = flops_per_image(network, device, train[: scorer.reader("exact").batch])
-    bf16 = has_bf16(device)  # a processor without it takes minutes for a product
+    bf16 = has_bf16(device)  # without bf16 instructions a matrix product takes minutes
     peak = peak_flops(device)
     peaks = {"exact": peak, "fast": peak_flops(device, torch.bfloat16) if bf16 else peak}
     where, rows, figures = machine(device), list[list[str]](), list[dict[str, Any]]()
@@ -151,12 +154,12 @@ def compare(given: argparse.Namespace, stack: ExitStack) -> None:
              "seconds": seconds, "difference": difference}
         )  # fmt: skip
         print(*rows[-1], flush=True)
-        write(name, title, COLUMNS, rows, content)  # now, so that a time limit leaves what was measured
+        write(name, title, COLUMNS, rows, content)  # after each mode, so that a time limit does not lose the results
     save(name, title, COLUMNS, rows, content)
 
 
 def start(mode: str, given: argparse.Namespace, stack: ExitStack) -> tuple[Side, Side]:
-    """torch-fidelity's own extractor and ours, which get ready while this process goes on; ``stack`` ends them."""
+    """Start torch-fidelity's extractor and ours without waiting for them. ``stack`` ends their processes."""
     tf32 = mode == "fast"
     theirs, ours = (Side(side, name, tf32, given.device, given.data) for name in ("reference", mode))
     stack.callback(theirs.close)
@@ -165,7 +168,7 @@ def start(mode: str, given: argparse.Namespace, stack: ExitStack) -> tuple[Side,
 
 
 def measure(sides: tuple[Side, Side], given: argparse.Namespace) -> Pair:
-    """Images per second of both, in turn. The sides end."""
+    """Return the images per second of both sides, measured in turn. End their processes."""
     theirs, ours = sides
     for one in sides:
         one.ready()

@@ -1,8 +1,8 @@
-"""What Inception's speed hangs on: the layout of its memory, cuDNN's search for the fastest kernel, the batch.
+"""Measure how Inception's speed depends on memory layout, cuDNN's search for the fastest kernel, and the batch size.
 
     python benchmarks/speed/inception.py [--device cuda] [--batches 250 500 100 50] [--modes exact fast]
 
-Grey images of 28x28. The table is written after each line, so that a time limit leaves what was measured.
+The images are grey, 28x28. The table is written after each line, so that a time limit does not lose the results.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from ganzoo_fidelity.extractor import InceptionExtractor
 from ganzoo_fidelity.inception import Inception
 from ganzoo_fidelity.network import find_network
 
-WARM_UP = 2  # calls; with cudnn.benchmark the first one searches
+WARM_UP = 2  # calls; with cudnn.benchmark the first call searches for kernels
 LAYOUTS = {"channels last": torch.channels_last, "NCHW": torch.contiguous_format}
 COLUMNS = ("mode", "batch", "layout", "cudnn.benchmark", "images/s", "first call, s", "memory, MiB")
 
 
 def measure(extractor: InceptionExtractor, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
-    """Images per second of one choice, what its first call took, and its peak of memory."""
+    """Return the images per second of one choice, the seconds of its first call, and its peak memory in MiB."""
     device, network = extractor.device, extractor.model
     assert isinstance(network, Inception)
     network.set_layout(LAYOUTS[layout])

@@ -1,13 +1,13 @@
-"""How many operators one training step runs, which is what a step of a small network costs where each takes as long.
+"""Count the operators of one training step, the cost of a small network if each operator takes about the same time.
 
     python benchmarks/speed/operators.py [--before COUNTS.json] [RECIPE...]
 
-Counted are the aten operators that reach the device in one iteration of the loop of `ganzoo run` (a step of the
-discriminator, one of the generator, the average, the statistics; nothing that is logged), for each kind of step once
-Adam's moments and other buffers exist. Views and allocations run no kernel and are left out. An operator on a list
-(`_foreach_*`, `_fused_adam_`) counts as one.
+The script counts the aten operators that reach the device in one iteration of the loop of `ganzoo run`: a step of the
+discriminator, a step of the generator, the EMA and the statistics, but not the logging. It counts each kind of step
+after Adam's moments and other buffers have been created. Views and allocations are not counted because they run no
+kernel. An operator on a list (`_foreach_*`, `_fused_adam_`) counts as one.
 
-On the CPU, in bf16, 32x32 grey images, with the widths of `configs/bench/cifar10-gpu-5min.yaml`.
+The count is made on the CPU, in bf16, with 32x32 grey images and the widths of `configs/bench/cifar10-gpu-5min.yaml`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ RECIPES = ("dcgan+non-saturating", "dcgan+wgan-gp", "stylegan-lite+wgan-gp", "st
 WIDTHS = ("generator.width=64", "discriminator.width=64")
 SETTINGS = ("loop.device=cpu", "loop.precision=bf16", "data.size=32")
 BATCH = 4  # the count does not depend on it
-# No kernel, though their schema does not say that they are views.
+# These run no kernel, although their schema does not mark them as views.
 FREE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view"}
 
 
 class Operators(TorchDispatchMode):
-    """Counts the operators that run a kernel, by name."""
+    """A dispatch mode that counts the operators that run a kernel, by name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Operators(TorchDispatchMode):
 
 
 def count_steps(iteration: Callable[[], object], kind: Callable[[], str]) -> dict[str, Counter[str]]:
-    """The operators of one iteration of each kind; ``kind`` says of which kind the next one is."""
+    """Return the operators of one iteration of each kind, after a warm-up. kind: returns the next iteration's kind."""
     found: dict[str, Counter[str]] = {}
     done: Counter[str] = Counter()
     while not found or min(done.values()) <= WARM_UP:
@@ -67,7 +67,7 @@ def count_steps(iteration: Callable[[], object], kind: Callable[[], str]) -> dic
 
 
 def count(recipe: str, settings: tuple[str, ...] = ()) -> dict[str, Counter[str]]:
-    """The operators of one step of each kind, ``plain`` or ``with`` its lazy penalties."""
+    """Return the operators of one step of each kind: ``plain``, or ``with`` the names of the lazy penalties due."""
     with tempfile.TemporaryDirectory() as scratch:
         chosen = (*SETTINGS, *WIDTHS, f"loop.batch={BATCH}", *settings)
         loop = our_loop(Work(recipe, "fashion-10k", chosen), Path(scratch))

@@ -1,4 +1,4 @@
-"""Timings for a noisy machine: the two sides alternate, and the ratio is the median of the pairs' ratios."""
+"""Timing on a noisy machine: the two sides alternate, and the ratio is the median of the pairs' ratios."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESULTS = Path(os.environ.get("GANZOO_SPEED_RESULTS") or Path(__file__).parent /
 
 @dataclass(frozen=True)
 class Pair:
-    """Median speeds of both sides in one unit, and the median, lowest and highest ratio of the pairs."""
+    """The comparison of two sides: their median speeds, and the median, lowest and highest ratio of the pairs."""
 
     theirs: float
     ours: float
@@ -37,13 +37,13 @@ class Pair:
 
 
 def pair(theirs: Callable[[], float], ours: Callable[[], float], repeats: int) -> Pair:
-    """Speeds of each, measured in turn ``repeats`` times; a speed is what a call returns."""
+    """Compare two sides, measured in turn ``repeats`` times. Each call of a side returns a speed."""
     speeds = rounds({"ours": ours, "theirs": theirs}, repeats)
     return paired(speeds["theirs"], speeds["ours"])
 
 
 def paired(theirs: Sequence[float], ours: Sequence[float]) -> Pair:
-    """Compare the speeds of two sides, one of each from every round."""
+    """Compare the speeds of two sides; each sequence has one speed from every round."""
     ratios = sorted(mine / other for other, mine in zip(theirs, ours, strict=True))
     return Pair(
         theirs=statistics.median(theirs),
@@ -55,7 +55,7 @@ def paired(theirs: Sequence[float], ours: Sequence[float]) -> Pair:
 
 
 def rounds(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
-    """Measure all sides in turn ``repeats`` times, every other time in reverse; return each one's speeds."""
+    """Measure all sides in turn ``repeats`` times, every other time in reverse order. Return each side's speeds."""
     speeds: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repeats):
         for name in sides if turn % 2 == 0 else reversed(list(sides)):
@@ -64,10 +64,10 @@ def rounds(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, 
 
 
 def speed(work: Callable[[], object], amount: float, seconds: float, device: torch.device) -> float:
-    """``amount`` per second of ``work``, called again and again for at least ``seconds``.
+    """Call ``work`` repeatedly for at least ``seconds``. Return its speed, if one call does ``amount`` of work.
 
-    The clock is read after 1, 2, 4... calls, then when the time should be over. Reading it waits for the device, which
-    after each call would keep the host from going ahead.
+    The clock is read after 1, 2, 4... calls, then when the time should be over. It is not read after each call: reading
+    it waits for the device, so the host could not run ahead.
     """
     calls, more, spent, begun = 0, 1, 0.0, _now(device)
     while spent < seconds:
@@ -80,9 +80,10 @@ def speed(work: Callable[[], object], amount: float, seconds: float, device: tor
 
 
 class Side:
-    """One side in a process of its own: allocator, threads and treatment of denormals are a whole process's.
+    """One side of a comparison, in its own process, because allocator, threads and denormal mode belong to a process.
 
-    ``build(*arguments)`` runs there once, while this process goes on; what it returns takes seconds and gives a speed.
+    The side's process calls ``build(*arguments)`` once, while this process continues. The result is a function that
+    takes the seconds to measure for and returns a speed.
     """
 
     def __init__(self, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
@@ -94,34 +95,34 @@ class Side:
         theirs.close()
 
     def ready(self) -> None:
-        """Wait until it is built. Raises EOFError where that failed; its process has said why."""
+        """Wait until the side is built. Raises EOFError if that failed; its process has printed the error."""
         if not self._built:
             self.pipe.recv()
             self._built = True
 
     def __call__(self, seconds: float) -> float:
-        """Its speed, measured for that long."""
+        """Return the side's speed, measured for ``seconds``."""
         self.begin(seconds)
         return self.end()
 
     def begin(self, seconds: float) -> None:
-        """Have it measure, and go on meanwhile."""
+        """Start a measurement of ``seconds`` without waiting for it."""
         self.ready()
         self.pipe.send(seconds)
 
     def end(self) -> float:
-        """The speed that was begun to be measured."""
+        """Wait for the measurement that :meth:`begin` started. Return its speed."""
         return self.pipe.recv()
 
     def close(self) -> None:
-        """End the process, if it has not ended."""
+        """End the side's process, unless it has ended already."""
         with suppress(OSError):
             self.pipe.send(None)
         self.process.join()
 
 
 def _serve(pipe: Any, build: Callable[..., Callable[[float], float]], *arguments: object) -> None:
-    # A spawned process would spawn its own; the workers of a data loader start as the platform starts them.
+    # Otherwise this process would spawn its own children too. Data loader workers use the platform's start method.
     multiprocessing.set_start_method(None, force=True)
     work = build(*arguments)
     pipe.send("ready")
@@ -130,7 +131,7 @@ def _serve(pipe: Any, build: Callable[..., Callable[[float], float]], *arguments
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
-    """Floating-point operations per second of a large matrix product: what this machine can do at best."""
+    """Return the floating-point operations per second of a large matrix product: the most that this machine reaches."""
     size = 8192 if device.type == "cuda" else 2048
     one = torch.randn(size, size, device=device).to(dtype)
     product = lambda: one @ one  # noqa: E731
@@ -139,7 +140,7 @@ def peak_flops(device: torch.device, dtype: torch.dtype = torch.float32) -> floa
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return a description of the device, its threads and the versions that the figures were measured with."""
     return {
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
@@ -149,13 +150,16 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def slug(device: torch.device) -> str:
-    """The device's name as part of a file's: ``amd-epyc``, ``nvidia-h200``: two machines' tables side by side."""
+    """Return the device's name for use in file names, such as ``amd-epyc`` or ``nvidia-h200``.
+
+    With it, tables of several machines can be in one directory.
+    """
     name = re.sub(r"\(\w+\)|,.*", "", describe_device(device))
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def save(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: dict[str, Any]) -> None:
-    """Print the table and write it."""
+    """Print a table, and write it with :func:`write`."""
     table = Table(*columns, title=title)
     for row in rows:
         table.add_row(*row)
@@ -166,9 +170,9 @@ def save(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[
 def write(
     name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], figures: dict[str, Any]
 ) -> None:
-    """Write a table as ``NAME.md`` and its figures as ``NAME.json``, for a later change to compare.
+    """Write a table as ``NAME.md`` and its figures as ``NAME.json``, for later comparison.
 
-    They go into the directory that GANZOO_SPEED_RESULTS names, else into ``results`` beside this file.
+    The directory is the one in GANZOO_SPEED_RESULTS, by default ``results`` next to this file.
     """
     RESULTS.mkdir(parents=True, exist_ok=True)
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]

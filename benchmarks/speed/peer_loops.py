@@ -1,9 +1,9 @@
 """The training loops of other projects, run from clones of them on ganzoo's networks and images.
 
-Each ``..._side`` loads a project's own code from a clone and gives it ganzoo's networks in place of its own, the same
-images in memory in place of its data set, and Adam with ganzoo's settings. The code that is timed is the project's:
-its data path, its steps, its reading of losses. Everything that it does besides, TensorBoard, sample images,
-checkpoints, progress bars and scores, is off. Each runs in a process of its own, which :class:`pairs.Side` starts.
+Each ``..._side`` function loads a project's code from a clone. It replaces the project's networks with ganzoo's, its
+data set with the same images in memory, and its optimizer settings with ganzoo's Adam settings. The timed code is the
+project's own: its data path, its steps, its reading of losses. Everything else is off: TensorBoard, sample images,
+checkpoints, progress bars and scores. Each loop runs in its own process, which :class:`pairs.Side` starts.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from torch import Tensor
 from torchvision import transforms
 from training import Work
 
-NEVER = 10**9  # every how many steps a project logs, draws or saves
+NEVER = 10**9  # the interval, in steps, at which a project logs, draws or saves
 COLLECTIONS = "dcgan.py"
 MIMICRY = "torch_mimicry/training/trainer.py"
 LIGHTNING = "examples/pytorch/domain_templates/generative_adversarial_net.py"
 
 
 def collections_side(work: Work, clone: Path, one_batch: bool) -> Callable[[float], float]:
-    """The ``train`` of pytorch-gan-collections' ``dcgan.py``, its loss ``bce``.
+    """Build ``train`` of pytorch-gan-collections' ``dcgan.py``, with the loss ``bce``. Return its measurement.
 
-    Its generator's step takes twice the batch; with ``one_batch`` it takes the batch.
+    Its generator step uses twice the batch size; with ``one_batch`` it uses the batch size.
     """
     material, flags = Material.of(work), Flags()
     absl = SimpleNamespace(flags=flags, app=Silent())
@@ -60,9 +60,12 @@ def collections_side(work: Work, clone: Path, one_batch: bool) -> Callable[[floa
 
 
 def mimicry_side(work: Work, clone: Path) -> Callable[[float], float]:
-    """The ``Trainer`` of mimicry with the ``train_step`` of its base classes, its loss ``ns``."""
+    """Build mimicry's ``Trainer`` with the ``train_step`` of its base classes and the loss ``ns``.
+
+    Return its measurement.
+    """
     material = Material.of(work)
-    # The package's own __init__ would import its scores, and with them TensorFlow.
+    # The package's own __init__ would import its metrics, and with them TensorFlow.
     package = ModuleType("torch_mimicry")
     package.__path__ = [str(clone / "torch_mimicry")]
     with imported_as({"torch_mimicry": package, "torch.utils.tensorboard": Silent(), "skimage": Silent()}):
@@ -108,7 +111,7 @@ def mimicry_side(work: Work, clone: Path) -> Callable[[float], float]:
 
 
 def lightning_side(work: Work, clone: Path) -> Callable[[float], float]:
-    """Lightning's GAN example in Lightning's ``Trainer``."""
+    """Build Lightning's GAN example in Lightning's ``Trainer``. Return its measurement."""
     from lightning.pytorch import Callback, Trainer
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -145,14 +148,14 @@ def lightning_side(work: Work, clone: Path) -> Callable[[float], float]:
 
 
 class OneBatch(int):
-    """A batch size whose double is itself."""
+    """A batch size that stays the same when a project multiplies it."""
 
     def __mul__(self, other: object) -> int:
         return int(self)
 
 
 class Steps:
-    """Stands in for tqdm's ``trange``: counts from 1 for as long as the clock says, and shows nothing."""
+    """A replacement for tqdm's ``trange`` that counts from 1 until the clock stops it, and shows nothing."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

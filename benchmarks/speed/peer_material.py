@@ -1,4 +1,4 @@
-"""What a borrowed training loop is given: ganzoo's networks and images, and a clock that ends it."""
+"""The inputs of another project's training loop: ganzoo's networks and images, and a clock that ends the loop."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from training import Work
 from ganzoo.distributed.device import pick_device
 
 WORKERS = 4  # processes that load images, as in the examples of pytorch-gan-collections and mimicry
-WARM_UP = 2 * WORKERS + 2  # steps, which use up the batches that were loaded before the first
+WARM_UP = 2 * WORKERS + 2  # steps; they use up the batches that the workers loaded before the first step
 
 
 class InMemory(Dataset[tuple[Any, int]]):
-    """Images ``(N, H, W, C)`` uint8 as torchvision's CIFAR10 hands them out: a PIL image, transformed, and a class."""
+    """A data set of uint8 images ``(N, H, W, C)``. Its items are like those of torchvision's CIFAR10.
+
+    An item is a PIL image after the transform, and a class, always 0.
+    """
 
     def __init__(self, array: np.ndarray, transform: Callable[[Image.Image], Any]) -> None:
         self.array, self.transform = array, transform
@@ -34,7 +37,7 @@ class InMemory(Dataset[tuple[Any, int]]):
 
 
 class GeneratorOnly(nn.Module):
-    """A generator of ganzoo, called as the other projects call theirs: latents ``(N, Z)`` to images."""
+    """A ganzoo generator with the other projects' call signature: latents ``(N, Z)`` to images."""
 
     def __init__(self, network: nn.Module, rng: torch.Generator) -> None:
         super().__init__()
@@ -45,7 +48,7 @@ class GeneratorOnly(nn.Module):
 
 
 class LogitsOnly(nn.Module):
-    """A discriminator of ganzoo, called as the other projects call theirs: images to logits ``(N, 1)``."""
+    """A ganzoo discriminator with the other projects' call signature: images to logits ``(N, 1)``."""
 
     def __init__(self, network: nn.Module, rng: torch.Generator) -> None:
         super().__init__()
@@ -57,7 +60,7 @@ class LogitsOnly(nn.Module):
 
 @dataclass(frozen=True)
 class Material:
-    """What every loop trains, with what, on what."""
+    """The networks, optimizer settings, images, batch size and device that every loop uses."""
 
     generator: nn.Module
     discriminator: nn.Module
@@ -70,7 +73,7 @@ class Material:
 
     @classmethod
     def of(cls, work: Work) -> Material:
-        """Build the networks and read the images of ``work`` into memory."""
+        """Build the networks of ``work`` and read its images into memory."""
         config, images, model = work.prepare()
         values = config.values
         device = pick_device(values.loop.device)
@@ -88,23 +91,26 @@ class Material:
         )
 
     def cifar10(self, root: str, transform: Callable[[Image.Image], Any], **_: Any) -> InMemory:
-        """Stand in for ``torchvision.datasets.CIFAR10``."""
+        """Return the images as a replacement for ``torchvision.datasets.CIFAR10``."""
         return InMemory(self.array, transform)
 
     def adam(self, network: nn.Module) -> torch.optim.Adam:
-        """Return Adam as torch makes it, with ganzoo's settings."""
+        """Return torch's Adam with ganzoo's settings."""
         return torch.optim.Adam(network.parameters(), lr=self.lr, betas=self.betas)
 
 
 class Clock:
-    """Says when a loop that runs by itself has taken steps for long enough; the first WARM_UP do not count."""
+    """A clock that ends another project's loop after ``seconds``. The first WARM_UP steps do not count."""
 
     def __init__(self, seconds: float, device: torch.device) -> None:
         self.seconds, self.device = seconds, device
         self.steps, self.spent, self._begun = -WARM_UP, 0.0, 0.0
 
     def tick(self) -> bool:
-        """Count a step; return whether another one is wanted. The device is waited for at both ends alone."""
+        """Count a step. Return whether the loop should take another one.
+
+        This waits for the device only at the start and at the end of the measurement.
+        """
         self.steps += 1
         if self.steps == 0:
             self._begun = self._now()
@@ -113,7 +119,7 @@ class Clock:
         return not self.spent
 
     def speed(self, batch: int) -> float:
-        """Images per second. Raises RuntimeError if the loop ended before its time."""
+        """Return the images per second. Raises RuntimeError if the loop ended too early."""
         if not self.spent:
             raise RuntimeError("the loop ended before its time")
         return self.steps * batch / self.spent
@@ -125,5 +131,8 @@ class Clock:
 
 
 def loader(images: InMemory, batch: int) -> DataLoader[tuple[Any, int]]:
-    """Return a loader as the projects' examples make theirs. A last, smaller batch would spoil the count."""
+    """Return a data loader with the settings of the projects' examples.
+
+    It drops a last, smaller batch, because that would make the count of images wrong.
+    """
     return DataLoader(images, batch, shuffle=True, num_workers=WORKERS, drop_last=True)

@@ -1,11 +1,11 @@
-"""The FID of two directories of images by one tool, with the seconds it took, as one line of JSON.
+"""Compute the FID of two directories of images with one tool. Print the value and the seconds as one line of JSON.
 
     PYTHON peer_scores.py TOOL A B --network STATE.pth [--torchscript FILE] [--batch 50] [--workers 2]
 
-PYTHON is one that has the tool; ganzoo need not be installed there. peer_scoring.py runs this file. Every tool reads
-the numbers of the same network from STATE.pth, a state dict as torch-fidelity's, in place of what it would download;
-clean-fid, whose network is a TorchScript file, takes FILE. ``seconds`` counts from the call of the tool to its value,
-without imports; ``distance`` is the part that the Fréchet distance takes.
+PYTHON is an interpreter that has the tool; ganzoo need not be installed there. peer_scoring.py runs this file. Every
+tool loads the weights of the same network from STATE.pth, a state dict in torch-fidelity's format, instead of
+downloading them. clean-fid's network is a TorchScript file, so it loads FILE. ``seconds`` is the time from the call of
+the tool to its value, without imports; ``distance`` is the part of it that the Fréchet distance takes.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-Measured = tuple[Callable[[], float], list[tuple[Any, str]]]  # the call; what computes the distance, to be timed
+Measured = tuple[Callable[[], float], list[tuple[Any, str]]]  # the call, and the functions that compute the distance
 
 
 def pytorch_fid(given: argparse.Namespace) -> Measured:
-    """Its ``calculate_fid_given_paths``, what its command calls."""
+    """Prepare pytorch-fid's ``calculate_fid_given_paths``, which its command calls."""
     import torch
 
     from pytorch_fid import fid_score, inception
 
     def local(*_: Any, **__: Any) -> dict[str, Any]:
         state = torch.load(given.network, map_location="cpu", weights_only=True)
-        return {**state, "fc.bias": torch.zeros(1008)}  # of class scores, which it does not use
+        return {**state, "fc.bias": torch.zeros(1008)}  # the bias of the class scores, which pytorch-fid does not use
 
     inception.load_state_dict_from_url = local
 
@@ -44,7 +44,10 @@ def pytorch_fid(given: argparse.Namespace) -> Measured:
 
 
 def clean_fid(given: argparse.Namespace) -> Measured:
-    """Its ``compute_fid`` in its default mode, ``clean``. Without a TorchScript file it downloads its own."""
+    """Prepare clean-fid's ``compute_fid`` in its default mode, ``clean``.
+
+    Without a TorchScript file, clean-fid downloads its own network.
+    """
     import torch
     from cleanfid import features, fid
 
@@ -52,7 +55,7 @@ def clean_fid(given: argparse.Namespace) -> Measured:
         def __init__(self, *_: Any, resize_inside: bool, **__: Any) -> None:
             torch.nn.Module.__init__(self)
             found = torch.jit.load(given.torchscript).eval()
-            self.base = getattr(found, "net", found)  # the file of ganzoo[offline] wraps it once
+            self.base = getattr(found, "net", found)  # in the file of ganzoo[offline] the network is wrapped once
             self.layers, self.resize_inside = self.base.layers, resize_inside
 
     if given.torchscript:
@@ -64,7 +67,7 @@ def clean_fid(given: argparse.Namespace) -> Measured:
 
 
 def torchmetrics(given: argparse.Namespace, antialias: bool = True) -> Measured:
-    """Its ``FrechetInceptionDistance``, fed by a DataLoader that opens the files."""
+    """Prepare torchmetrics' ``FrechetInceptionDistance`` with a DataLoader that opens the files."""
     from torch.utils.data import DataLoader
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -80,12 +83,12 @@ def torchmetrics(given: argparse.Namespace, antialias: bool = True) -> Measured:
 
 
 def torchmetrics_plain(given: argparse.Namespace) -> Measured:
-    """The same with ``antialias=False``, which resizes as TensorFlow 1.x did."""
+    """Prepare the same with ``antialias=False``, which resizes as TensorFlow 1.x did."""
     return torchmetrics(given, antialias=False)
 
 
 def torch_fidelity(given: argparse.Namespace) -> Measured:
-    """Its ``calculate_metrics``; it chooses the number of its workers itself."""
+    """Prepare torch-fidelity's ``calculate_metrics``, which chooses its number of workers itself."""
     import torch_fidelity
     from torch_fidelity import metrics
 
@@ -100,7 +103,7 @@ def torch_fidelity(given: argparse.Namespace) -> Measured:
 
 
 def ganzoo_fid(given: argparse.Namespace, metric: str = "fid", value: str = "fid") -> Measured:
-    """``ganzoo score``, in a process prepared as for its command."""
+    """Prepare ``ganzoo score``, and this process as for that command."""
     from ganzoo.cli.main import main
     from ganzoo.utils import openmp
 
@@ -123,11 +126,11 @@ def ganzoo_fid(given: argparse.Namespace, metric: str = "fid", value: str = "fid
 
 
 def ganzoo_fid_pytorch(given: argparse.Namespace) -> Measured:
-    """The same with the metric ``fid-pytorch``."""
+    """Prepare the same with the metric ``fid-pytorch``."""
     return ganzoo_fid(given, "fid-pytorch", "fid_pytorch")
 
 
-TOOLS: dict[str, tuple[str, Callable[[argparse.Namespace], Measured]]] = {  # by name: its distribution, its call
+TOOLS: dict[str, tuple[str, Callable[[argparse.Namespace], Measured]]] = {  # by name: distribution, preparation
     "ganzoo-fid": ("ganzoo", ganzoo_fid),
     "ganzoo-fid-pytorch": ("ganzoo", ganzoo_fid_pytorch),
     "torch-fidelity": ("torch-fidelity", torch_fidelity),
@@ -139,7 +142,7 @@ TOOLS: dict[str, tuple[str, Callable[[argparse.Namespace], Measured]]] = {  # by
 
 
 class Files:
-    """The images of a directory as uint8 ``(3, H, W)``, by name."""
+    """The images of a directory as uint8 ``(3, H, W)``, sorted by name."""
 
     def __init__(self, directory: str) -> None:
         self.files = sorted(Path(directory).iterdir())
@@ -156,7 +159,7 @@ class Files:
 
 
 def device() -> Any:
-    """The first CUDA device, or the CPU."""
+    """Return the current CUDA device if there is one, else the CPU."""
     import torch
 
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -164,7 +167,7 @@ def device() -> Any:
 
 @contextmanager
 def timed(places: list[tuple[Any, str]]) -> Iterator[list[float]]:
-    """Collect the seconds of each call of these functions."""
+    """Yield a list that collects the seconds of each call of these functions."""
     spent: list[float] = []
 
     def wrap(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,14 +1,14 @@
-"""The FID of two directories of images by other tools and by ganzoo: images per second, seconds and value.
+"""Compare the FID of two directories of images by other tools and by ganzoo: images per second, seconds and value.
 
     python benchmarks/speed/peer_scoring.py A B --python PYTHON [--repeats 3] [--batch 50] [--tools TOOL...]
 
-PYTHON is that of a virtual environment that has the other tools, by default the one that runs this:
+PYTHON is the interpreter of a virtual environment that has the other tools, by default the one that runs this script:
 
     pip install torch torchvision torch-fidelity 'torchmetrics[image]' pytorch-fid clean-fid
 
-A tool that is not there is left out. All of them compute with the network that ganzoo finds, or --inception FILE
-names; clean-fid takes the TorchScript file that `ganzoo[offline]` installs or --torchscript FILE names, and downloads
-its own without one. Every tool runs in a process of its own, one after the other in each round.
+A tool that is not installed or fails is left out. All tools use the network that ganzoo finds, or the one of
+--inception FILE. clean-fid uses the TorchScript file of `ganzoo[offline]` or of --torchscript FILE, and downloads its
+own if there is none. Each tool runs in its own process, one after the other in each round.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ SCRIPT = Path(__file__).with_name("peer_scores.py")
 
 @dataclass(frozen=True)
 class Tool:
-    """A row: what it is called, which of ganzoo's rows it is compared with, and whether both compute the same FID."""
+    """A row of the table.
+
+    title: the tool's name in the table. against: ganzoo's row that it is compared with. same: whether both compute the
+    same FID. computes: how the images are resized.
+    """
 
     name: str
     title: str
@@ -91,13 +95,13 @@ def main() -> None:
 
 
 def run(name: str, given: argparse.Namespace) -> dict[str, Any] | None:
-    """Run one tool once; None, with one line that says why, where it failed."""
+    """Run one tool once and return its figures. If it fails, print one line that says why and return None."""
     python = sys.executable if name.startswith("ganzoo") else given.python
     command = [python, str(SCRIPT), name, str(given.a), str(given.b), "--network", str(given.network)]
     command += ["--batch", str(given.batch), "--workers", str(given.workers)]
     if given.torchscript:
         command += ["--torchscript", given.torchscript]
-    with tempfile.TemporaryDirectory() as root:  # where ganzoo would keep the statistics for the next time
+    with tempfile.TemporaryDirectory() as root:  # a new one, so that ganzoo finds no cached statistics
         environment = {**os.environ, "GANZOO_DATA": root, "GANZOO_INCEPTION": str(given.network)}
         if given.device == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
@@ -112,7 +116,7 @@ def run(name: str, given: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def write_table(given: argparse.Namespace, counts: list[int], found: dict[str, list[dict[str, Any]]]) -> None:
-    """One row for each tool, its speed without that of the distance."""
+    """Write the table, one row for each tool. The speeds do not include the time of the distance."""
     speeds = {
         name: [sum(counts) / (each["seconds"] - each["distance"]) for each in figures]
         for name, figures in found.items()
@@ -144,8 +148,8 @@ def write_table(given: argparse.Namespace, counts: list[int], found: dict[str, l
 
 
 def offline_file() -> str | None:
-    """The TorchScript file of ``ganzoo[offline]``, if it is installed."""
-    spec = importlib.util.find_spec(PACKAGE)  # found, not imported: it needs OpenCV
+    """Return the TorchScript file of ``ganzoo[offline]``; None if it is not installed."""
+    spec = importlib.util.find_spec(PACKAGE)  # found but not imported, because the import needs OpenCV
     places = [Path(place) / PACKAGE_FILE for place in (spec and spec.submodule_search_locations) or ()]
     return next((str(place) for place in places if place.is_file()), None)
 

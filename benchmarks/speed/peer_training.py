@@ -1,12 +1,12 @@
-"""Training loops of other projects against ganzoo's: same machine, networks, images, batch, optimizer and loss.
+"""Compare training loops of other projects with ganzoo's: same machine, networks, images, batch, optimizer and loss.
 
     python benchmarks/speed/peer_training.py --collections DIR --mimicry DIR --lightning DIR
         [--device cpu] [--batch 64] [--size 32] [--data fashion-10k] [--repeats 5] [--seconds 5]
 
 Each DIR is a clone: github.com/w86763777/pytorch-gan-collections, github.com/kwotsin/mimicry and
 github.com/Lightning-AI/pytorch-lightning, whose example also needs `pip install lightning`. A project without a DIR is
-left out. README.md beside this file says what each loop does. Every loop runs in a process of its own, all of them
-are measured in turn in each round, and a ratio is the median of the rounds'.
+left out. README.md in this directory describes each loop. Each loop runs in its own process. In each round all of them
+are measured in turn, and a ratio is the median of the ratios of all rounds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ PRECISIONS = {"ganzoo, float32": "float32", "ganzoo as it is": "auto"}
 
 @dataclass(frozen=True)
 class Peer:
-    """A loop of another project. option: names its clone; file: what a clone must have; notes: what else it does."""
+    """A loop of another project.
+
+    option: the command-line option that names its clone. file: a file that the clone must have. build, arguments: the
+    function that builds the loop, and its last arguments. notes: what the loop does in addition. package: a further
+    distribution that it needs.
+    """
 
     name: str
     option: str
@@ -88,7 +93,10 @@ def main() -> None:
 
 
 def usable(peer: Peer, clone: Path | None) -> bool:
-    """Whether a project can be measured; says in one line why not. Exits for a directory that is not its clone."""
+    """Return whether a project can be measured; if not, print one line that says why.
+
+    Exits if the directory is not a clone of the project.
+    """
     if clone is None:
         reason = f"no --{peer.option} DIR"
     elif not (clone / peer.file).is_file():
@@ -102,13 +110,13 @@ def usable(peer: Peer, clone: Path | None) -> bool:
 
 
 def measure(given: argparse.Namespace, peers: list[Peer], scratch: Path, stack: ExitStack) -> dict[str, list[float]]:
-    """Images per second of every loop in each round, ganzoo's first."""
+    """Return the images per second of every loop in each round, ganzoo's loops first."""
     settings = (f"loop.device={given.device}", f"loop.batch={given.batch}", f"data.size={given.size}")
     work = Work(RECIPE, given.data, (*settings, "data.channels=3"))
     sides: dict[str, Side] = {}
     for name, precision in PRECISIONS.items():
         mine = Work(RECIPE, given.data, (*work.settings, f"loop.precision={precision}"))
-        with added(openmp.settings()):  # as for any run
+        with added(openmp.settings()):  # as for any run of ganzoo
             sides[name] = Side(our_side, mine, scratch / precision)
         stack.callback(sides[name].close)
     for peer in peers:
@@ -124,7 +132,7 @@ def measure(given: argparse.Namespace, peers: list[Peer], scratch: Path, stack: 
 
 
 def write_table(given: argparse.Namespace, peers: list[Peer], speeds: Mapping[str, list[float]]) -> None:
-    """One row for each project, against ganzoo in float32 and in the precision that it picks."""
+    """Write the table, one row for each loop, against ganzoo in float32 and in the precision that ganzoo picks."""
     rows, figures = [], list[dict[str, Any]]()
     for peer in peers:
         known = commit(getattr(given, peer.option)) + (f", {version(peer.package)}" if peer.package else "")
@@ -151,7 +159,7 @@ def write_table(given: argparse.Namespace, peers: list[Peer], speeds: Mapping[st
 
 
 def commit(clone: Path) -> str:
-    """The clone's commit, or ``unknown`` where git does not know it."""
+    """Return the commit of a clone, or ``unknown`` if git does not know it."""
     asked = ["git", "-C", str(clone), "rev-parse", "--short", "HEAD"]
     found = subprocess.run(asked, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
@@ -159,7 +167,7 @@ def commit(clone: Path) -> str:
 
 @contextmanager
 def added(settings: Mapping[str, str]) -> Iterator[None]:
-    """Start processes with these variables, which are not set yet, beside the others."""
+    """Add environment variables for processes started in the block. They must not be set yet."""
     os.environ.update(settings)
     try:
         yield

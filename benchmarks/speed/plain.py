@@ -1,8 +1,8 @@
-"""The yardstick: a GAN trained as PyTorch's own DCGAN example trains one, on any networks and with any of three losses.
+"""The baseline: a training loop like that of PyTorch's DCGAN example, for any networks and three losses.
 
-Eager, float32, the networks as they are built, images opened one by one by a DataLoader, Adam as torch makes it,
-a pass for the real images and one for the fakes, losses read back in every step. No averaged generator, no
-statistics beside the losses.
+It is eager, in float32, and uses the networks as they are built. A DataLoader opens the images one by one, Adam has
+torch's default implementation, real images and fakes pass through the discriminator separately, and the losses are read
+back in every step. It has no EMA of the generator, and no statistics except the losses.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-LAMBDA = 10.0  # of the gradient penalty (Gulrajani et al. 2017, alg. 1)
+LAMBDA = 10.0  # weight of the gradient penalty (Gulrajani et al. 2017, alg. 1)
 
 
 class Images(Dataset[Tensor]):
-    """Images ``(N, C, H, W)`` uint8, each decoded to [-1, 1] when it is asked for."""
+    """A data set of uint8 images ``(N, C, H, W)``; each image is converted to [-1, 1] when it is read."""
 
     def __init__(self, array: np.ndarray, size: int) -> None:
         self.array = array
@@ -38,8 +38,11 @@ class Images(Dataset[Tensor]):
 
 
 class PlainLoop:
-    """One generator step for each discriminator step. ``loss``: minimax, non-saturating or wgan-gp; ``r1``: the weight
-    of that penalty, and every how many steps it applies."""
+    """A training loop with one generator step for each discriminator step.
+
+    loss: minimax, non-saturating or wgan-gp. r1: the weight of the R1 penalty, and the interval in steps at which it
+    applies.
+    """
 
     def __init__(
         self,
@@ -73,7 +76,7 @@ class PlainLoop:
         self.real = self._forever()
 
     def iteration(self) -> tuple[float, float]:
-        """One step of each; both losses."""
+        """Take one step of the discriminator and one of the generator. Return both losses, in this order."""
         real = next(self.real).to(self.device)
         ones, zeros = torch.ones(len(real), device=self.device), torch.zeros(len(real), device=self.device)
 

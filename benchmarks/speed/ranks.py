@@ -1,4 +1,4 @@
-"""What the processes of one run pay to agree: seconds of averaging a tensor over them.
+"""Measure the cost of communication between the processes of one run: the time to average a tensor over them.
 
 torchrun --standalone --nproc-per-node 2 benchmarks/speed/ranks.py [cpu | cuda]
 """
@@ -13,15 +13,15 @@ import torch
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device
 
-SIZES = (4 * 2**10, 2**20, 32 * 2**20)  # bytes
+SIZES = (4 * 2**10, 2**20, 32 * 2**20)  # of the tensor, in bytes
 REPEATS = 10
 
 
 def seconds(size: int, device: torch.device) -> float:
-    """The median of one averaging."""
+    """Return the median seconds of averaging one float32 tensor of ``size`` bytes."""
     tensor = torch.ones(size // 4, device=device)
     found = []
-    for _ in range(REPEATS + 1):  # the first one connects
+    for _ in range(REPEATS + 1):  # the first one sets up the connections
         collectives.wait()
         begun = time.perf_counter()
         collectives.average([tensor])

@@ -1,8 +1,8 @@
-"""What an image costs at other batches, resolutions and sizes of the data set.
+"""Measure the training speed for different batch sizes, resolutions and sizes of the data set.
 
     python benchmarks/speed/scaling.py [--device cpu] [RECIPE...]
 
-The loop of `ganzoo run`, one thing changed at a time from 32x32 images, batch 64, 10,000 images.
+The loop is that of `ganzoo run`. Each measurement changes one thing: the base is 32x32, batch 64, 10,000 images.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How many images per second several runs on one device reach together.
+"""Measure the total images per second of several simultaneous runs on one device.
 
     python benchmarks/speed/side_by_side.py [--device cuda] [--counts 1 2 4 8] [RECIPE...]
 
-Each run is a process of its own, as a grid's rows are; all of them train at once.
+Each run has its own process, as the rows of a grid have; all of them train at the same time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RECIPES = ["dcgan+wgan-gp", "stylegan-lite+non-saturating+r1"]
 
 
 def together(work: Work, count: int, repeats: int, seconds: float, scratch: Path) -> float:
-    """Images per second of ``count`` runs at once, the median of several measurements."""
+    """Return the total images per second of ``count`` simultaneous runs, the median of several measurements."""
     with ExitStack() as stack:
         sides = [Side(our_side, work, scratch / f"{count}-{index}") for index in range(count)]
         for side in sides:

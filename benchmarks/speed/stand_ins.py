@@ -1,4 +1,4 @@
-"""Stand-ins for the modules that a borrowed training loop imports and does not need."""
+"""Replacements for modules that another project's training loop imports but does not need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Silent(ModuleType):
-    """Stands in for a module that is not needed: its attributes, and what a call returns, are such stand-ins too."""
+    """A replacement for a module that is not needed. Its attributes and the results of calls are replacements too."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__("silent")
@@ -31,7 +31,7 @@ class Silent(ModuleType):
 
 
 class Flags:
-    """Stands in for ``absl.flags``: FLAGS holds the defaults."""
+    """A replacement for ``absl.flags``; FLAGS holds the default values."""
 
     def __init__(self) -> None:
         self.FLAGS = argparse.Namespace(flags_into_string=str)
@@ -52,7 +52,7 @@ def load(file: Path) -> ModuleType:
 
 @contextmanager
 def imported_as(modules: Mapping[str, Any]) -> Iterator[None]:
-    """Have ``import NAME`` give another module for a while, for each name."""
+    """Make ``import NAME`` give another module for the time of a block, for each name."""
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
     try:
@@ -67,7 +67,7 @@ def imported_as(modules: Mapping[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def quiet_directory() -> Iterator[Path]:
-    """A directory for what a loop writes, and silence for what it prints and warns of."""
+    """Yield a temporary directory for a loop's files. Suppress what the loop prints, and its warnings."""
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
         stack.enter_context(warnings.catch_warnings())

@@ -1,10 +1,10 @@
-"""Training speed of every combination against a plain eager loop of the same networks.
+"""Compare the training speed of every combination with that of a plain eager loop of the same networks.
 
     python benchmarks/speed/training.py [--device cpu] [--batch 64] [--size 32] [--repeats 5] [RECIPE...]
 
-Both sides train the same freshly built networks on the same images, in turn, each in a process of its own. Ours is
-the loop that `ganzoo run` runs: with the averaged generator, the statistics and whatever precision and layout it picks
-by itself.
+Both sides train the same freshly built networks on the same images, in turn, each in its own process. Our side is the
+loop of `ganzoo run`, including the EMA of the generator and the statistics, with the precision and memory layout that
+it picks by default.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ WARM_UP = 5  # iterations
 
 
 class Flops(TorchDispatchMode):
-    """Counts as torch's FlopCounterMode does, whose hooks cannot follow a penalty's gradient of a gradient."""
+    """A dispatch mode that counts floating-point operations with the formulas of torch's FlopCounterMode.
+
+    FlopCounterMode itself uses hooks that fail for the second derivatives of a penalty.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,14 +61,14 @@ class Flops(TorchDispatchMode):
 
 @dataclass(frozen=True)
 class Work:
-    """What both sides train."""
+    """The training task of both sides: the recipe, the data and further settings."""
 
     recipe: str
     data: str
     settings: tuple[str, ...]
 
     def prepare(self) -> tuple[Config, Images, Model]:
-        """The configuration, the images and the freshly built networks."""
+        """Return the configuration, the images and the freshly built networks."""
         registry = Registry.load()
         changes = [f"data.name={self.data}", "loop.discriminator_steps=1", *self.settings]
         config = resolve(registry, self.recipe, None, changes)
@@ -74,7 +77,7 @@ class Work:
 
 
 def plain_loop(work: Work) -> PlainLoop:
-    """The yardstick, as anyone's script would run it."""
+    """Return the plain loop for ``work``, in this process as it is."""
     config, images, model = work.prepare()
     lazy = [penalty for penalty in model.penalties if penalty.name == "r1"]
     return PlainLoop(
@@ -91,7 +94,7 @@ def plain_loop(work: Work) -> PlainLoop:
 
 
 def our_loop(work: Work, scratch: Path) -> Loop:
-    """The loop of ``ganzoo run``."""
+    """Return the loop of ``ganzoo run`` for ``work``, and prepare this process as ``ganzoo run`` does."""
     prepare_process()
     config, images, model = work.prepare()
     device, directory = pick_device(config.values.loop.device), RunDir.create(scratch, work.recipe, config.to_yaml())
@@ -100,13 +103,13 @@ def our_loop(work: Work, scratch: Path) -> Loop:
 
 
 def plain_side(work: Work) -> Callable[[float], float]:
-    """Its images per second, in a process of its own."""
+    """Return a function that measures the images per second of the plain loop. Called in a process of its own."""
     loop = plain_loop(work)
     return _warm(loop.iteration, loop.batch, loop.device)
 
 
 def our_side(work: Work, scratch: Path) -> Callable[[float], float]:
-    """Its images per second, in a process of its own."""
+    """Return a function that measures the images per second of our loop. Called in a process of its own."""
     loop = our_loop(work, scratch)
     return _warm(loop.iteration, loop.settings.batch, loop.device)
 
@@ -118,7 +121,7 @@ def _warm(iteration: Callable[[], object], batch: int, device: torch.device) -> 
 
 
 def count_flops(work: Work) -> float:
-    """The plain loop's floating-point operations per image."""
+    """Return the floating-point operations per image of the plain loop."""
     loop = plain_loop(work)
     loop.iteration()
     with Flops() as counter:
@@ -127,7 +130,7 @@ def count_flops(work: Work) -> float:
 
 
 def start(work: Work, scratch: Path, stack: ExitStack) -> tuple[Side, Side]:
-    """The plain side and ours, which get ready while this process goes on; ``stack`` ends them."""
+    """Start the plain side and ours without waiting for them. ``stack`` ends their processes."""
     sides = Side(plain_side, work), Side(our_side, work, scratch)
     for side in sides:
         stack.callback(side.close)
@@ -135,7 +138,7 @@ def start(work: Work, scratch: Path, stack: ExitStack) -> tuple[Side, Side]:
 
 
 def measure(sides: tuple[Side, Side], repeats: int, seconds: float) -> Pair:
-    """Images per second of both, in turn. The sides end."""
+    """Return the images per second of both sides, measured in turn. End their processes."""
     for side in sides:
         side.ready()
     found = pair(lambda: sides[0](seconds), lambda: sides[1](seconds), repeats)
@@ -168,7 +171,7 @@ def main() -> None:
     content = {**vars(given), "machine": machine(device), "peak_flops": peak, "rows": figures}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         started: Iterable[tuple[Side, Side]] = (start(work, Path(scratch) / work.recipe, stack) for work in works)
-        if device.type == "cuda":  # starting is most of the time there, and a process that waits takes no time
+        if device.type == "cuda":  # most of the time is spent on starting, and a waiting process costs nothing
             started = list(started)
             for side in chain(*started):
                 side.ready()
@@ -188,7 +191,7 @@ def main() -> None:
             )
             figures.append({"recipe": work.recipe, **asdict(found), "flops_per_picture": flops, "share_of_peak": share})
             print(*rows[-1], flush=True)
-            write(name, title, columns, rows, content)  # now, so that a time limit leaves what was measured
+            write(name, title, columns, rows, content)  # now, so that a time limit does not lose the results
     save(name, title, columns, rows, content)
 
 

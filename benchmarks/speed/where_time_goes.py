@@ -1,11 +1,12 @@
-"""Where the time of a training step goes on a CPU, by threads, precision and memory layout.
+"""Measure the time of each part of a training step on a CPU, by threads, precision and memory layout.
 
     python benchmarks/speed/where_time_goes.py [--rounds 9] [--seconds 1] [RECIPE]
 
-The steps are those of `ganzoo run`, with a stopwatch around their parts. Each variant has networks of its own. They
-take turns, in another order each round, each for the same number of iterations. A part is the median of the rounds, a
-ratio the median of each round's ratio to the first variant. The page begins with what is known of the machine: what its
-processors offer, and what matrix products and copies reach with each number of threads.
+The steps are those of `ganzoo run`, with a stopwatch around their parts. Each variant has its own networks. In each
+round all variants are measured in turn, in a different order, with the same number of iterations. A part's time is the
+median of the rounds; a variant's ratio is the median of its ratios to the first variant in each round. The page begins
+with the facts about the machine: the features of its processors, and the speed of matrix products and copies for each
+number of threads.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from typing import Any
 from ganzoo.utils import openmp
 
 if __name__ == "__main__":
-    openmp.prepare()  # as `ganzoo` does, before torch reads it
+    openmp.prepare()  # before torch is imported and reads the settings, as `ganzoo` does
 
 import torch
 from pairs import machine, save, slug, speed
@@ -50,7 +51,7 @@ FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "hypervisor")
 
 
 class Stopwatch:
-    """Adds up the seconds of parts; those of a part within another one count for the inner one alone."""
+    """A stopwatch that adds up the seconds of named parts. The time of a nested part counts only for the inner part."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -58,7 +59,7 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the seconds of the block for this part."""
+        """Add the seconds of the block to this part."""
         self._turn()
         self._running.append(name)
         try:
@@ -68,12 +69,12 @@ class Stopwatch:
             self._running.pop()
 
     def becomes(self, name: str) -> None:
-        """Count what remains of the current part for another one."""
+        """Add the rest of the current part's time to another part."""
         self._turn()
         self._running[-1] = name
 
     def around(self, owner: Any, method: str, name: Callable[..., str]) -> None:
-        """Have each call of a method counted for the part that ``name`` makes of its arguments."""
+        """Replace a method so that each call counts for a part. name: returns the part, given the call's arguments."""
         whole = getattr(owner, method)
 
         def counted(*arguments: Any, **keywords: Any) -> Any:
@@ -91,7 +92,10 @@ class Stopwatch:
 
 @dataclass
 class Variant:
-    """A way to compute the same steps, and what was measured of it: milliseconds a step, by part, of each round."""
+    """One way to compute the same steps, and its measurements.
+
+    rounds: for each round, the milliseconds per step by part.
+    """
 
     threads: int
     precision: str
@@ -100,25 +104,25 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """Its column."""
+        """The title of the variant's column."""
         return f"{self.threads} thread{'s' if self.threads > 1 else ''}, {self.precision}, {self.layout}"
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """What sets it."""
+        """The settings of the variant's run."""
         return (f"loop.threads={self.threads}", f"loop.precision={self.precision}", f"loop.layout={self.layout}")
 
     def median(self, part: str) -> float:
-        """Milliseconds a step."""
+        """Return the milliseconds per step of a part, the median of all rounds."""
         return statistics.median(one.get(part, 0.0) for one in self.rounds)
 
     def totals(self) -> list[float]:
-        """Milliseconds of a whole step, of each round."""
+        """Return the milliseconds of a whole step in each round."""
         return [sum(one.values()) for one in self.rounds]
 
 
 def instrument(loop: Loop) -> Stopwatch:
-    """Put a stopwatch around the parts of a loop's iterations."""
+    """Put a stopwatch around the parts of a loop's iterations. Return the stopwatch."""
     watch, step = Stopwatch(), loop.step
     for method in ("seek", "read"):
         watch.around(loop.feed, method, lambda *_: "data")
@@ -135,7 +139,7 @@ def instrument(loop: Loop) -> Stopwatch:
     teach = step._teach_generator
 
     def divided(batches: Any, penalties: Any) -> None:
-        """Tell when the gradient has passed the discriminator and reaches the images that the generator has made."""
+        """Switch to the generator's backward pass when the gradient reaches the generated images."""
 
         def told() -> Iterator[Batch]:
             for batch in batches:
@@ -149,7 +153,10 @@ def instrument(loop: Loop) -> Stopwatch:
 
 
 def measure(variants: list[Variant], work: Work, rounds: int, seconds: float, scratch: Path) -> None:
-    """Fill the variants' rounds; each takes ``seconds`` a round in the variant that is measured first."""
+    """Measure the variants in turn and append to their rounds.
+
+    All variants take the same number of iterations per round, as many as the first variant takes in ``seconds``.
+    """
     loops, watches = list[Loop](), list[Stopwatch]()
     for number, variant in enumerate(variants):
         loop = our_loop(Work(work.recipe, work.data, (*work.settings, *variant.settings)), scratch / str(number))
@@ -167,7 +174,7 @@ def measure(variants: list[Variant], work: Work, rounds: int, seconds: float, sc
         shift = turn % len(order)
         for number in order[shift:] + order[:shift]:
             with threads(variants[number].threads):
-                loops[number].iteration()  # starts the threads, and brings the weights into the caches
+                loops[number].iteration()  # starts the threads, and loads the weights into the caches
                 watches[number].seconds.clear()
                 for _ in range(iterations):
                     loops[number].iteration()
@@ -176,7 +183,8 @@ def measure(variants: list[Variant], work: Work, rounds: int, seconds: float, sc
 
 
 def table(variants: list[Variant], batch: int) -> list[list[str]]:
-    """A row for each part, then the whole step, images per second and the ratio to the first variant."""
+    """Return the rows: one for each part, then the whole step, the images per second and the speed-up over the first
+    variant."""
     rows = [[part, *(f"{variant.median(part):.2f}" for variant in variants)] for part in PARTS]
     totals = [variant.totals() for variant in variants]
     medians = [statistics.median(total) for total in totals]
@@ -188,7 +196,7 @@ def table(variants: list[Variant], batch: int) -> list[list[str]]:
 
 
 def processor() -> dict[str, Any]:
-    """What the system says of its processors; parts that it does not say are missing."""
+    """Return what the system reports about its processors. Facts that it does not report are missing or empty."""
     found: dict[str, Any] = {"processors": openmp.processors(), "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "")}
     info = _text(Path("/proc/cpuinfo"))
     fields = dict(re.findall(r"^([\w ]+?)\s*: *(.*)$", info, re.M))
@@ -203,7 +211,10 @@ def processor() -> dict[str, Any]:
 
 
 def probes(numbers: tuple[int, ...], precisions: tuple[str, ...], seconds: float, size: int) -> dict[str, float]:
-    """GFLOP/s of a product of two matrices of ``size``, and GB/s read and written by a copy that no cache holds."""
+    """Return GFLOP/s of a product of two ``size`` x ``size`` matrices, and GB/s of a copy too large for the caches.
+
+    The copy's figure counts the bytes read and the bytes written. ``numbers``: of threads.
+    """
     found: dict[str, float] = {}
     source = torch.zeros(16 * size * size)
     target = torch.empty_like(source)
@@ -211,7 +222,7 @@ def probes(numbers: tuple[int, ...], precisions: tuple[str, ...], seconds: float
         with threads(number):
             for precision in precisions:
                 one = torch.randn(size, size).to(torch.bfloat16 if precision == "bf16" else torch.float32)
-                one @ one  # what is made once
+                one @ one  # the first product includes one-time work
                 flops = speed(lambda one=one: one @ one, 2e-9 * size**3, seconds, CPU)
                 found[f"GFLOP/s, {precision}, {number} threads"] = round(flops, 1)
             target.copy_(source)
@@ -221,7 +232,10 @@ def probes(numbers: tuple[int, ...], precisions: tuple[str, ...], seconds: float
 
 
 def stolen(stat: Path = Path("/proc/stat")) -> tuple[int, int]:
-    """Ticks that the hypervisor gave to others, and all ticks, of all processors since the start."""
+    """Return the ticks that the hypervisor gave to others, and all ticks, of all processors since the system's start.
+
+    Both are 0 if the system does not report them.
+    """
     ticks = [int(tick) for tick in _text(stat).partition("\n")[0].split()[1:9]]
     return (ticks[7], sum(ticks)) if len(ticks) == 8 else (0, 0)
 
@@ -239,7 +253,7 @@ def _text(file: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, print and save."""
+    """Measure the variants, print the table and save it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", nargs="?", default="dcgan+non-saturating")
     parser.add_argument("--data", default="fashion-10k")

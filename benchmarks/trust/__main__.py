@@ -1,6 +1,6 @@
-"""All tables of this directory, one script after the other: ``python -m benchmarks.trust [--quick]``.
+"""Run all scripts of this directory, one after the other: ``python -m benchmarks.trust [--quick]``.
 
-Each script prints Markdown and exits with 1 where something was lost, let in or not equal.
+Each script prints Markdown and exits with 1 if a check failed. This script exits with 1 if any of them failed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SCRIPTS = ("faults.py", "soak.py", "devices.py", "inputs.py", "fuzz.py")
 
 
 def main() -> int:
-    """Whether any of them failed."""
+    """Run the scripts. Return 1 if any of them failed, else 0."""
     failed = []
     for script in SCRIPTS:
         print(f"# {script}\n", flush=True)

@@ -1,4 +1,4 @@
-"""Run directories and checkpoints from a stranger, with the right checksums wherever a stranger can write them."""
+"""Run directories and checkpoints from a stranger. The checksums are correct wherever a stranger can write them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ SETTINGS = [
     "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1",
     "loop.batch=8", "loop.kimg=0.032", "loop.keep=1", "loop.device=cpu", "metrics.names=[]",
 ]  # fmt: skip
-Change = Callable[[Path, Path], object]  # of the run's directory, and of its checkpoint
+Change = Callable[[Path, Path], object]  # changes a run's directory and its checkpoint
 
 
 class Code:
-    """Leaves a file behind where it is unpickled."""
+    """An object that creates the file EXECUTED in ``place`` when it is unpickled."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -51,7 +51,7 @@ class Code:
 
 @cache
 def trained() -> Path:
-    """A finished little run, made once; its directory is removed with the process's others."""
+    """Return the directory of a small finished run. It is made once, and removed when the process ends."""
     directory = Path(_KEPT.name) / "run"
     config = resolve(zoo(), "mlp+minimax", None, [*SETTINGS, f"data.root={directory.parent / 'root'}"])
     run.start(config, Display(Console(quiet=True)), Hooks(zoo()), out=directory)
@@ -62,7 +62,7 @@ _KEPT = tempfile.TemporaryDirectory(prefix="ganzoo-inputs-run-")
 
 
 def feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
-    """A copy of the run, changed, its checksums right again, and used."""
+    """Copy the run, change the copy, and use it. The change corrects the checksums itself."""
     directory = place / "run"
     shutil.copytree(trained(), directory)
     (checkpoint,) = (directory / "checkpoints").iterdir()
@@ -80,7 +80,7 @@ def resume(directory: Path) -> None:
 
 
 def reseal(checkpoint: Path, **changes: Any) -> None:
-    """Checksums as they should be, and other changes of ``meta.json``."""
+    """Write correct checksums to ``meta.json``. changes: further fields to change."""
     file = checkpoint / "meta.json"
     meta = json.loads(file.read_text())
     meta.pop("digest", None)
@@ -93,14 +93,14 @@ def change_meta(changes: dict[str, Any], directory: Path, checkpoint: Path) -> N
 
 
 def _weights(content: bytes | Callable[[Path], bytes], directory: Path, checkpoint: Path) -> None:
-    """The averaged generator's file; of a function, what it makes of the case's directory."""
+    """Replace the EMA generator's file. content: its bytes, or a function that makes them for the case's directory."""
     made = content if isinstance(content, bytes) else content(directory.parent)
     (checkpoint / "ema.safetensors").write_bytes(made)
     reseal(checkpoint)
 
 
 def _special(make: Callable[[Path], object], directory: Path, checkpoint: Path) -> None:
-    """No file at all in place of the weights; an older version's checkpoint, which has no checksums."""
+    """Replace the weights by a special file. The checkpoint then has no checksums, as in older versions."""
     (checkpoint / "ema.safetensors").unlink()
     make(checkpoint / "ema.safetensors")
     _reseal_without(checkpoint)
@@ -113,7 +113,7 @@ def _reseal_without(checkpoint: Path) -> None:
 
 
 def _header(said: dict[str, Any], length: int | None = None) -> bytes:
-    """A file of safetensors with this header and eight bytes of numbers."""
+    """Return a safetensors file with this header and eight bytes of numbers. length: of the header, as claimed."""
     header = json.dumps(said).encode()
     return struct.pack("<Q", len(header) if length is None else length) + header + bytes(8)
 
@@ -133,7 +133,7 @@ def _torch_saved(place: Path) -> bytes:
 
 
 def _state(change: Callable[[dict[str, Any]], object], directory: Path, checkpoint: Path) -> None:
-    """The optimizers' state, changed."""
+    """Change the training state in ``state.pt``."""
     state = torch.load(checkpoint / "state.pt", weights_only=True)
     change(state)
     torch.save(state, checkpoint / "state.pt")
@@ -146,7 +146,7 @@ def _state_file(make: Callable[[Path], bytes], directory: Path, checkpoint: Path
 
 
 def _packed(directory: Path, checkpoint: Path) -> None:
-    """The same state in a zip that is packed, as a small file may hold gigabytes."""
+    """Write the same state as a compressed zip. A small compressed file can expand to gigabytes."""
     file = checkpoint / "state.pt"
     with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
@@ -160,7 +160,7 @@ def _oversized(state: dict[str, Any]) -> None:
 
 
 def change_config(old: str, new: str, directory: Path, checkpoint: Path) -> None:
-    """``config.yaml`` with one thing written otherwise, and without its checksum, as who changes it may leave it."""
+    """Replace ``old`` by ``new`` in ``config.yaml`` and remove its checksum, as a user who edits it may do."""
     text = directory.joinpath("config.yaml").read_text().partition("\n")[2]
     assert old in text
     directory.joinpath("config.yaml").write_text(text.replace(old, new, 1))
@@ -174,7 +174,7 @@ def _begun_elsewhere(directory: Path, checkpoint: Path) -> None:
 
 
 class Writing(torch.nn.Module):
-    """Writes a file in the current directory while it is read, as TorchScript lets a module do."""
+    """A module that writes a file in the current directory while TorchScript loads it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,10 +195,10 @@ class Writing(torch.nn.Module):
 
 
 def _torchscript(place: Path) -> str:
-    """Such a network in place of the FID's."""
+    """Use a :class:`Writing` module as the FID network."""
     file, before = place / "inception.pt", Path.cwd()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is going out of use
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
         torch.jit.script(Writing()).save(str(file))
     (place / EXECUTED).unlink(missing_ok=True)
     os.chdir(place)
@@ -217,7 +217,7 @@ def _pickled_network(place: Path) -> str:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
 
     def case(what: str, change: Change, says: str, use: Callable[[Path], object] = sample) -> Case:
         return Case(what, partial(feed, change, use), says)

@@ -1,6 +1,6 @@
-"""What names a plugin, and what leads elsewhere: run directories, records and a current directory of a stranger.
+"""A stranger's run directories, records and current directory that name plugins or link to other places.
 
-Plugins are code: none is imported or installed because a configuration, a checkpoint, a record or a directory names it.
+Plugins are code. None is imported or installed because a configuration, a checkpoint, a record or a directory names it.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ SECRET = "what must stay"  # noqa: S105
 
 
 def write_hostile(file: Path, place: Path) -> None:
-    """A module that leaves a file behind where it is imported."""
+    """Write a module that creates the file EXECUTED in ``place`` when it is imported."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"import pathlib\npathlib.Path({str(place / EXECUTED)!r}).touch()\n")
 
 
 def _named_file(directory: Path, checkpoint: Path) -> None:
-    """The loss is of a plugin that is a file, which lies in the directory, and one of its name where Python looks."""
+    """Name a loss of a plugin's file. The file is in the run's directory, and a copy where Python looks for modules."""
     write_hostile(directory / "plugins/evil.py", directory.parent)
     write_hostile(directory.parent / "evil.py", directory.parent)
     change_config("+minimax", "+evil", directory, checkpoint)
@@ -57,7 +57,7 @@ def _named_file(directory: Path, checkpoint: Path) -> None:
 
 
 def _named_in_config(directory: Path, checkpoint: Path) -> None:
-    """The same, but nothing says that it is needed."""
+    """Do the same, but do not list the plugin among the needed ones."""
     _named_file(directory, checkpoint)
     reseal(checkpoint, needs=[])
 
@@ -76,7 +76,7 @@ def _push(directory: Path) -> None:
 
 
 def _report(directory: Path) -> None:
-    """It is written whatever the run needs, without a closer look at it."""
+    """Write a report, which needs no plugin. Raises AssertionError unless the analysis is skipped for that reason."""
     shutil.rmtree(directory / "closer", ignore_errors=True)
     told: list[str] = []
     with showing(Messages(told.append, told.append)):
@@ -88,7 +88,7 @@ def _report(directory: Path) -> None:
 
 @contextlib.contextmanager
 def _path_of(place: Path) -> Iterator[None]:
-    """A stranger's directory among those where Python looks for modules, as the current one often is."""
+    """Put a stranger's directory on the module search path, where the current directory often is."""
     sys.path.insert(0, str(place))
     try:
         yield
@@ -102,7 +102,7 @@ def _feed(change: Change, use: Callable[[Path], object], place: Path) -> str:
 
 
 def _in_hostile_directory(start: Callable[[], list[str]], place: Path) -> str:
-    """A command, with a current directory full of modules and a distribution that says it has plugins."""
+    """Run a command in a directory full of hostile modules, with a distribution that claims to have plugins."""
     for module in MODULES:
         write_hostile(place / f"{module}.py", place)
     (place / "evil-1.0.dist-info").mkdir()
@@ -120,7 +120,7 @@ def _in_hostile_directory(start: Callable[[], list[str]], place: Path) -> str:
 
 
 def _command() -> list[str]:
-    """As the script that pip installs starts it."""
+    """Return the command that starts ganzoo as pip's script does."""
     script = Path("ganzoo-command")
     script.mkdir()
     (script / "ganzoo").write_text("from ganzoo.cli.main import main\nmain()\n")
@@ -128,12 +128,12 @@ def _command() -> list[str]:
 
 
 def _job() -> list[str]:
-    """As a benchmark starts its jobs, and ``--devices`` its processes."""
+    """Return the command with which a benchmark starts its jobs, and ``--devices`` its processes."""
     return [*interpreter(), "-m", "ganzoo"]
 
 
 def _verified(changes: dict[str, Any], place: Path, weights: bytes | None = None) -> str:
-    """A record of the repository, changed and sealed again, and verified."""
+    """Verify a record of the repository after these changes, with a correct checksum. Return the result's text."""
     content = {name: value for name, value in json.loads(RECORD.read_text()).items() if name != "digest"}
     if weights is not None:
         (place / "weights.safetensors").write_bytes(weights)
@@ -169,7 +169,7 @@ def _victim(place: Path) -> Path:
 
 
 def _write_through(link: str, write: Callable[[Path], object], place: Path) -> str:
-    """A run's directory with a link in it to a file elsewhere, and what writes there."""
+    """Write to a run's directory where ``link`` leads to another file. Raises AssertionError if that file changes."""
     victim, directory = _victim(place), place / "run"
     directory.mkdir()
     (directory / link).symlink_to(victim)
@@ -187,7 +187,7 @@ def _lock(directory: Path) -> None:
 
 
 def _closer(directory: Path, checkpoint: Path) -> None:
-    """The closer look's directory is a link to somebody's images."""
+    """Replace the directory of the generator's analysis by a link to somebody's images."""
     (directory.parent / "images").mkdir()
     (directory.parent / "images/mine.png").write_text(SECRET)
     shutil.rmtree(directory / "closer", ignore_errors=True)
@@ -202,7 +202,7 @@ def _look(directory: Path) -> None:
 
 
 def _bomb(directory: Path, checkpoint: Path) -> None:
-    """The grid of samples is a bomb, the real images a pipe."""
+    """Replace the grid of samples by a decompression bomb, and the real images by a pipe."""
     (grid,) = (directory / "samples").glob("kimg000000.032.png")
     Image.new("1", (20000, 10000)).save(grid)
     (directory / "verdicts/real.png").unlink(missing_ok=True)
@@ -210,7 +210,7 @@ def _bomb(directory: Path, checkpoint: Path) -> None:
 
 
 def _listed(directory: Path, checkpoint: Path) -> None:
-    """The log and the lock are pipes, the score is a list nested deeply, and a text steers a terminal."""
+    """Replace log and lock by pipes and the score by a deeply nested list, and put a terminal escape into a name."""
     change_config("name: fashion-10k", 'name: "\\e[2Jx"', directory, checkpoint)
     for name in ("log.jsonl", "lock"):
         (directory / name).unlink(missing_ok=True)
@@ -219,7 +219,7 @@ def _listed(directory: Path, checkpoint: Path) -> None:
 
 
 def _list(directory: Path) -> None:
-    """`ganzoo runs`, and `ganzoo clean` without --yes."""
+    """Do what `ganzoo runs` does, and `ganzoo clean` without --yes."""
     (row,) = look_through(directory.parent).rows
     if row.kimg or row.values:
         raise AssertionError(f"read: {row}")
@@ -227,7 +227,7 @@ def _list(directory: Path) -> None:
 
 
 def _cache_elsewhere(place: Path) -> str:
-    """A cache's and a checkpoint's name that lead to somebody's files, and an archive of the name of features."""
+    """Link a cache's name to somebody's files, and give a foreign archive a name like that of cached features."""
     (place / "mine").mkdir()
     (place / "mine/meta.json").write_text(json.dumps(sealed({"key": "0" * 64, "sums": {}})))
     (place / "cache").mkdir()
@@ -241,7 +241,7 @@ def _cache_elsewhere(place: Path) -> str:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
 
     def case(what: str, change: Change, says: str, use: Callable[[Path], object] = sample) -> Case:
         return Case(what, partial(_feed, change, use), says)

@@ -1,4 +1,4 @@
-"""BMP, TIFF and GIF files that are damaged, hostile or merely odd, each alone in a directory."""
+"""BMP, TIFF and GIF files that are damaged, hostile or only unusual, each alone in a directory."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cases import Case
 from PIL import Image
 
 HUGE = 2**20  # pixels on a side: 3 TiB
-LIMITLESS = 60_000  # tags, each of which claims the whole file
-Tag = tuple[int, int, int, int]  # number, type, count, and the value or where it lies
+LIMITLESS = 60_000  # number of tags; the value of each is as long as the file
+Tag = tuple[int, int, int, int]  # number, type, count, and the value or its offset
 
 
 def tiff(tags: Iterable[Tag], rest: bytes = b"", after: int = 0) -> bytes:
-    """A TIFF with these tags, then these bytes. after: where it says the next page is."""
+    """Return a TIFF with these tags, followed by ``rest``. after: the offset of the next page, 0 for none."""
     known = sorted(tags)
     head = struct.pack("<2sHIH", b"II", 42, 8, len(known))
     return head + b"".join(struct.pack("<HHII", *tag) for tag in known) + struct.pack("<I", after) + rest
 
 
 def header(width: int = 8, height: int = 8, **changed: Tag) -> list[Tag]:
-    """The tags of a colour image whose pixels begin after them and are not packed."""
+    """Return the tags of an uncompressed colour image whose pixels follow the tags. changed: tags to replace or add."""
     end = 8 + 2 + 12 * 10 + 4
     tags = {
         "width": (256, 4, 1, width),
@@ -40,8 +40,8 @@ def header(width: int = 8, height: int = 8, **changed: Tag) -> list[Tag]:
 
 
 def tiled(side: int) -> list[Tag]:
-    """The tags of the same image as one tile, packed, of that width and height."""
-    bits = (258, 3, 3, 8 + 2 + 12 * 11 + 4)  # behind eleven tags
+    """Return the tags of the same image as one compressed tile of ``side`` x ``side`` pixels."""
+    bits = (258, 3, 3, 8 + 2 + 12 * 11 + 4)  # the offset after eleven tags
     kept = [tag for tag in header(packing=(259, 3, 1, 5), bits=bits) if tag[0] not in (273, 278, 279)]
     return [*kept, (322, 4, 1, side), (323, 4, 1, side), (324, 4, 1, 8), (325, 4, 1, 64)]
 
@@ -50,23 +50,23 @@ PIXELS = struct.pack("<3H", 8, 8, 8) + bytes(RED) * 64
 
 
 def bmp(width: int, height: int, depth: int = 24, packing: int = 0, colours: int = 0, pixels: bytes = b"") -> bytes:
-    """A BMP whose header claims this size; the rest of the file need not match."""
+    """Return a BMP whose header claims this size. The rest of the file need not match."""
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, depth, packing, len(pixels), 0, 0, colours, 0)
     return struct.pack("<2sIHHI", b"BM", 54 + len(pixels), 0, 0, 54) + info + pixels
 
 
 def gif(width: int, height: int, blocks: bytes) -> bytes:
-    """A GIF of two colours whose header says so, with these blocks."""
+    """Return a GIF with two colours and these blocks, whose header claims this size."""
     return b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(RED) + bytes(BLUE) + blocks
 
 
 def frame(width: int = 8, height: int = 8, data: bytes = b"\2\7\x84\x8f\xa9\xcb\xed\x5d\0\0") -> bytes:
-    """A frame of a GIF."""
+    """Return a GIF's frame that claims this size, with this compressed data."""
     return b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + data
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
     large, broken = "it is too large to be decoded", "it cannot be decoded"
     frames = {"save_all": True, "append_images": [plain(BLUE)]}
     wide = plain().resize((64, 64))

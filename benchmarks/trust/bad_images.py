@@ -1,4 +1,4 @@
-"""Images that are damaged, hostile or merely odd, each alone in a directory."""
+"""Images that are damaged, hostile or only unusual, each alone in a directory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 def encoded(image: Image.Image, kind: str = "png", **options: object) -> bytes:
-    """A file's bytes."""
+    """Return an image as the bytes of a file. kind: Pillow's name of the format."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
@@ -36,7 +36,10 @@ def plain(colour: tuple[int, int, int] = RED, mode: str = "RGB") -> Image.Image:
 def png(
     width: int, height: int, depth: int = 8, colour: int = 2, chunk: bytes = b"", rows: bytes | None = None
 ) -> bytes:
-    """A PNG whose header says so, whatever follows; black where no rows are given."""
+    """Return a PNG whose header claims this size, depth and colour type.
+
+    rows: the uncompressed pixel data, which need not match; by default black, or none from 2²⁰ pixels on.
+    """
     channels = {0: 1, 2: 3, 4: 2}[colour]
     if rows is None:
         rows = bytes((1 + width * channels * depth // 8) * height) if width * height < 2**20 else b""
@@ -55,26 +58,26 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def packed_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk whose content is packed, as profiles and texts are."""
+    """Return a PNG chunk with compressed content, as profiles and texts have it."""
     return _chunk(kind, b"x\0\0" + zlib.compress(content))
 
 
 def halves(first: tuple[int, int, int], second: tuple[int, int, int]) -> Image.Image:
-    """One colour above, another below."""
+    """Return an image with one colour in the upper half and another in the lower half."""
     array = np.zeros((SIZE, SIZE, 3), np.uint8)
     array[: SIZE // 2], array[SIZE // 2 :] = first, second
     return Image.fromarray(array)
 
 
 def feed(content: bytes, name: str, expected: tuple[int, ...] | None, place: Path) -> str:
-    """A directory with this file alone, opened as a data set; ``expected``: the colour of its first pixel, nearly."""
+    """Open a directory with only this file as a data set. expected: the approximate colour of its first pixel."""
     (place / "set").mkdir()
     (place / "set" / name).write_bytes(content)
     return opened(f"folder:{place / 'set'}", place, expected)
 
 
 def opened(name: str, place: Path, expected: tuple[int, ...] | None = None) -> str:
-    """Open a data set; what it holds, in words."""
+    """Open a data set and return its content in words. Raises AssertionError if the first pixel is not as expected."""
     images = open_dataset(*parse_data(name, zoo()), name, root=place / "root")
     first = images.array[0, :, 0, 0]
     if expected is not None and np.abs(first.astype(int) - expected).max() > 3:
@@ -108,12 +111,15 @@ def _turned() -> bytes:
 def case(
     what: str, content: bytes, says: str = "", name: str = "x.png", expected: tuple[int, ...] | None = RED
 ) -> Case:
-    """One file alone in a directory; ``says``: what refuses it, "" where it must be read as ``expected``."""
+    """Return the case of one file alone in a directory.
+
+    says: text of the refusal; "" if the file must be read, with ``expected`` as its first pixel.
+    """
     return Case(what, partial(feed, content, name, None if says else expected), says)
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
     frames = {"save_all": True, "append_images": [plain(BLUE)]}
     bomb = encoded(Image.new("1", (20000, 10000)))
     unknown = Image.Exif()

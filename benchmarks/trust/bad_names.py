@@ -1,6 +1,6 @@
-"""Names from outside that would be markup: a run's, a plugin's, a record's, on every page, card and terminal line.
+"""Names of runs, plugins and records that contain markup, on every page, card and terminal line.
 
-Each page is made once with harmless names and once with each hostile one: it must be built of the same elements.
+Each page is made once with harmless names and once with each hostile name. It must consist of the same elements.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ MARKUP = {"link_open", "image", "html_block", "html_inline", "heading_open", "li
 
 
 class _Elements(HTMLParser):
-    """What a page is built of: elements, names of attributes, where links lead, how many scripts there are."""
+    """The elements, attribute names, link targets and number of scripts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -96,7 +96,10 @@ def of_html(text: str) -> set[str]:
 
 
 def of_markdown(text: str) -> set[str]:
-    """Everything that is more than text, counted, as GitHub's Markdown reads it; the front matter aside."""
+    """Return the counts of all Markdown elements that are more than text, without the front matter.
+
+    Tables count too, as in GitHub's Markdown.
+    """
     body = text.split("---\n", 2)[2] if text.startswith("---\n") else text
     tokens = MarkdownIt("commonmark").enable("table").parse(body)
     inner = [child.type for token in tokens for child in token.children or ()]
@@ -105,7 +108,7 @@ def of_markdown(text: str) -> set[str]:
 
 
 def of_terminal(text: str) -> set[str]:
-    """Characters that steer it."""
+    """Return the characters that could control a terminal: unprintable ones, except line breaks."""
     return {repr(character) for character in text if not character.isprintable() and character != "\n"}
 
 
@@ -121,7 +124,7 @@ def _feed(make: Callable[[str], str], built_of: Callable[[str], set[str]], place
 
 
 def _facts(name: str) -> Facts:
-    """All that a report reads of a run's directory."""
+    """Return all that a report reads from a run's directory, with ``name`` for every text."""
     log = tuple({"kimg": float(place), "loss_generator": 1.0, "seconds": 5.0, name: 1.0} for place in range(1, 4))
     return Facts(
         path=Path("/runs") / name,
@@ -141,7 +144,7 @@ def _facts(name: str) -> Facts:
 
 @contextlib.contextmanager
 def _without_libraries() -> Iterator[None]:
-    """The charts' own scripts are the same on every page, and large."""
+    """Leave out the charts' scripts, which are large and the same on every page."""
     with patch.object(report, "libraries", lambda: ""), patch.object(page, "libraries", lambda: ""):
         yield
 
@@ -161,12 +164,12 @@ def _comparison(name: str) -> str:
 
 
 def _runs_as_read(name: str) -> list[Run]:
-    """As :func:`ganzoo_report.compare.runs.read_runs` names them."""
+    """Return the runs with names made as :func:`ganzoo_report.compare.runs.read_runs` makes them."""
     return [replace(one, name=one_line(one.name)) for one in _runs(name)]
 
 
 def _leaderboard(name: str) -> Report:
-    """A row, a failed one, and figures of others."""
+    """Return a leaderboard with a row, a failed row and published figures, with ``name`` for every text."""
     first: Record = read_record(RECORD)
     hardware = Hardware(name, name, 2, 2, 8192)
     protocol = {**first.protocol, "reference": name, "split": name, "classes": name, "grey": name}
@@ -189,7 +192,7 @@ def _leaderboard_markdown(name: str) -> str:
 
 @cache
 def _system(name: str) -> System:
-    """Of a stranger's loss, whose plugin says the name of everything."""
+    """Return a system with a stranger's loss, whose plugin has ``name`` for every text."""
     known = zoo().entries["loss"]["minimax"]
     assert isinstance(known, LossEntry)
     entry = replace(known, name="strange", summary=name, paper=name, formula=f"D: {name}; G: {name}")
@@ -201,7 +204,7 @@ def _system(name: str) -> System:
 
 
 def _play(name: str) -> str:
-    """Its page alone: what lies beside it is the same for every run."""
+    """Return the page of ganzoo play. Its other files are the same for every run."""
     generator = load_generator(zoo(), trained(), "latest", CPU)
     player = Player(name, name, name, generator, (name,) * 10, None)
     data = {**player.data(), "classes": [name]}
@@ -256,14 +259,14 @@ def _explained(name: str) -> str:
 
 
 def _printed(show: Callable[[Console], object]) -> str:
-    """As a terminal without colours is sent it."""
+    """Return what is printed to a terminal without colours."""
     stream = io.StringIO()
     show(Console(file=stream, width=200, no_color=True))
     return stream.getvalue()
 
 
 def cases() -> Sequence[Case]:
-    """All of them."""
+    """Return all cases of this file."""
 
     def case(what: str, make: Callable[[str], str], built_of: Callable[[str], set[str]]) -> Case:
         return Case(what, partial(_feed, make, built_of))

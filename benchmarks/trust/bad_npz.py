@@ -1,4 +1,4 @@
-"""Archives of arrays that run code, lie about their size, or hold other numbers than they should."""
+"""Archives of arrays that run code, claim a wrong size, or contain invalid numbers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ganzoo.utils.files import data_root
 from ganzoo_score.generated import Drawing
 from ganzoo_score.sides import open_side
 
-WIDTH = 4  # of the features that the statistics are of
+WIDTH = 4  # number of features of the statistics
 FILE = "file.npz"
-SWOLLEN = 2**28  # bytes that a small member becomes
+SWOLLEN = 2**28  # uncompressed bytes of a small member
 Arrays = Mapping[str, Any]
 
 
 class Hostile:
-    """What a pickle of this would run."""
+    """An object whose pickle creates the file ``executed`` in ``place`` when it is loaded."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -38,12 +38,12 @@ class Hostile:
 
 
 def statistics(**changes: Any) -> dict[str, Any]:
-    """Valid statistics with these arrays replaced."""
+    """Return valid statistics with these arrays replaced or added."""
     return {"mu": np.zeros(WIDTH), "sigma": np.eye(WIDTH), **changes}
 
 
 def npy(array: np.ndarray, shape: tuple[int, ...] | None = None, descr: str | None = None) -> bytes:
-    """An array's file, whose header may claim another shape or type."""
+    """Return an array as the bytes of an .npy file. shape, descr: the shape and type that the header claims."""
     stream = io.BytesIO()
     header = {"descr": descr or array.dtype.str, "fortran_order": False, "shape": shape or array.shape}
     np.lib.format.write_array_header_1_0(stream, header)
@@ -51,7 +51,7 @@ def npy(array: np.ndarray, shape: tuple[int, ...] | None = None, descr: str | No
 
 
 def _side(place: Path) -> str:
-    """Open the file as a command does, and read it to its end."""
+    """Open the file as a command does, and read all of it. Return its content in words."""
     side = open_side(str(place / FILE), Drawing(), {WIDTH}, zoo(), data_root(str(place / "root")), torch.device("cpu"))
     if side.statistics is not None:
         return f"statistics of {side.statistics.width} features"
@@ -80,7 +80,7 @@ def _packed(members: Mapping[str, bytes], place: Path, change: Callable[[bytes],
 
 
 def _swollen(place: Path) -> str:
-    """Zeros of 256 MiB in 256 KB, which the header calls by their right size."""
+    """Write 256 MiB of zeros, compressed to 256 KB, with their correct size in the header."""
     with zipfile.ZipFile(place / FILE, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, shape in (("mu", (WIDTH,)), ("sigma", (SWOLLEN // 8, 1))):
             with archive.open(f"{name}.npy", "w") as stream:
@@ -91,19 +91,19 @@ def _swollen(place: Path) -> str:
 
 
 def _reference(place: Path) -> str:
-    """As a run reads ``metrics.reference``."""
+    """Read a file that is not an archive as a run reads ``metrics.reference``."""
     (place / FILE).write_bytes(b"no archive")
     return str(read_statistics(place / FILE, {WIDTH}).count)
 
 
 def _damaged(content: bytes) -> bytes:
-    """The bytes of the first member, not of its headers, are others."""
+    """Return an archive with 50 bytes of the first member's content inverted; its headers stay intact."""
     at = content.index(b"arr_0.npy") + 300
     return content[:at] + bytes(byte ^ 0xFF for byte in content[at : at + 50]) + content[at + 50 :]
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
     skewed = np.eye(WIDTH)
     skewed[0, 1] = 0.5

@@ -1,4 +1,4 @@
-"""What asks the server of ``ganzoo play`` for more than its page, or is not of this machine."""
+"""Requests to the server of ``ganzoo play`` for other files than its page's, or from other sites or machines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ SECRET = b"what lies beside the page"
 
 
 def _feed(ask: Callable[[int], str], place: Path) -> str:
-    """A directory with a page, a secret beside it and a link to that within; what the server answered."""
+    """Serve a directory with a page, with a secret outside and links to the secret inside. Return the answer.
+
+    ask: sends a request to the server's port and returns the answer in words.
+    """
     page = place / "play"
     (page / "runs").mkdir(parents=True)
     (page / "index.html").write_text("the page")
@@ -52,7 +55,7 @@ def _request(expected: int, path: str, port: int, host: str = "", method: str = 
 
 
 def _bound(port: int) -> str:
-    """Whether any address of this machine but its loopback lets in."""
+    """Check that only the loopback address accepts connections. Raises AssertionError if another one does."""
     others = {ip for *_, (ip, *_) in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} | _routed()
     for address in others - {ADDRESS}:
         if address.startswith("127."):
@@ -61,13 +64,13 @@ def _bound(port: int) -> str:
             client.settimeout(5)
             if client.connect_ex((address, port)) == 0:
                 raise AssertionError(f"{address} lets in")
-    with socket.socket() as second:  # refused where the first listens on every address
+    with socket.socket() as second:  # fails if the server listens on every address
         second.bind(("127.0.0.2", port))
     return f"bound to {ADDRESS} alone"
 
 
 def _routed() -> set[str]:
-    """The address by which this machine would reach others."""
+    """Return the address from which this machine would reach others; empty if there is no route."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing
@@ -77,7 +80,7 @@ def _routed() -> set[str]:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
 
     def request(what: str, expected: int, path: str = "/", **how: str) -> Case:
         return Case(what, partial(_feed, partial(_asked, expected, path, how)))

@@ -1,4 +1,4 @@
-"""Zips, WebDataset shards and directories that lie about what is in them, lead elsewhere, or never end."""
+"""Zips, WebDataset shards and directories with false claims about their content, links elsewhere, or no end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bad_images import RED, encoded, opened, plain
 from cases import Case
 
 IMAGE = encoded(plain())
-SWOLLEN = 2**28  # bytes that a small member becomes
+SWOLLEN = 2**28  # uncompressed bytes of a small member
 LINK = (stat.S_IFLNK | 0o777) << 16
 
 Write = Callable[[zipfile.ZipFile], object]
@@ -29,7 +29,7 @@ Add = Callable[[tarfile.TarFile], object]
 
 
 def member(archive: tarfile.TarFile, name: str, content: bytes = IMAGE, **header: object) -> None:
-    """Add a file to a tar; ``header``: what its header says otherwise."""
+    """Add a file to a tar. header: fields of its header to replace."""
     info = tarfile.TarInfo(name)
     info.size = len(content)
     for field, value in header.items():
@@ -54,7 +54,7 @@ def _tar(add: Add, place: Path, change: Callable[[bytes], bytes] = bytes) -> str
 
 
 def _and_nothing_else(name: str, place: Path) -> str:
-    """Open the set; nothing may have been unpacked anywhere."""
+    """Open the set. Raises AssertionError if a file has been unpacked next to it."""
     before = set(place.iterdir())
     said = opened(name, place, RED)
     if extra := set(place.iterdir()) - before - {place / "root"}:
@@ -85,7 +85,7 @@ def _packed(kind: int, archive: zipfile.ZipFile) -> None:
 
 
 def _swollen(archive: zipfile.ZipFile) -> None:
-    """256 MiB in 256 KB."""
+    """Add a member of 256 MiB, compressed to 256 KB."""
     info = zipfile.ZipInfo("x.png")
     info.compress_type = zipfile.ZIP_DEFLATED
     with archive.open(info, "w") as stream:
@@ -94,24 +94,24 @@ def _swollen(archive: zipfile.ZipFile) -> None:
 
 
 def _claim(size: int, content: bytes) -> bytes:
-    """The size of the only member, where both headers tell it, is another."""
+    """Replace the size of the only member in both of its headers."""
     return _in_headers(content, 22, struct.pack("<I", size))
 
 
 def _encrypted(content: bytes) -> bytes:
-    """The bit for that is set in both headers."""
+    """Set the bit for encryption in both headers."""
     return _in_headers(content, 6, b"\1\0")
 
 
 def _in_headers(content: bytes, place: int, said: bytes) -> bytes:
-    """Write over a field of the only member's header, and of its copy in the directory, two bytes later."""
+    """Overwrite a field in the only member's header. Its copy in the directory has the field two bytes later."""
     for at in (content.index(b"PK\3\4") + place, content.index(b"PK\1\2") + place + 2):
         content = content[:at] + said + content[at + len(said) :]
     return content
 
 
 def _other_name(content: bytes) -> bytes:
-    """The directory and the member's own header call it differently."""
+    """Change the member's name in its own header, but not in the directory."""
     return content.replace(b"x.png", b"y.png", 1)
 
 
@@ -125,7 +125,7 @@ def _two(archive: tarfile.TarFile) -> None:
 
 
 def _sparse(archive: tarfile.TarFile) -> None:
-    """GNU's old form: a file of a GiB, none of it in the archive."""
+    """Add a sparse file in GNU's old format: its size is 1 GiB, and none of it is in the archive."""
     info = tarfile.TarInfo("x.png")
     info.type = tarfile.GNUTYPE_SPARSE
     header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
@@ -137,7 +137,7 @@ def _sparse(archive: tarfile.TarFile) -> None:
 
 
 def _long_header(archive: tarfile.TarFile) -> None:
-    """A header that says of the next member what takes 256 MiB to say."""
+    """Add an extended header for the next member that claims 256 MiB."""
     info = tarfile.TarInfo("././@PaxHeader")
     info.type, info.size = tarfile.XHDTYPE, SWOLLEN
     assert archive.fileobj is not None
@@ -152,7 +152,7 @@ def _swollen_gzip(content: bytes) -> bytes:
 
 
 def _damaged_header(content: bytes) -> bytes:
-    """Of the second of two members: what would be taken for the end."""
+    """Damage the header of the second of two members, which could be mistaken for the end of the archive."""
     at = content.index(b"b.png")
     return content[:at] + b"c" + content[at + 1 :]
 
@@ -171,7 +171,7 @@ def _label(name: str) -> bytes:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
 
     def of_zip(what: str, write: Write, says: str = "", change: Callable[[bytes], bytes] = bytes) -> Case:
         return Case(f"zip: {what}", partial(_zip, write, change=change), says)

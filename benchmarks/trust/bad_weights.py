@@ -1,4 +1,4 @@
-"""Registered weights that are not what their plugin named: in its package, and where an address leads."""
+"""Registered weights that differ from what their plugin registered, in its package or at a store's address."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from ganzoo.runs.store import fetch
 from ganzoo.utils.checksum import sha256_of
 
 PACKAGE, FAR = "stranger_weights", "strange://place"
-Change = Callable[[WeightsEntry, Path, Path], WeightsEntry]  # of the entry, given the case's directory and the weights
+Change = Callable[[WeightsEntry, Path, Path], WeightsEntry]  # of an entry; gets the case's directory and weights too
 STORED: list[Path] = []
 
 
 def fetch_stored(address: str) -> Path:
-    """The store's function."""
+    """Return the directory at a store's address: the last one in STORED."""
     return STORED[-1]
 
 
 def feed(change: Change, place: Path) -> str:
-    """Pack the weights of a little run, change something, register and use them."""
+    """Pack the weights of a small run, change something, then register and use them."""
     entry = pack(zoo(), trained(), place / PACKAGE, data="discs", licence="MIT")
     (file,) = (place / PACKAGE).rglob("ema.safetensors")
     STORED[:] = [file.parents[2]]
@@ -91,7 +91,7 @@ def _far_with_more(entry: WeightsEntry, place: Path, file: Path) -> WeightsEntry
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Return all cases of this file."""
 
     def case(what: str, change: Change, says: str = "") -> Case:
         return Case(what, partial(feed, change), says)

@@ -1,4 +1,4 @@
-"""Runs that are disturbed, each held against one that was not, and the lines of a table about them."""
+"""Disturbed runs, each compared with an undisturbed one, and the rows of a table about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from ganzoo.plugin.registry import Registry
 
 @dataclass
 class Row:
-    """One line of a table: ``what`` was done ``where``, how often, what was said of it, how many runs were lost."""
+    """One row of a table.
+
+    what, where: the fault and its place. times: how often it was caused. said: the message. lost: how many runs were
+    lost.
+    """
 
     what: str
     where: str
@@ -29,7 +33,7 @@ class Row:
 
 
 class Campaign:
-    """Runs that are disturbed, held against one that was not."""
+    """A campaign of disturbed runs, compared with an undisturbed run and an undisturbed grid."""
 
     def __init__(
         self, place: Path, seed: int, registry: Registry, say: Callable[[str], None] = lambda line: None
@@ -39,7 +43,7 @@ class Campaign:
         self._number = 0
         self.alone = self.scene()
         self.seen = self._census(self.alone, self.alone.command, "run.json")
-        self.alone_in_grid = self.scene()  # with caches of its own to build
+        self.alone_in_grid = self.scene()  # a new scene, so that it builds its own caches
         self.seen_in_grid = self._census(self.alone_in_grid, self.alone_in_grid.benchmark, "grid.json")
         self.expected = self.fingerprint(self.alone, self.alone.run)
         self.expected_in_grid = self.fingerprint(self.alone_in_grid, self.alone_in_grid.row)
@@ -49,7 +53,10 @@ class Campaign:
         return Scene(self.place / f"scene-{self._number:03d}", self.registry)
 
     def _census(self, scene: Scene, work: Callable[[], int], name: str) -> list[Moment]:
-        """Every moment at which an undisturbed run writes, and how much processor time it takes."""
+        """Return every moment at which an undisturbed run changes a file. Set ``seconds`` to its processor time.
+
+        Raises SystemExit if the run fails.
+        """
         out = scene.place / name
 
         def watched() -> int:
@@ -72,7 +79,10 @@ class Campaign:
         return out.read_text() if ended.code == 0 else ended.said
 
     def lost(self, scene: Scene, *, logs: bool = True) -> int:
-        """Go on to the end; whether it ends elsewhere. ``logs``: it must also have logged at the same moments."""
+        """Resume the run to its end. Return 1 if it differs from the undisturbed run, else 0.
+
+        logs: compare the log, the scores and the samples too.
+        """
         ended = scene.child(scene.command)
         found, expected = self.fingerprint(scene, scene.run), self.expected
         lost = ended.code != 0 or (found != expected if logs else found.split()[0] != expected.split()[0])
@@ -83,20 +93,20 @@ class Campaign:
         return int(lost)
 
     def write_at(self, scene: Scene, moment: Moment, fault: Callable[[], None]) -> int:
-        """The run, with a fault at one of its writes."""
+        """Begin or resume the run with a fault at one of its writes. Return its exit code."""
         Disk(scene.place, moment, fault).install()
         return scene.command()
 
 
 def plain(said: str, scene: Scene) -> str:
-    """Without places of this machine."""
+    """Return a message without this machine's paths, keys, process numbers and host name."""
     said = said.replace(str(scene.run), "RUN").replace(str(scene.place), "PLACE")
     said = re.sub(r"\b[0-9a-f]{32}\b[^ ]*npz|\b[0-9a-f]{32}\b", "KEY", said)
     return re.sub(r"process \d+ on [^ ;]+", "process PID on HOST", said)
 
 
 def table(rows: list[Row]) -> str:
-    """As Markdown."""
+    """Return the rows as a Markdown table with totals."""
     lines = ["| | where | times | what was said | lost |", "| --- | --- | ---: | --- | ---: |"]
     lines += [f"| {r.what} | {r.where} | {r.times} | {r.said.replace('|', '/')} | {r.lost} |" for r in rows]
     total = sum(row.times for row in rows)

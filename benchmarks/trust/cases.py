@@ -1,4 +1,4 @@
-"""Bad inputs: each made anew in an empty directory and given to ganzoo, and what came of it."""
+"""Cases of bad input. Each input is made in an empty directory and given to ganzoo; its outcome is checked."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from types import FrameType
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 
-EXECUTED = "executed"  # the file that hostile code would leave in the case's directory
-PATIENCE = 60  # seconds, after which a case counts as one that never ends
-MOST_MIB = 400  # that the peak of memory may grow by; the imports of torchvision take some
+EXECUTED = "executed"  # the file that hostile code would create in the case's directory
+PATIENCE = 60  # seconds after which a case counts as endless
+MOST_MIB = 400  # allowed growth of the peak memory, including imports such as torchvision
 
 
 @dataclass(frozen=True)
 class Case:
-    """``what`` it is, in words. ``feed`` makes it in an empty directory and gives it to ganzoo: what came of it, in
-    words.
+    """A bad input.
 
-    says: what the one line must hold that refuses it; "" where it must be handled.
+    what: its description. feed: makes the input in an empty directory, gives it to ganzoo and returns the result in
+    words. says: text that the one-line refusal must contain; "" if the input must be handled.
     """
 
     what: str
@@ -34,7 +34,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``fate``: handled, refused, or what is wrong with how it ended."""
+    """The outcome of a case. fate: handled, refused, or a description of what went wrong."""
 
     what: str
     fate: str
@@ -47,12 +47,16 @@ class Outcome:
 
 @cache
 def zoo() -> Registry:
-    """What is installed, for all cases."""
+    """Return the registry of the installed parts, shared by all cases."""
     return Registry.load(strict=True)
 
 
 def judge(case: Case) -> Outcome:
-    """Feed it to ganzoo. Wrong is: another end than the table's, more than one line, code that ran, memory, no end."""
+    """Give a case's input to ganzoo and return the outcome.
+
+    Wrong are: handled instead of refused or the reverse, another message or one of several lines, another exception,
+    executed code, too much memory, and no end.
+    """
     before = _peak_mib()
     with tempfile.TemporaryDirectory(prefix="ganzoo-inputs-") as scratch:
         place = Path(scratch)
@@ -80,7 +84,7 @@ def judge(case: Case) -> Outcome:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """As Markdown."""
+    """Return the outcomes as a Markdown table."""
     lines = ["| input | | what came of it |", "| --- | --- | --- |"]
     return "\n".join([*lines, *(f"| {_cell(o.what)} | {o.fate} | {_cell(o.said)} |" for o in outcomes)])
 

@@ -1,4 +1,4 @@
-"""Files cut short, and with one bit changed."""
+"""Faults in files: each file is truncated, and has one bit flipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from ganzoo.runs.sealed import seal
 
 
 def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
-    """Each file of a stopped run, cut short and with one bit changed, then gone on with; ``most``: so many of them."""
+    """Damage each file of a stopped run, once by truncation and once by a flipped bit, and resume the run each time.
+
+    Yields one row for each file, then one for a damaged record of a grid. most: damage only this many files, chosen at
+    random.
+    """
     stopped = campaign.scene()
     moment = [m for m in campaign.seen if m.kind == "log" and m.operation == "write"][6]
     stopped.child(lambda: campaign.write_at(stopped, moment, die))
@@ -54,7 +58,7 @@ def damage(campaign: Campaign, most: int | None) -> Iterator[Row]:
 
 
 def _damaged_record(campaign: Campaign) -> Row:
-    """Of the undisturbed grid, in its own place: its settings name it."""
+    """Damage the record of the undisturbed grid. It is not copied, because its settings contain its path."""
     row, scene = Row("damaged", "a record of a grid", 0, "", 0), campaign.alone_in_grid
     (record,) = (file for file in (scene.results / "grid").glob("*.json") if file.name != "grid.json")
     before = read_json(record)["scores"]
@@ -81,7 +85,7 @@ def _flip(file: Path) -> None:
 
 
 def _move(scene: Scene, stopped: Scene) -> None:
-    """A copied run keeps its data cache where it now lies."""
+    """Change the data directory in a copied run's configuration to that of the copy."""
     config = scene.run / "config.yaml"
     text = config.read_text().replace(str(stopped.root), str(scene.root))
     rest = text.partition("\n")[2]
@@ -94,5 +98,5 @@ def _short(path: Path) -> str:
 
 
 def _warning(ended: Ended) -> str:
-    """The one about damage."""
+    """Return the first warning that was printed, the one about damage; "" if there is none."""
     return next((line for line in ended.printed.splitlines() if line.startswith("warning: ")), "")

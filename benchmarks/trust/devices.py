@@ -1,9 +1,9 @@
-"""The equality table: two processes at half the batch each against one at the whole batch, on the CPU.
+"""Compare training on two processes with half the batch each with training on one process, on the CPU.
 
     python benchmarks/trust/devices.py [--quick] [--save]
 
-Prints the table; ``--save`` keeps it as ``results/devices.md`` and ``devices.json``, ``--quick`` trains half as long.
-Exits with 1 where a run differs by more than float32 explains.
+Prints a table. ``--save`` saves it as ``results/devices.md`` and ``devices.json``; ``--quick`` trains half as long.
+Exits with 1 if a run differs by more than float32 rounding explains.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ TOLERANCE = 1e-4
 
 
 def jobs(directory: Path, kimg: float) -> list[Job]:
-    """One for each combination."""
+    """Return one job for each combination."""
     quarters = [f"loop.{key}_kimg={kimg / 4}" for key in ("log", "snapshot")]
     settings = [*COMPARABLE, f"loop.batch={BATCH}", f"loop.kimg={kimg}", *quarters]
     return [Job(recipe, settings, str(directory / recipe)) for recipe in (*COMBINATIONS, *MORE)]
 
 
 def measure(directory: Path, kimg: float) -> dict[str, Difference]:
-    """Every combination on one and on two processes, and one that changes between them."""
+    """Train every combination on one process and on two, and one that changes between them. Return the differences."""
     one, two = jobs(directory / "one", kimg), jobs(directory / "two", kimg)
     (directory / "one").mkdir()
     (directory / "two").mkdir()

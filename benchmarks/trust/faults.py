@@ -1,9 +1,9 @@
-"""Nothing lost: a run killed, refused its writes, damaged and misled, and what is left of it each time.
+"""Check that faults lose nothing: runs are killed, their writes fail, their files are damaged, their clock jumps.
 
     python benchmarks/trust/faults.py [--kills 100] [--seed 0] [--quick] [--save]
 
-Prints four tables. A run counts as lost where what it ends with after it was gone on with is not, bit for bit, what an
-undisturbed one ends with: weights, optimizers, random state, log, scores. Exits with 1 where one was lost.
+Prints four tables. Each run is resumed after its fault. It counts as lost if its final weights, optimizers, random
+state, log or scores are not bit for bit those of an undisturbed run. Exits with 1 if any run was lost.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> int:
     quick, lost = options.quick, 0
     with tempfile.TemporaryDirectory(prefix="ganzoo-faults-") as scratch:
         registry = Registry.load(strict=True)
-        if quick:  # a report takes longer than the run, and no table is about it
+        if quick:  # a report takes longer than the run, and no table needs it
             registry._manager.unregister(name="ganzoo:report")
         campaign = Campaign(
             Path(scratch), options.seed, registry, lambda line: print(line, file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
-"""The readers of zips and of tar shards under atheris, which mutates whole ones towards new paths through them.
+"""Fuzz the readers of zips and of tar shards with atheris, which mutates valid files to reach new code paths.
 
 ``python benchmarks/trust/fuzz.py --seconds 300 [--save]``, after ``pip install atheris`` (Linux, CPython 3.11 or
-newer). What may come of any bytes: images, bad images with a reason, or one GanzooError in one line. Each reader is
-fuzzed in a process of its own; bytes that led to anything else are kept beside the tables.
+newer). For any bytes a reader must give images, bad images with a reason, or one GanzooError with a one-line message.
+Each reader is fuzzed in its own process. Bytes that lead to anything else are saved under results/.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MISSING = "atheris is not installed: pip install atheris (there are wheels for C
 
 
 def seeds(reader: str) -> list[bytes]:
-    """A few whole ones: stored and packed, with labels and without; plain and gzipped."""
+    """Return valid files to start from: zips of all methods, with and without labels; tars, plain and compressed."""
     from PIL import Image
 
     stream = io.BytesIO()
@@ -59,7 +59,7 @@ def _tar(members: dict[str, bytes], mode: str) -> bytes:
 
 
 def reads(reader: str, place: Path) -> Callable[[bytes], None]:
-    """What is called with each input. Raises what must not happen."""
+    """Return the function that is called with each input. It raises an exception for anything that must not happen."""
     from ganzoo.errors import LONGEST, GanzooError
     from ganzoo_datasets.files import Zip
     from ganzoo_datasets.shards import Shards
@@ -84,7 +84,7 @@ def child(reader: str, place: Path, options: list[str]) -> None:
     """Fuzz until libFuzzer ends the process."""
     import atheris
 
-    for name in ("zipfile", "tarfile"):  # imported above, where nothing counts its paths
+    for name in ("zipfile", "tarfile"):  # imported above without instrumentation
         del sys.modules[name]
     with atheris.instrument_imports(include=["zipfile", "tarfile", "ganzoo_datasets.files", "ganzoo_datasets.shards"]):
         read = reads(reader, place)
@@ -93,7 +93,7 @@ def child(reader: str, place: Path, options: list[str]) -> None:
 
 
 def fuzz(reader: str, seconds: int, seed: int, keep: Path) -> tuple[str, bool]:
-    """A row of the table, and whether nothing was found."""
+    """Fuzz a reader in a child process. Return a row of the table, and whether no failure was found."""
     with tempfile.TemporaryDirectory(prefix="ganzoo-fuzz-") as scratch:
         place = Path(scratch)
         corpus = place / "corpus"

@@ -1,9 +1,9 @@
-"""Is anything let in? Bad inputs, each made anew and given to ganzoo, and what it says.
+"""Give bad inputs to ganzoo, and check that each is handled or refused as its case expects.
 
     python benchmarks/trust/inputs.py [--quick] [--only TABLE...] [--save]
 
-Prints a table for each kind of input. Exits with 1 where one has another end than its case says: not handled, not
-refused by one clean line, executed, or never done with. It is quick without ``--quick``, which its neighbours have.
+Prints a table for each kind of input. Exits with 1 if an input is not handled, is not refused with one clean line, is
+executed, takes too much memory or never ends. ``--quick`` has no effect; it exists because the other scripts have it.
 """
 
 from __future__ import annotations

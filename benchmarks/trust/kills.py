@@ -1,4 +1,4 @@
-"""SIGKILL at random moments, and within writes of every kind of file."""
+"""SIGKILL at random moments, and during writes to every kind of file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ PLACES: dict[tuple[Any, str], str] = {
 
 
 def kills(campaign: Campaign, count: int) -> Iterator[Row]:
-    """Half within writes, half not: at moments of processor time, or as soon as a run is at one of PLACES. Several to a
-    run. Ctrl-C ends with those that were."""
+    """Kill runs ``count`` times, each run up to six times. Yield a row for each place where a run was killed.
+
+    Every second kill is during a write. The others are after a random processor time, or as soon as the run is at one
+    of PLACES. Ctrl-C ends the campaign; the rows then have the kills so far.
+    """
     killed: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     with suppress(KeyboardInterrupt):
@@ -58,7 +61,7 @@ def _kill(campaign: Campaign, count: int, killed: Counter[str], lost: Counter[st
                 after=after,
                 ready=lambda place=place, phase=phase: place in ("", phase.read()),
             )
-            if ended.code == 0:  # it was done before its time
+            if ended.code == 0:  # the run ended before the kill
                 break
             where.append(f"within a write: {at.kind}" if at else phase.read() or "starting")
             done += 1
@@ -78,7 +81,7 @@ def _kill(campaign: Campaign, count: int, killed: Counter[str], lost: Counter[st
 
 
 def _draw_moment(campaign: Campaign) -> Moment:
-    """Any kind of file as often as any other."""
+    """Return a random moment at which the grid changes a file. All kinds of files are equally likely."""
     kind = campaign.random.choice(sorted({moment.kind for moment in campaign.seen_in_grid}))
     return campaign.random.choice([moment for moment in campaign.seen_in_grid if moment.kind == kind])
 

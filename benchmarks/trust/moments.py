@@ -1,6 +1,6 @@
-"""What a process does to its files, one operation after the other, and ways to go wrong at any of them.
+"""The file operations of a process, one after the other, and faults that can happen at any of them.
 
-Used in a forked child alone: what is replaced here stays replaced.
+Use this only in a forked child, because the replaced functions are not restored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-KINDS = (  # of files, by a part of their path; the first that fits
+KINDS = (  # a part of the path, and the kind of file; the first match counts
     ("/statistics/", "metric cache"), ("samples.png", "record"), (".npy", "data cache"), ("/cache/", "data cache"),
     ("/keys/", "data cache"),
     ("meta.json", "checkpoint"), ("state.pt", "checkpoint"), ("/checkpoints", "checkpoint"), ("/samples", "samples"),
@@ -28,13 +28,13 @@ KINDS = (  # of files, by a part of their path; the first that fits
 
 
 def kind_of(path: str) -> str:
-    """Which of a run's files it is."""
+    """Return the kind of a run's file; ``run directory`` if none of KINDS matches."""
     return next((kind for part, kind in KINDS if part in path), "run directory")
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The ``count``-th time (from 0) that ``operation`` is done to a file of ``kind``."""
+    """The moment of the ``count``-th ``operation`` (from 0) on a file of ``kind``."""
 
     kind: str
     operation: str
@@ -45,9 +45,9 @@ class Moment:
 
 
 class Disk:
-    """Sees every operation that changes something under ``root``; at ``at`` it does ``fault``.
+    """A watcher that records every operation that changes a file under ``root`` in ``seen``.
 
-    fault: gets half of the writing done, and is called with it before the operation.
+    At the moment ``at`` it calls ``fault``: before the operation, but after half of the content if that is a write.
     """
 
     def __init__(self, root: Path, at: Moment | None = None, fault: Callable[[], None] = lambda: None) -> None:
@@ -56,7 +56,7 @@ class Disk:
         self._counts: dict[tuple[str, str], int] = {}
 
     def install(self) -> Disk:
-        """Replace what files are changed with."""
+        """Replace the functions that change files. Return this object."""
         opened = builtins.open
 
         def open_(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
@@ -104,7 +104,7 @@ class Disk:
 
 
 class _Stream:
-    """A file whose writing may go wrong in the middle."""
+    """A file whose writes can fail halfway."""
 
     def __init__(self, stream: Any, path: str, disk: Disk) -> None:
         self._stream, self._path, self._disk = stream, path, disk
@@ -139,12 +139,12 @@ class _Stream:
 
 
 def die() -> None:
-    """At once, with nothing cleaned up."""
+    """Kill this process at once, without any clean-up."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def refuse(number: int) -> Callable[[], None]:
-    """An operation that fails with this errno."""
+    """Return a fault that raises OSError with this errno."""
 
     def fail() -> None:
         raise OSError(number, os.strerror(number))
@@ -153,21 +153,21 @@ def refuse(number: int) -> Callable[[], None]:
 
 
 class Phase:
-    """What a child is at, in memory that its parent sees when the child is gone."""
+    """The phase of a child process, in shared memory that its parent can read even after the child's death."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 64)
 
     def read(self) -> str:
-        """What it was at last."""
+        """Return the last phase; "" if none is set."""
         return self._memory[:64].rstrip(b"\0").decode()
 
     def set(self, phase: str) -> None:
-        """Say it."""
+        """Set the phase, at most 64 bytes."""
         self._memory[:64] = phase.encode().ljust(64, b"\0")
 
     def mark(self, owner: Any, name: str, phase: str) -> None:
-        """Say so while ``owner.name`` is running."""
+        """Replace ``owner.name`` so that the phase is set while it is running."""
         original = getattr(owner, name)
 
         def marked(*arguments: Any, **named: Any) -> Any:

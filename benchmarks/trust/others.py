@@ -1,4 +1,4 @@
-"""A second process, SIGTERM, clocks that jump."""
+"""Other faults: a second process, SIGTERM, clocks that jump."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scene import Scene, StandIn
 from ganzoo.training.loop import Loop
 from ganzoo.utils.lock import alone_in
 
-GRACE = 10.0  # seconds that a cluster leaves after SIGTERM, at the least
+GRACE = 10.0  # seconds that a cluster waits at least after SIGTERM
 
 
 def others(campaign: Campaign) -> Iterator[Row]:
-    """Two processes, SIGTERM, clocks."""
+    """Yield the rows for a second process in a run's directory, SIGTERM, and clocks that jump."""
     yield _two_processes(campaign)
     for where, slow in (("within a step", False), ("within a metric run", True)):
         yield _sigterm(campaign, where, slow)
@@ -57,7 +57,7 @@ def _sigterm(campaign: Campaign, where: str, slow: bool) -> Row:
     ended = scene.child(run, after=0.01, send=signal.SIGTERM, ready=lambda: phase.read() == where)
     wrong = ended.code != 75 or ended.seconds > GRACE
     said = f"exit {ended.code} after {ended.seconds:.1f} s: {plain(ended.said, scene)}"
-    return Row("SIGTERM", where, 1, said, int(wrong) or campaign.lost(scene, logs=False))  # it logs once more
+    return Row("SIGTERM", where, 1, said, int(wrong) or campaign.lost(scene, logs=False))  # a stop logs once more
 
 
 def _with_clock(jump: str, command: Callable[[], int]) -> int:

@@ -1,4 +1,4 @@
-"""Writes that a disk refuses: injected at every kind of them, and on a disk that is really full."""
+"""Writes that fail: injected errors at every kind of write, and a disk that is really full."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from scene import Ended
 
 
 def refused(campaign: Campaign, most: int | None) -> Iterator[Row]:
-    """Each kind of write to each kind of file, by ENOSPC and EIO in turn; ``most``: so many of them."""
+    """Let each kind of write to each kind of file fail once, with ENOSPC and EIO in turn, and resume the run.
+
+    Yields a row for each kind of file. most: only this many of the writes, chosen at random.
+    """
     kinds: dict[tuple[str, str], list[Moment]] = {}
     for moment in campaign.seen:
-        if moment.operation != "remove":  # what cannot be removed is in nobody's way
+        if moment.operation != "remove":  # a run may ignore that it cannot remove a file
             kinds.setdefault((moment.kind, moment.operation), []).append(moment)
     numbers = itertools.cycle((errno.ENOSPC, errno.EIO))
     picked = [(moments[len(moments) // 2], next(numbers)) for moments in kinds.values()]
@@ -41,7 +44,7 @@ def refused(campaign: Campaign, most: int | None) -> Iterator[Row]:
 
 
 def _badly_said(ended: Ended, number: int) -> str:
-    """What is wrong with how a refusal was reported, "" where nothing is."""
+    """Return what is wrong with the report of a failed write; "" if it is correct or the run did not fail."""
     if ended.code == 0:
         return ""
     if ended.code != 2 or "cannot " not in ended.said or os.strerror(number) not in ended.said:
@@ -50,7 +53,10 @@ def _badly_said(ended: Ended, number: int) -> str:
 
 
 def full_disk(campaign: Campaign) -> Iterator[Row]:
-    """A disk of 300 KiB under the run's directory, made larger after it was full."""
+    """Run on a disk of 300 KiB until it is full, enlarge the disk and resume the run.
+
+    Yields one row, or none if no disk can be mounted.
+    """
     scene = campaign.scene()
     scene.run.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(scene.run)]

@@ -1,7 +1,8 @@
-"""A run small enough to be killed a hundred times: images, settings, a stand-in for Inception, forked attempts.
+"""A run that is small enough to be killed a hundred times: images, settings, a replacement for Inception, forks.
 
-torch is imported once, here, and each attempt is a fork of this process, which never trains itself: a child is what a
-fresh process would be, three seconds earlier. PyTorch starts no threads before the fork, and none after it.
+torch is imported only once, here. Each attempt is a fork of this process, which never trains itself. A child is
+therefore like a fresh process, without the three seconds of the import. PyTorch starts no threads before or after the
+fork.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ SETTINGS = [
 
 
 class StandIn:
-    """An extractor that takes no time: a fixed random projection to 16 features."""
+    """An extractor that takes almost no time: a fixed random projection to 16 features.
+
+    pause: seconds to sleep in each call.
+    """
 
     pause = 0.0
 
@@ -61,7 +65,7 @@ class StandIn:
 
 
 def stand_in() -> None:
-    """From now on this process scores with the stand-in."""
+    """Make this process score with :class:`StandIn` from now on."""
     network = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", lacks=("logits_unbiased",))
     extractors.find_network = lambda *_: network
     reader.load_extractor = lambda *_: StandIn()
@@ -69,7 +73,11 @@ def stand_in() -> None:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended: its exit status, negative for a signal's number, what it printed, seconds."""
+    """How a child ended.
+
+    code: its exit status, negative for a signal. printed: its output. seconds: the time until its end, counted from the
+    signal that was sent, else from the fork.
+    """
 
     code: int
     printed: str
@@ -77,12 +85,12 @@ class Ended:
 
     @property
     def said(self) -> str:
-        """Its last line."""
+        """The last line of the output; "" if there is none."""
         return (self.printed.strip().splitlines() or [""])[-1]
 
 
 class Scene:
-    """A place of its own: images, caches, one run under ``run`` and one grid under ``results``."""
+    """A separate directory with caches, one run in ``run`` and the results of one grid in ``results``."""
 
     def __init__(self, place: Path, registry: Registry, log: str = "printed.txt") -> None:
         self.place, self.registry, self.log = place, registry, place / log
@@ -91,17 +99,17 @@ class Scene:
 
     @property
     def settings(self) -> list[str]:
-        """KEY=VALUE of every run here; the images are shared by all scenes."""
+        """The settings of every run here, as KEY=VALUE. The images are shared by all scenes."""
         return [*SETTINGS, f"data.name=folder:{self.place.parent / 'images'}", f"data.root={self.root}"]
 
     def command(self, *extra: str) -> int:
-        """Begin the run, or go on with it where there is one."""
+        """Begin the run, or resume it if it exists. Return the exit code."""
         if (self.run / "config.yaml").exists():
             return self.call("resume", str(self.run))
         return self.call("run", RECIPE, *self.settings, *extra, "--out", str(self.run))
 
     def call(self, *arguments: str) -> int:
-        """A command line; what it exits with."""
+        """Call a command of ganzoo in this process. Return its exit code."""
         Registry.load = lambda *_, **__: self.registry
         try:
             command_line(list(arguments))
@@ -109,7 +117,7 @@ class Scene:
             return int(stop.code or 0)
 
     def benchmark(self) -> int:
-        """A grid of one row, in this process."""
+        """Run a grid of one row in this process. Return 1 if the row failed, else 0."""
         data = f"folder:{self.place.parent / 'images'}"
         settings = [*SETTINGS, f"data.root={self.root}"]
         settings.remove(f"loop.kimg={KIMG}")
@@ -120,12 +128,16 @@ class Scene:
 
     @property
     def row(self) -> Path:
-        """The run that the grid's row comes from."""
+        """The run directory of the grid's row."""
         return next((self.place / "work").glob("grid/*/run"))
 
     def child(self, work: Callable[[], int | None], *, after: float | None = None, send: int = signal.SIGKILL,
               ready: Callable[[], bool] = lambda: True) -> Ended:  # fmt: skip
-        """Fork, do ``work``, wait. ``after`` seconds of its processor time, once ``ready``, it gets a signal."""
+        """Call ``work`` in a fork, and wait for its end.
+
+        after: send the signal ``send`` after this many seconds of the child's processor time, as soon as ``ready``
+        returns True; None sends no signal. A child that takes longer than DEADLINE is killed.
+        """
         begun = time.monotonic()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -147,8 +159,11 @@ class Scene:
         return Ended(os.waitstatus_to_exitcode(status), self.log.read_text(errors="replace"), seconds)
 
     def fingerprint(self, run: Path) -> str:
-        """Of all that training made but times: of weights, optimizers, counters and random state, then of log, scores
-        and samples."""
+        """Return two hashes of a run's results, without times, separated by a space.
+
+        The first is of weights, optimizers, counters and random state. The second is of the losses in the log, the
+        scores, and the names of samples and verdicts.
+        """
         newest = list_checkpoints(run / "checkpoints")[-1]
         digest = hashlib.sha256(newest.path.name.encode())
         for file in sorted(newest.path.glob("*.safetensors")):
@@ -168,7 +183,7 @@ class Scene:
 
 
 def make_images(directory: Path) -> None:
-    """A small set of noise."""
+    """Write a small data set of noise images."""
     directory.mkdir(parents=True, exist_ok=True)
     for number in range(IMAGES):
         pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
@@ -176,7 +191,7 @@ def make_images(directory: Path) -> None:
 
 
 class _Here(Launcher):
-    """Does its jobs in this process."""
+    """A launcher that does its jobs in this process."""
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(None)
@@ -189,7 +204,7 @@ class _Here(Launcher):
 
 
 def _do(work: Callable[[], int | None], log: Path) -> None:
-    """In the child: never returns."""
+    """Do the work of a child, with its output in ``log``. Never returns."""
     code = 1
     try:
         os.setsid()
@@ -226,5 +241,5 @@ def _leaves(node: Any) -> Iterator[Any]:
 
 
 def read_json(file: Path) -> Any:
-    """A JSON file."""
+    """Return the content of a JSON file."""
     return json.loads(file.read_text())

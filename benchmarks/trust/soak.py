@@ -1,8 +1,9 @@
-"""Do memory and file descriptors stay flat? Many short runs in one process, and one run of many log intervals.
+"""Check that memory and open files do not grow, over many short runs in one process and over one long run.
 
     python benchmarks/trust/soak.py [--runs 2000] [--intervals 20000] [--save]
 
-Prints both curves, and exits with 1 where one grows: over its second half by more than the limit.
+Prints both curves. Exits with 1 if memory grows by more than the limit over the second half of a curve, or if the
+number of open files grows at all.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from ganzoo.training import run
 from ganzoo.training.callbacks import Callback, Hooks
 
 RESULTS = Path(__file__).parent / "results"
-POINTS = 60  # of a curve
-GROWTH_MIB = 8.0  # of resident memory over the second half: what the allocator leaves lying about is less
+POINTS = 60  # points of a curve
+GROWTH_MIB = 8.0  # allowed growth of resident memory over the second half; the allocator's fragmentation is smaller
 BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
 class Point:
-    """Resident memory and open files of this process, after so many runs or log intervals."""
+    """The resident memory and the open files of this process after ``done`` runs or log intervals."""
 
     done: int
     memory_mib: float
@@ -44,14 +45,14 @@ class Point:
 
 
 def measure(done: int) -> Point:
-    """Now, with nothing left to be collected."""
+    """Collect garbage and return the point of this moment."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return Point(done, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(list(Path("/proc/self/fd").iterdir())))
 
 
 def many_runs(place: Path, registry: Registry, runs: int, say: Callable[[Point], None]) -> list[Point]:
-    """So many runs from beginning to end, scored and resumed once, one after the other."""
+    """Train ``runs`` runs one after the other, each scored and resumed once. Return the curve."""
     scene, curve, every = Scene(place / "scene", registry), list[Point](), max(1, runs // POINTS)
     quiet = Display(Console(quiet=True))
     short = ["loop.kimg=0.032", "loop.log_kimg=0.016", "loop.snapshot_kimg=0.016", "metrics.times=1"]
@@ -67,7 +68,7 @@ def many_runs(place: Path, registry: Registry, runs: int, say: Callable[[Point],
 
 
 def one_long_run(place: Path, registry: Registry, intervals: int, say: Callable[[Point], None]) -> list[Point]:
-    """One run of so many log intervals, a checkpoint and a score after every hundredth."""
+    """Train one run of ``intervals`` log intervals, with a checkpoint and a score every 100. Return the curve."""
     scene, curve, every = Scene(place / "long", registry), list[Point](), max(1, intervals // POINTS)
     batch = 8  # as in the settings
     settings = [
@@ -89,7 +90,10 @@ def one_long_run(place: Path, registry: Registry, intervals: int, say: Callable[
 
 
 def growth(curve: Sequence[Point]) -> tuple[float, int]:
-    """MiB and open files that came on top in the second half: its last quarter against its first."""
+    """Return the growth in MiB and in open files over the second half of a curve.
+
+    It compares the last quarter of that half with its first: the median of the memory, the maximum of the files.
+    """
     half = curve[len(curve) // 2 :]
     quarter = max(1, len(half) // 4)
     ends = half[:quarter], half[-quarter:]
@@ -98,13 +102,13 @@ def growth(curve: Sequence[Point]) -> tuple[float, int]:
 
 
 def drawn(values: Sequence[float]) -> str:
-    """A curve in a line of text, from 0 to its highest value."""
+    """Return a curve as one line of text, with bars from 0 to the highest value."""
     top = max(values) or 1.0
     return "".join(BARS[min(len(BARS) - 1, int(value / top * len(BARS)))] for value in values)
 
 
 def described(title: str, curve: Sequence[Point]) -> str:
-    """A curve as Markdown."""
+    """Return a curve as a section of Markdown."""
     memory, files = [point.memory_mib for point in curve], [float(point.files) for point in curve]
     grown, opened = growth(curve)
     return (
@@ -115,7 +119,7 @@ def described(title: str, curve: Sequence[Point]) -> str:
 
 
 def save(curve: Sequence[Point], file: Path) -> None:
-    """As CSV."""
+    """Write a curve as CSV."""
     with file.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["done", "memory_mib", "files"])

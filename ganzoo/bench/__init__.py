@@ -1,1 +1,1 @@
-"""The benchmark: a grid of combinations trained, scored, recorded and shown."""
+"""The benchmark: train and score a grid of combinations, record the results and show them."""

@@ -1,10 +1,10 @@
-"""How far a score's difference between two generators varies with the images that were drawn.
+"""The spread of the score difference between two generators over the generated images that were drawn.
 
-Each generator's images are made and read once. Then they are resampled with replacement, both sides alike, and scored
-against the same real images. Resampling raises a Fréchet distance, since a sample with repeated images has less variety
-than the images it comes from. It raises both sides, so the spread is taken of their difference, and the interval lies
-around the difference that was measured: that has the bias of its number of images alone, as every score under its
-protocol.
+The images of each generator are generated, and their features extracted, once. Then the images of both sides are
+resampled with replacement and scored against the same real images. Resampling raises a Fréchet distance, since a sample
+with repeated images has less variety than the images it comes from. It raises both sides, so the spread is that of
+their difference. The interval is centred on the measured difference, whose only bias is that of the number of images,
+which every score under the protocol has.
 """
 
 from __future__ import annotations
@@ -53,12 +53,15 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import data_root
 
 RESAMPLES = 50
-LEAST = 20  # fewer do not measure a spread
+LEAST = 20  # fewer are not enough to measure a spread
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """``values``: of each resample, those of both sides. biases: by how much resampling raised each side's mean."""
+    """The result of a bootstrap.
+
+    values: the values of both sides, per resample. biases: how much resampling raised each side's mean.
+    """
 
     values: list[tuple[float, float]]
     interval: Interval
@@ -67,7 +70,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Means:
-    """What scoring again takes: the device, the files of extractors, the cache, and who is told of progress."""
+    """The means for scoring again: registry, device, data directory, extractor files and progress callback."""
 
     registry: Registry
     device: str = "auto"
@@ -78,12 +81,13 @@ class Means:
 
 
 def bootstrap(sides: tuple[Side, Side], means: Means, resamples: int = RESAMPLES, seed: int = 0) -> Bootstrap:
-    """Resample the generated images of one run on each side; the interval of the first's value less the second's.
+    """Resample the generated images of one run on each side; return the interval of the first value minus the second.
 
-    The interval is ``difference ± t s``, s being the standard deviation of the resampled differences and t Student's
-    with one degree less than there are resamples.
+    The interval is ``difference ± t s``. s is the standard deviation of the resampled differences; t is Student's, with
+    ``resamples - 1`` degrees of freedom.
 
-    Raises GanzooError if a side has no weights any more, or is not scored as it was before.
+    Raises GanzooError if there are fewer than 20 resamples, if the weights of a side are gone, or if a side's score
+    differs from the recorded one.
     """
     if resamples < LEAST:
         raise GanzooError(f"{resamples} resamples measure no spread; take {LEAST} or more")
@@ -105,7 +109,7 @@ def bootstrap(sides: tuple[Side, Side], means: Means, resamples: int = RESAMPLES
 
 
 class _Read:
-    """One run's generated images as features, beside the real ones."""
+    """The features of one run's generated images and of the real images."""
 
     def __init__(self, seed: Seed, value: str, means: Means) -> None:
         self.value, self.number = value, seed.protocol.get("seed", 0)
@@ -121,14 +125,14 @@ class _Read:
             )
 
     def score(self, fake: Features) -> float:
-        """The value that ranks. Raises GanzooError if the metric does not return it."""
+        """Return the ranking value. Raises GanzooError if the metric does not return it."""
         values: Mapping[str, float] = self.entry.load()()(real=self.real, fake=fake, seed=self.number)
         if self.value not in values:
             raise GanzooError(f"{self.entry.name}: it returns no {self.value}, which ranks the rows; fix its plugin")
         return float(values[self.value])
 
     def resample(self, stream: np.random.Generator) -> Iterator[float]:
-        """Values of samples of the images, one after the other."""
+        """Yield the values of resamples of the generated images, without end."""
         alone = self.entry.reads == "statistics"
         while True:
             rows = stream.integers(0, self.fake.count, self.fake.count, dtype=np.int64)
@@ -136,7 +140,7 @@ class _Read:
 
 
 def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Config, Generator]:
-    """The configuration and the generator of a run or a record. Raises GanzooError if its weights are not here."""
+    """Return the configuration and generator of a run or record. Raises GanzooError if its weights are not here."""
     settings = files_of_extractors(means.weights, means.inception)
     if seed.is_run:
         directory = RunDir.open(seed.place)
@@ -161,7 +165,10 @@ def _features(
     place: torch.device,
     progress: Progress | None,
 ) -> tuple[MetricEntry, Features, Features]:
-    """The first metric, and what it reads of the real and of the generated images; of these all features are kept."""
+    """Return the first metric and its features of the real and the generated images.
+
+    The features of each generated image are kept, for resampling.
+    """
     scoring = recorded_scoring(protocol, config)
     if not scoring.metrics:
         raise GanzooError(scoring.problem or "its configuration names no metric")
@@ -180,7 +187,7 @@ def _features(
         labels, (real_sides, _) = real.labels, plan.read_set(real, root, shipped_statistics(config))
         add_labels(real_sides, labels)
         labels = labels if classes is None else classes
-    fake_sides = replace(plan, per_class=True).read_fake(  # which keeps features where sums would do
+    fake_sides = replace(plan, per_class=True).read_fake(  # per_class keeps all features, not only sums
         lambda: fake_images(generator, settings.fakes, settings.seed, labels, protocol["truncation"], drawn),
         settings.fakes,
     )

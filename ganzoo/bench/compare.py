@@ -1,4 +1,4 @@
-"""Whether one combination is better than another, as a table and a sentence: `ganzoo bench compare`."""
+"""Compare two combinations and describe the result as a table and a sentence: `ganzoo bench compare`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ IMAGES, SEEDS, NONE = "bootstrap over generated images", "Welch over seeds", "no
 
 @dataclass(frozen=True)
 class Comparison:
-    """``difference``: the value of A less that of B, means over seeds. interval: of it; None with one seed on one side.
+    """The result of comparing sides A and B.
 
-    method: how the interval was taken. separate: whether all seeds of one side are better than all of the other; None
-    with one seed on a side. p: of the exact permutation test over seeds, where it was made. better: "A", "B", or None
-    where no difference can be claimed.
+    method: how the interval was computed. difference: the value of A minus that of B, means over seeds.
+    interval: the interval of the difference; None if only one of the sides has a single seed.
+    separate: whether all seeds of one side are better than all of the other; None if a side has a single seed.
+    p: the p value of the exact permutation test over seeds; None if it was not computed.
+    better: "A", "B", or None if no difference can be claimed.
     """
 
     a: Side
@@ -42,7 +44,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """What can be claimed, and why."""
+        """The claim and the reason for it."""
         if self.interval is None:
             return (
                 f"No difference can be claimed: {NAMES[len(self.b.seeds) == 1]} has one seed, which does not show "
@@ -67,7 +69,7 @@ class Comparison:
 
     @property
     def text(self) -> str:
-        """A small table, how the interval was taken, and the sentence."""
+        """A small table, how the interval was computed, and the sentence."""
         rows = [["", "combination", "data", "kimg", self.a.ranking.title, "seeds: values"]]
         for name, side in zip(NAMES, (self.a, self.b), strict=True):
             mean = self._text(statistics.fmean(side.values))
@@ -78,7 +80,7 @@ class Comparison:
         return "\n".join([*aligned(rows), "", *self.details, self.sentence])
 
     def describe(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the comparison as plain containers, for JSON."""
         found: dict[str, Any] = {
             "a": self.a.describe(),
             "b": self.b.describe(),
@@ -101,7 +103,7 @@ class Comparison:
 
     @property
     def details(self) -> list[str]:
-        """Lines that say how the interval was taken."""
+        """The lines that describe how the interval was computed."""
         if self.resampled is not None:
             one, other = map(self._text, self.resampled.biases)
             count = len(self.resampled.values)
@@ -120,8 +122,8 @@ class Comparison:
 def compare(a: Side, b: Side, means: Means, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Compare two sides that share data and protocol.
 
-    One seed on each side: their generated images are made again and resampled, with what ``means`` gives. Two or more
-    on each: the seeds say it. Otherwise no interval. Raises GanzooError as
+    With one seed on each side, the generated images are made again, using ``means``, and resampled. With two or more
+    seeds on each side, the interval comes from the seeds. Otherwise there is no interval. Raises GanzooError as
     :func:`ganzoo.bench.bootstrap.bootstrap` does.
     """
     difference = statistics.fmean(a.values) - statistics.fmean(b.values)

@@ -1,4 +1,4 @@
-"""Which combinations a benchmark trains: architectures x losses (x penalties) x data x seeds, for one budget."""
+"""The combinations that a benchmark trains: architectures x losses (x penalties) x data x seeds, for one budget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_ROWS = 100_000
 
 @dataclass
 class Grid:
-    """What a file in ``configs/bench`` holds. Exactly one of ``kimg`` and ``minutes`` is the budget."""
+    """The content of a file in ``configs/bench``. The budget is exactly one of ``kimg`` and ``minutes``."""
 
     name: str = param("", "name of the grid and of the directory of its records")
     architectures: list[str] = param([], "ARCH or ARCH/DISCRIMINATOR, or all that are installed")
@@ -53,7 +53,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row to be: a combination on a data set with a seed."""
+    """One planned row: a combination on a data set with a seed."""
 
     recipe: str
     data: str
@@ -61,17 +61,20 @@ class Cell:
 
     @property
     def combination(self) -> str:
-        """A file name for what all seeds share."""
+        """The file name of what all seeds share."""
         return re.sub(r"[^A-Za-z0-9._+,-]", "_", f"{self.data}--{self.recipe.replace('/', ',')}")
 
     @property
     def name(self) -> str:
-        """A file name of its own."""
+        """The file name of this cell, unique in its grid."""
         return f"{self.combination}--s{self.seed}"
 
 
 def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
-    """A grid from a file and what the command line changes. Raises GanzooError that names the key."""
+    """Return the grid of a file, with the changes of the command line.
+
+    Raises GanzooError, which names the key, if a value is not valid.
+    """
     where = str(file) if file else "the command line"
     layer: dict[str, Any] = {}
     if file is not None:
@@ -79,7 +82,7 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
         layer.setdefault("name", file.stem)
     changed = {key: value for key, value in changes.items() if value not in (None, [])}
     if "recipes" in changed and not {"architectures", "losses"} & changed.keys():
-        layer.pop("architectures", None)  # recipes on the command line are all that is asked for
+        layer.pop("architectures", None)  # recipes on the command line replace the product
         layer.pop("losses", None)
     for one, other in (("kimg", "minutes"), ("minutes", "kimg")):
         if one in changed and other not in changed:
@@ -91,7 +94,10 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
 
 
 def cells(grid: Grid, registry: Registry) -> list[Cell]:
-    """Every row of a grid, each once, seeds innermost. Raises GanzooError for a name that is not installed."""
+    """Return every row of a grid once, with the seeds varying fastest.
+
+    Raises GanzooError if a name is not installed, if there are more than 100,000 rows, or if there is no data set.
+    """
     architectures = _expand(grid.architectures, ArchitectureEntry, registry)
     losses = _expand(grid.losses, LossEntry, registry)
     most = len(architectures) * len(losses) * len(grid.extras) * max(1, len(grid.data)) * len(grid.seeds)
@@ -113,5 +119,5 @@ def _expand(names: list[str], kind: type[Entry], registry: Registry) -> list[str
 
 
 def describe(grid: Grid) -> dict[str, Any]:
-    """Plain containers, for JSON."""
+    """Return the grid as plain containers, for JSON."""
     return asdict(grid)

@@ -1,4 +1,4 @@
-"""A grid from beginning to end: calibrate, train what has no record yet, publish each record as it comes."""
+"""Run a grid: calibrate, train the rows that have no record yet, publish each record as it is finished."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ Say = Callable[[str], None]
 
 
 class Harness:
-    """``results`` gets what is kept, a directory per grid; ``work`` holds the runs while they are made."""
+    """The runner of one grid.
+
+    results: the directory for what is kept. work: the directory for the runs during training. Each has a subdirectory
+    per grid.
+    """
 
     def __init__(
         self, grid: Grid, registry: Registry, launcher: Launcher, results: Path, work: Path, say: Say = print
@@ -41,9 +45,9 @@ class Harness:
         self.plugins = {name: path.read_text(encoding="utf-8") for name, path in registry.files.items()}
 
     def run(self, *, keep: int = 3, retry: bool = False) -> list[Record]:
-        """Every record of the grid; those that were there stay as they are, failed ones too unless ``retry``.
+        """Run the grid and return all its records. Existing records are kept; ``retry`` runs failed ones again.
 
-        keep: of how many of the best rows the weights stay.
+        keep: the number of best rows whose weights are kept.
         """
         self._claim_directory()
         self._set_damaged_aside()
@@ -61,14 +65,17 @@ class Harness:
 
     @property
     def _notes(self) -> Path:
-        """The grid and each combination's budget; beside the records, but none."""
+        """The file with the grid and each combination's budget. It is next to the records but is not a record."""
         return self.results / GRID_FILE
 
     def _note(self, budgets: dict[str, Any]) -> None:
         write_text(self._notes, json.dumps({"grid": asdict(self.grid), "budgets": budgets}, indent=1) + "\n")
 
     def _claim_directory(self) -> None:
-        """Rows and seeds may be added to a grid, but all its rows are made alike."""
+        """Create the directory of results, or check that an existing one was made with the same budget and settings.
+
+        Rows and seeds may be added to a grid later. Raises GanzooError if kimg, minutes or settings differ.
+        """
         self.results.mkdir(parents=True, exist_ok=True)
         if not self._notes.exists():
             self._note({})
@@ -82,7 +89,7 @@ class Harness:
                 )
 
     def _noted(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What :meth:`_note` wrote. Raises GanzooError where it is not that any more."""
+        """Return the grid and the budgets that :meth:`_note` wrote. Raises GanzooError if the file is damaged."""
         try:
             noted = parse_json(self._notes.read_bytes())
             grid, budgets = noted["grid"], noted["budgets"]
@@ -97,7 +104,7 @@ class Harness:
         return self.results / f"{cell.name}.json"
 
     def _set_damaged_aside(self) -> None:
-        """A record that is not what was written is made again, from what its run has left."""
+        """Rename damaged records, so that they are made again from what is left of their runs."""
         for file in (file for cell in self.cells if (file := self._file(cell)).exists()):
             try:
                 read_record(file)
@@ -107,7 +114,7 @@ class Harness:
                 self.say(f"warning: {error}; it is made again; the old file is now {aside.name}")
 
     def _forget(self, cell: Cell) -> bool:
-        """Whether the row is a failed one, whose run is then cleared away: it would only fail again."""
+        """Return whether the row has failed. If so, delete its run, which would only fail again."""
         failed = read_record(self._file(cell)).status == "failed"
         if failed:
             shutil.rmtree(self.work / cell.name, ignore_errors=True)
@@ -118,8 +125,11 @@ class Harness:
         return Job("train", self.grid.name, cell, self.work / cell.name, settings, budget, self.plugins)
 
     def _budgets(self, missing: list[Cell]) -> dict[str, dict[str, float | None]]:
-        """kimg of each combination. A measured one is written down at once and never measured again, so that a grid
-        that was interrupted gives what an undisturbed one gives."""
+        """Return the budget of each combination, with its kimg.
+
+        A measured budget is saved at once and never measured again, so that an interrupted grid gives the same results
+        as an uninterrupted one. A combination whose speed cannot be measured gets failed records and no budget.
+        """
         if self.grid.kimg is not None:
             return {cell.combination: {"kimg": self.grid.kimg} for cell in missing}
         assert self.grid.minutes is not None
@@ -147,13 +157,13 @@ class Harness:
         return known
 
     def _fail(self, job: Job, reason: str) -> None:
-        from ganzoo.bench.work import failed_record  # imports torch, which the parent of the jobs else never needs
+        from ganzoo.bench.work import failed_record  # imports torch, which this process does not need otherwise
 
         recipe = parse_recipe(job.cell.recipe, self.registry)
         write_record(job.directory / RECORD, failed_record(job, recipe, reason))
 
     def _publish(self, job: Job) -> None:
-        """What is kept of a job, the record last: where it stands, the rest is there."""
+        """Copy what is kept of a job to the results. The record comes last: if it exists, the rest does too."""
         record, name = read_record(job.directory / RECORD), job.cell.name
         if record.status == "done":
             (self.results / "weights").mkdir(exist_ok=True)
@@ -163,8 +173,11 @@ class Harness:
         self.say(f"{name}: {_result(record)}")
 
     def _prune_weights(self, keep: int) -> None:
-        """Only the best rows' stay, each combination's best seed before a second one: of all the directory's rows, as
-        this call may have named a few of them."""
+        """Delete the weights of all but the ``keep`` best rows.
+
+        The best seed of every combination comes before any second seed. All records of the directory take part, since
+        this call may name only a few of them.
+        """
         files = (file for file in self.results.glob("*.json") if file != self._notes)
         records = [read_record(file) for file in files]
         of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)
@@ -180,7 +193,7 @@ class Harness:
 
 
 def _result(record: Record) -> str:
-    """What became of a row, in a few words."""
+    """Return the outcome of a row in a few words."""
     if record.status == "failed":
         return f"failed: {record.reason}"
     if record.ranked is None:
@@ -190,7 +203,10 @@ def _result(record: Record) -> str:
 
 
 def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> Launcher:
-    """The installed launcher of that name, or the default one, its parameters set by KEY=VALUE. Raises GanzooError."""
+    """Return the launcher of that name, or the default one, with its parameters set by KEY=VALUE.
+
+    Raises GanzooError if there is no such launcher or a parameter is not valid.
+    """
     entry = registry.get(LauncherEntry, name) if name else registry.default(LauncherEntry)
     if entry is None:
         raise GanzooError("there is no default launcher; name one with --launcher (`ganzoo list` shows them)")

@@ -1,4 +1,7 @@
-"""A piece of work for a launcher: train and score one cell, or measure its speed. Plain data, fit to be sent."""
+"""A job for a launcher: train and score one cell, or measure its speed.
+
+A job is plain data, which can be sent to another machine.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,18 @@ RECORD, SAMPLES, WEIGHTS, SPEED, NEIGHBOURS = (
 )  # fmt: skip
 
 
-JOB_FILE = ".job.json"  # with the job's purpose before it
+JOB_FILE = ".job.json"  # the suffix of its name; the job's purpose comes first
 
 
 @dataclass(frozen=True)
 class Job:
-    """``purpose`` "train" leaves a record, samples and weights in ``directory``; "calibrate" leaves the speed.
+    """A job with the purpose "train" or "calibrate".
 
-    budget: what the record says of it. settings: the configuration beside recipe, data, seed and kimg.
-    plugins: the text of each plugin that is a single file, by the file's name: a worker may not see the file, and one
-        that is changed meanwhile must not change half of a grid.
+    "train" writes a record, samples and weights into ``directory``; "calibrate" writes the speed.
+
+    budget: the budget as the record gives it. settings: the settings other than recipe, data, seed and kimg.
+    plugins: the text of each plugin that is a single file, by the file's name. A worker may not have access to the
+        file, and a change to the file during the benchmark must not affect half of a grid.
     """
 
     purpose: Literal["train", "calibrate"]
@@ -38,26 +43,26 @@ class Job:
 
     @property
     def result(self) -> Path:
-        """The file that says the job is done."""
+        """The file whose existence shows that the job is done."""
         return self.directory / (RECORD if self.purpose == "train" else SPEED)
 
     @property
     def all_settings(self) -> list[str]:
-        """KEY=VALUE for the resolver."""
+        """All settings of the job as KEY=VALUE, for the resolver."""
         own = [f"data.name={self.cell.data}", f"seed={self.cell.seed}"]
         return [*self.settings, *own, *([f"loop.kimg={self.budget['kimg']}"] if "kimg" in self.budget else [])]
 
     def write(self) -> Path:
-        """Write the job into its directory; the file."""
+        """Write the job into its directory and return the file."""
         self.directory.mkdir(parents=True, exist_ok=True)
         file = self.directory / f"{self.purpose}{JOB_FILE}"
-        content = {**asdict(self), "folder": str(self.directory)}  # files keep their keys
+        content = {**asdict(self), "folder": str(self.directory)}  # the key in existing files
         del content["directory"]
         write_text(file, json.dumps(content, indent=1) + "\n")
         return file
 
     def write_plugins(self) -> list[Path]:
-        """Write the plugins that are single files into its directory; the files."""
+        """Write the plugins that are single files into the job's directory and return the files."""
         directory = self.directory / "plugins"
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in self.plugins.items():
@@ -66,7 +71,7 @@ class Job:
 
     @classmethod
     def read(cls, file: Path) -> Job:
-        """A job that was written."""
+        """Read a job that :meth:`write` wrote."""
         content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         content["directory"] = content.pop("folder")
         return cls(
@@ -80,5 +85,5 @@ class Job:
 
 
 def is_of_job(run: Path) -> bool:
-    """Tell whether a run belongs to a job, whose directory holds it."""
+    """Return whether a run belongs to a job, that is, whether it is in a job's directory."""
     return any(run.parent.glob(f"*{JOB_FILE}"))

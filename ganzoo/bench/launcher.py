@@ -1,4 +1,4 @@
-"""Where jobs run. A launcher is a plugin: this machine, a Ray cluster, or another place."""
+"""The base class of launchers: plugins that run jobs on this machine, on a Ray cluster or elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ganzoo.bench.job import Job
 
 
 class Launcher(ABC):
-    """Runs the jobs of a benchmark. Constructed as ``cls(params)`` in the process of ``ganzoo bench``.
+    """The runner of a benchmark's jobs. It is constructed as ``cls(params)`` in the process of ``ganzoo bench``.
 
-    params: an instance of the entry's ``params``, with the values of ``--launcher-set``.
+    params: an instance of the entry's ``params`` class, with the values of ``--launcher-set``.
     """
 
     def __init__(self, params: Any) -> None:
@@ -20,11 +20,12 @@ class Launcher(ABC):
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
-        """Do every job and yield each with "" when its result lies in its directory, else with the reason it does not.
+        """Run every job and yield it with "" if its result is in its directory, or else with the reason it failed.
 
-        A job is done by :func:`ganzoo.bench.work.perform` in a process of its own. That may be stopped and started
-        again, since a job continues from its directory. On KeyboardInterrupt the launcher lets its jobs write their
-        checkpoints before it raises.
+        :func:`ganzoo.bench.work.perform` does a job, in a process of its own. The process may be stopped and started
+        again, since a job continues from the state in its directory. On KeyboardInterrupt the launcher lets its jobs
+        write their checkpoints before it raises.
 
-        jobs: plain data, fit to be sent to another machine. alone: run nothing else beside a job: speeds are measured.
+        jobs: plain data, which can be sent to another machine. alone: run one job at a time and nothing else, because
+        the jobs measure speeds.
         """

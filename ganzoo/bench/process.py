@@ -1,4 +1,4 @@
-"""A job in a process of its own, so that nothing it does can hurt the grid."""
+"""Run a job in a process of its own, so that a crash of the job cannot harm the grid."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STOPPED = 130
 
 
 class JobProcess:
-    """Starts at once. Its output goes to ``log.txt`` in the job's directory.
+    """The process of a job. It starts on construction and writes its output to ``log.txt`` in the job's directory.
 
-    The process holds the end of a pipe from its parent. When the pipe closes, because it was asked to stop or because
-    the parent has died, it writes a checkpoint and ends: no job is left running alone.
+    The process reads a pipe from its parent. The pipe closes when the parent asks it to stop or dies; the process then
+    writes a checkpoint and ends, so that no job outlives its parent.
     """
 
     def __init__(self, job: Job) -> None:
@@ -26,17 +26,17 @@ class JobProcess:
         file = job.write()
         self.log = job.directory / "log.txt"
         with self.log.open("wb") as stream:
-            self._process = subprocess.Popen(  # noqa: S603, no word of it from outside
+            self._process = subprocess.Popen(  # noqa: S603, the arguments are our own
                 [*interpreter(), "-m", "ganzoo.bench.work", str(file)],
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
                 env={**os.environ, **openmp.settings()},
-                start_new_session=True,  # a Ctrl-C at the terminal is the parent's to pass on
+                start_new_session=True,  # the parent handles a Ctrl-C at the terminal and passes it on
             )
 
     def outcome(self) -> str | None:
-        """None while it runs, "" when its result is there, else what became of it."""
+        """Return None while the process runs, "" if its result exists, or else the reason it failed."""
         code = self._process.poll()
         if code is None:
             return None
@@ -48,27 +48,27 @@ class JobProcess:
         return f"its process ended with {code}: {lines[-1] if lines else 'no output'}"
 
     def ask_to_stop(self) -> None:
-        """Let it write a checkpoint and end."""
+        """Ask the process to write a checkpoint and end."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
     def wait(self) -> None:
-        """Until it has ended."""
+        """Wait until the process has ended."""
         self._process.wait()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process and wait for its end."""
         self._process.kill()
         self._process.wait()
 
 
 def heed_parent() -> None:
-    """In the job's process: take the closing of standard input for a Ctrl-C."""
-    # A shell's background jobs are born ignoring it, and so would what they start.
+    """Treat the closing of standard input as a Ctrl-C. Called in the job's process."""
+    # A shell starts background jobs with SIGINT ignored, and their child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def watch() -> None:
-        # Not through sys.stdin, whose lock the interpreter wants at its end.
+        # Not through sys.stdin: the interpreter takes its lock at exit, which a blocked read would hold.
         while os.read(0, 1024):
             pass
         os.kill(os.getpid(), signal.SIGINT)

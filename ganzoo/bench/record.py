@@ -1,7 +1,7 @@
-"""One row of the leaderboard: a small JSON file that says how a score came about, guarded by a digest.
+"""Records: small JSON files that document how a score was obtained, protected by a digest.
 
-The schema is these dataclasses, checked by OmegaConf at writing and at reading. The digest is over the whole
-record: it shows that nothing was changed since, not who wrote it.
+The leaderboard makes its rows from them. The dataclasses here are the schema; OmegaConf checks it on writing and on
+reading. The digest covers the whole record: it shows that the record was not changed, but not who wrote it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from ganzoo.utils.structured import read_as
 
 SCHEMA = 1
 GRID_FILE = "grid.json"
-OLDER = "older"  # directory of the results whose grids the leaderboard shows folded, at its end
+OLDER = "older"  # subdirectory of the results; the leaderboard shows its grids collapsed, at the end
 
 
 @dataclass
 class Budget:
-    """``kimg`` is what was trained; ``minutes`` and the speed it was calibrated from, where the budget was a time."""
+    """The training budget.
+
+    kimg: thousands of real images. minutes, calibrated_pictures_per_second: the time and the measured speed that
+    ``kimg`` was computed from, if the budget was a time.
+    """
 
     kimg: float
     minutes: float | None = None
@@ -35,10 +39,11 @@ class Budget:
 
 @dataclass
 class Hardware:
-    """The machine. ``kind`` is what rows are filtered by: "cpu" or the accelerator's name.
+    """The machine of a run.
 
-    side_by_side: combinations trained on this device at the same time; 1: alone. Times of rows that differ in it
-    are not compared. memory_mib: of the device, or of the machine for "cpu".
+    kind: the class that rows are filtered by, "cpu" or the accelerator's name. memory_mib: the memory of the device, or
+    of the machine for "cpu". side_by_side: the number of combinations trained on this device at the same time, 1 for
+    one alone. Times of rows with different numbers are not compared.
     """
 
     kind: str
@@ -51,7 +56,7 @@ class Hardware:
 
 @dataclass
 class Cost:
-    """Seconds of training and of scoring, images per second of training, peak memory in MiB."""
+    """The cost of a run: seconds of training and of scoring, images per second of training, peak memory in MiB."""
 
     training_seconds: float
     evaluation_seconds: float
@@ -61,7 +66,7 @@ class Cost:
 
 @dataclass
 class Weights:
-    """The averaged generator that was scored: its checksum, size and place (relative to the record, or None)."""
+    """The averaged generator that was scored: its checksum, size and file (relative to the record, or None)."""
 
     sha256: str
     bytes: int
@@ -70,7 +75,11 @@ class Weights:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A score on the way: kimg shown, seconds of training, the value that ranks, of so many generated images."""
+    """An intermediate score during training.
+
+    kimg: thousands of real images shown. seconds: the training time. value: the ranking value. fakes: the number of
+    generated images it was computed on.
+    """
 
     kimg: float
     seconds: float
@@ -78,18 +87,19 @@ class CurvePoint:
     fakes: int
 
     def to_dict(self, name: str) -> dict[str, Any]:
-        """For a record, where the value has its own name."""
+        """Return the point as it is stored in a record, with the value under ``name``."""
         return {"kimg": self.kimg, "seconds": self.seconds, name: self.value, "fakes": self.fakes}
 
 
 @dataclass
 class Record:
-    """A combination that was trained and scored, or that failed (then ``reason`` says why and there are no scores).
+    """A combination that was trained and scored, or that failed; a failed one has a ``reason`` and no scores.
 
-    recipe: its shortest form. scores: by name (``kid_mean``, ``precision``, ``recall``, ...).
-    protocol: all that decides a score beside the weights. parameters: of generator and discriminator.
-    plugins: distribution to version. marks: what a reader must know, such as "demonstration".
-    curve: see :meth:`CurvePoint.to_dict`. samples: PNG with a grid beside the record.
+    recipe: the recipe in its shortest form. scores: the values by name (``kid_mean``, ``precision``, ``recall``, ...).
+    protocol: everything that determines a score, apart from the weights. parameters: the parameter counts of generator
+    and discriminator. plugins: the version of each distribution. marks: what a reader must know, such as
+    "demonstration". curve: see :meth:`CurvePoint.to_dict`. samples: the PNG file of the sample grid, relative to the
+    record.
     """
 
     schema: int
@@ -126,30 +136,33 @@ class Record:
 
     @property
     def ranking(self) -> Ranking | None:
-        """The value that ranks the row; None without scores."""
+        """The ranking of the row; None without scores."""
         return read_ranking(self.scores, self.protocol)
 
     @property
     def ranked(self) -> tuple[Ranking, float] | None:
-        """The ranking of the row with its value; None without that value."""
+        """The ranking of the row and its value; None without that value."""
         return ranked_value(self.scores, self.protocol)
 
     @property
     def order(self) -> tuple[int, float]:
-        """Sort by this to have the best first, as a generator gets a worse score with fewer images: rows that were
-        scored with more images come first, then those with a better score."""
+        """The sort key that puts the best row first.
+
+        Rows scored with more images come first, since fewer images give a generator a worse score; then rows with a
+        better score.
+        """
         key = self.ranked[0].key(self.ranked[1]) if self.ranked else math.inf
         return -int(self.protocol.get("fake_pictures", 0)), key
 
     @property
     def points(self) -> list[CurvePoint]:
-        """The scores on the way that have the value which ranks the row."""
+        """The intermediate scores that have the ranking value of the row."""
         name = self.ranking.value if self.ranking else ""
         return [CurvePoint(p["kimg"], p["seconds"], p[name], p["fakes"]) for p in self.curve if name in p]
 
 
 def write_record(file: Path, record: Record) -> None:
-    """Write a record whole or not at all. Raises GanzooError where it does not follow its own schema."""
+    """Write a record atomically. Raises GanzooError if it does not follow the schema."""
     content = json.loads(json.dumps(asdict(record), allow_nan=False))
     _check(content, str(file))
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +170,10 @@ def write_record(file: Path, record: Record) -> None:
 
 
 def read_record(file: Path) -> Record:
-    """Read and check a record. Raises Damaged where it is none any more or was changed, GanzooError for the rest."""
+    """Read and check a record.
+
+    Raises Damaged if the file is not a record or was changed after it was written, GanzooError for any other problem.
+    """
     try:
         content = parse_json(file.read_bytes())
     except OSError as error:
@@ -178,17 +194,17 @@ def read_record(file: Path) -> Record:
 
 
 def record_files(directory: Path) -> list[Path]:
-    """Where the records under a directory lie, in the order of their names."""
+    """Return the record files under a directory, sorted by path."""
     return [file for file in sorted(directory.rglob("*.json")) if file.name != GRID_FILE]
 
 
 def read_records(directory: Path) -> list[Record]:
-    """Every record under a directory, in the order of their names."""
+    """Read every record under a directory, sorted by path."""
     return [read_record(file) for file in record_files(directory)]
 
 
 def is_older(file: Path, results: Path) -> bool:
-    """Tell whether a record lies among the older grids of a directory of results."""
+    """Return whether a record belongs to the older grids of a directory of results."""
     return file.relative_to(results).parts[0] == OLDER
 
 
@@ -207,6 +223,6 @@ def _check(content: dict[str, Any], where: str) -> Record:
 
 
 def _is_point(point: dict[str, Any]) -> bool:
-    """Whether a point of the curve has its three figures and one value, all of them numbers."""
+    """Return whether a curve point has kimg, seconds, fakes and one value, all numbers, fakes an integer."""
     named = {"kimg", "seconds", "fakes"} <= point.keys() and len(point) == 4
     return named and all(map(is_number, point.values())) and isinstance(point["fakes"], int)

@@ -1,6 +1,6 @@
-"""The two sides of a comparison: the seeds of a combination, found as records, as a run, or by the combination's name.
+"""The two sides of a comparison: the seeds of a combination, found by records, a run, or the combination's name.
 
-Only what shares data and protocol is compared.
+Only sides with the same data and protocol are compared.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch
 from ganzoo.runs.weights import is_weights
 
-SHOWN = 3  # choices that a message names
+SHOWN = 3  # the most choices that a message names
 
 
 @dataclass(frozen=True)
 class Seed:
-    """One scored seed. place: the file of its record, or its directory if ``is_run``.
+    """One scored seed.
 
-    others: records of the same seed from further machines; the value is the mean of all.
+    place: the file of its record, or its directory if ``is_run``. others: records of the same seed from other
+    machines; ``value`` is the mean over all machines.
     """
 
     place: Path
@@ -48,7 +49,10 @@ class Seed:
 
 @dataclass(frozen=True)
 class Side:
-    """The seeds of one combination that were scored under one protocol. grid: "" for a run that belongs to none."""
+    """The seeds of one combination that were scored under one protocol.
+
+    grid: the grid's name, "" for a run without a grid.
+    """
 
     combination: str
     data: str
@@ -63,7 +67,7 @@ class Side:
 
     @property
     def values(self) -> list[float]:
-        """The value that ranks, of each seed."""
+        """The ranking value of each seed."""
         return [seed.value for seed in self.seeds]
 
     @property
@@ -71,7 +75,7 @@ class Side:
         return {place.resolve() for seed in self.seeds for place in seed.places}
 
     def describe(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the side as plain containers, for JSON."""
         return {
             "combination": self.combination,
             "data": self.data,
@@ -82,11 +86,11 @@ class Side:
 
 
 def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side, Side]:
-    """Find what A and B name: files of records, runs, registered weights, directories of records, or combinations
-    under ``results``.
+    """Return the sides that A and B name.
 
-    Raises GanzooError if there is nothing of the kind, if the protocols differ (the error names the fields), if both
-    are the same, or if more than one pair can be meant.
+    Each names a record file, a run, registered weights, a directory of records, or a combination under ``results``.
+    Raises GanzooError if a name is not found, if the protocols differ (the error names the fields), if both share a
+    record, or if more than one pair matches.
     """
     choices = [(one, other) for one, other in product(*(_candidates(text, results, registry) for text in (a, b)))]
     alike = [pair for pair in choices if not differing(*pair)]
@@ -109,7 +113,7 @@ def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side,
 
 
 def differing(one: Side, other: Side) -> list[str]:
-    """What two sides' values may not be compared for, a few words each; nothing where they may be."""
+    """Return the reasons, a few words each, why two sides cannot be compared; empty if they can."""
     found = [] if one.data == other.data else [f"data {one.data} against {other.data}"]
     if one.ranking != other.ranking:
         found.append(f"the metric {one.ranking.value} against {other.ranking.value}")
@@ -123,7 +127,7 @@ def differing(one: Side, other: Side) -> list[str]:
 
 
 def _candidates(text: str, results: Path, registry: Registry) -> list[Side]:
-    """Everything that one argument can mean."""
+    """Return all sides that one argument can mean."""
     path = fetch(registry, text) if is_weights(text) else Path(text)
     if is_run(path):
         return [_side_of_run(path, registry)]
@@ -145,7 +149,7 @@ def _candidates(text: str, results: Path, registry: Registry) -> list[Side]:
 
 
 def _one_of(directory: Path, sides: Sequence[Side]) -> str:
-    """What to do about a directory with more than one row."""
+    """Return the end of the message for a directory with more than one row: what the user can do."""
     names = list(dict.fromkeys(side.combination for side in sides))
     if len(names) == 1:
         return f"all of {names[0]}, which differ in settings, budget or machine; name a record"
@@ -154,7 +158,7 @@ def _one_of(directory: Path, sides: Sequence[Side]) -> str:
 
 
 def _named(name: str, results: Path) -> list[Side]:
-    """The rows of a combination; older ones only if there are no others."""
+    """Return the sides of a combination; those of older grids only if there are no others."""
     found = _read(results) if results.is_dir() else []
     own = [(file, record) for file, record in found if record.recipe == name]
     sides = _sides([pair for pair in own if not is_older(pair[0], results)]) or _sides(own)
@@ -174,9 +178,9 @@ def _sides(found: Sequence[tuple[Path, Record]]) -> list[Side]:
 
 
 def _sides_of_row(row: Row) -> list[Side]:
-    """One side of all seeds; of a single seed that several machines trained, one for each machine.
+    """Return one side with all seeds of a row, or one side per machine if the row has a single seed.
 
-    A single seed is compared over its images, which one record makes.
+    Single seeds are compared by their generated images, and these come from the weights of one record.
     """
     ranking = row.ranking
     if ranking is None:
@@ -213,7 +217,7 @@ def _side_of_run(path: Path, registry: Registry) -> Side:
 
 
 def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested fields under their joined names."""
+    """Return nested fields as one level, with names joined by dots."""
     found: dict[str, Any] = {}
     for key, value in fields.items():
         found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}

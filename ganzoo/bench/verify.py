@@ -1,5 +1,4 @@
-"""Whether a record can be believed: its digest, and where the weights are still there, its score. Registered weights
-have a score too."""
+"""Verify records: check the digest, and the score if the weights still exist. Registered weights are verified too."""
 
 from __future__ import annotations
 
@@ -39,17 +38,19 @@ from ganzoo.utils.files import data_root
 from ganzoo.utils.safe_yaml import is_number, write_yaml
 from ganzoo.utils.structured import literal
 
-# Latents and noise are the same numbers everywhere. Convolutions round differently from device to device, which moves
-# some pixels by one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would show as
-# more.
+# Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
+# one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would change it by more.
 SAME_DEVICE, OTHER_DEVICE = 1e-4, 1e-2
-PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # what scoring again takes
+PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # needed to score again
 OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``holds`` is None where the weights are gone: only the digest was checked. ``text`` is one line for people."""
+    """The result of a verification.
+
+    holds: whether the score was reproduced; None if no score was computed again. text: one line for people.
+    """
 
     holds: bool | None
     text: str
@@ -65,13 +66,13 @@ def verify(
     inception: str | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Check a record, and score its weights again as its protocol says.
+    """Check a record, and score its weights again under its protocol.
 
-    weights, inception: files of extractors, as the settings ``metrics.weights`` and ``metrics.inception`` name them.
+    weights, inception: the extractor files, as in the settings ``metrics.weights`` and ``metrics.inception``.
 
-    A value holds when it differs by no more than the tolerance, relative to the value and at least absolute: 1e-4 on
-    the kind of device it was scored on, 1e-2 on another. Raises GanzooError where the record itself is not sound, or
-    the data or the network to score with are not the recorded ones.
+    A value holds if it differs from the recorded one by at most the tolerance times the larger of 1 and the recorded
+    magnitude. The tolerance is 1e-4 on the kind of device of the recorded score, 1e-2 on another. Raises GanzooError if
+    the record is damaged or not valid, or if the data, the weights or the extractor network are not the recorded ones.
     """
     record = read_record(file)
     if record.status != "done" or record.weights is None:
@@ -99,9 +100,9 @@ def verify_weights(
     inception: str | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """Check the checksum of registered weights, and score them again as :func:`verify` does with a record's.
+    """Check the checksum of registered weights, and score them again as :func:`verify` does for a record.
 
-    Raises GanzooError if there are no such weights or they are not what was registered, and as :func:`verify` does.
+    Raises GanzooError if there are no such weights or they differ from the registered ones, and as :func:`verify` does.
     """
     entry = find_weights(registry, name)
     directory = RunDir.open(fetch_weights(registry, entry))
@@ -124,7 +125,7 @@ def verify_weights(
 def _compare(
     what: str, recorded: Mapping[str, float], found: Mapping[str, float], tolerance: float, remark: str = ""
 ) -> Verdict:
-    """Compare the recorded values with those that were computed again."""
+    """Compare the recorded values with the new ones."""
     for name, value in recorded.items():
         now = found.get(name, float("nan"))
         if not holds(now, value, tolerance):
@@ -134,9 +135,9 @@ def _compare(
 
 
 def weights_of(record: Record, file: Path) -> Path | None:
-    """Where the weights are that a record's file was scored with; None where they are gone.
+    """Return the file of the weights that a record was scored with; None if it is gone.
 
-    Raises GanzooError where they are others.
+    Raises GanzooError if its checksum is not the recorded one.
     """
     weights = file.parent / record.weights.file if record.weights and record.weights.file else None
     if record.weights is None or weights is None or not weights.is_file():
@@ -147,9 +148,9 @@ def weights_of(record: Record, file: Path) -> Path | None:
 
 
 def recorded_config(record: Record, registry: Registry, settings: Iterable[str] = ()) -> Config:
-    """Read the configuration a row was trained with, changed by ``settings``.
+    """Return the configuration that a row was trained with, with the changes in ``settings``.
 
-    Raises GanzooError if it names a part that is not here.
+    Raises GanzooError if it names a part that is not installed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "config.yaml"
@@ -171,7 +172,7 @@ def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generat
 
 
 def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:
-    """A row's averaged generator on the CPU, in evaluation mode. Raises GanzooError where the weights do not fit."""
+    """Load a row's averaged generator on the CPU, in evaluation mode. Raises GanzooError if the weights do not fit."""
     spec = peek_configured(config, root)
     check_image(config, spec)
     generator = build_generator(config, spec)
@@ -183,25 +184,28 @@ def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> 
 
 
 def check_protocol(protocol: Mapping[str, Any]) -> None:
-    """Raises GanzooError if a protocol lacks what scoring again takes."""
+    """Raise GanzooError if a protocol lacks a field that is needed to score again."""
     if unknown := [name for name in PROTOCOL if name not in protocol]:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
 
 
 def tolerance_on(place: torch.device, protocol: Mapping[str, Any]) -> float:
-    """The tolerance of a value that is computed again on a device."""
+    """Return the tolerance for a value that is computed again on the device ``place``."""
     return SAME_DEVICE if protocol.get("extractor_device") == place.type else OTHER_DEVICE
 
 
 def holds(found: float, recorded: float, tolerance: float) -> bool:
-    """Tell whether a value is the recorded one: within the tolerance, relative to it and at least absolute."""
+    """Return whether a value is within the tolerance times the larger of 1 and the recorded magnitude."""
     return abs(found - recorded) <= tolerance * max(1.0, abs(recorded))
 
 
 def recorded_reference(
     protocol: Mapping[str, Any], config: Config, image: ImageSpec, root: Path
 ) -> Images | StatisticsFile:
-    """Open what a protocol's score was taken against; image: of the generator. Raises GanzooError if it is not that."""
+    """Open the images or statistics that a protocol's score was computed against.
+
+    image: the generator's image specification. Raises GanzooError if the fingerprint is not the recorded one.
+    """
     real = open_reference(config, image, root)
     if real.fingerprint != protocol["fingerprint"]:
         own = f"{config.values.data.name}'s {config.dataset.reference} images"
@@ -210,7 +214,7 @@ def recorded_reference(
 
 
 def recorded_scoring(protocol: Mapping[str, Any], config: Config) -> Scoring:
-    """The scoring of a configuration with the counts, the seed and the mode of a protocol."""
+    """Return the scoring of a configuration with the number of fakes, the seed and the mode of a protocol."""
     settings = replace(
         config.values.metrics,
         fakes=protocol["fake_pictures"],
@@ -249,14 +253,14 @@ def _score_again(
 
 
 def _networks(protocol: Mapping[str, Any]) -> list[Any]:
-    """Checksums of the extractors' networks, the first metric's first."""
+    """Return the checksums of the extractors' networks, the first metric's first."""
     others = protocol.get("extractors")
     described = others.values() if isinstance(others, dict) else ()
     return [protocol["network"], *(other.get("network") for other in described if isinstance(other, dict))]
 
 
 def files_of_extractors(weights: str | None, inception: str | None) -> list[str]:
-    """The settings that name files of extractors: ``weights`` is a file or a mapping in YAML."""
+    """Return the settings that name extractor files. weights: a file, or a mapping in YAML."""
     settings = []
     if weights is not None:
         settings.append(f"metrics.weights={weights if weights.startswith('{') else json.dumps(weights)}")

@@ -1,6 +1,6 @@
 """Do one job in this process: ``python -m ganzoo.bench.work JOB.json``.
 
-A job may be stopped at any moment and done again: what it finds in its directory it goes on from.
+A job may be stopped at any moment and started again: it continues from the state in its directory.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metr
 
 
 def perform(job: Job, registry: Registry, display: Display) -> bool:
-    """Do it; False where it was stopped before its end. What goes wrong inside it becomes a record with a reason."""
+    """Do the job and return whether it is finished; False if it was stopped before its end.
+
+    An error in training or scoring becomes a failed record with a reason; an error in calibration is raised.
+    """
     if job.purpose == "calibrate":
         speed = calibrate(job, registry)
         write_text(job.result, json.dumps({"pictures_per_second": speed}) + "\n")
@@ -78,7 +81,7 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
 
 
 def calibrate(job: Job, registry: Registry) -> float:
-    """Images per second of real training: the median log interval of a short run."""
+    """Return the training speed in images per second: the median over the log intervals of a short run."""
     settings = [*job.all_settings, *CALIBRATION]
     with tempfile.TemporaryDirectory() as scratch:
         config = resolve(registry, job.cell.recipe, None, settings)
@@ -98,8 +101,11 @@ def _train(job: Job, config: Config, *callbacks: Callback) -> Outcome:
 
 
 def _changed(config: Config, run: Path) -> bool:
-    """Whether a plugin is another version than the run was begun with: its row would be half of each."""
-    origin = RunDir(run).provenance()  # empty where it is damaged: it was there before the run began
+    """Return whether a plugin's version differs from the one at the start of the run.
+
+    Such a run is not continued: its row would be made by two versions.
+    """
+    origin = RunDir(run).provenance()  # empty if damaged; it is written before training begins
     return bool(origin) and origin.get("plugins") != versions_of(config.entries)
 
 
@@ -156,7 +162,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
 
 
 def failed_record(job: Job, recipe: Recipe, reason: str, config: Config | None = None) -> Record:
-    """A row that says why there is nothing to show."""
+    """Return the record of a failed job: the reason, how far training came, and no scores."""
     log = read_jsonl(job.directory / "run" / "log.jsonl")
     last = log[-1] if log else {}
     return _described(
@@ -183,10 +189,10 @@ def failed_record(job: Job, recipe: Recipe, reason: str, config: Config | None =
 
 
 def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> Record:
-    """What a good and a failed row have in common."""
+    """Return a record from the fields that finished and failed rows fill in the same way, and from ``rest``."""
     content = config.as_dict() if config else {}
     if content:
-        content["data"]["root"] = None  # a place on one machine, as the two that follow
+        content["data"]["root"] = None  # a path on one machine, like the two on the next line
         content["metrics"]["inception"] = content["metrics"]["weights"] = None
     settings = [setting for setting in job.all_settings if not setting.startswith("data.root=")]
     if config and config.values.loop.calibrate:
@@ -215,7 +221,7 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
 
 
 def hardware(config: Config | None, directory: Path) -> Hardware:
-    """This machine, as the rows are told apart by it."""
+    """Return the description of this machine that distinguishes rows."""
     try:
         device = pick_device(config.values.loop.device if config else "auto")
     except GanzooError:
@@ -239,7 +245,7 @@ def hardware(config: Config | None, directory: Path) -> Hardware:
 
 
 def _peak_memory(device: torch.device) -> float:
-    """MiB: of the device's allocator, or of this process where it computes on the CPU."""
+    """Return the peak memory in MiB: of the allocator for a CUDA device, otherwise of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
@@ -262,10 +268,10 @@ def _curve(directory: RunDir, ranking: Ranking | None) -> list[dict[str, Any]]:
 
 
 def main(file: str) -> int:
-    """What to exit with: 0 done, 130 stopped."""
+    """Do the job of a file and return the exit code: 0 if it is done, 130 if it was stopped."""
     job = Job.read(Path(file))
     with (job.directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a lost worker's process may still be writing its last checkpoint
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the process of a lost worker may still be writing its last checkpoint
         registry = Registry.load(files=job.write_plugins())
         try:
             return 0 if perform(job, registry, Display(Console())) else STOPPED

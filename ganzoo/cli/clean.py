@@ -1,4 +1,4 @@
-"""`ganzoo clean`: remove old checkpoints and caches, and nothing that ganzoo did not write."""
+"""`ganzoo clean`: remove old checkpoints and caches, but only what ganzoo wrote."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARRAYS = {"mu.npy", "sigma.npy", "features.npy"}
 
 @dataclass(frozen=True)
 class Clutter:
-    """What may go. size: bytes. run: the run whose checkpoint it is; None for a cache."""
+    """A file or directory that may be removed. size: its bytes. run: the run of a checkpoint; None for a cache."""
 
     path: Path
     what: str
@@ -44,7 +44,7 @@ def clean(runs: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
 
     With RUN, only checkpoints of these runs are removed. Without RUN, those of
     all runs in runs/ and the caches of decoded images and of features, which
-    the next run makes again. Runs that a process works in are left alone.
+    the next run makes again. Runs in which a process works are left alone.
     """
     if dry_run and yes:
         raise GanzooError("--dry-run and --yes contradict each other; give one of them")
@@ -69,7 +69,10 @@ def clean(runs: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
 
 
 def find(runs: tuple[Path, ...]) -> Iterator[Clutter]:
-    """Yield what may go: of these runs, or of all and of the caches. Raises GanzooError for a path that is no run."""
+    """Yield what may be removed: from the given runs, or without any from all runs and the caches.
+
+    Raises GanzooError for a path that is not a run.
+    """
     from ganzoo.runs.overview import look_through
     from ganzoo.runs.run_dir import RunDir
     from ganzoo.runs.run_path import RUNS
@@ -83,7 +86,7 @@ def find(runs: tuple[Path, ...]) -> Iterator[Clutter]:
 
 
 def old_checkpoints(directory: RunDir) -> Iterator[Clutter]:
-    """Yield the checkpoints older than the newest good one, but the best; none of a run that is at work."""
+    """Yield the checkpoints older than the newest good one, except the best; none if a process works in the run."""
     from ganzoo.runs.checkpoint import list_checkpoints
     from ganzoo.utils.lock import is_held
 
@@ -107,7 +110,7 @@ def old_checkpoints(directory: RunDir) -> Iterator[Clutter]:
 
 
 def caches(root: Path) -> Iterator[Clutter]:
-    """Yield the caches of decoded images and of features. Data sets are none: they stay."""
+    """Yield the caches of decoded images and of features, but no data sets."""
     from ganzoo.data.cache import COMPLETE, SUMS
     from ganzoo.utils.checksum import unsealed
     from ganzoo.utils.safe_yaml import parse_json
@@ -128,7 +131,7 @@ def caches(root: Path) -> Iterator[Clutter]:
 
 
 def remove(clutter: Clutter) -> None:
-    """Remove it, a checkpoint under the lock of its run. Raises GanzooError and OSError if that fails."""
+    """Remove one item, a checkpoint under the lock of its run. Raises GanzooError or OSError if that fails."""
     from ganzoo.utils.lock import alone_in
 
     if clutter.run is not None:
@@ -148,7 +151,7 @@ def _entries(directory: Path) -> list[Path]:
 
 
 def _holds_only(directory: Path, names: set[str]) -> bool:
-    """Tell whether a directory holds files of these names alone, and no link."""
+    """Return whether a directory holds only regular files with these names, and no links."""
     return all(path.name in names and path.is_file() and not path.is_symlink() for path in _entries(directory))
 
 

@@ -72,7 +72,7 @@ assert {entry.name for entry in OWN} == CORE_COMMANDS
 
 
 class WholeNumber(click.types.IntParamType):
-    """Whole numbers of 64 bits: no seed and no size has more."""
+    """Whole numbers of 64 bits; no seed or size needs more."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -82,7 +82,7 @@ class WholeNumber(click.types.IntParamType):
 
 
 def bound_whole_numbers(command: click.Command) -> None:
-    """Make a command, and those below it, refuse whole numbers of more than 64 bits."""
+    """Make a command and its subcommands refuse whole numbers of more than 64 bits."""
     for param in command.params:
         if param.type is click.INT:
             param.type = WholeNumber()
@@ -94,7 +94,7 @@ class Zoo(click.Group):
     """A group that finds its commands in the registry and imports only the one that runs."""
 
     def entries(self, registry: Registry | None = None) -> dict[str, CommandEntry]:
-        """Every command by its name, the core's own first."""
+        """Return every command by its name, the core's own first."""
         registered = (registry or Registry.load()).entries[CommandEntry.kind].values()
         return {entry.name: entry for entry in (*OWN, *registered) if isinstance(entry, CommandEntry)}
 
@@ -118,7 +118,7 @@ class Zoo(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the arguments start with. Raises GanzooError with the nearest names."""
-        if ctx.resilient_parsing:  # a line that is being completed: nothing may be said
+        if ctx.resilient_parsing:  # the shell is completing a line, so errors must stay silent
             with suppress(GanzooError):
                 return super().resolve_command(ctx, args)
             return None, None, args
@@ -162,4 +162,4 @@ class Zoo(click.Group):
     "for each further file; --debug shows tracebacks.",
 )
 def app() -> None:
-    """Take no options of its own: those of every command are read in ``main``."""
+    """Take no options; ``main`` reads those that every command has."""

@@ -1,6 +1,6 @@
-"""`ganzoo completion`, and what completes the arguments of commands: recipes, settings, runs, parts. No torch here.
+"""`ganzoo completion`, and the completion of arguments: recipes, settings, runs, parts. No torch here.
 
-While a line is completed nothing may be written to the terminal: a plugin that fails to load completes nothing.
+Completion must not write to the terminal: if the plugins fail to load, it offers nothing from them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ganzoo.utils.files import user_path
 if TYPE_CHECKING:
     from ganzoo.plugin.registry import Registry
 
-VARIABLE = "_GANZOO_COMPLETE"  # click's name for it: the shell's script sets it, and click answers instead of running
+VARIABLE = "_GANZOO_COMPLETE"  # click's name: if the shell's script sets it, click prints completions, runs nothing
 SHELLS = ("bash", "zsh", "fish")
 AFTER_LOSS = (PenaltyEntry, AugmentationEntry, StepEntry)
 VALUES: dict[str, type[Entry]] = {
@@ -65,7 +65,7 @@ def completion(shell: str) -> None:
 
 
 def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    """Complete the part of a recipe that is being typed: an architecture, a loss, then what may follow."""
+    """Complete the last part of a recipe: an architecture, then a loss, then a penalty, an augmentation or a step."""
     head, plus, part = incomplete.rpartition("+")
     if plus:
         kinds: tuple[type[Entry], ...] = AFTER_LOSS if "+" in head else (LossEntry,)
@@ -77,7 +77,7 @@ def complete_recipe(ctx: click.Context, param: click.Parameter, incomplete: str)
 def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
     """Complete KEY=VALUE: the keys of the core's settings, and the values that name a part.
 
-    bash hands over ``data.name=mn`` as three words, other shells as one.
+    bash passes ``data.name=mn`` as three words, other shells as one.
     """
     key, equals, value = incomplete.partition("=")
     if equals:
@@ -91,12 +91,12 @@ def complete_setting(ctx: click.Context, param: click.Parameter, incomplete: str
 
 
 def complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    """Complete a run directory: those that a path leads to, and without a slash those in runs/ too."""
+    """Complete a run directory, or without a slash also the name of a run in runs/."""
     return _runs(incomplete) or [CompletionItem(incomplete, type="dir")]
 
 
 def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    """Complete what a generator is loaded from: a run directory, or the name of registered weights that has begun."""
+    """Complete a generator's source: a run directory or, after the first character, the name of registered weights."""
     found = _runs(incomplete)
     if incomplete:
         found += [_item("", entry) for entry in _entries(WeightsEntry, beginning=incomplete)]
@@ -107,7 +107,7 @@ def complete_source(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 
 def _runs(incomplete: str) -> list[CompletionItem[Any]]:
-    """The run directories, and the directories that may hold some, which begin so."""
+    """Return completions for run directories, and for directories that may hold some."""
     directory, slash, name = incomplete.rpartition("/")
     if slash:
         found = _below(user_path(directory or slash), f"{directory}/", name)
@@ -123,7 +123,7 @@ def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 
 def complete_part(*kinds: type[Entry], more: Sequence[str] = ()) -> Complete:
-    """Complete the name of a part of these kinds, of any kind if none is given, or one of ``more``."""
+    """Return a completer for the names of parts of these kinds (without any, of all kinds) and those in ``more``."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
         names = [CompletionItem(name) for name in more if name.startswith(incomplete)]
@@ -133,7 +133,7 @@ def complete_part(*kinds: type[Entry], more: Sequence[str] = ()) -> Complete:
 
 
 def _below(place: Path, shown: str, beginning: str) -> list[CompletionItem[Any]]:
-    """The runs in a directory, and the directories that may hold some, ending with a slash."""
+    """Return completions for the runs in a directory, and, with a final slash, for directories that may hold some."""
     found = []
     try:
         entries = sorted(os.scandir(place), key=lambda entry: entry.name)

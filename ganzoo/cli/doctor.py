@@ -18,14 +18,17 @@ from ganzoo.runs.run_path import RUNS
 from ganzoo.utils.files import data_root, with_tilde
 
 GIB = 2**30
-LEAST, ENOUGH = GIB, 5 * GIB  # bytes: a set and a run's checkpoints need the first, large sets more
+LEAST, ENOUGH = GIB, 5 * GIB  # bytes: LEAST for one data set and a run's checkpoints, ENOUGH for large sets
 COLOURS = {"ok": "green", "note": "yellow", "broken": "red"}
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at. state: ok; note, which limits what ganzoo can do; broken. text: what was found, and for the
-    other two what to do."""
+    """The result of one check.
+
+    what: the thing checked. state: ok; note, a limit of what ganzoo can do here; or broken. text: what was found and,
+    unless the state is ok, what to do.
+    """
 
     what: str
     state: Literal["ok", "note", "broken"]
@@ -36,7 +39,7 @@ class Check:
 def doctor() -> None:
     """Check the device, plugins, the network of the scores, disk space and caches; exit with 1 if one is broken.
 
-    A network that is missing is downloaded, as the first score would do.
+    A missing network is downloaded, as the first score would do.
     """
     broken = 0
     for check in examine():
@@ -65,7 +68,7 @@ def examine() -> Iterator[Check]:
 
 
 def check_plugins(registry: Registry) -> Iterator[Check]:
-    """Tell whether every plugin loads, and which names two of them claim."""
+    """Yield a check for each plugin that fails to load and each name that two plugins claim, or one that all load."""
     failed = [plugin for plugin in registry.plugins if plugin.error]
     for plugin in failed:
         text = f"{plugin.name} of {plugin.origin} failed: {plugin.error}; fix or uninstall it"
@@ -78,7 +81,7 @@ def check_plugins(registry: Registry) -> Iterator[Check]:
 
 
 def check_place(what: str, place: Path, remedy: str) -> Check:
-    """Tell whether something can be written below a path, which may not be there yet, and how much."""
+    """Check whether a path, which may not exist yet, can be written to, and how much space is free there."""
     above = place.absolute()
     while not os.path.lexists(above) and above != above.parent:
         above = above.parent
@@ -97,7 +100,7 @@ def check_place(what: str, place: Path, remedy: str) -> Check:
 
 
 def check_device() -> Check:
-    """Tell which device a run gets, and whether a GPU is there that torch does not see."""
+    """Check which device a run gets, and whether the machine has a GPU that torch cannot use."""
     import torch
 
     from ganzoo.distributed.device import pick_device
@@ -115,7 +118,7 @@ def check_device() -> Check:
 
 
 def check_networks(registry: Registry, root: Path) -> Iterator[Check]:
-    """Tell whether each network is found that the scores of a run read unless it names other metrics."""
+    """Yield a check for each default metric: whether the network that it needs is found."""
     from ganzoo.config.scoring import find_extractor
     from ganzoo.entries import MetricEntry
     from ganzoo.metrics.extractors import find_source

@@ -1,4 +1,4 @@
-"""`ganzoo run --dry-run`: the resolved configuration, and what would be built."""
+"""`ganzoo run --dry-run`: the resolved configuration, and the networks that a run would build."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ganzoo.models.build import build_model, parameter_count
 
 
 def print_dry_run(config: Config) -> None:
-    """Print it all, train nothing, write nothing. Raises whatever a run would refuse."""
+    """Print the configuration and its networks; train and write nothing. Raises GanzooError if a run would raise it."""
     device = pick_device(config.values.loop.device)
     image = peek_configured(config)
     model = build_model(config, image)
     both = config.values.optimizer
     for network, settings in ((model.generator, both.generator), (model.discriminator, both.discriminator)):
-        if settings.name != OptimizerConfig().name:  # which timm has; importing timm takes longer than all else here
+        if settings.name != OptimizerConfig().name:  # timm has the default, and its import is slow
             from ganzoo.training.optim import make_optimizer
 
             make_optimizer(network, settings, config.optimizers.get(settings.name))

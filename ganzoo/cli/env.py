@@ -1,4 +1,4 @@
-"""`ganzoo env`: what a bug report needs."""
+"""`ganzoo env`: the facts that a bug report needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def env(as_json: bool) -> None:
 
 
 def gather() -> dict[str, Any]:
-    """Return all of it as plain values."""
+    """Return the whole report as plain values."""
     import platform
 
     import torch
@@ -69,7 +69,7 @@ def gather() -> dict[str, Any]:
 
 
 def packages_of(distribution: str) -> Iterator[str]:
-    """Yield the names of what a distribution needs and can use, without what its developers need."""
+    """Yield the names of a distribution's required and optional packages, without those for its developers."""
     try:
         needed = requires(distribution) or []
     except PackageNotFoundError:
@@ -83,7 +83,7 @@ def packages_of(distribution: str) -> Iterator[str]:
 
 
 def paths() -> dict[str, str]:
-    """Return where ganzoo is, and where data, caches and networks are kept."""
+    """Return the paths of ganzoo itself and of data, caches and networks."""
     import torch
 
     import ganzoo
@@ -102,7 +102,7 @@ def paths() -> dict[str, str]:
 
 
 def _plugins() -> tuple[list[dict[str, Any]], str]:
-    """Return the distributions of plugins, and why they could not be listed."""
+    """Return the distributions of plugins, and why they could not be listed, "" if they could."""
     from ganzoo.plugin.registry import Registry
 
     try:
@@ -125,7 +125,7 @@ def _plugins() -> tuple[list[dict[str, Any]], str]:
 
 
 def _shortened(value: Any) -> Any:
-    """Write the home directory as ``~`` in every text of a value."""
+    """Return a value with the home directory written as ``~`` in every string."""
     if isinstance(value, Mapping):
         return {name: _shortened(item) for name, item in value.items()}
     if isinstance(value, list):

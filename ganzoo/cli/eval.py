@@ -58,7 +58,7 @@ def evaluate(
     accept_edits: bool,
     devices: int,
 ) -> None:
-    """Score a run again, with its protocol beside the figures.
+    """Score a run again; print the values with their protocol.
 
     RUN is a run's directory, the address of a run, such as hf://OWNER/NAME,
     or registered weights, such as RECIPE@DATA (see ganzoo list --weights).
@@ -85,7 +85,7 @@ def evaluate(
             truncation=truncation,
             checkpoint=checkpoint,
             per_class=per_class,
-            callbacks=[make_display(Console(stderr=True))],  # stdout has the figures alone
+            callbacks=[make_display(Console(stderr=True))],  # stdout is for the values only
             settings=[
                 *as_arguments({key: value for key, value in options.items() if value is not None}),
                 *settings,
@@ -99,7 +99,7 @@ def evaluate(
 
 
 def _table(by_class: Mapping[str, Mapping[str, float]], values: Mapping[str, float]) -> str:
-    """A row for each class and a column for each value, and last the values of all classes together."""
+    """Return a table with a column for each value: a row for each class, and a last row for all classes together."""
     classes = list(dict.fromkeys(name for figures in by_class.values() for name in figures))
     rows = [["class", *by_class]]
     rows += [[printable(name), *(_figure(figures.get(name)) for figures in by_class.values())] for name in classes]

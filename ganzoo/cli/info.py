@@ -1,4 +1,4 @@
-"""`ganzoo info`: what one part is. No torch here."""
+"""`ganzoo info`: the description of one part. No torch here."""
 
 from __future__ import annotations
 
@@ -146,9 +146,9 @@ def _default(item: Field[Any]) -> Any:
 
 
 def _example(registry: Registry, entry: Entry) -> str:
-    """A line that runs as it stands, but for the PATH of images of one's own."""
+    """Return a command line that runs as it is, except for placeholders such as the PATH of the user's own images."""
     known = registry.of_kind(ArchitectureEntry)
-    tuned = max(known, key=lambda entry: len(entry.tuned), default=None)  # for the most losses, so that any suits it
+    tuned = max(known, key=lambda entry: len(entry.tuned), default=None)  # for the most losses, so it suits any
     architecture = tuned.name if tuned else "ARCH"
     losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
     loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")
@@ -182,14 +182,14 @@ def _example(registry: Registry, entry: Entry) -> str:
 
 
 def _conditional(registry: Registry, architecture: str, entry: LossEntry | PenaltyEntry) -> str:
-    """Return the setting that tells the generator the class, if the entry reads labels and the generator has it."""
+    """Return the setting for a conditional generator if the entry reads labels and the generator has it, else ""."""
     known = registry.lookup(ArchitectureEntry, architecture)
     has = known is not None and "conditional" in {item.name for item in fields(known.generator_params)}
     return " generator.conditional=true" if entry.needs.labels and has else ""
 
 
 def _go_together(loss: LossEntry, entry: Entry) -> bool:
-    """Whether a loss allows an augmentation, and does not bring that penalty by itself."""
+    """Return whether a loss works with an augmentation, or for a penalty, whether the loss does not bring it itself."""
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         return loss.zero_is_border
     return entry.name not in loss.penalties

@@ -36,7 +36,7 @@ def list_parts(weights: bool) -> None:
 
 
 def _list_weights(registry: Registry) -> None:
-    """Print a row for each of the registered weights: for each data set the best first."""
+    """Print a row for each of the registered weights, by data set, the best first."""
     entries = registry.of_kind(WeightsEntry)
     words = sorted({entry.data for entry in entries})
     found = (entry for data in words for entry in ranked([entry for entry in entries if entry.data == data]))
@@ -64,7 +64,7 @@ def _row(entry: WeightsEntry) -> tuple[str, ...]:
 
 
 def mention_failures(registry: Registry) -> None:
-    """Write plugins that failed to load and names claimed twice to stderr."""
+    """Write to stderr which plugins failed to load and which names are claimed twice."""
     for plugin in registry.plugins:
         if plugin.error:
             click.secho(f"not loaded: {plugin.name} of {plugin.origin}: {plugin.error}", fg="red", err=True)

@@ -1,6 +1,6 @@
 """The command line from its arguments to its exit code.
 
-Nothing here imports torch at the top, so that help and listings answer at once.
+Nothing here imports torch at the top, so that help and listings are fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ganzoo.utils.signals import Stopped
 from ganzoo.utils.waiting import watched_by
 
 PATIENCE = 10  # seconds
-UNUSABLE = (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError)  # paths below a file and the like
+UNUSABLE = (NotADirectoryError, FileExistsError, IsADirectoryError, PermissionError)  # e.g. for a path below a file
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _take(arguments: list[str], option: str) -> tuple[list[str], list[str]]:
-    """The arguments without an option that every command has, and its values."""
+    """Return the arguments without an option that every command has, and the values of that option."""
     left, values, waiting = [], [], iter(arguments)
     for argument in waiting:
         name, equals, value = argument.partition("=")
@@ -75,7 +75,10 @@ def _take(arguments: list[str], option: str) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def _also_named(files: Iterable[str]) -> Iterator[None]:
-    """Name files in the environment for a while, for this process and those it starts. Raises GanzooError."""
+    """Name plugin files in the environment during the block, for this process and those that it starts.
+
+    Raises GanzooError if a path contains the separator of paths.
+    """
     before, paths = os.environ.get(FILES), [str(user_path(file).absolute()) for file in files]
     for path in paths:
         if os.pathsep in path:
@@ -92,14 +95,16 @@ def _also_named(files: Iterable[str]) -> Iterator[None]:
 
 
 def _let_others_speak(error: Exception) -> None:
-    """Of several ranks that all meet one error the first says it, and of those that lost another one none does: before
-    this one would speak, whoever started them has ended it."""
+    """Wait before an error is reported on any rank but the first, or because another rank was lost.
+
+    So an error on all ranks is reported once: the launcher ends the other processes while they wait.
+    """
     if os.environ.get("RANK", "0") != "0" or isinstance(error, RankLost):
         time.sleep(PATIENCE)
 
 
 def _report(error: Exception) -> int:
-    """Print an error as one line on stderr; what to exit with."""
+    """Print an error as one line on stderr; return the exit code."""
     if isinstance(error, GanzooError):
         return _complain(str(error), 2)
     if isinstance(error, BrokenPipeError):
@@ -115,7 +120,7 @@ def _report(error: Exception) -> int:
 
 
 def _name(error: OSError) -> str:
-    """The path that an operation was refused for."""
+    """Return the path of a failed operation."""
     return os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else str(error.filename)
 
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, for commands of plugins too. No torch here."""
+"""Arguments and options that several commands share; plugins' commands may use them too. No torch here."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ devices_option = click.option(
 
 
 def check_file(file: Path | None) -> None:
-    """Raise GanzooError if a file to write is a directory or lies below a file; call it before any work is done."""
+    """Raise GanzooError if a file to write is a directory or is below a file. Call this before the work begins."""
     if file is not None and file.is_dir():
         raise GanzooError(f"{file} is a directory; name a file to write")
     if file is not None and (above := next(filter(Path.is_file, file.parents), None)):
@@ -66,10 +66,10 @@ def write_file(file: Path, content: str) -> None:
 
 
 def read_seeds(text: str, *, repeated: bool = False) -> list[int]:
-    """Read a list of seeds such as ``3,7,10-20``, in its order; a range includes both ends.
+    """Return the seeds of a list such as ``3,7,10-20``, in its order; a range includes both ends.
 
-    repeated: a seed may be listed twice. Raises GanzooError for what is no such list, for a seed beyond 2^63-1, and for
-    more than ``MOST_SEEDS``.
+    repeated: a seed may be listed twice. Raises GanzooError for a malformed list, for a seed above 2^63-1, and for more
+    than ``MOST_SEEDS`` seeds.
     """
     seeds: list[int] = []
     for part in map(str.strip, text.split(",")):

@@ -1,4 +1,4 @@
-"""`ganzoo plugins`, `ganzoo plugins check`, `ganzoo plugins new`: what is installed, whether it holds, a new one."""
+"""`ganzoo plugins`, `ganzoo plugins check`, `ganzoo plugins new`: list, check and create plugins."""
 
 from __future__ import annotations
 

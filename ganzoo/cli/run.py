@@ -91,7 +91,7 @@ def run(
 def resume(run: Path, settings: tuple[str, ...], accept_edits: bool, devices: int, max_restarts: int) -> None:
     """Continue a run exactly at its newest checkpoint, on any number of devices.
 
-    KEY=VALUE are settings to go on with, e.g. loop.kimg=500 to train longer.
+    KEY=VALUE are settings to change, e.g. loop.kimg=500 to train longer.
     They may set the budget, the batch, learning rates and betas, the moving
     average, the device, intervals, the place of the data and metrics.
     """
@@ -106,7 +106,7 @@ def resume(run: Path, settings: tuple[str, ...], accept_edits: bool, devices: in
 
 
 def _suggest() -> str:
-    """Print combinations to try, one a line; return what to do with them."""
+    """Print combinations to try, one on each line; return the message that says what to do."""
     from ganzoo.cli.suggestions import suggest
     from ganzoo.plugin.registry import Registry
 
@@ -120,7 +120,7 @@ def _suggest() -> str:
 
 @contextmanager
 def on_devices(devices: int, max_restarts: int = 0) -> Iterator[Place]:
-    """Yield this process's part of the work; a process that starts others for it exits with their exit code."""
+    """Yield this process's place among the ranks. A process that starts workers instead exits with their exit code."""
     from ganzoo.distributed.collectives import joined
     from ganzoo.distributed.launch import is_worker, launch
 
@@ -131,7 +131,7 @@ def on_devices(devices: int, max_restarts: int = 0) -> Iterator[Place]:
 
 
 def _close(run: Run, place: Place) -> None:
-    """Print where the run is, what it scored and how to continue it; the first rank alone prints."""
+    """Print the run's path, its score and how to continue it; only the first rank prints."""
     from ganzoo.console.summary import summary
     from ganzoo.utils.signals import PREEMPTED
 

@@ -26,7 +26,7 @@ HEADINGS = ("recipe", "data", "score", "state", "kimg", "when", "where")
 @click.argument("directory", metavar="[DIR]", required=False, type=PATH, shell_complete=complete_path)
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def runs(directory: Path | None, as_json: bool) -> None:
-    """List the runs in DIR, by default runs/, the one that changed last first.
+    """List the runs in DIR, by default runs/, the last changed one first.
 
     The score is the last one. A run is finished when it reached loop.kimg,
     running while a process works in it, and stopped otherwise.

@@ -19,7 +19,7 @@ from ganzoo.utils.waiting import counted
 if TYPE_CHECKING:
     from ganzoo.interfaces import Generator
 
-COUNT = 64  # images unless others are asked for
+COUNT = 64  # the default number of images
 
 
 @click.command()
@@ -125,7 +125,7 @@ def sample(
 
 
 def _read_seeds(text: str, count: int | None, seed: int | None, per_class: int | None) -> list[int]:
-    """The seeds of ``--seeds``. Raises GanzooError for options that do not go with it."""
+    """Return the seeds of ``--seeds``. Raises GanzooError for options that contradict it."""
     for option, value in (("--count", count), ("--seed", seed)):
         if value is not None:
             raise GanzooError(f"--seeds draws one image for each seed; leave out {option}")
@@ -142,7 +142,7 @@ def _check_conditional(generator: Generator, option: str) -> None:
 
 
 def _class_directories(out: Path, names: Sequence[str], classes: int) -> Iterator[Path]:
-    """A directory for each class, named so that they sort in the order of the labels; names may come from anyone."""
+    """Yield a directory for each class; the names sort in the order of the labels. Class names are not trusted."""
     digits = len(str(classes - 1))
     for label in range(classes):
         name = re.sub(r"[^\w.-]+", "-", names[label])[:60].strip("-.") if names else ""

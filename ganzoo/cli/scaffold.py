@@ -1,8 +1,8 @@
-"""Writes a new plugin: a whole distribution that installs, passes its own tests and conforms.
+"""Write a new plugin: a whole distribution that installs, passes its own tests and conforms.
 
-The text is in ``templates/``: a directory for what all kinds have in common and one for each kind. In a path
-``PACKAGE`` stands for the package's name, and ``github`` and ``gitignore`` for names with a dot before them. In a file
-``$name`` and the like stand for what :func:`_substitutions` gives.
+The templates are in ``templates/``: one directory for the files of all kinds, and one for each kind. In a path,
+``PACKAGE`` is replaced by the package's name, and ``github`` and ``gitignore`` get a leading dot. In a file, ``$name``
+and the like are replaced by the values of :func:`_substitutions`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ganzoo.utils.files import whole_directory
 PREFIX = "ganzoo-"
 TEMPLATES, SUFFIX = Path(__file__).parent / "templates", ".template"
 WEIGHTS, LICENCE = WeightsEntry.kind, "MIT"
-USAGE = "usage"  # what the README says of the kind
+USAGE = "usage"  # the template of the usage example in the README
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 MODULES = {
     "architecture": "networks",
@@ -43,12 +43,12 @@ LOOK = {"hooks": "ganzoo plugins", "weights": "ganzoo list --weights"}
 
 
 def write_plugin(name: str, kind: str, out: Path | None, registry: Registry, run: str | None = None) -> Path:
-    """Write ``ganzoo-NAME``, which registers a part NAME of that kind; the directory it is in.
+    """Write ``ganzoo-NAME``, which registers a part NAME of that kind, and return its directory.
 
-    name: of the part; ``ganzoo-`` before it changes nothing. out: the directory, by default ``./ganzoo-NAME``.
-    run: whose generator is packed, for weights alone. Raises GanzooError, before anything is written, for an unknown
-    kind, a name that is not of the form ``soft-hinge`` or is taken, a directory that exists, and a run that cannot be
-    loaded.
+    name: the part's name; a prefix ``ganzoo-`` is dropped. out: the directory, by default ``./ganzoo-NAME``.
+    run: for weights only, the run whose generator is packed. Raises GanzooError, before anything is written, for an
+    unknown kind, a name that is taken or is not of the form ``soft-hinge``, a directory that exists, or a run that
+    cannot be loaded.
     """
     if kind not in MODULES:
         raise GanzooError(f"--kind {kind} is unknown; choose one of {', '.join(MODULES)}")
@@ -105,7 +105,7 @@ def _substitutions(name: str, kind: str, distribution: str, package: str, regist
 
 
 def _pack(registry: Registry, run: str, package: Path, name: str) -> None:
-    """Put a run's weights into a package; images of one's own are called as the plugin."""
+    """Put a run's weights into a package. If the run's images are the user's own, name its data after the plugin."""
     from ganzoo.runs.load import load_config
     from ganzoo.runs.pack import pack
     from ganzoo.runs.run_dir import RunDir
@@ -117,7 +117,7 @@ def _pack(registry: Registry, run: str, package: Path, name: str) -> None:
 
 
 def _files(kind: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Path and text of each file."""
+    """Yield the path and the text of each file."""
     for directory in (TEMPLATES / "common", TEMPLATES / kind):
         for file in sorted(directory.rglob(f"*{SUFFIX}")):
             path = str(file.relative_to(directory)).removesuffix(SUFFIX).replace("PACKAGE", values["package"])

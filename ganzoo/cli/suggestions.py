@@ -1,4 +1,4 @@
-"""Combinations to try first, of the parts that are installed. No torch here."""
+"""Suggestions of combinations to try first, from the installed parts. No torch here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ COUNT = 3
 
 
 def suggest(registry: Registry) -> list[tuple[str, str]]:
-    """Return recipes, each with what its architecture is: another architecture and another loss in each.
+    """Return recipes, each with its architecture's summary; no architecture or loss occurs twice.
 
-    The first is the architecture that is tuned for the most losses, with the loss that the most architectures are tuned
-    for. The others take the remaining losses in the order of their registration.
+    The first combines the architecture that is tuned for the most losses with the loss for which the most architectures
+    are tuned. The others take the remaining losses in the order of their registration.
     """
     architectures = sorted(registry.of_kind(ArchitectureEntry), key=lambda entry: -len(entry.tuned))
     tuned = Counter(name for architecture in architectures for name in architecture.tuned)

@@ -1,4 +1,4 @@
-"""Settings of a program as the command line writes them. No torch here."""
+"""Convert a program's settings to the form of the command line. No torch here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Settings = Mapping[str, Any] | Sequence[str] | None
 
 
 def as_arguments(settings: Settings) -> list[str]:
-    """Turn settings into ``KEY=VALUE``.
+    """Turn settings into a list of ``KEY=VALUE``.
 
     Raises GanzooError for a value that is not text, a path, a number, a boolean, None or a list or mapping of them.
     """

@@ -1,4 +1,4 @@
-"""Which settings of a run may change while it trains. No torch here."""
+"""The settings of a run that may change while it trains. No torch here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ganzoo.utils.layers import flatten
 
-MISSING = object()  # stands for a setting that one of two configurations lacks
+MISSING = object()  # the value of a setting that one of two configurations lacks
 MAY_CHANGE = {
     "data": ("name", "root"),  # the same images elsewhere: their fingerprint is compared
     "optimizer.generator": ("lr", "betas", "weight_decay"),
@@ -24,25 +24,25 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 
 def may_change(key: str) -> bool:
-    """Tell whether a run may resume with another value of a setting."""
+    """Return whether a run may resume with another value of a setting."""
     section, _, name = key.rpartition(".")
     return key.startswith("metrics.") or name in MAY_CHANGE.get(section, ())
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """Return the settings that differ between two configurations."""
+    """Return the settings that differ between two configurations, with both values."""
     old, new = dict(flatten(before)), dict(flatten(after))
     keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key, MISSING) != new.get(key, MISSING)]
     return {key: (old.get(key), new.get(key)) for key in keys}
 
 
 def refused(keys: Collection[str]) -> list[str]:
-    """Return the settings that may not change; of those that another recipe brings, the recipe alone."""
+    """Return the settings that may not change; if the recipe is among them, only the recipe."""
     return ["recipe"] if "recipe" in keys else [key for key in keys if not may_change(key)]
 
 
 def in_words(changes: Changes) -> str:
-    """Write each change as ``KEY from OLD to NEW``."""
+    """Return the changes as text, each as ``KEY from OLD to NEW``."""
     return ", ".join(f"{key} from {_word(old)} to {_word(new)}" for key, (old, new) in changes.items())
 
 

@@ -30,9 +30,10 @@ GRAMMAR = "ARCH[/DISCRIMINATOR]+LOSS[+PENALTY...][+AUGMENTATION][+STEP], for exa
 
 @dataclass(frozen=True)
 class Recipe:
-    """A combination, looked up: whose generator, whose discriminator, which loss, penalties, augmentation and step.
+    """The entries of a combination: architectures, loss, penalties, augmentation and step.
 
-    ``penalties`` holds those the loss brings first, then those of the recipe.
+    generator, discriminator: the architectures that provide each network. penalties: the loss's own first, then those
+    that the recipe names.
     """
 
     generator: ArchitectureEntry
@@ -49,36 +50,37 @@ class Recipe:
 
     @property
     def extras(self) -> tuple[AugmentationEntry | StepEntry, ...]:
-        """The augmentation and the step, if there are any."""
+        """The augmentation and the step, if the recipe has them."""
         return tuple(entry for entry in (self.augmentation, self.step) if entry is not None)
 
     @property
     def rules(self) -> tuple[LossEntry | PenaltyEntry, ...]:
-        """The loss and the penalties: all that decides what the networks are trained towards."""
+        """The loss and the penalties: the parts that define the training objective."""
         return (self.loss, *self.penalties)
 
     @property
     def demanding(self) -> tuple[LossEntry | PenaltyEntry | StepEntry, ...]:
-        """The parts that may need something of the discriminator: loss, penalties and step."""
+        """The parts that may need something from the discriminator: loss, penalties and step."""
         return (*self.rules, *([self.step] if self.step else []))
 
     @property
     def needs(self) -> Needs:
-        """What loss, penalties and step together need of the discriminator."""
+        """The combined needs of loss, penalties and step, which the discriminator must meet."""
         return reduce(or_, (part.needs for part in self.demanding))
 
     @property
     def penalty_keys(self) -> dict[str, PenaltyEntry]:
-        """The penalties by their key under ``penalties`` in a configuration: what is no letter or digit becomes ``_``.
+        """The penalties by their key under ``penalties`` in a configuration: the name, with ``_`` for other characters
+        than letters and digits.
 
-        The key stays the same whatever else is installed, unless a recipe has two penalties of one short name.
+        The key does not depend on what else is installed, unless a recipe has two penalties with the same short name.
         """
         count = Counter(entry.short for entry in self.penalties)
         named = ((entry.short if count[entry.short] == 1 else entry.name, entry) for entry in self.penalties)
         return {re.sub(r"\W", "_", name): entry for name, entry in named}
 
     def __str__(self) -> str:
-        """The recipe in its shortest form; parsing it gives the same combination."""
+        """Return the recipe in its shortest form, which parses to the same combination."""
         name = self.generator.name
         if self.discriminator is not self.generator:
             name += f"/{self.discriminator.name}"
@@ -87,7 +89,8 @@ class Recipe:
 
 
 def parse_recipe(text: str, registry: Registry) -> Recipe:
-    """Parse and look up. Raises GanzooError for a malformed recipe or an unknown part, with what is installed."""
+    """Parse a recipe and look up its parts. Raises GanzooError for a malformed recipe, for an unknown part, with a list
+    of what is installed, and for parts that do not go together."""
     architectures, *rest = (part.strip() for part in text.strip().split("+"))
     if not rest or not architectures or not all(rest):
         raise GanzooError(f"recipe {text!r} is not of the form {GRAMMAR}")
@@ -115,16 +118,17 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
 
 
 def _only(entries: list[E], text: str) -> E | None:
-    """The entry of a kind that a recipe may name once."""
+    """Return the only one of these entries, None without any. Raises GanzooError if there are more."""
     if len(entries) > 1:
         raise GanzooError(f"recipe {text!r} names {len(entries)} {entries[0].kind}s; one is as many as there can be")
     return entries[0] if entries else None
 
 
 def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]:
-    """What ``data.name`` says: ``NAME``, ``NAME:PATH``, either with ``DISTRIBUTION:`` before it.
+    """Parse ``data.name``: ``NAME`` or ``NAME:PATH``, each optionally with ``DISTRIBUTION:`` before it.
 
-    The entry and the location, None where there is none. Raises GanzooError for an unknown set.
+    Return the entry and the location; the location is None if the text has none. Raises GanzooError for an unknown
+    data set.
     """
     first, _, rest = text.partition(":")
     second, _, location = rest.partition(":")
@@ -137,7 +141,7 @@ def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]
 
 
 def _advice_for_path(text: str, registry: Registry) -> str:
-    """Say how to name a set by its path; empty for a text that is no path."""
+    """Return advice on how to name a data set by its path; "" for a text that is no path."""
     known = {what: f"{entry.name}:" for entry in registry.of_kind(DatasetEntry) for what in entry.opens}
     try:
         path = user_path(text)

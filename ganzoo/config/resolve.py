@@ -1,8 +1,8 @@
-"""Settings to a checked configuration, merged from four places.
+"""Merge settings from four sources into a checked configuration.
 
 Core defaults < the plugins' defaults for this combination < ``--config FILE`` < ``key=value``.
-A configuration is data: a value can be that of another of its keys (``${seed}``), but resolvers (``${oc.env:...}``) and
-all else that OmegaConf makes of ``${`` are off. A setting of the command line whose field is text is taken literally.
+A configuration is data: a value may refer to another key (``${seed}``), but resolvers (``${oc.env:...}``) and all other
+uses of ``${`` in OmegaConf are off. A setting of the command line is taken literally if its field is text.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ def resolve(
     *,
     kept: bool = False,
 ) -> Config:
-    """Merge, check types and bounds. Raises GanzooError that names the key, before anything is allocated.
+    """Merge settings, and check types and bounds. Raises a GanzooError that names the key, before any allocation.
 
-    The recipe comes from the command line, or from ``recipe:`` in the file. kept: the file is that of a run or a
-    record; a setting that it lacks, as it was written before there was one, has the value that does what was done then.
+    The recipe is ``recipe_text``, or ``recipe:`` in the file or the settings. kept: whether the file is that of a run
+    or a record. If it was written before a setting existed, the setting gets the value that keeps the earlier
+    behaviour.
     """
     layers = [BEFORE] if kept else []
     layers += [] if file is None else [(str(file), _read_file(file))]
@@ -71,8 +72,9 @@ def resolve(
 def resolve_scoring(
     registry: Registry, settings: Iterable[str]
 ) -> tuple[DatasetEntry, str | None, DataConfig, Scoring]:
-    """Return a data set's entry and location, the checked ``data`` settings and what to score with, without a recipe.
+    """Resolve the settings of a score without a recipe.
 
+    Return the data set's entry and location, the checked ``data`` settings, and the metrics and extractors.
     Raises GanzooError as :func:`resolve` does.
     """
     layers = [("the settings", _with_data(read_settings(settings)))]
@@ -85,7 +87,7 @@ def resolve_scoring(
 
 
 def _checked(schema: DictConfig, defaults: list[Layer], layers: list[Layer]) -> Any:
-    """Merge defaults and layers into dataclasses, and check types and bounds."""
+    """Merge defaults and layers into dataclasses, and check types and bounds. Raises GanzooError."""
     layers = [(source, typed(layer, schema)) for source, layer in layers]
     for source, layer in layers:
         refuse_resolvers(layer, source)
@@ -97,10 +99,10 @@ def _checked(schema: DictConfig, defaults: list[Layer], layers: list[Layer]) -> 
 
 
 def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
-    """Read what names the recipe and the data set first: the schema of all other settings depends on them."""
+    """Convert the recipe and the data set's settings first: the schema of all other settings depends on them."""
     first: dict[str, Any] = {key: layer[key] for key in ("recipe", "data") if key in layer}
     options: dict[str, Any] = {}
-    if isinstance(given := first.get("data"), dict) and "options" in given:  # whose types the data set's entry knows
+    if isinstance(given := first.get("data"), dict) and "options" in given:  # only the entry knows their types
         options["options"] = given["options"]
         first["data"] = {key: value for key, value in given.items() if key != "options"}
     first = typed(first, OmegaConf.structured(CoreConfig(recipe="")))
@@ -108,15 +110,18 @@ def _with_data(layer: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data, dict):
         data |= options
         if isinstance(name := data.get("name"), str) and name.startswith('"'):
-            # The commands of earlier records quote it. No data set's name begins with a quote: this changes no path.
+            # Commands in older records quote the name. No data set's name begins with a quote, so this changes no path.
             with suppress(ValueError):
                 data["name"] = parse_json(name)
     return {**layer, **first}
 
 
 def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry, schema: DictConfig) -> list[Layer]:
-    """The metrics', the data set's, each architecture's for its own network, the loss's and penalties', the tuned
-    pairs', without those that refer to a setting which the other architecture of the recipe lacks."""
+    """Return the plugins' defaults as layers, later ones over earlier ones: those of the metrics, the data set, each
+    architecture for its own network, the loss and penalties, the augmentation and step, and the tuned pairs.
+
+    A default that refers to a setting which this recipe lacks, such as one of the other architecture, is left out.
+    """
 
     def is_discriminators(key: str) -> bool:
         return key.startswith(("discriminator.", "optimizer.discriminator."))
@@ -147,8 +152,10 @@ def _default_metrics(registry: Registry) -> dict[str, Any]:
 
 
 def _tuned(registry: Registry, architecture: ArchitectureEntry, recipe: Recipe) -> dict[str, Any]:
-    """What an architecture wants for this very loss and these penalties, the more particular the later; another
-    distribution's of those names are not meant."""
+    """Return the defaults that an architecture has for this recipe's loss and penalties; those for more parts override.
+
+    If several distributions register a name that it tunes for, the name means the part of its own distribution.
+    """
 
     def meant(name: str) -> bool:
         named = (registry.lookup(cls, name, near=architecture) for cls in (LossEntry, PenaltyEntry))

@@ -25,11 +25,11 @@ from ganzoo.utils.colours import parse_colour
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
-# The last one is what runs had before there was this setting.
+# Values of data.labels. The last one is how runs worked before this setting existed.
 LABELS = ("auto", "folders", "json", "none", "json-or-none")
-# Of data.formats: what is read today, and what was read before there was this setting.
+# Values of data.formats: all that can be read now, and what could be read before this setting existed.
 ALL, BASIC = "all", "basic"
-# Of data.fit.
+# Values of data.fit.
 CROP, PAD, STRETCH = "crop", "pad", "stretch"
 
 
@@ -191,9 +191,9 @@ class CoreConfig:
 
 
 class RunConfig(CoreConfig):
-    """All settings of a run: the core's, and the dataclasses of its parts' parameters, which the core does not know.
+    """All settings of a run: the core's, and its parts' parameters, whose dataclasses the core does not know.
 
-    For type checkers alone: :func:`ganzoo.config.sections.schema_of` makes the dataclass of a recipe.
+    Only for type checkers: :func:`ganzoo.config.sections.schema_of` makes the dataclass of a recipe.
     """
 
     generator: Any
@@ -206,7 +206,7 @@ class RunConfig(CoreConfig):
 
 @dataclass(frozen=True)
 class ReferenceSet:
-    """A data set that is scored against. name: without the split, as ``data.name`` has it."""
+    """A data set to score against. name: the name without the split, as in ``data.name``."""
 
     entry: DatasetEntry
     location: str | None
@@ -218,9 +218,9 @@ class ReferenceSet:
 class Scoring:
     """The settings of a score, and the installed entries that they name.
 
-    reference: the set or the file of statistics that ``metrics.reference`` names. metrics: in order. extractors: the
-    one that each metric reads, by the metric's name. weights: files, by the extractor's name. problem: why no score can
-    be computed, such as a metric that is not installed; "" if one can be.
+    metrics: in the order of the settings. extractors: the one that each metric reads, by the metric's name. weights:
+    files, by the extractor's name. problem: why no score can be computed, such as a metric that is not installed; ""
+    if it can. reference: the data set or the file of statistics that ``metrics.reference`` names; None without one.
     """
 
     settings: MetricsConfig
@@ -232,16 +232,16 @@ class Scoring:
 
     @property
     def used(self) -> tuple[ExtractorEntry, ...]:
-        """The extractors, each once, in the order of the metrics."""
+        """The extractors in the order of the metrics, without duplicates."""
         return tuple({entry.name: entry for entry in self.extractors.values()}.values())
 
 
 @dataclass(frozen=True)
 class Config:
-    """A checked configuration and the entries it names.
+    """A checked configuration and the entries that it names.
 
-    values: dataclasses. location: the path or address after the data set's name, or None. optimizers: the registered
-    ones that are used, by name.
+    values: all settings, as dataclasses. location: the path or address after the data set's name, or None. optimizers:
+    the registered optimizers that are used, by name.
     """
 
     values: RunConfig
@@ -253,22 +253,22 @@ class Config:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The recipe's parts, the data set and registered optimizers: what training takes, unlike metrics."""
+        """The entries that training needs: the recipe's parts, the data set and registered optimizers; no metrics."""
         return (*self.recipe.parts, self.dataset, *self.optimizers.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain containers, fit for YAML and JSON."""
+        """Return the settings as plain containers, for YAML and JSON."""
         return asdict(self.values)
 
     @property
     def discriminator_steps(self) -> int:
-        """Steps of the discriminator for one of the generator."""
+        """The number of discriminator steps for each generator step."""
         steps: int = self.values.loop.discriminator_steps or self.recipe.loss.discriminator_steps
         return steps
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What a reader of a score must know of its parts, each mark once."""
+        """The marks of all parts, which a reader of a score must know, without duplicates."""
         values = self.values
         parts = [values.generator, values.discriminator, values.loss, *vars(values.penalties).values()]
         parts.append(values.data.params)
@@ -276,5 +276,5 @@ class Config:
         return tuple(dict.fromkeys(mark for part in parts for mark in marks_of(part)))
 
     def to_yaml(self) -> str:
-        """Write the resolved configuration: all that is needed to repeat the run."""
+        """Return the resolved configuration as YAML, with every setting that is needed to repeat the run."""
         return write_yaml(literal(self.as_dict()))

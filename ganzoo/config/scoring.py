@@ -1,4 +1,4 @@
-"""From the settings of a score to the metrics and extractors that they name."""
+"""Look up the metrics and extractors that the settings of a score name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import user_path
 
-PICKLES = (".pkl", ".pickle")  # refused, with a word on what to write instead
+PICKLES = (".pkl", ".pickle")  # refused, with advice on what to write instead
 FILES = (".npz", *PICKLES)
 
 
 def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
-    """Look up the entries. The first that cannot be found is the ``problem``, which only scoring raises.
+    """Look up metrics, extractors, weights and the reference. The first error becomes the ``problem``.
 
-    Thus a run can be loaded without its metrics' plugins.
+    Only scoring raises the ``problem``, so a run can be loaded without its metrics' plugins.
     """
     metrics: list[MetricEntry] = []
     extractors: dict[str, ExtractorEntry] = {}
@@ -46,9 +46,9 @@ def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
 
 
 def find_reference(text: str | None, registry: Registry) -> ReferenceSet | Path | None:
-    """Read ``metrics.reference``: the path of a file of statistics, or ``SET[:SPLIT]``; None for none.
+    """Parse ``metrics.reference``: the path of a file of statistics, or ``SET[:SPLIT]``; None if it is not set.
 
-    Raises GanzooError for an unknown set or split.
+    Raises GanzooError for an unknown data set or split.
     """
     if not text or PurePath(text).suffix.lower() in FILES:
         return user_path(text) if text else None
@@ -61,7 +61,7 @@ def find_reference(text: str | None, registry: Registry) -> ReferenceSet | Path 
 
 
 def find_extractor(metric: MetricEntry, registry: Registry) -> ExtractorEntry | None:
-    """Look up the extractor that a metric reads, the default one if it names none; None if it is not installed."""
+    """Look up the extractor that a metric reads, or the default one if it names none; None if it is not installed."""
     if metric.extractor:
         return registry.lookup(ExtractorEntry, metric.extractor, near=metric)
     return registry.default(ExtractorEntry)
@@ -79,10 +79,11 @@ def _extractor_of(metric: MetricEntry, registry: Registry) -> ExtractorEntry:
 
 
 def find_weights(settings: MetricsConfig, used: Sequence[ExtractorEntry], registry: Registry) -> dict[str, str]:
-    """Return the files that ``metrics.weights`` names, by extractor; ``metrics.inception`` is the default one's.
+    """Return the weights files by extractor: those of ``metrics.weights``, and ``metrics.inception`` for the default
+    extractor.
 
     Raises GanzooError for one file and several extractors, for an extractor that is not installed, and for two files
-    of one extractor.
+    for one extractor.
     """
     given = settings.weights
     if isinstance(given, str):

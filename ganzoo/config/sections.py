@@ -1,4 +1,4 @@
-"""The dataclass of a whole configuration: the core's sections, and those that its parts bring."""
+"""The dataclass of a whole configuration: the core's sections, and the sections of the recipe's parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.params import NoParams
 
 
 def schema_of(recipe: Recipe, dataset: DatasetEntry) -> DictConfig:
-    """Build the core's dataclass with the chosen components' parameters in their places."""
+    """Return the schema of a recipe's configuration: the core's dataclass with a section for each part's parameters."""
     penalties = make_dataclass(
         "PenaltiesConfig",
         [(key, entry.params, field(default_factory=entry.params)) for key, entry in recipe.penalty_keys.items()],
@@ -30,7 +30,7 @@ def schema_of(recipe: Recipe, dataset: DatasetEntry) -> DictConfig:
 
 
 def scoring_schema(dataset: DatasetEntry) -> DictConfig:
-    """Build the core's dataclass for a score that belongs to no recipe."""
+    """Return the schema for a score that belongs to no recipe: the core's dataclass with the data set's section."""
     return _structured({"data": data_section(dataset)}, "")
 
 

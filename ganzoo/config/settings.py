@@ -1,4 +1,4 @@
-"""``KEY=VALUE`` settings of the command line: text is taken literally, all else is read as YAML. No torch here."""
+"""``KEY=VALUE`` settings of the command line: text fields are literal, all others are read as YAML. No torch here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo.utils.structured import literal
 
 
 class Given(str):
-    """What stands behind the equals sign, until it is known which field it is for."""
+    """The text after the equals sign, until the type of its field is known."""
 
     __slots__ = ()
 
@@ -43,12 +43,11 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
 def typed(
     layer: Mapping[str, Any], schema: DictConfig, text: Callable[[str], str] = literal, path: str = ""
 ) -> dict[str, Any]:
-    """Read each :class:`Given` of a layer as its field in ``schema`` asks for.
+    """Convert each :class:`Given` of a layer to the type of its field in ``schema``.
 
-    A text field takes it literally; where it may be None, ``null`` and nothing at all stand for that. A list field
-    takes ``[A, B]`` and ``A,B``. For any other field, and for a key that the schema lacks, it is safe YAML. ``text``
-    turns literal text into what is returned, by default into what OmegaConf reads as that text. Raises GanzooError for
-    invalid YAML.
+    For a text field it is taken literally; if the field may be None, ``null`` and an empty text mean None. A list field
+    accepts ``[A, B]`` and ``A,B``. For any other field, and for a key that the schema lacks, it is read as safe YAML.
+    text: converts a literal text; by default it escapes the text for OmegaConf. Raises GanzooError for invalid YAML.
     """
     result: dict[str, Any] = {}
     for key, value in layer.items():
@@ -77,7 +76,7 @@ def _read(given: Given, field: Any, text: Callable[[str], str], key: str) -> Any
 
 
 class _NumberLoader(PlainLoader):
-    """YAML that reads 1e-4 as a number, which YAML 1.1 does not."""
+    """A YAML loader that reads 1e-4 as a number, which YAML 1.1 does not."""
 
 
 _NumberLoader.add_implicit_resolver(

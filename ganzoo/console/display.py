@@ -1,4 +1,4 @@
-"""What the terminal shows of a run: live where there is a terminal, plain lines where there is none."""
+"""The display of a run: redrawn in place on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from ganzoo.utils.waiting import Watcher, watched_by, watcher
 
 Record = Mapping[str, Any]
 CURVE = 24  # characters of a sparkline
-AROUND = 6  # columns beside the images
+AROUND = 6  # columns left and right of the images
 BELOW = 10  # lines that are not images
 TRAINING = "training"
 
 
 class Display(Callback):
-    """Plain lines: one per log interval, one per warning or note."""
+    """A display of plain lines: one per log interval, one per warning or note."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -47,11 +47,11 @@ class Display(Callback):
         self._scoring_since = 0.0
 
     def warn(self, message: str) -> None:
-        """One line about something that did not stop the run."""
+        """Print a line about something that did not stop the run."""
         self.console.print(f"[yellow]warning:[/] {_escape(printable(message))}", soft_wrap=True, highlight=False)
 
     def note(self, message: str) -> None:
-        """One line about what is going to be done."""
+        """Print a line about what happens next."""
         self.console.print(printable(message), highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
@@ -65,7 +65,7 @@ class Display(Callback):
                 self.close()
 
     def waits(self) -> Watcher:
-        """Return what shows long waits: the command line's own, otherwise lines or bars on stderr."""
+        """Return the watcher that shows long waits: the command line's own, otherwise lines or bars on stderr."""
         return watcher() or on_stderr()
 
     def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
@@ -79,15 +79,15 @@ class Display(Callback):
         self.close()
 
     def begin(self, headline: str, budget: int) -> None:
-        """Print the headline of a run of so many images."""
+        """Print the headline of a run. budget: the number of images to train on."""
         self.budget = budget
         self.console.print(printable(headline), highlight=False, soft_wrap=True, markup=False)
 
     def close(self) -> None:
-        """Leave the terminal to others; a second call does nothing."""
+        """Release the terminal; a second call does nothing."""
 
     def past(self, log: Sequence[Record]) -> None:
-        """What was logged before this display looked; the last of it is enough."""
+        """Show the last of the records that were logged before this display started."""
         for record in log[-1:]:
             self.show_record(record)
 
@@ -104,23 +104,23 @@ class Display(Callback):
         self.console.print(_line(record, self.budget), highlight=False, soft_wrap=True, markup=False)
 
     def show_samples(self, image: Image.Image, words: str = "") -> None:
-        """Show the grid from fixed latents, and below it in which order it shows the classes."""
+        """Show the grid from fixed latents, and below it the order of its classes in words."""
 
     def state(self, words: str) -> None:
-        """What goes on, where that changes."""
+        """Show what the run is doing, if that has changed."""
         if words != self._state:
             self._state = words
             self.console.print(words, highlight=False, markup=False)
 
     def scoring(self, what: str, done: int, total: int) -> None:
-        """Print at most a line every ten seconds."""
+        """Print the progress of scoring, at most every ten seconds and at the end."""
         if done >= total or time.monotonic() - self._scoring_since > 10:
             self._scoring_since = time.monotonic()
             self.console.print(f"scoring: {what} {done}/{total}", highlight=False, markup=False)
 
 
 class LiveDisplay(Display):
-    """Progress, speed, time left, losses, accuracies and the current samples, redrawn in place."""
+    """A display of progress, speed, time left, losses, accuracies and the current samples, redrawn in place."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -154,10 +154,10 @@ class LiveDisplay(Display):
 
     def progress(self, shown: int) -> None:
         now = time.monotonic()
-        if not self._begun:  # what was shown before says nothing of the speed
+        if not self._begun:  # images from before a resume must not count for the speed
             self._begun = True
             self._progress.reset(self._task, completed=shown)
-        if now - self._drawn > 0.2 or shown >= self.budget:  # redrawing costs time that belongs to the training
+        if now - self._drawn > 0.2 or shown >= self.budget:  # redrawing takes time away from training
             self._drawn = now
             self._progress.update(self._task, completed=shown, amount=f"{shown / 1000:.1f}/{self.budget / 1000:g} kimg")
 
@@ -185,7 +185,7 @@ class LiveDisplay(Display):
         return Group(Panel(Group(self._samples(), table), border_style="dim"), self._progress)
 
     def _samples(self) -> RenderableType:
-        """Drawn anew where they are others, or the terminal has another size."""
+        """Return the samples and their caption; draw them again if they or the size of the terminal changed."""
         size = width, height = self.console.size
         if self._cells is not None and size != self._drawn_for:
             below = BELOW + bool(self._words)
@@ -197,7 +197,7 @@ class LiveDisplay(Display):
 
 
 class _InLive(Bars):
-    """Bars below that of the training while the display is live; a terminal can show one live display at a time."""
+    """Bars that join the live display, below the training's bar: a terminal can show only one live display."""
 
     def __init__(self, live: Live, progress: Progress) -> None:
         super().__init__()
@@ -212,13 +212,13 @@ class _InLive(Bars):
 
 
 def make_display(console: Console | None = None) -> Display:
-    """The live display in a terminal, plain lines elsewhere; of several ranks only the first shows anything."""
+    """Return the live display in a terminal, plain lines elsewhere. Only the first rank shows anything."""
     console = console or Console(quiet=not collectives.first())
     return LiveDisplay(console) if console.is_terminal else Display(console)
 
 
 def figures(log: Sequence[Record], ascii_only: bool = False) -> list[tuple[str, str]]:
-    """What a log says at its end, in the words of the lesson, with the course of what is a share."""
+    """Return names and texts of the last record's figures, in plain words; shares come with their curve so far."""
     if not log:
         return []
     last = log[-1]

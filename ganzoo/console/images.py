@@ -1,4 +1,4 @@
-"""Images and curves in the characters of a terminal. No torch here."""
+"""Images and curves in the characters of a terminal. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from rich_pixels import Pixels
 from ganzoo.utils.image_grid import GRID
 
 BARS = "▁▂▃▄▅▆▇█"
-PLAIN_BARS = "_.-~=+*#"  # where the terminal has ASCII alone
-SHADES = " .:-=+*#%@"  # where it has no colours
-SMALLEST = 12  # pixels of a side in which an image can still be made out
-MANY = (4, 2)  # columns and rows of images for whose sake they are made smaller
+PLAIN_BARS = "_.-~=+*#"  # for terminals with ASCII only
+SHADES = " .:-=+*#%@"  # for terminals without colours
+SMALLEST = 12  # pixels per side at which an image is still recognisable
+MANY = (4, 2)  # columns and rows of images: images are made smaller until this many fit
 
 
 def sparkline(values: Sequence[float], width: int, low: float, high: float, ascii_only: bool = False) -> str:
-    """A curve in one line of at most ``width`` characters, from ``low`` to ``high``; longer ones as means of parts."""
+    """Draw a curve as one line of at most ``width`` characters, from ``low`` to ``high``.
+
+    A character is the mean of several values if there are more values than characters.
+    """
     parts = np.array_split(np.asarray(values, dtype=float), min(width, len(values))) if values else []
     bars = PLAIN_BARS if ascii_only else BARS
     shares = [(part.mean() - low) / ((high - low) or 1.0) for part in parts]
@@ -28,10 +31,9 @@ def sparkline(values: Sequence[float], width: int, low: float, high: float, asci
 
 
 def images(cells: np.ndarray, width: int, lines: int, console: Console) -> RenderableType:
-    """As many of the images ``(N, H, W, 3)``, uint8, as fit and can be made out.
+    """Draw as many of the images ``(N, H, W, 3)``, uint8, as fit at a recognisable size; empty if none fits.
 
-    A character is one pixel wide and two high; where there are no colours, it is a shade of one pixel by two. Nothing
-    where there is no room for one image.
+    A character shows two pixels, one above the other; without colours, it is one shade for both.
     """
     if width < SMALLEST or 2 * lines < SMALLEST:
         return Text()

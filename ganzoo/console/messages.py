@@ -1,8 +1,7 @@
-"""Warnings and notes on the terminal: everything logged below ``ganzoo``.
+"""Warnings and notes on the terminal: all messages to loggers below ``ganzoo``.
 
-Modules log with ``logging.getLogger(__name__)``. A plugin logs below the same name to have its messages shown:
-``logging.getLogger(f"ganzoo.{__name__}")``. Outside :func:`showing` ganzoo configures no logging, so that a program
-that uses it as a library decides.
+Modules log with ``logging.getLogger(__name__)``. A plugin uses ``logging.getLogger(f"ganzoo.{__name__}")`` to have its
+messages shown. Outside :func:`showing`, ganzoo configures no logging, so that programs that use it as a library can.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ganzoo.utils.waiting import aside
 
 
 class Messages(logging.Handler):
-    """Passes the text of warnings to ``warn``, and that of lower levels to ``note``."""
+    """A handler that passes the text of warnings to ``warn``, and that of lower levels to ``note``."""
 
     def __init__(self, warn: Callable[[str], None], note: Callable[[str], None], level: int = logging.INFO) -> None:
         super().__init__(level)
@@ -33,7 +32,7 @@ class Messages(logging.Handler):
 
 
 def say(line: str) -> None:
-    """Print a line of a command's own to stdout, beside the waits that are shown."""
+    """Print a command's line to stdout without disturbing the waits that are shown."""
     with aside():
         click.echo(line)
 
@@ -45,10 +44,10 @@ def to_stderr() -> Messages:
 
 @contextmanager
 def showing(handler: logging.Handler) -> Iterator[None]:
-    """Send all that is logged below ``ganzoo`` to this handler alone, until the end of the block."""
+    """Send all messages below ``ganzoo`` only to this handler, until the end of the block."""
     logger = logging.getLogger("ganzoo")
     before = logger.handlers[:], logger.level, logger.propagate
-    # No propagation: a library may have given the root logger a handler, which would print each line again.
+    # No propagation: a library may have added a handler to the root logger, which would print each line again.
     logger.handlers[:], logger.propagate = [handler], False
     logger.setLevel(handler.level)
     try:

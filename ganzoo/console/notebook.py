@@ -1,4 +1,4 @@
-"""What a notebook shows of a run: figures that are redrawn in place, and the newest sample grid."""
+"""The display of a run in a notebook: figures that are redrawn in place, and the newest sample grid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAUSE = 0.5  # seconds between two redraws
 
 
 class NotebookDisplay(Display):
-    """Progress and figures as one output, redrawn in place, and the sample grid as another below it."""
+    """A display of two outputs, both updated in place: progress and figures, and below them the sample grid."""
 
     def __init__(self) -> None:
         super().__init__(Console(file=io.StringIO()))
@@ -79,7 +79,7 @@ class NotebookDisplay(Display):
         self.redraw(force=True)
 
     def redraw(self, force: bool = False) -> None:
-        """Update the output, at most twice a second unless ``force``: redrawing costs time that belongs to training."""
+        """Update the output, at most twice a second unless ``force``: redrawing takes time away from training."""
         now = time.monotonic()
         if not force and now - self._drawn < PAUSE:
             return
@@ -109,7 +109,7 @@ class NotebookDisplay(Display):
 
 
 class _InNotebook(Waits):
-    """A line for each wait, among the figures."""
+    """A watcher that shows each wait as a line above the figures."""
 
     def __init__(self, display: NotebookDisplay) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class _InNotebook(Waits):
 
 
 def in_notebook() -> bool:
-    """Tell whether this process is the kernel of a notebook."""
+    """Return whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"

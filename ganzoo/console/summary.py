@@ -28,12 +28,12 @@ class Finished(Protocol):
 
 
 def summary(run: Finished) -> list[str]:
-    """Return what the run scored and the paths of its newest sample grid and its directory, one line each."""
+    """Return the run's score and the paths of its newest sample grid and its directory, one line each."""
     return [score_line(run.score), *(f"samples: {grid}" for grid in run.samples[-1:]), f"run: {run.path}"]
 
 
 def score_line(score: Scored | None) -> str:
-    """Return the values of a score with the number of images behind them."""
+    """Return the values of a score and the numbers of images that it compares, in one line."""
     if score is None or not score.values:
         return "score: none"
     protocol = score.protocol
@@ -49,7 +49,7 @@ def score_line(score: Scored | None) -> str:
 
 
 def _reference(protocol: Mapping[str, Any]) -> str:
-    """The real side in words: how many images, of which split, or a file of statistics."""
+    """Return the real side in words: how many images of which split, or a file of statistics."""
     name, count, split = protocol["reference"], protocol["real_pictures"], protocol["split"]
     if split == "statistics":
         return f"the statistics in {name}" + (f" of {count} images" if count else "")

@@ -1,7 +1,7 @@
-"""Waits on the terminal: a bar that goes when the work is done, or where there is no terminal a line now and then.
+"""Waits on stderr: a bar that disappears when the work is done, or an occasional line if it is no terminal.
 
-A wait is shown once it has lasted ``SHORT`` seconds, from a thread, so that work which cannot count its steps is shown
-as well. No torch here.
+A wait is shown once it has lasted ``SHORT`` seconds. A thread shows it, so work that cannot count its steps is shown
+too. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ganzoo.utils.waiting import Wait
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-SHORT = 2.0  # seconds that a wait lasts before anything is said
+SHORT = 2.0  # seconds before a wait is shown
 EVERY = 10.0  # seconds from one line to the next
-TICK = 0.25  # seconds from one look at a wait to the next
+TICK = 0.25  # seconds from one update of a wait to the next
 Ticker = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
 
@@ -46,7 +46,7 @@ def in_thread(tick: Callable[[], None]) -> Iterator[None]:
 
 
 class Waits(ABC):
-    """Shows each wait that lasts ``SHORT`` seconds or more. clock, ticker: replaced by tests."""
+    """A watcher that shows each wait that lasts ``SHORT`` seconds or more. clock, ticker: replaced in tests."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, ticker: Ticker = in_thread) -> None:
         self.clock, self.ticker = clock, ticker
@@ -55,7 +55,7 @@ class Waits(ABC):
 
     @contextmanager
     def watch(self, wait: Wait) -> Iterator[None]:
-        """Show the wait while the block runs. Of several processes of a run the first shows its waits."""
+        """Show the wait while the block runs. Only the first process of a run shows its waits."""
         if os.environ.get("RANK", "0") != "0":
             yield
             return
@@ -79,32 +79,32 @@ class Waits(ABC):
                     self.end(wait, self.clock() - begun, finished)
 
     def close(self) -> None:
-        """Show nothing of the waits that are under way: an error leaves the generators of its frames open."""
+        """End all waits that are still open: after an error, the generators in its frames are not closed."""
         with self._lock:
             while self._open:
                 self.end(self._open.pop(), 0.0, finished=False)
 
     def innermost(self, wait: Wait) -> bool:
-        """Tell whether no other wait began since."""
+        """Return whether this wait is the one that started last."""
         return self._open[-1] is wait
 
     @abstractmethod
     def show(self, wait: Wait, seconds: float) -> None:
-        """Show how far it is after so many seconds; called several times a second."""
+        """Show the progress of a wait after this many seconds; called several times a second."""
 
     @abstractmethod
     def end(self, wait: Wait, seconds: float, finished: bool) -> None:
-        """Called once when it is over, whether or not it was shown; not ``finished`` if the work failed."""
+        """Called once when a wait is over, even if it was not shown. finished: False if the work failed."""
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Leave the terminal to what is printed in the block."""
+        """Keep the waits off the terminal while the block prints."""
         with self._lock:
             yield
 
 
 class Lines(Waits):
-    """A line after ``SHORT`` seconds, one every ``EVERY`` seconds after it, and one when the work is done."""
+    """A watcher that prints a line after ``SHORT`` seconds, then every ``EVERY`` seconds, and at the end."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Lines(Waits):
         ticker: Ticker = in_thread,
     ) -> None:
         super().__init__(clock, ticker)
-        # Kept, since some work sends what it prints to sys.stderr elsewhere.
+        # Kept, since some work redirects sys.stderr.
         self._stream = sys.stderr if stream is None else stream
         self._said: dict[int, float] = {}
 
@@ -131,7 +131,7 @@ class Lines(Waits):
 
 
 class Bars(Waits):
-    """rich's progress bars, one below the other, gone when the work is done."""
+    """A watcher with rich's progress bars, one below the other; a bar disappears when its work is done."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, ticker: Ticker = in_thread) -> None:
         super().__init__(clock, ticker)
@@ -142,7 +142,7 @@ class Bars(Waits):
     def show(self, wait: Wait, seconds: float) -> None:
         if self._progress is None:
             self._progress = self.start()
-        # The amount also says how long it took, as a bar without a total shows nothing else.
+        # The amount includes the time, since a bar without a total shows nothing else.
         amount = in_words(wait, seconds)
         if id(wait) not in self._tasks:
             self._tasks[id(wait)] = self._progress.add_task(
@@ -165,15 +165,15 @@ class Bars(Waits):
                 for task in self._tasks.values():
                     self._progress.remove_task(task)
                 self.stop(self._progress)
-                self._tasks, self._progress = {}, None  # the next look at each wait shows it again
+                self._tasks, self._progress = {}, None  # the next update of each wait shows it again
             yield
 
     def start(self) -> Progress:
-        """Return what the bars are added to, on the terminal already."""
+        """Return a started progress display for the bars."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        # Nothing is redirected: what is printed meanwhile may be meant for a file, and other work redirects it too.
+        # No redirection: output may be meant for a file, and other work redirects stdout and stderr too.
         progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -187,12 +187,12 @@ class Bars(Waits):
         return progress
 
     def stop(self, progress: Progress) -> None:
-        """Take it off the terminal; no bar is left."""
+        """Remove the progress display from the terminal, with all bars."""
         progress.stop()
 
 
 class Silent(Waits):
-    """Shows nothing."""
+    """A watcher that shows nothing."""
 
     @contextmanager
     def watch(self, wait: Wait) -> Iterator[None]:
@@ -204,7 +204,7 @@ class Silent(Waits):
 
 
 def in_words(wait: Wait, seconds: float) -> str:
-    """How much is done, of how much, how long it took and how long it may still take at that speed."""
+    """Return in words how much is done, of how much, the time it took, and the time left at that speed."""
     words = f"{wait.done:,} of {wait.total:,}" if wait.total else f"{wait.done:,}" if wait.done else ""
     amount = f"{words} {wait.unit}".strip() if words else ""
     left = ""
@@ -214,13 +214,13 @@ def in_words(wait: Wait, seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, from two minutes on with minutes."""
+    """Return a duration in seconds; from two minutes on, in minutes and seconds."""
     whole = round(seconds)
     return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"
 
 
 def on_stderr() -> Waits:
-    """Bars if stderr is a terminal, lines otherwise; nothing if ``GANZOO_WAITS`` is ``off``."""
+    """Return bars if stderr is a terminal, lines otherwise; a silent watcher if ``GANZOO_WAITS`` is ``off``."""
     if os.environ.get("GANZOO_WAITS") == "off":
         return Silent()
     return Bars() if sys.stderr.isatty() else Lines()

@@ -1,6 +1,6 @@
-"""Images are decoded once, into memory-mapped arrays keyed by their content.
+"""The cache of decoded images: memory-mapped arrays with keys that depend on the content of the set.
 
-Of a set that is streamed, the places of its images are kept instead: it was looked through once, all the same.
+For a streamed set, the cache holds the places of the images in their files instead of the images.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from ganzoo.utils.safe_yaml import parse_json
 logger = logging.getLogger(__name__)
 FORMAT = 1
 SUMS = "sums"
-COMPLETE = "all-formats"  # a file in a cache that left images out: data.formats=all leaves out the same ones
-CHECKED = 4 * 2**30  # bytes: what is larger is not read as a whole at each start to see whether it is what was written
+COMPLETE = "all-formats"  # a file in a cache: data.formats=all leaves out the same images as this cache
+CHECKED = 4 * 2**30  # bytes; larger files are not verified, since reading them at each start would take too long
 
-_checked: set[tuple[str, int, int]] = set()  # by this process, by path, size and time
+_checked: set[tuple[str, int, int]] = set()  # path, size and time of the files that this process has verified
 
 
 def cached(
@@ -40,12 +40,13 @@ def cached(
     root: Path,
     params: Any = None,
 ) -> tuple[np.ndarray | StreamedArray, np.ndarray | None, dict[str, Any]]:
-    """Images, memory-mapped uint8 ``(N, C, H, W)``, labels int64 ``(N,)`` or None, and ``meta.json``.
+    """Return the images of a source, its labels and the content of ``meta.json``; fill the cache if necessary.
 
-    params: the source's, part of the key; None for a source without any.
+    Images are uint8 ``(N, C, H, W)``, memory-mapped or streamed; labels are int64 ``(N,)`` or None. A damaged cache is
+    logged and made again.
 
-    Made where they are not there, and made anew where they are not what was written, which is logged.
-    Raises GanzooError that names the image and what to do, unless ``skip_bad`` leaves it out.
+    params: the source's parameters, part of the key; None for a source without any. Raises GanzooError, with the name
+    of the image and what to do, if an image cannot be used and ``skip_bad`` is not set.
     """
     key = _key(source, processing, params)
     keys = [key] if processing.formats != ALL else [_beyond(key), key]
@@ -70,15 +71,15 @@ def _directory(root: Path, key: str) -> Path:
 
 
 def _beyond(key: str) -> str:
-    """The key of a set with images that ``data.formats=basic`` does not read.
+    """Return the key of a cache with images that ``data.formats=basic`` does not read.
 
-    Without such images both have the key from before there was this setting, and the same images.
+    Without such images, both formats have the same images and share the key that was used before this setting existed.
     """
     return hashlib.sha256(f"{key} with all formats".encode()).hexdigest()
 
 
 def _complete(directory: Path, meta: dict[str, Any]) -> bool:
-    """Tell whether ``data.formats=all`` leaves out the same images; unknown of some caches from before it."""
+    """Return whether ``data.formats=all`` leaves out the same images; False for old caches if it is unknown."""
     return not meta.get("left_out") or (directory / COMPLETE).exists()
 
 
@@ -112,7 +113,7 @@ def _read(
 
 
 def _check(file: Path, known: str) -> None:
-    """Once in a process; again where the file has changed since. Raises ValueError."""
+    """Verify a file's checksum, once in a process unless the file changes. Raises ValueError if it does not match."""
     stat = file.stat()
     seen = (str(file), stat.st_size, stat.st_mtime_ns)
     if seen in _checked or stat.st_size > CHECKED:
@@ -123,19 +124,19 @@ def _check(file: Path, known: str) -> None:
 
 
 def _key(source: DataSource, processing: Processing, params: Any) -> str:
-    """SHA-256 of the source's content, of its parameters, and of what is done to it."""
+    """Return the SHA-256 of the source's content, its parameters and the processing."""
     size = processing.size
     streamed = ["streamed"] if isinstance(source, StreamedSource) else []
-    # "most": of several sizes the most frequent one is used, not that of the first image.
+    # "most": if sizes differ, the most frequent one is used, not that of the first image.
     skip = "most" if processing.skip_bad else False
-    # A content key may leave the parameters out, which decide what is read of the same files.
+    # A content key need not cover the parameters, which decide what is read from the files.
     options = [] if params is None else [{"options": asdict(params)}]
     made_of = [FORMAT, source.content_key(), size, RESIZE if size else None, skip, *processing.key, *streamed, *options]
     return hashlib.sha256(json.dumps(made_of, default=str).encode()).hexdigest()
 
 
 def _write(source: DataSource, name: str, root: Path, key: str, processing: Processing) -> str:
-    """Decode the set; return the key under which it is kept."""
+    """Decode the set into the cache; return its key."""
     directory = _directory(root, key)
     try:
         with whole_directory(directory, final=lambda: _directory(root, key)) as partial:

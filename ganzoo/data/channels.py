@@ -1,4 +1,4 @@
-"""Grey and colour: which of the two a set has, and one turned into the other."""
+"""Grey and colour: choose the number of channels of a set, and convert images to it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ WORDS = {1: "grey", 3: "colour"}
 
 
 def chosen_channels(setting: str, counts: Mapping[int, int]) -> int:
-    """Return what ``data.channels`` asks for; for ``auto`` what most images have, colour where both are as many."""
+    """Return the channels that ``data.channels`` sets; for ``auto`` those of most images, 3 if it is a tie.
+
+    counts: the number of images by their channels.
+    """
     return int(setting) if setting != AUTO else max(counts, key=lambda channels: (counts[channels], channels))
 
 
 def convert(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """Convert uint8 ``(C, H, W)`` to 1 or 3 channels: grey repeated, or colour weighted as ITU-R BT.601 says."""
+    """Convert uint8 ``(C, H, W)`` to 1 or 3 channels: repeat grey, or weight the colours by ITU-R BT.601."""
     if len(pixels) == channels:
         return pixels
     if channels == 3:
@@ -27,5 +30,5 @@ def convert(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def conversion(before: int, after: int) -> str:
-    """Name a conversion, for a count of images."""
+    """Return the name of a conversion, for a count of images."""
     return f"{WORDS[before]} to {WORDS[after]}"

@@ -1,4 +1,4 @@
-"""A data set as training sees it."""
+"""The data set that training reads."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ganzoo.entries import ImageSpec
 
 @dataclass(frozen=True)
 class Images:
-    """Images: ``array`` is uint8 ``(N, C, H, W)``, memory-mapped or decoded as it is read, ``labels`` int64 ``(N,)``
-    or None.
+    """The images of a data set.
 
-    fingerprint: SHA-256 of content and processing; same fingerprint, same array.
-    resize: how the images were resized, empty where they were not.
-    skipped: names of images that were left out. usage: how many images are used, and why the others are not.
+    array: uint8 ``(N, C, H, W)``, memory-mapped, or decoded when it is read. labels: int64 ``(N,)`` or None.
+    fingerprint: the SHA-256 of content and processing; same fingerprint, same array.
+    resize: how the images were resized, empty if they were not.
+    skipped: the names of images that were left out. usage: how many images are used, and why the others are not.
     """
 
     array: np.ndarray | StreamedArray

@@ -1,4 +1,4 @@
-"""One image file to uint8, or the reason why not."""
+"""Decode one image file to uint8, or give the reason why it cannot be used."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ganzoo.config.schema import ALL, BASIC
 from ganzoo.data.kinds import FORMATS, TOO_LARGE, Kind, Unreadable, kind_of, named_formats, not_basic
 from ganzoo.interfaces import BadImage, SourceImage
 
-ORIENTATION = 0x0112  # EXIF's tag
-LYING = {5, 6, 7, 8}  # orientations with width and height exchanged
+ORIENTATION = 0x0112  # the EXIF tag
+LYING = {5, 6, 7, 8}  # orientations that swap width and height
 SCALED = "scaled from 16 to 8 bits"
 
 
 def decode_named(name: str, data: bytes, label: int | None = None, formats: str = ALL) -> SourceImage | BadImage:
-    """Decode an image file as a source delivers it: turned upright, with its alpha channel if it has one."""
+    """Decode an image file for a source: upright, with its alpha channel if it has one."""
     try:
         with _opened(data, formats) as (image, kind):
             pixels = _pixels(ImageOps.exif_transpose(image), kind)
@@ -30,9 +30,9 @@ def decode_named(name: str, data: bytes, label: int | None = None, formats: str 
 
 
 def decode(data: bytes) -> np.ndarray:
-    """Decode an image file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, turned upright.
+    """Decode an image file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, upright.
 
-    Raises Unreadable, for a partly transparent image too.
+    Raises Unreadable if it cannot be decoded or is partly transparent.
     """
     found = decode_named("", data)
     if isinstance(found, BadImage):
@@ -41,7 +41,7 @@ def decode(data: bytes) -> np.ndarray:
 
 
 def measure(data: bytes, formats: str = ALL) -> tuple[int, int, int]:
-    """Return the shape ``(H, W, C)`` of the image without alpha, from the file's header. Raises Unreadable."""
+    """Return the shape ``(H, W, C)`` without alpha, from the file's header. Raises Unreadable if it fails."""
     with _opened(data, formats) as (image, kind):
         width, height = kind.size
         if image.getexif().get(ORIENTATION, 1) in LYING:
@@ -50,10 +50,10 @@ def measure(data: bytes, formats: str = ALL) -> tuple[int, int, int]:
 
 
 def without_alpha(pixels: np.ndarray, background: tuple[int, int, int] | None = None) -> tuple[np.ndarray, bool]:
-    """Take the alpha channel from uint8 ``(H, W, C)``: C of 2 becomes 1, 4 becomes 3; say whether it was transparent.
+    """Return uint8 ``(H, W, C)`` without alpha (C of 2 becomes 1, 4 becomes 3), and whether it was transparent.
 
-    An alpha channel that is opaque everywhere is dropped, another one flattens the image onto the background. Raises
-    Unreadable without a background.
+    An image that is opaque everywhere only loses the channel; any other is flattened onto the background. Raises
+    Unreadable if that needs a background and there is none.
     """
     channels = pixels.shape[2]
     if channels not in (2, 4):
@@ -69,15 +69,15 @@ def without_alpha(pixels: np.ndarray, background: tuple[int, int, int] | None = 
 
 
 def shade(colour: tuple[int, int, int], channels: int) -> tuple[int, ...]:
-    """Return a colour in 3 channels, or its grey as ITU-R BT.601 says."""
+    """Return a colour in 3 channels, or its grey value by ITU-R BT.601."""
     return colour if channels == 3 else (int(np.asarray(Image.new("RGB", (1, 1), colour).convert("L"))[0, 0]),)
 
 
 @contextmanager
 def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
-    """An image of a kind that can be used, not decoded yet. Raises Unreadable, for what fails within too."""
+    """Open an image of a supported kind without decoding it. Raises Unreadable, also for errors in the block."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # broken EXIF, which is passed over
+        warnings.simplefilter("ignore", UserWarning)  # broken EXIF data are ignored
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=tuple(FORMATS[formats])) as image:
@@ -89,7 +89,7 @@ def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise Unreadable(TOO_LARGE) from error
-        except UnidentifiedImageError as error:  # whose own text is an address in memory
+        except UnidentifiedImageError as error:  # its own text contains an address in memory
             raise Unreadable(f"it cannot be decoded (not a {named_formats(formats)} file)") from error
         except Exception as error:  # Pillow raises nearly anything on damaged files
             raise Unreadable(
@@ -98,7 +98,7 @@ def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
 
 
 def _pixels(image: Image.Image, kind: Kind) -> np.ndarray:
-    """uint8 ``(H, W, C)``, C of 1 or 3, with alpha 2 or 4."""
+    """Return the pixels, uint8 ``(H, W, C)``, C of 1 or 3, or with alpha 2 or 4."""
     if image.mode.startswith("I"):
         return _scaled(image, kind)
     if kind.alpha:
@@ -109,7 +109,7 @@ def _pixels(image: Image.Image, kind: Kind) -> np.ndarray:
 
 
 def _scaled(image: Image.Image, kind: Kind) -> np.ndarray:
-    """Deep grey by its upper 8 bits, as Pillow scales deep colour."""
+    """Reduce deep grey to its upper 8 bits, as Pillow does with deep colour."""
     deep = np.asarray(image)
     grey = np.clip(deep >> (kind.bits - 8), 0, 255).astype(np.uint8)
     grey = 255 - grey if kind.inverted else grey

@@ -1,4 +1,4 @@
-"""From a data set's name to its images."""
+"""Open the data set of a configuration, or look up its spec."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def open_configured(
     split: str | None = None,
     root: Path | None = None,
 ) -> Images:
-    """Open the data set of a configuration, by default its own split. Raises GanzooError as :func:`open_dataset`."""
+    """Open a configuration's data set, by default its own split. Raises GanzooError as :func:`open_dataset` does."""
     return open_as(config.values.data, config.dataset, config.location, split=split, root=root)
 
 
 def open_as(
     data: DataConfig, entry: DatasetEntry, location: str | None, *, split: str | None = None, root: Path | None = None
 ) -> Images:
-    """Open a data set as settings of ``data`` say, by default their split. Raises GanzooError as :func:`open_dataset`.
+    """Open a data set with the settings of ``data``, by default with their split.
 
-    entry, location: of the set that ``data.name`` names.
+    entry, location: those of the set that ``data.name`` names. Raises GanzooError as :func:`open_dataset` does.
     """
     return open_dataset(
         entry,
@@ -69,14 +69,15 @@ def open_dataset(
     background: str | None = None,
     formats: str = ALL,
 ) -> Images:
-    """Decode a data set, or find it in the cache. ``name``: as a configuration names it, for messages and scores.
+    """Decode a data set, or read it from the cache.
 
-    root: where data sets and what was decoded are kept; None: GANZOO_DATA or ~/.cache/ganzoo/data.
-    channels: "1", "3", or "auto" for what most images have; the others are converted.
-    labels: where they come from, as ``data.labels`` says. params: of the source; None for the entry's defaults.
+    name: the set's name in the configuration, for messages and scores.
+    root: the directory of data sets and the cache; None: GANZOO_DATA or ~/.cache/ganzoo/data.
+    channels: "1", "3", or "auto" for those of most images; other images are converted.
+    labels: where labels come from, as in ``data.labels``. params: the source's; None for the entry's defaults.
     fit, background, formats: as in ``data``.
-    What was skipped or converted is in ``usage``. A damaged cache is logged and made anew.
-    Raises GanzooError for a missing set, for missing labels and for the first image that cannot be used.
+    ``usage`` of the result counts skipped and converted images. A damaged cache is logged and made again.
+    Raises GanzooError if the set or its labels are missing, and for the first image that cannot be used.
     """
     root = root or data_root(None)
     source = make_source(entry, location, root, split, params=params, labels=labels, formats=formats, name=name)
@@ -93,7 +94,7 @@ def open_dataset(
     array, kept, meta = cached(source, name, processing, root, params_of(entry, params))
     if labels == NONE:
         kept = None
-    # As peek_dataset counts them, so that leaving images out changes no network.
+    # Counted as in peek_dataset, so that skipped images do not change the networks.
     classes = 0 if kept is None else (entry.image or source.peek()).classes
     return Images(
         array=array,
@@ -121,7 +122,7 @@ def open_dataset(
 
 
 def _class_names(entry: DatasetEntry, source: DataSource, name: str, classes: int) -> tuple[str, ...]:
-    """The names that the data knows, otherwise the entry's; () without labels."""
+    """Return the source's class names, otherwise the entry's; () without labels."""
     if not classes:
         return ()
     names = tuple(map(printable, source.class_names()))
@@ -136,7 +137,7 @@ def _partly_labelled(labels: int, images: int) -> tuple[str, ...]:
 
 
 def peek_configured(config: Config, root: Path | None = None) -> ImageSpec:
-    """Return the spec that :func:`open_configured` will have, without decoding the data set."""
+    """Return the spec of the images that :func:`open_configured` returns, without decoding the data set."""
     data, place = config.values.data, root or data_root(config.values.data.root)
     source = make_source(
         config.dataset,
@@ -165,7 +166,7 @@ def peek_dataset(
     params: Any = None,
     formats: str = ALL,
 ) -> ImageSpec:
-    """Return the spec that :func:`open_dataset` will have, without decoding the data set."""
+    """Return the spec of the images that :func:`open_dataset` returns, without decoding the data set."""
     place = root or data_root(None)
     source = make_source(entry, location, place, split, params=params, labels=labels, formats=formats, name=name)
     return _peek(entry, source, name, size, channels, labels)

@@ -1,7 +1,7 @@
 """Decode every image of a source into one array, and skip or refuse those that cannot be used.
 
-All images of an array have the same size and number of channels: those that most images have. So images are
-written as they come, and written again only if they differ.
+All images of an array have the same size and number of channels: by default those of most images, which are known only
+at the end. So images are written as they are decoded, and written again only if they differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ganzoo.interfaces import BadImage, DataSource, SourceImage, StreamedSource
 from ganzoo.utils.waiting import counted
 
 IMAGES = "pictures.npy"
-PLACES = "places.npy"  # of each image of a streamed set: file, first byte, end
+PLACES = "places.npy"  # file, first byte and end of each image of a streamed set
 
 Shape = tuple[int, int, int]
 Place = tuple[int, int, int]
@@ -44,7 +44,7 @@ class _Decoded:
 
 @dataclass
 class _Decoding:
-    """All images as they came. begins: the first byte of their pixels in the file."""
+    """The images in the order of the source. begins: the position of the first pixel in the file."""
 
     decoded: list[_Decoded] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -53,9 +53,9 @@ class _Decoding:
 
 
 def fill(source: DataSource, name: str, directory: Path, processing: Processing) -> dict[str, Any]:
-    """Write the images, or a streamed set's places, and the labels; return what ``meta.json`` says of them.
+    """Write the images, or the places of a streamed set, and the labels; return their description for ``meta.json``.
 
-    Raises GanzooError for the first image that cannot be used unless ``skip_bad`` skips it, and where none is left.
+    Raises GanzooError if no image can be used or, without ``skip_bad``, for the first image that cannot be used.
     """
     file, known = directory / IMAGES, source.left_out()
     found = _decode(source, name, file, processing)
@@ -80,7 +80,7 @@ def fill(source: DataSource, name: str, directory: Path, processing: Processing)
     labelled = len(labels) == len(used)
     if labelled:
         np.save(directory / "labels.npy", np.asarray(labels, dtype=np.int64), allow_pickle=False)
-    seen = source.left_out()  # by a source that counts as it goes
+    seen = source.left_out()  # differs from before if the source counts while it is read
     left_out = {
         **(seen if seen != known else {}),
         UNREADABLE: len(found.unreadable),
@@ -101,7 +101,7 @@ def fill(source: DataSource, name: str, directory: Path, processing: Processing)
 
 
 def _decode(source: DataSource, name: str, file: Path, processing: Processing) -> _Decoding:
-    """Write the images as they come, each with its own channels and size."""
+    """Write the images in the order of the source, each with its own channels and size."""
     found = _Decoding()
     with file.open("wb") as stream:
         for place, item in counted(f"decoding {name}", _items(source), _count(source), "images"):
@@ -129,7 +129,7 @@ def _decode(source: DataSource, name: str, file: Path, processing: Processing) -
 
 
 def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None:
-    """Write the images of that size again, all with the same channels."""
+    """Write the images of the size in ``shape`` again, all with its channels."""
     again = file.with_name(f"again-{file.name}")
     with file.open("rb") as old, again.open("wb") as new:
         old.seek(found.begins)
@@ -142,17 +142,17 @@ def _write_alike(file: Path, found: _Decoding, count: int, shape: Shape) -> None
 
 
 def _items(source: DataSource) -> Iterator[tuple[Place | None, SourceImage | BadImage]]:
-    """Every image, of a streamed set with its place."""
+    """Return all images, each with its place if the set is streamed."""
     return source.located() if isinstance(source, StreamedSource) else ((None, item) for item in source)
 
 
 def _count(source: DataSource) -> int:
-    """The number of images; 0 for a set that would be read to the end to be counted."""
+    """Return the number of images; 0 for a set that must be read completely to count them."""
     return len(source) if source.counted else 0
 
 
 def _write_header(stream: BinaryIO, shape: tuple[int, ...]) -> None:
-    """Write NumPy's, which leaves room for a first axis of any length: it can be written again with another one."""
+    """Write the header of a NumPy file. It has room for any length of the first axis, so it can be overwritten."""
     np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 

@@ -1,4 +1,4 @@
-"""Content keys of files that have not changed since they were hashed, so that a big set is not read at each start."""
+"""Remembered content keys of files that have not changed since, so that a large set is not hashed at each start."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-# A file younger than this may change once more without its time stamp showing it.
+# A younger file may still change without a change of its time stamp.
 SETTLED_NS = 2 * 10**9
 
 
 def remembered(root: Path, files: Iterable[Path], compute: Callable[[], tuple[str, bool]], kind: str = "") -> str:
-    """Return the key ``compute`` gave these files when path, size and times were the same, else the one it gives now.
+    """Return the key of these files: the remembered one if their paths, sizes and times are the same, else a new one.
 
-    ``kind`` tells apart several keys of the same files, such as those with other labels.
-    ``compute`` returns the key, 64 hexadecimal digits, and whether to remember it: under ``root/keys``, and not
-    where a file is only just written.
+    kind: distinguishes several keys of the same files, such as those with different labels.
+    compute: returns the key, 64 hexadecimal digits, and whether to remember it. Keys are kept under ``root/keys``, but
+    not if a file was written less than two seconds ago.
     """
     now = time.time_ns()
     digest, newest = hashlib.sha256(kind.encode()), 0
@@ -32,11 +32,11 @@ def remembered(root: Path, files: Iterable[Path], compute: Callable[[], tuple[st
     note = root / "keys" / digest.hexdigest()[:32]
     with contextlib.suppress(OSError, ValueError):
         key = note.read_text()
-        if re.fullmatch("[0-9a-f]{64}", key):  # a stopped write leaves less
+        if re.fullmatch("[0-9a-f]{64}", key):  # an interrupted write leaves fewer digits
             return key
     key, sure = compute()
     if sure and now - newest >= SETTLED_NS:
-        with contextlib.suppress(OSError):  # it is only a shortcut
+        with contextlib.suppress(OSError):  # a missing note only costs time
             note.parent.mkdir(parents=True, exist_ok=True)
             note.write_text(key)
     return key

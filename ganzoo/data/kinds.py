@@ -1,4 +1,4 @@
-"""Kinds of image files: which are read, and what the header of one says."""
+"""Kinds of image files: the supported formats, and the properties in a file's header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from ganzoo.config.schema import ALL, BASIC
 
-# By data.formats, as Pillow calls them and as they are written.
+# By data.formats: Pillow's names and the names in messages.
 FORMATS = {
     ALL: {"PNG": "PNG", "JPEG": "JPEG", "WEBP": "WebP", "BMP": "BMP", "TIFF": "TIFF", "GIF": "GIF"},
     BASIC: {"PNG": "PNG", "JPEG": "JPEG", "WEBP": "WebP"},
@@ -18,32 +18,33 @@ FORMATS = {
 GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
 COLOUR = {"RGB", "P", "CMYK", "YCbCr", "RGBA", "RGBa", "PA"}
 ALPHA = {"RGBA", "RGBa", "LA", "La", "PA"}
-PNG_DEPTH, PNG_TYPE = 24, 25  # the bytes of a PNG that say how many bits a sample has, and which samples there are
+PNG_DEPTH, PNG_TYPE = 24, 25  # the bytes of a PNG with the bits per sample and the colour type
 PNG_GREY_ALPHA = 4
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, TILE_WIDTH, TILE_HEIGHT = 256, 257, 258, 262, 322, 323  # TIFF's tags
 WHITE_IS_ZERO = 0
 ANIMATED = "it is animated; save one frame"
 TOO_LARGE = "it is too large to be decoded safely; make it smaller"
 
-# Of what Pillow logs about a damaged file, the one line of the error is enough.
+# Pillow's log messages about damaged files would only repeat the error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class Unreadable(ValueError):
-    """Why an image cannot be used, without its name."""
+    """An image cannot be used. The message is the reason, without the image's name."""
 
 
 def not_basic(what: str) -> Unreadable:
-    """Say that ``data.formats=basic`` does not read an image that has this."""
+    """Return the error for an image with a property that ``data.formats=basic`` does not read."""
     return Unreadable(f"it has {what}; set data.formats=all to read it")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What the header of an image file says.
+    """The properties of an image file, read from its header.
 
-    size: width and height as stored. bits: of a channel, at least 8. grey: one channel, beside alpha. alpha: some
-    pixels may be transparent. inverted: deep grey whose 0 is white. basic: ``data.formats=basic`` reads it too.
+    size: width and height as stored. bits: the bits of a channel, at least 8. grey: whether there is one channel, not
+    counting alpha. alpha: whether some pixels may be transparent. inverted: whether it is deep grey whose 0 is white.
+    basic: whether ``data.formats=basic`` also reads it.
     """
 
     size: tuple[int, int]
@@ -55,23 +56,23 @@ class Kind:
 
     @property
     def deep_grey(self) -> bool:
-        """Grey without alpha that Pillow decodes to more than 8 bits."""
+        """Whether the image is grey with more than 8 bits."""
         return self.grey and self.bits > 8
 
 
 def named_formats(formats: str = ALL) -> str:
-    """Name the formats that ``data.formats`` reads: ``PNG, JPEG or WebP``."""
+    """Return the formats that ``data.formats`` reads, in words: ``PNG, JPEG or WebP``."""
     *first, last = FORMATS[formats].values()
     return f"{', '.join(first)} or {last}"
 
 
 def kind_of(image: Image.Image, data: bytes) -> Kind:
-    """Read the header of an opened image file. Raises Unreadable for a kind that is not supported."""
+    """Read the header of an opened image file. Raises Unreadable if its kind is not supported."""
     _refuse_frames(image, data)
     _refuse_tiles(image)
     png = image.format == "PNG"
     bits = data[PNG_DEPTH] if png else _tiff_bits(image)
-    # Older versions of Pillow open deep grey of a PNG in the mode of 32 bits.
+    # Older versions of Pillow open a deep grey PNG in the 32-bit mode "I".
     if image.mode not in GREY | COLOUR and not (png and image.mode == "I"):
         raise Unreadable(f"its colour mode {image.mode} is not supported; convert it to RGB")
     hole = "transparency" in image.info
@@ -89,14 +90,14 @@ def kind_of(image: Image.Image, data: bytes) -> Kind:
 
 def _refuse_frames(image: Image.Image, data: bytes) -> None:
     if image.format in ("GIF", "TIFF"):
-        # No further than the second frame, as a file can claim millions of them.
+        # Look only for a second frame, since a file can claim millions of them.
         with Image.open(io.BytesIO(data), formats=(image.format,)) as other:
             try:
                 other.seek(1)
             except EOFError:
                 return
         raise Unreadable("it has pages; save one of them" if image.format == "TIFF" else ANIMATED)
-    # A JPEG of a phone may carry further images (MPO); the first is the photograph.
+    # A phone's JPEG may contain further images (MPO); the first is the photograph.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise Unreadable(ANIMATED)
 
@@ -113,6 +114,6 @@ def _tiff_bits(image: Image.Image) -> int:
 
 
 def _tag(image: Image.Image, tag: int, default: int) -> int:
-    """A TIFF's tag; the default for other files."""
+    """Return the value of a TIFF tag; the default for other files."""
     value = getattr(image, "tag_v2", {}).get(tag, default)
     return int(value[0] if isinstance(value, tuple) else value)

@@ -1,4 +1,4 @@
-"""Batches in an order that depends on nothing but the seed and the count of images shown so far."""
+"""Batches in an order that depends only on the seed, the order's variant and the number of images shown so far."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from ganzoo.utils.waiting import waiting
 
 
 class Feed:
-    """Images as float32 ``(batch, C, H, W)`` in [-1, 1] on the device, with int64 labels ``(batch,)`` or None.
+    """The batches of a run: float32 images in [-1, 1] on the device, with int64 labels or None.
 
-    The set lives on the device as uint8 where it takes less than half of the free memory, else it is read batch by
-    batch from the memory map, or from where it is streamed from. ``mirror`` flips half of the images, decided anew
-    each epoch. ``resident`` says where the set lives, whatever fits. On several devices ``batch`` is what all of them
-    see, and each reads its share.
+    The set is kept on the device as uint8 if it takes less than half of the free memory; otherwise each batch is read
+    from the memory map or from the stream.
+
+    batch: the size of a batch; each of several ranks reads its share. mirror: flip half of the images, chosen again in
+    each epoch. resident: whether the set is kept on the device; None: if it fits.
     """
 
     def __init__(
@@ -41,14 +42,14 @@ class Feed:
         with waiting(f"loading {images.name}"):
             self.images = torch.from_numpy(np.array(images.array)).to(self.device) if self.resident else None
         self.labels = None if images.labels is None else torch.from_numpy(images.labels).to(self.device)
-        # What seek() fills and read() reads, in tensors that stay where they are.
+        # seek() fills these tensors and read() reads them; a captured CUDA graph needs them at fixed addresses.
         epochs = 1 + -(-batch // self.count)
         self._epoch: int | None = None
         self._host_order = torch.empty(0, dtype=torch.int64)
         self._order = torch.zeros(epochs * self.count, dtype=torch.int64, device=self.device)
         self._flips = torch.zeros(epochs * self.count, dtype=torch.bool, device=self.device)
         place = collectives.here()
-        self._rows = slice(place.rank, batch, place.world)  # of a batch, this rank's
+        self._rows = slice(place.rank, batch, place.world)  # this rank's rows of a batch
         self._range = torch.arange(place.rank, batch, place.world, device=self.device)
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)
         read = 0 if self.resident else len(self._range)
@@ -58,17 +59,17 @@ class Feed:
         self._raw = torch.zeros_like(self._read, device=self.device)
 
     def batch(self, shown: int) -> tuple[Tensor, Tensor | None]:
-        """The batch that starts at the ``shown``-th image ever shown; it may reach into the next epoch."""
+        """Return the batch that follows the first ``shown`` images of the run; it may reach into the next epoch."""
         self.seek(shown)
         return self.read()
 
     def seek(self, shown: int) -> None:
-        """Turn to the ``shown``-th image ever shown: all that the host has to do for a batch."""
+        """Prepare the batch that follows the first ``shown`` images of the run: the host's whole work for a batch."""
         position = self._turn_to(shown)
         self._position.fill_(position)
         if self.images is None:
             if self.device.type == "cuda":
-                torch.cuda.current_stream(self.device).synchronize()  # the last copy may still be reading
+                torch.cuda.current_stream(self.device).synchronize()  # the last copy may still read the buffer
             self._read.numpy()[:] = self.array[self._host_order[position:][self._rows].numpy()]
             self._raw.copy_(self._read, non_blocking=True)
         if self.streamed is not None:
@@ -76,9 +77,9 @@ class Feed:
             self.streamed.expect(coming.numpy(), len(self._range), self._rows.step)
 
     def arrived(self, shown: int, batches: int) -> bool:
-        """Whether what the next ``batches`` of a streamed set need is there, after a moment's wait at most.
+        """Return whether the images of the next ``batches`` of a streamed set are decoded; wait only briefly.
 
-        Raises GanzooError where an image cannot be had.
+        Raises GanzooError if an image cannot be read.
         """
         assert self.streamed is not None
         position = self._turn_to(shown)
@@ -86,16 +87,19 @@ class Feed:
         return self.streamed.arrived(coming[self._rows.start :: self._rows.step].numpy())
 
     def close(self) -> None:
-        """No batch will be asked for any more."""
+        """Stop reading ahead. Called when no more batches are needed."""
         if self.streamed is not None:
             self.streamed.close()
 
     def vary(self, variant: int) -> None:
-        """Take another order of the same images, a different one for each ``variant``; 0: the seed's."""
+        """Change the order of the images: each ``variant`` has its own; 0 is the seed's."""
         self.variant, self._epoch = variant, None
 
     def read(self) -> tuple[Tensor, Tensor | None]:
-        """The batch that was sought; nothing but work on the device, so that it can be captured."""
+        """Return this rank's share of the prepared batch: images ``(n, C, H, W)`` and labels ``(n,)`` or None.
+
+        It works only on the device, so that it can be captured in a CUDA graph.
+        """
         place = self._position + self._range
         index = self._order[place]
         raw = self._raw if self.images is None else self.images[index]
@@ -105,7 +109,7 @@ class Feed:
         return real, None if self.labels is None else self.labels[index]
 
     def _turn_to(self, shown: int) -> int:
-        """The place of the ``shown``-th image ever shown within its epoch, whose order is then at hand."""
+        """Load the order of the epoch after ``shown`` images; return the position of the next image in it."""
         epoch, position = divmod(shown, self.count)
         if epoch != self._epoch:
             self._epoch = epoch
@@ -116,7 +120,7 @@ class Feed:
         return position
 
     def _shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """An epoch's permutation and flips."""
+        """Return the permutation of an epoch and its flips."""
         rng = torch.Generator().manual_seed((self.seed * 1_000_003 + self.variant * 97_000_007 + epoch) % 2**63)
         streamed = self.streamed
         order = torch.randperm(self.count, generator=rng) if streamed is None else streamed.shuffled(rng)
@@ -130,4 +134,4 @@ def _free_memory(device: torch.device) -> int:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
     except (OSError, StopIteration):
-        return 4 * 2**30  # a guess for systems that do not say
+        return 4 * 2**30  # a guess for systems that do not report it

@@ -1,4 +1,4 @@
-"""An image of a source to the pixels that are trained on: without alpha, square, resized."""
+"""Turn an image of a source into the pixels for training: without alpha, square, resized."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ganzoo.data.kinds import Unreadable, not_basic
 from ganzoo.interfaces import BadImage, SourceImage
 from ganzoo.utils.colours import parse_colour
 
-# Bicubic keeps edges sharper than bilinear; antialiased, most papers' data sets use it.
+# Bicubic keeps edges sharper than bilinear; the data sets of most papers use it with antialiasing.
 RESIZE: dict[str, Any] = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
 BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Processing:
-    """How images are processed, as the settings of ``data`` say.
+    """The processing of images, from the settings of ``data``.
 
-    size: height and width to resize to; None keeps theirs. channels: "auto", "1" or "3". skip_bad: skip images that
-    cannot be used instead of raising. fit: "crop", "pad" or "stretch", how an image becomes square before it is
-    resized. background: a colour that shows through transparent pixels and around a padded image. formats: "all" or
+    size: the height and width to resize to; None keeps those of the images. channels: "auto", "1" or "3". skip_bad:
+    skip images that cannot be used instead of raising. fit: "crop", "pad" or "stretch", how an image becomes square
+    before it is resized. background: the colour behind transparent pixels and around a padded image. formats: "all" or
     "basic".
     """
 
@@ -45,14 +45,14 @@ class Processing:
 
     @property
     def key(self) -> list[str]:
-        """What sets it apart in the cache's key beside size and skip_bad; empty for the defaults."""
+        """The part of the cache's key that size, skip_bad and formats do not cover; empty for the defaults."""
         found = [] if self.channels == AUTO else [f"channels {self.channels}"]
         found += [] if self.size is None or self.fit == CROP else [f"fit {self.fit}"]
         return found + ([] if self.colour is None else [f"background {self.colour}"])
 
     @property
     def resize(self) -> dict[str, Any]:
-        """Describe the resizing for a score's protocol; empty without any."""
+        """The description of the resizing in a score's protocol; empty without resizing."""
         if self.size is None or self.fit == CROP:
             return RESIZE if self.size else {}
         kept = {name: value for name, value in RESIZE.items() if name != "crop"}
@@ -61,14 +61,17 @@ class Processing:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Pixels uint8 ``(C, H, W)``, and what was done to them, each of which completes "5 ..."."""
+    """A prepared image.
+
+    pixels: uint8 ``(C, H, W)``. treated: the changes that were made, each a phrase that completes "5 ...".
+    """
 
     pixels: np.ndarray
     treated: tuple[str, ...] = ()
 
 
 def prepare(item: SourceImage | BadImage, processing: Processing) -> Prepared:
-    """Prepare one image. Raises Unreadable for one that cannot be used."""
+    """Prepare one image. Raises Unreadable if it cannot be used."""
     if isinstance(item, BadImage):
         raise Unreadable(item.reason)
     if processing.formats == BASIC and not is_basic(item):
@@ -82,14 +85,14 @@ def prepare(item: SourceImage | BadImage, processing: Processing) -> Prepared:
 
 
 def is_basic(item: SourceImage) -> bool:
-    """Tell whether ``data.formats=basic`` reads it too."""
+    """Return whether ``data.formats=basic`` also reads the image."""
     return item.basic and item.pixels.shape[2] in (1, 3)
 
 
 def fitted(pixels: np.ndarray, processing: Processing) -> np.ndarray:
-    """uint8 ``(H, W, C)`` to ``(C, size, size)``: made square and resized, unless it has that size already.
+    """Convert uint8 ``(H, W, C)`` to ``(C, size, size)``: make it square and resize it, unless it has that size.
 
-    Without a size the image must be square. Raises Unreadable if it is not.
+    Without a size, the image must be square; raises Unreadable if it is not.
     """
     height, width = pixels.shape[:2]
     size = processing.size
@@ -99,7 +102,7 @@ def fitted(pixels: np.ndarray, processing: Processing) -> np.ndarray:
             raise Unreadable(f"it is {width}x{height}, not square; set data.size=N to crop and resize")
         return image.numpy()
     if (height, width) != (size, size):
-        # Here, as it takes longer to import than torch itself, and most images have their size already.
+        # Imported here since it takes longer than importing torch, and most images need no resizing.
         from torchvision.transforms import InterpolationMode
         from torchvision.transforms.v2 import functional
 
@@ -112,7 +115,10 @@ def fitted(pixels: np.ndarray, processing: Processing) -> np.ndarray:
 
 
 def _padded(image: Tensor, size: int, colour: tuple[int, int, int]) -> np.ndarray:
-    """Resize the longer side, then centre the image on the colour: of a long strip no large square is made."""
+    """Resize the longer side, then centre the image on the colour.
+
+    Resizing first avoids a huge square for a long strip.
+    """
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms.v2 import functional
 

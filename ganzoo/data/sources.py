@@ -1,4 +1,4 @@
-"""A data set's source, made as its entry says."""
+"""Construct the source of a data set from its entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import DataSource
 from ganzoo.params import NoParams
 
-AUTO = "auto"  # of data.labels: all that the source finds
+AUTO = "auto"  # of data.labels: use any labels that the source finds
 NONE = "none"
 BEFORE = LABELS[-1]
 EVERYWHERE = (AUTO, NONE, BEFORE)
@@ -28,11 +28,11 @@ def make_source(
     formats: str = ALL,
     name: str | None = None,
 ) -> DataSource:
-    """Construct the source with what its entry asks for.
+    """Construct the source with the arguments that its entry asks for.
 
-    params: of the entry's dataclass; None for its defaults. labels, formats: as in ``data``. name: of the set, for
-    messages; None for the entry's. Raises GanzooError for a location that is missing or too much, and for labels that
-    the source does not know.
+    params: an instance of the entry's dataclass; None for its defaults. labels, formats: as in ``data``. name: the
+    set's name in messages; None for the entry's. Raises GanzooError if a location is missing or not allowed, or if the
+    source does not support ``labels``.
     """
     name = name or entry.name
     if entry.takes_location and not location:
@@ -51,7 +51,7 @@ def make_source(
 
 
 def params_of(entry: DatasetEntry, given: Any = None) -> Any:
-    """Return the source's parameters, the entry's defaults if none are given; None for an entry without parameters."""
+    """Return the source's parameters: by default the entry's defaults, None for an entry without parameters."""
     if entry.params is NoParams:
         return None
     return entry.params() if given is None else given

@@ -1,9 +1,9 @@
-"""Sets that are kept nowhere: their images are read and decoded as they are shown.
+"""Streamed sets: their images are not kept, but read and decoded when training needs them.
 
-Neighbouring images of a file are one block of some megabytes, which is read as a whole. An epoch takes the blocks in
-a random order and mixes the images of so many blocks at a time. That order is a function of the seed, as that of a
-set in memory is, so that a run goes on in the middle of an epoch by its count of images alone, after reading the
-blocks that are being mixed there. Reading and decoding go on in threads, some batches ahead.
+Neighbouring images of a file form a block of a few megabytes, which is read as a whole. An epoch takes the blocks in a
+random order and mixes the images of ``MIXED`` blocks at a time. As for a set in memory, this order depends only on the
+seed. A run can therefore resume in the middle of an epoch from its count of images, after reading the blocks that are
+mixed there. Threads read and decode a few batches ahead.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ from ganzoo.errors import GanzooError
 from ganzoo.interfaces import StreamedSource
 from ganzoo.utils.openmp import processors
 
-BLOCK = 4 * 2**20  # bytes, at which a block ends
-MIXED = 32  # blocks whose images are shuffled among each other
-KEPT = 3 * MIXED  # blocks in memory: those being shown, those that follow
-AHEAD = 4  # batches that are decoded before they are asked for
-LOOK = 0.2  # seconds of waiting at a time
+BLOCK = 4 * 2**20  # bytes of a block at most, unless it is a single larger image
+MIXED = 32  # blocks whose images are shuffled together
+KEPT = 3 * MIXED  # blocks in memory: those in use and those that follow
+AHEAD = 4  # batches that are decoded in advance
+LOOK = 0.2  # seconds that `arrived` waits at most
 
 
 class StreamedArray:
-    """Looks like the uint8 array ``(N, C, H, W)`` of a set. A slice is a view; what a number or an array of them picks
-    is decoded. Raises GanzooError there where an image is not what it was when the set was looked through."""
+    """A stand-in for the uint8 array ``(N, C, H, W)`` of a set.
+
+    A slice is a view; indexing with a number or an array of numbers decodes the images. Raises GanzooError if an image
+    has changed since the set was scanned.
+    """
 
     dtype = np.dtype(np.uint8)
 
@@ -49,7 +52,7 @@ class StreamedArray:
 
     @property
     def nbytes(self) -> int:
-        """What it would take in memory."""
+        """The bytes that the decoded images would take in memory."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -65,7 +68,7 @@ class StreamedArray:
         return self.reader.images(self.index).astype(dtype or self.dtype, copy=False)
 
     def shuffled(self, rng: torch.Generator) -> Tensor:
-        """An epoch's order ``(N,)``, int64: blocks at random, images at random within so many of them."""
+        """Return the order of an epoch, int64 ``(N,)``: random blocks, and random images within ``MIXED`` of them."""
         bounds = self.reader.bounds
         order = torch.randperm(len(bounds) - 1, generator=rng).numpy()
         mixed = []
@@ -76,23 +79,30 @@ class StreamedArray:
         return torch.cat(mixed)
 
     def expect(self, coming: np.ndarray, batch: int, world: int = 1) -> None:
-        """Be ready for what will be asked for next, ``batch`` images at a time: each ``world``-th of all."""
+        """Prepare for the next requests.
+
+        coming: the numbers of the images that this rank will request, each ``world``-th of all. batch: the number of
+        images in one request.
+        """
         group = MIXED * -(-len(self.reader.places) // (len(self.reader.bounds) - 1))
         self.reader.expect(coming[: AHEAD * batch], coming[AHEAD * batch : group // world])
 
     def arrived(self, coming: np.ndarray) -> bool:
-        """Whether these can be had, after a moment of waiting at most. Raises GanzooError: one cannot be."""
+        """Return whether these images are decoded; wait ``LOOK`` seconds at most.
+
+        Raises GanzooError if one of them cannot be read.
+        """
         return self.reader.arrived(self.index[coming])
 
     def close(self) -> None:
-        """Let go of what was being read ahead: no exit waits for it, but for what a source is just reading."""
+        """Cancel reading ahead, so that the exit waits only for reads that are already in progress."""
         self.reader.close()
 
 
 class BlockReader:
-    """Reads and decodes the images of a source, whose ``places`` ``(N, 3)`` are file, first and last byte of each.
+    """A reader and decoder of the images of a source.
 
-    shape: of a decoded image, ``(C, H, W)``.
+    places: ``(N, 3)``, the file, first byte and end of each image. shape: the shape ``(C, H, W)`` of a decoded image.
     """
 
     def __init__(
@@ -106,7 +116,7 @@ class BlockReader:
         self._readers, self._decoders = ThreadPoolExecutor(4), ThreadPoolExecutor(min(16, processors()))
 
     def images(self, index: np.ndarray) -> np.ndarray:
-        """uint8 ``(len(index), C, H, W)``."""
+        """Return the images of these numbers, uint8 ``(len(index), C, H, W)``."""
         due = self._due(index)
         found = np.empty((len(index), *self.shape), np.uint8)
         for row, number in enumerate(index.tolist()):
@@ -114,7 +124,7 @@ class BlockReader:
         return found
 
     def arrived(self, index: np.ndarray) -> bool:
-        """As :meth:`StreamedArray.arrived`; they are kept until others are expected."""
+        """Return whether these images are decoded, as :meth:`StreamedArray.arrived`; keep them until others are due."""
         due = self._due(index)
         self._decoded |= due
         done, missing = wait(due.values(), LOOK)
@@ -123,13 +133,13 @@ class BlockReader:
         return not missing
 
     def expect(self, soon: np.ndarray, later: np.ndarray) -> None:
-        """Decode those that come soon, and read the blocks of those that follow; forget what is not among them."""
+        """Start to decode the images ``soon`` and to read the blocks of ``later``; forget all other decoded images."""
         self._decoded = self._due(soon)
         for block in dict.fromkeys((np.searchsorted(self.bounds, later, "right") - 1).tolist()):
             self._block(block)
 
     def close(self) -> None:
-        """No more images."""
+        """Stop the threads and close the source."""
         for threads in (self._decoders, self._readers):
             threads.shutdown(wait=False, cancel_futures=True)
         self.source.close()
@@ -154,7 +164,7 @@ class BlockReader:
         return pixels
 
     def _block(self, block: int) -> Future[bytes]:
-        """Its bytes, read where they are not kept; those used last are."""
+        """Return the bytes of a block; read it unless it is one of the ``KEPT`` blocks that were used last."""
         with self._lock:
             if block not in self._kept:
                 first, last = self.places[self.bounds[block]], self.places[self.bounds[block + 1] - 1]
@@ -167,7 +177,7 @@ class BlockReader:
 
 
 def _blocks(places: np.ndarray) -> np.ndarray:
-    """Where blocks begin, and the end: at a new file, and after so many bytes."""
+    """Return the first image of each block, and the end. A block ends with its file or after ``BLOCK`` bytes."""
     file, start, stop = places.T
     bounds: list[int] = []
     for first, end in pairwise([0, *(np.flatnonzero(np.diff(file)) + 1).tolist(), len(places)]):

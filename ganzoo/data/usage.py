@@ -1,4 +1,4 @@
-"""How many images of a set are used, and what happened to the others. Said before training, kept with the run."""
+"""Counts of the used, skipped and changed images of a set. They are shown before training and kept with the run."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ UNREADABLE = "unreadable"
 class Usage:
     """Counts of images.
 
-    skipped: by reason, which completes "N ... skipped": ``in hidden directories``. named: of the unreadable ones.
-    converted: by what was done: ``grey to colour``. treated: likewise, in whole: ``cropped to the centre square``.
-    remarks: on labels, one clause each.
+    skipped: counts by reason, a phrase that completes "N ... skipped", such as ``in hidden directories``.
+    named: the names of the unreadable images. converted: counts by conversion, such as ``grey to colour``.
+    treated: counts by other changes, such as ``cropped to the centre square``.
+    remarks: on labels and other files, one clause each.
     """
 
     used: int
@@ -28,12 +29,12 @@ class Usage:
 
     @property
     def found(self) -> int:
-        """Images that were there, used or not."""
+        """The number of images that were found, used or not."""
         return self.used + sum(self.skipped.values())
 
     @property
     def whole(self) -> bool:
-        """Whether every image is used, in its own colours; its size is what ``data.size`` asks for."""
+        """Whether every image is used, in its own colours; resizing is not considered."""
         return not self.skipped and not self.converted
 
     def __str__(self) -> str:
@@ -55,7 +56,7 @@ class Usage:
 
     @classmethod
     def read(cls, noted: Any) -> Usage | None:
-        """Read the output of :meth:`as_dict`; return None for anything else, since a run may come from anyone."""
+        """Read the output of :meth:`as_dict`; return None for anything else, since runs may be untrusted."""
         if not isinstance(noted, Mapping) or not _is_count(noted.get("used")):
             return None
         remarks = noted.get("remarks")

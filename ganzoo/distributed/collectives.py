@@ -1,12 +1,11 @@
-"""One run on several devices, a process ("rank") each.
+"""One run on several devices, with one process ("rank") for each.
 
-All ranks hold the same weights, the same counters and the same stream of random numbers. Of the batch that one process
-would see, sample k belongs to rank ``k % world``: whatever is drawn for a batch, every rank draws whole and keeps its
-own rows of, and whatever is said of a batch (a gradient, a mean) is said of all ranks' rows. So a run does not depend
-on how many ranks it has, but for the order in which sums are taken; nor does what it leaves on disk, which the first
-rank alone writes.
+All ranks hold the same weights, the same counters and the same stream of random numbers. Sample k of a batch belongs to
+rank ``k % world``. Every rank draws the random numbers of the whole batch and keeps its own rows; gradients, means and
+statistics of a batch cover the rows of all ranks. So the results do not depend on the number of ranks, except for the
+order of sums. Only the first rank writes files.
 
-Where there is one process, as where nothing was started by ``torchrun`` or ``--devices``, nothing here does anything.
+With a single process, started without ``torchrun`` and ``--devices``, the functions here have no effect.
 """
 
 from __future__ import annotations
@@ -26,13 +25,16 @@ from torch.distributed.rendezvous import rendezvous
 from ganzoo.errors import GanzooError, RankLost
 
 T = TypeVar("T")
-PATIENCE = timedelta(hours=2)  # until a rank that does not answer counts as lost; one that dies is noticed at once
-BUCKET = 2**25  # bytes of gradients sent at a time: the memory that sending takes
+PATIENCE = timedelta(hours=2)  # after which a silent rank counts as lost; a rank that dies is noticed at once
+BUCKET = 2**25  # bytes of gradients sent at a time, which is also the memory that sending takes
 
 
 @dataclass(frozen=True)
 class Place:
-    """Which rank this process is, of how many; ``together`` unless it is all by itself."""
+    """The place of this process among those of its run.
+
+    rank: its number. world: the number of processes. together: whether it belongs to a process group.
+    """
 
     rank: int = 0
     world: int = 1
@@ -43,20 +45,20 @@ _here = Place()
 
 
 def here() -> Place:
-    """This process's place among those of its run."""
+    """Return the place of this process among those of its run."""
     return _here
 
 
 def first() -> bool:
-    """Whether this process is the one that writes and speaks for all."""
+    """Return whether this is the first rank, which writes all files and messages."""
     return _here.rank == 0
 
 
 @contextmanager
 def joined() -> Iterator[Place]:
-    """Takes the place that ``torchrun`` or ``--devices`` gave this process in its environment, if any, and leaves it.
+    """Join the process group that ``torchrun`` or ``--devices`` set in the environment, if any, during the block.
 
-    gloo carries what lies on the CPU, NCCL what lies on a GPU. Raises RankLost where the others do not come.
+    gloo sends tensors on the CPU, NCCL those on a GPU. Raises RankLost if the other processes do not join.
     """
     global _here
     if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ or _here.together:
@@ -70,29 +72,30 @@ def joined() -> Iterator[Place]:
     _here = Place(dist.get_rank(), dist.get_world_size(), True)
     try:
         yield _here
-        dist.destroy_process_group()  # not after a failure, where it may wait for who is gone
+        dist.destroy_process_group()  # not after a failure: it might wait for a lost rank
     finally:
         _here = Place()
 
 
 def _attempt() -> str:
-    """What the ranks of one start have in common and those of the next have not.
+    """Return a prefix that all ranks of one start share and that differs between starts.
 
-    The agent that starts them anew keeps its store, with the addresses of those that have ended. It counts alike for
-    all on one machine; on several ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` gives each start a store of its own.
+    The agent that restarts the ranks keeps its store, with the addresses of ranks that have ended. Its count of
+    restarts is the same for all ranks on one machine only. On several machines the prefix is constant, and
+    ``TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1`` gives each start its own store.
     """
     alone = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
     return f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0') if alone else ''}"
 
 
 def restarted() -> bool:
-    """Whether ``torchrun`` started all ranks anew after one had died."""
+    """Return whether ``torchrun`` restarted all ranks after one had died."""
     return _here.together and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """As if there were one process: nothing in here waits for other ranks."""
+    """Act as a single process during the block: nothing in it waits for other ranks."""
     global _here
     before, _here = _here, Place()
     try:
@@ -102,9 +105,9 @@ def alone() -> Iterator[None]:
 
 
 def by_first(work: Callable[[], T], others: Callable[[], T] | None = None) -> T:
-    """The first rank does ``work`` alone; the others wait for it, whatever becomes of it, and then do ``others``.
+    """Do ``work`` on the first rank; the other ranks wait until it has returned or raised, and then do ``others``.
 
-    others: by default ``work`` too, which then finds what the first rank left.
+    others: by default ``work`` as well, which then finds the files that the first rank wrote.
     """
     if not _here.together:
         return work()
@@ -119,29 +122,29 @@ def by_first(work: Callable[[], T], others: Callable[[], T] | None = None) -> T:
 
 
 def wait() -> None:
-    """Until all ranks have come here."""
+    """Wait until all ranks have called this function."""
     agreed(False)
 
 
 def agreed(flag: bool) -> bool:
-    """Whether it holds on any rank."""
+    """Return whether the flag is set on any rank."""
     return each_agreed([flag])[0]
 
 
 def each_agreed(flags: list[bool]) -> list[bool]:
-    """Of each whether it holds on any rank."""
+    """Return for each flag whether it is set on any rank."""
     if not _here.together:
         return flags
     return [bool(flag) for flag in _reduce(torch.tensor(flags, dtype=torch.int64), dist.ReduceOp.MAX).tolist()]
 
 
 def common(value: T | None) -> T | None:
-    """A value of one's own, or None unless every rank has one."""
+    """Return this rank's value if every rank has one, otherwise None."""
     return None if agreed(value is None) else value
 
 
 def told(text: str, speaker: int = 0) -> str:
-    """What one rank says, the first unless another is named."""
+    """Return the text of one rank, by default the first."""
     if not _here.together:
         return text
     said = torch.tensor(list(text.encode(errors="surrogateescape")), dtype=torch.uint8)
@@ -154,12 +157,12 @@ def told(text: str, speaker: int = 0) -> str:
 
 
 def told_by_one(text: str) -> str:
-    """What the first of those ranks says that have something to say; one has."""
+    """Return the text of the first rank whose text is not empty; at least one must have a text."""
     return told(text, int(least(torch.tensor(_here.rank if text else _here.world))))
 
 
 def check_batch(batch: int, world: int | None = None) -> None:
-    """Raises GanzooError where a batch cannot be shared out evenly."""
+    """Raise GanzooError if the batch cannot be shared evenly among the ranks."""
     world = _here.world if world is None else world
     if batch % world:
         near = batch - batch % world + world
@@ -167,7 +170,7 @@ def check_batch(batch: int, world: int | None = None) -> None:
 
 
 def own_cuda_device(setting: str) -> torch.device:
-    """This rank's GPU. Raises GanzooError where ``setting`` names one for all, or there are too few."""
+    """Return this rank's GPU. Raises GanzooError if ``setting`` names one GPU for all ranks or there are too few."""
     index, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
     if setting != "cuda":
         raise GanzooError(f"loop.device={setting} is one device for several processes; use loop.device=cuda")
@@ -178,7 +181,7 @@ def own_cuda_device(setting: str) -> torch.device:
 
 
 def equalise(modules: Iterable[torch.nn.Module]) -> None:
-    """Give all ranks the first one's weights and buffers, should a plugin have begun with others."""
+    """Copy the first rank's weights and buffers to all ranks, in case a plugin initialised them differently."""
     if _here.together:
         with torch.no_grad(), _translated():
             for module in modules:
@@ -189,7 +192,7 @@ def equalise(modules: Iterable[torch.nn.Module]) -> None:
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Each tensor becomes the mean of all ranks': gradients after a backward pass, in flat buckets."""
+    """Replace each tensor by its mean over all ranks; used for gradients after a backward pass, in flat buckets."""
     if not _here.together:
         return
     for bucket in _buckets(tensors):
@@ -200,26 +203,26 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 def total(tensor: Tensor) -> Tensor:
-    """The sum over all ranks; no gradient."""
+    """Return the sum over all ranks, without gradient."""
     return _reduce(tensor.clone()) if _here.together else tensor
 
 
 def least(tensor: Tensor) -> Tensor:
-    """The smallest over all ranks; no gradient."""
+    """Return the minimum over all ranks, without gradient."""
     return _reduce(tensor.clone(), dist.ReduceOp.MIN) if _here.together else tensor
 
 
 def mean(tensor: Tensor) -> Tensor:
-    """The mean over all ranks, differentiable at any order."""
+    """Return the mean over all ranks, differentiable at any order."""
     return _Sum.apply(tensor) / _here.world if _here.together else tensor
 
 
 def whole_batch(rows: Tensor, count: int | None = None) -> Tensor:
-    """Return every rank's rows as one process would have them, ``(N, ...)``, without gradient; every rank must call it.
+    """Return the rows of all ranks in the order of one process, ``(N, ...)``, without gradient; call it on every rank.
 
-    With one process, the rows themselves.
+    With a single process, return the rows themselves.
 
-    rows: this rank's, ``(n, ...)``. count: N, if the rows are not shared evenly.
+    rows: this rank's rows ``(n, ...)``. count: N, needed if the rows are not shared evenly.
     """
     if not _here.together:
         return rows
@@ -229,11 +232,11 @@ def whole_batch(rows: Tensor, count: int | None = None) -> Tensor:
 
 
 def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """Apply a function to every rank's rows and return this rank's rows of the result, differentiable at any order.
+    """Apply a function to the rows of all ranks; return this rank's rows of the result, differentiable at any order.
 
-    For a network or penalty that mixes the samples of a batch. Every rank must call it, and computes all of it.
+    For a network or penalty that mixes the samples of a batch. Every rank must call it, and computes the whole result.
 
-    function: maps ``(N, ...)`` to a tensor with N rows. rows: this rank's, ``(n, ...)``.
+    function: maps ``(N, ...)`` to a tensor with N rows. rows: this rank's rows ``(n, ...)``.
     """
     if not _here.together:
         return function(rows)
@@ -243,9 +246,9 @@ def of_whole_batch(function: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor
     return function(_Sum.apply(whole))[own]
 
 
-# torch.distributed.nn.functional.all_reduce has this gradient too, but it is deprecated and raises no RankLost.
+# torch.distributed.nn.functional.all_reduce has the same gradient, but it is deprecated and does not raise RankLost.
 class _Sum(torch.autograd.Function):
-    """The sum over all ranks. Its gradient is the sum of theirs, so a gradient of a gradient works as well."""
+    """The sum over all ranks. Its gradient is the sum of the ranks' gradients, so second gradients work too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -264,7 +267,7 @@ def _reduce(tensor: Tensor, operation: Any = dist.ReduceOp.SUM) -> Tensor:
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Neighbours of one kind, up to so many bytes."""
+    """Yield groups of neighbouring tensors with the same dtype, of ``BUCKET`` bytes at most."""
     bucket: list[Tensor] = []
     for tensor in tensors:
         size = sum(kept.nbytes for kept in bucket) + tensor.nbytes

@@ -1,4 +1,4 @@
-"""Where a run computes, and in which precision."""
+"""The device of a run, its precision and its memory layout."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def device_or_auto(device: torch.device | str | None) -> torch.device:
-    """The device that a program names; None is ``auto`` of :func:`pick_device`."""
+    """Return the device that a program names; for None, the one of ``pick_device("auto")``."""
     return pick_device("auto") if device is None else torch.device(device)
 
 
 def pick_device(setting: str) -> torch.device:
-    """The device for ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``; each rank has a CUDA device of its own.
+    """Return the device for ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``; each rank has its own CUDA device.
 
-    ``auto`` is the first that is there of CUDA, MPS (Apple silicon, for one process) and the CPU. Raises GanzooError
-    if the device is not there.
+    ``auto`` is the first available device of CUDA, MPS (Apple silicon, for a single process) and the CPU. Raises
+    GanzooError if the device is not available.
     """
     together = collectives.here().together
     if setting == "auto":
@@ -49,13 +49,13 @@ def pick_device(setting: str) -> torch.device:
 
 
 def wants_bf16(setting: str, device: torch.device) -> bool:
-    """Whether to compute in bf16; ``auto``: where the device has it. Raises GanzooError for bf16 on MPS."""
+    """Return whether to compute in bf16; ``auto``: if the device supports it. Raises GanzooError for bf16 on MPS."""
     _check_precision(setting, device)
     return has_bf16(device) if setting == "auto" else setting == "bf16"
 
 
 def wants_fp16(setting: str, device: torch.device) -> bool:
-    """Whether to compute in fp16; ``auto``: on CUDA devices with tensor cores but without bf16 (capability 7.x).
+    """Return whether to compute in fp16; ``auto``: on CUDA devices with tensor cores but no bf16 (capability 7.x).
 
     Raises GanzooError for fp16 on MPS.
     """
@@ -71,7 +71,10 @@ def _check_precision(setting: str, device: torch.device) -> None:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether its convolutions gain from bf16: CUDA devices and CPUs with instructions for it (AVX512-BF16, AMX)."""
+    """Return whether bf16 makes convolutions faster: on CUDA devices and CPUs with bf16 instructions.
+
+    For CPUs these are AVX512-BF16 and AMX. False on MPS.
+    """
     if device.type == "mps":
         return False
     if device.type == "cuda":
@@ -80,20 +83,20 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def accumulator(device: torch.device) -> torch.dtype:
-    """The type of long sums on a device: float64, on MPS, which lacks it, float32."""
+    """Return the dtype for long sums on a device: float64, or float32 on MPS, which has no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 def with_float64(device: torch.device) -> torch.device:
-    """The device itself, or the CPU for work in float64 on tensors of one that lacks it."""
+    """Return the device for work in float64: the device itself, or the CPU if the device has no float64."""
     return torch.device("cpu") if device.type == "mps" else device
 
 
 def memory_format(device: torch.device | str, layout: str = "auto") -> torch.memory_format:
     """Return the order of the images' dimensions in memory: ``channels_last``, ``contiguous`` or ``auto``.
 
-    ``auto`` is ``channels_last``, in which convolutions are fastest on most devices; on MPS, for which that was not
-    measured, it is ``contiguous``, which every operator supports.
+    ``auto`` is ``channels_last``, with which convolutions are fastest on most devices. On MPS, which was not measured,
+    it is ``contiguous``, which every operator supports.
     """
     if layout == "auto":
         layout = "contiguous" if torch.device(device).type == "mps" else "channels_last"
@@ -107,7 +110,7 @@ def placed(network: N, device: torch.device | str, layout: str = "auto") -> N:
 
 @contextmanager
 def threads(number: int | None = None) -> Iterator[None]:
-    """Compute with this number of threads on the CPU, None: as before; restore the process's number at the end."""
+    """Compute with this number of CPU threads during the block; None: as before. Restore the number at the end."""
     before = torch.get_num_threads()
     try:
         use_threads(number)
@@ -117,14 +120,14 @@ def threads(number: int | None = None) -> Iterator[None]:
 
 
 def use_threads(number: int | None) -> None:
-    """Compute with this number of threads on the CPU from now on; None: as before."""
+    """Compute with this number of CPU threads from now on; None: as before."""
     if number not in (None, torch.get_num_threads()):
         torch.set_num_threads(number)
 
 
 @contextmanager
 def missing_operators_named() -> Iterator[None]:
-    """Raises GanzooError, in one line, for an operator that torch lacks on the device."""
+    """Raise a one-line GanzooError if torch lacks an operator on the device."""
     try:
         yield
     except NotImplementedError as error:
@@ -144,25 +147,25 @@ def _cpu_has(name: str) -> bool:
 
 
 def prepare_process() -> None:
-    """What makes this process fit for training and scoring; the arithmetic of other code in it hardly notices.
+    """Configure this process for training and scoring; other code in it is hardly affected.
 
-    Numbers too small for float32's full precision count as 0, in this thread and those it starts later. A discriminator
-    that wins leaves a saturated loss with such gradients, and squares of them in Adam's moments: a CPU then trained at
-    less than half the speed.
+    Flush denormal float32 numbers to 0, in this thread and in threads that it starts later. When the discriminator wins
+    and its loss saturates, such numbers appear in the gradients, and their squares in Adam's moments; on a CPU,
+    training then ran at less than half the speed.
     """
     torch.set_flush_denormal(True)
     _keep_freed_memory()
 
 
 def _keep_freed_memory() -> None:
-    """Have the C library keep what is freed, up to 32 MiB a block, instead of giving it back to the system.
+    """Make glibc keep freed memory, in blocks of up to 32 MiB, instead of returning it to the system.
 
-    A step frees and takes the same blocks again and again, and each time the system hands out fresh pages, zeroed one
-    by one: a fifth of a small network's step on a CPU. Only glibc is asked; elsewhere nothing changes.
+    Each step frees and allocates the same blocks. Otherwise the system would provide new pages every time and zero
+    them, which took a fifth of a small network's step on a CPU. Other C libraries are not changed.
     """
     if not sys.platform.startswith("linux"):
         return
-    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # the names in malloc.h
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # M_TRIM_THRESHOLD and so on in malloc.h
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

@@ -1,6 +1,6 @@
-"""`--devices N`: the command again in N processes on this machine, watched by PyTorch's elastic agent.
+"""`--devices N`: run the command in N processes on this machine, supervised by PyTorch's elastic agent.
 
-What ``torchrun --standalone --nproc-per-node N -m ganzoo ...`` does, with one line where it fails.
+This does the same as ``torchrun --standalone --nproc-per-node N -m ganzoo ...``, but reports a failure in one line.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ganzoo.utils.subprocess import interpreter
 
 
 def is_worker() -> bool:
-    """Whether this process is one of several already, of ``torchrun`` or of :func:`launch`."""
+    """Return whether ``torchrun`` or :func:`launch` started this process."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
 def launch(devices: int, restarts: int, arguments: list[str]) -> int:
-    """Run ``python -m ganzoo`` with these arguments in so many processes; what to exit with.
+    """Run ``python -m ganzoo`` with these arguments in ``devices`` processes; return the exit code.
 
-    All are started anew, ``restarts`` times at most, where one of them fails. Raises GanzooError where one was lost,
-    and for counts below 1 and 0.
+    If a process fails, all are restarted, ``restarts`` times at most. Raises GanzooError if a process was killed,
+    ``devices`` is below 1 or ``restarts`` is below 0.
     """
     if devices < 1:
         raise GanzooError(f"--devices is {devices}, must be 1 or more")
@@ -37,7 +37,7 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.disable(logging.ERROR)  # else a page of the agent's own for each failure
+    logging.disable(logging.ERROR)  # otherwise the agent logs a page for each failure
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "300")  # seconds for a last checkpoint and the report
     openmp.share(devices)
     config = LaunchConfig(
@@ -61,9 +61,10 @@ def launch(devices: int, restarts: int, arguments: list[str]) -> int:
 
 
 def explain(failures: Mapping[int, Any]) -> int:
-    """The exit code of a process that failed with a message of its own; raises for one that was killed."""
+    """Return the exit code of the process that caused a failure. Raises GanzooError if a signal killed it."""
     codes = {rank: failure.exitcode for rank, failure in failures.items()}
-    # With the first failure the agent ends the others, by SIGTERM; who has lost another one says so and fails too.
+    # After the first failure, the agent ends the other processes with SIGTERM, or they fail since they lost a rank. So
+    # the cause is a process that another signal killed or, without one, a process that failed by itself.
     rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1] > 0, item[0]))
     if code < 0:
         raise GanzooError(

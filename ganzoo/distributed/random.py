@@ -1,4 +1,4 @@
-"""Random numbers for a batch that several ranks share: each draws the whole batch's, and keeps its own samples'."""
+"""Random numbers for a batch that several ranks share: each rank draws all of them and keeps those of its samples."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MPS_STATE = 36  # bytes, seven numbers of 32 bits and a seed
 
 
 class SharedRandom(torch.Generator):
-    """A stream of random numbers that all ranks draw alike, each keeping its own samples' of what was drawn.
+    """A stream of random numbers that is the same on all ranks; each rank keeps the numbers of its own samples.
 
-    What is drawn for ``count`` samples, or a multiple, belongs by rows to the ranks. The cost: each rank draws as many
-    numbers as one process would.
+    count: the number of samples in a batch. rows: this rank's samples among them. A draw may also be for a multiple of
+    ``count`` samples. The cost: each rank draws as many numbers as a single process would.
     """
 
     count: int
     rows: slice | None  # None while a batch is drawn whole
 
     def share(self, draw: Callable[[int], Tensor], size: int, dim: int) -> Tensor:
-        """This rank's ``size`` samples of the tensor that ``draw`` makes for so many."""
+        """Draw for the samples of all ranks; return the ``size`` samples of this rank along ``dim``."""
         rows, self.rows = self.rows, None
         assert rows is not None
         try:
@@ -36,14 +36,17 @@ class SharedRandom(torch.Generator):
 
 
 def share(draw: Callable[[int], Tensor], size: int, rng: torch.Generator, dim: int = 0) -> Tensor:
-    """``draw(size)``; with a :class:`SharedRandom`, of a draw for all ranks this one's samples along ``dim``."""
+    """Return ``draw(size)``; with a :class:`SharedRandom`, draw for all ranks and return this rank's samples.
+
+    dim: the axis of the samples.
+    """
     if isinstance(rng, SharedRandom) and rng.rows is not None:
         return rng.share(draw, size, dim)
     return draw(size)
 
 
 def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Generator:
-    """A generator for batches of ``count`` samples in all."""
+    """Return a random generator for batches of ``count`` samples, counted over all ranks."""
     if not collectives.here().together:
         return torch.Generator(device).manual_seed(seed)
     place, rng = collectives.here(), SharedRandom(device)
@@ -53,10 +56,11 @@ def random_stream(device: torch.device | str, count: int, seed: int) -> torch.Ge
 
 
 def restore_stream(rng: torch.Generator, state: Tensor, seed: int, shown: int) -> None:
-    """Go on drawing from a state that was saved when ``shown`` images had been shown.
+    """Restore a random state that was saved when ``shown`` images had been shown.
 
-    CPUs, CUDA and MPS devices draw by different methods, so none can take over another's state: there the stream begins
-    anew, from the run's seed and ``shown``. Raises TypeError or RuntimeError where ``state`` is no random state.
+    CPUs, CUDA and MPS devices use different generators and cannot restore each other's states. For another device's
+    state, the stream starts again with a seed from the run's seed and ``shown``. Raises TypeError or RuntimeError if
+    ``state`` is not a random state.
     """
     sizes = {"cuda": CUDA_STATE, "mps": MPS_STATE, "cpu": torch.Generator().get_state().numel()}
     own = sizes.pop(rng.device.type, None)
@@ -68,11 +72,11 @@ def restore_stream(rng: torch.Generator, state: Tensor, seed: int, shown: int) -
 
 
 def own_rows(rng: torch.Generator, start: int) -> slice:
-    """This rank's rows of the batch that ``rng`` draws for, where its first sample is number ``start`` of all."""
+    """Return this rank's rows of the batch that ``rng`` draws for; its first sample has the number ``start``."""
     if not isinstance(rng, SharedRandom):
         return slice(None)
     place = collectives.here()
     own = slice((place.rank - start) % place.world, None, place.world)
-    # One that has none here still has to draw, so that its stream stays that of the others.
+    # A rank without rows in this batch must draw too, so that its stream stays the same as that of the others.
     rng.rows = own if range(rng.count)[own] else slice(0, 1)
     return own

@@ -1,4 +1,4 @@
-"""Statistics across the samples of a batch, taken over those of all ranks."""
+"""Batch norm with statistics over the samples of all ranks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class SyncedBatchNorm(_BatchNorm):
-    """Batch norm whose mean and variance are those of every rank's samples, on any device, differentiable twice.
+    """Batch norm with the mean and variance of all ranks' samples, on any device, differentiable twice.
 
-    PyTorch's own ``SyncBatchNorm`` refuses tensors on the CPU, and its backward pass has no gradient.
+    PyTorch's own ``SyncBatchNorm`` does not accept tensors on the CPU, and its backward pass has no gradient.
     """
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -39,7 +39,7 @@ class SyncedBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """What evaluation uses: running means, of the variance the unbiased one."""
+        """Update the running mean and the running unbiased variance, which evaluation uses."""
         assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
         self.num_batches_tracked += 1
         share = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked.float()
@@ -48,9 +48,9 @@ class SyncedBatchNorm(_BatchNorm):
 
 
 def synchronise(network: Network) -> Network:
-    """The network itself, its batch norms replaced by such as see all ranks' samples, weights and names kept.
+    """Replace a network's batch norms by :class:`SyncedBatchNorm`, with the same weights and names; return the network.
 
-    Subclasses whose forward does more, such as timm's with an activation, stay as they are.
+    Only on several ranks. Subclasses with a different ``forward``, such as timm's with an activation, are not replaced.
     """
     if collectives.here().together:
         for parent in list(network.modules()):

@@ -1,1 +1,1 @@
-"""Scoring: features of generated and real images, and what metrics make of them."""
+"""Scoring: the features of generated and real images, and the metrics computed from them."""

@@ -1,4 +1,4 @@
-"""Scores as a configuration asks for them: of a run's generator, and of generators and images that belong to no run."""
+"""Scores by a configuration: of a run's generator, and of generators and images outside a run."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def score_configured(
     per_class: bool = False,
     trained_on: str = "",
 ) -> Score:
-    """Score an eval-mode generator by a run's configuration; empty if the configuration names no metric.
+    """Score an eval-mode generator by a run's configuration. Empty if the configuration names no metric.
 
-    mode: of the extractors, None for the configuration's. per_class: compute each metric within each class too.
-    trained_on: fingerprint of the training images; the protocol of a score against these says so. Raises GanzooError
-    and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
+    mode: the extractors' mode, None for the configuration's. per_class: compute each metric within each class too.
+    trained_on: the fingerprint of the training images; the protocol notes if the real images are the same. Raises
+    GanzooError and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
     """
     metrics = config.values.metrics
     if not metrics.names:
@@ -74,11 +74,10 @@ def score_anything(
     scoring: Scoring,
     progress: Progress | None = None,
 ) -> Score:
-    """Score an eval-mode generator, or images, against the reference split of a data set, or against what
-    ``metrics.reference`` names.
+    """Score an eval-mode generator, or images, against a data set's reference split or ``metrics.reference``.
 
-    entry, location, data, scoring: as :func:`ganzoo.config.resolve.resolve_scoring` returns them. The real images are
-    read at the size and in the channels of what is scored. Raises GanzooError and NetworkMissing as
+    entry, location, data, scoring: as returned by :func:`ganzoo.config.resolve.resolve_scoring`. Real images are read
+    at the size and with the channels of the scored images. Raises GanzooError and NetworkMissing as
     :func:`ganzoo.metrics.score.score` does.
     """
     prepare_process()
@@ -89,7 +88,7 @@ def score_anything(
         spec = images.shape[1], images.shape[2]
     root, device, reference = data_root(data.root), pick_device("auto"), scoring.reference
     if isinstance(reference, ReferenceSet) and reference.entry is not entry:
-        data = replace(DataConfig(), root=data.root, skip_bad=data.skip_bad)  # the others are of the other set
+        data = replace(DataConfig(), root=data.root, skip_bad=data.skip_bad)  # the rest is for entry's set
     against = reference or ReferenceSet(entry, location, data.name, entry.reference)
     real: Images | StatisticsFile
     if isinstance(against, Path):
@@ -105,7 +104,7 @@ def score_anything(
 
 
 def _open_set(against: ReferenceSet, data: DataConfig, spec: tuple[int, int], root: Path) -> Images:
-    """Open a set at the channels and size of what is scored."""
+    """Open a set with the channels and size of the scored images, unless ``data`` sets its own."""
     channels = str(spec[0]) if data.channels == AUTO else data.channels
     wanted = replace(data, name=against.name, size=data.size or spec[1], channels=channels)
     return open_as(wanted, against.entry, against.location, split=against.split, root=root)

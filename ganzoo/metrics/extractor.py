@@ -1,4 +1,4 @@
-"""What an extractor is: the class that an :class:`ganzoo.ExtractorEntry` points to, and the network that it finds."""
+"""The interface of an extractor: the class that a :class:`ganzoo.ExtractorEntry` points to, and its network."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Network:
     """The weights that an extractor found on this machine.
 
     path: the file to load.
-    sha256: checksum of all that decides the features: the numbers, in whichever file they lie, and what is done to an
-        image before it is read. Scores are compared and features are cached by it, so no other extractor shares it.
-    file_sha256: checksum of the file that the numbers came from.
+    sha256: the checksum of everything that decides the features: the weights, independent of their file format, and the
+        preprocessing of an image. It identifies comparable scores and cached features, so it is unique to an extractor.
+    file_sha256: the checksum of the file that the weights came from.
     source: that file in words.
-    lacks: features that this network cannot give although its extractor offers them.
+    lacks: the features that this network does not have although its extractor offers them.
     """
 
     path: Path
@@ -37,13 +37,13 @@ class Network:
 
 
 class Extractor(ABC):
-    """Images to features. Constructed as ``cls(network, mode, device, features)``.
+    """A function from images to features. Constructed as ``cls(network, mode, device, features)``.
 
-    Made on every rank for a score, after :meth:`find` and :meth:`check`. Loading the network draws no random number,
-    and runs no code in a file of weights.
+    Made on every rank for a score, after :meth:`find` and :meth:`check`. Loading the network must draw no random
+    numbers and run no code from a file of weights.
 
-    network: what :meth:`find` returned. mode: how to compute: "exact" (float32), "fast", or "reference".
-    device: the run's, which the network is moved to. features: the names of those that are wanted, all of them checked.
+    network: the result of :meth:`find`. mode: how to compute: "exact" (float32), "fast", or "reference".
+    device: the run's device, to which the network is moved. features: the names of the features to return, all checked.
     """
 
     def __init__(self, network: Network, mode: Mode, device: torch.device, features: Sequence[str]) -> None:
@@ -54,29 +54,29 @@ class Extractor(ABC):
     def find(cls, file: str | None, root: Path) -> Network:
         """Find the weights: in ``file`` if it is given, otherwise in the usual places of the network.
 
-        Called on the first rank alone, before each score, and by plugins such as the report.
+        Called on the first rank only, before each score, and by plugins such as the report.
 
-        root: the cache directory. Raises NetworkMissing if the weights are nowhere and cannot be downloaded,
-        GanzooError for a file that is another network.
+        root: the cache directory. Raises NetworkMissing if the weights are not found and cannot be downloaded,
+        GanzooError if the file holds another network.
         """
 
     @classmethod
     def check(cls, network: Network, mode: Mode, features: Sequence[str]) -> None:
-        """Raise GanzooError, before an image is read, if this network cannot give these features in this mode."""
+        """Raise GanzooError, before any image is read, if this network cannot compute these features in this mode."""
         for feature in features:
             if feature in network.lacks:
                 raise GanzooError(f"the network from {network.source} does not give {feature}; name another file")
 
     @classmethod
     def protocol(cls, network: Network, mode: Mode, device: torch.device) -> Mapping[str, Any]:
-        """Say what else decides the features, such as resizing and normalisation, as plain values for JSON."""
+        """Return what else decides the features, such as resizing and normalisation, as plain values for JSON."""
         return {}
 
     @abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """Read a batch of images; return float32 features on the device, ``(N, D)`` by name.
+        """Return the features of a batch of images, by name: float32 ``(N, D)`` on the device.
 
-        The features of an image do not depend on the other images of the batch. On several ranks each reads its own.
+        An image's features must not depend on the other images of the batch. Each rank reads its own images.
 
         images: uint8 ``(N, 1 or 3, H, W)`` on the device.
         """

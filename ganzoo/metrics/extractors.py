@@ -1,4 +1,4 @@
-"""From metrics to the extractors that they read, each with the weights that are here."""
+"""The extractors that metrics read, each with its weights on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.metrics.extractor import Extractor, Network
 
 @dataclass(frozen=True)
 class Source:
-    """Where features come from: an extractor, and the network that it found."""
+    """The source of features: an extractor, and the network that it found."""
 
     entry: ExtractorEntry
     network: Network
@@ -31,7 +31,7 @@ class Source:
 
 
 def feature_of(metric: MetricEntry, extractor: ExtractorEntry) -> str:
-    """The feature that a metric reads. Raises GanzooError if the extractor does not offer it."""
+    """Return the feature that a metric reads. Raises GanzooError if the extractor does not offer it."""
     feature = metric.features or next(iter(extractor.features), "")
     if feature not in extractor.features:
         offered = ", ".join(extractor.features)
@@ -40,10 +40,10 @@ def feature_of(metric: MetricEntry, extractor: ExtractorEntry) -> str:
 
 
 def find_source(entry: ExtractorEntry, file: str | None, root: Path) -> Source:
-    """Find the network of an extractor; of several ranks the first one looks, so that one downloads for all.
+    """Find the network of an extractor; the first rank looks first, so that only one downloads.
 
-    file: with the weights, or None. root: the cache directory. Raises NetworkMissing and GanzooError as the extractor
-    does.
+    file: the file of weights, or None. root: the cache directory. Raises NetworkMissing and GanzooError as the
+    extractor does.
     """
     cls: type[Extractor] = entry.load()
     find = partial(find_network, cls, file, root)
@@ -51,7 +51,7 @@ def find_source(entry: ExtractorEntry, file: str | None, root: Path) -> Source:
 
 
 def find_network(cls: type[Extractor], file: str | None, root: Path) -> Network:
-    """What the extractor finds."""
+    """Return the network that the extractor finds."""
     return cls.find(file, root)
 
 
@@ -65,10 +65,10 @@ def find_sources(scoring: Scoring, root: Path) -> dict[str, Source]:
 
 
 def source_of_first(scoring: Scoring, root: Path) -> tuple[Source, str] | None:
-    """The extractor and the feature by which the run compares images: those of its first metric that reads no class
-    logits, otherwise the first other feature of an extractor that is read for its logits. None without either.
+    """Return the extractor and the feature by which a run compares images; None if it has none.
 
-    Raises NetworkMissing and GanzooError as :func:`find_sources` does.
+    They are those of the run's first metric that does not read class logits. If all its metrics read logits, they are
+    the first other feature of their extractors. Raises NetworkMissing and GanzooError as :func:`find_sources` does.
     """
     check(scoring)
     read = [(scoring.extractors[metric.name], metric) for metric in scoring.metrics]
@@ -89,15 +89,15 @@ def check(scoring: Scoring) -> None:
 
 
 def check_statistics_suffice(scoring: Scoring, file: str, *, generated: bool = False) -> None:
-    """Raise GanzooError for a metric that reads more of a side than the mean and covariance in a file.
+    """Raise GanzooError for a metric that needs more than the mean and covariance in a file.
 
-    generated: the file is the generated side, which metrics read class logits of.
+    generated: the file is the generated side, for which metrics may also need class logits.
     """
     for metric in scoring.metrics:
         extractor = scoring.extractors[metric.name]
         logits_alone = (
             feature_of(metric, extractor) == extractor.logits
-        )  # of generated images, and nothing of real ones
+        )  # such a metric reads only the generated images' logits
         if metric.reads == "features" and (generated or not logits_alone):
             raise GanzooError(
                 f"{metric.name}: it compares the features of all images, but {file} has only their mean and "

@@ -1,4 +1,4 @@
-"""A generator's images, handed over in memory."""
+"""A generator's images for a score, passed in memory."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def fake_images(
     truncation: float = 1.0,
     drawn_labels: list[Tensor] | None = None,
 ) -> Iterator[Tensor]:
-    """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the generator's device; of several ranks each its
-    own, image k being of rank ``k % world``.
+    """Yield ``count`` images as uint8 chunks ``(n, C, H, W)`` on the generator's device.
 
-    Whatever is drawn is drawn on the CPU, in chunks of fixed size, so that image k depends on the seed alone. A
-    conditional generator gets classes drawn from ``labels`` ``(M,)``, those of the real set, so with its distribution;
-    ``drawn_labels`` gets those of each chunk, int64 ``(n,)``.
-    Raises GanzooError for a generator in training mode, for missing labels, and for images that are not numbers.
+    On several ranks, each yields its own: image k belongs to rank ``k % world``. All random numbers are drawn on the
+    CPU, in chunks of fixed size, so that image k depends only on the seed. A conditional generator gets classes drawn
+    from the real set's ``labels`` ``(M,)``, and so with their distribution; the classes of each chunk, int64 ``(n,)``,
+    are appended to ``drawn_labels``.
+    Raises GanzooError for a generator in training mode, for missing labels, and for images that are not finite.
     """
     if generator.training:
         raise GanzooError("the generator to be scored is in training mode; call its eval() first")

@@ -1,4 +1,4 @@
-"""What a metric reads: an extractor's features of a set of images, or their mean and covariance."""
+"""The input of a metric: an extractor's features of a set of images, or their mean and covariance."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ Statistics: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 class Features:
-    """Features of one side's images, as a metric gets them. Real images may come with their statistics alone, or with
-    nothing at all if no metric reads them.
+    """The features of one side's images, as a metric gets them.
 
-    count: how many images there are, N. mode: how the extractor computed them.
-    labels: int64 ``(N,)``, the class of each image in the order of ``matrix``: of a real image its own, of a generated
-    one the class that it was drawn for. None for real images without labels, and for generated ones of an
-    unconditional generator. device: where the features were made, and where a metric may compute.
+    Real images may have only statistics, or nothing at all if no metric reads them.
+
+    count: the number of images, N. mode: how the extractor computed the features.
+    labels: the class of each image in the order of ``matrix``, int64 ``(N,)``: a real image's own class, or the class
+    for which an image was generated. None for real images without labels and for images of an unconditional generator.
+    device: where the features were computed, and where a metric may compute.
     """
 
     def __init__(
@@ -45,9 +46,9 @@ class Features:
 
     @property
     def matrix(self) -> Tensor:
-        """The features that the metric's entry names, float32 ``(N, D)``. Raises GanzooError if it asks for none.
+        """The features that the metric's entry names, float32 ``(N, D)``, on the CPU.
 
-        On the CPU; ``device`` says where they were made.
+        Raises GanzooError if the entry does not ask for them.
         """
         return _present(self._matrix, "features")
 
@@ -58,14 +59,14 @@ class Features:
 
     @cached_property
     def statistics(self) -> Statistics:
-        """Mean and covariance, float64; in ``reference`` mode the mean is float32, as in torch-fidelity."""
+        """The mean and covariance, float64; in ``reference`` mode the mean is float32, as in torch-fidelity."""
         if self._statistics is not None:
             return self._statistics
         rows = (self.matrix if self.mode == "reference" else self.matrix.double()).numpy()
         return {"mu": rows.mean(axis=0), "sigma": np.asarray(np.cov(rows, rowvar=False))}
 
     def at(self, rows: NDArray[np.int64]) -> Features:
-        """The features of the images numbered ``rows`` ``(M,)``; an image may be there several times."""
+        """Return the features of the images with the numbers ``rows`` ``(M,)``; a number may occur several times."""
         index = torch.from_numpy(rows)
         return Features(
             len(rows),

@@ -1,4 +1,4 @@
-"""Cached arrays: written whole or not at all, and read without pickle."""
+"""Cached arrays: written completely or not at all, and read without pickle."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """An ``.npz`` of arrays, numbers and strings."""
+    """Write arrays, numbers and strings as an ``.npz`` file."""
     write_shared(path, lambda stream: np.savez(stream, **arrays))
 
 
 def read_arrays(path: Path) -> dict[str, Any] | None:
-    """What :func:`write_arrays` wrote; None where there is no such file or it cannot be read."""
+    """Return what :func:`write_arrays` wrote; None if the file is missing or cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

@@ -1,4 +1,4 @@
-"""The Fréchet distance of two Gaussians, without the slow square root of a product that is not symmetric."""
+"""The Fréchet distance of two Gaussians, without the slow square root of a non-symmetric product."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ganzoo.metrics.features import Statistics
 
 
 def frechet_distance(one: Statistics, two: Statistics, device: torch.device | str = "cpu") -> float:
-    """``|mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))``, Dowson and Landau 1982, eq. 4, in float64.
+    """Return ``|mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))``, Dowson and Landau 1982, eq. 4, in float64.
 
     With S2 = A A^T the non-zero eigenvalues of S1 S2 are those of A^T S1 A, which is symmetric.
     """
@@ -28,10 +28,11 @@ def frechet_distance(one: Statistics, two: Statistics, device: torch.device | st
 
 
 def frechet_of_features(one: Tensor, two: Tensor, device: torch.device | str = "cpu") -> float:
-    """The same distance of the Gaussians fitted to features ``(N, D)`` and ``(M, D)``, fast for few images.
+    """Return the same distance of the Gaussians fitted to features ``(N, D)`` and ``(M, D)``; fast for few images.
 
-    With S = A A^T for A the centred features, transposed, over sqrt(N - 1), the trace of (S1 S2)^(1/2) is the sum of
-    the singular values of A1^T A2, ``(N, M)``; of more images than dimensions the covariances are smaller.
+    Let A be the centred features, transposed, over sqrt(N - 1), so that S = A A^T. Then the trace of (S1 S2)^(1/2) is
+    the sum of the singular values of A1^T A2, ``(N, M)``. If both sides have more images than dimensions, the
+    covariances are the smaller matrices and are used instead.
     """
     if min(len(one), len(two)) > one.shape[1]:
         return frechet_distance(_fitted(one), _fitted(two), device)
@@ -49,7 +50,7 @@ def _fitted(features: Tensor) -> Statistics:
 
 
 def _factor(matrix: Tensor) -> Tensor:
-    """Return A with ``matrix = A A^T``: Cholesky's, or else one column for each direction with variance in it."""
+    """Return A with ``matrix = A A^T``: Cholesky's factor, or for a singular matrix its pivoted one, ``(D, rank)``."""
     noise = len(matrix) * torch.finfo(torch.float64).eps
     factor, failed = torch.linalg.cholesky_ex(matrix)
     pivots = factor.diagonal() ** 2
@@ -60,9 +61,9 @@ def _factor(matrix: Tensor) -> Tensor:
 
 
 def _pivoted(matrix: Tensor, noise: float) -> Tensor:
-    """Return Cholesky's factor, ``(D, rank)``, by the largest remaining variance first, until only noise remains.
+    """Return Cholesky's factor, ``(D, rank)``, pivoted by the largest remaining variance, until only noise remains.
 
-    It costs ``D rank^2``, where the eigenvectors of all D directions cost ``D^3``.
+    It costs ``D rank^2``; the eigenvectors of all D directions would cost ``D^3``.
     """
     factor, remaining = torch.zeros_like(matrix), matrix.diagonal().clone()
     smallest = noise * remaining.max()

@@ -17,15 +17,15 @@ from ganzoo.metrics.features import Features
 if TYPE_CHECKING:
     from ganzoo.metrics.plan import Sides
 
-OF_CLASS = ":"  # between the name of a value and the label of the class that it is of: ``distance:3``
-LEAST = 2  # images of a class on either side
+OF_CLASS = ":"  # between the name of a value and the label of its class: ``distance:3``
+LEAST = 2  # least images of a class on each side
 
 
 def check_labels(metrics: Iterable[MetricEntry], unlabelled: str, labelled: bool, per_class: bool = False) -> None:
-    """Check that metrics which read labels get them, or all metrics if they are computed within each class.
+    """Raise GanzooError if a metric needs labels that a side does not have.
 
     unlabelled: the real set's name if it has no labels, otherwise "". labelled: the generated images have labels.
-    Raises GanzooError that names the metric and what has no labels.
+    per_class: all metrics need labels, not only those that read them. The message names the metric and the side.
     """
     for entry in metrics:
         if not (entry.reads_labels or per_class):
@@ -38,7 +38,7 @@ def check_labels(metrics: Iterable[MetricEntry], unlabelled: str, labelled: bool
 
 
 def add_labels(sides: Sides, labels: NDArray[Any] | None) -> None:
-    """Give every reading of a side the labels of its images ``(N,)``."""
+    """Set the labels ``(N,)`` of a side's images on each of its features."""
     for side in sides.values():
         side.labels = None if labels is None else np.asarray(labels, dtype=np.int64)
 
@@ -46,7 +46,7 @@ def add_labels(sides: Sides, labels: NDArray[Any] | None) -> None:
 def classes_of(real: Features, fake: Features, name: str) -> Iterator[tuple[int, Features, Features]]:
     """Yield each label of the real images, in order, with the features of both sides within that class.
 
-    name: of the metric, for messages. Raises GanzooError if a class has fewer than two images on a side.
+    name: the metric's name, for messages. Raises GanzooError if a class has fewer than two images on a side.
     """
     assert real.labels is not None and fake.labels is not None
     for label in np.unique(real.labels).tolist():
@@ -71,7 +71,7 @@ def each_class(entry: MetricEntry, metric: Metric, real: Features, fake: Feature
 
 
 def split_values(found: Mapping[str, float]) -> tuple[dict[str, float], dict[str, dict[int, float]]]:
-    """Separate the values of the whole from those of a class, by name and label."""
+    """Separate values of the whole set, by name, from those of a class, by name and label."""
     values: dict[str, float] = {}
     by_class: dict[str, dict[int, float]] = {}
     for key, value in found.items():
@@ -84,7 +84,7 @@ def split_values(found: Mapping[str, float]) -> tuple[dict[str, float], dict[str
 
 
 def named_classes(by_class: Mapping[str, Mapping[int, float]], names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Replace labels by the classes' names; by their numbers if the names are not known or not unique."""
+    """Replace labels by the names of the classes, or by the labels as text if names are unknown or not unique."""
     known = names if len(set(names)) == len(names) else ()
     return {
         value: {known[label] if label < len(known) else str(label): figure for label, figure in figures.items()}

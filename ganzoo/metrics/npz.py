@@ -1,4 +1,4 @@
-"""Arrays in an ``.npz`` from anyone: no pickle, and nothing is allocated before its size is known to be right."""
+"""Arrays in an untrusted ``.npz``: pickles are refused, and sizes are checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import regular
 
 SUFFIX = ".npz"
-MOST_TEXT = 4096  # bytes of a text that says where the arrays come from
+MOST_TEXT = 4096  # the most bytes of a text, such as a note on the arrays' origin
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an array claims to be. order: "C" or "F", of its bytes."""
+    """The shape and type that an array claims. order: the order of its bytes, "C" or "F"."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -34,15 +34,17 @@ class Header:
 
 
 class Npz:
-    """An ``.npz`` file. Raises GanzooError, from the constructor and the methods, for a file that is damaged, is no
-    ``.npz``, or holds Python objects."""
+    """An ``.npz`` file.
+
+    The constructor and the methods raise GanzooError if it is missing, damaged, no ``.npz``, or holds Python objects.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             with zipfile.ZipFile(regular(path)) as archive:
                 self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        except Exception as error:  # zipfile raises many things on what is no zip
+        except Exception as error:  # zipfile raises many types for a file that is not a zip
             raise self._damaged(error) from error
 
     @property
@@ -51,7 +53,7 @@ class Npz:
         return frozenset(self._members)
 
     def header(self, name: str) -> Header:
-        """Read what an array claims to be."""
+        """Read the header of an array."""
         with self._opened(name) as stream:
             return self._header(name, stream)
 
@@ -79,7 +81,7 @@ class Npz:
             self._check_end(stream)
 
     def text(self, name: str) -> str:
-        """A short text or whole number as text; "" if there is none of that name, or it is something else."""
+        """Return a short text, or a whole number as text; "" if the name is missing or is of something else."""
         if name not in self._members:
             return ""
         found = self.header(name)
@@ -101,7 +103,7 @@ class Npz:
             version = npy.read_magic(stream)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(stream)
-        except Exception as error:  # a literal may be malformed in any way
+        except Exception as error:  # a malformed header may raise anything
             raise self._damaged(ValueError(f"the header of {name} cannot be read")) from error
         if dtype.hasobject:
             raise GanzooError(
@@ -115,14 +117,14 @@ class Npz:
     def _read(self, stream: IO[bytes], size: int) -> bytes:
         try:
             content = stream.read(size)
-        except Exception as error:  # zlib and zipfile raise their own
+        except Exception as error:  # zlib and zipfile raise their own types
             raise self._damaged(error) from error
         if len(content) != size:
             raise self._damaged(EOFError("it is cut short"))
         return content
 
     def _check_end(self, stream: IO[bytes]) -> None:
-        """Read on, so that the member's checksum is compared."""
+        """Read past the end, so that zipfile compares the member's checksum."""
         try:
             stream.read(1)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Which features the metrics of a score want of which extractor, and reading them."""
+"""The plan of a score: which features of which extractor its metrics need, and how to read them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,11 @@ Chunks: TypeAlias = Callable[[], Iterable[Tensor]]
 
 @dataclass(frozen=True)
 class Plan:
-    """entries: the metrics, in order. wanted: what each reads, by its name. readers: of all that, by extractor.
+    """The features to read for the metrics of a score.
 
-    per_class: each metric is computed within each class too, so that statistics of the whole do not suffice.
+    entries: the metrics, in order. wanted: the extractor and feature that each metric reads, by the metric's name.
+    readers: the readers of these features, by extractor. per_class: each metric is computed within each class too, so
+    that statistics of the whole set are not enough.
     """
 
     entries: tuple[MetricEntry, ...]
@@ -43,14 +45,14 @@ class Plan:
     per_class: bool = False
 
     def read_fake(self, chunks: Chunks, count: int) -> Sides:
-        """The features of ``count`` generated images."""
+        """Return the features of ``count`` generated images."""
         sides: dict[Key, Features] = {}
         for name, reader in self.readers.items():
             sides |= self._read(name, reader, chunks, count, self._stage(FAKE, reader))
         return sides
 
     def read_real(self, chunks: Chunks, count: int) -> Sides:
-        """The features of ``count`` real images; no metric reads their class logits."""
+        """Return the features of ``count`` real images, without class logits, which no metric reads of them."""
         sides = self._unread(count)
         for name, reader in self.readers.items():
             if compared := reader.of(self._compared(reader)):
@@ -58,14 +60,14 @@ class Plan:
         return sides
 
     def read_set(self, images: Images, root: Path, shipped: str) -> tuple[Sides, dict[str, str]]:
-        """The features of a real set, from the cache under ``root`` if they are there, and by extractor their origin.
+        """Return the features of a real set, from the cache under ``root`` if possible, and their origins by extractor.
 
-        shipped: statistics that the data set carries, or "".
+        shipped: the statistics shipped with the data set, or "".
         """
         sides, origins = self._unread(len(images.array)), dict[str, str]()
         for name, reader in self.readers.items():
             for feature in self._compared(reader):
-                alone = reader.of((feature,), "exact" if reader.mode == "fast" else reader.mode)  # it is read once
+                alone = reader.of((feature,), "exact" if reader.mode == "fast" else reader.mode)  # read only once
                 assert alone is not None
                 side, origin = real_features(
                     images, alone, root, whole=self._whole((name, feature)), shipped=shipped,
@@ -76,7 +78,7 @@ class Plan:
         return sides, origins
 
     def given(self, file: StatisticsFile) -> tuple[Sides, dict[str, str]]:
-        """The real side from a file, and by extractor its origin. Raises GanzooError if it is of other features."""
+        """Return the real side from a file, and its origins by extractor. Raises GanzooError if its features differ."""
         sides, origins = self._unread(file.count), dict[str, str]()
         for name, reader in self.readers.items():
             for feature in self._compared(reader):
@@ -89,10 +91,10 @@ class Plan:
     def protocol(
         self, shape: tuple[int, ...], fakes: int, seed: int, origins: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """What decides the figures. The first metric's extractor is described at the top, others in ``extractors``.
+        """Return what decides the values. The first metric's extractor is at the top level, others in ``extractors``.
 
-        shape: of the real images ``(N, C, H, W)``; ``(N,)`` if they are not at hand or differ. origins: of the real
-        features, by extractor.
+        shape: the shape of the real images, ``(N, C, H, W)``; ``(N,)`` if they are not available or differ in shape.
+        origins: the origins of the real features, by extractor.
         """
         count, *picture = shape
         described: list[dict[str, Any]] = []
@@ -120,7 +122,7 @@ class Plan:
         return side if len(self.readers) == 1 else f"{side}, {reader.source.title}"
 
     def _read(self, name: str, reader: Reader, chunks: Chunks, count: int, stage: str) -> dict[Key, Features]:
-        """All features if a metric reads them; otherwise, except in reference mode, only sums over the images."""
+        """Return all features if a metric reads them; otherwise, except in reference mode, only their statistics."""
         logits = reader.source.entry.logits
         if len(reader.features) == 1 and reader.mode != "reference":
             key = name, reader.features[0]
@@ -134,7 +136,7 @@ class Plan:
         return sides
 
     def _unread(self, count: int) -> dict[Key, Features]:
-        """For metrics that look at the generated images alone."""
+        """Return empty features for every metric, for those that read only the generated images."""
         readers = self.readers
         return {(name, feature): Features(count, mode=readers[name].mode) for name, feature in self.wanted.values()}
 
@@ -153,10 +155,10 @@ def make_plan(
     progress: Progress | None = None,
     per_class: bool = False,
 ) -> Plan:
-    """Refuse everything that can be refused before the first image is read.
+    """Return the plan of a score, after all checks that are possible before the first image is read.
 
-    Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric or extractor,
-    and for a metric that its network cannot serve.
+    Raises NetworkMissing if an extractor's network is missing, GanzooError for an unknown metric or extractor, or for a
+    metric that its network does not support.
     """
     mode, entries = scoring.settings.mode, scoring.metrics
     sources = find_sources(scoring, root)

@@ -1,4 +1,4 @@
-"""Streams of images to features."""
+"""Reading streams of images into features."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Progress = Callable[[str, int, int], None]
 class Reader:
     """One way of reading images: an extractor with its network, a mode, a device. The network is loaded at first use.
 
-    Of several ranks each reads its own images, number k belonging to rank ``k % world``, and gets the results of all.
-    Raises GanzooError for another mode, and as :meth:`ganzoo.metrics.extractor.Extractor.check` does.
+    On several ranks each reads its own images, image k on rank ``k % world``, and all get the result for all images.
+    Raises GanzooError for an unknown mode, and as :meth:`ganzoo.metrics.extractor.Extractor.check` does.
     """
 
     def __init__(
@@ -49,23 +49,23 @@ class Reader:
         self.mode = cast(Mode, mode)
         self.source, self.device, self.features = source, torch.device(device), tuple(features)
         source.extractor.check(source.network, self.mode, self.features)
-        # On a CPU the activations of few images stay in its cache.
+        # On a CPU, the activations of a small batch fit into its cache.
         self.batch = batch or (20 if self.device.type == "cpu" else 100)
         self._progress = progress
 
     @property
     def name(self) -> str:
-        """What two readings must share for their first features to be the same, short enough for a file name."""
+        """A name that two readers share only if they read the same first feature; short enough for a file name."""
         feature = "" if self.reads_first else "+" + re.sub(r"[^A-Za-z0-9_-]", "", self.features[0])
         return f"{self.source.network.sha256[:16]}-{self.mode}-{self.device.type}{feature}"
 
     @property
     def reads_first(self) -> bool:
-        """Whether its first feature is the extractor's first, which is what a data set ships statistics of."""
+        """Whether the first feature is the extractor's first, for which data sets may ship statistics."""
         return self.features[0] == next(iter(self.source.entry.features))
 
     def of(self, features: Sequence[str], mode: Mode | None = None) -> Reader | None:
-        """The same way of reading for these features, in another mode if one is given; None for no features."""
+        """Return a reader like this one for these features, in another mode if one is given; None without features."""
         if not features:
             return None
         if tuple(features) == self.features and mode in (None, self.mode):
@@ -73,7 +73,7 @@ class Reader:
         return Reader(self.source, mode or self.mode, self.device, features, self.batch, self._progress)
 
     def protocol(self) -> dict[str, Any]:
-        """What decides the features, for the protocol of a score."""
+        """Return what decides the features, for the protocol of a score."""
         network = self.source.network
         return {
             **self.source.extractor.protocol(network, self.mode, self.device),
@@ -85,8 +85,10 @@ class Reader:
         }
 
     def read(self, chunks: Iterable[Tensor], count: int, stage: str) -> dict[str, Tensor]:
-        """Features of ``count`` uint8 images in all, its own coming in chunks ``(n, C, H, W)``: float32 ``(N, D)``
-        by name, on the CPU."""
+        """Return the features by name, float32 ``(N, D)`` on the CPU.
+
+        chunks: this rank's images, uint8 ``(n, C, H, W)``. count: the number of images of all ranks, N.
+        """
         found: dict[str, list[Tensor]] = {name: [] for name in self.features}
         for part in self._parts(chunks, count, stage):
             for name, matrix in part.items():
@@ -94,7 +96,7 @@ class Reader:
         return {name: collectives.whole_batch(torch.cat(parts), count) for name, parts in found.items()}
 
     def statistics(self, chunks: Iterable[Tensor], count: int, stage: str) -> Statistics:
-        """Mean and covariance of the first feature, summed on the device; no features are kept."""
+        """Return the mean and covariance of the first feature, summed on the device without keeping the features."""
         running = RunningStatistics()
         for part in self._parts(chunks, count, stage):
             running.add(part[self.features[0]])
@@ -111,7 +113,7 @@ class Reader:
 
     @contextmanager
     def _telling(self, stage: str, count: int) -> Iterator[Callable[[int], None]]:
-        """Tell ``progress`` how many images are done; without it, whoever watches waits."""
+        """Yield a function that reports the number of images done: to ``progress``, or without it as a wait."""
         if (progress := self._progress) is not None:
             yield lambda done: progress(stage, done, count)
             return
@@ -130,14 +132,14 @@ class Reader:
 
 
 def load_extractor(source: Source, mode: Mode, device: torch.device, features: Sequence[str]) -> Extractor:
-    """The extractor with its network, ready to be called."""
+    """Return the extractor with its network, ready to be called."""
     return source.extractor(source.network, mode, device, features)
 
 
 def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    """The same images ``(n, C, H, W)`` in the same order, ``size`` at a time; the last part may be smaller.
+    """Yield the same images ``(n, C, H, W)`` in the same order, ``size`` at a time.
 
-    A part is also smaller if the next image has another shape.
+    The last part may be smaller, and so may a part before an image of another shape.
     """
     waiting, count = list[Tensor](), 0
     for chunk in chunks:
@@ -159,7 +161,7 @@ def _whole(waiting: list[Tensor], count: int) -> Iterator[Tensor]:
 
 
 def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Iterator[Tensor]:
-    """Images ``(N, C, H, W)``, wherever they lie, as uint8 tensors of ``size`` at a time; a rank's own."""
+    """Yield this rank's share of the images ``(N, C, H, W)`` as uint8 tensors of ``size`` at a time."""
     array = array[collectives.here().rank :: collectives.here().world]
     for start in range(0, len(array), size):
         yield torch.from_numpy(np.array(array[start : start + size], dtype=np.uint8))

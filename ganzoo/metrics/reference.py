@@ -1,8 +1,8 @@
-"""The real side of a score: read once, then kept.
+"""The real side of a score: read once, then cached.
 
-Under ``<root>/statistics`` lies, for each set of images and way of reading them: ``KEY.npz`` with the mean and
-covariance, and ``KEY-features.npz`` with all the features where a metric wanted them. NumPy's archives carry checksums:
-one that is damaged is read anew from the images.
+For each set of images and way of reading them, ``<root>/statistics`` has ``KEY.npz`` with the mean and covariance and,
+if a metric needed them, ``KEY-features.npz`` with all the features. NumPy's archives carry checksums; if one is
+damaged, the features are read from the images again.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from ganzoo.data.dataset import Images
 
 STAGE = "real images"
-FEATURES = "-features"  # ends the name of the file that holds all of them
+FEATURES = "-features"  # the suffix of the file with all the features
 
 
 def real_features(
     images: Images, reader: Reader, root: Path, *, whole: bool, shipped: str = "", stage: str = STAGE
 ) -> tuple[Features, str]:
-    """Features of the real set, the reader's first ones, and their origin: "cached", "shipped" or "extracted".
+    """Return the reader's first feature of the real set, and its origin: "cached", "shipped" or "extracted".
 
-    ``whole``: all the features are wanted, not their statistics alone. ``shipped``: the statistics that the data set
-    carries, as ``"package:file"``, or "". ``stage``: for the display of progress. Raises GanzooError if nothing can be
-    written under ``root``.
+    ``whole``: whether all the features are needed, not only their statistics. ``shipped``: the statistics that come
+    with the data set, as ``"package:file"``, or "". ``stage``: the label for the display of progress. Raises
+    GanzooError if the cache under ``root`` cannot be written.
     """
     count, name = len(images.array), cache_name(images, reader)
     statistics_file, matrix_file = (root / "statistics" / f"{name}{end}.npz" for end in ("", FEATURES))
@@ -64,14 +64,14 @@ def real_features(
 
 
 def cache_name(images: Images, reader: Reader) -> str:
-    """The data's fingerprint, its split and shape, and the way of reading."""
+    """Return a name from the data's fingerprint, its split and shape, and the way of reading."""
     shape = "x".join(str(size) for size in images.array.shape)
     fingerprint = re.sub(r"[^A-Za-z0-9]", "", images.fingerprint)[:32]
     return f"{fingerprint}-{images.split}-{shape}-{reader.name}"
 
 
 def kept_features(images: Images, reader: Reader, root: Path) -> Tensor | None:
-    """All the features of the set ``(N, D)`` where an earlier score kept them; None where it did not."""
+    """Return all the features of the set, ``(N, D)``, if an earlier score cached them, else None."""
     file = root / "statistics" / f"{cache_name(images, reader)}{FEATURES}.npz"
     return _read_matrix(file, len(images.array))
 

@@ -1,4 +1,4 @@
-"""The features of a bootstrap sample: images drawn with replacement from those that were read."""
+"""The features of a bootstrap sample: images drawn with replacement from those already read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ganzoo.metrics.features import Features, Statistics
 
 
 def resampled(side: Features, rows: NDArray[np.int64], statistics_alone: bool) -> Features:
-    """The features of the images numbered ``rows`` ``(M,)``, of those of ``side``.
+    """Return the features of the images of ``side`` with the numbers ``rows`` ``(M,)``.
 
-    statistics_alone: give the metric mean and covariance only, which are faster to compute.
+    statistics_alone: return only the mean and covariance, which are faster to compute.
     """
     if statistics_alone:
         return Features(len(rows), statistics=sample_statistics(side.matrix, rows), device=side.device)
@@ -20,10 +20,10 @@ def resampled(side: Features, rows: NDArray[np.int64], statistics_alone: bool) -
 
 
 def sample_statistics(matrix: Tensor, rows: NDArray[np.int64]) -> Statistics:
-    """Mean and covariance, float64, of the rows ``(M,)`` of a matrix ``(N, D)``, each distinct row read once.
+    """Return the mean and covariance, float64, of rows ``(M,)`` of a matrix ``(N, D)``; read each distinct row once.
 
-    Of M draws from as many rows 63 % are distinct. Where these are fewer than D, ``factor`` ``(D, distinct)`` is there
-    too, with ``sigma = factor factor^T``: it spares a Fréchet distance the decomposition of ``sigma``.
+    M draws from M rows give 63 % distinct rows. If fewer than D rows are distinct, the result also has ``factor``
+    ``(D, distinct)`` with ``sigma = factor factor^T``, so that a Fréchet distance need not decompose ``sigma``.
     """
     counts = np.bincount(rows, minlength=len(matrix))
     distinct = np.flatnonzero(counts)

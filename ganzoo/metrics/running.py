@@ -1,4 +1,4 @@
-"""Mean and covariance without keeping what they are of."""
+"""Running mean and covariance, without keeping the rows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.device import with_float64
 from ganzoo.metrics.features import Statistics
 
-BLOCK = 512  # rows gathered before they are added: each addition reads and writes the whole matrix
+BLOCK = 512  # rows gathered before an addition, because each one reads and writes the whole matrix
 
 
 class RunningStatistics:
-    """Sums over the rows of matrices ``(n, D)``, float64, on the device they are on, or on the CPU if it lacks that.
+    """Float64 sums over the rows of matrices ``(n, D)``, on their device, or on the CPU if that has no float64.
 
-    The covariance comes from the sum of products less that of the means: at float64's 2e-16 and features of one scale
-    the difference loses nothing that a Fréchet distance could show.
+    The covariance is the sum of products minus the product of the means. In float64 (2e-16) and for features of similar
+    scale, this difference loses nothing that a Fréchet distance could show.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class RunningStatistics:
             self._flush()
 
     def result(self) -> Statistics:
-        """``mu`` and the unbiased ``sigma`` of two rows or more, those of all ranks."""
+        """Return ``mu`` and the unbiased ``sigma`` over the rows of all ranks, which must be two or more."""
         self._flush()
         count = int(collectives.total(torch.tensor(self.count)))
         mean = collectives.total(self._sum) / count

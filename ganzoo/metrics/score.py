@@ -1,4 +1,4 @@
-"""Scores, each with the protocol it was taken under."""
+"""Scores, each with its protocol."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """``values`` by name (``kid_mean``, ``precision``, ...), how they came about, and how long it took.
+    """The result of scoring.
 
-    by_class: further values by their names, each by the names of the classes; empty if none was asked for.
+    values: the values by name (``kid_mean``, ``precision``, ...). protocol: how they were computed. seconds: how long
+    it took. by_class: values within each class, by value and class name; empty if there are none.
     """
 
     values: dict[str, float]
@@ -43,7 +44,7 @@ class Score:
     by_class: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the score as plain values for JSON."""
         more = {"by_class": self.by_class} if self.by_class else {}
         return {"values": self.values, **more, "protocol": self.protocol, "seconds": round(self.seconds, 3)}
 
@@ -64,14 +65,14 @@ def score(
 ) -> Score:
     """Score images of an eval-mode generator against a real set, or against a file of its statistics.
 
-    scoring: by which metrics and extractors, on how many images, from which seed. root: the cache directory.
-    device: of the extractors; the generator stays where it is. batch: images at a time through an extractor, None to
-    choose by the device. shipped: the statistics that the data set carries, as ``"package:file"``, or "". per_class:
-    compute each metric within each class too. classes: labels of the training set ``(M,)``, which those of a
-    conditional generator are drawn from; None: from the real set's.
+    scoring: the metrics and extractors, the number of images and the seed. root: the cache directory.
+    device: the extractors' device; the generator stays where it is. batch: the number of images in each call of an
+    extractor, None to choose by the device. shipped: the statistics shipped with the data set, as ``"package:file"``,
+    or "". per_class: compute each metric within each class too. classes: the labels from which a conditional
+    generator's classes are drawn: those of the training set, ``(M,)``; None for the real set's.
 
-    Raises NetworkMissing if the network of an extractor is not here, GanzooError for an unknown metric, too few
-    images, a metric that its network cannot serve, and a generator whose images do not fit or are not numbers.
+    Raises NetworkMissing if an extractor's network is missing, GanzooError for an unknown metric, too few images, a
+    metric that its network does not support, or a generator whose images do not fit or are not finite.
     """
     settings = scoring.settings
     if not isinstance(real, StatisticsFile):
@@ -89,7 +90,7 @@ def score(
     drawn: list[Tensor] = []
 
     def chunks() -> Iterable[Tensor]:
-        drawn.clear()  # each extractor reads the images from the beginning
+        drawn.clear()  # each extractor reads all images from the start
         return fake_images(generator, settings.fakes, settings.seed, pool, truncation, drawn)
 
     labels = drawn if generator.conditional else None
@@ -107,7 +108,7 @@ def score_images(
     progress: Progress | None = None,
     shipped: str = "",
 ) -> Score:
-    """Score images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does, all of them."""
+    """Score all given images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does."""
     if not isinstance(real, StatisticsFile) and images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
     counted = replace(scoring, settings=replace(scoring.settings, fakes=len(images)))
@@ -128,10 +129,10 @@ def _against_set(
     drawn: list[Tensor] | None = None,
     per_class: bool = False,
 ) -> Score:
-    """Score what ``chunks`` gives against a real set, whose features may be in the cache or come with it.
+    """Score the images from ``chunks`` against a real set, whose features may be cached or shipped with it.
 
-    drawn: holds the labels of the generated images once these have been read; None for images without labels.
-    per_class: as :func:`score` takes it.
+    drawn: a list that holds the labels of the generated images after they have been read; None for images without
+    labels. per_class: as in :func:`score`.
     """
     begun, settings = time.perf_counter(), scoring.settings
     check_count("generated", settings.fakes)
@@ -155,7 +156,7 @@ def _against_set(
 
 
 def describe_set(real: Images) -> dict[str, Any]:
-    """What a protocol says of a real set."""
+    """Return the protocol's description of a real set."""
     return {
         "reference": real.name,
         "split": real.split,
@@ -212,9 +213,9 @@ def measure(
     begun: float,
     class_names: Sequence[str] = (),
 ) -> Score:
-    """Compute every metric of two sides that were read; of several ranks the first computes them.
+    """Compute every metric from two sides that have been read. Only the first rank computes; all ranks get the result.
 
-    protocol: how the sides came about. begun: ``time.perf_counter()`` before they were read.
+    protocol: how the sides were made. begun: ``time.perf_counter()`` before they were read.
     """
     if collectives.first():
         measured = _measure(plan, real, fake, seed)
@@ -236,7 +237,7 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
         found: Mapping[str, float] = dict(metric(real=real[key], fake=fake[key], seed=seed))
         if entry.primary and entry.primary not in found:
             raise GanzooError(f"{entry.name}: it returns no {entry.primary}, its primary value; fix its plugin")
-        if plan.per_class and not entry.reads_labels:  # one that does looks at the classes itself
+        if plan.per_class and not entry.reads_labels:  # a metric that reads labels handles classes itself
             found = {**found, **each_class(entry, metric, real[key], fake[key], seed)}
         for name, value in found.items():
             if not math.isfinite(value):
@@ -246,7 +247,7 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
 
 
 def check_count(what: str, count: int) -> None:
-    """Raise GanzooError for fewer images than a score takes."""
+    """Raise GanzooError if there are fewer images than a score needs."""
     least = max(2, collectives.here().world)
     if count < least:
         raise GanzooError(f"{count} {what} images cannot be scored; at least {least} are required")

@@ -1,4 +1,4 @@
-"""What a run is scored against: its set's reference split, or what ``metrics.reference`` names."""
+"""The real side of a run's scores: the reference split of its data set, or ``metrics.reference``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ganzoo.metrics.statistics_file import StatisticsFile, read_statistics
 
 
 def open_reference(config: Config, image: ImageSpec, root: Path) -> Images | StatisticsFile:
-    """Open what a run is scored against.
+    """Open the images or the statistics that a run is scored against.
 
-    image: of the generator. A set that ``metrics.reference`` names is cropped, resized and converted to it if its
-    images are others. Raises GanzooError for a set or file that cannot be scored against.
+    image: the generator's image format. The images of ``metrics.reference`` are cropped, resized and converted to it if
+    they differ. Raises GanzooError for a set or file that cannot be used.
     """
     reference = config.scoring.reference
     if reference is None:
@@ -32,7 +32,7 @@ def open_reference(config: Config, image: ImageSpec, root: Path) -> Images | Sta
     there = _pointed_at(config, reference)
     try:
         own = peek_configured(there, root)
-    except GanzooError:  # not square, for example; if the set is not there, opening it says so
+    except GanzooError:  # not square, for example; if the set is missing, opening it raises below
         own = None
     if own is None or (own.channels, own.size) != (image.channels, image.size):
         data = replace(there.values.data, size=image.size, channels=str(image.channels))
@@ -42,7 +42,7 @@ def open_reference(config: Config, image: ImageSpec, root: Path) -> Images | Sta
 
 
 def feature_widths(scoring: Scoring) -> set[int]:
-    """Return the widths of the features that a score's extractors offer to compare."""
+    """Return the widths of all features of a score's extractors, except class logits."""
     return {
         width
         for extractor in scoring.used
@@ -52,7 +52,7 @@ def feature_widths(scoring: Scoring) -> set[int]:
 
 
 def shipped_statistics(config: Config) -> str:
-    """Return the statistics that the reference set carries, or ""."""
+    """Return the statistics that are shipped with the reference set, or ""."""
     reference = config.scoring.reference
     if reference is None:
         return config.dataset.statistics
@@ -62,7 +62,10 @@ def shipped_statistics(config: Config) -> str:
 def training_classes(
     config: Config, generator: Generator, real: Images | StatisticsFile, root: Path
 ) -> NDArray[Any] | None:
-    """Return the training set's labels if a conditional generator's classes cannot be drawn from the real side's."""
+    """Return the training set's labels, or None if they are not needed to draw a conditional generator's classes.
+
+    They are needed if ``metrics.reference`` names a set without labels or a file of statistics.
+    """
     unlabelled = isinstance(real, StatisticsFile) or real.labels is None
     if not generator.conditional or config.scoring.reference is None or not unlabelled:
         return None
@@ -70,9 +73,9 @@ def training_classes(
 
 
 def _pointed_at(config: Config, reference: ReferenceSet) -> Config:
-    """The same configuration with this set as its data."""
+    """Return the configuration with the reference set as its data."""
     data = config.values.data
-    if reference.entry is not config.dataset:  # the options and labels of the one mean nothing to the other
+    if reference.entry is not config.dataset:  # data.labels and data.options are for the run's own set
         kept = {field.name: getattr(data, field.name) for field in fields(DataConfig)}
         data = DataConfig(**{**kept, "labels": AUTO})
     data = replace(data, name=reference.name, split=reference.split)

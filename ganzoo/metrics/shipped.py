@@ -1,7 +1,7 @@
-"""Reference statistics that a data set carries, so that nobody waits for its real images to be read.
+"""Reference statistics shipped with a data set, so that its real images need not be read.
 
-The file holds ``mean`` float64 ``(D,)``, ``triangle``, the covariance's upper triangle as float32 row by row,
-``count``, and the two checksums that say what it is of: ``network`` and ``images``.
+The file holds ``mean``, float64 ``(D,)``; ``triangle``, the covariance's upper triangle row by row, float32; ``count``;
+and the checksums of the ``network`` and of the images (``pictures``).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 def images_sha256(images: NDArray[Any] | StreamedArray) -> str:
-    """Checksum of uint8 images ``(N, C, H, W)``."""
+    """Return the checksum of uint8 images ``(N, C, H, W)``."""
     with waiting("comparing the images with the shipped statistics"):
         return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
 
 
 def load_shipped(resource: str, images: NDArray[Any] | StreamedArray, network: str) -> Statistics | None:
-    """The statistics in ``"package:file"``, or None where they are of other images or another network.
+    """Return the statistics in ``"package:file"``; None if they are for other images or another network.
 
-    Raises GanzooError where the file itself is not there or damaged: its package is to blame.
+    Raises GanzooError if the file is missing or damaged, which is an error of its package.
     """
     package, _, name = resource.partition(":")
     try:
@@ -64,7 +64,7 @@ def save_shipped(path: Path, statistics: Statistics, images: NDArray[Any], netwo
 
 
 def unpack(triangle: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    """The symmetric matrix ``(size, size)`` whose upper triangle that is."""
+    """Return the symmetric matrix ``(size, size)`` with this upper triangle."""
     upper = np.zeros((size, size))
     upper[np.triu_indices(size)] = triangle
     return upper + np.triu(upper, 1).T

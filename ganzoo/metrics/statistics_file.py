@@ -1,6 +1,6 @@
 """Mean and covariance of features in a file, as TTUR, StyleGAN and others write them: ``mu`` and ``sigma``.
 
-ganzoo's own files say where they come from too, in fields that other programs pass over.
+ganzoo's own files also record their origin, in fields that other programs ignore.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ganzoo.utils.files import regular
 
 MEAN, COVARIANCE, COUNT = "mu", "sigma", "num_images"
 NOTES = ("reference", "split", "fingerprint", "extractor", "feature", "network", "mode")
-ASYMMETRY = 1e-4  # of the largest entry: more than float32 rounds
-SPLIT = "statistics"  # what a protocol has for the split of such a file
+ASYMMETRY = 1e-4  # tolerance relative to the largest entry: more than the rounding of float32
+SPLIT = "statistics"  # the split in the protocol of a score against such a file
 
 
 @dataclass(frozen=True)
 class StatisticsFile:
-    """Statistics that belong to no images here.
+    """Statistics from a file, without their images.
 
-    path: of the file. fingerprint: its SHA-256. count: how many images they are of, 0 if the file does not say so.
-    notes: what else the file says, by the names in ``NOTES``.
+    path: the file. fingerprint: its SHA-256. count: the number of images behind the statistics, 0 if not recorded.
+    notes: the other recorded facts, by the names in ``NOTES``.
     """
 
     path: Path
@@ -43,11 +43,11 @@ class StatisticsFile:
 
     @property
     def width(self) -> int:
-        """Number of features."""
+        """The number of features."""
         return len(self.statistics[MEAN])
 
     def check(self, extractor: str, feature: str, width: int, network: str) -> None:
-        """Raise GanzooError if they are of other features than these."""
+        """Raise GanzooError if the statistics are not of this feature of this extractor and network."""
         noted = {"extractor": extractor, "feature": feature, "network": network}
         wrong = next((name for name, value in noted.items() if self.notes.get(name, value) != value), "")
         if wrong:
@@ -59,16 +59,16 @@ class StatisticsFile:
             raise GanzooError(f"{self.path} is of {self.width} features, {extractor} {feature} has {width}")
 
     def protocol(self) -> dict[str, Any]:
-        """Describe the real side of a score."""
+        """Return the protocol's description of the real side of a score."""
         notes = {name: printable(value) for name, value in self.notes.items()}
         said = notes or "the file has no origin"
         return {"reference": str(self.path), "split": SPLIT, "fingerprint": self.fingerprint, "statistics": said}
 
 
 def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
-    """Read a file of ``mu`` ``(D,)`` and ``sigma`` ``(D, D)``; nothing larger than ``widths`` allow is allocated.
+    """Read a file of ``mu`` ``(D,)`` and ``sigma`` ``(D, D)``; no array larger than ``widths`` allow is allocated.
 
-    widths: what D may be. Raises GanzooError for a missing or damaged file and for anything but statistics in it.
+    widths: the allowed values of D. Raises GanzooError if the file is missing, damaged or does not hold statistics.
     """
     if path.suffix.lower() in PICKLES:
         raise GanzooError(
@@ -96,7 +96,7 @@ def read_statistics(path: Path, widths: Collection[int]) -> StatisticsFile:
 
 
 def write_statistics(path: Path, statistics: Statistics, count: int, notes: Mapping[str, str]) -> None:
-    """Write the file that :func:`read_statistics` and other tools read. Raises WriteFailed."""
+    """Write a file for :func:`read_statistics` and other tools. Raises WriteFailed if it cannot be written."""
     arrays = {name: np.asarray(statistics[name], dtype=np.float64) for name in (MEAN, COVARIANCE)}
     write_arrays(path, {**arrays, COUNT: np.int64(count), **{name: np.str_(text) for name, text in notes.items()}})
 

@@ -1,4 +1,4 @@
-"""What the training step sees of a discriminator with an augmentation, and of a penalty with a schedule."""
+"""Wrappers for the training step: a discriminator with an augmentation, and a penalty with a schedule."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ganzoo.interfaces import Augmentation, Discriminator, DiscriminatorOutputs,
 
 
 class Augmented(Discriminator):
-    """The training step's view of a discriminator: every image it is shown is augmented first.
+    """A discriminator, for the training step, that augments every image first.
 
-    Losses and penalties see this one and need not know. Without rng the images pass as they are.
+    Losses and penalties use it like any other discriminator. Without ``rng`` the images are not augmented.
     """
 
     def __init__(self, discriminator: Discriminator, augmentation: Augmentation) -> None:
@@ -33,20 +33,20 @@ class Augmented(Discriminator):
     def _augmented(self, images: Tensor, rng: torch.Generator | None) -> Tensor:
         if rng is None:
             return images
-        with torch.autocast(images.device.type, enabled=False):  # places in an image need all of float32
+        with torch.autocast(images.device.type, enabled=False):  # positions in an image need full float32
             augmented: Tensor = self.augmentation(images.float(), rng)
         return augmented
 
 
 class ScheduledPenalty:
-    """A penalty with its name, side, weight and interval, as the loop schedules it."""
+    """A penalty with its name, network, weight and interval, as the loop schedules it."""
 
     def __init__(self, name: str, network: str, penalty: Penalty, weight: float, interval: int) -> None:
         self.name, self.network, self.penalty = name, network, penalty
         self.interval = interval
-        # A lazy penalty shares the step of the main loss, so its weight makes up for the steps without it;
-        # learning rate and betas need no correction, which StyleGAN2's separate lazy steps do.
-        # In a tensor, as a captured step would go on with the number it was captured with.
+        # A lazy penalty shares the step of the main loss, so its weight makes up for the steps without it. Learning
+        # rate and betas need no correction, unlike those of StyleGAN2, whose lazy steps are separate.
+        # The weight is a tensor: a captured CUDA graph would keep using a Python number from capture time.
         self.weight = torch.tensor(weight * interval)
 
     def to(self, device: torch.device) -> None:
@@ -55,7 +55,8 @@ class ScheduledPenalty:
         self.penalty.to(device)
 
     def mean(self, inputs: PenaltyInputs) -> Tensor:
-        """Its mean over the samples, float32. Raises GanzooError for one without a value a sample."""
+        """Return the penalty's mean over the samples, float32. Raises GanzooError if it does not give a value for each
+        sample."""
         values = self.penalty(inputs)
         found, count = tuple(values.shape), len(inputs.real)
         if found[:1] != (count,):
@@ -66,5 +67,5 @@ class ScheduledPenalty:
         return values.float().mean()
 
     def due(self, step: int) -> bool:
-        """Whether it applies at this step of its network, counted from 0."""
+        """Return whether the penalty applies at this step of its network, counted from 0."""
         return step % self.interval == 0

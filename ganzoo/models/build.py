@@ -1,4 +1,4 @@
-"""From a checked configuration to networks, loss and penalties, and the checks only a built network allows."""
+"""Build networks, loss and penalties from a checked configuration, and run the checks that need built networks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ganzoo.models.spectral import normalise_together
 
 @dataclass(frozen=True)
 class Model:
-    """Everything of a combination that holds weights or computes a loss.
+    """The networks, loss, penalties and augmentation of a combination.
 
-    companions: further networks that a registered step trains with the discriminator or the generator.
+    companions: further networks that a registered step trains with the generator or the discriminator, by that side.
     """
 
     generator: Generator
@@ -33,9 +33,9 @@ class Model:
 
 
 def build_model(config: Config, image: ImageSpec) -> Model:
-    """Build on the CPU from the configured seed, leaving the global random state as it was.
+    """Build a model on the CPU from the configured seed; the global random state stays unchanged.
 
-    Raises GanzooError if an architecture cannot make the image or meet what loss and penalties need.
+    Raises GanzooError if an architecture cannot make the image, or does not meet the needs of loss, penalties and step.
     """
     recipe, values = config.recipe, config.values
     check_image(config, image)
@@ -66,13 +66,13 @@ def build_model(config: Config, image: ImageSpec) -> Model:
 
 
 def build_generator(config: Config, image: ImageSpec) -> Generator:
-    """Build the generator alone, from the global random state. Raises GanzooError if it cannot be built."""
+    """Build only the generator, from the global random state. Raises GanzooError if it cannot be built."""
     entry = config.recipe.generator
     try:
         generator: Generator = entry.load_generator()(image, config.values.generator)
     except ValueError as error:
         raise GanzooError(f"{config.recipe}: {' '.join(str(error).split())[:300]}") from error
-    except (RuntimeError, MemoryError, OverflowError) as error:  # torch's words for memory that is not to be had
+    except (RuntimeError, MemoryError, OverflowError) as error:  # torch raises these when memory is short
         raise GanzooError(
             f"{entry.name}: cannot build the generator of {image.size}x{image.size} images "
             f"({' '.join(str(error).split())[:200]}); see generator.* and data.size"
@@ -81,7 +81,8 @@ def build_generator(config: Config, image: ImageSpec) -> Generator:
 
 
 def check_image(config: Config, image: ImageSpec) -> None:
-    """Check that both architectures can make this image, at no cost. Raises GanzooError that names the key."""
+    """Check, without building them, that both architectures can make this image. Raises a GanzooError that names
+    the key."""
     for entry in {config.recipe.generator.name: config.recipe.generator,
                   config.recipe.discriminator.name: config.recipe.discriminator}.values():  # fmt: skip
         try:
@@ -93,5 +94,5 @@ def check_image(config: Config, image: ImageSpec) -> None:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Count the numbers that training changes."""
+    """Return the number of trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

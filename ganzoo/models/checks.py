@@ -1,4 +1,4 @@
-"""Checks that only built networks allow: shapes, outputs, labels, samples that do not mix. No plugin is trusted."""
+"""Checks that need built networks: shapes, outputs, labels, samples that do not mix. No plugin is trusted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 def check_networks(config: Config, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
-    """Check that the networks fit the images, each other and what loss and penalties need.
+    """Check that the networks fit the images, each other and the needs of loss, penalties and step.
 
-    Raises GanzooError that names the part. Logs a warning for a pairing that ignores the labels of one side.
+    Raises a GanzooError that names the part. Logs a warning if only the generator uses the labels.
     """
     recipe = config.recipe
     refuse_missing_labels(config, generator, discriminator, image)
@@ -35,9 +35,9 @@ def check_networks(config: Config, generator: Generator, discriminator: Discrimi
 
 
 def refuse_missing_labels(config: Config, generator: Any, discriminator: Any, image: ImageSpec) -> None:
-    """Raise GanzooError for a part that requires labels if the images have none.
+    """Raise GanzooError if a part requires labels and the images have none.
 
-    generator, discriminator: networks, or before they are built their classes, which may say it too.
+    generator, discriminator: the networks, or their classes, whose ``conditional`` may be "required" too.
     """
     if image.classes:
         return
@@ -58,7 +58,11 @@ def refuse_missing_labels(config: Config, generator: Any, discriminator: Any, im
 
 
 def check_labels(recipe: Recipe, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
-    """Check that both networks are told the class or neither, if the images have labels."""
+    """Check, if the images have labels, that the generator and the discriminator's side both use them or neither does.
+
+    Logs a warning if only the generator uses them. Raises GanzooError if the generator does not use them, but the
+    discriminator, the loss, the step or a penalty on the generator does.
+    """
     if not image.classes:
         return
     makes, judges = (
@@ -91,7 +95,7 @@ def check_labels(recipe: Recipe, generator: Generator, discriminator: Discrimina
 
 
 def _check_shapes(recipe: Recipe, generator: Generator, discriminator: Discriminator, image: ImageSpec) -> None:
-    """Check the shapes that the interfaces promise on a batch of two, so that a plugin's mistake is named at once."""
+    """Check the shapes that the interfaces require, on a batch of two, so that a plugin's mistake is reported early."""
     images = torch.zeros(2, image.channels, image.size, image.size)
     labels = torch.zeros(2, dtype=torch.int64) if image.classes else None
     made = _evaluated(generator, generator, torch.zeros(2, generator.latent_dim), labels).shape
@@ -124,7 +128,7 @@ def _check_outputs(recipe: Recipe, outputs: DiscriminatorOutputs, image: ImageSp
 
 
 def _check_per_sample(recipe: Recipe, discriminator: Discriminator, image: ImageSpec) -> None:
-    """Check that the first logit stays if the other images of a batch change."""
+    """Check that the first logit does not change if the other images of a batch change."""
     rng = torch.Generator().manual_seed(0)
     images = torch.randn(4, image.channels, image.size, image.size, generator=rng)
     labels = torch.zeros(4, dtype=torch.int64) if image.classes else None
@@ -144,7 +148,7 @@ def _check_per_sample(recipe: Recipe, discriminator: Discriminator, image: Image
 
 
 def _evaluated(network: nn.Module, method: Callable[..., T], *inputs: Tensor | None) -> T:
-    """Call a network, or a method of it, in evaluation mode."""
+    """Call a network, or a method of it, in evaluation mode; then set it to training mode."""
     network.eval()
     output = method(*inputs)
     network.train()

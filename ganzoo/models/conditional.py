@@ -1,4 +1,4 @@
-"""What class-conditional networks share: conditional batch norm, the projection, and heads beside the logit."""
+"""Shared parts of class-conditional networks: conditional batch norm, the projection, and further heads."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from torch.nn import functional as F
 from ganzoo.entries import ImageSpec
 from ganzoo.interfaces import Discriminator, DiscriminatorOutputs
 
-EMBEDDING = 128  # numbers in an embedding, which contrastive losses compare
+EMBEDDING = 128  # width of an embedding, which contrastive losses compare
 OUTPUTS = ("classes", "embedding", "features", "proxies")
 Layer = Callable[[int, int], nn.Module]
 
 
 def classes_for(image: ImageSpec, conditional: bool | None = True) -> int:
-    """Return how many classes a network reads: 0 unless it is conditional, which None makes it if there are labels.
+    """Return how many classes a network reads; 0 if it is not conditional.
 
-    Raises ValueError if it is conditional and there are no labels.
+    conditional: None means conditional if the images have labels. Raises ValueError if it is True and the images have
+    no labels.
     """
     if conditional and not image.classes:
         raise ValueError(
@@ -30,15 +31,16 @@ def classes_for(image: ImageSpec, conditional: bool | None = True) -> int:
 
 
 def given(labels: Tensor | None) -> Tensor:
-    """Return the labels ``(N,)``. Raises ValueError if a class-conditional network gets none."""
+    """Return the labels ``(N,)`` of a class-conditional network. Raises ValueError if they are None."""
     if labels is None:
         raise ValueError("a class-conditional network needs labels (N,), got None")
     return labels
 
 
 class ConditionalBatchNorm2d(nn.Module):
-    """Batch norm of ``(N, C, H, W)`` whose gain and bias follow a condition c (de Vries et al. 2017, arXiv:1707.00683;
-    Dumoulin et al. 2017, arXiv:1610.07629): y = (1 + gain(c)) (x - mean) / sqrt(variance + eps) + bias(c).
+    """Batch norm of ``(N, C, H, W)`` whose gain and bias depend on a condition c (de Vries et al. 2017,
+    arXiv:1707.00683; Dumoulin et al. 2017, arXiv:1610.07629):
+    y = (1 + gain(c)) (x - mean) / sqrt(variance + eps) + bias(c).
 
     gain, bias: modules that map a condition of N samples to ``(N, C)``.
     """
@@ -54,7 +56,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 def batch_norm(channels: int, classes: int) -> nn.Module:
-    """Make a batch norm with a gain and a bias for each class, at first 1 and 0; without classes an ordinary one."""
+    """Return a batch norm with a gain and a bias for each class, initially 1 and 0; without classes a plain one."""
     if not classes:
         return nn.BatchNorm2d(channels)
     gain, bias = (nn.Embedding(classes, channels, _weight=torch.zeros(classes, channels)) for _ in range(2))
@@ -62,12 +64,12 @@ def batch_norm(channels: int, classes: int) -> nn.Module:
 
 
 def normalise(norm: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:
-    """Apply a layer to ``x``, and to the condition if it is a conditional batch norm."""
+    """Apply a layer to ``x``; a conditional batch norm also reads the condition."""
     return norm(x, condition) if isinstance(norm, ConditionalBatchNorm2d) else norm(x)
 
 
 def linear(inputs: int, outputs: int) -> nn.Linear:
-    """A fully connected layer, initialised after Glorot and Bengio 2010, zero bias."""
+    """Return a fully connected layer, initialised after Glorot and Bengio 2010, with zero bias."""
     layer = nn.Linear(inputs, outputs)
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -75,21 +77,21 @@ def linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 def embedding(classes: int, width: int) -> nn.Embedding:
-    """A vector for each class, initialised as a fully connected layer is."""
+    """Return a table with a vector for each class, initialised like the weight of a fully connected layer."""
     table = nn.Embedding(classes, width)
     nn.init.xavier_uniform_(table.weight)
     return table
 
 
 class HeadedDiscriminator(Discriminator):
-    """A discriminator whose logits are those of its outputs. A subclass computes them in ``outputs``."""
+    """A discriminator whose subclass implements ``outputs``; its logits are taken from them."""
 
     def forward(self, images: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         return self.outputs(images, labels, rng=rng).logits
 
 
 def features_and_logits(body: nn.Sequential, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the last layer of a body reads, ``(N, width)``, and the logits ``(N,)`` that it makes of that."""
+    """Return the input of a body's last layer, ``(N, width)``, and the logits ``(N,)`` that the layer computes."""
     *trunk, last = body
     phi = images
     for layer in trunk:
@@ -98,10 +100,11 @@ def features_and_logits(body: nn.Sequential, images: Tensor) -> tuple[Tensor, Te
 
 
 class Heads(nn.Module):
-    """What a discriminator says of its last features phi ``(N, width)`` beside its logit psi(phi) ``(N,)``.
+    """The outputs that a discriminator computes from its last features phi ``(N, width)``, in addition to its logit
+    psi(phi) ``(N,)``.
 
-    conditional: as :func:`classes_for` reads it; adds <embedding of y, phi> to the logit (Miyato and Koyama 2018,
-        arXiv:1802.05637, eq. 3).
+    conditional: as in :func:`classes_for`; if conditional, <embedding of y, phi> is added to the logit (Miyato and
+        Koyama 2018, arXiv:1802.05637, eq. 3).
     outputs: names from :data:`OUTPUTS`. "classes": class logits, linear in phi (Odena et al. 2017, arXiv:1610.09585).
         "embedding", "proxies": a linear map of phi, and a trainable vector of each sample's class, ``(N, EMBEDDING)``,
         both of length 1 (Kang et al. 2021, arXiv:2111.01118, eq. 5). "features": phi itself, for feature matching
@@ -125,7 +128,8 @@ class Heads(nn.Module):
         self.proxies = wrap(embedding(classes_for(image), EMBEDDING)) if "proxies" in outputs else None
 
     def read(self, logits: Tensor, phi: Tensor, labels: Tensor | None) -> DiscriminatorOutputs:
-        """Psi(phi), phi and labels ``(N,)`` to all outputs. Raises ValueError if a head needs labels and gets none."""
+        """Return all outputs for the logits psi(phi) ``(N,)``, phi ``(N, width)`` and the labels ``(N,)``. Raises
+        ValueError if a head needs labels and they are None."""
         if self.project is not None:
             logits = logits + (self.project(given(labels)) * phi).sum(1)
         classes = None if self.classify is None else self.classify(phi)

@@ -1,5 +1,5 @@
-"""A network's weights in the precision of autocast, all at once: autocast itself rounds each by an operator of its own,
-and in the backward pass each gradient by another."""
+"""Round a network's weights to autocast's precision, all at once. Autocast itself uses a separate operator for each
+weight, and for each gradient in the backward pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 class Round(torch.autograd.Function):
-    """Tensors of one dtype in another, and their gradients in the first, to the bits that ``to`` gives."""
+    """The conversion of tensors to another dtype, and of their gradients back, bit-identical to ``to``."""
 
     @staticmethod
     def forward(ctx: Any, dtype: torch.dtype, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -36,7 +36,7 @@ class Round(torch.autograd.Function):
 
 
 class Scale(torch.autograd.Function):
-    """Tensors times a fixed number each."""
+    """The multiplication of each tensor by a constant of its own."""
 
     @staticmethod
     def forward(ctx: Any, factors: Sequence[float], *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -54,21 +54,24 @@ class Scale(torch.autograd.Function):
 
 
 def transformed() -> bool:
-    """Whether ``torch.func`` or differentiation in forward mode is at work, which know only plain operators."""
+    """Return whether ``torch.func`` or forward-mode differentiation is active, which support only plain operators."""
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 class Rounding:
-    """Has the convolutions and fully connected layers of a network compute with weights that were rounded together."""
+    """A context in which a network's convolutions and fully connected layers use weights that were rounded together."""
 
     def __init__(self, network: nn.Module) -> None:
         self.layers = [module for module in network.modules() if isinstance(module, LAYERS)]
-        # Of those with a spectral weight. A layer whose weight something else makes is left alone.
+        # By the layers with a spectral weight. A weight that another parametrization computes is left alone.
         self.spectral = {layer: weight.spectral for layer in self.layers if (weight := spectral_weight(layer))}
 
     @contextmanager
     def __call__(self, x: Tensor) -> Iterator[None]:
-        """Within, under autocast and in training mode, the layers have such weights; ``x`` is on their device."""
+        """Give the layers rounded parameters in the block, under autocast and in training mode.
+
+        x: a tensor on the layers' device.
+        """
         if not self.layers[0].training or not torch.is_autocast_enabled(x.device.type) or transformed():
             yield
             return
@@ -97,6 +100,6 @@ def _rounded(tensors: Sequence[Tensor], dtype: torch.dtype) -> list[Tensor]:
 
 
 def _in_place_of(gradients: Sequence[Tensor | None], found: Sequence[Tensor]) -> Iterator[Tensor | None]:
-    """What was found, in the places of the gradients that there are."""
+    """Return an iterator over the gradients with those that are not None replaced by ``found``, in order."""
     rest = iter(found)
     return (None if gradient is None else next(rest) for gradient in gradients)

@@ -1,4 +1,4 @@
-"""Images from a generator, and grids of them."""
+"""Sample images from a generator, and lay them out in grids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ganzoo.utils.image_grid import GAP, GRID
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] to uint8, rounded as a PNG would store them."""
+    """Convert images in [-1, 1] to uint8, rounded as a PNG stores them."""
     return images.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -47,17 +47,18 @@ def sample(
 
 
 def labels_of(generator: Generator, count: int, seed: int) -> Tensor | None:
-    """The labels ``(count,)``, at most a chunk, that :func:`sample` draws for its first images; None without classes.
+    """Return the labels ``(count,)`` that :func:`sample` draws for its first images; None without classes.
 
-    Raises ValueError for more than a chunk.
+    Raises ValueError if ``count`` is more than :data:`CHUNK`.
     """
     return first_draw(generator, count, seed)[1]
 
 
 def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Tensor | None]:
-    """The latents ``(count, Z)`` and labels, as :func:`labels_of`, of the first images of :func:`sample`, on the CPU.
+    """Return the latents ``(count, Z)`` of the first images of :func:`sample`, and their labels as :func:`labels_of`
+    does, on the CPU.
 
-    Raises ValueError for more than a chunk.
+    Raises ValueError if ``count`` is more than :data:`CHUNK`.
     """
     if count > CHUNK:
         raise ValueError(f"count is {count}, must be {CHUNK} or less")
@@ -66,10 +67,10 @@ def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Ten
 
 
 def grid_labels(classes: int) -> Tensor:
-    """Labels ``(GRID**2,)``, ascending, for a grid that shows the classes in order.
+    """Return labels ``(GRID**2,)``, ascending, for a grid that shows the classes in order.
 
-    With up to ``GRID`` classes each row shows one of them; more classes follow each other from image to image, and of
-    more than ``GRID**2`` an even choice is shown.
+    With up to ``GRID`` classes each row shows one class. With more, the class changes within rows, and with more than
+    ``GRID**2`` classes the grid shows evenly spaced ones.
     """
     if classes <= GRID:
         return (torch.arange(GRID) * classes // GRID).repeat_interleave(GRID)
@@ -77,12 +78,12 @@ def grid_labels(classes: int) -> Tensor:
 
 
 def to_image(pixels: Tensor) -> Image.Image:
-    """Turn one uint8 image ``(C, H, W)`` into a PIL image: mode L for one channel, RGB for three."""
+    """Convert one uint8 image ``(C, H, W)`` to a PIL image: mode L for one channel, RGB for three."""
     return Image.fromarray(pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy())
 
 
 def grid(images: Tensor, columns: int) -> Image.Image:
-    """Lay out uint8 images ``(N, C, H, W)`` row by row on white, ``GAP`` pixels around each, a single one included."""
+    """Lay out uint8 images ``(N, C, H, W)`` row by row on white, with ``GAP`` pixels around each, even a single one."""
     count, channels, height, width = images.shape
     columns = min(columns, count)
     rows = -(-count // columns)

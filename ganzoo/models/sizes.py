@@ -1,4 +1,4 @@
-"""The sizes that networks reach by doubling."""
+"""The image sizes that networks reach by doubling."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ganzoo.entries import ImageSpec
 
 
 def split_size(size: int) -> tuple[int, int]:
-    """``size = base * 2**doublings`` with base 4 to 7 and one doubling or more: 28 is (7, 2), 32 is (4, 3).
+    """Return base and doublings with ``size = base * 2**doublings``: 28 is (7, 2), 32 is (4, 3).
 
-    Raises ValueError where it cannot be.
+    The base is 4 to 7, and there is at least one doubling. Raises ValueError if the size has no such form.
     """
     base, doublings = size, 0
     while base >= 8 and base % 2 == 0:
@@ -19,5 +19,5 @@ def split_size(size: int) -> tuple[int, int]:
 
 
 def check_doubling(image: ImageSpec) -> None:
-    """For an entry's ``check_image``: ValueError where the size is not reached by doubling."""
+    """Raise ValueError if the size is not reached by doubling; for an entry's ``check_image``."""
     split_size(image.size)

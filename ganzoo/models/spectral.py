@@ -1,4 +1,4 @@
-"""Spectral normalisation: a layer whose weight's largest singular value stays 1."""
+"""Spectral normalisation, which keeps the largest singular value of a layer's weight at 1."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 Layer = TypeVar("Layer", bound=nn.Module)
-FIRST_PASSES = 15  # of the power method, before training
-EPSILON = 1e-18  # keeps a weight of zeros at zeros; its square is not yet 0 in float32
+FIRST_PASSES = 15  # passes of the power method before training
+EPSILON = 1e-18  # keeps an all-zero weight at zero; small, but its own square is above 0 in float32
 
 
 class Spectral(nn.Module):
-    """Divides a weight ``(outputs, inputs, ...)`` by its largest singular value, of the matrix with a row per output
-    (Miyato et al. 2018, arXiv:1802.05957, alg. 1).
+    """A parametrization that divides a weight ``(outputs, inputs, ...)`` by the largest singular value of its matrix
+    with one row per output (Miyato et al. 2018, arXiv:1802.05957, alg. 1).
 
-    In training mode each call improves the estimate by one pass of the power method. The same as torch's
-    ``spectral_norm`` in half its operations, which small networks notice, and in float32 under autocast.
+    In training mode each call improves the estimate by one pass of the power method. It computes the same as torch's
+    ``spectral_norm`` with half the operations, which matters for small networks, and in float32 even under autocast.
     """
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         self.register_buffer("u", torch.randn(len(weight)))
         self.u: Tensor
-        self.ready: Tensor | None = None  # the weight as Together has normalised it
+        self.ready: Tensor | None = None  # the weight that Together has normalised
         with torch.no_grad():
             for _ in range(FIRST_PASSES):
                 self(weight)
@@ -36,13 +36,13 @@ class Spectral(nn.Module):
 
 
 class Together:
-    """Normalises the weights of several layers at once, before and after a forward pass of their network."""
+    """Hooks of a network that normalise the weights of several layers at once, for each forward pass."""
 
     def __init__(self, weights: Sequence[Weight]) -> None:
         self.weights = weights
 
     def begin(self, network: nn.Module, inputs: Any) -> None:
-        """Before: in training mode have all weights ready."""
+        """Before the forward pass, in training mode, compute all normalised weights."""
         training = [weight for weight in self.weights if network.training and weight.spectral.training]
         if training:
             made = _normalised([spectral for _, spectral in training], [of.original for of, _ in training])
@@ -50,20 +50,20 @@ class Together:
                 weight.spectral.ready = value
 
     def end(self, network: nn.Module, inputs: Any, output: Any) -> None:
-        """After, even if it failed: forget them."""
+        """After the forward pass, even if it failed, drop the normalised weights."""
         for weight in self.weights:
             weight.spectral.ready = None
 
 
 class Weight(NamedTuple):
-    """The weight of a layer, of which ``parametrization`` holds the original, and what normalises it."""
+    """The weight of a layer. parametrization: holds the original weight. spectral: normalises it."""
 
     parametrization: parametrize.ParametrizationList
     spectral: Spectral
 
 
 def spectral_weight(layer: nn.Module) -> Weight | None:
-    """A layer's weight if spectral normalisation makes it, and nothing else does."""
+    """Return a layer's weight if spectral normalisation is its only parametrization; otherwise None."""
     lists = layer.parametrizations if parametrize.is_parametrized(layer, "weight") else None
     found = lists["weight"] if isinstance(lists, nn.ModuleDict) else None
     if not isinstance(found, parametrize.ParametrizationList) or len(found) != 1:
@@ -72,8 +72,8 @@ def spectral_weight(layer: nn.Module) -> Weight | None:
 
 
 def normalise_together(network: nn.Module) -> None:
-    """Have all spectral weights of a network normalised at once in each forward pass, which takes fewer operators:
-    the lengths of all vectors are computed in one, and so is what follows from the lengths alone."""
+    """Make each forward pass of a network normalise all its spectral weights at once, which takes fewer operators: one
+    computes the lengths of all vectors, and single ones compute what depends only on the lengths."""
     weights = [weight for layer in network.modules() if (weight := spectral_weight(layer)) is not None]
     if weights:
         together = Together(weights)
@@ -82,9 +82,9 @@ def normalise_together(network: nn.Module) -> None:
 
 
 class Estimate(NamedTuple):
-    """One pass of the power method for each of several matrices W, none of it differentiated.
+    """The results of one pass of the power method for each of several matrices W, without gradients.
 
-    vs, ps: ``W^T u`` and ``W W^T u``. lengths: of ps. largest: the singular values.
+    vs, ps: ``W^T u`` and ``W W^T u``. lengths: those of ps. largest: the estimates of the largest singular values.
     """
 
     vs: list[Tensor]
@@ -94,9 +94,9 @@ class Estimate(NamedTuple):
 
 
 class Division(torch.autograd.Function):
-    """Weights by their largest singular values, ``|W v|`` for the unit vector v that the power method found.
+    """The division of weights by their largest singular values, ``|W v|`` for the unit vector v of the power method.
 
-    The gradient is ``(g - <g, W> p v^T / |p|^2) / largest`` with p and v of any length.
+    The gradient is ``(g - <g, W> p v^T / |p|^2) / largest``, for p = W v of any length.
     """
 
     @staticmethod
@@ -139,24 +139,24 @@ def _normalised(modules: Sequence[Spectral], weights: Sequence[Tensor]) -> tuple
 
 
 def _twice_differentiable(weight: Tensor, v: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient of one weight, in operators that have gradients themselves."""
+    """Return the gradient of one weight, computed by differentiable operators."""
     with torch.autocast(weight.device.type, enabled=False):
         largest = torch.linalg.vector_norm(torch.mv(_matrix(weight), v)) / torch.linalg.vector_norm(v)
         return torch.autograd.grad(weight / largest, weight, gradient, create_graph=True)[0]
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """``(outputs, inputs, ...)`` as ``(outputs, rest)``; no copy where channels lie last."""
+    """Reshape ``(outputs, inputs, ...)`` to ``(outputs, rest)``; no copy if the weight is channels-last."""
     return weight.movedim(1, -1).flatten(1)
 
 
 def _like(matrix: Tensor, weight: Tensor) -> Tensor:
-    """``(outputs, rest)`` in the shape of the weight it was made from."""
+    """Reshape ``(outputs, rest)`` to the shape of the weight that it was made from."""
     return matrix.unflatten(1, weight.movedim(1, -1).shape[1:]).movedim(-1, 1)
 
 
 def spectral(layer: Layer) -> Layer:
-    """The layer itself, its ``weight`` normalised from now on."""
+    """Add spectral normalisation to a layer's ``weight``, and return the layer."""
     weight = layer.weight
     assert isinstance(weight, Tensor)
     parametrize.register_parametrization(layer, "weight", Spectral(weight))

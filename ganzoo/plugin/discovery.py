@@ -1,11 +1,11 @@
-"""Where plugins come from: installed distributions, single files, a directory of files.
+"""The sources of plugins: installed distributions, single files, and a directory of files.
 
-``GANZOO_PLUGINS``      names of the distributions to load beside ganzoo's own, by commas; empty: none of them
-``GANZOO_PLUGIN_FILES`` files to load as well, as the command line's ``--plugin`` names them
-``GANZOO_PLUGINS_DIR``  a directory whose ``*.py`` files are loaded as well
+``GANZOO_PLUGINS``      the distributions to load in addition to ganzoo's own, separated by commas; empty: no others
+``GANZOO_PLUGIN_FILES`` further files to load, separated like PATH; the command line's ``--plugin`` adds to them
+``GANZOO_PLUGINS_DIR``  a directory whose ``*.py`` files are also loaded
 
-A file is one plugin, loaded as a module of its own name. It may hold registration and classes together: who names it
-pays for its imports.
+A file is one plugin and is loaded as a module with the file's name. It may contain registration and classes together,
+since only those who use the file pay for its imports.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ ONLY, FILES, DIRECTORY = "GANZOO_PLUGINS", "GANZOO_PLUGIN_FILES", "GANZOO_PLUGIN
 
 @dataclass(frozen=True)
 class Source:
-    """One plugin before it is loaded.
+    """One plugin that is not loaded yet.
 
-    distribution, version: of a file its name and the beginning of its content's SHA-256.
-    asked_for: the user named it, so that it must not fail.
+    distribution, version: for a file, its name and the start of its content's SHA-256.
+    asked_for: whether the user named the file; its failure is then an error.
     """
 
     load: Callable[[], Any]
@@ -48,10 +48,10 @@ class Source:
 
 
 def find_sources(points: Iterable[EntryPoint] | None = None, files: Iterable[Path] | None = None) -> list[Source]:
-    """The core's own distribution first, then others by name, then files in the order they are named.
+    """Return all plugins: the core's own distribution, the others by name, then files in the order they are named.
 
-    points, files: instead of what is installed and what the environment names. Raises GanzooError where a distribution
-    or a file that was named is not there.
+    points, files: replace the installed entry points and the files in the environment. Raises GanzooError if a named
+    distribution or file does not exist.
     """
     installed = _installed() if points is None else points
     found = [_of_point(point) for point in installed]
@@ -66,20 +66,23 @@ def find_sources(points: Iterable[EntryPoint] | None = None, files: Iterable[Pat
 
 
 def file_source(path: Path, *, asked_for: bool = False) -> Source:
-    """The plugin in a file."""
+    """Return the plugin in a file, not loaded yet."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return Source(partial(load_file, path), path.stem, path.name, f"sha256:{digest}", path, asked_for)
 
 
 def load_file(path: Path) -> ModuleType:
-    """The file as a module of its own name, so that its import strings work: ``"NAME:Class"``."""
+    """Load the file as a module with the file's name, so that its import strings ``"NAME:Class"`` work.
+
+    Raises ImportError if the name is invalid or another module has it.
+    """
     if path.suffix != ".py" or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", path.stem):
         raise ImportError("its name must be NAME.py, NAME of letters, digits, '_' and '-'")
     known = sys.modules.get(path.stem)
     if known is not None and _origin(known.__spec__) == path:
         return known
     found = importlib.util.find_spec(path.stem) if known is None else None
-    # One in the current directory is no other module: the file itself, or what this one is a copy of.
+    # A module in the current directory does not conflict: it is this file, or the original of a copy.
     if known is not None or (found is not None and _origin(found).parent not in (path.parent, Path.cwd())):
         raise ImportError(f"a module named {path.stem!r} already exists; rename {path.name}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -94,12 +97,12 @@ def load_file(path: Path) -> ModuleType:
 
 
 def _origin(spec: ModuleSpec | None) -> Path:
-    """The file a module is from; a path that no file has where it is from none."""
+    """Return the file of a module; a path that does not exist if the module has no file."""
     return Path(spec.origin).resolve() if spec and spec.origin else Path("/none/at/all")
 
 
 def normal(distribution: str) -> str:
-    """A distribution's name as the package index compares it."""
+    """Return a distribution's name in the normal form, in which the package index compares names."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 

@@ -1,4 +1,4 @@
-"""The form of what a plugin registers: names, and where registered weights are."""
+"""Checks of the entries that plugins register: names, and the places of registered weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def check_entry(entry: Entry) -> None:
-    """Check the form of an entry. Raises ValueError with what is wrong."""
+    """Check an entry's name and, for weights, its place and checksum. Raises ValueError if one of them is invalid."""
     if isinstance(entry, WeightsEntry):
         _check_weights(entry)
     elif not NAME.fullmatch(entry.name):

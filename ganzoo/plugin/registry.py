@@ -1,8 +1,8 @@
-"""Loads plugins one by one and looks their entries up by name.
+"""The registry, which loads plugins one by one and looks up their entries by name.
 
-A plugin that fails in any way is reported with its distribution, version and reason; the rest of the zoo works. What a
-failing plugin had registered before it failed is not kept. Where two distributions register one name, both parts are
-there under their full names, ``distribution:name``, and the short one is refused.
+If a plugin fails, it is reported with its distribution, version and the reason, its entries are dropped, and the rest
+of the zoo still works. If two distributions register the same name, both parts are available under their full names,
+``distribution:name``, and the short name is refused.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ E = TypeVar("E", bound=Entry)
 
 @dataclass
 class PluginReport:
-    """What became of one plugin.
+    """The report on one plugin.
 
-    registered: kind and name of each part. hooks: those it implements. warnings: about hooks that will go.
-    error: why it failed, "" where it did not. file: where it is a single file.
+    registered: the kind and name of each part. hooks: the hooks that it implements. warnings: about hooks that will be
+    removed. error: why it failed, "" if it did not. file: the file of a single-file plugin, or None.
     """
 
     name: str
@@ -50,17 +50,20 @@ class PluginReport:
 
     @property
     def owner(self) -> Owner:
-        """The owner of its entries."""
+        """The owner of the plugin's entries."""
         return Owner(self.distribution, self.version, self.file)
 
     @property
     def origin(self) -> str:
-        """Distribution and version, for messages."""
+        """The distribution and its version, for messages."""
         return self.owner.origin
 
 
 class Registry:
-    """The installed zoo: ``entries[kind][name]``, and a report on each plugin."""
+    """The installed parts, as ``entries[kind][name]``, and a report on each plugin.
+
+    strict: raise GanzooError if a plugin fails; None: as ``GANZOO_STRICT`` says.
+    """
 
     def __init__(self, strict: bool | None = None) -> None:
         self.strict = os.environ.get("GANZOO_STRICT", "") not in ("", "0") if strict is None else strict
@@ -77,9 +80,9 @@ class Registry:
         points: Iterable[EntryPoint] | None = None,
         files: Iterable[Path] | None = None,
     ) -> Registry:
-        """A registry with every plugin that :func:`ganzoo.plugin.discovery.find_sources` finds.
+        """Return a registry with all plugins that :func:`ganzoo.plugin.discovery.find_sources` finds.
 
-        Raises GanzooError where a file that was named fails.
+        Raises GanzooError if a file that the user named fails.
         """
         registry = cls(strict)
         for source in find_sources(points, files):
@@ -96,16 +99,16 @@ class Registry:
         version: str = "",
         file: Path | None = None,
     ) -> PluginReport:
-        """Load one plugin and keep all it registers, or nothing and the reason why.
+        """Load one plugin and keep all its entries; if it fails, keep none and note the reason in the report.
 
-        Raises GanzooError where the plugin fails and the registry is strict.
+        Raises GanzooError if the plugin fails and the registry is strict.
         """
         report = PluginReport(name, distribution, version, file=file)
         self.plugins.append(report)
         plugin: Any = None
         try:
             plugin = load()
-            with warnings.catch_warnings(record=True) as caught:  # of pluggy: a hook that will go
+            with warnings.catch_warnings(record=True) as caught:  # pluggy's, about hooks that will be removed
                 warnings.simplefilter("always")
                 self._manager.register(plugin, name=f"{distribution}:{name}")
             report.warnings = [" ".join(str(warning.message).split()) for warning in caught]
@@ -167,7 +170,7 @@ class Registry:
             self._keep(entry, report)
 
     def _keep(self, entry: Entry, report: PluginReport) -> None:
-        """Under its short name, or under its full one where the short one is claimed by another distribution too."""
+        """Keep an entry under its short name, or under its full name if another distribution registers the same one."""
         key = (entry.kind, entry.name)
         claims = self._claims.setdefault(key, [])
         claims.append(report)
@@ -182,15 +185,15 @@ class Registry:
         report.registered.append((entry.kind, entry.name))
 
     def get(self, cls: type[E], name: str, near: Entry | None = None) -> E:
-        """The entry of that kind and name. Raises GanzooError with the nearest names and what is installed.
+        """Return the entry of that kind and name. Raises GanzooError, with similar and installed names, if none has it.
 
-        near: the entry that refers to it; of a name that several distributions claim, it means its own one's.
+        near: the entry that refers to the name; if several distributions register the name, it means its own's.
         """
         found = self.lookup(cls, name, near)
         return cast(E, self.get_one_of((cls,), name)) if found is None else found
 
     def lookup(self, cls: type[E], name: str, near: Entry | None = None) -> E | None:
-        """As :meth:`get`, but None where there is no such entry, or more than one."""
+        """Return the entry as :meth:`get` does, but None if there is no such entry or more than one."""
         entries = self.entries[cls.kind]
         if name in entries:
             return cast(E, entries[name])
@@ -203,7 +206,7 @@ class Registry:
         return None
 
     def of_kind(self, cls: type[E]) -> list[E]:
-        """Return every entry of that kind."""
+        """Return all entries of that kind."""
         return cast(list[E], list(self.entries[cls.kind].values()))
 
     def default(self, cls: type[E]) -> E | None:
@@ -211,7 +214,7 @@ class Registry:
         return next((entry for entry in self.of_kind(cls) if getattr(entry, "default", False)), None)
 
     def get_one_of(self, kinds: tuple[type[Entry], ...], name: str) -> Entry:
-        """The entry of that name in the only one of these kinds that has it. Raises GanzooError as :meth:`get` does."""
+        """Return the entry of that name, which exactly one of these kinds must have. Raises GanzooError if not."""
         found = [entry for cls in kinds if (entry := self.lookup(cls, name)) is not None]
         if len(found) == 1:
             return found[0]
@@ -234,18 +237,18 @@ class Registry:
         raise GanzooError(f"{problem} (installed: {', '.join(known) or 'none'}){hint}")
 
     def find(self, name: str) -> list[Entry]:
-        """Every entry of that short or full name, of whatever kind and distribution."""
+        """Return all entries with that short or full name, of any kind and distribution."""
         entries = [entry for cls in KINDS for entry in self.entries[cls.kind].values() if entry.short == name]
         return entries or [entry for cls in KINDS if (entry := self.lookup(cls, name)) is not None]
 
     @property
     def files(self) -> dict[str, Path]:
-        """The single files among the plugins, by their names."""
+        """The plugins that are single files and did not fail: their paths by file name."""
         return {report.file.name: report.file for report in self.plugins if report.file and not report.error}
 
     @property
     def clashes(self) -> dict[tuple[str, str], str]:
-        """Kind and short name that several distributions claim, each with a line that says what to write instead."""
+        """The kinds and short names that several distributions register, each with a line that says what to write."""
         return {key: self._ambiguous(*key, claims) for key, claims in self._claims.items() if len(claims) > 1}
 
     def _ambiguous(self, kind: str, name: str, claims: list[PluginReport]) -> str:
@@ -255,7 +258,7 @@ class Registry:
         )
 
     def notify(self, hook: str, only: Collection[str] | None = None, **arguments: Any) -> list[str]:
-        """Call a life-cycle hook; return a line for each plugin whose function raised. The others run all the same.
+        """Call a life-cycle hook of all plugins, even if some raise; return a line for each plugin that raised.
 
         only: the plugins ``distribution:name`` to call; None for all. Raises GanzooError at the first failure if the
         registry is strict.
@@ -275,7 +278,7 @@ class Registry:
 
 
 def _call(impl: Any, **arguments: Any) -> None:
-    """With the arguments it takes, so that a hook can get new ones without breaking it."""
+    """Call a hook with the arguments that it names, so that new arguments do not break existing hooks."""
     impl.function(**{name: arguments[name] for name in impl.argnames})
 
 

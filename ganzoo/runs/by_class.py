@@ -1,4 +1,4 @@
-"""The values of each class in a score, as a run's files hold them. No torch here."""
+"""The per-class values of a score, as a run's files hold them. No torch here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from ganzoo.utils.safe_yaml import is_number
 
-BY_CLASS = "by_class"  # in a score, beside its values
+BY_CLASS = "by_class"  # a score's key, next to "values"
 
 
 def read_by_class(score: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the values of each class that a score has, by the value's name and the class's; {} without any.
+    """Return a score's per-class values, keyed by the value's name and then the class's; {} if there are none.
 
-    What is damaged is left out.
+    Damaged values are left out.
     """
     found = score.get(BY_CLASS)
     named = {str(name): figures for name, figures in found.items()} if isinstance(found, Mapping) else {}

@@ -1,4 +1,4 @@
-"""Settings that changed while a run trained: as its provenance and its checkpoints note them. No torch here."""
+"""Settings that changed while a run trained, as its provenance and its checkpoints record them. No torch here."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ganzoo.runs.reproduce import public_name
 from ganzoo.utils.files import one_line
 from ganzoo.utils.safe_yaml import is_number
 
-CHANGES = "changes"  # in the provenance and a checkpoint's meta.json
+CHANGES = "changes"  # key in the provenance and in a checkpoint's meta.json
 CHANGED = "settings changed during training"  # the mark of a benchmark's record
-PLACES = ("data.root", "metrics.inception", "metrics.weights")  # on one machine
+PLACES = ("data.root", "metrics.inception", "metrics.weights")  # paths on one machine
 DATA = "data.name"
 FROM, TO = "from", "to"
 
 
 def note_change(changes: Changes, kimg: float, *, edited: bool = False) -> dict[str, Any]:
-    """Describe what changes at so many kimg, now. edited: someone wrote it into ``config.yaml``."""
+    """Return the record of changes made now, at ``kimg``. edited: whether the user edited ``config.yaml``."""
     return {
         "kimg": kimg,
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -30,7 +30,7 @@ def note_change(changes: Changes, kimg: float, *, edited: bool = False) -> dict[
 
 
 def read_changes(noted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the changes that a provenance or a checkpoint notes, oldest first. What is damaged is left out."""
+    """Return the changes in a provenance or a checkpoint's meta, oldest first. Damaged records are left out."""
     found = noted.get(CHANGES)
     return [change for change in found if _is_change(change)] if isinstance(found, list) else []
 
@@ -38,10 +38,11 @@ def read_changes(noted: Mapping[str, Any]) -> list[dict[str, Any]]:
 def changes_in_force(
     noted: Iterable[Mapping[str, Any]], settings: Mapping[str, Any], kimg: float
 ) -> list[dict[str, Any]]:
-    """Return the noted changes of a run with these settings, by dotted keys, that resumes at ``kimg``.
+    """Return the recorded changes that apply to a run with these settings, by dotted keys, that resumes at ``kimg``.
 
-    A kill between the writing of the provenance and of the configuration leaves a change that never came into force:
-    it is left out. One that is noted later than ``kimg``, whose checkpoint was damaged, comes into force here.
+    If the run was killed after it wrote the provenance and before it wrote the configuration, the last change never
+    took effect, and is left out. A change recorded later than ``kimg``, whose checkpoint was damaged, takes effect at
+    ``kimg``.
     """
     found = [{**change, "kimg": min(change["kimg"], kimg)} for change in noted]
     while found and any(_plain(settings.get(key)) != change[TO] for key, change in found[-1]["settings"].items()):
@@ -50,13 +51,13 @@ def changes_in_force(
 
 
 def change_in_words(change: Mapping[str, Any]) -> str:
-    """Write a noted change as one line."""
+    """Describe a recorded change in one line."""
     changes = {one_line(str(key)): (each[FROM], each[TO]) for key, each in change["settings"].items()}
     return f"from {change['kimg']:g} kimg on {one_line(in_words(changes))}"
 
 
 def public_changes(noted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the changes without places on one machine, as :func:`ganzoo.runs.reproduce.public_config` does."""
+    """Return the changes without this machine's paths, as :func:`ganzoo.runs.reproduce.public_config` does."""
     found = []
     for change in noted:
         kept = {key: value for key, value in change["settings"].items() if not key.startswith(PLACES)}
@@ -77,5 +78,5 @@ def _is_change(change: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A value as a checksum takes it: a number that is not finite becomes text."""
+    """Return a value that a checksum accepts: infinity and NaN become text."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,8 +1,8 @@
-"""Checkpoints: a directory each, complete or absent.
+"""Checkpoints: each is a directory, complete or absent.
 
-``generator``, ``discriminator`` and ``ema`` are safetensors; ``state.pt`` (optimizers, counters, random
-state) loads with ``weights_only=True``. ``meta.json`` holds the checksums of all of them and its own. Written under a
-temporary name, flushed to disk, then renamed.
+``generator``, ``discriminator`` and ``ema`` are safetensors; ``state.pt`` (optimizers, counters, random state) loads
+with ``weights_only=True``. ``meta.json`` holds the checksums of all of them and its own. A checkpoint is written under
+a temporary name, flushed to disk, then renamed.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from ganzoo.utils.safe_yaml import parse_json
 PREFIX = "kimg"
 FILES = "files"
 ASIDE = "damaged-"
-BESIDE = re.compile(r"\w[\w.-]*", re.ASCII)  # what a file in a checkpoint can be called
-DETAIL = 300  # characters of another's message: a file may have thousands of names that do not fit
+BESIDE = re.compile(r"\w[\w.-]*", re.ASCII)  # a valid name of a file next to meta.json
+DETAIL = 300  # most characters of a library's message: a file may have thousands of names that do not fit
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A complete checkpoint on disk.
 
-    ``meta`` holds ``shown`` (images), the steps of each network, ``needs`` (plugins), ``picture`` (its spec) and, if
-    they are known, ``class_names``.
-    files: checksum of each of its other files; empty where an older version noted none.
+    meta: ``shown`` (images), the steps of each network, ``needs`` (plugins), ``picture`` (the image spec) and, if they
+    are known, ``class_names``.
+    files: the checksum of each other file; empty if an older version, without checksums, wrote it.
     """
 
     path: Path
@@ -58,7 +58,8 @@ class Checkpoint:
 
     @property
     def image(self) -> ImageSpec | None:
-        """What its generator makes; None where an older version did not note it. Raises GanzooError where damaged."""
+        """The spec of the generator's images; None if an older version did not note it. Raises GanzooError if it is
+        damaged."""
         noted = self.meta.get("picture")
         if noted is None:
             return None
@@ -72,12 +73,12 @@ class Checkpoint:
 
     @property
     def published(self) -> bool:
-        """Whether it holds the averaged generator alone, as that of a published run does."""
+        """Whether it holds only the averaged generator, as a published run's checkpoint does."""
         name = "generator.safetensors"
         return name not in self.files and not (self.path / name).exists()
 
     def check(self) -> None:
-        """Raises Damaged, which names the file, where one is not what was written."""
+        """Raise Damaged, which names the file, if a file is not as written."""
         for name, known in self.files.items():
             file = self.path / name
             try:
@@ -88,11 +89,12 @@ class Checkpoint:
                 raise Damaged(f"{file} is damaged: its checksum does not match")
 
     def log(self, name: str) -> list[dict[str, Any]]:
-        """Its copy of a file of lines; empty where it has none."""
+        """Return the records in its copy of a jsonl file; [] if it has no copy."""
         return read_jsonl(self.path / name) if name in self.files else []
 
     def load_weights(self, name: str, network: nn.Module) -> None:
-        """Fill a network from ``name``.safetensors. Raises GanzooError where file and network do not fit."""
+        """Load a network's weights from ``name``.safetensors. Raises GanzooError if the file is damaged or does not fit
+        the network."""
         file = self.path / f"{name}.safetensors"
         try:
             network.load_state_dict(load_file(regular(file)))
@@ -104,12 +106,12 @@ class Checkpoint:
             raise GanzooError(f"{file} does not fit this configuration: {_second_line(error)}") from error
 
     def load_state(self) -> dict[str, Any]:
-        """Optimizers, counters, random state. Raises GanzooError where the file is damaged."""
+        """Return the optimizers' state, counters and random state. Raises GanzooError if the file is damaged."""
         file = self.path / "state.pt"
         try:
             _refuse_packed(regular(file))
             return torch.load(file, weights_only=True, map_location="cpu")
-        except pickle.UnpicklingError as error:  # whose own text says how to run what is in it
+        except pickle.UnpicklingError as error:  # its own text says how to run the file's code
             reason = "it holds objects that could run code"
             raise GanzooError(f"cannot read {file}: {reason}; use a checkpoint from elsewhere") from error
         except Exception as error:
@@ -124,14 +126,14 @@ def write_checkpoint(
     texts: Mapping[str, str] | None = None,
     copies: Iterable[Path] = (),
 ) -> Checkpoint:
-    """Write one checkpoint under ``directory``; at any moment it is there whole or not at all.
+    """Write one checkpoint under ``directory``; at any moment it is complete or absent.
 
-    texts: further files by name; copies: of files as they are, however long.
-    Raises WriteFailed where the disk refuses, and leaves nothing behind then.
+    texts: further files by name. copies: files to copy as they are, of any length.
+    Raises WriteFailed if the disk refuses, and then leaves nothing behind.
     """
     final = directory / f"{PREFIX}{meta['shown'] / 1000:010.3f}"
     sums: dict[str, str] = {}
-    # It replaces one that came by the same count before and could not be read.
+    # A checkpoint of the same image count may already exist, because it could not be read: replace it.
     with writing(final), whole_directory(final, replace=True) as partial:
         for name, network in networks.items():
             sums[f"{name}.safetensors"] = _write(partial / f"{name}.safetensors", save(_plain(network.state_dict())))
@@ -145,7 +147,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """What ``meta.json`` says of one; the other files are not looked at. Raises Damaged where it is not whole."""
+    """Read a checkpoint's ``meta.json`` only, none of its other files. Raises Damaged if it is missing or damaged."""
     file = path / "meta.json"
     try:
         meta = parse_json(regular(file).read_bytes())
@@ -163,12 +165,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def checkpoint_paths(directory: Path) -> list[Path]:
-    """Where checkpoints lie, oldest first; some may be damaged."""
+    """Return the directories of all checkpoints, oldest first; some may be damaged."""
     return sorted(directory.glob(f"{PREFIX}*"))
 
 
 def list_checkpoints(directory: Path) -> list[Checkpoint]:
-    """All complete checkpoints, oldest first."""
+    """Return all complete checkpoints, oldest first."""
     found = []
     for path in checkpoint_paths(directory):
         with suppress(Damaged):
@@ -177,17 +179,17 @@ def list_checkpoints(directory: Path) -> list[Checkpoint]:
 
 
 def prune_checkpoints(directory: Path, keep: int, best: str | None) -> None:
-    """Remove all but the newest ``keep``, the one named ``best``, and what an interrupted writing left."""
+    """Remove all checkpoints but the newest ``keep`` and the one named ``best``, and remains of interrupted writes."""
     for checkpoint in list_checkpoints(directory)[:-keep]:
         if checkpoint.path.name != best:
-            with suppress(OSError):  # it will be old the next time, too
+            with suppress(OSError):  # the next call tries again
                 discard(checkpoint.path)
     for leftover in directory.glob(f".{PREFIX}*.part"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def set_aside(path: Path) -> None:
-    """Keep a checkpoint out of the way of those that are used."""
+    """Rename a checkpoint so that it is no longer used."""
     aside = path.with_name(f"{ASIDE}{path.name}")
     shutil.rmtree(aside, ignore_errors=True)
     with writing(path):
@@ -204,7 +206,7 @@ def _copy(source: Path, file: Path) -> str:
 
 
 def _write_parts(file: Path, parts: Iterable[bytes]) -> str:
-    """Write a new file; its checksum. Raises OSError."""
+    """Write a new file and return its checksum. Raises OSError."""
     digest = sha256()
     with file.open("wb") as stream:
         for part in parts:
@@ -214,25 +216,25 @@ def _write_parts(file: Path, parts: Iterable[bytes]) -> str:
 
 
 def _saved(state: Mapping[str, Any]) -> bytes:
-    # In memory first: written straight to a file, what the disk refuses comes back in torch's own words.
+    # In memory first: if torch wrote to the file itself, a disk error would be torch's own exception.
     stream = io.BytesIO()
     torch.save(dict(state), stream)
     return stream.getvalue()
 
 
 def _refuse_packed(file: Path) -> None:
-    """A zip as torch writes it, stored as it is. Raises ValueError for others: what is packed may fill the memory."""
+    """Raise ValueError if the zip is compressed, which torch's never is: decompressing may fill the memory."""
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("it is compressed, which torch.save never does")
 
 
 def _plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous CPU tensors that share no memory, as safetensors wants them."""
+    """Return contiguous CPU tensors that share no memory, as safetensors requires."""
     return {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
 
 
 def _second_line(error: BaseException) -> str:
-    """PyTorch's messages carry the detail in their second line."""
+    """Return the second line of a message, which has the detail in PyTorch's messages; the only line if it has one."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[min(1, len(lines) - 1)][:DETAIL] if lines else type(error).__name__

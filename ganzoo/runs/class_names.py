@@ -1,4 +1,4 @@
-"""Names of a run's classes, which its data set need not be there for."""
+"""The names of a run's classes, which are known even without its data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunDir
 
 CLASS_NAMES = "class_names"  # in a checkpoint's meta.json, and under "data" in provenance.json
-LISTED = 20  # names at most in an error
+LISTED = 20  # most names in an error
 
 
 def class_names(
@@ -20,8 +20,8 @@ def class_names(
 ) -> tuple[str, ...]:
     """Return the names of a run's classes in the order of the labels; () if they are not known or there are no labels.
 
-    They come from the checkpoint, otherwise from the run's provenance, otherwise from the data set's entry: the first
-    of these that names as many as there are ``classes``. Each may be foreign input, and what is damaged names none.
+    They come from the checkpoint, the run's provenance or the data set's entry: from the first of these with exactly
+    ``classes`` names. Each may be untrusted input; a damaged source has no names.
     """
     if not classes:
         return ()
@@ -40,10 +40,10 @@ def directory_names(provenance: Mapping[str, Any]) -> list[str]:
 
 
 def find_class(wanted: str, names: Sequence[str], classes: int) -> int:
-    """Return the label of a class that is given by its name, in any case, or by its number.
+    """Return the label of a class that is given by its name, in upper or lower case, or by its number.
 
-    names: in the order of the labels, () if they are not known; a name goes before a number. Raises GanzooError that
-    suggests a name for one that is unknown.
+    names: in the order of the labels, () if they are not known. A text that is both a name and a number is read as the
+    name. Raises GanzooError for an unknown class, with the nearest name.
     """
     exact = [label for label, name in enumerate(names) if name == wanted]
     folded = [label for label, name in enumerate(names) if name.casefold() == wanted.casefold()]

@@ -1,4 +1,4 @@
-"""A run's ``config.yaml`` that someone edited."""
+"""User edits of a run's ``config.yaml``."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ganzoo.utils.layers import flatten
 from ganzoo.utils.safe_yaml import parse_yaml, read_text
 
 logger = logging.getLogger(__name__)
-SHOWN = 5  # settings that a message names
+SHOWN = 5  # most settings that a message names
 
 
 def config_file(registry: Registry, directory: RunDir, *, accept_edits: bool = False) -> Path:
     """Return the file that holds a run's configuration.
 
-    It is ``config.yaml``, or the newest good checkpoint's copy if ``config.yaml`` is not what was written; then the
-    edits or the damage are logged. With ``accept_edits`` it is the edited file. Raises GanzooError if an edit changes
-    what may not change, Damaged if there is no copy.
+    This is ``config.yaml`` if it is as written or was edited on purpose (it has no checksum), or with ``accept_edits``.
+    Otherwise it is the newest good checkpoint's copy, and a warning reports the edits or the damage.
+    Raises GanzooError if an accepted edit changes a setting that may not change, Damaged if there is no copy.
     """
     content = directory.config_bytes()
     if is_unsealed(content) or is_as_written(content):
@@ -45,7 +45,7 @@ def config_file(registry: Registry, directory: RunDir, *, accept_edits: bool = F
 
 
 def edits(registry: Registry, directory: RunDir) -> Changes:
-    """Return what ``config.yaml`` says otherwise than the newest good checkpoint's copy; {} without a copy.
+    """Return the differences of ``config.yaml`` from the newest good checkpoint's copy; {} if there is no copy.
 
     Raises GanzooError if ``config.yaml`` is not a configuration.
     """
@@ -56,7 +56,7 @@ def edits(registry: Registry, directory: RunDir) -> Changes:
 
 
 def edits_in_words(registry: Registry, directory: RunDir) -> str:
-    """Describe the edits of a ``config.yaml``; "" if it is damaged: it is not a configuration, or lacks settings."""
+    """Describe the edits of ``config.yaml``; "" if it is damaged: it is not a configuration, or lacks settings."""
     with suppress(GanzooError, OSError, ValueError):
         copy = written_config(directory)
         if copy is not None and _keys(copy) <= _keys(directory.config_file):
@@ -65,13 +65,13 @@ def edits_in_words(registry: Registry, directory: RunDir) -> str:
 
 
 def written_config(directory: RunDir) -> Path | None:
-    """Return the newest good checkpoint's copy of the configuration."""
+    """Return the newest good checkpoint's copy of the configuration; None if there is none."""
     good = directory.newest_good()
     return None if good is None or CONFIG not in good.files else good.path / CONFIG
 
 
 def check_changes(changes: Changes, directory: RunDir) -> None:
-    """Raise GanzooError, which names them, if any of these settings may not change in a run."""
+    """Raise a GanzooError that names the settings if any of these changes is not allowed in a run."""
     wrong = refused(changes.keys())
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
@@ -82,7 +82,7 @@ def check_changes(changes: Changes, directory: RunDir) -> None:
 
 
 def clipped(changes: Changes) -> str:
-    """Write the first changes in words, and how many more there are."""
+    """Describe the first changes in words, and say how many more there are."""
     more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
     return in_words(dict(islice(changes.items(), SHOWN))) + more
 

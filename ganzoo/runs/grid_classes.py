@@ -1,4 +1,4 @@
-"""The classes of a snapshot's grid, as the run's directory holds them. Foreign input: what is damaged is left out."""
+"""The classes in a snapshot's grid, as the run's directory holds them. Untrusted input: damaged values are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST = 2**31
 
 
 def read_labels(record: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the labels that a snapshot's generated images were made for; () of an unconditional generator."""
+    """Return the labels of a snapshot's generated images; () if the generator is unconditional."""
     noted = record.get(LABELS)
     if not isinstance(noted, list) or not all(isinstance(label, int) and 0 <= label < MOST for label in noted):
         return ()
@@ -27,7 +27,7 @@ def names_of(labels: Sequence[int], provenance: Mapping[str, Any]) -> list[str]:
 
 
 def caption(directory: RunDir, snapshot: str) -> str:
-    """Say in which order a snapshot's grid shows the classes; "" if its generator is unconditional."""
+    """Return the order of the classes in a snapshot's grid as text; "" if its generator is unconditional."""
     labels = read_labels(read_json(directory.verdicts / f"{snapshot}.json"))
     names = names_of(list(dict.fromkeys(labels)), directory.provenance())
     return f"classes in order: {', '.join(names)}" if names else ""

@@ -1,4 +1,4 @@
-"""A run's configuration, as it is or with other settings, and a checkpoint's averaged generator."""
+"""Load a run's configuration, unchanged or with other settings, and a checkpoint's averaged generator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.sealed import is_as_written, is_unsealed
 
-SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # what scoring alone needs
+SCORING = (MetricEntry.kind, ExtractorEntry.kind)  # kinds of entries that only scoring needs
 
 
 def revise(
@@ -34,8 +34,8 @@ def revise(
 ) -> Revision:
     """Return the configuration to resume a run with: changed by ``settings``, and by edits of ``config.yaml``.
 
-    A ``config.yaml`` without its first line was edited on purpose, as that line says. Raises GanzooError as
-    :func:`load_config` does, and for a setting that may not change.
+    A ``config.yaml`` without its first line was edited on purpose, since that line says to remove it then. Raises
+    GanzooError as :func:`load_config` does, and for a setting that may not change.
     """
     content = directory.config_bytes()
     on_purpose, as_written = is_unsealed(content), is_as_written(content)
@@ -60,13 +60,12 @@ def load_config(
     scoring: bool = False,
     accept_edits: bool = False,
 ) -> Config:
-    """The configuration a run was started with, changed by ``settings``.
+    """Return the configuration that a run was started with, changed by ``settings``.
 
-    accept_edits: use a ``config.yaml`` that was edited by hand, as far as its settings may change.
+    accept_edits: use a ``config.yaml`` that the user edited; its edits must be of settings that may change.
 
-    Raises GanzooError first if a plugin that the run needs is missing; its metrics' and extractors' plugins are needed
-    for ``scoring`` alone. The error says where the plugin files are that the run was started with. Other versions are
-    logged.
+    Raises GanzooError first of all if a plugin that the run needs is missing, with the paths of the run's copies of
+    plugin files; plugins of metrics and extractors are needed only for ``scoring``. Differing versions are logged.
     """
     needs, place, kept = directory.needs(), str(directory.path), copies(directory)
     check_needs([need for need in needs if need.kind not in SCORING], registry.plugins, place, kept)
@@ -84,16 +83,17 @@ def load_generator(
     checkpoint: str,
     device: torch.device,
 ) -> Generator:
-    """Load a run's averaged generator, as :func:`restore_generator`, from the checkpoint of that name."""
+    """Load a run's averaged generator from the named checkpoint, as :func:`restore_generator` does."""
     directory = RunDir.open(path)
     config = load_config(registry, directory)
     return restore_generator(config, directory.checkpoint(checkpoint), device)
 
 
 def restore_generator(config: Config, checkpoint: Checkpoint, device: torch.device) -> Generator:
-    """Load a checkpoint's averaged generator, in evaluation mode on the device. The data set need not be there.
+    """Load a checkpoint's averaged generator, in evaluation mode on the device.
 
-    Raises GanzooError if the weights are damaged or do not fit the configuration.
+    The data set is read only if an older version wrote the checkpoint, without the image spec. Raises GanzooError if
+    the weights are damaged or do not fit the configuration.
     """
     spec = checkpoint.image or peek_configured(config)
     check_image(config, spec)

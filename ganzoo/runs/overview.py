@@ -1,4 +1,4 @@
-"""What a directory of runs holds, read without torch. Foreign input: a value that is damaged is left out."""
+"""List the runs in a directory, without torch. The input is untrusted: damaged values are left out."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from ganzoo.utils.lock import is_held
 from ganzoo.utils.safe_yaml import is_number, parse_json, parse_yaml, read_text
 
 RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
-DEEPEST = 4  # directories between the one that is looked through and a run; a benchmark's rows lie three deep
-TAIL = 2**16  # bytes at the end of a log that are read
-MOST_JSON = 2**22  # bytes of a score that are read
+DEEPEST = 4  # levels below the given directory that are searched; a benchmark's rows are three deep
+TAIL = 2**16  # bytes read from the end of a log
+MOST_JSON = 2**22  # most bytes read of a score
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run. kimg: how far it came. budget: kimg it is to reach; None if its configuration does not say.
+    """One run.
 
-    values: of its last score, by name. ranking: which of them ranks it; None without a score. changed: when it was last
-    written to, in seconds since 1970.
+    kimg: the kimg it has reached. budget: the kimg it trains for; None if its configuration lacks it. changed: the time
+    of its last write, in seconds since 1970. values: those of its last score, by name. ranking: which of them ranks the
+    run; None if there is no score.
     """
 
     path: Path
@@ -39,20 +40,21 @@ class RunRow:
 
     @property
     def score(self) -> float | None:
-        """The value that ranks it."""
+        """The value that ranks the run; None if it has none."""
         return self.ranking.of(self.values) if self.ranking else None
 
 
 @dataclass
 class Overview:
-    """The runs of a directory, the one that changed last first. skipped: directories that hold no run."""
+    """The runs in a directory, the last changed first. skipped: directories without a readable run."""
 
     rows: list[RunRow] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
 
 
 def look_through(directory: Path) -> Overview:
-    """Find the runs in a directory, or read the one that it is. Links to directories are not followed."""
+    """Find the runs in a directory, or read the directory itself if it is a run. Links to directories are not
+    followed."""
     found = Overview()
     if is_run(directory):
         _add(directory, found)
@@ -91,7 +93,7 @@ def _add(path: Path, found: Overview) -> bool:
 
 
 def _search(directory: Path, found: Overview, depth: int) -> bool:
-    """Add the runs below a directory; tell whether there was anything of a run, damaged or not."""
+    """Add the runs below a directory; return whether it has any, damaged or not."""
     seen = False
     for path in _directories(directory):
         if is_run(path):
@@ -120,7 +122,7 @@ def _setting(config: Any, *keys: str) -> Any:
 
 
 def _kimg(log: Path) -> float:
-    """What the last whole line of a log says; 0 without one."""
+    """Return the kimg in the last whole line of a log; 0 if there is none."""
     try:
         with regular(log).open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - TAIL))

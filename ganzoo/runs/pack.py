@@ -1,4 +1,4 @@
-"""Weights of runs in a package: a published run for each, and an index of their entries.
+"""Pack the weights of runs into a package: a published run for each, and an index of their entries.
 
 weights/index.json   the entries, as :func:`ganzoo.packed_weights` reads them
 weights/RECIPE@DATA  see :mod:`ganzoo.runs.publish`
@@ -35,10 +35,10 @@ def pack(
     checkpoint: str = "latest",
     half: bool = True,
 ) -> WeightsEntry:
-    """Put a run's averaged generator into a package, and return its entry; one of the same name is replaced.
+    """Put a run's averaged generator into a package and return its entry, which replaces one of the same name.
 
-    package: its directory. data: the word for the images in the name; by default that of the data set. half: write
-    float16. Raises GanzooError if the run cannot be loaded or has no name that can be registered.
+    package: the package's directory. data: the word for the images in the entry's name, by default the data set's
+    name. half: write float16. Raises GanzooError if the run cannot be loaded or its entry's name cannot be registered.
     """
     index = package / DIRECTORY / INDEX
     known = {item["name"]: item for item in _read(index)}
@@ -61,7 +61,7 @@ def pack(
 
 
 def protocol_in_words(protocol: Mapping[str, Any]) -> str:
-    """Say in a few words what a score was computed of."""
+    """Describe in a few words which images a score was computed from, and how."""
     fakes, reals = (_count(protocol.get(key)) for key in ("fake_pictures", "real_pictures"))
     of = " ".join(str(protocol[key]) for key in ("reference", "split") if protocol.get(key))
     mode = protocol.get("extractor", "exact")

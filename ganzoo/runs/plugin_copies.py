@@ -1,7 +1,6 @@
-"""What a run remembers of the plugins that are single files: a copy of each, since no index has them.
+"""A run's copies of the plugins that are single files, since no package index has them.
 
-A copy is never loaded unasked: code that came with a run's directory runs only where the user names it with
-``--plugin``.
+A copy is never loaded by default: code from a run's directory runs only if the user names it with ``--plugin``.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def keep_plugins(config: Config, directory: RunDir) -> None:
 
 
 def check_plugins(config: Config, directory: RunDir) -> None:
-    """Raise GanzooError if a part's plugin file is not the one that the run was begun with."""
+    """Raise GanzooError if a part's plugin file differs from the one that the run was begun with."""
     files = {entry.owner.file.name: entry.owner.file for entry in config.entries if entry.owner.file is not None}
     for name, copy in copies(directory).items():
         loaded = files.get(name)
@@ -34,5 +33,5 @@ def check_plugins(config: Config, directory: RunDir) -> None:
 
 
 def copies(directory: RunDir) -> dict[str, Path]:
-    """What was kept, by the file's name."""
+    """Return the run's copies, by the file's name."""
     return {copy.name: copy for copy in sorted(directory.plugins.glob("*.py"))}

@@ -1,4 +1,4 @@
-"""Where a run comes from: software, machine, data."""
+"""The provenance of a run: software, machine, data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safeten
 
 
 def provenance(config: Config, device: torch.device, fingerprint: str) -> dict[str, Any]:
-    """What ``provenance.json`` holds."""
+    """Return the content of ``provenance.json``."""
     return {
         "recipe": str(config.recipe),
         "seed": config.values.seed,
@@ -46,7 +46,7 @@ def fingerprint_of(origin: Mapping[str, Any]) -> Any:
 
 
 def describe_device(device: torch.device) -> str:
-    """A device by its maker's name."""
+    """Return the model name of a GPU, or that of the CPU with its number of cores."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -59,7 +59,7 @@ def describe_device(device: torch.device) -> str:
 
 
 def installed_version(name: str) -> str:
-    """The version of a distribution, or "not installed"."""
+    """Return the version of a distribution, or "not installed"."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -67,9 +67,9 @@ def installed_version(name: str) -> str:
 
 
 def git_commit() -> str | None:
-    """The commit of ganzoo's own source tree, with ``+`` where it has uncommitted changes.
+    """Return the commit of ganzoo's own source tree, with ``+`` if it has uncommitted changes.
 
-    Without ``.git``, what ``GANZOO_GIT_COMMIT`` says, or None.
+    Without ``.git`` it is the value of ``GANZOO_GIT_COMMIT``; None if that is not set, or if git fails.
     """
     tree = Path(ganzoo.__file__).resolve().parents[1]
     if not (tree / ".git").exists():

@@ -1,11 +1,11 @@
-"""A run as others get it: a run directory with its averaged generator alone, without places on one machine.
+"""Publish a run: write a run directory with only the averaged generator, and without this machine's paths.
 
 config.yaml       the resolved configuration
 provenance.json   versions, commit, device, seed, fingerprint of the data
-score.json        values and protocol; empty where it was not scored
+score.json        values and protocol; empty if it was not scored
 checkpoints/NAME  ema.safetensors, meta.json
 
-What reads a run directory reads this too. It cannot be resumed.
+All code that reads a run directory reads this one too. It cannot be resumed.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ from ganzoo.utils.files import write_text
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
-ELSEWHERE = ("plugins", "needs", "init_from")  # of the provenance: the checkpoint names them, or ways to a file
+ELSEWHERE = ("plugins", "needs", "init_from")  # left out of the provenance: the checkpoint has them, or they are paths
 
 
 @dataclass(frozen=True)
 class Published:
-    """What was published. generator: on the CPU, in evaluation mode. shown: images it was trained on.
+    """A published run.
 
-    needs: the plugins it needs. score: values and protocol, or empty. origin: of software, machine and data.
-    class_names: in the order of the labels, () if they are not known. file: its weights.
+    generator: the averaged generator, on the CPU in evaluation mode. shown: the number of real images shown in
+    training. needs: the plugins it needs. score: values and protocol, or empty. origin: its provenance (software,
+    machine and data). class_names: in the order of the labels, () if they are not known. file: its weights.
     """
 
     config: Config
@@ -61,9 +62,9 @@ def publish(
 ) -> Published:
     """Write a run's checkpoint into the empty directory ``place``.
 
-    half: write the weights as float16, which halves their size; they are float32 again when they are loaded.
-    always: a distribution that is there wherever the run is read, so that its parts are no needs of the run. Raises
-    GanzooError if the run cannot be loaded or the directory holds something.
+    half: write the weights as float16, which halves their size; loading makes them float32 again.
+    always: a distribution that is installed wherever the run is read; its parts are left out of the run's needs.
+    Raises GanzooError if the run cannot be loaded or the directory is not empty.
     """
     directory, target = RunDir.open(path), RunDir(place)
     config = load_config(registry, directory)
@@ -88,7 +89,7 @@ def publish(
         (kept / FILE).write_bytes(save(halved(load_file(found.path / FILE))))
     else:
         shutil.copyfile(found.path / FILE, kept / FILE)
-    meta = {name: value for name, value in found.meta.items() if name != CHANGES}  # the provenance has them
+    meta = {name: value for name, value in found.meta.items() if name != CHANGES}  # these are in the provenance
     meta |= {"picture": asdict(generator.image), "needs": write_needs(needs)}
     target.write_json(kept / "meta.json", meta)
     write_text(target.config_file, write_yaml(literal(public_config(config))))
@@ -99,7 +100,7 @@ def publish(
 
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Round float32 tensors to float16. One with a number that float16 does not hold stays as it is."""
+    """Round float32 tensors to float16. A tensor with a number outside float16's range stays as it is."""
     return {name: _halved(value) if value.dtype == torch.float32 else value for name, value in state.items()}
 
 
@@ -109,7 +110,7 @@ def _halved(value: Tensor) -> Tensor:
 
 
 def _without_place(need: Need) -> Need:
-    """A plugin that was a file, without the way to it."""
+    """Return a need; if its plugin was a file, without the path to the file."""
     return need if need.requirement else replace(need, distribution=PurePath(need.distribution).name)
 
 

@@ -1,4 +1,4 @@
-"""What a run's directory says of its training, as the report reads it. Foreign input: what is damaged is left out."""
+"""Read a run's training from its directory, for the report. The input is untrusted: damaged values are left out."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Record = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Facts:
-    """path: the run's directory. log, scores: figures by name, each with ``kimg``, oldest first. config: as it was
-    read.
+    """A run's training, as its directory holds it.
 
-    config_text: the same as it is written. provenance: of software, machine and data. ranking: what the newest score
-    says that ranks it; None without scores. by_class: the newest score's values of each class.
+    path: the run's directory. log, scores: figures by name, each with ``kimg``, oldest first. config: the parsed
+    configuration. config_text: its text. provenance: software, machine and data. ranking: the newest score's ranking;
+    None if there are no scores. by_class: the newest score's per-class values.
     """
 
     path: Path
@@ -36,19 +36,19 @@ class Facts:
 
     @property
     def ranked(self) -> list[tuple[float, float]]:
-        """Kimg and ranked value of each score that has it, oldest first."""
+        """The kimg and the ranked value of each score that has one, oldest first."""
         name = self.ranking.value if self.ranking else ""
         return [(record["kimg"], record[name]) for record in self.scores if name in record]
 
     def setting(self, dotted: str) -> Any:
-        """A setting of the run; None where it is not there."""
+        """Return a setting of the run; None if it is missing."""
         node: Any = self.config
         for key in dotted.split("."):
             node = node.get(key) if isinstance(node, Mapping) else None
         return node
 
     def number(self, dotted: str) -> float | None:
-        """A setting that is a finite number; None where it is not."""
+        """Return a setting that is a finite number; None if it is missing or anything else."""
         value = self.setting(dotted)
         return float(value) if is_number(value) else None
 
@@ -58,18 +58,18 @@ class Facts:
 
     @property
     def kimg(self) -> float:
-        """How far it came."""
+        """The kimg that the run has reached."""
         return self.log[-1]["kimg"] if self.log else 0.0
 
     @property
     def finished(self) -> bool:
-        """Whether it reached its budget."""
+        """Whether the run has reached its budget."""
         budget = self.number("loop.kimg")
         return budget is not None and self.kimg >= budget
 
 
 def read_facts(directory: RunDir) -> Facts:
-    """All that is there. Raises OSError where the configuration cannot be read."""
+    """Read everything that a run's directory holds. Raises OSError if the configuration cannot be read."""
     config_text = directory.config_file.read_text(encoding="utf-8", errors="replace")
     try:
         config = parse_yaml(config_text)
@@ -100,7 +100,7 @@ def _records(file: Path) -> list[dict[str, Any]]:
 
 
 def _figures(records: Iterable[Mapping[str, Any]]) -> Iterable[Record]:
-    """The finite numbers of each record that says where it stands."""
+    """Yield the finite numbers of each record that has ``kimg``."""
     for record in records:
         figures = {name: float(value) for name, value in record.items() if is_number(value)}
         if "kimg" in figures:

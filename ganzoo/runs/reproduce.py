@@ -1,4 +1,4 @@
-"""The commands that repeat a run: what to install; its recipe, and every setting that is not the default of it."""
+"""The commands that repeat a run: one to install packages, and one with the recipe and each non-default setting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ganzoo.utils.layers import flatten
 
 
 def public_config(config: Config) -> dict[str, Any]:
-    """The configuration without places on one machine: of ``folder:/home/me/cats``, ``folder:cats`` is left."""
+    """Return the configuration without this machine's paths: ``folder:/home/me/cats`` becomes ``folder:cats``."""
     content = config.as_dict()
     content["data"]["name"] = public_name(content["data"]["name"])
     content["data"]["root"] = content["metrics"]["inception"] = content["metrics"]["weights"] = None
@@ -28,31 +28,31 @@ def public_config(config: Config) -> dict[str, Any]:
 
 
 def public_name(data: str) -> str:
-    """A data set's name without the way to it."""
+    """Return a data set's name; a path that is absolute or begins with ``~`` or ``.`` is cut to its last part."""
     kind, colon, location = data.partition(":")
     path = PurePath(location)
     return f"{kind}{colon}{path.name if path.is_absolute() or location[:1] in '~.' else location}"
 
 
 def install_command(versions: Mapping[str, str]) -> str:
-    """What to type for these distributions in these versions; plugins that are files are left out."""
+    """Return the command that installs these versions of distributions; plugins that are files are left out."""
     return shlex.join(["pip", "install", *filter(None, (requirement(*item) for item in versions.items()))])
 
 
 def plugin_options(versions: Mapping[str, str]) -> list[str]:
-    """What names those of these plugins that are files, wherever they then lie, to a command."""
+    """Return the ``--plugin`` options for the plugins that are files, by name; the user completes the paths."""
     return [part for name, version in versions.items() if is_file(version) for part in ("--plugin", name)]
 
 
 def data_setting(config: Config) -> str:
-    """The setting that names the data set of :func:`public_config`."""
+    """Return the setting that names the data set as :func:`public_config` does."""
     return f"data.name={public_name(config.values.data.name)}"
 
 
 def repeat_command(config: Config, defaults: Config) -> str:
-    """Return what to type for the same run with the same versions; one's own images must lie where it says.
+    """Return the command for the same run, given the same versions; the user's own images must be at its path.
 
-    defaults: the configuration of the same recipe with :func:`data_setting` alone.
+    defaults: the configuration of the same recipe with only :func:`data_setting`.
     """
     content, schema = public_config(config), schema_of(config.recipe, config.dataset)
     data, default = data_setting(config), dict(flatten(defaults.as_dict()))
@@ -66,7 +66,7 @@ def repeat_command(config: Config, defaults: Config) -> str:
 
 
 def write_setting(key: str, value: Any, schema: DictConfig) -> str:
-    """Write ``KEY=VALUE`` so that reading it gives this value; a text stands without quotes where that is so."""
+    """Return ``KEY=VALUE`` that reads back as this value; text has no quotes unless it needs them for that."""
     if isinstance(value, str):
         plain = f"{key}={value}"
         with suppress(GanzooError):

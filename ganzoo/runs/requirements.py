@@ -1,7 +1,7 @@
-"""Which plugin distributions a run needs, as its directory and its checkpoints name them. No torch here.
+"""The plugin distributions that a run needs, as named in its directory and its checkpoints. No torch here.
 
-The names come from files that may be anyone's. They are compared with what is installed, and printed; nothing is
-imported or installed because of them.
+The names come from untrusted files. They are only compared with what is installed, and printed; they never cause an
+import or an installation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VERSION = re.compile(r"[0-9][A-Za-z0-9.+_-]*")
 class Need:
     """One part of a run by its short name, and the distribution and version it came from.
 
-    Of a plugin that was a file, distribution is the file's name, and version is the beginning of its SHA-256.
+    If the plugin was a file, distribution is the file's name and version is the beginning of its SHA-256.
     """
 
     kind: str
@@ -40,24 +40,24 @@ class Need:
 
     @property
     def requirement(self) -> str:
-        """What a package index knows it by; empty where it is no distribution, but a file."""
+        """The requirement to pass to ``pip install``; "" if the plugin was a file."""
         return requirement(self.distribution, self.version)
 
 
 def requirement(distribution: str, version: str) -> str:
-    """What a package index knows a distribution by; empty where it is none, but a file."""
+    """Return the requirement to pass to ``pip install`` for a distribution; "" if it is a file, not a distribution."""
     if is_file(version) or not DISTRIBUTION.fullmatch(distribution):
         return ""
     return f"{distribution}=={version}" if VERSION.fullmatch(version) else distribution
 
 
 def is_file(version: str) -> bool:
-    """Whether it is the version of a plugin that was a file, which is its digest."""
+    """Return whether a version is that of a plugin file, that is, a digest."""
     return version.startswith("sha256:")
 
 
 def versions_of(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return the version of each distribution that these entries come from; for a single file its digest."""
+    """Return the version of each distribution that these entries come from; for a plugin file, its digest."""
     return {entry.owner.distribution: entry.owner.version for entry in entries}
 
 
@@ -69,12 +69,12 @@ def needs_of(config: Config) -> tuple[Need, ...]:
 
 
 def write_needs(needs: Iterable[Need]) -> list[dict[str, str]]:
-    """For JSON."""
+    """Return the needs as JSON holds them."""
     return [asdict(need) for need in needs]
 
 
 def read_needs(content: Any, place: str) -> tuple[Need, ...]:
-    """From JSON; None, as in runs of older versions, is none. Raises GanzooError where it is anything else."""
+    """Read needs from JSON; None, which runs of older versions have, gives (). Raises GanzooError if it is damaged."""
     try:
         needs = tuple(Need(**item) for item in content or ())
         if not all(isinstance(value, str) for need in needs for value in asdict(need).values()):
@@ -90,9 +90,9 @@ def check_needs(
     place: str,
     copies: Mapping[str, Path] | None = None,
 ) -> None:
-    """Raises GanzooError, with what to install, where a needed part is not there; logs other versions.
+    """Raise a GanzooError that says what to install if a needed part is missing; log differing versions.
 
-    plugins: those that are here. copies: where plugins that are single files were kept, by the file's name.
+    plugins: the plugins that this process has. copies: the run's copies of single-file plugins, by the file's name.
     """
     missing: dict[str, list[Need]] = {}
     others: dict[str, None] = {}
@@ -111,7 +111,7 @@ def check_needs(
 
 
 def _problem(parts: list[Need], plugins: Sequence[PluginReport], copies: Mapping[str, Path]) -> str:
-    """What is needed of one distribution, what became of it here, what to do."""
+    """Say which parts of one distribution are needed, why they are missing, and what to do."""
     distribution, version = parts[0].distribution, parts[0].version
     here = _loaded(distribution, plugins)
     failed = next((plugin for plugin in here if plugin.error), None)
@@ -132,17 +132,17 @@ def _problem(parts: list[Need], plugins: Sequence[PluginReport], copies: Mapping
 
 
 def _has(plugin: PluginReport, need: Need) -> bool:
-    """Whether it registered that part, by whatever name the registry keeps it."""
+    """Return whether a plugin registered that part, under its short or its full name in the registry."""
     return any((kind, _short(name)) == (need.kind, need.name) for kind, name in plugin.registered)
 
 
 def _short(name: str) -> str:
-    """Without the distribution that stands before a name which several claim."""
+    """Return a name without the distribution that precedes it if several distributions register the name."""
     return name.rpartition(":")[2]
 
 
 def _loaded(distribution: str, plugins: Sequence[PluginReport]) -> list[PluginReport]:
-    """The plugins of a distribution, its name compared as package indexes do."""
+    """Return the plugins of a distribution, whose name is compared as package indexes do."""
     return [plugin for plugin in plugins if _canonical(plugin.distribution) == _canonical(distribution)]
 
 

@@ -1,4 +1,4 @@
-"""The configuration that a run resumes with, if it is another one than before."""
+"""The configuration that a run resumes with, which may differ from the one before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 class Revision:
     """The configuration that a run resumes with, and how it differs from the one it was trained with so far.
 
-    edited: the difference was written into ``config.yaml`` by hand. rewrite: ``config.yaml`` is to be written anew.
+    edited: whether the user edited ``config.yaml``. rewrite: whether ``config.yaml`` must be written again.
     """
 
     config: Config
@@ -33,11 +33,11 @@ class Revision:
 
     @property
     def scored_anew(self) -> bool:
-        """Whether a score that is known was taken with other settings."""
+        """Whether existing scores were computed with other settings."""
         return any(key.startswith("metrics.") for key in self.changes)
 
     def check_budget(self, newest: Checkpoint | None, path: Path) -> None:
-        """Raise GanzooError if the budget becomes less than what was trained."""
+        """Raise GanzooError if the new budget is less than the training done so far."""
         budget = self.config.values.loop.kimg
         if "loop.kimg" in self.changes and newest is not None and budget < newest.kimg:
             raise GanzooError(
@@ -45,9 +45,9 @@ class Revision:
             )
 
     def note(self, known: Mapping[str, Any], newest: Checkpoint | None, kimg: float) -> list[dict[str, Any]]:
-        """Return the changes of settings so far, for the provenance and the checkpoints; log those that come now.
+        """Return all changes of settings so far, for the provenance and the checkpoints; log the new ones.
 
-        known: the provenance. newest: the checkpoint to go on from, which tells if the provenance is gone.
+        known: the provenance. newest: the checkpoint to resume from, read if the provenance holds no changes.
         """
         before = dict(flatten(self.config.as_dict())) | {key: old for key, (old, _) in self.changes.items()}
         noted = changes_in_force(read_changes(known) or read_changes(newest.meta if newest else {}), before, kimg)

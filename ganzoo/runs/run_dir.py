@@ -1,4 +1,4 @@
-"""The run directory: what a run leaves behind, and all that is needed to go on with it.
+"""The run directory: the output of a run, and everything that is needed to resume it.
 
 config.yaml       the resolved configuration
 provenance.json   versions, needed plugins, commit, device, seed, fingerprint of the data
@@ -6,12 +6,12 @@ log.jsonl         one record per log interval
 scores.jsonl      one record per scored checkpoint
 score.json        the last score
 samples/          grids from fixed latents
-verdicts/         what the discriminator said of them, see ganzoo.training.snapshots
+verdicts/         the discriminator's logits for them, see ganzoo.training.snapshots
 checkpoints/      see ganzoo.runs.checkpoint
-plugins/          copies of the single-file plugins it uses, where it uses any
-lock              held by the process that is at work in it, see ganzoo.utils.lock
+plugins/          copies of the single-file plugins it uses, if any
+lock              held by the process that works in it, see ganzoo.utils.lock
 
-``config.yaml`` is written last when a run begins: a directory without it holds no run yet, and may be begun again.
+``config.yaml`` is written last when a run begins: a directory without it holds no run yet, and a run may begin in it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ganzoo.utils.files import append_text, read_jsonl, write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
 
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
-UNBEGUN = {"lock", "plugins", "provenance.json"}  # what a run may have left that was stopped before it began
+UNBEGUN = {"lock", "plugins", "provenance.json"}  # may be left by a run that stopped before it began
 
 logger = logging.getLogger(__name__)
 
@@ -57,15 +57,15 @@ class RunDir:
 
     @classmethod
     def create(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir:
-        """Make a new directory and a run in it, as :meth:`reserve` and :meth:`begin` do one after the other."""
+        """Make a new directory and begin a run in it: :meth:`reserve`, then :meth:`begin`."""
         directory = cls.reserve(path, recipe)
         directory.begin(config_yaml)
         return directory
 
     @classmethod
     def reserve(cls, path: Path | None, recipe: str) -> RunDir:
-        """Make a new directory, by default ``runs/RECIPE-NUMBER``. Raises GanzooError where it already holds
-        something."""
+        """Make a new directory, by default ``runs/RECIPE-NUMBER``. Raises GanzooError if it exists and is not empty, or
+        cannot be made."""
         try:
             if path is None:
                 path = _make_next(RUNS, _stem(recipe))
@@ -81,19 +81,19 @@ class RunDir:
         return directory
 
     def check_unbegun(self) -> None:
-        """Raises GanzooError where the directory holds more than a run leaves that was stopped before it began."""
+        """Raise GanzooError if the directory holds more than a run leaves that stopped before it began."""
         if any(path.name not in UNBEGUN and path.suffix != ".part" for path in self.path.iterdir()):
             go_on = f", or continue it with `ganzoo resume {self.path}`" if is_run(self.path) else ""
             raise GanzooError(f"{self.path} already exists and is not empty; choose another --out{go_on}")
 
     def begin(self, config_yaml: str) -> None:
-        """Write the configuration: from now on it is a run."""
+        """Write the configuration, which makes the directory a run."""
         write_text(self.config_file, seal(config_yaml))
 
     def good_config(self) -> Path:
-        """The configuration, or where it is damaged the newest good checkpoint's copy; that is logged.
+        """Return the configuration file; if it is damaged, log that and return the newest good checkpoint's copy.
 
-        Raises Damaged where there is none.
+        Raises Damaged if there is no copy.
         """
         content = self.config_bytes()
         if is_unsealed(content) or is_as_written(content):
@@ -106,7 +106,7 @@ class RunDir:
         return good.path / CONFIG
 
     def config_bytes(self) -> bytes:
-        """Read the configuration as it is. Raises Damaged if it cannot be read."""
+        """Return the raw bytes of the configuration file. Raises Damaged if it cannot be read."""
         try:
             return self.config_file.read_bytes()
         except OSError as error:
@@ -114,34 +114,34 @@ class RunDir:
 
     @classmethod
     def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir | None:
-        """What :meth:`create` made of these arguments before, the newest; None where there is nothing of the kind."""
+        """Return the newest run that :meth:`create` made from these arguments; None if there is none."""
         for found in [path] if path else sorted(RUNS.glob(f"{_stem(recipe)}-???"), reverse=True):
             if cls(found).is_of(config_yaml):
                 return cls(found)
         return None
 
     def is_of(self, config_yaml: str) -> bool:
-        """Whether it holds a run of this configuration."""
+        """Return whether the directory holds a run of this configuration."""
         with suppress(Damaged):
             return self.good_config().read_text(encoding="utf-8") in (config_yaml, seal(config_yaml))
         return False
 
     @classmethod
     def open(cls, path: Path) -> RunDir:
-        """Open an existing run. Raises GanzooError if ``path`` is not a run, and says what it is."""
+        """Open an existing run. Raises a GanzooError that says what ``path`` is if it is not a run."""
         if not is_run(path):
             raise GanzooError(not_a_run(path))
         return cls(path)
 
     def latest(self) -> Checkpoint | None:
-        """The newest complete checkpoint."""
+        """Return the newest complete checkpoint; None if there is none."""
         found = list_checkpoints(self.checkpoints)
         return found[-1] if found else None
 
     def newest_good(self) -> Checkpoint | None:
-        """The newest checkpoint that is what was written; each damaged one that is newer is logged.
+        """Return the newest undamaged checkpoint, and log each damaged one that is newer.
 
-        None where there is no checkpoint yet. Raises Damaged where all are damaged.
+        None if there is no checkpoint yet. Raises Damaged if all are damaged.
         """
         damage: list[Damaged] = []
         for path in reversed(checkpoint_paths(self.checkpoints)):
@@ -159,9 +159,10 @@ class RunDir:
         return None
 
     def checkpoint(self, which: str) -> Checkpoint:
-        """``"latest"`` that is not damaged, ``"best"`` (by the first metric) or a checkpoint's directory name.
+        """Return the checkpoint that ``which`` names.
 
-        Raises GanzooError where there is none, Damaged for the best or a named one that is not what was written.
+        which: ``"latest"`` (the newest undamaged one), ``"best"`` (by the first metric; the latest if none is scored)
+        or a checkpoint's directory name. Raises GanzooError if there is no such checkpoint, Damaged if it is damaged.
         """
         paths = {path.name: path for path in checkpoint_paths(self.checkpoints)}
         if not paths:
@@ -178,16 +179,16 @@ class RunDir:
         return found
 
     def best(self) -> str | None:
-        """Name of the checkpoint with the best value of the run's first metric, among the scored ones."""
+        """Return the name of the scored checkpoint with the best value of the first metric; None if none is scored."""
         found = best_of(self._scores())
         return found["checkpoint"] if found else None
 
     def last_scored(self) -> int:
-        """Images shown at the newest score; 0 where there is none."""
+        """Return the number of images shown at the newest score; 0 if there is none."""
         return max((record["shown"] for record in self._scores()), default=0)
 
     def score_of(self, checkpoint: str) -> dict[str, Any]:
-        """The newest score of a checkpoint; empty where it was not scored."""
+        """Return the newest score of a checkpoint; {} if it was not scored."""
         for record in reversed(self._scores()):
             if record["checkpoint"] == checkpoint:
                 by_class = read_by_class(record)
@@ -198,12 +199,12 @@ class RunDir:
                     "protocol": record["protocol"],
                     "seconds": record["seconds"],
                 }
-        latest = self.latest()  # a published run has the score of its one checkpoint here alone
+        latest = self.latest()  # a published run has its one checkpoint's score only in score.json
         score = self.last_score() if latest is not None and latest.published else {}
         return score if all(isinstance(score.get(name), dict) for name in ("values", "protocol")) else {}
 
     def _scores(self) -> list[dict[str, Any]]:
-        """Records that say what a score is of; of their values the numbers."""
+        """Return the complete score records, each with only the values that are numbers."""
         return [
             {**record, "values": {name: value for name, value in record["values"].items() if is_number(value)}}
             for record in read_jsonl(self.scores_file)
@@ -211,29 +212,29 @@ class RunDir:
         ]
 
     def needs(self) -> tuple[Need, ...]:
-        """The plugins it needs, as its newest checkpoint names them, or before there is one its provenance."""
+        """Return the plugins that the run needs, from its newest checkpoint or, without one, its provenance."""
         latest = self.latest()
         noted = latest.meta if latest else self.provenance()
         return read_needs(noted.get("needs"), str(self.path))
 
     def provenance(self) -> dict[str, Any]:
-        """What was noted of software, machine and data; empty where nothing whole is there."""
+        """Return the record of software, machine and data; {} if it is missing or damaged."""
         with suppress(ValueError):
             return unsealed(read_json(self.provenance_file))
         return {}
 
     def last_score(self) -> dict[str, Any]:
-        """Values and protocol of the last score; empty where nothing whole is there."""
+        """Return the values and protocol of the last score; {} if they are missing or damaged."""
         return read_json(self.score_file)
 
     def logs(self) -> list[Path]:
-        """What a checkpoint keeps a copy of: the log and the scores up to it."""
+        """Return the files that a checkpoint copies: the log and the scores, if they exist."""
         return [file for file in (self.log_file, self.scores_file) if file.exists()]
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
-        """Drop what was logged after a checkpoint, since the resumed run will log it again; None: all of it.
+        """Drop the records after a checkpoint, since the resumed run will log them again; with None drop all records.
 
-        Where what is left is not what the checkpoint has a copy of, the copy is taken and that is logged.
+        If the rest does not begin with the checkpoint's copy, the copy replaces it and a warning is logged.
         """
         shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
@@ -241,14 +242,14 @@ class RunDir:
             copy = checkpoint.log(file.name) if checkpoint else []
             if checkpoint and kept[: len(copy)] != copy:
                 logger.warning(f"{file} is damaged: its lines do not fit; the copy in {checkpoint.path} is used")
-                # A score of this very checkpoint came after it.
+                # This checkpoint's own score was recorded after it was written, so its copy lacks it.
                 late = [record for record in kept if record["shown"] == shown and record not in copy]
                 kept = [*copy, *(late if file == self.scores_file else [])]
             if file.exists() or copy:
                 write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
 
     def set_aside_newer(self, checkpoint: Checkpoint) -> None:
-        """Set aside the checkpoints after this one, which are damaged."""
+        """Set aside the checkpoints after this one, all of which are damaged."""
         for path in checkpoint_paths(self.checkpoints):
             if path.name > checkpoint.path.name:
                 set_aside(path)
@@ -258,7 +259,7 @@ class RunDir:
         append_text(file, json.dumps(record) + "\n")
 
     def note_provenance(self, origin: Mapping[str, Any]) -> None:
-        """Write down what :meth:`provenance` reads."""
+        """Write the provenance, which :meth:`provenance` reads."""
         self.write_json(self.provenance_file, sealed(dict(origin)))
 
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
@@ -267,7 +268,7 @@ class RunDir:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Read a small JSON file of a run; empty if it is missing or damaged."""
+    """Read a small JSON file of a run; {} if it is missing or damaged."""
     try:
         content = parse_json(file.read_bytes())
     except (OSError, ValueError):
@@ -280,7 +281,7 @@ def _stem(recipe: str) -> str:
 
 
 def _make_next(parent: Path, stem: str) -> Path:
-    """The first free number's directory, which no other process gets as well."""
+    """Make the directory with the first free number; no other process gets the same one."""
     number = 0
     parent.mkdir(parents=True, exist_ok=True)
     while True:

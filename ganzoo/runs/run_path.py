@@ -1,21 +1,20 @@
-"""What a path is that a command was given as a run: a run, a part of one, or something else. No torch here."""
+"""Find out what a path is that a command was given as a run: a run, part of one, or something else. No torch here."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-RUNS = Path("runs")  # where a run's directory is made if no other place is named
+RUNS = Path("runs")  # the default parent of a run's directory
 CONFIG = "config.yaml"
-SEAL = b"# sha256 "  # the first line of a configuration that a run wrote
+SEAL = b"# sha256 "  # a configuration that a run wrote begins with this
 LEFT = ("provenance.json", "checkpoints", "log.jsonl")
-SHOWN = 3  # runs to name
+SHOWN = 3  # most runs that a message names
 
 
 def is_run(path: Path) -> bool:
-    """Tell whether a directory holds a run: its configuration, sealed or beside what else a run leaves.
+    """Return whether a directory holds a run: a configuration that has a checksum, or is next to a run's other files.
 
-    A checkpoint keeps a copy of its run's configuration, and a person's own ``config.yaml`` may name a recipe too:
-    neither is a run.
+    Neither a checkpoint, which has a copy of its run's configuration, nor a user's own ``config.yaml`` is a run.
     """
     if not _is_file(path / CONFIG) or is_checkpoint(path):
         return False
@@ -23,12 +22,12 @@ def is_run(path: Path) -> bool:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Tell whether a directory is a checkpoint."""
+    """Return whether a directory is a checkpoint."""
     return _is_file(path / "meta.json")
 
 
 def not_a_run(path: Path) -> str:
-    """Say in one line what ``path`` is, given that it is not a run, and what was probably meant."""
+    """Return one line that says what ``path`` is, given that it is not a run, and what was probably meant."""
     return f"{path} is not a run directory: {_explanation(path)}"
 
 
@@ -82,6 +81,6 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _as_typed(run: Path) -> Path:
-    """Shorten a path to what a person would type in the working directory."""
+    """Return a path as a user would type it: relative if it is in the working directory."""
     here = Path.cwd()
     return run.relative_to(here) if run.is_relative_to(here) else run

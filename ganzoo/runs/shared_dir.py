@@ -14,10 +14,10 @@ from ganzoo.utils.lock import alone_in
 
 
 class Onlooker(RunDir):
-    """The directory of a run that another process writes: this one reads it."""
+    """The directory of a run that another process writes and this process only reads."""
 
     def check_unbegun(self) -> None:
-        """Left to the other process, as is all that follows."""
+        """Do nothing, as all methods below: the other process does it."""
 
     def begin(self, config_yaml: str) -> None: ...
 
@@ -45,5 +45,5 @@ def open_run(path: Path) -> RunDir:
 
 
 def alone_in_run(path: Path) -> AbstractContextManager[None]:
-    """Hold the directory's lock; the first rank holds it for all."""
+    """Return a context that holds the directory's lock; the first rank holds it for all ranks."""
     return alone_in(path) if collectives.first() else nullcontext()

@@ -1,5 +1,5 @@
-"""How a run is named: by a path, by an address ``NAME://PLACE`` of a store that a plugin registers, or as registered
-weights, ``RECIPE@DATA``. No torch here."""
+"""Find a run by its name: a path, an address ``NAME://PLACE`` in a store that a plugin registers, or the name
+``RECIPE@DATA`` of registered weights. No torch here."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.weights import check_weights, find_weights, is_packed, is_weights, place_of, weights_file
 from ganzoo.utils.files import whole_directory, writing
 
-PUBLISHED = ("config.yaml", "score.json", "provenance.json")  # of a run that is copied, beside its checkpoint
+PUBLISHED = ("config.yaml", "score.json", "provenance.json")  # the files that are copied in addition to the checkpoint
 
 
 def is_address(run: str) -> bool:
-    """Tell whether a run is named by an address rather than a path."""
+    """Return whether a run is named by an address rather than a path."""
     scheme, separator, _ = run.partition("://")
     return bool(separator) and "/" not in scheme
 
 
 def is_record(run: str) -> bool:
-    """Tell whether a row of a benchmark is named rather than a run."""
+    """Return whether the name is that of a benchmark's record, not of a run."""
     return run.endswith(".json")
 
 
 def is_elsewhere(run: str) -> bool:
-    """Tell whether a run is named by an address or as registered weights: its directory is not the user's."""
+    """Return whether a run is named by an address or as registered weights, so that its directory is not the user's."""
     return is_address(run) or is_weights(run)
 
 
 def fetch(registry: Registry, run: str) -> Path:
-    """Return a run's directory; what is at an address may be downloaded first.
+    """Return a run's directory; a run at an address may be downloaded first.
 
-    Raises GanzooError if no store has the address's name or no weights have that name, if weights are not what was
-    registered, and as the store does.
+    Raises GanzooError if no store or no weights have that name, if the checksum of weights is not the registered one,
+    and as the store does.
     """
     if is_weights(run):
         return fetch_weights(registry, find_weights(registry, run))
@@ -52,8 +52,8 @@ def fetch_address(registry: Registry, address: str) -> Path:
 
 
 def fetch_weights(registry: Registry, entry: WeightsEntry) -> Path:
-    """Return the run directory of registered weights, whose checksum is right; those at an address are kept in
-    ``GANZOO_DATA``. Raises GanzooError as :func:`fetch` does."""
+    """Return the run directory of registered weights after a check of their checksum; weights from an address are kept
+    in ``GANZOO_DATA``. Raises GanzooError as :func:`fetch` does."""
     place = place_of(entry)
     if is_packed(entry):
         check_weights(entry, place, f"reinstall {entry.owner.distribution}")
@@ -70,14 +70,14 @@ def fetch_weights(registry: Registry, entry: WeightsEntry) -> Path:
 
 
 def output_directory(run: str, directory: Path) -> Path:
-    """Return the default place of files made from a run: its directory, or the working directory if that is not the
-    user's."""
+    """Return the default directory for files made from a run: the run's directory, or the working directory if the
+    run's is not the user's."""
     return Path() if is_elsewhere(run) else directory
 
 
 def _copy(entry: WeightsEntry, source: Path, place: Path) -> None:
-    """Copy what a published run consists of, with its newest checkpoint. Raises GanzooError if the weights are not
-    those of the entry."""
+    """Copy the files of a published run with its newest checkpoint. Raises GanzooError if the weights are missing or
+    not those of the entry."""
     check_weights(entry, source, f"update {entry.owner.distribution}, or ask its author")
     weights = weights_file(source)
     assert weights is not None

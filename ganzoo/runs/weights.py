@@ -1,4 +1,4 @@
-"""Registered weights: found by their names, and where they are on this machine. No torch here."""
+"""Find registered weights by their names, and their files on this machine. No torch here."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ganzoo.utils.files import data_root
 
 NAMED = re.compile(r"([A-Za-z0-9][\w.:+/-]*)?@[A-Za-z0-9][\w.-]*", re.ASCII)
 FILE = "ema.safetensors"
-LISTED = 8  # names in an error
+LISTED = 8  # most names in an error
 
 
 def is_weights(run: str) -> bool:
-    """Tell whether a run is named as registered weights, ``RECIPE@DATA`` or ``@DATA``; a path that exists is a path."""
+    """Return whether a run is named as registered weights, ``RECIPE@DATA`` or ``@DATA``; an existing path is not."""
     if "://" in run or not NAMED.fullmatch(run):
         return False
     try:
@@ -34,8 +34,8 @@ def is_weights(run: str) -> bool:
 def find_weights(registry: Registry, name: str) -> WeightsEntry:
     """Return the weights of that name.
 
-    ``@DATA`` means the best weights of all for those images, ``dcgan@DATA`` the best of a recipe that begins so; see
-    :func:`ranked`. Raises GanzooError with the nearest names if there are none.
+    ``@DATA`` means the best weights for those images, ``dcgan@DATA`` the best of those whose recipe begins with
+    ``dcgan``; see :func:`ranked`. Raises GanzooError with the nearest names if there are none.
     """
     if (entry := registry.lookup(WeightsEntry, name)) is not None:
         return entry
@@ -53,8 +53,8 @@ def find_weights(registry: Registry, name: str) -> WeightsEntry:
 def ranked(entries: Sequence[WeightsEntry]) -> list[WeightsEntry]:
     """Sort weights for the same images, the best first.
 
-    Those with the metric and the protocol of the first one that has a score are compared by it; the others follow in
-    the order of their registration.
+    The first scored entry sets the metric and the protocol. Entries with both are compared by their values; the others
+    follow in the given order.
     """
     first = next((entry.score for entry in entries if entry.score is not None), None)
 
@@ -68,14 +68,14 @@ def ranked(entries: Sequence[WeightsEntry]) -> list[WeightsEntry]:
 
 
 def is_packed(entry: WeightsEntry) -> bool:
-    """Tell whether weights lie in an installed package, rather than at an address."""
+    """Return whether weights are in an installed package, rather than at an address."""
     return "://" not in entry.run
 
 
 def place_of(entry: WeightsEntry) -> Path:
     """Return the run directory of weights: in the package, or where a download is kept; it may not exist yet.
 
-    Raises GanzooError if the package is not there.
+    Raises GanzooError if the package is not installed.
     """
     if not is_packed(entry):
         name = entry.short.replace("/", ",")
@@ -89,7 +89,7 @@ def place_of(entry: WeightsEntry) -> Path:
 
 
 def is_local(entry: WeightsEntry) -> bool:
-    """Tell whether weights are on this machine."""
+    """Return whether weights are on this machine."""
     try:
         return weights_file(place_of(entry)) is not None
     except GanzooError:
@@ -97,13 +97,13 @@ def is_local(entry: WeightsEntry) -> bool:
 
 
 def weights_file(run: Path) -> Path | None:
-    """Return the weights of the averaged generator of a run's newest checkpoint; None if there is no checkpoint."""
+    """Return the file of the averaged generator in a run's newest checkpoint; None if there is none."""
     return max(run.glob(f"checkpoints/*/{FILE}"), default=None)
 
 
 def check_weights(entry: WeightsEntry, run: Path, advice: str) -> Path:
-    """Return the file of the weights in a run directory. Raises GanzooError, which ends with ``advice``, if it is
-    missing or not what was registered."""
+    """Return the file of the weights in a run directory. Raises a GanzooError that ends with ``advice`` if the file is
+    missing or its checksum is not the registered one."""
     file = weights_file(run)
     if file is None:
         raise GanzooError(f"{entry.name}: there are no weights in {run}; {advice}")

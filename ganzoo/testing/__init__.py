@@ -9,7 +9,7 @@ tests, through the pytest plugin that comes with ganzoo::
     def test_conformance(ganzoo_check):
         ganzoo_check()
 
-which is one test for each check of each part that the distribution registers. From Python, :func:`check`.
+This gives one test for each check of each part that the distribution registers. From Python, call :func:`check`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ganzoo.testing.verdict import Failure, Result, Skipped, Verdict
 def check(target: str, *, settings: Iterable[str] = (), location: str | None = None) -> Verdict:
     """Run every check of a distribution or a ``.py`` file.
 
-    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of images, for a data set that wants
-    one. Raises GanzooError where there is no such target.
+    settings: KEY=VALUE settings of its parts, such as ``generator.width=8``. location: the path of the images, for a
+    data set that needs one. Raises GanzooError if the target does not exist.
     """
     from ganzoo.testing.conformance import plan
 

@@ -20,7 +20,7 @@ from ganzoo.testing.verdict import Failure, Skipped, expect
 
 
 def interface(part: Architecture) -> None:
-    """Both classes follow their interface, are built from an image spec, and have no tensor in common."""
+    """Check that both classes follow their interface, are built from an image spec, and share no tensor."""
     for target, base in ((part.entry.generator, Generator), (part.entry.discriminator, Discriminator)):
         cls = load_target(target)
         expect(isinstance(cls, type) and issubclass(cls, base), f"{target} is no {base.__module__}.{base.__name__}")
@@ -42,7 +42,7 @@ def interface(part: Architecture) -> None:
 
 
 def shapes(part: Architecture) -> None:
-    """Images (N, C, size, size) and logits (N,), in training and in evaluation."""
+    """Check that images are (N, C, size, size) and logits (N,), in training and in evaluation mode."""
     generator, discriminator = part.pair()
     for training in (True, False):
         images = generate(generator.train(training))
@@ -56,7 +56,7 @@ def shapes(part: Architecture) -> None:
 
 
 def dtypes(part: Architecture) -> None:
-    """Weights, images and logits are float32."""
+    """Check that weights, images and logits are float32."""
     for network in part.pair():
         for name, value in network.state_dict().items():
             narrow = not value.is_floating_point() or value.dtype == torch.float32
@@ -69,7 +69,7 @@ def dtypes(part: Architecture) -> None:
 
 
 def value_range(part: Architecture) -> None:
-    """Evaluation's images lie in [-1, 1]; logits are finite."""
+    """Check that images in evaluation mode are finite and in [-1, 1], and that logits are finite."""
     generator, discriminator = part.pair()
     with torch.no_grad():
         images = generate(generator.eval(), 16)
@@ -84,7 +84,7 @@ def value_range(part: Architecture) -> None:
 
 
 def batch_of_one(part: Architecture) -> None:
-    """One image alone can be made and judged."""
+    """Check that a batch of one image can be generated and judged."""
     generator, discriminator = part.pair()
     with torch.no_grad():
         images = generate(generator.eval(), 1)
@@ -96,9 +96,9 @@ def batch_of_one(part: Architecture) -> None:
 
 
 def resolutions(part: Architecture) -> None:
-    """Every size up to 64 works, grey and in colour, or is refused by check_image with a reason.
+    """Check that each size up to 64, in grey and in colour, either works or is refused by check_image with a reason.
 
-    Without classes, unless the networks require labels.
+    Images have classes only if the networks require labels. Larger sizes are tried only if all of these are refused.
     """
     for size in SIZES:
         refusal = part.refusal(part.spec(3, size))
@@ -122,7 +122,7 @@ def resolutions(part: Architecture) -> None:
 
 
 def _made_at(part: Architecture, image: ImageSpec) -> list[tuple[Tensor, Tensor]]:
-    """Images and logits in training and in evaluation."""
+    """Return images and logits, first in training mode, then in evaluation mode."""
     generator, discriminator = part.pair(image)
     with torch.no_grad():
         return [
@@ -135,7 +135,7 @@ def _made_at(part: Architecture, image: ImageSpec) -> list[tuple[Tensor, Tensor]
 
 
 def truncation(part: Architecture) -> None:
-    """If the generator claims truncation, 0 gives one image for all latents, and 0.5 other images than 1."""
+    """Check that truncation 0 gives the same image for all latents, and that 0.5 and 1 give different images."""
     generator = part.pair()[0].eval()
     if not generator.has_truncation:
         raise Skipped("its generator does not claim to have truncation")

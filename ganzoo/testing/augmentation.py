@@ -19,7 +19,7 @@ from ganzoo.testing.training import Trained, capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
 
 IMAGE = ImageSpec(3, 16)
-MANY = 32  # images, enough that not all draws fall alike
+MANY = 32  # images; enough that their random numbers are not all alike
 
 
 class AugmentationPart(Trained):
@@ -30,7 +30,7 @@ class AugmentationPart(Trained):
         super().__init__(rig, f"{NAME}+{NAME}+{entry.name}", IMAGE, prefixes=("augmentation.",))
 
     def make(self, image: ImageSpec = IMAGE) -> Augmentation:
-        """A new one."""
+        """Return a new augmentation at strength 1."""
         augmentation: Augmentation = self.entry.load()(image, self.config.values.augmentation)
         with torch.no_grad():
             augmentation.strength.fill_(1)
@@ -38,7 +38,7 @@ class AugmentationPart(Trained):
 
 
 def interface(part: AugmentationPart) -> None:
-    """The class follows its interface and is built from an image spec and the entry's parameters."""
+    """Check that the class follows its interface and is built from an image spec and the entry's parameters."""
     cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, Augmentation),
@@ -48,7 +48,7 @@ def interface(part: AugmentationPart) -> None:
 
 
 def shapes(part: AugmentationPart) -> None:
-    """Images of the same shape, finite."""
+    """Check that the images keep their shape and are finite."""
     given = random_images(IMAGE, 4)
     found = part.make()(given, seeded())
     expect(found.shape == given.shape, f"images {tuple(given.shape)} come out as {tuple(found.shape)}")
@@ -56,7 +56,7 @@ def shapes(part: AugmentationPart) -> None:
 
 
 def inputs_left_alone(part: AugmentationPart) -> None:
-    """The images are as they were."""
+    """Check that the augmentation does not change its input images."""
     given = random_images(IMAGE, 4)
     watched = Watched({"the images": given})
     part.make()(given, seeded())
@@ -64,13 +64,13 @@ def inputs_left_alone(part: AugmentationPart) -> None:
 
 
 def dtypes(part: AugmentationPart) -> None:
-    """Float32 stays float32."""
+    """Check that float32 images stay float32."""
     found = part.make()(random_images(IMAGE, 4), seeded())
     expect(found.dtype == torch.float32, f"float32 images come out as {found.dtype}")
 
 
 def strength(part: AugmentationPart) -> None:
-    """A scalar buffer that stays in [0, 1], whatever the logits are."""
+    """Check that strength is a scalar buffer that stays in [0, 1] for very high and very low logits."""
     augmentation = part.make()
     kept = dict(augmentation.named_buffers()).get("strength")
     expect(kept is not None and kept.shape == (), "strength must be a scalar buffer; the base class makes it")
@@ -83,13 +83,13 @@ def strength(part: AugmentationPart) -> None:
 
 
 def batch_of_one(part: AugmentationPart) -> None:
-    """One image alone comes out finite."""
+    """Check that a batch of one image gives one finite image."""
     found = part.make()(random_images(IMAGE, 1), seeded())
     expect(found.shape[:1] == (1,) and found.isfinite().all(), "a batch of one does not come out as one finite image")
 
 
 def resolutions(part: AugmentationPart) -> None:
-    """Every size up to 64, grey and in colour."""
+    """Check that each size up to 64 works, in grey and in colour."""
     for size in SIZES:
         for channels in (1, 3):
             given = random_images(ImageSpec(channels, size), 2)
@@ -103,7 +103,7 @@ def resolutions(part: AugmentationPart) -> None:
 
 
 def own_draws(part: AugmentationPart) -> None:
-    """Each image is changed by draws of its own."""
+    """Check that each image of a batch is augmented by its own random numbers."""
     same = random_images(IMAGE, 1).expand(MANY, -1, -1, -1)
     found = part.make()(same, seeded())
     expect(
@@ -113,7 +113,7 @@ def own_draws(part: AugmentationPart) -> None:
 
 
 def double_backward(part: AugmentationPart) -> None:
-    """A gradient penalty works through it: twice differentiable with respect to the images."""
+    """Check that it is twice differentiable with respect to the images, as a gradient penalty requires."""
     augmentation = part.make()
     images = random_images(IMAGE, 4).requires_grad_(True)
     value = augmentation(images, seeded()).tanh().square().sum()
@@ -126,7 +126,7 @@ def double_backward(part: AugmentationPart) -> None:
 
 
 def save_and_load(part: AugmentationPart) -> None:
-    """Through safetensors into another one: the same strength and the same images."""
+    """Check that another augmentation, loaded through safetensors, has the same strength and makes the same images."""
     one, other = part.make(), part.make()
     with torch.no_grad():
         one.strength.fill_(0.75)
@@ -138,7 +138,7 @@ def save_and_load(part: AugmentationPart) -> None:
 
 
 def determinism(part: AugmentationPart) -> None:
-    """The rng decides, and nothing else does."""
+    """Check that the rng decides the result: the same seed gives the same images, another seed different ones."""
     augmentation, found = part.make(), list[Tensor]()
     for seed in (0, 0, 1):
         with global_seed(0):
@@ -148,7 +148,7 @@ def determinism(part: AugmentationPart) -> None:
 
 
 def global_random_state(part: AugmentationPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the augmentation does not draw from, or seed, a global random state."""
     augmentation = part.make()
     with global_state_watched("the augmentation"):
         augmentation(random_images(IMAGE, 4), seeded())

@@ -15,7 +15,7 @@ from ganzoo.testing.verdict import expect
 
 @dataclass
 class CommandPart:
-    """A command and what its target turned out to be."""
+    """A command, and the object that its target names."""
 
     entry: CommandEntry
     rig: Rig
@@ -23,7 +23,7 @@ class CommandPart:
 
 
 def interface(part: CommandPart) -> None:
-    """The target is a click command."""
+    """Check that the target is a click command."""
     part.target = part.entry.load()
     expect(
         isinstance(part.target, click.Command),
@@ -32,7 +32,7 @@ def interface(part: CommandPart) -> None:
 
 
 def shows_help(part: CommandPart) -> None:
-    """``--help`` prints a description and does nothing else."""
+    """Check that ``--help`` exits with 0 and that the command has a description."""
     result = CliRunner().invoke(part.target, ["--help"], prog_name=f"ganzoo {part.entry.name}")
     expect(result.exit_code == 0, f"--help exits with {result.exit_code}: {result.output.strip()[-200:]}")
     described = (part.target.help or part.target.short_help or "").strip()
@@ -40,7 +40,7 @@ def shows_help(part: CommandPart) -> None:
 
 
 def refuses_unknown_options(part: CommandPart) -> None:
-    """An unknown option is an error of the command line and exits with 2."""
+    """Check that an unknown option is refused with exit code 2."""
     result = CliRunner().invoke(part.target, ["--no-such-option"], prog_name=f"ganzoo {part.entry.name}")
     expect(result.exit_code == 2, f"--no-such-option exits with {result.exit_code}, must be refused with 2")
 

@@ -1,4 +1,4 @@
-"""What an architecture may do with its inputs: read the labels if it is conditional, and write into none of them."""
+"""Checks that an architecture reads the labels only if it is conditional, and does not write into its inputs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ganzoo.testing.networks import Architecture
 from ganzoo.testing.probe import labels_for, random_images, seeded
 from ganzoo.testing.verdict import expect
 
-NOISE = 0.3  # added to all weights, since a network may begin with ones by which classes make no difference
+NOISE = 0.3  # added to all weights, since a new network's weights may give all classes the same result
 
 
 def inputs_left_alone(part: Architecture) -> None:
-    """Latents, images and labels are as they were."""
+    """Check that the networks do not change latents, images and labels."""
     for training in (True, False):
         generator, discriminator = part.pair()
         latents, images = generator.sample_latents(4, seeded()), random_images(part.image, 4)
@@ -33,7 +33,10 @@ def inputs_left_alone(part: Architecture) -> None:
 
 
 def labels(part: Architecture) -> None:
-    """A conditional network gives something else for other labels; one that is not gives the same, with none too."""
+    """Check that labels change the result of a conditional network, and no other network's result.
+
+    A network that is not conditional must give the same result without labels too.
+    """
     generator, discriminator = part.pair()
     latents, images = generator.sample_latents(4, seeded()), random_images(part.image, 4)
     for network, name, inputs, made in (
@@ -57,14 +60,14 @@ def labels(part: Architecture) -> None:
 
 
 def _answers(network: nn.Module, inputs: Tensor, labels: list[int | None]) -> list[Tensor]:
-    """What it gives if all labels are one class, or None."""
+    """Return the network's result for each of ``labels``, given to all inputs; None means without labels."""
     every = [None if label is None else torch.full((len(inputs),), label) for label in labels]
     with torch.no_grad():
         return [network(inputs, given, rng=seeded()) for given in every]
 
 
 def _moved(network: nn.Module) -> nn.Module:
-    """A copy whose weights are not those that it began with."""
+    """Return a copy with noise added to its weights."""
     copy, rng = deepcopy(network), seeded()
     with torch.no_grad():
         for parameter in copy.parameters():

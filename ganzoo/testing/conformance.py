@@ -1,4 +1,4 @@
-"""From a target, a distribution or a file, to the checks of all it registers, and from those to a verdict."""
+"""The checks of all that a target (a distribution or a file) registers, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ PARTS: dict[str, Callable[..., Any]] = {
     "store": store.StorePart,
     "weights": weights.WeightsPart,
 }
-# Where one of these finds something, the others of its kind would only find it again.
+# If one of these is not passed, the later checks of the subject are skipped: they would only report the same fault.
 GATES: dict[str, tuple[str, ...]] = {
     "distribution": ("loads",),
     "architecture": ("interface", "shapes", "inputs_left_alone", "resumes"),
@@ -92,7 +92,7 @@ GATES: dict[str, tuple[str, ...]] = {
 
 
 class Subject:
-    """What is checked, made when the first check wants it, and shared by all of them."""
+    """The subject of checks. Its part is made when the first check needs it, and is shared by all checks."""
 
     def __init__(self, kind: str, name: str, make: Callable[[], Any]) -> None:
         self.kind, self.title, self._make = kind, f"{kind} {name}".strip(), make
@@ -101,7 +101,7 @@ class Subject:
 
     @property
     def part(self) -> Any:
-        """The object that the checks take."""
+        """The object that is passed to the checks."""
         if not self._made:
             self._made.append(self._make())
         return self._made[0]
@@ -109,14 +109,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Case:
-    """One check of one subject; calling it raises where it finds something, Skipped where it does not apply."""
+    """One check of one subject. A call raises an error if the check fails, Skipped if it does not apply."""
 
     subject: Subject
     check: Check
 
     @property
     def name(self) -> str:
-        """Of the check."""
+        """The name of the check."""
         return self.check.__name__
 
     def __str__(self) -> str:
@@ -126,7 +126,7 @@ class Case:
         if self.subject.closed:
             raise Skipped(self.subject.closed)
         try:
-            with showing(logging.NullHandler()):  # a check's own message is all that is printed
+            with showing(logging.NullHandler()):  # print only the check's own message
                 self.check(self.subject.part)
         except Exception as error:
             if self.name in GATES[self.subject.kind]:
@@ -134,7 +134,7 @@ class Case:
             raise
 
     def result(self) -> Result:
-        """What it finds, in words."""
+        """Run the check and return its result."""
         begun, message = time.perf_counter(), ""
         status: Status = "passed"
         try:
@@ -156,12 +156,12 @@ class Plan:
     notes: tuple[str, ...] = field(default=())
 
     def verdict(self, results: Iterable[Result] | None = None) -> Verdict:
-        """Of results that are there already, or of running every case."""
+        """Return the verdict on ``results``, or on the results of running every case if None."""
         found = tuple(case.result() for case in self.cases) if results is None else tuple(results)
         return Verdict(self.target, self.version, found, self.notes)
 
     def results(self) -> Iterator[Result]:
-        """One by one, as they come."""
+        """Run the cases one by one and yield each result."""
         for case in self.cases:
             yield case.result()
 
@@ -173,10 +173,11 @@ def plan(
     location: str | None = None,
     registry: Registry | None = None,
 ) -> Plan:
-    """The checks of all that a distribution, or a ``.py`` file, registers.
+    """Return the checks of all that a distribution, or a ``.py`` file, registers.
 
-    settings: KEY=VALUE for its parts, such as ``generator.width=8``. location: of images, for a data set that wants
-    one. registry: instead of the installed zoo. Raises GanzooError where there is no such target.
+    settings: KEY=VALUE settings of its parts, such as ``generator.width=8``. location: the path of the images, for a
+    data set that needs one. registry: used instead of the installed zoo. Raises GanzooError if the target does not
+    exist.
     """
     registry = Registry.load(strict=False) if registry is None else registry
     reports, points = _find(registry, target)
@@ -200,7 +201,7 @@ def _part(entry: Entry, rig: Rig, location: str | None) -> Any:
 
 
 def _find(registry: Registry, target: str) -> tuple[list[PluginReport], list[EntryPoint]]:
-    """The target's plugins, and its entry points; a file is loaded here."""
+    """Return the target's plugins and entry points; a file is loaded here. Raises GanzooError if it does not exist."""
     path = Path(target)
     if path.suffix == ".py":
         if not path.is_file():

@@ -21,13 +21,13 @@ from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Skipped, expect
 from ganzoo.utils.files import data_root
 
-LOOKED_AT = 200  # images; enough to see a kind of mistake, few enough for a large set
+LOOKED_AT = 200  # images; enough to find a systematic mistake, few enough for a large data set
 SMALL = 16
 SETTING = "data.options."
 
 
 class DatasetPart:
-    """A data set as a run opens it; ``location`` for one that is written ``name:PATH``."""
+    """A data set as a run opens it; ``location`` is the PATH of a data set that is written ``name:PATH``."""
 
     def __init__(self, entry: DatasetEntry, rig: Rig, location: str | None = None) -> None:
         self.entry, self.rig = entry, rig
@@ -36,35 +36,35 @@ class DatasetPart:
 
     @cached_property
     def params(self) -> Any:
-        """The source's parameters, with the user's settings; None for an entry without parameters."""
+        """The source's parameters, with the user's settings; None if the entry has no parameters."""
         if self.entry.params is NoParams:
             return None
         options = [text for text in self.rig.settings if text.startswith(SETTING)]
         return self.rig.config(f"{NAME}+{NAME}", f"data.name={self.text}", *options).values.data.params
 
     def source(self, split: str = "train") -> DataSource:
-        """A new source."""
+        """Return a new source."""
         return make_source(self.entry, self.location, data_root(None), split, params=self.params)
 
     @cached_property
     def images(self) -> list[SourceImage]:
-        """The first readable ones."""
+        """The readable images among the first :data:`LOOKED_AT`."""
         return first(self.source())
 
     @cached_property
     def size(self) -> int | None:
-        """What it is resized to when it is opened; None where its images are small squares already."""
+        """The size that images are resized to when the data set is opened; None if they are already small squares."""
         height, width = self.images[0].pixels.shape[:2]
         return None if height == width <= 2 * SMALL else SMALL
 
 
 def first(source: DataSource) -> list[SourceImage]:
-    """Of the first so many, those that are readable."""
+    """Return the readable images among the first :data:`LOOKED_AT`."""
     return [item for item in islice(source, LOOKED_AT) if isinstance(item, SourceImage)]
 
 
 def interface(part: DatasetPart) -> None:
-    """The class follows its interface, is built from location, root and split, and has its images at hand."""
+    """Check that the class follows its interface and builds a source. Raises Skipped if the images are unavailable."""
     cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, DataSource), f"{part.entry.target} is no ganzoo.interfaces.DataSource"
@@ -79,7 +79,7 @@ def interface(part: DatasetPart) -> None:
 
 
 def shapes(part: DatasetPart) -> None:
-    """Images (H, W, C), grey or colour, as the entry's spec says where there is one."""
+    """Check that images are (H, W, C), grey or colour, and match the entry's image spec if it has one."""
     expect(part.images, "none of its first images is readable")
     for image in part.images:
         shape = image.pixels.shape
@@ -93,7 +93,7 @@ def shapes(part: DatasetPart) -> None:
 
 
 def dtypes(part: DatasetPart) -> None:
-    """Pixels are uint8."""
+    """Check that pixels are uint8 NumPy arrays."""
     for image in part.images:
         pixels = image.pixels
         expect(isinstance(pixels, np.ndarray), f"{image.name} is a {type(pixels).__name__}, expected a NumPy array")
@@ -101,7 +101,10 @@ def dtypes(part: DatasetPart) -> None:
 
 
 def labels(part: DatasetPart) -> None:
-    """Labels count from 0 to the number of classes, or there are none at all."""
+    """Check that labels are from 0 to classes - 1, or None without classes.
+
+    If there are class_names, there must be one for each class.
+    """
     classes = (part.entry.image or part.source().peek()).classes
     for image in part.images:
         label = image.label
@@ -115,7 +118,7 @@ def labels(part: DatasetPart) -> None:
 
 
 def order(part: DatasetPart) -> None:
-    """Iterated twice it gives the same images in the same order, as many as its length says."""
+    """Check that two iterations give the same images in the same order, and that their number equals the length."""
     again = first(part.source())
     same = len(again) == len(part.images) and all(
         one.name == other.name and one.label == other.label and np.array_equal(one.pixels, other.pixels)
@@ -128,7 +131,7 @@ def order(part: DatasetPart) -> None:
 
 
 def content_key(part: DatasetPart) -> None:
-    """The same for the same images, another for other images."""
+    """Check that the content key is the same for the same images and differs for different images."""
     key = part.source().content_key()
     expect(isinstance(key, str) and key, f"content_key is {key!r}, expected a string")
     expect(key == part.source().content_key(), "content_key differs each time; hash the images' content")
@@ -145,7 +148,7 @@ def content_key(part: DatasetPart) -> None:
 
 
 def splits(part: DatasetPart) -> None:
-    """The split that scores are measured against has images."""
+    """Check that the reference split, which scores are measured against, has at least 2 readable images."""
     try:
         count = len(first(part.source(part.entry.reference)))
     except GanzooError as error:
@@ -154,7 +157,7 @@ def splits(part: DatasetPart) -> None:
 
 
 def held_out(part: DatasetPart) -> None:
-    """The splits train and test do not hold the same images."""
+    """Check that the train and test splits do not hold the same images."""
     if not {"train", "test"} <= set(part.entry.splits):
         return
     try:
@@ -170,20 +173,20 @@ def held_out(part: DatasetPart) -> None:
 
 
 def _hashes(source: DataSource) -> list[bytes]:
-    """A hash of each readable image, sorted."""
+    """Return a hash of each readable image, sorted."""
     images = (item.pixels for item in source if isinstance(item, SourceImage))
     return sorted(sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest() for pixels in images)
 
 
 def opens(part: DatasetPart) -> None:
-    """All of it can be decoded, and has the spec that networks were built for."""
+    """Check that all images can be decoded and match the spec that networks are built for."""
     peeked = peek_dataset(part.entry, part.location, part.text, size=part.size, params=part.params)
     opened = open_dataset(part.entry, part.location, part.text, size=part.size, params=part.params).spec
     expect(peeked == opened, f"networks are built for {peeked}, but the images are {opened}")
 
 
 def global_random_state(part: DatasetPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the data set does not draw from, or seed, a global random state."""
     with global_state_watched("the data set"):
         source = part.source()
         source.content_key()

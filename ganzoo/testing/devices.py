@@ -1,4 +1,4 @@
-"""Whether several processes, each with its share of the batch, train what one process trains."""
+"""Check whether several processes, each with its share of the batch, train the same weights as one process."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ganzoo.training.run import resume, start
 from ganzoo.utils.files import read_jsonl
 
 TIMES = ("seconds", "pictures_per_second")
-# Settings for small runs that several processes repeat to within float32's precision. Not with Adam: it divides a
-# gradient by its size, and so makes a whole step of what is only the rounding of a sum to zero.
+# Settings for small runs that several processes repeat to within float32's precision. Momentum instead of Adam: Adam
+# divides a gradient by its size, which turns the rounding error of a zero gradient into a whole step.
 COMPARABLE = (
     *("data.size=8", "data.mirror=true", "generator.width=8", "discriminator.width=8"),
     *("loop.device=cpu", "loop.precision=float32", "loop.keep=99", "metrics.names=[]"),
     *("optimizer.generator.name=momentum", "optimizer.discriminator.name=momentum"),
     *("optimizer.generator.lr=0.01", "optimizer.discriminator.lr=0.01"),
 )
-FLOOR = 1e-3  # a tensor whose largest weight is below counts as one of this size
+FLOOR = 1e-3  # the smallest value that is used as the largest weight of a tensor
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be trained into ``directory``, or gone on with where the directory is a run already."""
+    """A run to train in ``directory``, or to resume if the directory already holds a run."""
 
     recipe: str
     settings: Sequence[str]
@@ -45,8 +45,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Difference:
-    """Between two runs: the largest of any weight as a share of its tensor's largest, of any logged figure as a share
-    of it or of 1, and how far training moved the weights by the first measure."""
+    """The differences between two runs.
+
+    weights: the largest difference of any weight, as a share of the largest weight of its tensor.
+    logged: the largest difference of any logged figure, as a share of the figure or of 1, whichever is larger.
+    moved: how far training moved the weights, measured like ``weights``.
+    """
 
     weights: float
     logged: float
@@ -54,7 +58,7 @@ class Difference:
 
 
 def train(jobs: Iterable[Job]) -> None:
-    """One after the other, in this process or together with the ranks it has joined."""
+    """Train the jobs one after the other, in this process or together with the ranks it has joined."""
     registry, display = Registry.load(), Display(Console(quiet=True))
     for job in jobs:
         directory = Path(job.directory)
@@ -67,7 +71,7 @@ def train(jobs: Iterable[Job]) -> None:
 def train_on(
     processes: int, jobs: Sequence[Job], list_file: Path, program: Sequence[str] = ("-m", "ganzoo.testing.devices")
 ) -> None:
-    """In so many new processes; ``list_file`` is written for them to read. ``program``: what else they are to do."""
+    """Train the jobs in ``processes`` new processes, which read them from ``list_file``. ``program``: what they run."""
     list_file.write_text(json.dumps([asdict(job) for job in jobs]))
     command = ["torch.distributed.run", "--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
     command += ["--local-addr=localhost", f"--nproc-per-node={processes}", *program]
@@ -75,7 +79,7 @@ def train_on(
 
 
 def rewind(directory: Path, checkpoints: int) -> None:
-    """Leave a run its oldest checkpoints alone, so that it can be resumed from the middle."""
+    """Keep only the ``checkpoints`` oldest checkpoints of a run, so that it can be resumed from the middle."""
     import shutil
 
     for checkpoint in list_checkpoints(directory / "checkpoints")[checkpoints:]:
@@ -83,7 +87,7 @@ def rewind(directory: Path, checkpoints: int) -> None:
 
 
 def compare(one: Path, other: Path) -> Difference:
-    """Two finished runs of one recipe that kept their first checkpoint."""
+    """Compare two finished runs of one recipe; ``one`` must have kept its first checkpoint."""
     first, last = (list_checkpoints(one / "checkpoints")[end].path for end in (0, -1))
     return Difference(
         weights=_apart(last, list_checkpoints(other / "checkpoints")[-1].path),
@@ -113,7 +117,7 @@ def _logged_apart(one: Path, other: Path) -> float:
 
 
 def read_jobs(list_file: Path) -> list[Job]:
-    """What :func:`train_on` wrote."""
+    """Read the jobs that :func:`train_on` wrote."""
     return [Job(**job) for job in json.loads(list_file.read_text())]
 
 

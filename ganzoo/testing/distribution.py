@@ -1,4 +1,4 @@
-"""What every distribution must do, whatever it registers: load, be cheap to load, name its parts well."""
+"""What every distribution must do: load, load without torch, and name and describe its parts well."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ganzoo.testing.verdict import Failure, Skipped, expect
 from ganzoo.training.callbacks import Hooks
 from ganzoo.utils.signals import INTERRUPTED_REASON
 
-# Code that loads a plugin, between the probe and the plugin's own.
+# Paths of the code that loads a plugin, which runs between the probe and the plugin.
 LOADERS = (
     *(str(Path(str(module.__file__)).parent) for module in (importlib, import_probe, pluggy)),
     str(registry.__file__),
@@ -37,9 +37,9 @@ LITTLE = ("loop.kimg=0.032", "loop.log_kimg=0.016", "loop.snapshot_kimg=0.016")
 
 @dataclass(frozen=True)
 class Distribution:
-    """The plugins of one distribution, or the one of a file.
+    """The plugins of one distribution, or the plugin of a file.
 
-    points: its entry points, none for a file. entries: all that its plugins registered.
+    points: its entry points, empty for a file. entries: all parts that its plugins registered.
     """
 
     registry: Registry
@@ -49,14 +49,14 @@ class Distribution:
 
 
 def loads(part: Distribution) -> None:
-    """Every plugin loads and registers something, or watches runs."""
+    """Check that every plugin loads, and that it registers a part or implements a hook."""
     for report in part.reports:
         expect(not report.error, f"plugin {report.name}: {report.error}")
         expect(report.registered or report.hooks, f"plugin {report.name} registers nothing and implements no hook")
 
 
 def cheap_import(part: Distribution) -> None:
-    """Registering imports no torch."""
+    """Check that registration does not import torch."""
     if not part.points:
         raise Skipped("a file is loaded only where it is asked for; a distribution must register without torch")
     job = json.dumps([sys.path, [point.value for point in part.points]])
@@ -76,14 +76,14 @@ def cheap_import(part: Distribution) -> None:
 
 
 def names(part: Distribution) -> None:
-    """No other distribution registers a name of its own."""
+    """Check that no other distribution registers the same names."""
     for entry in part.entries:
         clash = part.registry.clashes.get((entry.kind, entry.short))
         expect(clash is None, f"{clash}, or choose another name")
 
 
 def described(part: Distribution) -> None:
-    """Every part has a summary of one line, losses and penalties a formula."""
+    """Check that every part has a one-line summary, and that losses and penalties have a formula."""
     for entry in part.entries:
         what = f"the {entry.kind} {entry.name}"
         expect(entry.summary.strip(), f"{what} has no summary")
@@ -93,7 +93,7 @@ def described(part: Distribution) -> None:
 
 
 def life_cycle(part: Distribution) -> None:
-    """A little run with its hooks watching, without a score: none of them raises."""
+    """Check that no life-cycle hook raises in a tiny run. The score that the hooks get has no values."""
     watching = {hook for report in part.reports for hook in report.hooks} - REGISTRATION.keys()
     if not watching:
         raise Skipped("it has no life-cycle hooks")

@@ -20,18 +20,18 @@ from ganzoo.testing.verdict import Skipped, expect
 
 COUNT = 3
 SETTING = "metrics.weights="
-NEAR = 1e-3  # of the features' size: float32 in batches of other sizes
+NEAR = 1e-3  # as a share of the features' norm; float32 results vary slightly with the batch size
 
 
 class ExtractorPart:
-    """An extractor, and images of noise. Its network is loaded if it needs no weights or a setting names them."""
+    """An extractor and noise images. Its network is loaded if it needs no weights or if a setting names their file."""
 
     def __init__(self, entry: ExtractorEntry, rig: Rig) -> None:
         self.entry, self.rig = entry, rig
 
     @cached_property
     def network(self) -> Network:
-        """What the extractor finds. Raises Skipped for one whose weights are not named: it might download them."""
+        """The network that the extractor finds. Raises Skipped rather than download weights that no setting names."""
         settings = [setting for setting in self.rig.settings if setting.startswith(SETTING)]
         metrics = self.rig.config(f"{NAME}+{NAME}", *settings).values.metrics
         file = find_weights(metrics, [self.entry], self.rig.registry).get(self.entry.name)
@@ -43,11 +43,11 @@ class ExtractorPart:
 
     @cached_property
     def features(self) -> tuple[str, ...]:
-        """All that this network gives."""
+        """The names of the features that this network gives."""
         return tuple(name for name in self.entry.features if name not in self.network.lacks)
 
     def load(self) -> Extractor:
-        """The extractor on the CPU."""
+        """Load and return the extractor on the CPU."""
         cls: Any = self.entry.load()
         cls.check(self.network, "exact", self.features)
         extractor: Extractor = cls(self.network, "exact", torch.device("cpu"), self.features)
@@ -55,16 +55,16 @@ class ExtractorPart:
 
     @cached_property
     def loaded(self) -> Extractor:
-        """The same, loaded once."""
+        """The extractor on the CPU, loaded once."""
         return self.load()
 
     def images(self, channels: int = 3, size: int = 16) -> Tensor:
-        """Noise, uint8."""
+        """Return uint8 noise, ``(COUNT, channels, size, size)``, the same each time."""
         return torch.randint(256, (COUNT, channels, size, size), generator=seeded(), dtype=torch.uint8)
 
 
 def interface(part: ExtractorPart) -> None:
-    """The class follows its interface, and its entry names the features that it offers."""
+    """Check that the class follows its interface, and that its entry names its features with their widths."""
     cls, entry = part.entry.load(), part.entry
     follows = isinstance(cls, type) and issubclass(cls, Extractor)
     expect(follows, f"{entry.target} is no ganzoo.metrics.extractor.Extractor")
@@ -75,7 +75,7 @@ def interface(part: ExtractorPart) -> None:
 
 
 def shapes(part: ExtractorPart) -> None:
-    """Grey and coloured images of any size become float32 matrices of the widths that the entry says."""
+    """Check that grey and colour images of several sizes give finite float32 matrices of the entry's widths."""
     for channels, size in ((3, 16), (1, 16), (3, 48)):
         found = part.loaded(part.images(channels, size))
         expect(set(found) == set(part.features), f"it returns {sorted(found)}, expected {sorted(part.features)}")
@@ -87,7 +87,7 @@ def shapes(part: ExtractorPart) -> None:
 
 
 def batch_independence(part: ExtractorPart) -> None:
-    """The features of an image are the same whichever images it is read with."""
+    """Check that the features of an image do not depend on the other images of its batch."""
     together = part.loaded(part.images())
     for name, matrix in together.items():
         alone = torch.cat([part.loaded(image[None])[name] for image in part.images()])
@@ -96,21 +96,21 @@ def batch_independence(part: ExtractorPart) -> None:
 
 
 def determinism(part: ExtractorPart) -> None:
-    """The same network and images give the same features."""
+    """Check that the same network and images give the same features."""
     first, again = part.loaded(part.images()), part.load()(part.images())
     for name, matrix in first.items():
         expect(torch.equal(matrix, again[name]), f"loaded twice, it gives other features {name} for the same images")
 
 
 def inputs_left_alone(part: ExtractorPart) -> None:
-    """The images are as they were."""
+    """Check that the extractor does not change its input images."""
     images = part.images()
     part.loaded(images)
     expect(torch.equal(images, part.images()), "it writes into the images, which other extractors read too")
 
 
 def global_random_state(part: ExtractorPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the extractor does not draw from, or seed, a global random state."""
     with global_state_watched("the extractor"):
         part.load()(part.images())
 

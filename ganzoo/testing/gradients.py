@@ -1,4 +1,4 @@
-"""What gradients through an architecture must be, and what its logits may depend on."""
+"""Checks of the gradients through an architecture, and of what its logits depend on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.testing.verdict import expect
 
 
 def finite_gradients(part: Architecture) -> None:
-    """Every trainable parameter gets a finite gradient."""
+    """Check that every trainable parameter gets a finite gradient."""
     generator, discriminator = part.pair()
     softplus(-judge(discriminator, generate(generator, 6))).mean().backward()
     for network, title in ((generator, "generator"), (discriminator, "discriminator")):
@@ -31,7 +31,7 @@ def finite_gradients(part: Architecture) -> None:
 
 
 def double_backward(part: Architecture) -> None:
-    """A gradient penalty's gradient reaches the discriminator's weights."""
+    """Check that a gradient penalty's gradient is finite and reaches the discriminator's weights."""
     discriminator = part.per_sample_discriminator()
     images = random_images(part.image, 3).requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(discriminator, images).sum(), images, create_graph=True)
@@ -45,7 +45,10 @@ def double_backward(part: Architecture) -> None:
 
 
 def mixing(part: Architecture) -> None:
-    """A logit depends on the other images of its batch only where mixes_samples says so."""
+    """Check that a logit depends on the other images of its batch only if mixes_samples is True.
+
+    A discriminator that is built with needs.per_sample must not mix samples at all.
+    """
     default = part.pair()[1]
     expect(
         default.mixes_samples or not _mixes(part, default),
@@ -53,7 +56,7 @@ def mixing(part: Architecture) -> None:
     )
     try:
         alone = part.pair(needs=PER_SAMPLE)[1]
-    except ValueError:  # refused, as it should be
+    except ValueError:  # a correct refusal
         return
     expect(
         not alone.mixes_samples and not _mixes(part, alone),
@@ -71,7 +74,7 @@ def _mixes(part: Architecture, discriminator: Discriminator) -> bool:
 
 
 def bf16(part: Architecture) -> None:
-    """Both networks run, and get finite gradients, under bf16 autocast; further outputs are finite."""
+    """Check that under bf16 autocast both networks run and get finite gradients, and that all outputs are finite."""
     generator, discriminator = part.pair()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = softplus(-judge(discriminator, generate(generator)).float()).mean()

@@ -1,7 +1,7 @@
-"""Run by itself: load registration modules as the registry does, and print who asks for torch first.
+"""A script that loads registration modules as the registry does, and prints the code that first imports torch.
 
-``python import_probe.py JSON`` with the search path and the entry points' values. Prints file and line of each caller,
-outermost first, or nothing where torch is not asked for.
+Usage: ``python import_probe.py JSON``, with the search path and the entry points' values. Prints the file and line of
+each caller, outermost first, or nothing if torch is not imported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import FrameType
 
 
 class Watch:
-    """Finds no module; the first that asks for torch ends the process."""
+    """A finder that finds no module. The first import of torch prints its callers and ends the process."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> None:
         if name.partition(".")[0] != "torch":

@@ -1,4 +1,4 @@
-"""What every launcher must do, as far as it can be seen without its machines."""
+"""What every launcher must do, as far as it can be checked without its machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LauncherPart:
 
 
 def interface(part: LauncherPart) -> None:
-    """The class follows its interface and is built from the entry's parameters."""
+    """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, Launcher), f"{part.entry.target} is no ganzoo.bench.launcher.Launcher"

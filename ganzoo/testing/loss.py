@@ -21,7 +21,7 @@ from ganzoo.testing.training import Trained, capture_safe, trains
 from ganzoo.testing.verdict import Failure, Skipped, expect
 
 SIDES = ("discriminator", "generator")
-SUMMED = 1.5  # a gradient that grows by so much as the batch is repeated is not averaged
+SUMMED = 1.5  # a gradient that grows by this factor if the batch is repeated is not averaged
 
 
 class LossPart(Trained):
@@ -35,28 +35,28 @@ class LossPart(Trained):
         super().__init__(rig, recipe, image, prefixes=("loss.",))
 
     def make(self) -> Loss:
-        """A new one."""
+        """Return a new loss."""
         loss: Loss = self.entry.load()(self.config.values.loss)
         return loss
 
     def inputs(self, count: int = 6, *, spread: float = 1.0, patches: bool = False) -> LossInputs:
-        """Outputs with the heads that it needs, and labels if it needs them."""
+        """Return inputs with the heads that the loss needs, and labels if it needs them."""
         return loss_inputs(self.entry.needs, count, spread=spread, patches=patches)
 
     def value(self, loss: Loss, side: str, inputs: LossInputs) -> Tensor:
-        """One side as the training step asks for it."""
+        """Return one side as the training step asks for it."""
         return inputs.value(loss, side, real_given=side == "discriminator" or self.entry.generator_needs_real)
 
 
 def interface(part: LossPart) -> None:
-    """The class follows its interface and is built from the entry's parameters."""
+    """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Loss), f"{part.entry.target} is no ganzoo.interfaces.Loss")
     part.make()
 
 
 def shapes(part: LossPart) -> None:
-    """Each side is one number that the outputs decide."""
+    """Check that each side is a scalar that has a gradient."""
     loss = part.make()
     for name in SIDES:
         value = part.inputs().value(loss, name)
@@ -66,7 +66,7 @@ def shapes(part: LossPart) -> None:
 
 
 def facts(part: LossPart) -> None:
-    """The generator's side reads d_real only where the entry says generator_needs_real."""
+    """Check that the generator's side reads d_real only if the entry says generator_needs_real."""
     if part.entry.generator_needs_real:
         return
     try:
@@ -79,12 +79,12 @@ def facts(part: LossPart) -> None:
 
 
 def inputs_left_alone(part: LossPart) -> None:
-    """Logits, other outputs, labels, latents and progress are as they were."""
+    """Check that the loss changes no logits, other outputs, labels, latents or progress."""
     loss = part.make()
     for name in SIDES:
         for labelled in (False, True):
             given = loss_inputs(part.entry.needs, spread=3.0, labelled=labelled)
-            # As in a step, no tensor is a leaf, whose change in place torch would refuse in words of its own.
+            # As in a step, no tensor is a leaf: torch would refuse an in-place change of a leaf with its own message.
             given = replace(given, real=given.real.map(Tensor.clone), fake=given.fake.map(Tensor.clone))
             watched = Watched(given.tensors())
             part.value(loss, name, given)
@@ -93,7 +93,7 @@ def inputs_left_alone(part: LossPart) -> None:
 
 
 def dtypes(part: LossPart) -> None:
-    """Float32 logits give a float32 loss."""
+    """Check that float32 logits give a float32 loss."""
     loss = part.make()
     for name in SIDES:
         value = part.value(loss, name, part.inputs())
@@ -101,7 +101,7 @@ def dtypes(part: LossPart) -> None:
 
 
 def batch_of_one(part: LossPart) -> None:
-    """One image on each side is enough."""
+    """Check that the loss of one real and one generated image is finite."""
     loss = part.make()
     for name in SIDES:
         value = part.value(loss, name, part.inputs(1))
@@ -109,7 +109,7 @@ def batch_of_one(part: LossPart) -> None:
 
 
 def progress(part: LossPart) -> None:
-    """Both sides are finite at the beginning, in the middle and at the end of a run, with labels too."""
+    """Check that both sides are finite at the start, in the middle and at the end of a run, with and without labels."""
     loss = part.make()
     for name in SIDES:
         for share in (0.0, 0.5, 1.0):
@@ -121,7 +121,7 @@ def progress(part: LossPart) -> None:
 
 
 def patches(part: LossPart) -> None:
-    """If the entry says patches, logits (N, 4, 4) give one finite number too."""
+    """Check that logits (N, 4, 4) give a finite scalar. Raises Skipped if the entry does not say patches."""
     if not part.entry.patches:
         raise Skipped("its entry does not say that it takes a logit for each patch, patches=True")
     loss = part.make()
@@ -137,7 +137,7 @@ def patches(part: LossPart) -> None:
 
 
 def finite_gradients(part: LossPart) -> None:
-    """Logits of 10,000 on either side give finite losses and finite gradients."""
+    """Check that logits of 10,000 and -10,000 give finite losses and finite gradients."""
     loss = part.make()
     for name in SIDES:
         real, fake = (torch.tensor(values, requires_grad=True) for values in ((1e4, -1e4), (-1e4, 1e4)))
@@ -150,7 +150,7 @@ def finite_gradients(part: LossPart) -> None:
 
 
 def direction(part: LossPart) -> None:
-    """Higher means more real: the discriminator raises real and lowers fake logits, the generator raises fake ones."""
+    """Check that the discriminator raises real logits and lowers fake ones, and that the generator raises fake ones."""
     loss = part.make()
     low, high = torch.linspace(-0.9, -0.1, 9), torch.linspace(-0.9, 0.9, 9)
     real, fake = high.clone().requires_grad_(True), high.flip(0).clone().requires_grad_(True)
@@ -164,7 +164,7 @@ def direction(part: LossPart) -> None:
 
 
 def averaged(part: LossPart) -> None:
-    """A batch that is repeated gives all its samples together the same gradient, as a mean does and a sum does not."""
+    """Check that repeating the batch does not increase the total gradient: a mean keeps it, a sum doubles it."""
     for name in SIDES:
         once, twice = part.inputs(), part.inputs().map(lambda rows: torch.cat([rows, rows])).differentiable()
         sizes = [_gradients(part.value(part.make(), name, inputs), inputs) for inputs in (once, twice)]
@@ -177,7 +177,7 @@ def averaged(part: LossPart) -> None:
 
 
 def _gradients(value: Tensor, inputs: LossInputs) -> dict[str, float]:
-    """The sum of the sizes of each output's gradient."""
+    """Return the sum of the absolute gradient of each output."""
     outputs = {name: tensor for name, tensor in inputs.tensors().items() if tensor.requires_grad}
     found = torch.autograd.grad(value, list(outputs.values()), allow_unused=True)
     return {
@@ -187,7 +187,7 @@ def _gradients(value: Tensor, inputs: LossInputs) -> dict[str, float]:
 
 
 def determinism(part: LossPart) -> None:
-    """The same logits give the same loss."""
+    """Check that the same logits give the same loss."""
     for name in SIDES:
         values = []
         for _ in range(2):
@@ -197,7 +197,7 @@ def determinism(part: LossPart) -> None:
 
 
 def global_random_state(part: LossPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the loss does not draw from, or seed, a global random state."""
     with global_state_watched("the loss"):
         loss = part.make()
         for name in SIDES:
@@ -205,7 +205,7 @@ def global_random_state(part: LossPart) -> None:
 
 
 def networks_left_alone(part: LossPart) -> None:
-    """After `constrain` the discriminator is still in training mode, and the same weights are trained."""
+    """Check that `constrain` leaves the discriminator in training mode, with the same requires_grad."""
     with global_seed(0):
         discriminator = StandInDiscriminator(part.image, None, Needs())
     loss, modes = part.make(), Modes(discriminator.train())

@@ -1,4 +1,4 @@
-"""What the training step could give a loss."""
+"""The inputs that the training step can give a loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATCHES = (4, 4)
 
 @dataclass(frozen=True)
 class LossInputs:
-    """Outputs of the discriminator for real and generated images, and all that a loss may ask for beside them."""
+    """The discriminator's outputs for real and generated images, and the optional inputs of a loss."""
 
     real: DiscriminatorOutputs
     fake: DiscriminatorOutputs
@@ -30,21 +30,21 @@ class LossInputs:
     progress: Tensor
 
     def with_logits(self, real: Tensor, fake: Tensor) -> LossInputs:
-        """The same with other logits."""
+        """Return a copy with other logits."""
         return replace(self, real=replace(self.real, logits=real), fake=replace(self.fake, logits=fake))
 
     def at(self, progress: float) -> LossInputs:
-        """The same at another time of the run."""
+        """Return a copy at another progress of the run."""
         return replace(self, progress=torch.tensor(progress))
 
     def map(self, change: Callable[[Tensor], Tensor]) -> LossInputs:
-        """Apply a function to each tensor that has a row for each sample."""
+        """Return a copy with a function applied to each tensor that has a row for each sample."""
         labels = None if self.labels is None else change(self.labels)
         latents = change(self.latents)
         return LossInputs(self.real.map(change), self.fake.map(change), labels, latents, self.progress)
 
     def differentiable(self) -> LossInputs:
-        """The same values in outputs that require gradients."""
+        """Return a copy whose outputs are leaves that require gradients, with the same values."""
 
         def leaf(value: Tensor) -> Tensor:
             return value.detach().clone().requires_grad_(True)
@@ -52,7 +52,7 @@ class LossInputs:
         return replace(self, real=self.real.map(leaf), fake=self.fake.map(leaf))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Each tensor by the name that a loss knows it by."""
+        """Return the tensors by the names that a loss knows them by."""
         found = {"latents": self.latents, "progress": self.progress}
         if self.labels is not None:
             found["labels"] = self.labels
@@ -61,7 +61,7 @@ class LossInputs:
         return found
 
     def value(self, loss: Loss, side: str, *, real_given: bool = True) -> Tensor:
-        """One side of the loss; ``real_given``: what was said about real images too."""
+        """Return one side of the loss. ``real_given``: whether the loss gets the outputs for real images."""
         there = {
             "real_outputs": self.real if real_given else None,
             "fake_outputs": self.fake,
@@ -78,7 +78,7 @@ class LossInputs:
 def loss_inputs(
     needs: Needs, count: int = 6, *, spread: float = 1.0, patches: bool = False, labelled: bool = False
 ) -> LossInputs:
-    """Invent outputs of ``count`` images that have the heads that are needed, with labels if they are needed."""
+    """Invent outputs for ``count`` images, with the heads that are needed, and labels if needed or ``labelled``."""
     rng = seeded()
 
     def drawn(*shape: int) -> Tensor:
@@ -97,7 +97,7 @@ def loss_inputs(
 
 
 def tensors_of(outputs: DiscriminatorOutputs, logits: str, others: str) -> dict[str, Tensor]:
-    """The tensors of outputs by name: the logits as ``logits``, what else was said as a part of ``others``."""
+    """Return the tensors of outputs by name: ``logits`` names the logits, ``others`` prefixes the names of the rest."""
     found = {logits: outputs.logits}
     if outputs.classes is not None:
         found[f"{others}.classes"] = outputs.classes
@@ -105,14 +105,14 @@ def tensors_of(outputs: DiscriminatorOutputs, logits: str, others: str) -> dict[
 
 
 class Watched:
-    """Tensors by name, and what they held when this was made."""
+    """Tensors by name, with a copy of the values they had at construction."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self.tensors = tensors
         self._before = {name: (value.detach().clone(), value._version) for name, value in tensors.items()}
 
     def written(self) -> list[str]:
-        """The names of those that were written to since, through ``.data`` or in place."""
+        """Return the names of the tensors that were written to since, through ``.data`` or in place."""
         return [
             name
             for name, (value, version) in self._before.items()

@@ -20,9 +20,9 @@ from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
 
-COUNT = 64  # images a side
-CLASSES = 2  # of a metric that reads labels
-# What the default extractor offers, for when it is not installed.
+COUNT = 64  # images per side
+CLASSES = 2  # for a metric that reads labels
+# The features of the default extractor, used if it is not installed.
 DEFAULT = ExtractorEntry(
     name="default",
     summary="",
@@ -33,7 +33,7 @@ DEFAULT = ExtractorEntry(
 
 
 class MetricPart:
-    """A metric, and sides of invented features: only those that its entry asks for."""
+    """A metric, and invented features: only those that its entry asks for."""
 
     def __init__(self, entry: MetricEntry, rig: Rig) -> None:
         self.entry, self.rig = entry, rig
@@ -43,7 +43,7 @@ class MetricPart:
 
     @property
     def feature(self) -> str:
-        """The one that it reads; "" without its extractor."""
+        """The name of the feature that it reads; "" if the entry names none and its extractor is not installed."""
         return self.entry.features or next(iter(self.extractor.features if self.extractor else ()), "")
 
     @property
@@ -51,7 +51,7 @@ class MetricPart:
         return self.extractor is not None and self.feature == self.extractor.logits
 
     def side(self, seed: int, shift: float = 0.0) -> Features:
-        """Of images that are the farther from ordinary ones the larger the shift."""
+        """Return the features of invented images; a larger shift moves them farther from ordinary images."""
         offered: Mapping[str, int] = self.extractor.features if self.extractor else {}
         width = offered.get(self.feature, 2048)
         matrix = torch.randn(COUNT, width, generator=seeded(seed)).abs() + shift
@@ -70,17 +70,17 @@ class MetricPart:
         return Features(COUNT, statistics=statistics, labels=labels)
 
     def real(self) -> Features:
-        """As a score gives it: nothing at all to a metric of the generated images' logits alone."""
+        """Return the real side as a score gives it: no features if the metric reads only generated images' logits."""
         return Features(COUNT) if self.reads_logits else self.side(seed=0)
 
     def measure(self, shift: float = 0.0, seed: int = 0) -> Mapping[str, Any]:
-        """Its values for generated images of that shift."""
+        """Return the metric's values for generated images with that shift."""
         metric: Metric = self.entry.load()()
         return metric(real=self.real(), fake=self.side(1, shift), seed=seed)
 
     @cached_property
     def watched(self) -> tuple[Mapping[str, Any], bool, str]:
-        """Measure once more: the values, whether the features changed, what it did to a global random state."""
+        """A second measurement: the values, whether the features changed, a message if a global random state did."""
         metric: Metric = self.entry.load()()
         real, fake = self.real(), self.side(1)
         before, drawn = [_content(real), _content(fake)], ""
@@ -92,21 +92,21 @@ class MetricPart:
         return found, [_content(real), _content(fake)] != before, drawn
 
     def known(self, shift: float = 0.0) -> Mapping[str, Any]:
-        """The same, measured once."""
+        """Return the values for that shift, measured only once."""
         if (shift, 0) not in self._known:
             self._known[shift, 0] = dict(self.measure(shift))
         return self._known[shift, 0]
 
 
 def _sure(matrix: Tensor, shift: float) -> Tensor:
-    """Logits of images that each belong to a class of their own; with a shift, to all classes alike."""
+    """Return logits that put each image clearly in a different class; with a shift, equal logits for all classes."""
     if shift:
         return torch.zeros_like(matrix)
     return 20 * torch.eye(matrix.shape[1])[: len(matrix)]
 
 
 def interface(part: MetricPart) -> None:
-    """The class follows its interface and is built without arguments."""
+    """Check that the class follows its interface and is built without arguments, and that its feature is offered."""
     cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Metric), f"{part.entry.target} is no ganzoo.interfaces.Metric")
     cls()
@@ -117,7 +117,7 @@ def interface(part: MetricPart) -> None:
 
 
 def reads(part: MetricPart) -> None:
-    """It reads only what its entry asks for."""
+    """Check that the metric reads only what its entry asks for."""
     try:
         part.known()
     except GanzooError as error:
@@ -129,7 +129,7 @@ def reads(part: MetricPart) -> None:
 
 
 def values(part: MetricPart) -> None:
-    """Named numbers, finite, the primary one among them."""
+    """Check that the metric returns named finite numbers, including the primary one."""
     found = part.known()
     expect(isinstance(found, Mapping) and found, f"it returns {found!r}, expected named numbers")
     for name, value in found.items():
@@ -141,7 +141,7 @@ def values(part: MetricPart) -> None:
 
 
 def direction(part: MetricPart) -> None:
-    """Its primary value tells good images from bad ones as lower_is_better says."""
+    """Check that the primary value ranks good images above bad ones, as lower_is_better says."""
     name = part.entry.primary or next(iter(part.known()))
     near, far = (part.known(shift)[name] for shift in (0.0, 3.0))
     better = near < far if part.entry.lower_is_better else near > far
@@ -153,18 +153,18 @@ def direction(part: MetricPart) -> None:
 
 
 def inputs_left_alone(part: MetricPart) -> None:
-    """The features are as they were."""
+    """Check that the metric does not change its input features."""
     expect(not part.watched[1], "it writes into the features, which other metrics read too")
 
 
 def determinism(part: MetricPart) -> None:
-    """The same features and seed give the same values."""
+    """Check that the same features and seed give the same values."""
     again = part.watched[0]
     expect(again == part.known(), f"the same features and seed give {part.known()}, then {again}")
 
 
 def global_random_state(part: MetricPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the metric does not draw from, or seed, a global random state."""
     expect(not part.watched[2], part.watched[2])
 
 

@@ -1,4 +1,4 @@
-"""Whether a network is as it was: its mode, and which of its weights are trained."""
+"""A comparison of a network's mode and trainable weights with an earlier state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class Modes:
-    """The mode of each module and ``requires_grad`` of each parameter of a network when this was made."""
+    """The mode of each module and ``requires_grad`` of each parameter of a network at construction."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
@@ -14,7 +14,7 @@ class Modes:
         self.trained = {name: parameter.requires_grad for name, parameter in network.named_parameters()}
 
     def changed(self) -> str:
-        """What has changed since, in words that follow "leaves the network"; "" if nothing has."""
+        """Return what has changed since, in words that follow "leaves the network"; "" if nothing has."""
         for name, module in self.network.named_modules():
             if module.training != self.training.get(name, module.training):
                 return f"in {'training' if module.training else 'evaluation'} mode"

@@ -1,4 +1,4 @@
-"""A pair of networks as the checks see it."""
+"""The pair of networks that the architecture checks use."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ganzoo.testing.verdict import Failure, Skipped
 from ganzoo.training.loop import Loop
 
 SIZES = (8, 9, 16, 28, 30, 32, 36, 48, 64)
-LARGER = (128, 256)  # looked at where none of the others is supported
-FIRST = (16, 8, 32, 28, 64, 48, 36, 30, 9, *LARGER)  # the first of these is what most checks look at
+LARGER = (128, 256)  # tried if none of the others is supported
+FIRST = (16, 8, 32, 28, 64, 48, 36, 30, 9, *LARGER)  # most checks use the first supported one
 PER_SAMPLE = Needs(per_sample=True)
 CLASSES = 3
 
 
 class Architecture:
-    """A pair of networks with the parameters of an ordinary run, but for the settings the user gave."""
+    """A pair of networks with the parameters of an ordinary run and the user's settings."""
 
     def __init__(self, entry: ArchitectureEntry, rig: Rig) -> None:
         self.entry, self.rig = entry, rig
@@ -36,7 +36,7 @@ class Architecture:
 
     @cached_property
     def classes(self) -> int:
-        """The classes without which it cannot be made; 0 if it can do without labels."""
+        """The number of classes that its images must have; 0 if it works without labels."""
         unlabelled = [ImageSpec(3, size) for size in FIRST if self.refusal(ImageSpec(3, size)) is None]
         if not unlabelled:
             return CLASSES
@@ -48,24 +48,24 @@ class Architecture:
 
     @cached_property
     def sizes(self) -> list[int]:
-        """Those of :data:`SIZES` it supports, or the first larger one."""
+        """The supported sizes of :data:`SIZES`; if there are none, the first supported size of :data:`LARGER`."""
         found = [size for size in SIZES if self.refusal(self.spec(3, size)) is None]
         return found or [size for size in LARGER if self.refusal(self.spec(3, size)) is None][:1]
 
     @cached_property
     def image(self) -> ImageSpec:
-        """Three channels, three classes, of a size that it supports."""
+        """The spec that most checks use: three channels, three classes and a supported size."""
         for size in FIRST:
             if size in self.sizes:
                 return ImageSpec(3, size, classes=CLASSES)
         raise Failure(f"none of the sizes {', '.join(map(str, (*SIZES, *LARGER)))} is supported")
 
     def spec(self, channels: int, size: int) -> ImageSpec:
-        """An image, with classes only if it requires them."""
+        """Return an image spec, with classes only if the networks require them."""
         return ImageSpec(channels, size, classes=self.classes)
 
     def refusal(self, image: ImageSpec) -> str | None:
-        """Why it cannot make such an image; None where it can."""
+        """Return why it cannot make such images; None if it can."""
         try:
             self.entry.check_image(image)
         except ValueError as error:
@@ -75,7 +75,7 @@ class Architecture:
     def pair(
         self, image: ImageSpec | None = None, needs: Needs | None = None, seed: int = 0
     ) -> tuple[Generator, Discriminator]:
-        """Both networks, in training mode. Raises ValueError where the discriminator cannot meet the needs."""
+        """Return new networks in training mode. Raises ValueError if the discriminator cannot meet the needs."""
         image, values = image or self.image, self.config.values
         with global_seed(seed):
             generator = self.entry.load_generator()(image, values.generator)
@@ -83,25 +83,25 @@ class Architecture:
         return generator.train(), discriminator.train()
 
     def per_sample_discriminator(self) -> Discriminator:
-        """Skipped where it refuses to be one."""
+        """Return a discriminator that judges each image independently. Raises Skipped if it refuses this."""
         try:
             return self.pair(needs=PER_SAMPLE)[1]
         except ValueError as error:
             raise Skipped(f"its discriminator does not judge each image by itself: {error}") from error
 
     def loop(self, *settings: str) -> Loop:
-        """Trains on discs with the logistic loss; ``settings``: further ones."""
+        """Return a loop that trains on discs with the logistic loss, with further ``settings``."""
         config = self.rig.config(self._recipe, *self.settings, *settings) if settings else self.config
         return self.rig.loop(config, disc_images(self.image))
 
 
 def generate(generator: Generator, count: int = 4, seed: int = 0) -> Tensor:
-    """Images as the training step makes them."""
+    """Return images as the training step makes them."""
     rng = seeded(seed)
     latents = generator.sample_latents(count, rng)
     return generator(latents, labels_for(generator.image, count), rng=rng)
 
 
 def judge(discriminator: Discriminator, images: Tensor) -> Tensor:
-    """Logits as the training step asks for them."""
+    """Return logits as the training step asks for them."""
     return discriminator(images.float(), labels_for(discriminator.image, len(images)), rng=seeded())

@@ -20,7 +20,7 @@ STEPS = 3
 
 
 class OptimizerPart(Trained):
-    """An optimizer with the settings of an ordinary run, for both of the stand-in networks."""
+    """An optimizer with the settings of an ordinary run, for both stand-in networks."""
 
     def __init__(self, entry: OptimizerEntry, rig: Rig) -> None:
         self.entry = entry
@@ -28,18 +28,18 @@ class OptimizerPart(Trained):
         super().__init__(rig, f"{NAME}+{NAME}", ImageSpec(1, 8), own=own, prefixes=("optimizer.",))
 
     def make(self, network: nn.Module) -> torch.optim.Optimizer:
-        """One for a network's weights."""
+        """Return an optimizer of a network's weights."""
         return make_optimizer(network, self.config.values.optimizer.generator, self.entry)
 
 
 def network() -> nn.Module:
-    """A small one, the same each time."""
+    """Return a small network with the same weights each time."""
     with global_seed(0):
         return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
 
 
 def train(model: nn.Module, optimizer: torch.optim.Optimizer, seed: int = 0, steps: int = STEPS) -> None:
-    """Steps towards a fixed answer."""
+    """Train a model to predict the sum of its inputs."""
     inputs = torch.randn(16, 4, generator=seeded(seed))
     for _ in range(steps):
         optimizer.zero_grad(set_to_none=True)
@@ -48,7 +48,7 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, seed: int = 0, ste
 
 
 def interface(part: OptimizerPart) -> None:
-    """The target makes a torch.optim.Optimizer of all parameters, with the learning rate that was asked for."""
+    """Check that the target makes a torch.optim.Optimizer of all parameters with the requested learning rate."""
     model = network()
     made = part.make(model)
     held = {id(p) for group in made.param_groups for p in group["params"]}
@@ -62,7 +62,7 @@ def interface(part: OptimizerPart) -> None:
 
 
 def updates(part: OptimizerPart) -> None:
-    """A step changes every weight that has a gradient; all stay finite."""
+    """Check that a few steps change every parameter tensor, and that the weights stay finite."""
     model = network()
     before = [parameter.detach().clone() for parameter in model.parameters()]
     train(model, part.make(model))
@@ -72,7 +72,7 @@ def updates(part: OptimizerPart) -> None:
 
 
 def learning_rate(part: OptimizerPart) -> None:
-    """It reads the learning rate of its param_groups at each step: with 0 no weight moves."""
+    """Check that each step reads the learning rate from param_groups: with 0 no weight changes."""
     model = network()
     made = part.make(model)
     train(model, made)
@@ -86,7 +86,7 @@ def learning_rate(part: OptimizerPart) -> None:
 
 
 def save_and_load(part: OptimizerPart) -> None:
-    """Its state goes through a file into another one, which then takes the same steps."""
+    """Check that an optimizer that loads the saved state of another takes the same steps."""
     model, other = network(), network()
     one, two = part.make(model), part.make(other)
     train(model, one)
@@ -108,14 +108,17 @@ def save_and_load(part: OptimizerPart) -> None:
 
 
 def global_random_state(part: OptimizerPart) -> None:
-    """Nothing draws from, or seeds, a global random state, which is another one on each device."""
+    """Check that the optimizer does not draw from, or seed, a global random state, which differs between devices."""
     model = network()
     with global_state_watched("the optimizer"):
         train(model, part.make(model))
 
 
 def capture_safe(part: OptimizerPart) -> None:
-    """If the entry says captured, steps read no value back, and replayed they give the weights of eager ones."""
+    """Check that steps read no value back to the host, and that their replay gives the weights of eager steps.
+
+    Raises Skipped if the entry does not say captured=True.
+    """
     if not part.entry.captured:
         raise Skipped("its entry does not say captured=True, so steps run eagerly")
     replayed(part)

@@ -1,4 +1,4 @@
-"""What a discriminator with heads beside the logit must do."""
+"""What a discriminator with heads in addition to the logit must do."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from ganzoo.testing.stand_in_parts import CLASSES
 from ganzoo.testing.verdict import Skipped, expect
 
 COUNT = 4
-USUAL = (CLASSES, "embedding", "proxies")  # the heads that losses and penalties of the zoo ask for
+USUAL = (CLASSES, "embedding", "proxies")  # the heads that the zoo's losses and penalties ask for
 UNKNOWN = "no-such-output"
 
 
 def outputs(part: Architecture) -> None:
-    """`outputs` has the logits of `forward` and the heads of needs.outputs; else ValueError is raised."""
+    """Check that `outputs` gives the logits of `forward` and the heads of needs.outputs.
+
+    A constructor may refuse the needs with ValueError. Raises Skipped if the discriminator does not override `outputs`.
+    """
     plain = part.pair()[1]
     if type(plain).outputs is Discriminator.outputs:
         raise Skipped("its discriminator has no output except the logit")
@@ -29,7 +32,7 @@ def outputs(part: Architecture) -> None:
     for needs in (Needs(), *(Needs(outputs=(name,)) for name in names)):
         try:
             discriminator = part.pair(needs=needs)[1]
-        except ValueError:  # refused, as it should be
+        except ValueError:  # a correct refusal
             continue
         said = _said(part, discriminator)
         missing = said.lacks(needs.outputs)
@@ -62,7 +65,7 @@ def _check(part: Architecture, discriminator: Discriminator, said: Discriminator
 
 
 def check_bf16(part: Architecture, discriminator: Discriminator) -> None:
-    """Check that outputs under bf16 autocast are finite once the step has made them float32. Raises Failure."""
+    """Raise Failure if an output under bf16 autocast is not finite after the step's conversion to float32."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         said = _said(part, discriminator).map(Tensor.float)
     for name, value in {"logits": said.logits, CLASSES: said.classes, **said.features}.items():
@@ -70,7 +73,7 @@ def check_bf16(part: Architecture, discriminator: Discriminator) -> None:
 
 
 def _said(part: Architecture, discriminator: Discriminator) -> DiscriminatorOutputs:
-    """Of random images; the network stays as it is."""
+    """Return the outputs for random images, from a copy of the network."""
     images = random_images(part.image, COUNT)
     return deepcopy(discriminator).outputs(images, labels_for(part.image, COUNT), rng=seeded())
 

@@ -20,14 +20,14 @@ from ganzoo.testing.verdict import Failure, Skipped, expect
 
 
 def interface(part: PenaltyPart) -> None:
-    """The class follows its interface and is built from the entry's parameters."""
+    """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Penalty), f"{part.entry.target} is no ganzoo.interfaces.Penalty")
     part.make()
 
 
 def shapes(part: PenaltyPart) -> None:
-    """Finite values with a row for each sample, (N,) or (N, ...), differentiable."""
+    """Check that the penalty is finite and differentiable, with a row for each sample: (N,) or (N, ...)."""
     for side in part.sides:
         value = part.make()(part.inputs(side, 4))
         expect(isinstance(value, Tensor), f"the penalty is a {type(value).__name__}, expected a tensor")
@@ -40,7 +40,7 @@ def shapes(part: PenaltyPart) -> None:
 
 
 def inputs_left_alone(part: PenaltyPart) -> None:
-    """Images, latents, labels, outputs and weights are as they were, and the other network gets no gradient."""
+    """Check that the penalty changes no input and no weight, and gives the other network no gradient."""
     for side in part.sides:
         inputs = part.inputs(side, labelled=True)
         watched, networks = Watched(tensors_in(inputs)), (inputs.generator, inputs.discriminator)
@@ -60,7 +60,7 @@ def inputs_left_alone(part: PenaltyPart) -> None:
 
 
 def networks_left_alone(part: PenaltyPart) -> None:
-    """Both networks stay in training mode, and the same weights are trained."""
+    """Check that both networks stay in training mode and that their requires_grad is unchanged."""
     for side in part.sides:
         inputs = part.inputs(side)
         modes = {name: Modes(getattr(inputs, name)) for name in ("discriminator", "generator")}
@@ -71,7 +71,7 @@ def networks_left_alone(part: PenaltyPart) -> None:
 
 
 def dtypes(part: PenaltyPart) -> None:
-    """Float32, under bf16 autocast too."""
+    """Check that the penalty is float32, under bf16 autocast too."""
     for side in part.sides:
         for bf16 in (False, True):
             inputs = part.inputs(side, bf16=bf16)
@@ -82,7 +82,7 @@ def dtypes(part: PenaltyPart) -> None:
 
 
 def batch_of_one(part: PenaltyPart) -> None:
-    """A batch of one has a finite penalty."""
+    """Check that a batch of one has a finite penalty."""
     for side in part.sides:
         value = part.make()(part.inputs(side, 1))
         finite = value.shape[:1] == (1,) and bool(value.isfinite().all())
@@ -90,7 +90,7 @@ def batch_of_one(part: PenaltyPart) -> None:
 
 
 def progress(part: PenaltyPart) -> None:
-    """The penalty is finite at the beginning, in the middle and at the end of a run."""
+    """Check that the penalty is finite at the beginning, in the middle and at the end of a run."""
     for side in part.sides:
         for share in (0.0, 0.5, 1.0):
             value = part.make()(part.inputs(side, progress=share))
@@ -98,7 +98,7 @@ def progress(part: PenaltyPart) -> None:
 
 
 def labels(part: PenaltyPart) -> None:
-    """It works with networks that require labels."""
+    """Check that the penalty works with networks that require labels."""
     for side in part.sides:
         inputs = part.inputs(side, conditional=True)
         try:
@@ -112,7 +112,7 @@ def labels(part: PenaltyPart) -> None:
 
 
 def patches(part: PenaltyPart) -> None:
-    """If the entry says patches, a discriminator with logits (N, 4, 4) has finite values of (N, ...) too."""
+    """Check that logits (N, 4, 4) give finite values (N, ...). Raises Skipped if the entry does not say patches."""
     if not part.entry.patches:
         raise Skipped("its entry does not say that it takes a logit for each patch, patches=True")
     for side in part.sides:
@@ -128,7 +128,7 @@ def patches(part: PenaltyPart) -> None:
 
 
 def finite_gradients(part: PenaltyPart) -> None:
-    """The gradient stays finite where all weights are 0, and with them the slope that most penalties look at."""
+    """Check that the gradient is finite if all weights, and so the slope that most penalties read, are 0."""
     for side in part.sides:
         inputs = part.inputs(side, flat=True)
         part.make()(inputs).mean().backward()
@@ -137,7 +137,7 @@ def finite_gradients(part: PenaltyPart) -> None:
 
 
 def double_backward(part: PenaltyPart) -> None:
-    """The penalty's own gradient reaches the weights of the network it is for."""
+    """Check that the penalty's gradient is finite and reaches the weights of the network it is for."""
     for side in part.sides:
         inputs = part.inputs(side)
         part.make()(inputs).mean().backward()
@@ -148,7 +148,7 @@ def double_backward(part: PenaltyPart) -> None:
 
 
 def determinism(part: PenaltyPart) -> None:
-    """The same inputs and rng give the same penalty."""
+    """Check that the same inputs and rng give the same penalty."""
     for side in part.sides:
         values = []
         for _ in range(2):
@@ -158,7 +158,7 @@ def determinism(part: PenaltyPart) -> None:
 
 
 def global_random_state(part: PenaltyPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the penalty does not draw from, or seed, a global random state."""
     for side in part.sides:
         inputs = part.inputs(side)
         with global_state_watched("the penalty"):

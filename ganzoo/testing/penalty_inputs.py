@@ -1,4 +1,4 @@
-"""A penalty as the checks see it, and what the training step could give it."""
+"""The penalty that the checks use, and the inputs that the training step can give it."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class PenaltyPart(Trained):
         self.labelled = entry.needs.labels or CLASSES in entry.needs.outputs
         recipe = f"{CONDITIONAL if self.labelled else NAME}+{NAME}+{entry.name}"
         image = LABELLED if self.labelled else UNLABELLED
-        # At each step, so that a few steps are enough to see it.
+        # Used at each step, so that a few steps are enough to check it.
         own = [f"penalties.{self.key}.interval=1"]
         super().__init__(rig, recipe, image, own=own, prefixes=("penalties.",))
 
     def make(self) -> Penalty:
-        """A new one."""
+        """Return a new penalty."""
         penalty: Penalty = self.entry.load()(getattr(self.config.values.penalties, self.key))
         return penalty
 
     @property
     def sides(self) -> tuple[Side, ...]:
-        """The steps in which it takes part."""
+        """The sides whose steps it takes part in."""
         return ("discriminator", "generator") if self.entry.network == "both" else (self.entry.network,)
 
     def inputs(
@@ -59,11 +59,11 @@ class PenaltyPart(Trained):
         patches: bool = False,
         bf16: bool = False,
     ) -> PenaltyInputs:
-        """What a step of one network gives it, with new networks.
+        """Return what a step of ``side`` gives the penalty, with new networks.
 
-        flat: all weights of that network are 0. labelled: there are labels, whether or not the penalty needs them.
-        conditional: the networks require them.
-        patches: the discriminator gives a logit for each patch.
+        flat: all weights of that side's network are 0. labelled: there are labels even if the penalty needs none.
+        conditional: the networks require labels. patches: the discriminator gives a logit for each patch.
+        bf16: the networks run under bf16 autocast.
         """
         conditional = conditional or self.labelled
         generator, discriminator = self._networks(
@@ -115,12 +115,12 @@ def _said(
 
 
 def regularised(inputs: PenaltyInputs) -> nn.Module:
-    """The network that takes the step."""
+    """Return the network that the step trains."""
     return inputs.discriminator if inputs.step_of == "discriminator" else inputs.generator
 
 
 def tensors_in(inputs: PenaltyInputs) -> dict[str, Tensor]:
-    """All tensors that a penalty reads, by their names in its inputs."""
+    """Return all tensors that a penalty reads, by their names in its inputs."""
     found = {"inputs.real": inputs.real, "inputs.fake": inputs.fake, "inputs.latents": inputs.latents}
     if inputs.labels is not None:
         found["inputs.labels"] = inputs.labels

@@ -1,7 +1,7 @@
 """The pytest plugin: ``@pytest.mark.ganzoo(TARGET)`` on a test that takes ``ganzoo_check``.
 
-The mark takes the keywords of :func:`ganzoo.testing.check` too. Loaded in every pytest of an environment that has
-ganzoo, so it imports next to nothing until a test wants it.
+The mark also takes the keywords of :func:`ganzoo.testing.check`. Every pytest in an environment with ganzoo loads this
+module, so it imports almost nothing until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ HOW = f'mark the test with @pytest.mark.{MARK}("DISTRIBUTION"), or with the path
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the mark."""
     config.addinivalue_line("markers", f"{MARK}(target, settings=(), location=None): what {FIXTURE} checks")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each check."""
+    """Generate one test for each check."""
     if FIXTURE not in metafunc.fixturenames:
         return
     mark = metafunc.definition.get_closest_marker(MARK)
@@ -40,7 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class Checker:
-    """A case as a test calls it: what it finds fails the test in one line."""
+    """A case as a test calls it: a failed check fails the test with one line, a skipped check skips the test."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
@@ -56,5 +56,5 @@ class Checker:
 
 @pytest.fixture
 def ganzoo_check(request: pytest.FixtureRequest) -> Checker:
-    """Calling it runs one check of what the test's ``ganzoo`` mark names."""
+    """Return a callable that runs one check of the target named by the test's ``ganzoo`` mark."""
     return Checker(request.param)

@@ -1,4 +1,4 @@
-"""What the checks have in common: seeds, images, a watch on the global random states, where an error arose."""
+"""What the checks share: seeds, images, a watch on the global random states, and the places of errors."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ import ganzoo
 from ganzoo.entries import ImageSpec
 from ganzoo.testing.verdict import Failure, expect
 
-# Code that an error passes through, but that no plugin's author has written.
+# The directories of code that an error passes through but that is not the plugin's own.
 OTHERS = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (ganzoo, torch, np))
-UNUSUAL = 7_654_321  # a seed nobody sets, so that setting one shows
+UNUSUAL = 7_654_321  # a seed that no plugin sets, so that a change of seed is noticed
 
 
 def seeded(seed: int = 0) -> torch.Generator:
-    """A source of random numbers of its own."""
+    """Return a new random number generator with this seed."""
     return torch.Generator().manual_seed(seed)
 
 
 def labels_for(image: ImageSpec, count: int) -> Tensor | None:
-    """Every class in turn, int64 ``(count,)``; None where there are none."""
+    """Return labels that cycle through the classes, int64 ``(count,)``; None without classes."""
     return torch.arange(count) % image.classes if image.classes else None
 
 
 def random_images(image: ImageSpec, count: int, seed: int = 0) -> Tensor:
-    """Uniform noise ``(count, C, size, size)`` in [-1, 1]."""
+    """Return uniform noise ``(count, C, size, size)`` in [-1, 1]."""
     return torch.rand(count, image.channels, image.size, image.size, generator=seeded(seed)) * 2 - 1
 
 
 def weights_of(network: nn.Module) -> Tensor:
-    """All parameters and buffers in one vector."""
+    """Return all parameters and buffers in one vector."""
     values = [value.detach().double().flatten() for value in network.state_dict().values()]
     return torch.cat(values) if values else torch.zeros(0)
 
 
 def copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors that share no memory, as safetensors wants them."""
+    """Return copies that share no memory, as safetensors requires."""
     return {name: value.detach().contiguous().clone() for name, value in state.items()}
 
 
 @contextmanager
 def global_seed(seed: int) -> Iterator[None]:
-    """Every global random state seeded, and put back afterwards."""
+    """Seed every global random state, and restore them afterwards."""
     states = _states()
     torch.manual_seed(seed)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  it is this very state that a plugin might use
+    np.random.seed(seed)  # noqa: NPY002  a plugin might use this global state
     try:
         yield
     finally:
@@ -65,7 +65,7 @@ def global_seed(seed: int) -> Iterator[None]:
 
 @contextmanager
 def global_state_watched(what: str, *, but: str = "") -> Iterator[None]:
-    """Raises Failure where a global random state is not what it was; ``but``: one that may change."""
+    """Raise Failure if a global random state changes in the block; ``but`` names one that may change."""
     with global_seed(UNUSUAL):
         before = {name: state for name, (state, _) in _states().items()}
         yield
@@ -78,7 +78,7 @@ def global_state_watched(what: str, *, but: str = "") -> Iterator[None]:
 
 
 def _states() -> dict[str, tuple[Any, Callable[[], None]]]:
-    """Of each library its state, fit to be compared, and what puts it back."""
+    """Return each library's random state in comparable form, with a function that restores it."""
     of_torch, of_python = torch.get_rng_state(), random.getstate()
     of_numpy: Any = np.random.get_state()  # noqa: NPY002
     return {
@@ -89,7 +89,7 @@ def _states() -> dict[str, tuple[Any, Callable[[], None]]]:
 
 
 def place_of(error: BaseException) -> str:
-    """Where in the plugin's own code an error arose, ``" at package/file.py:12"``, or "" where that is not known."""
+    """Return where in the plugin's own code an error arose, ``" at package/file.py:12"``, or "" if this is unknown."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((*OTHERS, "<")):
             return f" at {short_path(frame.filename)}:{frame.lineno}"
@@ -97,12 +97,12 @@ def place_of(error: BaseException) -> str:
 
 
 def short_path(file: str) -> str:
-    """A file with the directory it lies in: enough to find it, the same on every machine."""
+    """Return a file's name with its directory: enough to find the file, and the same on every machine."""
     return "/".join(Path(file).parts[-2:])
 
 
 def told(error: BaseException) -> str:
-    """An error as one line, with its place."""
+    """Return an error as one line, with its place."""
     if isinstance(error, Failure):
         return str(error)
     text = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Several devices simulated in one process: a thread for each rank, which exchange tensors as ranks do."""
+"""Several devices simulated in one process: one thread for each rank; the threads exchange tensors as ranks do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.collectives import Place
 
 T = TypeVar("T")
-PATIENCE = 60.0  # seconds until a rank that does not come counts as lost
+PATIENCE = 60.0  # seconds to wait before a missing rank counts as lost
 REDUCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {
     dist.ReduceOp.SUM: lambda parts: parts.sum(0, dtype=parts.dtype),
     dist.ReduceOp.MAX: lambda parts: parts.amax(0),
@@ -24,7 +24,7 @@ REDUCTIONS: dict[Any, Callable[[Tensor], Tensor]] = {
 
 
 class Ranks:
-    """``world`` ranks of this process. Collectives work between the threads that :meth:`run` starts."""
+    """A group of ``world`` simulated ranks. Collectives work between the threads that :meth:`run` starts."""
 
     def __init__(self, world: int) -> None:
         self.world = world
@@ -32,7 +32,7 @@ class Ranks:
         self._barrier = threading.Barrier(world)
         self._sent: list[Tensor] = [torch.empty(0)] * world
 
-    # What collectives.here() returns, for each thread another place.
+    # These stand in for the Place that collectives.here() returns; each thread has its own.
     @property
     def rank(self) -> int:
         """The rank of this thread."""
@@ -49,7 +49,7 @@ class Ranks:
 
     @contextmanager
     def at(self, rank: int, *, waits: bool = True) -> Iterator[None]:
-        """Make this thread the rank of that number; ``waits=False``: the others send nothing, as if it were zeros."""
+        """Make this thread the rank ``rank``. ``waits=False``: reductions return its own tensors at once, unchanged."""
         self._own.place, self._own.waits = Place(rank, self.world, True), waits
         try:
             yield
@@ -58,7 +58,7 @@ class Ranks:
 
     @contextmanager
     def simulated(self) -> Iterator[None]:
-        """Let the collectives of this process ask these ranks instead of ``torch.distributed``."""
+        """Make the collectives of this process use these ranks instead of ``torch.distributed``."""
         known: Any = collectives
         before = known._here, known._reduce
         known._here, known._reduce = self, self._reduce
@@ -68,7 +68,7 @@ class Ranks:
             known._here, known._reduce = before
 
     def run(self, work: Callable[[int], T]) -> list[T]:
-        """Call ``work(rank)`` in a thread for each rank and return the results. Raises the first error of any."""
+        """Call ``work(rank)`` in a thread for each rank and return the results. Raises the first error of any rank."""
         results: list[Any] = [None] * self.world
         errors: list[BaseException] = []
 

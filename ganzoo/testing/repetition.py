@@ -1,4 +1,4 @@
-"""That an architecture gives the same again: after saving and loading, by seed, whatever else draws numbers."""
+"""Checks that an architecture repeats its results: after saving and loading, and from the same seeds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ganzoo.testing.verdict import expect
 
 
 def save_and_load(part: Architecture) -> None:
-    """Through safetensors into other networks: the same images and logits."""
+    """Check that other networks, loaded through safetensors, give the same images and logits."""
     networks, others = part.pair(seed=0), part.pair(seed=1)
     with torch.no_grad():
-        generate(networks[0])  # moves running statistics, which must survive too
+        generate(networks[0])  # changes running statistics, which must be saved too
         judge(networks[1], random_images(part.image, 4))
         for one, other in zip(networks, others, strict=True):
             other.load_state_dict(load(save(copied(one.state_dict()))))
@@ -32,7 +32,7 @@ def save_and_load(part: Architecture) -> None:
 
 
 def determinism(part: Architecture) -> None:
-    """Weights follow the seed they are built with, images and logits the rng they are given."""
+    """Check that the seed decides the weights, and that the same rng gives the same images and logits."""
     same = all(
         torch.equal(weights_of(one), weights_of(other))
         for one, other in zip(part.pair(seed=1), part.pair(seed=1), strict=True)
@@ -60,7 +60,7 @@ def determinism(part: Architecture) -> None:
 
 
 def global_random_state(part: Architecture) -> None:
-    """Building leaves NumPy's and Python's state alone, running torch's as well."""
+    """Check that building the networks uses only torch's global random state, and running them uses none."""
     with global_state_watched("building the networks", but="torch"):
         values = part.config.values
         part.entry.load_generator()(part.image, values.generator)

@@ -1,4 +1,4 @@
-"""Whether training goes on from a checkpoint as if it had not been stopped, and what is lost where it does not."""
+"""The check that training resumes exactly from a checkpoint; a failure names the state that is lost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ganzoo.testing.training import Trainable, same
 from ganzoo.testing.verdict import Failure
 from ganzoo.training.loop import Loop
 
-BEFORE, AFTER = 3, 3  # iterations until the checkpoint and from there on
+BEFORE, AFTER = 3, 3  # iterations before and after the checkpoint
 STEPS_OWN = ("progress",)  # the loop sets it before each step
 OF_EVERY_MODULE = {*vars(nn.Module()), "training"}
 
 
 def resumes(part: Trainable) -> None:
-    """Resumed from a checkpoint into new objects, training gives the weights, bit for bit, of going on."""
+    """Check that training resumed from a checkpoint gives, bit for bit, the weights of an uninterrupted run."""
     going_on = part.loop()
     _train(going_on, BEFORE)
     file = io.BytesIO()
@@ -57,7 +57,7 @@ def _train(loop: Loop, iterations: int) -> None:
 
 
 def _attributes(loop: Loop) -> Iterator[tuple[str, Any]]:
-    """Yield the numbers and tensors that the parts keep beside parameters and buffers, each in a form to compare."""
+    """Yield the names and comparable values of numbers and tensors that parts keep outside parameters and buffers."""
     model = loop.model
     parts: dict[str, Any] = {"the generator": model.generator, "the discriminator": model.discriminator}
     parts |= {"the loss": model.loss, "the augmentation": model.augmentation}
@@ -78,7 +78,7 @@ def _attributes(loop: Loop) -> Iterator[tuple[str, Any]]:
 
 
 def _content(value: Any) -> Any:
-    """A number, a tensor or a container of them as plain values; None if it is something else."""
+    """Return a number, a tensor or a container of them as plain values; None for any other type."""
     if isinstance(value, (Tensor, np.ndarray)):
         array = value.detach().contiguous().view(-1).numpy() if isinstance(value, Tensor) else value
         return tuple(value.shape), array.tobytes()

@@ -1,4 +1,4 @@
-"""A training loop around the part that is checked: the real one, on discs, with stand-ins for all other parts."""
+"""The real training loop around the part under check, on discs, with stand-ins for all other parts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ganzoo.training.callbacks import Callback
 from ganzoo.training.loop import Loop
 
 BATCH = 8
-# float32, so that what the processor can do decides nothing.
+# float32, so that the checks do not depend on the processor's precisions.
 SETTINGS = (f"data.name={NAME}", "loop.device=cpu", "loop.precision=float32", f"loop.batch={BATCH}", "metrics.names=[]")
-# How the settings begin that parts read.
+# The prefixes of the settings that parts read.
 SETTABLE = (
     "generator.",
     "discriminator.",
@@ -34,13 +34,13 @@ SETTABLE = (
     "data.options.",
     "metrics.weights=",
 )
-OF_RUNS = ("data.", "metrics.", "loop.", "ema.", "seed=")  # settings of a run that change no check
+OF_RUNS = ("data.", "metrics.", "loop.", "ema.", "seed=")  # prefixes of run settings that do not affect the checks
 
 
 class Rig:
-    """``settings``: KEY=VALUE of the user's, which make an architecture smaller for its checks.
+    """A builder of loops with the user's KEY=VALUE ``settings``, which can make an architecture smaller for its checks.
 
-    Raises GanzooError for what is no setting at all.
+    Raises GanzooError if a text is not a setting.
     """
 
     def __init__(self, registry: Registry, settings: Iterable[str] = ()) -> None:
@@ -50,7 +50,7 @@ class Rig:
                 raise GanzooError(f"{text} is no setting; begin a part's parameter with {', '.join(SETTABLE)}")
 
     def config(self, recipe: str, *settings: str) -> Config:
-        """As a run would have it. Raises GanzooError."""
+        """Return the configuration of a run with these settings. Raises GanzooError if it is invalid."""
         return resolve(self.registry, recipe, None, [*SETTINGS, *settings])
 
     def loop(
@@ -60,7 +60,7 @@ class Rig:
         directory: RunDir | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> Loop:
-        """Ready to train. Until something is logged or saved, no directory is needed."""
+        """Return a loop that is ready to train. It needs no directory until something is logged or saved."""
         return Loop(
             config,
             build_model(config, images.spec),

@@ -1,4 +1,4 @@
-"""Whether several devices, each with its share of the batch, train what one device trains; simulated in one process."""
+"""The check that devices sharing a batch train the same weights as one device, simulated in one process."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from ganzoo.testing.verdict import Failure
 from ganzoo.training.loop import Loop
 
 WORLD, ITERATIONS = 2, 3
-# Not with Adam: it divides a gradient by its size, and so makes a whole step of the rounding of a sum to zero.
+# Not Adam: it divides a gradient by its size, which turns the rounding error of a zero gradient into a whole step.
 PLAIN = tuple(
     f"optimizer.{side}.{setting}"
     for side in ("generator", "discriminator")
     for setting in ("name=momentum", "lr=0.01", "options={}")
 )
-# Differences by rounding are smaller: as a share of how far training moved a tensor, and of its largest weight.
+# Rounding differences are below the sum of these shares: of how far training moved a tensor, of its largest weight.
 OF_MOVED, OF_LARGEST = 0.02, 2e-6
-# Some networks amplify rounding. They may differ by MARGIN times what a change of this size in the weights leads to.
+# Some networks amplify rounding. They may differ by MARGIN times the effect of a change of ROUNDING in the weights.
 ROUNDING, MARGIN = 1e-7, 10
 
 
 def devices(part: Trainable) -> None:
-    """Two devices, each with half of the batch, train the same weights as one, up to rounding."""
+    """Check that two devices, each with half of the batch, train the same weights as one, up to rounding."""
     alone = part.loop(*PLAIN)
     begun = _weights(alone)
     _train(alone)
     ranks = Ranks(WORLD)
     with ranks.simulated():
         loops = []
-        for rank in range(WORLD):  # one after the other, since building draws from the global random state
-            with ranks.at(rank, waits=False):  # the checks of new networks may ask for the whole batch
+        for rank in range(WORLD):  # one by one: building draws from the global random state
+            with ranks.at(rank, waits=False):  # checks of new networks may ask for the whole batch
                 loops.append(part.loop(*PLAIN))
         drawn = ranks.run(lambda rank: _watched(loops[rank]))
     for loop in loops:
@@ -64,7 +64,7 @@ def _train(loop: Loop) -> None:
 
 
 def _rounded(part: Trainable) -> dict[str, Tensor]:
-    """The weights after training on one device from weights that are changed by as much as rounding would."""
+    """Return the weights after training on one device, from weights with a relative change of the size of rounding."""
     loop, rng = part.loop(*PLAIN), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for network in (loop.model.generator, loop.model.discriminator):
@@ -75,14 +75,14 @@ def _rounded(part: Trainable) -> dict[str, Tensor]:
 
 
 def _watched(loop: Loop) -> list[str]:
-    """Train, and return the places where the rng was drawn from directly."""
+    """Train, and return the places that draw directly from the rng."""
     with _Draws() as draws:
         _train(loop)
     return draws.places
 
 
 class _Draws(TorchFunctionMode):
-    """Notes the plugins' lines that draw from a shared stream as if it were one of their own."""
+    """A recorder of the plugins' lines that draw directly from a stream that ranks share."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,9 +112,9 @@ def _apart(
     shared: dict[str, Tensor],
     rounded: dict[str, Tensor] | None = None,
 ) -> str | None:
-    """The name of a tensor in which two runs differ by more than rounding; None if there is no such tensor.
+    """Return the name of a tensor in which two runs differ by more than rounding; None if there is no such tensor.
 
-    rounded: what another rounding leaves, from which the networks' own share of the difference is known.
+    rounded: the weights of :func:`_rounded`, which show how much the networks amplify rounding.
     """
     allowed = (
         1.0 if rounded is None else max(1.0, MARGIN * max(_distances(begun, alone, rounded).values(), default=0.0))
@@ -123,7 +123,7 @@ def _apart(
 
 
 def _distances(begun: dict[str, Tensor], one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, float]:
-    """How far apart two runs are in each tensor; differences by rounding are mostly below 1."""
+    """Return the distance between two runs in each tensor; rounding mostly gives distances below 1."""
     found = {}
     for name, value in one.items():
         if value.isfinite().all() and value.numel():

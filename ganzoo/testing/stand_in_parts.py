@@ -1,4 +1,4 @@
-"""The smallest parts that train: what the kit puts beside the part it checks."""
+"""The smallest parts that can be trained: the kit combines them with the part that it checks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ganzoo.interfaces import (
 )
 
 LATENTS, WIDTH, FEATURES = 4, 16, 8
-CLASSES = "classes"  # what Needs.outputs calls the class head
+CLASSES = "classes"  # the name of the class head in Needs.outputs
 LABELS_MISSING = "this network requires labels and was given None"
 
 
 class StandInGenerator(Generator):
-    """Latents ``(N, 4)`` through one hidden layer to tanh pixels."""
+    """A generator of tanh pixels from latents ``(N, 4)``, with one hidden layer."""
 
     latent_dim = LATENTS
 
@@ -50,9 +50,10 @@ class StandInGenerator(Generator):
 
 
 class StandInDiscriminator(Discriminator):
-    """Pixels through one hidden layer to one logit, each image by itself.
+    """A discriminator with one hidden layer and one logit, which judges each image independently.
 
-    Of ``needs.outputs`` it gives a class head and any feature by name, ``(N, 8)``: linear maps of the hidden layer.
+    The heads in ``needs.outputs`` are linear maps of the hidden layer: class logits, and ``(N, 8)`` for any other name.
+    Raises ValueError if the needs include a class head and the images have no classes.
     """
 
     def __init__(self, image: ImageSpec, params: Any, needs: Needs) -> None:
@@ -79,7 +80,7 @@ class StandInDiscriminator(Discriminator):
 
 
 class ConditionalGenerator(StandInGenerator):
-    """One that requires labels: the class moves the latents."""
+    """A stand-in generator that requires labels: an embedding of the class is added to the latents."""
 
     conditional = "required"
 
@@ -99,7 +100,7 @@ class ConditionalGenerator(StandInGenerator):
 
 
 class ConditionalDiscriminator(StandInDiscriminator):
-    """One that requires labels: the logit gains a projection on the class (Miyato & Koyama 2018)."""
+    """A stand-in discriminator that requires labels and adds a class projection to the logit (Miyato & Koyama 2018)."""
 
     conditional = "required"
 
@@ -113,7 +114,7 @@ class ConditionalDiscriminator(StandInDiscriminator):
 
 
 class PatchDiscriminator(StandInDiscriminator):
-    """A logit ``(N, 4, 4)`` for each patch of an image."""
+    """A stand-in discriminator with a logit for each patch of an image, ``(N, 4, 4)``."""
 
     def __init__(self, image: ImageSpec, params: Any, needs: Needs) -> None:
         super().__init__(image, params, needs)
@@ -136,7 +137,7 @@ def _labels(labels: Tensor | None) -> Tensor:
 
 
 class StandInLoss(Loss):
-    """Goodfellow et al. 2014, the generator's side not saturating."""
+    """The logistic loss with the non-saturating generator side (Goodfellow et al. 2014)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return softplus(-d_real).mean() + softplus(d_fake).mean()
@@ -146,7 +147,7 @@ class StandInLoss(Loss):
 
 
 class StandInSource(DataSource):
-    """Discs as a data set of 64 images, 8x8, grey; those of the test split are others."""
+    """A data set of 64 grey 8x8 images of discs; the test split has different discs."""
 
     def content_key(self) -> str:
         return "stand-in-discs" if self.split == "train" else "stand-in-discs-test"
@@ -170,6 +171,6 @@ def discs(image: ImageSpec, count: int, seed: int = 0) -> np.ndarray:
 
 
 def disc_images(image: ImageSpec, count: int = 64) -> Images:
-    """The same as training sees them, with labels where the spec has classes."""
+    """Return discs as training sees them, with labels if the spec has classes."""
     labels = np.arange(count, dtype=np.int64) % image.classes if image.classes else None
     return Images(discs(image, count), labels, image, "discs", "train", "0" * 64)

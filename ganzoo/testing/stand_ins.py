@@ -1,6 +1,6 @@
-"""Registers what the kit puts beside the part it checks: smallest pairs of networks, the logistic loss, discs.
+"""A plugin with stand-ins for the parts that are not checked: minimal networks, the logistic loss, images of discs.
 
-Only the kit loads this module. It lets a loss be checked without an architecture, and the other way round.
+Only the kit loads it. With it, a loss can be checked without an architecture, and an architecture without a loss.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ganzoo import ArchitectureEntry, DatasetEntry, ImageSpec, LossEntry, hookim
 
 DISTRIBUTION = "ganzoo-testing"
 SHORT = "stand-in"
-NAME = f"{DISTRIBUTION}:{SHORT}"  # whatever else is called so
+NAME = f"{DISTRIBUTION}:{SHORT}"  # the full name, which no other part has
 SHORT_CONDITIONAL = "stand-in-conditional"
 CONDITIONAL = f"{DISTRIBUTION}:{SHORT_CONDITIONAL}"
 PARTS = "ganzoo.testing.stand_in_parts"

@@ -1,4 +1,4 @@
-"""What every step, another order of updates or a game with further networks, must do."""
+"""What every step (another order of updates, or a game with more networks) must do."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class StepPart(Trained):
 
 
 def networks_of(loop: Loop) -> dict[str, nn.Module]:
-    """All networks of the game by their names in messages."""
+    """Return all networks of the game by the names that messages use."""
     companions = {f"{side}'s companion": network for side, network in loop.model.companions.items()}
     return {"generator": loop.model.generator, "discriminator": loop.model.discriminator, **companions}
 
 
 def interface(part: StepPart) -> None:
-    """The class follows its interface; `networks` gives at most one further module for each side."""
+    """Check that the class follows its interface, and that `networks` gives at most one further module per side."""
     cls = part.entry.load()
     known = isinstance(cls, type) and issubclass(cls, TrainingStep)
     expect(known, f"{part.entry.target} is no ganzoo.training.step.TrainingStep")
@@ -58,7 +58,7 @@ def interface(part: StepPart) -> None:
 
 
 def updates(part: StepPart) -> None:
-    """One iteration changes the weights of every network of the game."""
+    """Check that one iteration changes the weights of every network of the game."""
     loop = part.loop()
     before = {name: weights_of(network) for name, network in networks_of(loop).items()}
     loop.iteration()
@@ -70,7 +70,10 @@ def updates(part: StepPart) -> None:
 
 
 def networks_left_alone(part: StepPart) -> None:
-    """After an iteration every network is in training mode, and the generator's weights are trained."""
+    """Check that an iteration leaves all networks in training mode, and the generator's requires_grad as it was.
+
+    The generator's companion must keep its requires_grad too. That of the discriminator's side is not compared.
+    """
     loop = part.loop()
     networks = networks_of(loop)
     modes = {name: Modes(network) for name, network in networks.items() if not name.startswith("discriminator")}
@@ -84,7 +87,7 @@ def networks_left_alone(part: StepPart) -> None:
 
 
 def determinism(part: StepPart) -> None:
-    """The same seed gives the same weights."""
+    """Check that two loops with the same seed train the same weights."""
     loops = [part.loop() for _ in range(2)]
     for loop in loops:
         for _ in range(2):
@@ -95,14 +98,14 @@ def determinism(part: StepPart) -> None:
 
 
 def global_random_state(part: StepPart) -> None:
-    """Nothing draws from, or seeds, a global random state."""
+    """Check that the step does not draw from, or seed, a global random state."""
     loop = part.loop()
     with global_state_watched("the step"):
         loop.iteration()
 
 
 def capture_safe(part: StepPart) -> None:
-    """A step reads no value back to the host, and recorded once and replayed it gives the weights of an eager one."""
+    """Check that a step reads no value back to the host, and that its replay gives the weights of an eager step."""
     if not part.entry.captured:
         raise Skipped("its entry says captured=False, so it runs eagerly")
     replayed(part)

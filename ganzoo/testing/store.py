@@ -1,4 +1,4 @@
-"""What a store must do: refuse an address that cannot be right in one line, without looking for it."""
+"""What a store must do: refuse an invalid address with a one-line error, without looking for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.testing.verdict import Failure, expect
 
 @dataclass
 class StorePart:
-    """A store and the function its target names."""
+    """A store, and the function that its target names."""
 
     entry: StoreEntry
     rig: Rig
@@ -21,13 +21,13 @@ class StorePart:
 
 
 def interface(part: StorePart) -> None:
-    """The target is a function."""
+    """Check that the target is callable."""
     part.fetch = part.entry.load()
     expect(callable(part.fetch), f"{part.entry.target} is {type(part.fetch).__name__}, not a function")
 
 
 def refuses_empty_addresses(part: StorePart) -> None:
-    """An address without a place raises GanzooError with one line."""
+    """Check that an address with nothing after ``://`` raises GanzooError with one line."""
     address = f"{part.entry.short}://"
     try:
         found = part.fetch(address)

@@ -1,4 +1,4 @@
-"""A stand-in for CUDA graphs where there is no GPU."""
+"""A stand-in for CUDA graphs on machines without a GPU."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ HOST_READS = (
     aten.bincount.default,
     aten.repeat_interleave.Tensor,
 )
-# What moves a tensor to the host. On a CPU it lies there already, so that no operator shows it.
+# Methods that move a tensor to the host. On a CPU it is there already, so they call no operator that could be seen.
 HOST_COPIES = (torch.Tensor.cpu, torch.Tensor.numpy, torch.Tensor.tolist)
 MESSAGE = "a value was read back to the host"
 
 
 class NoHostCopies(TorchFunctionMode):
-    """Fails where a tensor is asked for on the host."""
+    """A mode that raises RuntimeError if a tensor is copied to the host."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function in HOST_COPIES:
@@ -39,10 +39,10 @@ class NoHostCopies(TorchFunctionMode):
 
 
 class Tape(TorchDispatchMode):
-    """Notes every operator with the very tensors it was given, and runs them again into the tensors they gave.
+    """A recording of operators with their tensors; its replay writes new results into the recorded result tensors.
 
-    As in a CUDA graph, Python's numbers stay what they were at recording, shapes too, and reading a value fails.
-    A graph's capture does nothing; to leave nothing done, all that existed before is put back.
+    As in a CUDA graph, Python numbers and shapes stay as recorded, and reading a value raises RuntimeError.
+    A CUDA graph's capture changes no value. Recording does, so the earlier values and rng states are restored after it.
     """
 
     def __init__(self, generators: list[torch.Generator]) -> None:
@@ -66,20 +66,20 @@ class Tape(TorchDispatchMode):
         return tape.replay
 
     def forget(self) -> None:
-        """Do nothing: each recording has a tape of its own."""
+        """Do nothing: each recording has its own tape."""
 
     def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if operator in HOST_READS or _indexes_by_mask(operator, args):
             raise RuntimeError(MESSAGE)
-        # Whatever it is given, as some operators write without saying so: batch norm its running statistics.
+        # Save every input: some operators write without declaring it, as batch norm does to its running statistics.
         for tensor in tree_flatten((args, kwargs))[0]:
             if isinstance(tensor, torch.Tensor):
                 place = tensor.untyped_storage().data_ptr()
                 if place not in self.made and place not in self.before:
                     whole = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
                     self.before[place] = whole, whole.clone()
-        # Under a name of its own, since an operator may later change a tensor's shape where it is (squeeze_).
+        # Record aliases: a later operator may change a tensor's shape in place (squeeze_).
         given = tree_map(_alias, (args, kwargs))
         result = operator(*args, **kwargs)
         for tensor in tree_flatten(result)[0]:
@@ -108,7 +108,7 @@ def _alias(value: Any) -> Any:
 
 
 def _indexes_by_mask(operator: Any, args: Any) -> bool:
-    """``x[mask]``, whose result has a shape that only the values say; ``x[mask] = number`` has none."""
+    """Return whether shapes depend on a mask's values: in ``x[mask]``, but not in ``x[mask] = number``."""
     if operator not in (aten.index.Tensor, aten.index_put.default, aten.index_put_.default):
         return False
     masks = any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])

@@ -1,4 +1,4 @@
-"""What every part of a training step shares: a loop around it, fifty steps of it, whether a GPU could replay them."""
+"""What the checks of all parts of a training step share: a loop, fifty steps of training, and a replayed capture."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ REPLAYS = 3
 
 
 class Trainable(Protocol):
-    """What is checked: it builds a loop that its part takes part in."""
+    """A part under check that can build a training loop that uses it."""
 
     def loop(self, *settings: str) -> Loop: ...
 
 
 class Trained:
-    """A part in a recipe of stand-ins, with the settings that the user gave for it.
+    """A part in a recipe of stand-ins, with the user's settings for it.
 
-    own: settings of the check, which come last. prefixes: of the keys that the user may set.
+    own: the check's settings, which come last. prefixes: the prefixes of the keys that the user may set.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Trained:
         self.config = rig.config(recipe, *self.settings)
 
     def loop(self, *settings: str) -> Loop:
-        """Trains on discs; ``settings``: further ones."""
+        """Return a loop that trains on discs, with further ``settings``."""
         config = self.rig.config(self.recipe, *self.settings, *settings) if settings else self.config
         return self.rig.loop(config, disc_images(self.image))
 
 
 def trains(part: Trainable) -> None:
-    """50 steps of each network leave losses, gradients and weights finite."""
+    """Check that losses, gradients and weights stay finite for 50 generator steps."""
     loop = part.loop()
     while loop.counters.steps_g < STEPS:
         loop.iteration()
@@ -60,7 +60,7 @@ def trains(part: Trainable) -> None:
 
 
 def capture_safe(part: Trainable) -> None:
-    """A step reads no value back to the host, and recorded once and replayed it gives the weights of an eager one."""
+    """Check that a step reads no value back to the host, and that its replay gives the weights of an eager step."""
     eager, taped = part.loop(), part.loop()
     for loop in (eager, taped):
         state = loop.state
@@ -82,7 +82,7 @@ def capture_safe(part: Trainable) -> None:
 
 
 class _Recorder:
-    """A capture that remembers in one line why it failed, and where."""
+    """A capture that keeps the reason and place of its failure, in one line."""
 
     def __init__(self, tape: Tape) -> None:
         self.tape, self.problem = tape, ""
@@ -102,7 +102,7 @@ class _Recorder:
 
 
 def same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal, NaN to NaN."""
+    """Return whether two tensors have equal shapes and values; NaN equals NaN."""
     return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
 
 

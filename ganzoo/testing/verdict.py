@@ -1,4 +1,4 @@
-"""What a conformance check can say, and how a whole verdict reads. No torch here."""
+"""The results of conformance checks, and the verdict on a whole target. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORDS: dict[Status, str] = {"passed": "ok", "failed": "FAILED", "skipped": "skip
 
 
 class Failure(AssertionError):
-    """A check that found something: one line that says what is wrong, where, and what to do."""
+    """A failed check: one line that says what is wrong, where, and what to do."""
 
 
 class Skipped(Exception):
@@ -23,14 +23,14 @@ class Skipped(Exception):
 
 
 def expect(holds: object, message: str) -> None:
-    """Raises Failure with the message unless it holds."""
+    """Raise Failure with the message if ``holds`` is false."""
     if not holds:
         raise Failure(message)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one check found. subject: ``"loss hinge"`` or ``"distribution"``. message: "" where it passed."""
+    """The result of one check. subject: ``"loss hinge"`` or ``"distribution"``. message: "" if the check passed."""
 
     subject: str
     check: str
@@ -45,7 +45,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All results on one target, a distribution or a file. notes: what is no failure, but will be one day."""
+    """All results on one target, a distribution or a file. notes: warnings that will become failures later."""
 
     target: str
     version: str
@@ -59,7 +59,7 @@ class Verdict:
 
     @property
     def summary(self) -> str:
-        """The last line of the plain text."""
+        """The last line of the verdict as plain text."""
         count = Counter(result.status for result in self.results)
         skipped = f", {count['skipped']} skipped" if count["skipped"] else ""
         if self.passed:
@@ -70,7 +70,7 @@ class Verdict:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the verdict as a dict for JSON."""
         return {
             "target": self.target,
             "version": self.version,
@@ -82,5 +82,5 @@ class Verdict:
 
 
 def to_json(verdicts: Iterable[Verdict]) -> str:
-    """A list with one object for each target."""
+    """Return a JSON list with one object for each target."""
     return json.dumps([verdict.to_dict() for verdict in verdicts], indent=2)

@@ -1,4 +1,4 @@
-"""What registered weights must be: whole, read without pickle, and what their entry says."""
+"""What registered weights must be: complete, readable without pickle, and as their entry describes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WeightsPart:
 
     @cached_property
     def place(self) -> Path:
-        """The run directory. Raises GanzooError if its package is not there."""
+        """The run directory. Raises GanzooError if its package is not installed."""
         return place_of(self.entry)
 
     @cached_property
@@ -43,12 +43,12 @@ class WeightsPart:
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """The checkpoint that is loaded."""
+        """The latest checkpoint, which is the one that is loaded."""
         return RunDir.open(self.place).checkpoint("latest")
 
 
 def present(part: WeightsPart) -> None:
-    """The run is in its package, or its address is that of a store; nothing in it is a pickle."""
+    """Check that the run is complete and holds no pickle. Raises Skipped if a store has it and it is not downloaded."""
     entry = part.entry
     if not is_packed(entry):
         part.rig.registry.get(StoreEntry, entry.run.partition("://")[0])
@@ -62,7 +62,7 @@ def present(part: WeightsPart) -> None:
 
 
 def checksum(part: WeightsPart) -> None:
-    """The weights have the checksum and the size of the entry."""
+    """Check that the weights have the entry's checksum and size."""
     file = weights_file(part.place)
     assert file is not None
     found, size = sha256_of(file), file.stat().st_size
@@ -71,7 +71,7 @@ def checksum(part: WeightsPart) -> None:
 
 
 def facts(part: WeightsPart) -> None:
-    """Recipe, images and score of the run are those of the entry; it says under which licence the weights are."""
+    """Check that the run has the entry's recipe, image spec and score, and that the entry names a licence."""
     entry, recipe = part.entry, str(part.config.recipe)
     expect(recipe == entry.recipe, f"its name begins with {entry.recipe}, but the run was trained with {recipe}")
     image = part.checkpoint.image
@@ -90,7 +90,7 @@ def facts(part: WeightsPart) -> None:
 
 
 def draws(part: WeightsPart) -> None:
-    """The weights load without pickle, and the generator draws finite images of the stated shape in [-1, 1]."""
+    """Check that the weights load without pickle, and give finite images of the entry's shape in [-1, 1]."""
     image = part.entry.image
     generator = restore_generator(part.config, part.checkpoint, torch.device("cpu"))
     images = generator.sample(COUNT, seed=0)

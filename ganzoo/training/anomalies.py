@@ -1,8 +1,8 @@
-"""Training that goes wrong, seen in what one log interval says. No value is read in between.
+"""Detection of training that goes wrong, from the record of each log interval. No value is read in between.
 
-not finite      a loss, penalty or gradient that was NaN or infinite in any step
-exploding       a gradient's mean norm beyond all measure: Adam does not mind its scale, so the limits are far out
-dead            a discriminator that says the same of every image, or a network whose gradient is zero
+not finite      a loss, penalty or gradient was NaN or infinite in any step
+exploding       a gradient's mean norm is extremely large; the limits are high, since its scale does not matter to Adam
+dead            a discriminator gives every image the same logit, or a network's gradient is zero
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganzoo.config.schema import LoopConfig
 
-MEMORY = 16  # log intervals that tell what is usual
-USUAL = 3  # and so many of them there must be
-MANY, TOO_MANY = 1e3, 1e9  # times what is usual; whatever is usual
-LARGE = 1e4  # a gradient below this never exploded, however small it was before
+MEMORY = 16  # recent log intervals whose median norm is the usual one
+USUAL = 3  # intervals needed before there is a usual norm
+MANY, TOO_MANY = 1e3, 1e9  # limits of a norm: relative to the usual one, absolute
+LARGE = 1e4  # a gradient below this is never exploding, however small it was before
 
 
 DEAD_GENERATOR = (
@@ -28,7 +28,7 @@ DEAD_GENERATOR = (
 
 
 def untried(settings: LoopConfig) -> str:
-    """Advise what may keep training from going wrong and is not set yet."""
+    """Return advice: the settings that may keep training from going wrong and are not set yet."""
     remedies = {
         "a lower optimizer.*.lr": True,
         "loop.clip_grad=1": settings.clip_grad is None or settings.clip_grad > 1,
@@ -40,7 +40,7 @@ def untried(settings: LoopConfig) -> str:
 
 
 class Fault(Exception):
-    """Training has gone wrong; ``str(fault)`` says what and where, ``advice`` what to try, "" for the usual."""
+    """A failure of training. ``str(fault)``: what happened and where. ``advice``: what to try; "" for the usual."""
 
     def __init__(self, reason: str, advice: str = "") -> None:
         super().__init__(reason)
@@ -48,10 +48,10 @@ class Fault(Exception):
 
 
 class Watch:
-    """Judges each log interval by itself and by those before it."""
+    """The check of each log interval, by itself and against the intervals before it."""
 
     def __init__(self, records: Iterable[Mapping[str, Any]] = ()) -> None:
-        """``records``: of the log, by which a resumed run judges as an undisturbed one."""
+        """``records``: the log so far, so that a resumed run judges as an uninterrupted one."""
         self._norms: dict[str, deque[float]] = {
             name: deque(maxlen=MEMORY) for name in ("gradient_generator", "gradient_discriminator")
         }
@@ -60,7 +60,7 @@ class Watch:
             self._remember(self._without_skipped(record))
 
     def judge(self, means: Mapping[str, float], not_finite: Mapping[str, int], step: int) -> None:
-        """Raises Fault; ``step``: of the discriminator, reached by now."""
+        """Raises Fault if training has gone wrong. ``step``: the discriminator step reached by now."""
         means = self._without_skipped(means)
         if not_finite:
             part, first = min(not_finite.items(), key=lambda item: item[1])
@@ -73,7 +73,7 @@ class Watch:
                 raise Fault(f"exploding gradient of the {network}, {norm:.2g}, before discriminator step {step}")
         if reason := self._dead(means):
             raise Fault(f"dead discriminator, {reason}, before discriminator step {step}")
-        # As above, not in the first interval.
+        # Not in the first interval, as in _dead.
         if means.get("gradient_generator") == 0 and self._norms["gradient_generator"]:
             raise Fault(f"dead generator, its gradient is zero, before discriminator step {step}", DEAD_GENERATOR)
         self._remember(means)
@@ -86,7 +86,7 @@ class Watch:
     def _without_skipped(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Leave out the gradients of a network that has skipped steps in fp16 since the last record.
 
-        A skipped step counts as a gradient of zero, so that their mean tells nothing.
+        A skipped step counts as a gradient of zero, so the mean is meaningless.
         """
         before = self._skipped
         self._skipped = {name: record.get(name.replace("gradient", "skipped"), 0) for name in self._norms}
@@ -94,8 +94,8 @@ class Watch:
 
     def _dead(self, means: Mapping[str, float]) -> str:
         nothing_reaches_generator = means.get("gradient_generator") == 0
-        # Networks may begin with a last layer of zeros: not in the first interval. Logits that differ by less than bf16
-        # shows are equal, too, but the generator still learns from them; so it does from a hinge that is satisfied.
+        # Not in the first interval: a network may begin with a last layer of zeros. Logits that differ by less than the
+        # precision of bf16 are ties too, but the generator still learns from them, as it does from a satisfied hinge.
         if means.get("ties") == 1 and nothing_reaches_generator and self._norms["gradient_discriminator"]:
             return "its output is the same for every image"
         if means.get("gradient_discriminator") == 0 and (nothing_reaches_generator or 0 < means.get("auc", 1.0) < 1):

@@ -1,9 +1,10 @@
-"""Measure how a run's own step computes fastest on this CPU, before the run begins.
+"""Measure the fastest settings for a run's own step on this CPU, before the run begins.
 
-Two threads of one core, the instructions for bf16 and the caches decide whether more threads, bf16 and channels-last
-pay, and no name of a processor tells. All three change rounding. So a run calibrates only with ``loop.calibrate``, and
-only once: the choice becomes part of its configuration, with which it resumes and is repeated. It is also kept under
-``<root>/calibration``, in a file for each machine and step, so that two runs of one seed compute the same.
+Whether more threads, bf16 and channels-last are faster depends on hyper-threading, on the instructions for bf16 and on
+the caches; the processor's name does not show it. All three change rounding. So a run calibrates only with
+``loop.calibrate``, and only once: the choice becomes part of its configuration, which a resumed or repeated run uses.
+It is also kept under ``<root>/calibration``, in a file for each machine and step, so that two runs of one seed compute
+the same.
 """
 
 from __future__ import annotations
@@ -45,20 +46,20 @@ CHOSEN, GAINS = "chosen", "gains"
 STEP = ("recipe", "generator", "discriminator", "loss", "penalties", "augmentation", "step")
 LOOP = ("batch", "accumulate", "discriminator_steps", "fresh_fakes", "clip_grad", *CHOICES)
 Options = dict[str, tuple[Any, ...]]
-LEAST_GAIN = 1.05  # what another choice than the default has to gain
-ROUNDS, SECONDS = 5, 0.4  # of a comparison: at most so many pairs, and no further one after so long
-BLOCK = 0.05  # seconds of one measurement at least
+LEAST_GAIN = 1.05  # the speed-up that an alternative to the default needs
+ROUNDS, SECONDS = 5, 0.4  # a comparison measures at most ROUNDS pairs, and starts none after SECONDS
+BLOCK = 0.05  # least seconds of one measurement
 
 
 @dataclass
 class Trial:
-    """A training loop on random images that writes nothing: what it trains is thrown away."""
+    """A training loop on random images that writes nothing; its networks are discarded."""
 
     loop: Loop
 
     @classmethod
     def of(cls, config: Config, image: ImageSpec, device: torch.device) -> Trial:
-        """Build it as the run itself is built; the global random state stays as it was."""
+        """Build a trial as the run itself is built, without a change to the global random state."""
         batch, rng = config.values.loop.batch, np.random.default_rng(0)
         array = rng.integers(0, 256, (batch, image.channels, image.size, image.size), dtype=np.uint8)
         labels = rng.integers(0, image.classes, batch) if image.classes else None
@@ -67,7 +68,7 @@ class Trial:
         return cls(Loop(config, build_model(config, image), feed, RunDir(Path()), device))
 
     def seconds(self, iterations: int) -> float:
-        """Measure so many iterations, with the configured number of threads."""
+        """Return the seconds that ``iterations`` iterations take, with the configured number of threads."""
         with threads(self.loop.settings.threads):
             begun = time.perf_counter()
             for _ in range(iterations):
@@ -76,10 +77,10 @@ class Trial:
 
 
 def calibrate(config: Config, image: ImageSpec, device: torch.device) -> tuple[Config, dict[str, Any]]:
-    """Return the configuration with the fastest choice for this CPU, and what the provenance notes of it.
+    """Return the configuration with the fastest choice for this CPU, and the choice's entry for the provenance.
 
-    What is set stays as it is: ``loop.threads`` or OMP_NUM_THREADS, ``loop.precision``, ``loop.layout``. Nothing
-    changes without ``loop.calibrate``, on another device, or in several processes.
+    Settings of the user do not change: ``loop.threads`` or OMP_NUM_THREADS, ``loop.precision``, ``loop.layout``.
+    Without ``loop.calibrate``, on another device, or in several processes nothing changes and the entry is empty.
     """
     options = _options(config, device)
     if not options:
@@ -104,18 +105,18 @@ def calibrate(config: Config, image: ImageSpec, device: torch.device) -> tuple[C
 
 
 def with_choice(config: Config, noted: object) -> Config:
-    """Return the configuration with the choice that :func:`calibrate` noted; what is set in it stays as it is."""
+    """Return the configuration with the choice that :func:`calibrate` noted; settings of the user do not change."""
     chosen = noted.get(CHOSEN) if isinstance(noted, Mapping) and config.values.loop.calibrate else None
     loop = config.values.loop
     free = [name for name in CHOICES if getattr(loop, name) in (None, "auto")]
-    with suppress(TypeError, ValueError):  # a damaged note
+    with suppress(TypeError, ValueError):  # the note is damaged
         if isinstance(chosen, Mapping):
             loop = replace(loop, **{name: chosen[name] for name in free if name in chosen})
     return replace(config, values=replace(config.values, loop=loop))
 
 
 def _options(config: Config, device: torch.device) -> Options:
-    """Return what is not set, by setting: the default, and what it is compared with."""
+    """Return, by name, each setting that the user left open: its default, then the alternatives to compare."""
     loop, options = config.values.loop, Options()
     if not loop.calibrate or device.type != "cpu" or collectives.here().together:
         return options
@@ -130,7 +131,7 @@ def _options(config: Config, device: torch.device) -> Options:
 
 
 def _measured(config: Config, image: ImageSpec, device: torch.device, options: Options) -> dict[str, Any]:
-    """Compare the options of each setting in turn, with the settings before it as they were chosen."""
+    """Return the choice and its gains: the settings are compared in turn, each with the choices made before it."""
     chosen, gains = {name: default for name, (default, *_) in options.items()}, dict[str, float]()
     for name, (default, *others) in options.items():
         for other in others:
@@ -146,12 +147,12 @@ def _measured(config: Config, image: ImageSpec, device: torch.device, options: O
 
 
 def gain_of(one: Trial, other: Trial) -> float:
-    """Return how many times as fast the other trial is: the median of pairs, measured in turn.
+    """Return how many times as fast as ``one`` the other trial is: the median over pairs of measurements.
 
-    Both do the same number of iterations, so that the same penalties are due in both.
+    Both trials do the same number of iterations, so that the same penalties are due in both.
     """
     for trial in (one, other):
-        trial.seconds(1)  # makes the moments, and what convolutions prepare once
+        trial.seconds(1)  # creates the optimizer moments, and the convolutions' one-time preparations
     pair = one.seconds(1), other.seconds(1)
     iterations = math.ceil(BLOCK / max(*pair, 1e-4))
     spent, ratios = 0.0, list[float]()
@@ -165,7 +166,7 @@ def gain_of(one: Trial, other: Trial) -> float:
 
 
 def _read(file: Path, options: Options) -> dict[str, Any] | None:
-    """Return what was kept; None if there is nothing, or it is damaged or not of these options."""
+    """Return the kept choice; None if the file is missing, damaged, or about other options."""
     with suppress(ValueError, LookupError, TypeError, AttributeError):
         noted = unsealed(read_json(file))
         chosen = {name: noted[CHOSEN][name] for name in options}

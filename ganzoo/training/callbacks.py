@@ -1,7 +1,7 @@
-"""Who is told of a run's events: one list, of the terminal's display, the plugins' hooks and a program's own callbacks.
+"""Callbacks for a run's events: the terminal's display, the plugins' hooks and a program's own callbacks, in one list.
 
-All are called by the first rank, in the order of the list; the Python API and the command line put the plugins' hooks
-last. An event about a file comes after the file is whole on disk.
+The first rank calls all of them, in the order of the list; the Python API and the command line put the plugins' hooks
+last. An event about a file comes after the file is complete on disk.
 """
 
 from __future__ import annotations
@@ -23,17 +23,20 @@ logger = logging.getLogger(__name__)
 
 
 class Callback:
-    """Hears of a run's events; its methods do nothing. ``run`` is the run's directory, ``kimg`` its progress."""
+    """A base class whose methods are called at a run's events and do nothing.
+
+    run: the run's directory. kimg: its progress.
+    """
 
     def watching(self) -> AbstractContextManager[object]:
-        """Wrap all work on a run, on every rank: from the first check of its inputs to the last event."""
+        """Return a context for all work on a run, on every rank, from the first input check to the last event."""
         return nullcontext()
 
     def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
         """A run begins or resumes."""
 
     def progress(self, shown: int) -> None:
-        """An iteration ended, with so many images shown."""
+        """An iteration ended; ``shown`` images have been shown so far."""
 
     def interval_logged(self, run: Path, record: Mapping[str, Any]) -> None:
         """The record of a log interval was appended to ``log.jsonl``."""
@@ -58,9 +61,9 @@ class Callback:
 
 
 class Hooks(Callback):
-    """Calls the life-cycle hooks of plugins. A hook that raises is reported through ``report``; the run goes on.
+    """A callback that calls the life-cycle hooks of plugins. If a hook raises, the run continues.
 
-    only: the plugins ``distribution:name`` to call; None for all.
+    report: gets each such failure as a line. only: the plugins to call, each as ``distribution:name``; None for all.
     """
 
     def __init__(
@@ -96,9 +99,10 @@ class Hooks(Callback):
 
 
 class Audience:
-    """The callbacks of one run. ``listeners`` is empty on every rank but the first.
+    """The callbacks of one run.
 
-    ``run`` is the run's directory once it has started; ``stopped`` is why it stopped, None if it reached its budget.
+    listeners: the callbacks; empty on every rank but the first. run: the run's directory once it has started.
+    stopped: why the run stopped; None if it reached its budget.
     """
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
@@ -108,18 +112,21 @@ class Audience:
         self.stopped: str | None = None
 
     def start(self, run: Path, config: Mapping[str, Any]) -> None:
-        """Tell everyone that the run started: from now on its end will be told too."""
+        """Tell all callbacks that the run started; from now on they are also told of its end."""
         self.run = run
         for callback in self.listeners:
             callback.run_started(run, config)
 
     def scoring(self, what: str, done: int, total: int) -> None:
-        """Tell everyone of a step of scoring."""
+        """Tell all callbacks that a step of scoring ended."""
         for callback in self.listeners:
             callback.scoring(what, done, total)
 
     def end(self) -> None:
-        """Tell everyone how the run ended, if it had started. Plugins may take long, so no rank is waited for."""
+        """Tell all callbacks how the run ended, if it had started.
+
+        Plugins may take long, so nothing in it waits for other ranks.
+        """
         if self.run is None:
             return
         with collectives.alone():
@@ -132,10 +139,10 @@ class Audience:
 
 @contextmanager
 def audience(callbacks: Sequence[Callback], *, tell_interrupts: bool = False) -> Iterator[Audience]:
-    """Watch a run, and tell of its end after the block has let go of all it held: the lock, the signals' handlers.
+    """Yield a run's audience, and report the run's end after the block has released its lock and signal handlers.
 
-    tell_interrupts: tell of a KeyboardInterrupt too. Where signals are heeded it is the second Ctrl-C, which ends the
-    process at once.
+    tell_interrupts: report a KeyboardInterrupt too. While signals are handled, a KeyboardInterrupt is the second
+    Ctrl-C, which ends the process at once.
     """
     with ExitStack() as stack:
         for callback in callbacks:

@@ -1,6 +1,6 @@
-"""Steps captured once and replayed, so that a GPU need not wait for Python between its kernels.
+"""Steps captured once as CUDA graphs and replayed, so that a GPU does not wait for Python between its kernels.
 
-``torch.compile`` cannot follow a penalty's gradient of a gradient; a CUDA graph of the eager step can.
+``torch.compile`` cannot handle a penalty's gradient of a gradient; a CUDA graph of the eager step can.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ganzoo.training.optim import FUSED
 
 logger = logging.getLogger(__name__)
 Work = Callable[[], None]
-WARM_UP = 3  # eager steps of each kind before it is captured: what is made once (Adam's moments, buffers) is made there
-_failed: list[torch.cuda.CUDAGraph] = []  # kept, as the host's allocator goes on asking them what they capture
+WARM_UP = 3  # eager steps of each kind before its capture; they create what is made once (Adam's moments, buffers)
+_failed: list[torch.cuda.CUDAGraph] = []  # kept alive, as the host's allocator keeps querying them for their capture
 
 
 def can_capture(config: Config, device: torch.device) -> bool:
-    """Whether a configuration's steps may be captured on a device. Logs what a graph cannot hold."""
+    """Return whether a configuration's steps may be captured on a device. Logs the parts that a graph cannot hold."""
     values = config.values
     if device.type != "cuda" or not values.loop.capture:
         return False
@@ -40,19 +40,19 @@ def can_capture(config: Config, device: torch.device) -> bool:
 
 
 class Capture(Protocol):
-    """Captures ``work`` without doing it; what it returns does it, each time it is called.
+    """A function that captures ``work`` without doing it, and returns a function that does it at each call.
 
-    All that changes between the calls has to lie in tensors that stay where they are. Raises where it cannot.
+    Everything that changes between the calls must be in tensors that keep their memory. Raises if the capture fails.
     """
 
     def __call__(self, work: Work) -> Work: ...
 
     def forget(self) -> None:
-        """Take note that what was captured so far is not replayed again."""
+        """Note that nothing captured so far will be replayed again."""
 
 
 class CudaCapture:
-    """CUDA graphs that share one pool of memory; ``rng`` goes on drawing at each replay.
+    """A capture into CUDA graphs that share one memory pool; ``rng`` draws new numbers at each replay.
 
     A capture that fails raises, and leaves the process as it was.
     """
@@ -64,8 +64,8 @@ class CudaCapture:
     def forget(self) -> None:
         """Capture into another pool from now on.
 
-        When its graphs are gone, torch closes a pool to captures, but keeps it while anything lies in it, such as
-        cuBLAS's workspace.
+        Once a pool's graphs are destroyed, torch allows no capture into it, but keeps the pool while it holds any
+        memory, such as cuBLAS's workspace.
         """
         self.pool = torch.cuda.graph_pool_handle()
 
@@ -75,7 +75,7 @@ class CudaCapture:
         with (
             torch.cuda.device(self.device),
             self._undone_on_failure(graph, reasons),
-            # thread_local: what other threads ask of the device is none of the graph's business
+            # thread_local: calls to the device from other threads do not concern the graph
             torch.cuda.graph(graph, self.pool, capture_error_mode="thread_local"),
         ):
             try:
@@ -87,9 +87,11 @@ class CudaCapture:
 
     @contextmanager
     def _undone_on_failure(self, graph: torch.cuda.CUDAGraph, reasons: list[Exception]) -> Iterator[None]:
-        """Put back what torch 2.11 leaves as it is where a capture cannot be ended: the capture's stream is the current
-        one, its generators count as capturing, and so does its pool. Raise the first of ``reasons``, as the end of an
-        invalid capture says nothing of what made it so."""
+        """Undo what torch 2.11 leaves behind when a capture cannot be ended.
+
+        The capture's stream is still current, and its generators and pool are still marked as capturing. Raises the
+        exception in ``reasons``, since the error at the end of an invalid capture does not name the cause.
+        """
         index, stream = torch.cuda.current_device(), torch.cuda.current_stream()
         generators = self.rng, torch.cuda.default_generators[index]
         states = [generator.clone_state() for generator in generators]
@@ -101,8 +103,8 @@ class CudaCapture:
                 generator.graphsafe_set_state(state)
             graph.reset()
             _failed.append(graph)
-            # Until a pool's capture has ended, empty_cache refuses, which every capture begins with.
-            with suppress(RuntimeError, AttributeError):  # it had ended; not in torch 2.6
+            # Every capture begins with empty_cache, which raises until the pool's capture has ended.
+            with suppress(RuntimeError, AttributeError):  # it had already ended; torch 2.6 lacks these functions
                 torch._C._cuda_endAllocateToPool(index, self.pool)
                 torch._C._cuda_releasePool(index, self.pool)
             self.forget()
@@ -112,9 +114,9 @@ class CudaCapture:
 
 
 class Steps:
-    """Does each kind of step: eagerly at first, then as it was captured.
+    """The runner of each kind of step: eager at first, then captured.
 
-    ``capture`` None, or a capture that fails once, leaves them all eager; the reason is logged in one line.
+    If ``capture`` is None, all steps run eagerly; also after a failed capture, whose reason is logged in one line.
     """
 
     def __init__(self, capture: Capture | None) -> None:
@@ -123,14 +125,14 @@ class Steps:
         self._done: Counter[str] = Counter()
 
     def forget(self) -> None:
-        """Begin eagerly again: captured steps write into tensors that are no longer used."""
+        """Start again with eager steps: the captured ones write into tensors that are no longer used."""
         self._replays.clear()
         self._done.clear()
         if self.capture is not None:
             self.capture.forget()
 
     def run(self, kind: str, work: Work) -> None:
-        """Do ``work`` once. Of one kind it has to be the same work each time."""
+        """Do ``work`` once. It must be the same work at each call with the same kind."""
         if kind not in self._replays and self.capture is not None and self._done[kind] >= WARM_UP:
             try:
                 self._replays[kind] = self.capture(work)

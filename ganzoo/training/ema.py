@@ -1,4 +1,4 @@
-"""The generator's moving average, its decay in a tensor."""
+"""The generator's moving average (EMA), with its decay in a tensor."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ganzoo.config.schema import EMAConfig
 
 
 def decay_per_step(settings: EMAConfig, shown: int, images: int) -> float:
-    """What stays of the average at a generator step that ``images`` real images were shown for, from a half-life in
-    images that is shorter at the start (Karras et al. 2020, arXiv:2006.06676)."""
+    """Return the EMA decay of one generator step, for ``images`` real images per step.
+
+    The half-life, in images, is shorter at the start (Karras et al. 2020, arXiv:2006.06676).
+    """
     half_life = min(settings.half_life_kimg * 1000, settings.ramp_up * shown)
     return 0.5 ** (images / half_life) if half_life > 0 else 0.0
 
 
 class Average(ModelEmaV3):  # type: ignore[misc]
-    """timm's average of weights and buffers, whose decay is changed by ``set_decay``.
+    """timm's average of weights and buffers; ``set_decay`` changes its decay.
 
-    It stands in a tensor on the weights' device, since a captured step would go on with the number it was captured
-    with.
+    The decay is a tensor on the weights' device: a captured step would keep using a number from capture time.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -31,11 +32,11 @@ class Average(ModelEmaV3):  # type: ignore[misc]
         self.share = torch.ones((), device=next(model.parameters()).device)
 
     def set_decay(self, decay: float) -> None:
-        """How much of the average stays at each update, 0 to 1."""
+        """Set how much of the average remains at each update, 0 to 1."""
         self.share.fill_(1 - decay)
 
     def apply_update_(self, model: nn.Module, decay: Any) -> None:
-        """Move towards ``model``; ``decay``, timm's own, is not used."""
+        """Move the average towards ``model``; timm's argument ``decay`` is not used."""
         means, values = (list(module.state_dict(keep_vars=True).values()) for module in (self.module, model))
         moving = [mean.is_floating_point() for mean in means]
         move = move_by_foreach if self.share.is_cuda else move_by_lerp
@@ -47,13 +48,15 @@ class Average(ModelEmaV3):  # type: ignore[misc]
 
 
 def move_by_lerp(means: list[Tensor], values: list[Tensor], share: Tensor) -> None:
-    """Move each of the means by a ``share``, a scalar, of its way to its value."""
+    """Move each mean towards its value, by a ``share`` (a scalar tensor) of the difference."""
     torch._foreach_lerp_(means, values, [share] * len(means))
 
 
 def move_by_foreach(means: list[Tensor], values: list[Tensor], share: Tensor) -> None:
-    """The same, up to rounding, in three kernels on CUDA, where ``_foreach_lerp_`` with a share in a tensor starts one
-    for each mean."""
+    """Do the same as :func:`move_by_lerp`, up to rounding, in three kernels on CUDA.
+
+    With ``share`` in a tensor ``_foreach_lerp_`` would start one kernel for each mean.
+    """
     ways = torch._foreach_sub(values, means)
     torch._foreach_mul_(ways, share)
     torch._foreach_add_(means, ways)

@@ -41,7 +41,10 @@ logger = logging.getLogger(__name__)
 
 
 class Loop:
-    """Trains one model into one run's directory; ``score(generator, mode)`` returns a score's values and protocol."""
+    """The training of one model in one run's directory.
+
+    score: returns the values and the protocol of a score, ``score(generator, mode)``.
+    """
 
     def __init__(
         self,
@@ -57,10 +60,10 @@ class Loop:
         self.feed, self.directory, self.device = feed, directory, device
         self.callbacks, self.score = callbacks, score
         self.steps_per_generator_step = config.discriminator_steps
-        # The first rank's, which takes the snapshots; read now, so that none of them waits for a server.
+        # For the first rank, which takes the snapshots; read now, so that no snapshot waits for a server.
         self.real = real_images(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
-        self.scored_anew = False  # the last checkpoint, even if its score is known
+        self.scored_anew = False  # whether to score the last checkpoint even if its score is known
         self.watch, self.faults = Watch(), list[str]()
         captured = can_capture(config, device)
         self.state = TrainState(config, model, device, captured=captured)
@@ -70,26 +73,26 @@ class Loop:
 
     @property
     def counters(self) -> Counters:
-        """Images shown, steps of each network, seconds, rollbacks."""
+        """The images shown, steps of each network, seconds and rollbacks."""
         return self.state.counters
 
     @property
     def budget(self) -> int:
-        """Images to show in all."""
+        """The number of images to show in all."""
         return math.ceil(self.settings.kimg * 1000)
 
     @missing_operators_named()
     def train(self) -> None:
-        """Train to the budget or until ``stop_requested``, then leave a checkpoint.
+        """Train to the budget or until ``stop_requested``, then save a checkpoint.
 
-        Raises TrainingFailed where :mod:`ganzoo.training.anomalies` finds that training went wrong.
+        Raises TrainingFailed if :mod:`ganzoo.training.anomalies` finds a fault that allows no rollback.
         """
         collectives.equalise(self.state.modules.values())
-        # Asked of all ranks, and before the first one writes what the answer hangs on.
+        # Every rank looks before the first one writes the checkpoint on which the answer depends.
         latest = self.directory.latest()
         if collectives.agreed(latest is None):
             self._snapshot()
-        elif collectives.agreed(not has_images(self.directory, self._latest())):  # stopped before they were taken
+        elif collectives.agreed(not has_images(self.directory, self._latest())):  # stopped before its images were taken
             collectives.by_first(lambda: self._show(self._latest()), lambda: None)
         while True:
             try:
@@ -98,7 +101,7 @@ class Loop:
                 self.roll_back(fault)
 
     def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
-        """Go on from a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""
+        """Continue from a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""
         self.state.restore(checkpoint, **counters)
         self.feed.vary(self.counters.rollbacks)
         self.statistics.step.fill_(self.counters.steps_d)
@@ -107,9 +110,9 @@ class Loop:
         self.watch = Watch(read_jsonl(self.directory.log_file))
 
     def roll_back(self, fault: Fault) -> None:
-        """Go back to the newest good checkpoint, to go on with another data order and half the learning rate.
+        """Go back to the newest good checkpoint, to continue with another data order and half the learning rate.
 
-        Raises TrainingFailed if ``loop.on_nan`` or ``loop.max_rollbacks`` forbids it.
+        Raises TrainingFailed if there is none, or ``loop.on_nan`` or ``loop.max_rollbacks`` forbids it.
         """
         settings, counters = self.settings, self.counters
         good = self.directory.newest_good()
@@ -133,7 +136,7 @@ class Loop:
         metrics = self.config.values.metrics
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
         scores = Marks(between, self.directory.last_scored())
-        if scores.passed(counters.shown) and counters.shown < self.budget:  # it was stopped before that was scored
+        if scores.passed(counters.shown) and counters.shown < self.budget:  # stopped before this score
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
         stop = collectives.agreed(self.stop_requested)
@@ -146,7 +149,7 @@ class Loop:
             snapshot = snapshots.passed(counters.shown)
             due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
             if due and counters.shown > since_shown:
-                # Reading waits for the device. Before that, the clock would show how long asking for the steps took.
+                # Reading waits for the device. Before it, the clock would only show how long queueing the steps took.
                 means, not_finite = self.statistics.read()
                 spent = time.perf_counter() - since
                 counters.seconds += spent
@@ -160,10 +163,10 @@ class Loop:
         self._save()
 
     def _images_arrived(self) -> bool:
-        """Wait until the next iteration can begin on all ranks; False where one is asked to stop before.
+        """Wait until the images of the next iteration are there on all ranks; return False on a request to stop.
 
-        No other moment of waiting for a server would leave a whole state. Raises GanzooError where images cannot be
-        had, after saving what was trained.
+        A run waits for a server only here, between iterations, where its state is consistent and can be saved. Raises
+        GanzooError if images cannot be loaded, after saving a checkpoint.
         """
         while self.feed.streamed is not None:
             here, reason = True, ""
@@ -180,12 +183,12 @@ class Loop:
         return True
 
     def _save(self) -> None:
-        """See to it that a checkpoint holds all there is."""
+        """Save a checkpoint unless the newest one is current."""
         if collectives.agreed(self._latest().meta["shown"] < self.counters.shown):
             self._snapshot()
 
     def iteration(self) -> None:
-        """Some steps of the discriminator, then one of the generator and of its average."""
+        """Take the discriminator's steps, then one step of the generator and of its average."""
         counters, both = self.counters, not self.settings.fresh_fakes
         self.step.progress.fill_(counters.shown / self.budget)
         for left in reversed(range(self.steps_per_generator_step)):
@@ -245,7 +248,7 @@ class Loop:
             callback.interval_logged(self.directory.path, record)
 
     def _snapshot(self) -> Checkpoint:
-        """A checkpoint and a grid from latents that stay the same for the whole run; the first rank writes them."""
+        """Return a new checkpoint, with a grid from latents that never change; the first rank writes both."""
         return collectives.by_first(self._write_snapshot, self._latest)
 
     def _write_snapshot(self) -> Checkpoint:
@@ -254,7 +257,7 @@ class Loop:
         return checkpoint
 
     def _show(self, checkpoint: Checkpoint) -> None:
-        """All that follows the writing of a checkpoint."""
+        """Take a written checkpoint's snapshot, prune older checkpoints and call the callbacks."""
         discriminator = self.model.discriminator
         assert self.real is not None
         image = take_images(self.directory, checkpoint, self.state.generator, discriminator, self.real, self.config)
@@ -266,7 +269,7 @@ class Loop:
 
     @missing_operators_named()
     def finish(self) -> dict[str, Any]:
-        """Score the last checkpoint; empty where no metric is asked for or no network is to be had."""
+        """Return the last checkpoint's score; empty if no metric is configured or a metric's network is missing."""
         return self._score(self._latest(), self.config.values.metrics.mode)
 
     def _latest(self) -> Checkpoint:
@@ -275,11 +278,11 @@ class Loop:
         return latest
 
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
-        """Score a checkpoint and note it down; one that was scored before a stop is not scored again."""
+        """Return a checkpoint's score and record it. A checkpoint that was scored before a stop is not scored again."""
         name = checkpoint.path.name
         known = {} if self.scored_anew else self.directory.score_of(name)
         self.all_saved = True
-        if self.stop_requested:  # by a signal just before: from here on the handler itself raises
+        if self.stop_requested:  # by a signal just before all_saved was set; from there on the handler itself raises
             raise Stopped(INTERRUPTED)
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False

@@ -1,4 +1,4 @@
-"""timm's optimizers and learning-rate schedules, as a configuration asks for them."""
+"""Optimizers, timm's or registered ones, and timm's learning-rate schedules, made from a configuration."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ganzoo.entries import OptimizerEntry
 from ganzoo.errors import GanzooError
 from ganzoo.utils.keywords import accepted
 
-MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # as large as their parameter, or one number
-RATES = ("betas", "weight_decay")  # settings that an optimizer keeps beside its learning rate
-FUSED = ("adam", "adamw")  # and those that a captured step can hold
+MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # of their parameter's shape, or scalars
+RATES = ("betas", "weight_decay")  # an optimizer's settings in addition to its learning rate
+FUSED = ("adam", "adamw")  # timm's optimizers that are made fused; only these of timm's can be captured
 
 
 def make_optimizer(
@@ -28,9 +28,10 @@ def make_optimizer(
     companion: torch.nn.Module | None = None,
     capturable: bool = False,
 ) -> torch.optim.Optimizer:
-    """Make the optimizer of a network, and of its companion if there is one: a registered one, or timm's of that name.
+    """Return the optimizer of a network and of its companion, if any: the entry's, or timm's of the configured name.
 
-    capturable: fit for a CUDA graph; of timm's, the fused ones alone can be. Raises GanzooError if it cannot be made.
+    capturable: whether the optimizer must work in a CUDA graph; of timm's, only the fused ones can. Raises GanzooError
+    if the optimizer cannot be made.
     """
     parameters = [p for part in filter(None, (network, companion)) for p in part.parameters() if p.requires_grad]
     if entry is not None:
@@ -67,8 +68,10 @@ def _make_registered(
 
 
 class LearningRate:
-    """An optimizer's learning rate in a tensor, since a captured step would go on with the number it was captured
-    with. A schedule still assigns a number, which ``hold`` takes over."""
+    """An optimizer's learning rate as a tensor: a captured step would keep using a number from capture time.
+
+    A schedule still assigns a number, which ``hold`` copies into the tensor.
+    """
 
     def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
         self.optimizer = optimizer
@@ -76,22 +79,23 @@ class LearningRate:
         self.hold()
 
     def hold(self) -> None:
-        """Put what was assigned since into the tensor, and the tensor into its place."""
+        """Copy the learning rate assigned since into the tensor, and put the tensor back in its place."""
         for group in self.optimizer.param_groups:
             self.tensor.fill_(group["lr"])
             group["lr"] = self.tensor
 
 
 def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """What a checkpoint holds of it: the learning rate as a number, so that it can go on on another device."""
+    """Return an optimizer's state for a checkpoint, its learning rate as a number, so that any device can resume."""
     state = optimizer.state_dict()
     return {**state, "param_groups": [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]}
 
 
 def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], *, own_rates: bool = False) -> None:
-    """Take it over, except for what depends on the device.
+    """Load a state into an optimizer, except for what depends on the device.
 
-    own_rates: keep the optimizer's moment decays and weight decay too. Raises ValueError if moments have other shapes.
+    own_rates: keep the optimizer's own moment decays and weight decay too. Raises ValueError if a moment's shape is not
+    its parameter's.
     """
     keys = ("capturable", *RATES) if own_rates else ("capturable",)
     kept = [{key: group[key] for key in keys if key in group} for group in optimizer.param_groups]
@@ -106,14 +110,16 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], *, own_r
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Set another learning rate, for a schedule made after this too."""
+    """Set the learning rate, also as the initial one of a schedule that is made after this."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] = lr
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, settings: LoopConfig) -> Scheduler | None:
-    """In steps of the discriminator, None for a constant learning rate. What timm calls warm-up, from the full
-    learning rate to the full learning rate, holds."""
+    """Return the schedule, counted in discriminator steps; None for a constant learning rate.
+
+    A hold is timm's warm-up, from the full learning rate to the full learning rate.
+    """
     steps = math.ceil(math.ceil(settings.kimg * 1000) / settings.batch)
     hold = round(settings.hold * steps)
     options: dict[str, Any] = {"t_initial": max(1, steps - hold), "lr_min": 0, "t_in_epochs": False}

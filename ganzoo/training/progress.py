@@ -1,4 +1,4 @@
-"""How far a run is: what it has counted, and marks along the way."""
+"""The progress of a run: its counters, and marks at intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 @dataclass
 class Counters:
-    """Images shown, steps of each network, seconds of training, rollbacks (see :mod:`ganzoo.training.anomalies`)."""
+    """The images shown, steps of each network, seconds of training, and rollbacks after faults in training."""
 
     shown: int = 0
     steps_d: int = 0
@@ -19,7 +19,7 @@ class Counters:
 
 
 def read_counters(noted: Mapping[str, object]) -> Counters:
-    """As they were noted down. Raises ValueError or TypeError where a checkpoint holds anything else."""
+    """Return the counters that a checkpoint holds. Raises ValueError or TypeError if it holds anything else."""
     counters = Counters(**noted)  # type: ignore[arg-type]
     for item in fields(counters):
         value, kinds = getattr(counters, item.name), (int, float) if item.name == "seconds" else (int,)
@@ -29,14 +29,14 @@ def read_counters(noted: Mapping[str, object]) -> Counters:
 
 
 class Marks:
-    """Multiples of an interval in kimg, each reported once; ``inf`` for none. ``shown``: images so far."""
+    """The multiples of an interval in kimg, each reported once; none if it is ``inf``. ``shown``: images so far."""
 
     def __init__(self, kimg: float, shown: int) -> None:
         self.interval = kimg * 1000
         self.next = (shown // self.interval + 1) * self.interval if kimg != math.inf else math.inf
 
     def passed(self, shown: int) -> bool:
-        """Whether the next one has been reached."""
+        """Return whether the next mark has been reached, and move on to the one after it."""
         if shown < self.next:
             return False
         self.next = (shown // self.interval + 1) * self.interval

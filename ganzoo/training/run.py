@@ -1,4 +1,4 @@
-"""From a configuration to a finished run: the one place where data, model, loop and score meet."""
+"""From a configuration to a finished run: the one place that connects data, model, loop and score."""
 
 from __future__ import annotations
 
@@ -42,13 +42,15 @@ from ganzoo.utils.files import data_root
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
-INIT_FROM = "init_from"  # in the provenance: the checkpoint whose weights the run began with
+INIT_FROM = "init_from"  # in the provenance: the checkpoint with the run's initial weights
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its directory, whether it reached its budget, its score (empty where there is none), and what a
-    process that was stopped exits with."""
+    """The end of a run.
+
+    finished: whether the run reached its budget. score: empty if there is none. code: the exit code after a stop.
+    """
 
     directory: RunDir
     finished: bool
@@ -63,16 +65,16 @@ def start(
     init_from: Path | None = None,
     heed_signals: bool = True,
 ) -> Outcome:
-    """Train from the beginning, or from another run's weights. Raises GanzooError for whatever the user can mend.
+    """Train from the beginning, or from another run's weights. Raises GanzooError for errors that the user can fix.
 
-    Restarted by ``torchrun``, after a rank's death, it goes on with the run that it had begun.
+    After ``torchrun`` has restarted the ranks because one died, it resumes the run that it had begun.
     """
     begun = RunDir.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
     if begun is not None:
         return resume(config, begun.path, *callbacks, heed_signals=heed_signals)
     with _watched(callbacks, heed_signals) as (watched, stop):
         if config.values.metrics.names:
-            check(config.scoring)  # it would be a pity to learn of it at the end
+            check(config.scoring)  # a metric that cannot run should fail now, not after training
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         config, measured = calibrate(config, images.spec, device)
@@ -80,7 +82,7 @@ def start(
         model = build_model(config, images.spec)
         if config.values.metrics.names and config.scoring.reference is not None:
             root = data_root(config.values.data.root)
-            collectives.by_first(partial(open_reference, config, images.spec, root))  # likewise
+            collectives.by_first(partial(open_reference, config, images.spec, root))  # fails now too
         check_labels(
             config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
         )
@@ -102,10 +104,10 @@ def start(
 
 
 def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_signals: bool = True) -> Outcome:
-    """Go on where the newest good checkpoint stands; a run that is finished is only scored again.
+    """Continue from the newest good checkpoint; a finished run is only scored.
 
-    config: the run's own, as :func:`ganzoo.runs.load.load_config` reads it, with which training goes on exactly; or
-    another one and how it differs, as :func:`ganzoo.runs.load.revise` does.
+    config: the run's own, from :func:`ganzoo.runs.load.load_config`, for an exact continuation; or another one with its
+    differences, from :func:`ganzoo.runs.load.revise`.
     """
     directory = open_run(path)
     if (latest := directory.latest()) is not None and latest.published:
@@ -138,7 +140,7 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
         origin |= {key: known[key] for key in (INIT_FROM, CALIBRATED) if key in known}
         newest = directory.newest_good()
         revision.check_budget(newest, path)
-        collectives.wait()  # all have found the same before the first one changes the directory
+        collectives.wait()  # all ranks must have read the directory before the first one changes it
         if newest is not None:
             directory.set_aside_newer(newest)
             loop.restore(newest)
@@ -156,7 +158,7 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
 
 @contextmanager
 def _watched(callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audience, Stop]]:
-    """Tell the callbacks of the run within, and heed signals on its behalf if asked to."""
+    """Yield the audience of the run in the block and its :class:`Stop`, which handles signals if ``heed``."""
     with (
         threads(),
         audience(callbacks, tell_interrupts=not heed) as watched,
@@ -166,19 +168,19 @@ def _watched(callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audien
 
 
 def _prepare(config: Config) -> tuple[torch.device, Images]:
-    """Validate inputs, cheapest checks first, and open the data."""
+    """Validate the inputs, cheapest checks first, and return the device and the opened data."""
     prepare_process()
     use_threads(config.values.loop.threads)
     collectives.check_batch(config.values.loop.batch)
     device = pick_device(config.values.loop.device)
     check_image(config, peek_configured(config))
-    images = collectives.by_first(partial(open_configured, config))  # what one decodes, the others find
-    check_image(config, images.spec)  # of a large set, peeking looks at some images only
+    images = collectives.by_first(partial(open_configured, config))  # the other ranks find what the first one decoded
+    check_image(config, images.spec)  # peeking looks at only some images of a large set
     return device, images
 
 
 def _say_usage(config: Config, images: Images, model: Model) -> Usage:
-    """Log in one line which images are used, which are not and why."""
+    """Log in one line which images are used, which are not and why; return that usage."""
     usage = images.usage or Usage(len(images))
     if images.labels is not None:
         usage = replace(usage, remarks=(*usage.remarks, _labels_in_words(config, images.spec.classes, model)))
@@ -189,7 +191,7 @@ def _say_usage(config: Config, images: Images, model: Model) -> Usage:
 
 
 def _labels_in_words(config: Config, classes: int, model: Model) -> str:
-    """Say which network is told the class and which part reads it."""
+    """Return which networks are given the labels and which parts of the recipe read them, in words."""
     networks = {"the generator": model.generator, "the discriminator": model.discriminator}
     told = [name for name, network in networks.items() if network.conditional]
     read = [rule.name for rule in config.recipe.demanding if rule.needs.labels]
@@ -200,7 +202,7 @@ def _labels_in_words(config: Config, classes: int, model: Model) -> str:
 
 
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:
-    """What the run's directory keeps of software, machine and data."""
+    """Return what the run's directory records about software, machine and data."""
     origin = provenance(config, device, images.fingerprint)
     names = {CLASS_NAMES: list(images.class_names)} if images.class_names else {}
     return {**origin, "data": {**origin["data"], **names, **usage.as_dict()}}

@@ -1,12 +1,12 @@
-"""Gradients of a loss in fp16, which would be rounded to zero or to infinity as they are.
+"""Loss scaling for fp16, in which unscaled gradients would be rounded to zero or to infinity.
 
-The loss is multiplied by a large number and the gradients are divided by it (Micikevicius et al. 2018,
-arXiv:1710.03740). A step with a gradient that is not finite is skipped and the number halved; after 2,000 good steps it
-is doubled. Each network has a number of its own, as their losses differ in size and change against each other.
+The loss is multiplied by a large scale and the gradients are divided by it (Micikevicius et al. 2018,
+arXiv:1710.03740). If a gradient is not finite, the step is skipped and the scale is halved; after 2,000 good steps it
+is doubled. Each network has a scale of its own, as the two losses differ in size and change independently.
 
-A penalty on gradients must not see any of this: the gradients that it takes of the images are intermediate values,
-which are not scaled and would lose their small digits in fp16. So penalties compute in float32; the backward pass
-through them is that of the scaled loss, as any other.
+A penalty on gradients must not be affected: its gradients with respect to the images are intermediate values, which are
+not scaled and would lose their small digits in fp16. So penalties compute in float32; the backward pass through them is
+that of the scaled loss, as for any other part.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEAST = 1.0  # at this scale a gradient that is not finite is the network's, not
 
 
 class Unscaled:
-    """What a step does with a loss in float32 or bf16, which needs no scale."""
+    """The handling of a loss in float32 or bf16, which needs no scale."""
 
     def scale(self, loss: Tensor) -> Tensor:
         """Return the loss."""
@@ -38,11 +38,11 @@ class Unscaled:
 
 
 class Scaler(Unscaled):
-    """Scales the loss of one network, takes its optimizer's steps, and counts those that it skips."""
+    """The scaler of one network's loss; it also takes the optimizer's steps, and counts those that it skips."""
 
     def __init__(self, device: torch.device) -> None:
         self._scaler = torch.amp.GradScaler(device.type)
-        self._scaler.scale(torch.zeros((), device=device))  # makes the scale, which else exists from the first loss on
+        self._scaler.scale(torch.zeros((), device=device))  # creates the scale, else made at the first loss
         self.skipped = torch.zeros((), dtype=torch.int64, device=device)
 
     def scale(self, loss: Tensor) -> Tensor:
@@ -50,14 +50,14 @@ class Scaler(Unscaled):
         return self._scaler.scale(loss)
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
-        """Divide the gradients of an optimizer's parameters, those of all ranks already, by the scale."""
+        """Divide the gradients of an optimizer's parameters, already averaged over the ranks, by the scale."""
         self._scaler.unscale_(optimizer)
 
     def step(self, optimizer: torch.optim.Optimizer, norm: Tensor) -> Tensor:
-        """Take the optimizer's step, or skip it; return the norm of its gradients, 0 where that is why it is skipped.
+        """Take the optimizer's step, or skip it if the norm is not finite. Return the norm, or 0 for a skipped step.
 
-        norm: of the unscaled gradients. At the least scale a norm that is not finite is returned as it is: the network
-        itself has diverged.
+        norm: the norm of the unscaled gradients. At the least scale a norm that is not finite is returned unchanged,
+        because then the network itself has diverged.
         """
         overflow = ~norm.isfinite()
         excused = overflow & (self._scaler._scale > LEAST)  # type: ignore[operator]
@@ -67,21 +67,21 @@ class Scaler(Unscaled):
         return torch.where(excused, torch.zeros_like(norm), norm)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the scale, how long it has held, and the count of skipped steps."""
+        """Return the scale, how many steps it has lasted, and the count of skipped steps."""
         return {**self._scaler.state_dict(), "skipped": int(self.skipped)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned. Raises LookupError or RuntimeError if it is not that."""
+        """Load what :meth:`state_dict` returned. Raises LookupError or RuntimeError if it is anything else."""
         self.skipped.fill_(state["skipped"])
         self._scaler.load_state_dict({key: value for key, value in state.items() if key != "skipped"})
 
 
 def autocast(device: torch.device, *, bf16: bool, fp16: bool) -> AbstractContextManager[object]:
-    """Compute in that precision where torch considers it safe; in float32 without either."""
+    """Return a context that computes in fp16 or bf16 where torch considers it safe; without either, in float32."""
     dtype = torch.float16 if fp16 else torch.bfloat16
     return torch.autocast(device.type, dtype=dtype) if fp16 or bf16 else nullcontext()
 
 
 def for_penalties(device: torch.device, *, fp16: bool) -> AbstractContextManager[object]:
-    """Compute in float32 instead of fp16, since the gradients that a penalty takes of the images are not scaled."""
+    """Return a context that computes in float32 instead of fp16, since a penalty's inner gradients are not scaled."""
     return torch.autocast(device.type, enabled=False) if fp16 else nullcontext()

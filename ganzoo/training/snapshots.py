@@ -1,10 +1,10 @@
-"""The images of a snapshot, and what the discriminator says of them.
+"""The images of a snapshot, and the discriminator's logits for them.
 
-samples/NAME.png     what the averaged generator makes of latents that stay the same for the whole run, in the order of
-                     the classes if it is conditional
-verdicts/real.png    real images that stay the same, in such a grid
-verdicts/NAME.json   the discriminator's logits of both, in the grids' order, and of a conditional generator the labels
-                     that its images were made for
+samples/NAME.png     images of the averaged generator, from the same latents for the whole run; if the generator is
+                     conditional, in the order of the classes
+verdicts/real.png    a grid of real images, the same for the whole run
+verdicts/NAME.json   the discriminator's logits for both grids, in the grids' order; if the generator is conditional,
+                     also the labels of the generated images
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COUNT = GRID**2
 
 
 def has_images(directory: RunDir, checkpoint: Checkpoint) -> bool:
-    """Whether :func:`take_images` has been through with it."""
+    """Return whether :func:`take_images` has finished for a checkpoint."""
     return (directory.verdicts / f"{checkpoint.path.name}.json").exists()
 
 
@@ -41,9 +41,9 @@ def take_images(
     real: tuple[Tensor, Tensor | None],
     config: Config,
 ) -> Image.Image:
-    """Write all three for a checkpoint just written; the generated images' grid. No random state changes.
+    """Write all three files for a checkpoint just written; return the grid of generated images.
 
-    real: :func:`real_images`.
+    No random state changes. real: the result of :func:`real_images`.
     """
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
     ordered = grid_labels(generator.image.classes) if generator.conditional and generator.image.classes else None
@@ -70,7 +70,10 @@ def take_images(
 
 
 def real_images(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
-    """A grid's worth, uint8 ``(N, C, H, W)``, drawn by the seed, with labels; a smaller set repeats itself."""
+    """Return real images for one grid, uint8 ``(N, C, H, W)``, drawn by the seed, and their labels or None.
+
+    If the data set is smaller than the grid, its images repeat.
+    """
     order = torch.randperm(feed.count, generator=torch.Generator().manual_seed(seed))
     index = order[torch.arange(COUNT) % feed.count]
     labels = None if feed.labels is None else feed.labels[index.to(feed.device)]
@@ -81,11 +84,11 @@ def real_images(feed: Feed, seed: int) -> tuple[Tensor, Tensor | None]:
 def judge(
     discriminator: Discriminator, fake: Tensor, fake_labels: Tensor | None, real: Tensor, real_labels: Tensor | None
 ) -> tuple[list[float], list[float]]:
-    """Logits of uint8 images ``(N, C, H, W)``, generated and real, as the discriminator stands.
+    """Return the discriminator's current logits for generated and for real images, uint8 ``(N, C, H, W)``.
 
-    Of a discriminator that gives a logit for each patch they are the means over an image's patches.
-    A discriminator that mixes the samples of a batch is asked in training mode, in a call for each side, since that is
-    how it learned to tell them apart; what that changes of its buffers is put back.
+    If the discriminator has a logit for each patch, the values are means over an image's patches. A discriminator that
+    mixes the samples of a batch runs in training mode, with one call for each side, because it was trained that way;
+    its buffers are restored afterwards.
     """
     device = next(discriminator.parameters()).device
     before = {name: buffer.clone() for name, buffer in discriminator.named_buffers()}

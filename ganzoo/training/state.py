@@ -1,4 +1,4 @@
-"""All that training changes, in one object, and its checkpoints."""
+"""Everything that training changes, in one object, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ logger = logging.getLogger(__name__)
 
 
 class TrainState:
-    """Networks, average, optimizers with their schedules, random state and counters.
+    """The networks, average, optimizers with their schedules, random state and counters of a run.
 
-    captured: steps are replayed as CUDA graphs, so learning rates must lie in tensors.
+    captured: steps are replayed as CUDA graphs, so learning rates must be tensors.
     """
 
     def __init__(self, config: Config, model: Model, device: torch.device, *, captured: bool = False) -> None:
         self.config, self.model = config, model
         self.counters = Counters()
         self.class_names: tuple[str, ...] = ()  # noted in checkpoints
-        self.changes: list[dict[str, Any]] = []  # of settings during training, noted in checkpoints too
+        self.changes: list[dict[str, Any]] = []  # changes of settings during training, noted in checkpoints too
         self.rng = random_stream(device, config.values.loop.batch, config.values.seed)
         for network in (model.generator, model.discriminator):
             placed(synchronise(network), device, config.values.loop.layout).train()
@@ -68,27 +68,26 @@ class TrainState:
         self._make_schedulers()
         fp16 = wants_fp16(config.values.loop.precision, device)
         self.scalers = {side: Scaler(device) for side in ("generator", "discriminator")} if fp16 else {}
-        # Only for captured steps: an optimizer that is not fused would read a learning rate in a tensor back at each
-        # step.
+        # Only for captured steps: an optimizer that is not fused would read the tensor back to the host at each step.
         self.learning_rates = (
             [LearningRate(optimizer, device) for optimizer in (self.optimizer_d, self.optimizer_g)] if captured else []
         )
 
     @property
     def generator(self) -> Generator:
-        """The averaged generator, in evaluation mode: it is sampled and scored."""
+        """The averaged generator, in evaluation mode, for sampling and scoring."""
         generator = self.ema.module
         assert isinstance(generator, Generator)
         return generator.eval()
 
     @property
     def networks(self) -> dict[str, torch.nn.Module]:
-        """Both networks and the average, by their names in a checkpoint."""
+        """The two networks and the average, by their names in a checkpoint."""
         return {"generator": self.model.generator, "discriminator": self.model.discriminator, "ema": self.ema.module}
 
     @property
     def modules(self) -> dict[str, torch.nn.Module]:
-        """All modules whose weights or buffers change, by their names in a checkpoint."""
+        """All modules with weights or buffers to save, by their names in a checkpoint."""
         model = self.model
         rules = {"loss": model.loss, **{f"penalty_{p.name.replace(':', '.')}": p.penalty for p in model.penalties}}
         others: dict[str, torch.nn.Module] = {f"step_{side}": network for side, network in model.companions.items()}
@@ -98,8 +97,10 @@ class TrainState:
 
     @property
     def rates(self) -> dict[str, Any]:
-        """All that decides learning rates and moments beside the counters: a checkpoint made with other ones has other
-        ones in its optimizers' state."""
+        """The settings that, with the counters, decide learning rates and moments.
+
+        If a checkpoint was made with other settings, its optimizers' state holds those.
+        """
         values = self.config.values
         sides = {"generator": values.optimizer.generator, "discriminator": values.optimizer.discriminator}
         return {
@@ -108,7 +109,7 @@ class TrainState:
         }
 
     def make_step(self, statistics: Statistics) -> TrainingStep:
-        """Make the updates of the recipe: those of its step, or one of each network."""
+        """Return the updates of the recipe's step, or by default one update of each network."""
         recipe, values, model = self.config.recipe, self.config.values, self.model
         cls: type[TrainingStep] = recipe.step.load() if recipe.step else TrainingStep
         return cls(
@@ -131,7 +132,7 @@ class TrainState:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all of it: a state for each module, each optimizer, the random stream and the counters."""
+        """Return everything as one dict: each module, each optimizer, the random stream, the counters and the rates."""
         return {
             **{name: module.state_dict() for name, module in self.modules.items()},
             "optimizer_g": state_of(self.optimizer_g),
@@ -143,7 +144,7 @@ class TrainState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned. Modules that it leaves out stay as they are.
+        """Load what :meth:`state_dict` returned. Modules that it leaves out do not change.
 
         Raises LookupError, TypeError, ValueError, RuntimeError or AttributeError if it does not fit.
         """
@@ -168,12 +169,12 @@ class TrainState:
         self.hold_learning_rates()
 
     def hold_learning_rates(self) -> None:
-        """Put learning rates that were assigned into their tensors."""
+        """Copy newly assigned learning rates into their tensors."""
         for learning_rate in self.learning_rates:
             learning_rate.hold()
 
     def save(self, directory: RunDir) -> Checkpoint:
-        """Write a checkpoint into the run's directory. Raises WriteFailed if the disk refuses."""
+        """Write a checkpoint into the run's directory. Raises WriteFailed if it cannot be written."""
         meta = {
             "recipe": str(self.config.recipe),
             "kimg": self.counters.shown / 1000,
@@ -189,20 +190,20 @@ class TrainState:
         return write_checkpoint(directory.checkpoints, meta, modules, state, texts, directory.logs())
 
     def restore(self, checkpoint: Checkpoint, **counters: int) -> None:
-        """Take over a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""
+        """Load a checkpoint, except for the given counters. Raises GanzooError if it does not fit."""
         for name, module in self.modules.items():
             checkpoint.load_weights(name, module)
         state = checkpoint.load_state()
         try:
             self.load_state_dict({**state, "counters": {**state["counters"], **counters}})
-        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's own
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # torch's included
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise GanzooError(f"{checkpoint.path / 'state.pt'} does not fit this configuration: {reason}") from error
 
     def load_weights(self, checkpoint: Checkpoint) -> None:
-        """Take over the weights of both networks and the average, nothing else.
+        """Load only the weights of both networks and the average.
 
-        From a published run the generator and its average take the average's weights.
+        From a published run, the generator and its average both get the average's weights.
         """
         if checkpoint.published:
             logger.info("only the generator starts from these weights; a published run has no discriminator")
@@ -223,7 +224,7 @@ class TrainState:
         self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, settings))]
 
     def _set_learning_rates(self) -> None:
-        """Set them as the configuration says; each rollback has halved them for good."""
+        """Set the learning rates from the configuration; each rollback has halved them for the rest of the run."""
         both, share = self.config.values.optimizer, 0.5**self.counters.rollbacks
         set_learning_rate(self.optimizer_d, both.discriminator.lr * share)
         set_learning_rate(self.optimizer_g, both.generator.lr * share)
@@ -231,6 +232,6 @@ class TrainState:
         self._follow_schedules()
 
     def _follow_schedules(self) -> None:
-        """Schedules count steps of the batch that is set now, however large it was before."""
+        """Move the schedules to the current step, counted in batches of the size that is set now."""
         for scheduler in self.schedulers:
             scheduler.step_update(self.counters.shown // self.config.values.loop.batch)

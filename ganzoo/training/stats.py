@@ -1,4 +1,4 @@
-"""Sums of what happened in the steps of one log interval, kept on the device and read once."""
+"""Sums over the steps of one log interval, kept on the device and read once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.device import accumulator
 
 NEVER = 2**62
-# What the device sums of these: the mean sign of the pairs, the share of them that has one, and the share of fakes that
-# are taken for real.
+# How to convert the means of what the device sums for these: the mean sign of the real/fake pairs, the share of pairs
+# with a sign other than 0, and the share of fakes judged to be real.
 AS_READ = {
     "auc": lambda sign: (sign + 1) / 2,
     "ties": lambda ranked: 1 - ranked,
@@ -24,8 +24,11 @@ AS_READ = {
 
 
 class Sums(NamedTuple):
-    """Of K values that are always added together: each one's total and, last, how often they were added, float64
-    (on MPS float32) ``(K + 1,)``; the first step at which each was not finite, int64 ``(K + 1,)``."""
+    """The sums of K values that are always added together.
+
+    totals: each value's total and, last, how often they were added, float64 (on MPS float32) ``(K + 1,)``.
+    firsts: the first step at which each value was not finite, else NEVER, int64 ``(K + 1,)``.
+    """
 
     totals: Tensor
     firsts: Tensor
@@ -34,10 +37,10 @@ class Sums(NamedTuple):
 class Statistics:
     """Named means over a log interval.
 
-    Everything that is added is also watched for values that are not finite: the step of the first one
-    is remembered on the device, so that nothing is read back while training. A captured step goes on writing into the
-    tensors it was captured with, so each list of names that are added together keeps its own for good; a step with a
-    lazy penalty has another list than a step without.
+    Every added value is also checked: the first step at which it is not finite is stored on the device, so that nothing
+    is read back while training. A captured step keeps writing into the tensors of its capture, so each list of names
+    that are added together keeps the same tensors for ever; a step with a lazy penalty has another list than a step
+    without.
     """
 
     def __init__(self, device: torch.device | str, zero_is_border: bool) -> None:
@@ -49,8 +52,10 @@ class Statistics:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Write all that is added within at its end, in the six operators that one value takes; nothing if it fails.
-        The values must not be changed in place before."""
+        """Write all values added in the block when it ends, in the six operators that one value takes.
+
+        If the block fails, nothing is written. The values must not be changed in place before the block ends.
+        """
         self._waiting = []
         try:
             yield
@@ -67,9 +72,11 @@ class Statistics:
             self._waiting.append(added)
 
     def add_logits(self, d_real: Tensor, d_fake: Tensor) -> None:
-        """How well the discriminator tells them apart: ``auc``, the share of real/fake pairs ranked correctly
-        (ties count half), ``ties``, the share of pairs it does not rank at all, and, where 0 is the border, the
-        accuracy on each side. Logits ``(N,)``, float32."""
+        """Add how well the discriminator separates real from fake images. Logits: ``(N,)``, float32.
+
+        ``auc``: the share of real/fake pairs ranked correctly (ties count half). ``ties``: the share of pairs with
+        equal logits. If 0 is the border between real and fake, also the accuracy on each side.
+        """
         d_real, d_fake = d_real.detach(), d_fake.detach()
         signs = (d_real[:, None] - d_fake[None, :]).sign()
         self.add("auc", signs.mean())
@@ -79,7 +86,7 @@ class Statistics:
             self.add("accuracy_fake", (d_fake >= 0).mean(dtype=torch.float32))
 
     def read(self) -> tuple[dict[str, float], dict[str, int]]:
-        """Means since the last call, and for each part that was not finite the first step that it was so. Resets."""
+        """Return the means since the last call, and the first non-finite step of each bad value. Reset the sums."""
         if not self._sums:
             return {}, {}
         totals = collectives.total(torch.cat([sums.totals for sums in self._sums.values()])).tolist()
@@ -99,7 +106,7 @@ class Statistics:
             start += len(sums.totals)
             sums.totals.zero_()
             sums.firsts.fill_(NEVER)
-        # Sorted, as a resumed run may meet the lists of names in another order, and has to round alike.
+        # Sorted: a resumed run may add the lists of names in another order, and must round the same.
         means = {name: sum(sorted(found)) / counts[name] for name, found in parts.items()}
         return {name: AS_READ[name](mean) if name in AS_READ else mean for name, mean in means.items()}, bad
 

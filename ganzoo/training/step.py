@@ -1,8 +1,8 @@
-"""One update of the discriminator, one of the generator.
+"""The update of the discriminator and the update of the generator.
 
-Written so that it can be captured whole as a CUDA graph: static shapes, no Python branch on a tensor's
-value, nothing read back to the host. What a run wants to know is summed in :class:`Statistics` on the
-device and read once per log interval.
+A whole step can be captured as a CUDA graph: shapes are static, no Python branch depends on a tensor's value, and
+nothing is read back to the host. Values for the log are summed in :class:`Statistics` on the device and read once per
+log interval.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ganzoo.training.stats import Statistics
 from ganzoo.utils.keywords import accepted
 
 OUTPUTS = ("real_outputs", "fake_outputs")
-OPTIONAL = (*OUTPUTS, "labels", "latents", "progress")  # arguments of a loss that it gets if it names them
+OPTIONAL = (*OUTPUTS, "labels", "latents", "progress")  # arguments that a loss gets only if it names them
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one forward and backward pass reads, on the run's device.
+    """The inputs of one forward and backward pass, on the run's device.
 
-    real: images ``(N, C, H, W)`` in [-1, 1], float32. labels: int64 ``(N,)``, which the fakes share, or None.
-    latents: ``(N, Z)``. fake: images like the real ones; in a step of the generator they have its gradient.
+    real: images ``(N, C, H, W)`` in [-1, 1], float32. labels: int64 ``(N,)``, shared by the fakes, or None.
+    latents: ``(N, Z)``. fake: images like the real ones; in a generator step the gradient flows back through them.
     """
 
     real: Tensor
@@ -46,16 +46,16 @@ class Batch:
 class TrainingStep:
     """Both updates, given networks, optimizers, a loss and penalties; constructed by the loop on every rank.
 
-    generator, loss, statistics: as attributes for subclasses; ``statistics.add(name, scalar)`` adds to the log.
-    discriminator: the attribute augments what it is shown if the recipe has an augmentation.
-    rng: the step's only randomness.
+    generator, loss, statistics: attributes for subclasses; ``statistics.add(name, scalar)`` adds to the log.
+    discriminator: if the recipe has an augmentation, the attribute augments the images before they are judged.
+    rng: the step's only source of randomness.
     generator_needs_real: the generator's side of the loss reads real images too.
-    needs_outputs: a part of the recipe reads more of the discriminator than logits.
-    accumulate: parts of a batch that are passed one after the other, their gradients averaged, to save memory.
-    companions: further networks of :meth:`networks`, by side. params: those of a registered step.
-    scalers: of the losses, by side, in fp16.
+    needs_outputs: a part of the recipe reads more of the discriminator's outputs than the logits.
+    accumulate: the number of parts of a batch; they run one after the other to save memory, with averaged gradients.
+    companions: the further networks from :meth:`networks`, by side. params: the parameters of a registered step.
+    scalers: the scalers of the losses in fp16, by side.
 
-    Another game is a subclass that is registered as a :class:`ganzoo.entries.StepEntry`. It may override
+    To train by other rules, register a subclass as a :class:`ganzoo.entries.StepEntry`. It may override
     :meth:`networks`, :meth:`judge`, :meth:`judge_fakes`, the two losses, or the updates.
     """
 
@@ -90,33 +90,36 @@ class TrainingStep:
         self.scalers = scalers or dict.fromkeys(("discriminator", "generator"), Unscaled())
         self._optional = {side: accepted(getattr(loss, side), OPTIONAL) for side in ("discriminator", "generator")}
         self.needs_outputs = needs_outputs or any(set(OUTPUTS) & set(names) for names in self._optional.values())
-        # The share of the run, in a tensor, as a captured step would go on with the number it was captured with.
+        # The completed share of the run. A tensor, as a captured step would keep using a number from capture time.
         self.progress = torch.zeros((), device=statistics.device)
 
     @classmethod
     def networks(cls, generator: Generator, discriminator: Discriminator, params: Any) -> Mapping[Side, nn.Module]:
-        """Build further networks of this game, at most one module for each side, with which it is trained.
+        """Build further networks to train, at most one module for each side: its companion.
 
         Called once, on the CPU, after both networks are built. The optimizer of a side trains its companion too, with
-        the same settings; both are saved in checkpoints. That of the discriminator requires gradients in its step
-        alone. params: an instance of the entry's ``params``.
+        the same settings; companions are saved in checkpoints. The discriminator's companion requires gradients only
+        in the discriminator's step. params: an instance of the entry's ``params``.
         """
         return {}
 
     def update_discriminator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
-        """Take one optimizer step of the discriminator. The loop calls it for all but an iteration's last one, and for
-        the last one too with ``loop.fresh_fakes``.
+        """Take one optimizer step of the discriminator.
+
+        The loop calls it for each discriminator step of an iteration except the last, and with ``loop.fresh_fakes`` for
+        the last one too.
 
         real: images ``(N, C, H, W)`` in [-1, 1], float32. labels: int64 ``(N,)`` or None.
-        penalties: those that are due in this step.
+        penalties: the penalties that are due in this step.
         """
         with self.statistics.together():
             self._teach_discriminator(self._batches(real, labels, gradients=False), penalties)
 
     def update_generator(self, real: Tensor, labels: Tensor | None, penalties: Sequence[ScheduledPenalty]) -> None:
-        """Take one optimizer step of the generator; the gradient flows through the discriminator, which stays as it is.
+        """Take one optimizer step of the generator; the gradient flows through the discriminator, which is not trained.
 
-        The loop calls it at the end of an iteration with ``loop.fresh_fakes``. Arguments as above.
+        The loop calls it at the end of an iteration with ``loop.fresh_fakes``. The arguments are those of
+        :meth:`update_discriminator`.
         """
         with self.statistics.together():
             self._teach_generator(self._batches(real, labels, gradients=True), penalties)
@@ -128,11 +131,12 @@ class TrainingStep:
         of_discriminator: Sequence[ScheduledPenalty],
         of_generator: Sequence[ScheduledPenalty],
     ) -> None:
-        """Take one optimizer step of each: the discriminator learns of the fakes that the generator then learns from.
+        """Take one optimizer step of the discriminator, then one of the generator, on the same fakes.
 
-        The loop calls it at the end of an iteration. With ``accumulate`` above 1 each step has fakes of its own.
+        The loop calls it at the end of an iteration without ``loop.fresh_fakes``. With ``accumulate`` above 1 each step
+        has fakes of its own.
         """
-        if self.accumulate > 1:  # keeping the graphs of all parts would take the memory that accumulating saves
+        if self.accumulate > 1:  # keeping the graphs of all parts would cost the memory that accumulating saves
             self.update_discriminator(real, labels, of_discriminator)
             self.update_generator(real, labels, of_generator)
             return
@@ -143,10 +147,10 @@ class TrainingStep:
             self._teach_generator([batch], of_generator)
 
     def judge(self, batch: Batch) -> tuple[DiscriminatorOutputs, DiscriminatorOutputs]:
-        """Return what the discriminator gives for the real and for the fake images, float32.
+        """Return the discriminator's outputs for the real and for the fake images, float32.
 
-        In one call, unless the batch's statistics would mix real with fake. Called by :meth:`discriminator_loss`, and
-        by :meth:`generator_loss` if the generator's side of the loss reads real images.
+        Both are judged in one call, unless the discriminator mixes the samples of a batch. Called by
+        :meth:`discriminator_loss`, and by :meth:`generator_loss` if the generator's side of the loss reads real images.
         """
         if self.discriminator.mixes_samples:
             return self._outputs(batch.real, batch.labels), self._outputs(batch.fake, batch.labels)
@@ -154,28 +158,28 @@ class TrainingStep:
         return self._outputs(torch.cat([batch.real, batch.fake]), both).halves()
 
     def judge_fakes(self, batch: Batch) -> DiscriminatorOutputs:
-        """Return what the discriminator gives for the fake images alone, float32. Called by :meth:`generator_loss`."""
+        """Return the discriminator's outputs for the fake images alone, float32. Called by :meth:`generator_loss`."""
         return self._outputs(batch.fake, batch.labels)
 
     def discriminator_loss(
         self, batch: Batch, penalties: Sequence[ScheduledPenalty]
     ) -> tuple[Tensor, DiscriminatorOutputs, DiscriminatorOutputs]:
-        """Return the loss with its penalties, a scalar to be minimised, and what was said about real and fake images.
+        """Return the loss with its penalties, a scalar to minimise, and the outputs for the real and the fake images.
 
-        Called once for each part of a batch, under autocast if the run is in bf16.
+        Called once for each part of a batch, under autocast if the run is in bf16 or fp16.
         """
         real, fake = self.judge(batch)
         value = self.value("discriminator", batch, real, fake)
         return self.penalised("discriminator", value, penalties, batch, real, fake), real, fake
 
     def generator_loss(self, batch: Batch, penalties: Sequence[ScheduledPenalty]) -> Tensor:
-        """Return the loss with its penalties, a scalar to be minimised. Called as :meth:`discriminator_loss` is."""
+        """Return the loss with its penalties, a scalar to minimise. Called as :meth:`discriminator_loss` is."""
         real, fake = self.judge(batch) if self.generator_needs_real else (None, self.judge_fakes(batch))
         value = self.value("generator", batch, real, fake)
         return self.penalised("generator", value, penalties, batch, real, fake)
 
     def _batches(self, real: Tensor, labels: Tensor | None, *, gradients: bool) -> Iterator[Batch]:
-        """The parts of a batch, each with fakes of its own, made when it is asked for."""
+        """Yield the parts of a batch, each with fakes of its own, which are made when the part is requested."""
         parts = self.accumulate
         for rows, own in zip(
             real.chunk(parts), labels.chunk(parts) if labels is not None else [None] * parts, strict=True
@@ -185,7 +189,7 @@ class TrainingStep:
             yield Batch(rows, own, latents, fake)
 
     def _fakes(self, real: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """As many latents as there are real images, and what the generator makes of them, float32."""
+        """Return one latent for each real image, and the images that the generator makes from them, float32."""
         latents = share(lambda count: self.generator.sample_latents(count, self.rng, real.device), len(real), self.rng)
         with self._autocast():
             return latents, self.generator(latents, labels, rng=self.rng).float()
@@ -228,7 +232,7 @@ class TrainingStep:
         return DiscriminatorOutputs(self.discriminator(images, labels, rng=self.rng).float())
 
     def value(self, side: Side, batch: Batch, real: DiscriminatorOutputs | None, fake: DiscriminatorOutputs) -> Tensor:
-        """Return one side of the loss, a scalar, called with the optional arguments that it names."""
+        """Return one side of the loss, a scalar; the loss gets those optional arguments that it names."""
         there = {
             "real_outputs": real,
             "fake_outputs": fake,
@@ -251,7 +255,10 @@ class TrainingStep:
         real: DiscriminatorOutputs | None,
         fake: DiscriminatorOutputs,
     ) -> Tensor:
-        """The loss plus the weighted mean of each penalty. Raises GanzooError for one without a value a sample."""
+        """Return the loss plus the weighted mean of each penalty.
+
+        Raises GanzooError if a penalty does not have a value for each sample.
+        """
         inputs = PenaltyInputs(
             generator=self.generator,
             discriminator=self.discriminator,
@@ -278,7 +285,7 @@ class TrainingStep:
         self.scalers[name].scale(total / self.accumulate if self.accumulate > 1 else total).backward()
 
     def _apply(self, optimizer: torch.optim.Optimizer, name: str) -> None:
-        """Take the optimizer's step with the gradients of all ranks."""
+        """Take the optimizer's step with the gradients averaged over all ranks."""
         trained = [p for group in optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in trained if p.grad is not None]
         collectives.average(gradients)

@@ -1,4 +1,4 @@
-"""Checksums: whether something is still what was written. They show damage, not who wrote it. No torch here."""
+"""Checksums, which show whether content is still as written. They reveal damage, not who wrote it. No torch here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ DIGEST = "digest"
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of a file's bytes, in hexadecimal. Raises OSError, for a pipe or a device too: it may not end."""
+    """Return the SHA-256 of a file's bytes in hexadecimal. Raises OSError, also for a pipe or a device, whose reading
+    may not end."""
     digest = hashlib.sha256()
     with regular(path).open("rb") as stream, waiting(f"hashing {path}", path.stat().st_size >> 20, "MiB") as advance:
         while block := stream.read(1 << 20):
@@ -24,20 +25,21 @@ def sha256_of(path: Path) -> str:
 
 
 def digest_of(content: dict[str, Any]) -> str:
-    """SHA-256 over the content without its digest, in JSON with sorted keys and no blanks. Raises ValueError where it
-    holds a number that is not finite."""
+    """Return the SHA-256 of the content without its digest, as JSON with sorted keys and no blanks. Raises ValueError
+    if it holds a number that is not finite."""
     bare = {key: value for key, value in content.items() if key != DIGEST}
     text = json.dumps(bare, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """The content with its digest."""
+    """Return the content with its digest."""
     return {**content, DIGEST: digest_of(content)}
 
 
 def unsealed(content: dict[str, Any]) -> dict[str, Any]:
-    """The content without its digest; what an older version wrote has none. Raises ValueError where it does not fit."""
+    """Return the content without its digest; content from older versions has none. Raises ValueError if the digest does
+    not fit."""
     if DIGEST in content and content[DIGEST] != digest_of(content):
         raise ValueError("its checksum does not match")
     return {key: value for key, value in content.items() if key != DIGEST}

@@ -1,4 +1,4 @@
-"""Files and directories that are written whole or not at all, and text files read as far as they are whole."""
+"""Write files and directories whole or not at all, and read the undamaged lines of text files."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from ganzoo.utils.safe_yaml import parse_json
 
 
 def user_path(text: str | Path) -> Path:
-    """A path with ``~`` for who calls; that of a user who is not here is left as it is: it will not be found."""
-    return Path(os.path.expanduser(text))  # noqa: PTH111, pathlib's raises then
+    """Return a path with ``~`` expanded; ``~NAME`` of an unknown user stays as it is, and will not be found."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111, pathlib raises for an unknown user
 
 
 def with_tilde(text: str | Path) -> str:
-    """Write ``~`` for the caller's home directory wherever it stands in a text that others will read."""
+    """Return a text that others will read, with each occurrence of the caller's home directory replaced by ``~``."""
     home, ends = str(Path.home()), re.escape(os.sep + os.pathsep)
-    # Not within a longer name: /home/ann is no part of /home/anna.
+    # Not at the start of a longer name: /home/ann is not the start of the path /home/anna.
     return re.sub(rf"{re.escape(home)}(?![^{ends}\s'\",;)])", "~", str(text)) if home != os.sep else str(text)
 
 
 def data_root(setting: str | None) -> Path:
-    """Where data sets and caches are kept."""
+    """Return the directory of data sets and caches: the setting, ``GANZOO_DATA`` or ``~/.cache/ganzoo/data``."""
     return user_path(setting or os.environ.get("GANZOO_DATA") or "~/.cache/ganzoo/data")
 
 
 def regular(file: Path) -> Path:
-    """Return the file itself. Raises OSError if it is missing, or a pipe or device, whose reading may not end."""
+    """Return the path of a regular file. Raises OSError if it is missing, or a pipe or device, whose reading may not
+    end."""
     if not stat.S_ISREG(file.stat().st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
     return file
@@ -44,7 +45,7 @@ def regular(file: Path) -> Path:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raises WriteFailed, which names ``path``, for an OSError inside."""
+    """Raise WriteFailed, which names ``path``, if the block raises OSError."""
     try:
         yield
     except OSError as error:
@@ -52,8 +53,8 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def open_itself(file: Path, mode: str) -> IO[Any]:
-    """Open a file to be written, text or bytes. Raises OSError for a link, which would lead the writing elsewhere: a
-    run's directory may come from anyone."""
+    """Open a file for writing, as text or bytes. Raises OSError for a symbolic link: a run's directory is untrusted,
+    and a link in it would redirect the write."""
     encoding = None if "b" in mode else "utf-8"
     return open(file, mode, encoding=encoding, opener=_not_through_links)
 
@@ -64,9 +65,10 @@ def _not_through_links(path: str, flags: int) -> int:
 
 @contextmanager
 def whole_file(file: Path, partial: Path | None = None) -> Iterator[Path]:
-    """Yield the path to write to; flush what was written and rename it to ``file`` unless something raises.
+    """Yield a temporary path to write to; flush it and rename it to ``file`` unless something raises.
 
-    The file is old or new, never half, and the temporary one goes. Raises OSError.
+    The file has its old or its new content, never part of it. After an error the temporary file is removed. Raises
+    OSError.
     """
     partial = partial or file.with_name(f".{file.name}.part")
     try:
@@ -86,14 +88,17 @@ def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path 
 
 
 def write_shared(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file that other processes may write too, each under a name of its own; make the directories above it."""
+    """Write a file that other processes may write at the same time, and make the directories above it.
+
+    Each process uses a temporary name of its own. Raises WriteFailed.
+    """
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, write, file.with_name(f".{file.name}.{os.getpid()}.part"))
 
 
 def append_text(file: Path, text: str) -> None:
-    """Add to the end of a file, or leave it as long as it was. Raises WriteFailed."""
+    """Append to a file; if that fails, cut it back to its old length. Raises WriteFailed."""
     with writing(file), open_itself(file, "ab") as stream:
         end = stream.tell()
         try:
@@ -106,7 +111,7 @@ def append_text(file: Path, text: str) -> None:
 
 
 def flush(path: Path) -> None:
-    """Put a file, or the names in a directory, onto the disk."""
+    """Flush a file, or the names in a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -115,21 +120,21 @@ def flush(path: Path) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write, flush, rename: the file is old or new, never half. Raises WriteFailed where the disk refuses.
+    """Write, flush, rename: the file has its old or its new text, never part of it. Raises WriteFailed.
 
-    A byte of a file name that is not UTF-8 is written as its escape.
+    A surrogate, such as that of a non-UTF-8 byte in a file name, is written as a backslash escape.
     """
     write_whole(file, lambda stream: stream.write(text.encode(errors="backslashreplace")))
 
 
 def one_line(text: str) -> str:
-    """Without line breaks and control characters: what comes from outside must not steer a terminal."""
+    """Return a text without line breaks and control characters: untrusted text must not control a terminal."""
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
 def read_jsonl(file: Path) -> list[dict[str, Any]]:
-    """All whole records; lines that a kill cut short or that were damaged are left out."""
-    if not file.is_file():  # a pipe would never end
+    """Return all whole records of a jsonl file; lines that a kill cut short or that are damaged are left out."""
+    if not file.is_file():  # reading a pipe may never end
         return []
     records = []
     for line in file.read_bytes().splitlines():
@@ -152,10 +157,10 @@ def whole_directory(
 ) -> Iterator[Path]:
     """Yield an empty directory to fill; flush it and rename it to ``directory`` unless something raises.
 
-    Several processes may write the same directory at once: the first to finish wins, the others find it there. With
-    ``replace`` what is there already gives way, and comes back if the renaming fails. final: called once it is filled,
-    for another name beside ``directory``.
-    Remove what dead processes left here. Raises OSError if it cannot be written.
+    Several processes may write the same directory at once: the first to finish wins, and the others keep its result.
+    replace: replace an existing directory, which comes back if the renaming fails. final: called after the directory is
+    filled; returns another final path, next to ``directory``.
+    Also removes temporary directories of dead processes in the parent. Raises OSError if it cannot be written.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = _own(directory)
@@ -182,9 +187,9 @@ def whole_directory(
 
 
 def discard(directory: Path) -> None:
-    """Remove a directory, its name first: what is half removed must not look whole.
+    """Remove a directory; rename it first, so that a half-removed one never looks whole.
 
-    A process that has its files open goes on reading them. Raises OSError if it cannot be moved away.
+    A process that has its files open can still read them. Raises OSError if the directory cannot be renamed.
     """
     gone = _moved_away(directory)
     if gone is not None:
@@ -192,7 +197,7 @@ def discard(directory: Path) -> None:
 
 
 def _moved_away(directory: Path) -> Path | None:
-    """Rename a directory to a temporary name; None if there is no such directory, or no longer."""
+    """Rename a directory to a temporary name and return its new path; None if it does not exist."""
     gone = _own(directory)
     try:
         directory.rename(gone)
@@ -202,20 +207,21 @@ def _moved_away(directory: Path) -> Path | None:
 
 
 def _own(directory: Path) -> Path:
-    """A name for this process alone."""
+    """Return a temporary path that only this process uses."""
     return directory.parent / f".{directory.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
 
 
 def _remove_leftovers(parent: Path, now: float) -> None:
-    """Remove the directories that dead processes left. ``now`` is the time of the disk they share, not of this
-    machine's clock, which may have jumped."""
+    """Remove the temporary directories of dead processes. now: the time on the shared disk, not on this machine's
+    clock, which may differ."""
     for path in parent.glob(".*.part"):
         if (owner := LEFTOVER.fullmatch(path.name)) and _abandoned(path, owner["host"], int(owner["pid"]), now):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:
-    """Its process has died; one on another machine counts as dead if it wrote nothing for a day."""
+    """Return whether the process that wrote a temporary directory is dead. A process on another machine counts as dead
+    if it wrote nothing for a day."""
     if host == _host() and not is_alive(pid):
         return True
     try:
@@ -230,7 +236,7 @@ def _host() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process of this machine is alive."""
+    """Return whether a process of this machine is alive."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Render pages that need no network: templates that escape, their styles and scripts, the charts' libraries."""
+"""Render pages that need no network: escaping templates, their styles and scripts, and the charts' libraries."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ LIBRARIES = ("vega", "vega-lite", "vega-embed")  # each needs those before it
 
 
 def render(template: str, **values: Any) -> Markup:
-    """Fill in a template, named ``package/file`` after a file of the package's ``assets``.
+    """Fill in a template, which is named ``package/file`` after a file in the package's ``assets``.
 
-    Values are text, never markup, unless they are ``trusted`` or were rendered themselves; runs of blanks become one.
-    Raises ValueError for numbers in ``tojson`` that are not finite.
+    Values are text, not markup, unless they come from :func:`trusted` or :func:`render`; in text each run of blanks
+    becomes one blank. Raises ValueError for numbers in ``tojson`` that are not finite.
     """
     return trusted(_environment().get_template(template).render(values))
 
 
 def trusted(markup: str) -> Markup:
-    """Markup of our own, in which everything foreign is escaped already."""
+    """Mark a text as the program's own markup, in which untrusted content is already escaped."""
     from markupsafe import Markup
 
     return Markup(markup)  # noqa: S704
 
 
 def asset(package: str, name: str) -> str:
-    """A file of a package's ``assets``."""
+    """Return the text of a file in a package's ``assets``."""
     return (files(package) / "assets" / name).read_text(encoding="utf-8")
 
 
 def libraries() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script that needs no network."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script that needs no network."""
     return "\n".join(asset("ganzoo", f"vendor/{name}.js") for name in LIBRARIES)
 
 
@@ -63,5 +63,5 @@ def _source(name: str) -> str:
 
 
 def _one_blank(value: Any) -> Any:
-    """Collapse blanks and line breaks, but in markup, which has its own."""
+    """Collapse each run of blanks and line breaks to one blank, except in markup."""
     return value if hasattr(value, "__html__") else " ".join(str(value).split())

@@ -1,4 +1,4 @@
-"""Pictures as files, in the format that a file's suffix names. No torch here."""
+"""Image files, in the format that the file's suffix names. No torch here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.utils.files import write_whole
 
 @dataclass(frozen=True)
 class Format:
-    """name: Pillow's. side: the most pixels along one side. options: of Pillow's ``save``."""
+    """An image format. name: Pillow's name. side: the most pixels along one side. options: for Pillow's ``save``."""
 
     name: str
     side: int
@@ -26,7 +26,7 @@ PNG = Format("PNG", 2**31 - 1)
 JPEG = Format("JPEG", 65500, {"quality": 95, "subsampling": 0})
 WEBP = Format("WebP", 16383, {"lossless": True})
 FORMATS = {".png": PNG, ".jpg": JPEG, ".jpeg": JPEG, ".webp": WEBP}
-# Suffixes of pictures and films that nothing here writes; a directory has no such name.
+# Suffixes of images and videos that cannot be written here; a directory must not have them.
 OTHERS = {
     ".apng", ".avif", ".bmp", ".eps", ".gif", ".heic", ".heif", ".ico", ".jfif", ".jp2", ".jxl", ".pbm", ".pcx",
     ".pdf", ".pgm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff", ".xpm", ".avi", ".mkv", ".mov", ".mp4",
@@ -35,9 +35,9 @@ OTHERS = {
 
 
 def is_picture(out: Path) -> bool:
-    """Tell whether an output is one picture, by its suffix; otherwise it is a directory.
+    """Return whether an output is one image file, by its suffix; otherwise it is a directory.
 
-    Raises GanzooError for the suffix of a picture or film that :func:`save_image` cannot write.
+    Raises GanzooError for the suffix of an image or video format that :func:`save_image` cannot write.
     """
     suffix = out.suffix.lower()
     if suffix in OTHERS:
@@ -47,9 +47,9 @@ def is_picture(out: Path) -> bool:
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write a picture, whole or not at all, in the format of the suffix; without a known one a PNG.
+    """Write an image, whole or not at all, in the format of the suffix; an unknown suffix means PNG.
 
-    Raises GanzooError for a picture that is too large for the format, WriteFailed where the disk refuses.
+    Raises GanzooError if the image is too large for the format, WriteFailed if the disk refuses.
     """
     form = FORMATS.get(path.suffix.lower(), PNG)
     if max(image.size) > form.side:

@@ -1,4 +1,4 @@
-"""The grids that a run's images lie in, and how they are taken out again. No torch here."""
+"""Read a run's image grids, cut them into images, and lay out images. No torch here."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 GRID = 8  # images along each side of a grid
-GAP = 2  # pixels between them
+GAP = 2  # pixels between images
 
 
 def read_grid(file: Path) -> np.ndarray | None:
-    """The images of a grid in a PNG, as :func:`cut`; None where it is not there or no such grid."""
+    """Return the images of a grid in a PNG, as :func:`cut` does; None if the file is missing or no such grid."""
     try:
         with opened_png(file) as image:
             return cut(image)
@@ -24,7 +24,7 @@ def read_grid(file: Path) -> np.ndarray | None:
 
 
 def sheet(images: np.ndarray, columns: int) -> Image.Image:
-    """Lay out images ``(N, H, W, 3)``, uint8, row by row without gaps; mode L where all of them are grey."""
+    """Lay out uint8 images ``(N, H, W, 3)`` row by row without gaps; the result has mode L if all of them are grey."""
     count, height, width, _ = images.shape
     rows = -(-count // columns)
     padded = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
@@ -37,9 +37,9 @@ def sheet(images: np.ndarray, columns: int) -> Image.Image:
 
 @contextmanager
 def opened_png(file: Path) -> Iterator[Image.Image]:
-    """An image that may be anyone's, to be decoded within. Raises OSError, ValueError or SyntaxError where it is none,
-    or one that would fill the memory."""
-    if not file.is_file():  # a pipe never ends
+    """Yield an untrusted PNG, to be decoded in the block. Raises OSError, ValueError or SyntaxError if the file is no
+    PNG or would fill the memory."""
+    if not file.is_file():  # reading a pipe may never end
         raise FileNotFoundError(file)
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -51,7 +51,7 @@ def opened_png(file: Path) -> Iterator[Image.Image]:
 
 
 def cut(grid: Image.Image) -> np.ndarray | None:
-    """The images ``(GRID**2, H, W, 3)``, uint8, of a grid; None where it is none."""
+    """Return the uint8 images ``(GRID**2, H, W, 3)`` of a grid; None if the image is no such grid."""
     array = np.asarray(grid.convert("RGB"))
     cell = (array.shape[0] - GAP) // GRID
     if array.shape[0] != array.shape[1] or cell * GRID + GAP != array.shape[0] or cell <= GAP:

@@ -1,4 +1,4 @@
-"""Optional arguments: passed to a function only if it names them, so that a contract can grow."""
+"""Optional arguments: passed to a function only if it names them, so that an interface can grow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers of settings, merged into dataclasses: each error names the key and its source. No torch here."""
+"""Merge layers of settings into dataclasses. Each error names the key and its source. No torch here."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from omegaconf.errors import OmegaConfBaseException
 from ganzoo.errors import GanzooError
 from ganzoo.utils.structured import check_items, first_line
 
-Layer = tuple[str, dict[str, Any]]  # where settings come from, and the settings
+Layer = tuple[str, dict[str, Any]]  # the source of settings, and the settings
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
-ESCAPED = re.compile(r"(?<!\\)(\\\\)*\\\$\{")  # behind an odd number of backslashes: text
+ESCAPED = re.compile(r"(?<!\\)(\\\\)*\\\$\{")  # after an odd number of backslashes it is text
 
 
 def merge_layers(schema: DictConfig, layers: Iterable[Layer]) -> Any:
     """Merge layers, later ones over earlier ones, into the schema's dataclasses, and check types and bounds.
 
-    Raises GanzooError that names the key.
+    Raises a GanzooError that names the key.
     """
     config = schema
     for source, layer in layers:
@@ -52,7 +52,7 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flatten(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Turn nested mappings into dotted keys with their values; an empty mapping is a value."""
+    """Yield the dotted keys of nested mappings with their values; an empty mapping is a value."""
     for key, value in node.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
@@ -61,7 +61,7 @@ def flatten(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def refuse_resolvers(node: Any, source: str, path: str = "") -> None:
-    """Raise GanzooError if a text refers to anything but one other key, as ``${KEY}``."""
+    """Raise GanzooError if any text in a node has an unescaped ``${`` and is not exactly one reference ``${KEY}``."""
     if isinstance(node, dict):
         for key, value in node.items():
             refuse_resolvers(value, source, f"{path}{key}.")
@@ -79,7 +79,7 @@ def _merge(config: DictConfig, layer: Mapping[str, Any], source: str) -> DictCon
     _refuse_values_for_groups(config, layer, source)
     try:
         merged = OmegaConf.merge(config, layer)
-    except Exception as error:  # OmegaConf has errors of its own, and lets those of Python through
+    except Exception as error:  # OmegaConf raises its own errors and Python's
         key = getattr(error, "full_key", None) or ""
         if "not in" in str(error) and (near := _near(config, key)):
             raise GanzooError(f"{source}: unknown key {key!r}; did you mean {near!r}?") from error
@@ -93,7 +93,7 @@ def _merge(config: DictConfig, layer: Mapping[str, Any], source: str) -> DictCon
 
 
 def _refuse_values_for_groups(config: DictConfig, layer: Mapping[str, Any], source: str, path: str = "") -> None:
-    """OmegaConf's own message for `loop=3` names no key."""
+    """Raise GanzooError for a single value given to a group or a list; OmegaConf's message for it names no key."""
     for key, value in layer.items():
         group = config.get(key) if key in config else None
         if isinstance(group, ListConfig) and not _fits_list(value):
@@ -106,7 +106,7 @@ def _refuse_values_for_groups(config: DictConfig, layer: Mapping[str, Any], sour
 
 
 def _fits_list(value: Any) -> bool:
-    """Whether a list field may be given this: a list, none at all, or the value of another key."""
+    """Return whether a list field accepts a value: a list, None or a reference to another key."""
     return value is None or isinstance(value, list) or (isinstance(value, str) and bool(REFERENCE.fullmatch(value)))
 
 
@@ -122,7 +122,7 @@ def _near(config: DictConfig, key: str) -> str | None:
 
 
 def _locate(config: DictConfig, error: ValueError) -> str:
-    """Find which part of the configuration a bound's message belongs to, by building each part alone."""
+    """Return a bound's message with the key of its part, which is found by building each part alone."""
 
     def search(node: DictConfig, path: str) -> str | None:
         for key, child in ((str(key), child) for key, child in node.items()):
@@ -135,6 +135,6 @@ def _locate(config: DictConfig, error: ValueError) -> str:
                     return f"{path}{key}.{inner}"
         return None
 
-    with suppress(OmegaConfBaseException):  # of another key, which refers to nothing
+    with suppress(OmegaConfBaseException):  # from a key that refers to a missing one
         return search(config, "") or first_line(error)
     return first_line(error)

@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """Hold the lock of a directory. Raises GanzooError, which names the holder, if another process has it.
+    """Hold the lock of a directory in the block. Raises a GanzooError that names the holder if another process has it.
 
-    The system frees the lock when the process dies, whatever kills it. On NFS it holds between machines if the mount
-    has locks (Linux turns flock into the server's byte-range locks); without locks, a warning is logged.
+    The operating system frees the lock when the process dies. On NFS it works between machines if the mount has locks
+    (Linux turns flock into the server's byte-range locks); without locks, a warning is logged.
     """
     with writing(directory / NAME):
         stream = open_itself(directory / NAME, "a+")
-    with stream:  # FileLock would open the file itself: older versions of it then erase the holder's name
+    with stream:  # not FileLock, which opens the file itself: its older versions then erase the holder's name
         try:
             locked = lock_descriptor(stream.fileno(), blocking=False)
         except OSError as error:
@@ -45,9 +45,9 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 
 def is_held(directory: Path) -> bool:
-    """Tell whether a process holds the lock of a directory; False if that cannot be found out.
+    """Return whether a process holds the lock of a directory; False if that cannot be found out.
 
-    The lock is tried only if its holder may be alive, so that a look gets in the way of no process that begins.
+    The lock is tried only if its holder may be alive: to try it could otherwise block a process that starts.
     """
     try:
         file = regular(directory / NAME)

@@ -1,4 +1,4 @@
-"""Pieces of Markdown. Names, reasons and figures come from outside: nothing of theirs is read as markup."""
+"""Pieces of Markdown. Names, reasons and figures are untrusted: they are escaped, so none is read as markup."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ PLAIN = re.compile(r"[\w+/.,:=@ -]+")
 
 
 def text_cell(text: str) -> str:
-    """Any text on one line of a table, with nothing in it that Markdown or HTML would read."""
+    """Return a text on one line for a table's cell, with all Markdown and HTML in it escaped."""
     flat = html.escape(one_line(text))
     return re.sub(r"[|`*_\[\]\\~#]", lambda found: f"&#{ord(found[0])};", flat)
 
 
 def code(text: str) -> str:
-    """As code where it is plain, as text where it could end the code."""
+    """Return a text as Markdown code if it is plain; otherwise as escaped text, since it could end the code."""
     return f"`{text}`" if PLAIN.fullmatch(text) else text_cell(text)
 
 
 def table_row(cells: Sequence[str]) -> str:
-    """One line of a table, of cells already escaped."""
+    """Return one line of a table, from cells that are already escaped."""
     return f"| {' | '.join(cells)} |"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table's lines, of cells already escaped."""
+    """Return a table's lines, from cells that are already escaped."""
     return [table_row(head), table_row(["---"] * len(head)), *map(table_row, rows)]

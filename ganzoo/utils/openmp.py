@@ -1,9 +1,9 @@
-"""Set how OpenMP's threads use the processors, before torch is imported and reads it.
+"""Set how OpenMP's threads use the processors, before torch is imported and reads the settings.
 
 Two things cost a CPU run most of its speed. Threads that have finished their part of an operator spin until the others
-have finished too; beside another busy process they spin for a thread that is not running. And in a container with a
-CPU quota, one thread for each processor of the machine uses the quota up early, and all of them wait for the next
-period. Values that the user has set stay as they are.
+have finished too; if another process keeps a processor busy, they spin for a thread that is not running. In a container
+with a CPU quota, one thread for each processor of the machine uses up the quota early in each period, and then all
+threads wait for the next period. Values that the user has set stay as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _chosen: str | None = None  # the number of threads that this module has set
 
 
 def prepare() -> None:
-    """Set what :func:`settings` says. Without effect on this process where torch is imported already."""
+    """Apply :func:`settings` to the environment. This process is unaffected if torch is already imported."""
     global _chosen
     chosen = settings()
     _chosen = chosen.get(THREADS, _chosen)
@@ -29,9 +29,10 @@ def prepare() -> None:
 
 
 def settings() -> dict[str, str]:
-    """Return what to add to the environment of a process that will import torch; what a user has set is left out.
+    """Return the variables to add to the environment of a process that will import torch; those a user has set are
+    left out.
 
-    GOMP_SPINCOUNT, and OMP_NUM_THREADS where a quota allows fewer processors than there are.
+    They are GOMP_SPINCOUNT, and OMP_NUM_THREADS if a quota allows fewer processors than there are.
     """
     chosen = {}
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
@@ -42,7 +43,7 @@ def settings() -> dict[str, str]:
 
 
 def is_set_by_user() -> bool:
-    """Tell whether the user has set OMP_NUM_THREADS."""
+    """Return whether the user has set OMP_NUM_THREADS."""
     return os.environ.get(THREADS) != _chosen
 
 
@@ -54,7 +55,7 @@ def share(processes: int) -> None:
 
 
 def processors() -> int:
-    """Return how many processors this process may use: those it may run on, or what a quota allows, at least 1."""
+    """Return how many processors this process may use: the lower of its CPU affinity and its quota, at least 1."""
     return max(1, int(min(_visible(), _quota())))
 
 
@@ -65,10 +66,10 @@ def _visible() -> int:
 
 
 def _quota() -> float:
-    """Processors that the control groups of this process allow, versions 1 and 2; infinite without a quota."""
+    """Return how many processors this process's control groups (version 1 or 2) allow; infinity without a quota."""
     try:
         lines = OWN.read_text().splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return math.inf
     quotas = [math.inf]
     for line in lines:
@@ -77,7 +78,7 @@ def _quota() -> float:
             continue
         top = CGROUPS if not controllers else CGROUPS / "cpu"
         group = top / path.lstrip("/")
-        # A container may see its own group at the top, under another path than outside.
+        # A container may see its own group at the top, under a different path from the one outside.
         for directory in {top, group, *(parent for parent in group.parents if parent.is_relative_to(top))}:
             quotas.append(_quota_of(directory))
     return min(quotas)

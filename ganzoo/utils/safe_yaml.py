@@ -1,7 +1,7 @@
-"""JSON and YAML from outside to plain values: mappings by text, lists, texts, numbers, true, false, null.
+"""Parse untrusted JSON and YAML into plain values: mappings with text keys, lists, texts, numbers, true, false, null.
 
-Nothing else comes of it: YAML's tags are off, and its aliases, by which a short text stands for an endless value; a key
-that stands twice, numbers no machine has and half characters are refused. No torch here.
+YAML's tags are refused, and its aliases, with which a short text expands to a huge value. Duplicate keys, whole numbers
+beyond 64 bits and lone surrogates are refused too. No torch here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from yaml.nodes import MappingNode, Node
 
 from ganzoo.errors import GanzooError
 
-MOST_BYTES = 2**18  # of YAML, for which PyYAML takes seconds; a resolved configuration has 2 KiB
+MOST_BYTES = 2**18  # of YAML: PyYAML takes seconds to parse this; a resolved configuration has 2 KiB
 MOST_DEPTH = 32
-LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers: what 64 bits hold
+LEAST, MOST = -(2**63), 2**64 - 1  # whole numbers that fit 64 bits
 MOST_DIGITS = 20
 UNSAFE = re.compile("[\x85\u2028\u2029\ud800-\udfff]")
 TAG = "tag:yaml.org,2002:"
@@ -30,14 +30,17 @@ TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "m
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Raises ValueError, whose text is the reason in one line."""
+    """Parse JSON. Raises ValueError, whose message is the reason in one line."""
     value = parse_long_json(text, _whole)
     _check(value)
     return value
 
 
 def parse_long_json(text: str | bytes, whole: Callable[[str], int] = int) -> Any:
-    """The same for long lists that are looked through anyway: depth, numbers and texts are not checked."""
+    """Parse JSON with long lists, which the caller checks: depth, numbers and texts are not checked here.
+
+    whole: parses the digits of a whole number. Raises ValueError.
+    """
     try:
         return json.loads(text, object_pairs_hook=_mapping, parse_int=whole)
     except RecursionError:
@@ -45,7 +48,7 @@ def parse_long_json(text: str | bytes, whole: Callable[[str], int] = int) -> Any
 
 
 def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> Any:
-    """Raises ValueError, whose text is the reason in one line."""
+    """Parse YAML. Raises ValueError, whose message is the reason in one line."""
     if len(text) > MOST_BYTES:
         raise ValueError(f"it is longer than {MOST_BYTES:,} characters")
     try:
@@ -57,16 +60,17 @@ def parse_yaml(text: str | bytes, loader: type[PlainLoader] | None = None) -> An
 
 
 def write_yaml(value: Any) -> str:
-    """Write what :func:`parse_yaml` reads.
+    """Return a value as YAML that :func:`parse_yaml` reads back.
 
-    All of it is ASCII where a text has a line break that is not, which PyYAML would lose, or half a character.
+    It is all ASCII if it contains a non-ASCII line break, which PyYAML would lose, or a surrogate.
     """
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return yaml.safe_dump(value, sort_keys=False) if UNSAFE.search(text) else text
 
 
 def read_text(file: Path) -> str:
-    """A text of a size that can be YAML. Raises OSError, and ValueError where it is longer or no text."""
+    """Read a text file no longer than :func:`parse_yaml` accepts. Raises OSError; ValueError if it is longer or not
+    UTF-8."""
     with file.open("rb") as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
@@ -75,10 +79,10 @@ def read_text(file: Path) -> str:
 
 
 def read_mapping(file: Path, what: str, example: str) -> dict[str, Any]:
-    """Read the keys and values of a YAML or JSON file; an empty file has none.
+    """Read the keys and values of a YAML or JSON file; an empty YAML file gives {}.
 
-    what: the content, and example: what it looks like, both for messages. Raises GanzooError if the file cannot be read
-    or holds anything else.
+    what, example: a name and an example of the content, for messages. Raises GanzooError if the file cannot be read or
+    holds anything else.
     """
     kind, parse = ("JSON", parse_json) if file.suffix == ".json" else ("YAML", parse_yaml)
     try:
@@ -93,7 +97,7 @@ def read_mapping(file: Path, what: str, example: str) -> dict[str, Any]:
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML as far as JSON goes."""
+    """A loader for the YAML values that JSON has too."""
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag in TAGS]
@@ -131,7 +135,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def _check(value: Any) -> None:
-    """Level by level: as deep as it may be, with keys that are texts, and no half characters."""
+    """Raise ValueError if a value is nested too deeply, has a key that is no text, or contains a lone surrogate."""
     level: list[Any] = [value]
     for _ in range(MOST_DEPTH + 1):
         keys = [key for node in level if isinstance(node, dict) for key in node]
@@ -151,9 +155,9 @@ def _inside(node: dict[Any, Any] | list[Any]) -> Iterable[Any]:
 
 
 def has_half_character(text: str) -> bool:
-    """Tell whether a surrogate is in it, which no file takes.
+    """Return whether a text contains a surrogate, which cannot be written to a file.
 
-    Those by which Python names bytes of a file name that are not UTF-8 (PEP 383) are allowed.
+    The surrogates that Python uses for non-UTF-8 bytes in file names (PEP 383) are allowed.
     """
     if text.isascii():
         return False
@@ -183,5 +187,5 @@ def _reason(error: yaml.YAMLError) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is one, and finite."""
+    """Return whether a value is a finite number (a boolean is none)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

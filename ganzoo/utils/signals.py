@@ -1,6 +1,7 @@
-"""Being asked to stop: by Ctrl-C, or by SIGTERM, which a cluster sends before it takes the machine away.
+"""Handle requests to stop: Ctrl-C, or SIGTERM, which a cluster sends before it takes the machine away.
 
-What is not yet in a checkpoint is saved first. Where all is (before training, while scoring) the end comes at once.
+Unsaved training is saved to a checkpoint first. If everything is saved (before training, while scoring), the program
+ends at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+INTERRUPTED = 130  # a shell's exit code for a program that Ctrl-C ended
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again
 INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
 
@@ -20,7 +21,7 @@ INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
 class Stopped(BaseException):
     """Raised by a signal at a moment when nothing would be lost.
 
-    code: what to exit with. reason: "interrupted" by Ctrl-C or "preempted" by SIGTERM.
+    code: the exit code. reason: "interrupted" by Ctrl-C or "preempted" by SIGTERM.
     """
 
     def __init__(self, code: int) -> None:
@@ -30,16 +31,21 @@ class Stopped(BaseException):
 
 
 class Stoppable(Protocol):
-    """A loop: ``all_saved`` while a checkpoint holds all there is, ``stop_requested`` for it to heed."""
+    """A training loop.
+
+    all_saved: whether a checkpoint holds all training so far. stop_requested: set to make the loop save and stop.
+    """
 
     all_saved: bool
     stop_requested: bool
 
 
 class Stop:
-    """What was asked for. ``loop`` is what is to be stopped, None before it trains.
+    """A possible request to stop.
 
-    ``together``: with other processes, which a terminal's Ctrl-C reaches twice, by itself and by who started them.
+    together: whether this is one of several processes, each of which receives a terminal's Ctrl-C twice: directly, and
+    from the process that started them. loop: the loop to stop; None before it trains. code: the exit code; 0 without a
+    request.
     """
 
     def __init__(self, together: bool = False) -> None:
@@ -48,7 +54,7 @@ class Stop:
         self.code = 0
 
     def ask(self, signum: int, frame: FrameType | None) -> None:
-        """A signal's handler. The second Ctrl-C ends at once, whatever is lost."""
+        """Handle a signal. A second Ctrl-C ends the program at once without saving, unless ``together``."""
         again = signum == signal.SIGINT and self.code == INTERRUPTED and not self.together
         self.code = INTERRUPTED if signum == signal.SIGINT else PREEMPTED
         if again:
@@ -60,7 +66,7 @@ class Stop:
 
 @contextmanager
 def heeding_signals(together: bool = False, heed: bool = True) -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM go to what is yielded, if ``heed``. Threads beside the main one get no signals."""
+    """Yield a :class:`Stop` that receives Ctrl-C and SIGTERM in the block, if ``heed`` and in the main thread."""
     stop = Stop(together)
     if not heed or threading.current_thread() is not threading.main_thread():
         yield stop

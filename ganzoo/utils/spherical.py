@@ -1,4 +1,4 @@
-"""Interpolation on a sphere, for vectors whose length says little."""
+"""Interpolation on a sphere, for vectors whose direction matters more than their length."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from torch import Tensor
 
 
 def slerp(one: Tensor, two: Tensor, shares: Tensor) -> Tensor:
-    """Points ``(N, Z)`` on the arc from one vector ``(Z,)`` to another, at the given shares of it ``(N,)``.
+    """Return points ``(N, Z)`` on the arc from one vector ``(Z,)`` to another, at the given shares ``(N,)`` of the arc.
 
-    Shoemake 1985, Animating rotation with quaternion curves. Of normal latents the straight line passes through shorter
-    ones than are ever drawn (White 2016, arXiv:1609.04468); where two have no angle between them it is the arc.
+    Shoemake 1985, Animating rotation with quaternion curves. The straight line between normal latents passes through
+    shorter vectors than are ever drawn (White 2016, arXiv:1609.04468). It is used only between parallel or opposite
+    vectors.
     """
     cosine = (one @ two) / (one.norm() * two.norm()).clamp_min(1e-12)
     angle = cosine.clamp(-1, 1).arccos()

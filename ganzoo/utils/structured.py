@@ -1,4 +1,4 @@
-"""Plain values to dataclasses, their types checked by OmegaConf. No torch here."""
+"""Turn plain values into dataclasses, with types checked by OmegaConf. No torch here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PLAIN = (str, int, float, bool)
 
 
 def read_as(schema: type[T], content: Any) -> T:
-    """An instance with these fields; texts are taken as they are, ``${`` and all.
+    """Return an instance of ``schema`` with this content; texts are taken literally, including ``${``.
 
-    Raises ValueError, whose text is the reason in one line, where they do not fit.
+    Raises ValueError, whose message is the reason in one line, if the content does not fit.
     """
     try:
         made = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), literal(content)))
-    except Exception as error:  # OmegaConf has errors of its own, and lets those of Python through
+    except Exception as error:  # OmegaConf raises its own errors and Python's
         raise ValueError(first_line(error)) from error
     if not isinstance(made, schema):
         raise ValueError(f"it is not a mapping of {schema.__name__}'s fields")
@@ -28,7 +28,7 @@ def read_as(schema: type[T], content: Any) -> T:
 
 
 def check_items(made: Any, path: str = "") -> None:
-    """Raises ValueError where a list or mapping of plain values holds a container, which OmegaConf lets through."""
+    """Raise ValueError if a list or mapping of plain values holds a list or mapping, which OmegaConf accepts."""
     for name, hint in get_type_hints(type(made)).items():
         value = getattr(made, name)
         items = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
@@ -41,7 +41,7 @@ def check_items(made: Any, path: str = "") -> None:
 
 
 def literal(value: Any) -> Any:
-    """A value as OmegaConf must be given it to take every ``${`` in it as text."""
+    """Return a value with every ``${`` escaped, so that OmegaConf takes it as text."""
     if isinstance(value, dict):
         return {key: literal(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -50,5 +50,5 @@ def literal(value: Any) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Of an OmegaConf error; those that follow say where in its own terms."""
+    """Return the message of an OmegaConf error without the lines that locate it in OmegaConf's own terms."""
     return " ".join(str(error).split("\n    ")[0].split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""This Python, for processes of our own."""
+"""The Python interpreter for subprocesses."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def interpreter() -> list[str]:
-    """What starts it, before ``-m MODULE``: as this process, it takes no module from the current directory.
+    """Return the command that starts this Python, to be followed by ``-m MODULE``.
 
-    ``python -m`` looks there first, and a directory may have come from anyone. Python 3.10 cannot be told not to. Where
-    this process was started so itself, so is the other.
+    ``python -m`` looks for modules in the current directory first, which is untrusted; the option ``-P`` prevents that.
+    Python 3.10 lacks it. If this process itself takes modules from the current directory, the subprocess may too.
     """
     looks_there = "" in sys.path or str(Path.cwd()) in sys.path
     return [sys.executable, *(["-P"] if sys.version_info >= (3, 11) and not looks_there else [])]

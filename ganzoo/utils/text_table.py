@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], *, figures: bool = False) -> list[str]:
-    """Return rows of texts as lines with columns of equal width. figures: align all but the first column right."""
+    """Return rows of texts as lines with aligned columns. figures: right-align all columns but the first."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

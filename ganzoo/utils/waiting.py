@@ -1,7 +1,8 @@
-"""Tell whoever watches how far a piece of work is that may take long. Nobody watches unless a program asks for it.
+"""Report the progress of long work to a watcher. There is no watcher unless a program sets one.
 
-``with waiting("downloading mnist"): ...`` for work that cannot be counted, ``as advance`` and ``advance(n)`` for work
-that can; ``for image in counted("decoding mnist", images, len(images))`` for a loop. No torch here.
+Use ``with waiting("downloading mnist"): ...`` for work that cannot be counted, and add ``as advance`` and
+``advance(n)`` for work that can; ``for image in counted("decoding mnist", images, len(images))`` for a loop. No torch
+here.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Wait:
-    """One piece of work. total: 0 if it is not known. unit: what is counted, such as "images"."""
+    """One piece of work. what: its name. total: how many units it has, 0 if that is not known. unit: what is counted,
+    such as "images". done: how many units are done."""
 
     what: str
     total: int = 0
@@ -25,12 +27,12 @@ class Wait:
     done: int = 0
 
     def advance(self, count: int = 1) -> None:
-        """Note that so much more is done."""
+        """Add ``count`` to the units that are done."""
         self.done += count
 
 
 class Watcher(Protocol):
-    """Shows waits; :mod:`ganzoo.console.waits` has those of the terminal."""
+    """An object that shows waits; those for the terminal are in :mod:`ganzoo.console.waits`."""
 
     def watch(self, wait: Wait) -> AbstractContextManager[object]:
         """Show the wait while the block runs."""
@@ -39,7 +41,7 @@ class Watcher(Protocol):
         """Leave the terminal to what is printed in the block."""
 
     def close(self) -> None:
-        """Show nothing of the waits that are under way: their work has failed."""
+        """Stop showing the current waits: their work has failed."""
 
 
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
@@ -47,9 +49,9 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 @contextmanager
 def waiting(what: str, total: int = 0, unit: str = "") -> Iterator[Callable[..., None]]:
-    """Announce work that may take seconds; yields ``advance(count=1)``, to be called as it gets on.
+    """Announce work that may take seconds; yield ``advance(count=1)``, to be called as the work proceeds.
 
-    what: begins with a verb, such as "hashing set.zip". total, unit: how much is to do, and of what.
+    what: a text that begins with a verb, such as "hashing set.zip". total, unit: the amount of work, and its unit.
     """
     wait, watcher = Wait(what, total, unit), _watcher.get()
     if watcher is None:
@@ -62,9 +64,9 @@ def waiting(what: str, total: int = 0, unit: str = "") -> Iterator[Callable[...,
 def counted(
     what: str, items: Iterable[T], total: int = 0, unit: str = "", size: Callable[[T], int] = lambda item: 1
 ) -> Iterator[T]:
-    """Yield the items, and announce how many were worked on. Arguments as of :func:`waiting`.
+    """Yield the items, and announce how many are done. The arguments are those of :func:`waiting`.
 
-    size: how many an item counts for, such as ``len`` for batches.
+    size: returns the number of units in an item, such as ``len`` for batches.
     """
     with waiting(what, total, unit) as advance:
         for item in items:
@@ -73,19 +75,19 @@ def counted(
 
 
 def watcher() -> Watcher | None:
-    """Return who watches here, None if nobody does."""
+    """Return the watcher of this thread; None if there is none."""
     return _watcher.get()
 
 
 def aside() -> AbstractContextManager[object]:
-    """Wrap the printing of a line that may come during a wait."""
+    """Return a context in which a line can be printed during a wait."""
     watcher = _watcher.get()
     return nullcontext() if watcher is None else watcher.aside()
 
 
 @contextmanager
 def watched_by(watcher: Watcher | None) -> Iterator[None]:
-    """Have this watcher show the waits of the block, in this thread."""
+    """Let this watcher show the waits of the block, in this thread."""
     token = _watcher.set(watcher)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Registers `diffaug` and `ada`: augmentation for discriminators that would learn the training set by heart."""
+"""Registers `diffaug` and `ada`, augmentations that keep the discriminator from memorising a small training set."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Adaptive augmentation (Karras et al. 2020, arXiv:2006.06676, sec. 3 and app. B): blit, geometry and colour.
 
-Lighter than the paper in one thing: images are resampled bilinearly, without its wavelet filters. The sampling is
-written with ``gather``, which can be differentiated twice; ``grid_sample`` cannot.
+It is simpler than the paper in one respect: images are resampled bilinearly, without the paper's wavelet filters. The
+sampling uses ``gather``, which can be differentiated twice; ``grid_sample`` cannot.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ganzoo.interfaces import Augmentation, draw_normal, draw_uniform
 from ganzoo_augmentations import ADAParams
 
 # Strengths of each transformation (app. B, table in its algorithm).
-SHIFT = 0.125  # of the size, at most, and the deviation of the fractional shift
-SCALE = 0.2 * math.log(2)  # deviation of the logarithm
+SHIFT = 0.125  # share of the size: the limit of whole-pixel shifts, the standard deviation of fractional ones
+SCALE = 0.2 * math.log(2)  # standard deviation of the logarithm
 BRIGHTNESS = 0.2
 CONTRAST = 0.5 * math.log(2)
 SATURATION = 1.0 * math.log(2)
@@ -25,7 +25,10 @@ HORIZON = 4  # steps over which the overfitting heuristic is smoothed
 
 
 class ADA(Augmentation):
-    """Each transformation is applied to each image with probability ``strength``, which :meth:`adapt` steers."""
+    """An augmentation that applies each transformation to each image with probability ``strength``.
+
+    :meth:`adapt` controls the strength.
+    """
 
     params: ADAParams
     sign: Tensor
@@ -36,7 +39,7 @@ class ADA(Augmentation):
         self.register_buffer("sign", torch.tensor(params.target))
 
     def adapt(self, d_real: Tensor) -> None:
-        """One step of the strength, by the mean sign of the real logits (eq. 1, r_t)."""
+        """Move the strength by one step, up or down by the smoothed mean sign of the real logits (eq. 1, r_t)."""
         self.sign.lerp_(d_real.sign().mean(), 1 / HORIZON)
         step = len(d_real) / (self.params.kimg * 1000)
         self.strength.add_((self.sign - self.params.target).sign(), alpha=step).clamp_(0, 1)
@@ -56,7 +59,10 @@ class ADA(Augmentation):
 
 
 class Chance:
-    """Draws ``(N,)`` for one batch that, but for a share of the images, are the value that changes nothing."""
+    """Random parameters ``(N,)`` of the transformations of one batch.
+
+    A draw is random with probability ``strength``; otherwise it is the value that leaves the image unchanged.
+    """
 
     def __init__(self, images: Tensor, strength: Tensor, rng: torch.Generator) -> None:
         self.like, self.strength, self.rng = images, strength, rng
@@ -73,7 +79,7 @@ class Chance:
         return self.normal(deviation).exp()
 
     def choice(self, count: int) -> Tensor:
-        """0 to count - 1; 0 changes nothing."""
+        """Return whole numbers from 0 to count - 1; 0 leaves the image unchanged."""
         return self.uniform(0, count).floor().clamp(max=count - 1)
 
     def _pick(self, draw: Tensor, value: Tensor, nothing: float, strength: Tensor | None) -> Tensor:
@@ -81,7 +87,7 @@ class Chance:
 
 
 def blit(chance: Chance, size: int) -> Tensor:
-    """Flips, quarter turns and whole-pixel shifts ``(N, 3, 3)``."""
+    """Return matrices ``(N, 3, 3)`` of random flips, quarter turns and whole-pixel shifts."""
     flip = 1 - 2 * chance.choice(2)
     turn = rotation(chance.choice(4) * (math.pi / 2))
     shift = translation(*((chance.uniform(-SHIFT, SHIFT) * size).round() for _ in range(2)))
@@ -89,7 +95,10 @@ def blit(chance: Chance, size: int) -> Tensor:
 
 
 def geometry(chance: Chance, size: int) -> Tensor:
-    """Scaling, rotation, stretching, rotation, shift ``(N, 3, 3)``; the two rotations together have the strength."""
+    """Return matrices ``(N, 3, 3)`` of random scaling, rotation, stretching, rotation and shift, in this order.
+
+    The probability that at least one of the two rotations happens is the strength.
+    """
     half = 1 - (1 - chance.strength).sqrt()
     scale = chance.lognormal(SCALE)
     before = rotation(chance.uniform(-math.pi, math.pi, strength=half))
@@ -100,7 +109,7 @@ def geometry(chance: Chance, size: int) -> Tensor:
 
 
 def warp(images: Tensor, matrix: Tensor) -> Tensor:
-    """Images ``(N, C, H, W)`` moved by matrices ``(N, 3, 3)`` about their centres, mirrored beyond their borders."""
+    """Transform images ``(N, C, H, W)`` by matrices ``(N, 3, 3)`` about their centres, mirrored at their borders."""
     count, channels, height, width = images.shape
     ys = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
     xs = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
@@ -119,14 +128,14 @@ def warp(images: Tensor, matrix: Tensor) -> Tensor:
 
 
 def colour(images: Tensor, chance: Chance) -> Tensor:
-    """Brightness, contrast, inversion; of colour images also hue and saturation."""
+    """Randomly change the brightness, the contrast and the sign; on colour images also the hue and the saturation."""
     brightness, contrast = chance.normal(BRIGHTNESS), chance.lognormal(CONTRAST)
     sign = 1 - 2 * chance.choice(2)
     if images.shape[1] != 3:
         gain, offset = (sign * contrast)[:, None, None, None], (sign * contrast * brightness)[:, None, None, None]
         return images * gain + offset
     hue, saturation = chance.uniform(-math.pi, math.pi), chance.lognormal(SATURATION)
-    # About the grey axis: what lies along it, what lies across it, and that turned by a right angle.
+    # Projections on the grey axis and on the plane across it, and the latter turned by a right angle.
     axis = images.new_full((3,), 1 / math.sqrt(3))
     along = torch.outer(axis, axis)
     across = torch.eye(3, device=images.device, dtype=images.dtype) - along
@@ -138,29 +147,32 @@ def colour(images: Tensor, chance: Chance) -> Tensor:
 
 
 def identity(like: Tensor) -> Tensor:
-    """``(N, 3, 3)``."""
+    """Return identity matrices ``(N, 3, 3)``."""
     return torch.eye(3, device=like.device, dtype=like.dtype).expand(len(like), 3, 3)
 
 
 def scaling(x: Tensor, y: Tensor) -> Tensor:
-    """Factors ``(N,)`` as matrices ``(N, 3, 3)``."""
+    """Return the matrices ``(N, 3, 3)`` of scaling factors ``(N,)``."""
     return torch.diag_embed(torch.stack([x, y, torch.ones_like(x)], 1))
 
 
 def rotation(angle: Tensor) -> Tensor:
-    """Radians ``(N,)`` as matrices ``(N, 3, 3)``."""
+    """Return the matrices ``(N, 3, 3)`` of rotations by ``(N,)`` radians."""
     zero, one, cos, sin = torch.zeros_like(angle), torch.ones_like(angle), angle.cos(), angle.sin()
     return torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).view(-1, 3, 3)
 
 
 def translation(x: Tensor, y: Tensor) -> Tensor:
-    """Pixels ``(N,)`` as matrices ``(N, 3, 3)``."""
+    """Return the matrices ``(N, 3, 3)`` of shifts by ``(N,)`` pixels."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     return torch.stack([one, zero, x, zero, one, y, zero, zero, one], 1).view(-1, 3, 3)
 
 
 def inverse(matrix: Tensor) -> Tensor:
-    """Of ``(N, 3, 3)`` whose last row is 0 0 1: in closed form, since a solver would stop to check for errors."""
+    """Return the inverses of matrices ``(N, 3, 3)`` with a last row of 0 0 1.
+
+    The inverse is in closed form: a solver would wait for the device to check for errors.
+    """
     a, b, x = matrix[:, 0].unbind(1)
     c, d, y = matrix[:, 1].unbind(1)
     determinant = a * d - b * c
@@ -170,14 +182,14 @@ def inverse(matrix: Tensor) -> Tensor:
 
 
 def _between(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Both neighbouring pixels of a place, mirrored into 0 to size - 1, and how far it is towards the second."""
+    """Return both pixels next to each position, mirrored into 0 ... size - 1, and its distance from the first one."""
     low = place.floor()
     first, second = (_mirror(neighbour.long(), size) for neighbour in (low, low + 1))
     return first, second, place - low
 
 
 def _mirror(index: Tensor, size: int) -> Tensor:
-    """Mirrored at the borders, the outermost pixels not repeated: -1 is 1."""
+    """Mirror indices into 0 ... size - 1; the outermost pixels are not repeated, so -1 becomes 1."""
     period = 2 * (size - 1)
     index = index.remainder(period)
     return torch.minimum(index, period - index)

@@ -8,13 +8,13 @@ from torch import Tensor
 from ganzoo.interfaces import Augmentation, draw_uniform
 from ganzoo_augmentations import DiffAugParams
 
-BRIGHTNESS = 0.5  # at most so much is added
-SHIFT = 0.125  # of the size, at most
-HOLE = 0.5  # of the size
+BRIGHTNESS = 0.5  # added or subtracted at most
+SHIFT = 0.125  # share of the size, at most
+HOLE = 0.5  # share of the size
 
 
 class DiffAug(Augmentation):
-    """Brightness, saturation, contrast; a shift with zeros moving in; a square hole of zeros."""
+    """Random brightness, saturation and contrast; a shift that fills up with zeros; a square hole of zeros."""
 
     params: DiffAugParams
 
@@ -30,7 +30,7 @@ class DiffAug(Augmentation):
 
 
 def colour(images: Tensor, brightness: Tensor, saturation: Tensor, contrast: Tensor) -> Tensor:
-    """Images ``(N, C, H, W)`` and three draws ``(N,)`` in [0, 1); 0.5 each leaves them as they are."""
+    """Change the colours of images ``(N, C, H, W)`` by three draws ``(N,)`` in [0, 1); draws of 0.5 change nothing."""
     brightness, saturation, contrast = (draw[:, None, None, None] for draw in (brightness, saturation, contrast))
     images = images + (2 * brightness - 1) * BRIGHTNESS
     grey = images.mean(1, keepdim=True)
@@ -40,7 +40,7 @@ def colour(images: Tensor, brightness: Tensor, saturation: Tensor, contrast: Ten
 
 
 def translate(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Shift by whole pixels, an eighth of the size at most, as two draws ``(N,)`` in [0, 1) say."""
+    """Shift images by whole pixels, at most an eighth of the size, by two draws ``(N,)`` in [0, 1)."""
     for dim, draw in ((2, down), (3, right)):
         size = images.shape[dim]
         most = round(size * SHIFT)
@@ -54,7 +54,7 @@ def translate(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Zeros in a square of half the size, its centre anywhere, as two draws ``(N,)`` in [0, 1) say."""
+    """Set a square of half the size to zero; two draws ``(N,)`` in [0, 1) place its centre anywhere in the image."""
     keep = []
     for dim, draw in ((2, down), (3, right)):
         size = images.shape[dim]

@@ -1,4 +1,4 @@
-"""Registers `biggan-lite`, BigGAN's networks (Brock et al. 2019) at widths for small images and one GPU."""
+"""Registers `biggan-lite`, BigGAN's networks (Brock et al. 2019) with widths for small images and one GPU."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # Learning rates and batch of Zhang et al. 2019, sec. 4, which suit one GPU; BigGAN's own, half as large, go
-            # with batches of 2048. The betas are BigGAN's (app. C).
+            # The learning rates and the batch are those of Zhang et al. 2019, sec. 4, which suit one GPU. BigGAN's
+            # learning rates are half as large and meant for batches of 2048. The betas are BigGAN's (app. C).
             defaults={
                 "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 64,

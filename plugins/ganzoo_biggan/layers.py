@@ -1,4 +1,4 @@
-"""What both networks are made of: orthogonal, spectrally normalised layers, and self-attention."""
+"""The layers of both networks: orthogonal, spectrally normalised layers, and self-attention."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.Embedding)
 
 
 def conv(inputs: int, outputs: int, kernel: int, bias: bool = True) -> nn.Conv2d:
-    """A convolution that keeps the size, orthogonal at the start, spectrally normalised."""
+    """Return a convolution that keeps the size, orthogonally initialised and spectrally normalised."""
     return _made(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias))
 
 
 def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
-    """A fully connected layer, orthogonal at the start, spectrally normalised."""
+    """Return a fully connected layer, orthogonally initialised and spectrally normalised."""
     return _made(nn.Linear(inputs, outputs, bias=bias))
 
 
 def embedding(classes: int, width: int) -> nn.Embedding:
-    """A vector for each class, orthogonal at the start, spectrally normalised."""
+    """Return an embedding with a vector for each class, orthogonally initialised and spectrally normalised."""
     return _made(nn.Embedding(classes, width))
 
 
@@ -36,10 +36,10 @@ def _made(layer: Layer) -> Layer:
 
 
 class SelfAttention(nn.Module):
-    """Every place of ``(N, C, H, W)`` reads all others (Zhang et al. 2019, sec. 3; pooled as in BigGAN's code).
+    """Self-attention over all positions of ``(N, C, H, W)`` (Zhang et al. 2019, sec. 3; pooled as in BigGAN's code).
 
     y = x + gamma O(sum over j of softmax_j(Q(x)_i . K(x)_j) V(x)_j), with 1x1 convolutions Q and K to C/8 channels, V
-    to C/2 and O to C; maxima halve the size of K and V. gamma starts at 0.
+    to C/2 and O to C. Max pooling halves the size of K and V. gamma starts at 0.
     """
 
     def __init__(self, channels: int) -> None:

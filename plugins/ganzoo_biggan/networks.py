@@ -1,8 +1,8 @@
-"""BigGAN's pair (Brock et al. 2019, app. B, the blocks of its fig. 15), at any size that doubles; meant for 28 to 128.
+"""BigGAN's networks (Brock et al. 2019, app. B, blocks of fig. 15), for any size that doubles; meant for 28 to 128.
 
-The generator's batch norms read the class and a share of the latent of their own (hierarchical latents); without labels
-the share alone. The discriminator is one of projection (Miyato and Koyama 2018, arXiv:1802.05637). The code's
-orthogonal regularisation and standing statistics are left out.
+The batch norms of each generator block read the class and the block's own part of the latent (hierarchical latents);
+without labels, only that part. The discriminator is a projection discriminator (Miyato and Koyama 2018,
+arXiv:1802.05637). The orthogonal regularisation and the standing statistics of the authors' code are left out.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from ganzoo_biggan.layers import SelfAttention, conv, embedding, linear
 
 
 def attends_at(image: ImageSpec, at_most: int) -> int:
-    """Return the size of the features that attend: the largest up to a bound and below the image's; 0 for none."""
+    """Return the size of the features with self-attention, or 0 if no size fits.
+
+    It is the largest size up to ``at_most`` that is larger than the base and smaller than the image.
+    """
     base, doublings = split_size(image.size)
     sizes = [base * 2**i for i in range(1, doublings)]
     return max((size for size in sizes if size <= at_most), default=0)
 
 
 class UpBlock(nn.Module):
-    """Normalise, ReLU, double, convolve; normalise, ReLU, convolve; plus the doubled input. ``(N, inputs, H, W)`` and a
-    condition ``(N, condition)`` to ``(N, outputs, 2 H, 2 W)``."""
+    """A residual block: normalise, ReLU, double the size, convolve; normalise, ReLU, convolve; add the doubled input.
+
+    Maps ``(N, inputs, H, W)`` and a condition ``(N, condition)`` to ``(N, outputs, 2 H, 2 W)``.
+    """
 
     def __init__(self, inputs: int, outputs: int, condition: int) -> None:
         super().__init__()
@@ -38,12 +43,15 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         y = self.conv1(_double(F.relu(self.norm1(x, condition))))
-        # A kernel of 1 and doubling commute; convolving first is four times cheaper.
+        # A 1x1 convolution and doubling commute; convolving first is four times cheaper.
         return self.conv2(F.relu(self.norm2(y, condition))) + _double(self.shortcut(x))
 
 
 class DownBlock(nn.Module):
-    """(ReLU,) convolve, ReLU, convolve(, halve); plus the input treated alike. ``first``: the input is an image."""
+    """A residual block: ReLU, convolve, ReLU, convolve, and halve the size with ``halve``; add the input.
+
+    A shortcut gives the input the shape of the result. With ``first`` the input is an image and skips the first ReLU.
+    """
 
     def __init__(self, inputs: int, outputs: int, *, first: bool = False, halve: bool = True) -> None:
         super().__init__()
@@ -53,15 +61,15 @@ class DownBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
-        if self.halve:  # a kernel of 1 and the mean commute; halving first is four times cheaper
+        if self.halve:  # a 1x1 convolution and the mean commute; halving first is four times cheaper
             x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
         return y + self.shortcut(x)
 
 
 class BigGANGenerator(Generator):
-    """Latents ``(N, latent_dim)``: the first share to ``base x base`` features, one more for each block that doubles.
+    """Splits latents ``(N, latent_dim)``: one part is mapped to ``base x base`` features, each block reads one more.
 
-    Truncation scales the latents; the paper instead draws numbers anew that lie outside a bound.
+    Each block doubles the size. Truncation scales the latents; the paper instead redraws numbers outside a bound.
     """
 
     has_truncation = True
@@ -110,9 +118,9 @@ class BigGANGenerator(Generator):
 
 
 class BigGANDiscriminator(HeadedDiscriminator):
-    """Blocks halve the image down to ``base x base``, one keeps the size, the sum over all places, one logit.
+    """Blocks that halve the size down to ``base x base``, one that keeps it, a sum over all positions, then one logit.
 
-    No sample sees another.
+    Logits do not depend on other samples.
     """
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
@@ -144,7 +152,7 @@ def _norm(channels: int, condition: int) -> ConditionalBatchNorm2d:
 
 
 def _level(base: int, size: int) -> int:
-    """How often the base is doubled to the size."""
+    """Return the number of doublings from the base to the size."""
     return (size // base).bit_length() - 1
 
 

@@ -1,4 +1,4 @@
-"""A source whose images come as one array."""
+"""A source whose images are one array."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ganzoo.interfaces import BadImage, DataSource, SourceImage
 
 
 class ArraySource(DataSource):
-    """Images uint8 ``(N, H, W, C)`` and labels int64 ``(N,)``."""
+    """A source of images uint8 ``(N, H, W, C)`` and labels int64 ``(N,)``."""
 
     @abstractmethod
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """Read both. Raises GanzooError where they are not to be had."""
+        """Return the images and the labels. Raises GanzooError if they are not available."""
 
     @cached_property
     def _loaded(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Sets that torchvision knows and, where they are missing, downloads."""
+"""Data sets of torchvision, which downloads them if they are missing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Torchvision(ArraySource):
 
     @abstractmethod
     def make(self, download: bool) -> Any:
-        """torchvision's data set; RuntimeError "not found" where it is not there."""
+        """Return torchvision's data set. Without ``download``, raises RuntimeError "not found" if it is missing."""
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         found = self._find()
@@ -36,7 +36,7 @@ class _Torchvision(ArraySource):
     def _find(self) -> Any:
         try:
             return self.make(download=False)
-        except Exception as error:  # torchvision raises many things on damaged files
+        except Exception as error:  # torchvision raises many types of errors for damaged files
             if "not found" not in str(error):
                 raise self._damaged(_short(error)) from error
         try:
@@ -72,9 +72,9 @@ class MNIST(_Torchvision):
 
 
 class CIFAR10(_Torchvision):
-    """Read from ``cifar10-32x32-train.zip`` and ``-test.zip`` (StyleGAN's format) where they lie in the root.
+    """CIFAR-10, read from ``cifar10-32x32-train.zip`` and ``-test.zip`` (StyleGAN's format) if the root has them.
 
-    Else from torchvision's pickles, which it opens only after checking their MD5 sums.
+    Otherwise it is read from torchvision's pickles, which torchvision opens only after checking their MD5 sums.
     """
 
     name = "cifar10"
@@ -84,7 +84,7 @@ class CIFAR10(_Torchvision):
         file = self.root / f"cifar10-32x32-{self.split}.zip"
         if not file.exists():
             return None
-        found = Zip(str(file), self.root, self.split, labels="json-or-none")  # its directories are no classes
+        found = Zip(str(file), self.root, self.split, labels="json-or-none")  # its directories are not classes
         found.formats = self.formats
         return found
 

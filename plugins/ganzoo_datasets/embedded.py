@@ -1,4 +1,4 @@
-"""Fashion-MNIST's test images, as they lie in this package (MIT licence, beside them)."""
+"""Fashion-MNIST's test images, which are part of this package (MIT licence, in the same directory)."""
 
 from __future__ import annotations
 

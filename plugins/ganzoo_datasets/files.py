@@ -1,4 +1,4 @@
-"""Images in files: a directory, or a zip in StyleGAN's data-set format."""
+"""Sources of image files: a directory, or a zip in StyleGAN's data-set format."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, pa
 from ganzoo_datasets.names import ADDRESS, describe_left_out, is_hidden, is_image, left_out, system_files
 from ganzoo_datasets.specs import spec_of
 
-LOOKED_AT = 200  # images, to tell what most of them are
-MOST_BYTES = 2**30  # no image and no list of labels is larger; what claims to be would fill the memory
+LOOKED_AT = 200  # images that are measured to find the most frequent size and channels
+MOST_BYTES = 2**30  # of an image or a list of labels; a larger file could fill the memory
 PIECE = 2**16
-# Of these alone a piece of the file is not more than a thousand times as large when it is unpacked.
+# Only with these methods, a piece of the file is at most about a thousand times as large when it is unpacked.
 PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 class _Files(DataSource):
-    """Named files in a fixed order, with labels from ``dataset.json`` or from the directories, or without any.
+    """A source of named files in a fixed order, with labels from ``dataset.json`` or the directories, or without any.
 
-    Hidden files and directories are passed over, since programs keep copies in them (``__MACOSX``, ``.Trash``).
+    Hidden files and directories are skipped, since programs keep copies in them (``__MACOSX``, ``.Trash``).
     """
 
     @cached_property
@@ -57,7 +57,7 @@ class _Files(DataSource):
 
     @abstractmethod
     def listing(self) -> list[str]:
-        """Every file's name, with ``/`` between directories. Raises GanzooError where the place holds no files."""
+        """Return the names of all files, with ``/`` as separator. Raises GanzooError if the place cannot be listed."""
 
     @cached_property
     def _listing(self) -> list[str]:
@@ -65,7 +65,7 @@ class _Files(DataSource):
 
     @cached_property
     def names(self) -> list[str]:
-        """The images' names, sorted. Raises GanzooError if the set has no images."""
+        """The sorted names of the images. Raises GanzooError if the set has no images."""
         found = [name for name in self._listing if is_image(name, self.formats) and not is_hidden(name)]
         if not found:
             why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
@@ -77,11 +77,11 @@ class _Files(DataSource):
 
     @abstractmethod
     def read(self, name: str) -> bytes:
-        """A file's bytes. Raises Unreadable."""
+        """Return the content of a file. Raises Unreadable if it cannot be read."""
 
     @abstractmethod
     def files(self) -> Iterator[Path]:
-        """Every file whose bytes matter."""
+        """Yield every file that the content key depends on."""
 
     @cached_property
     def _label_files(self) -> list[str]:
@@ -89,15 +89,15 @@ class _Files(DataSource):
 
     @property
     def label_file(self) -> str | None:
-        """The name of the ``dataset.json`` to read: the one at the top, else the only one; None without one."""
+        """The name of the ``dataset.json`` to read: the one at the top, otherwise the only one; None without one."""
         found = self._label_files
         return LABELS if LABELS in found else found[0] if len(found) == 1 else None
 
     @cached_property
     def label_origin(self) -> str:
-        """Where the labels come from: "json", "folders" or "none".
+        """The origin of the labels: "json", "folders" or "none".
 
-        Raises GanzooError if ``data.labels`` asks for what is not there.
+        Raises GanzooError if the set lacks the labels that ``data.labels`` asks for.
         """
         asked, file = self.label_setting, self.label_file
         if asked == "none":
@@ -113,7 +113,7 @@ class _Files(DataSource):
             raise GanzooError(
                 f"data.labels=json: {self.path} has no {LABELS} at its top ({below}); add it or set data.labels=auto"
             )
-        # Several of these files may say otherwise than the directories.
+        # Several dataset.json files may contradict the directories.
         by_folder = asked == "auto" and not self._label_files and not why_no_folders(self.names)
         return "folders" if by_folder else "none"
 
@@ -141,7 +141,7 @@ class _Files(DataSource):
         return named if fits else ()
 
     def label_text(self) -> bytes | None:
-        """The content of ``dataset.json``; None without one. Raises GanzooError if it cannot be read."""
+        """Return the content of ``dataset.json``; None without one. Raises GanzooError if it cannot be read."""
         if self.label_file is None:
             return None
         try:
@@ -151,12 +151,12 @@ class _Files(DataSource):
 
     @cached_property
     def labels(self) -> Mapping[str, int] | None:
-        """Labels by name, None for a set without any. Raises GanzooError if they are not as they should be."""
+        """The labels by image name; None for a set without labels. Raises GanzooError if they are invalid."""
         return labels_by_folder(self.names) if self.label_origin == "folders" else self._json[0]
 
     @cached_property
     def _json(self) -> tuple[Mapping[str, int] | None, Any]:
-        """What ``dataset.json`` says if it is to be read: the labels, and ``class_names`` as they stand."""
+        """The labels and the unchecked ``class_names`` of ``dataset.json``; two times None if it is not used."""
         if self.label_origin != "json" or self.label_file is None or (text := self.label_text()) is None:
             return None, None
         where = f"{self.path}: {self.label_file}"
@@ -166,14 +166,14 @@ class _Files(DataSource):
         return labels, named
 
     def content_key(self) -> str:
-        # Of the labels and formats that sets had before there were data.labels and data.formats, the keys hold.
+        # Keys from before data.labels and data.formats existed stay valid for the same labels and formats.
         before = "none" if self.label_file is None else "json"
         kind = "" if self.label_origin == before else self.label_origin
         kind += f" {ALL}" if self.formats == ALL and not all(is_image(name, BASIC) for name in self.names) else ""
         return remembered(self.root, self.files(), self._hash, kind)
 
     def _hash(self) -> tuple[str, bool]:
-        """The key, and whether every file could be read: one that could not may be readable next time."""
+        """Return the key, and whether all files could be read: an unreadable file may be readable next time."""
         digest, whole = hashlib.sha256(), True
         for name in counted(f"hashing {self.path}", self.names, len(self.names), "files"):
             try:
@@ -197,7 +197,7 @@ class _Files(DataSource):
                 yield BadImage(name, str(error))
 
     def peek(self) -> ImageSpec:
-        """The spec that most images have; a large set is judged by a sample."""
+        """Return the spec that most images have, estimated from a sample if the set is large."""
         sizes, channels, reason = Counter[tuple[int, int]](), Counter[int](), ""
         for name in self.names[:: -(-len(self) // LOOKED_AT)]:
             try:
@@ -209,7 +209,7 @@ class _Files(DataSource):
             channels[depth] += 1
         if not sizes:
             return self._peek_all(reason)
-        height, width = sizes.most_common(1)[0][0]  # of as many the first by name, as when all are decoded
+        height, width = sizes.most_common(1)[0][0]  # in a tie the first by name, as when all are decoded
         return ImageSpec(chosen_channels(AUTO, channels), height if height == width else 0, self._classes)
 
     @property
@@ -217,7 +217,7 @@ class _Files(DataSource):
         return class_count(self.labels)
 
     def _peek_all(self, reason: str) -> ImageSpec:
-        """The spec of the first image that can be used, if none of the sampled ones can."""
+        """Return the spec of the first usable image; for a set of which no sampled image is usable."""
         for item in self:
             if isinstance(item, SourceImage):
                 return spec_of(item, self._classes)
@@ -225,7 +225,7 @@ class _Files(DataSource):
 
 
 class Folder(_Files):
-    """Every image file under a directory, by its path from there. Links are followed: a set may lie in a store."""
+    """The image files under a directory, named by their relative paths. Links to files are followed."""
 
     def listing(self) -> list[str]:
         if not self.path.is_dir():
@@ -236,7 +236,7 @@ class Folder(_Files):
         file = self.path / name
         try:
             found = file.stat()
-            if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever, reading a device never end
+            if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device might never end
                 raise Unreadable("it is a pipe, a socket or a device, no file; remove it")
             refuse_huge(found.st_size)
             return file.read_bytes()
@@ -250,7 +250,7 @@ class Folder(_Files):
 
 
 class Zip(_Files):
-    """The images of a zip, read in place: nothing is unpacked, so no name in it can lead anywhere."""
+    """The images of a zip, read in place. Nothing is unpacked to disk, so paths in its names are harmless."""
 
     @cached_property
     def archive(self) -> zipfile.ZipFile:
@@ -258,7 +258,7 @@ class Zip(_Files):
             if not self.path.is_file():
                 raise ValueError("it is not a regular file")
             return zipfile.ZipFile(self.path)
-        except Exception as error:  # zipfile raises many things on what is no zip
+        except Exception as error:  # zipfile raises many types of errors for invalid files
             raise GanzooError(
                 f"{self.path} is not a whole zip file ({_short(error)}); fetch or make it again"
             ) from error
@@ -280,10 +280,10 @@ class Zip(_Files):
             raise Unreadable("it is packed by a method other than deflate; make the zip again")
         refuse_huge(member.file_size)
         try:
-            # Piece by piece: never more is unpacked than it claims to hold.
+            # Read in pieces, so that no more is unpacked than the member's stated size.
             with self.archive.open(member) as stream:
                 return b"".join(iter(lambda: stream.read(PIECE), b""))
-        except Exception as error:  # zipfile raises many things on damaged members
+        except Exception as error:  # zipfile raises many types of errors for damaged members
             raise Unreadable(f"it is damaged in the zip ({_short(error)})") from error
 
     def files(self) -> Iterator[Path]:
@@ -291,7 +291,7 @@ class Zip(_Files):
 
 
 def refuse_huge(size: int) -> None:
-    """Raises Unreadable where a file claims to be larger than an image can be."""
+    """Raise Unreadable if the size of a file exceeds that of any image."""
     if size > MOST_BYTES:
         raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, too much for an image; check the file")
 

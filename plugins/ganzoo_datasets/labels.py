@@ -1,4 +1,4 @@
-"""Labels of images in files: from StyleGAN's ``dataset.json``, or a class for each directory."""
+"""Labels of image files, from StyleGAN's ``dataset.json`` or with one class for each directory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ganzoo.utils.safe_yaml import parse_long_json
 from ganzoo_datasets.names import is_hidden, is_image
 
 FILE = "dataset.json"
-MOST_CLASSES = 2**20  # what claims to have more would fill the memory
+MOST_CLASSES = 2**20  # more classes would fill the memory
 
 
 def folders_of(names: Sequence[str]) -> list[str]:
-    """Return the first directory of every image, sorted; an image at the top gives ``""``."""
+    """Return the sorted first directories of all images, each once; ``""`` stands for the top."""
     return sorted({_folder(name) for name in names})
 
 
 def labels_by_folder(names: Sequence[str]) -> dict[str, int]:
-    """Return the label of each image: the number of its first directory among all of them, sorted."""
+    """Return the label of each image: the index of its first directory in the sorted list of these."""
     numbers = {folder: number for number, folder in enumerate(folders_of(names))}
     return {name: numbers[_folder(name)] for name in names}
 
 
 def why_no_folders(names: Sequence[str]) -> str:
-    """Say why the directories cannot be the classes; empty if they can."""
+    """Return in words why the directories cannot be the classes; empty if they can."""
     folders = folders_of(names)
     if folders[0] == "":
         at_top = next(name for name in names if not _folder(name))
@@ -37,10 +37,10 @@ def why_no_folders(names: Sequence[str]) -> str:
 
 
 def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tuple[dict[str, int] | None, Any]:
-    """Read a ``dataset.json``: the labels by the images' names, None if it has none, and ``class_names`` as it stands.
+    """Read a ``dataset.json``; return the labels by image name, None if it has none, and the unchecked ``class_names``.
 
-    file: its name; the names in it start at the directory it lies in. where: for messages. Raises GanzooError for a
-    file that is not as it should be.
+    file: the name of the file; the names in it are relative to its directory. where: the file in messages. Raises
+    GanzooError if the file is invalid or does not fit the images.
     """
     top = file.removesuffix(FILE)
     try:
@@ -66,18 +66,18 @@ def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tu
             raise GanzooError(f"{where} has two labels for {pair[0]}; remove one")
         labels[name] = pair[1]
     for name in [name for name in labels if is_hidden(name)]:
-        del labels[name]  # its image is passed over too
+        del labels[name]  # its image is skipped too
     if surplus := set(labels) - set(names):
         raise GanzooError(f"{where} has a label for {min(surplus)}, which is not among its images; remove it")
     if missing := set(names) - set(labels):
-        # Files that were passed over before there was data.formats.
+        # Before data.formats existed, these files were skipped.
         later = "" if any(is_image(name, BASIC) for name in missing) else f", or set data.formats={BASIC}"
         raise GanzooError(f"{where} has no label for {min(missing)}; add it, or remove {FILE}{later}")
     return labels, content.get("class_names")
 
 
 def class_count(labels: Mapping[str, int] | None) -> int:
-    """Return how many classes the labels count; 0 without labels."""
+    """Return the number of classes, which is the highest label plus 1; 0 without labels."""
     return max(labels.values()) + 1 if labels else 0
 
 

@@ -1,4 +1,4 @@
-"""Which files of a set are its images, by their names alone."""
+"""Select the images among the files of a set by their names alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUFFIXES = {
     ALL: {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"},
     BASIC: {".jpeg", ".jpg", ".png", ".webp"},
 }
-# Images that may not be read: they are counted, so that nobody trains on a part of a set without knowing.
+# Images that may not be read. They are counted, so that nobody trains on a part of a set unknowingly.
 OTHER_SUFFIXES = {
     ".avif", ".dib", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".tga",
 }  # fmt: skip
@@ -28,17 +28,17 @@ MAC = "__MACOSX"  # the resource forks in a zip made by macOS
 
 
 def is_image(name: str, formats: str = ALL) -> bool:
-    """Tell whether a file is read as an image."""
+    """Return whether a file is read as an image."""
     return _suffix(name) in SUFFIXES[formats]
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether the file or a directory above it is hidden; ``name`` starts at the set's own top."""
+    """Return whether the file or a directory above it is hidden. ``name`` is relative to the top of the set."""
     return hidden(name) != ""
 
 
 def hidden(name: str) -> str:
-    """Say in which way a file is hidden; empty for a visible file."""
+    """Return in words how a file is hidden; empty for a visible file."""
     *directories, file = PurePosixPath(name).parts or ("",)
     if any((directory.startswith(".") and directory != "..") or directory == MAC for directory in directories):
         return HIDDEN
@@ -46,7 +46,7 @@ def hidden(name: str) -> str:
 
 
 def left_out(names: Iterable[str], formats: str = ALL) -> Mapping[str, int]:
-    """Count the images among these files that are not read, by a reason that completes "5 ... skipped"."""
+    """Return the numbers of images that are not read, by a reason that completes "5 ... skipped"."""
     reasons: Counter[str] = Counter()
     for name in names:
         suffix = _suffix(name)
@@ -58,14 +58,14 @@ def left_out(names: Iterable[str], formats: str = ALL) -> Mapping[str, int]:
 
 
 def system_files(names: Iterable[str]) -> str:
-    """Say how many files of the system lie among these; empty if there are none."""
+    """Return in words how many of these are files of the operating system; empty if none are."""
     found = Counter(name for path in names if (name := PurePosixPath(path).name).lower() in SYSTEM_FILES)
     counted = ", ".join(f"{count:,} {name}" for name, count in sorted(found.items()))
     return f"operating-system files skipped: {counted}" if counted else ""
 
 
 def describe_left_out(reasons: Mapping[str, int]) -> str:
-    """Write the counts in one line."""
+    """Return the counts and reasons as one line."""
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
 
 

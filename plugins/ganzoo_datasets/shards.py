@@ -1,7 +1,7 @@
-"""WebDataset shards: tar files of images, on disk or behind HTTP, read from front to back.
+"""WebDataset shards: tar files of images, on disk or on an HTTP server, read from start to end.
 
-They are streamed once, at the first run, and kept decoded as every other set is. The library of that name is not
-needed: it opens addresses through a shell, and members by their names as pickles.
+They are read once, in the first run, and kept decoded as every other set. The library webdataset is not used: it opens
+addresses through a shell, and unpickles members because of their names.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ MOST_SHARDS = 100_000
 TIMEOUT = 60  # seconds without a byte
 GZIP = b"\x1f\x8b"
 NAMES = {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
-MOST_NAME = 2**20  # bytes: what says more of a member than fits into its header is read as a whole
+MOST_NAME = 2**20  # bytes of an extended header of a member, which tarfile reads as a whole
 
 
 class Shards(DataSource):
-    """Every image file in the shards that a path or an address names; ``{000..012}`` stands for a range of them.
+    """The image files in the shards of a path or an address, in which ``{000..012}`` is a range of shards.
 
-    Labels and all else that a shard holds beside images are passed over.
+    Labels and all other files in the shards are skipped.
     """
 
     counted = False
 
     def __init__(self, location: str | None, root: Path, split: str) -> None:
         super().__init__(location, root, split)
-        self._passed: list[str] = []  # names of what the last pass through the shards did not take for images
+        self._passed: list[str] = []  # the names of the files that the last pass through the shards skipped
 
     @cached_property
     def shards(self) -> list[str]:
-        """Paths or addresses, in order. Raises GanzooError where one cannot be one of either."""
+        """The paths or addresses of the shards, in order. Raises GanzooError if one is no file and no HTTP address."""
         shards = list(_expand(self.location or ""))
         for shard in shards:
             try:
@@ -101,14 +101,14 @@ class Shards(DataSource):
         raise GanzooError(f"{self.location}: no image can be used ({reason}); check data.name")
 
     def left_out(self) -> Mapping[str, int]:
-        """Known after all images were gone through."""
+        """Return the numbers of unused images by reason; complete only after all images were read."""
         return left_out(self._passed, self.formats)
 
     def remarks(self) -> Sequence[str]:
         return ("labels in shards are not read",)
 
     def _members(self) -> Iterator[tuple[str, bytes, str]]:
-        """Name and content of every image file, or no content and the reason."""
+        """Yield the name and content of each image file, and the reason if it is unreadable, otherwise ""."""
         for number, member, content, reason in members(self.shards, self._passed, self.formats):
             yield f"{PurePosixPath(self.shards[number]).name}/{member.name}", content, reason
 
@@ -116,10 +116,10 @@ class Shards(DataSource):
 def members(
     shards: Sequence[str], passed: list[str], formats: str = ALL, *, plain: bool = False
 ) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
-    """Every image file: its shard's number, its header, its content, or no content and the reason.
+    """Yield each image file: the number of its shard, its header, its content and the reason if it is unreadable.
 
-    passed: gets the names of all other files. Raises GanzooError where a shard ends before its time, or is packed and
-    must be ``plain``.
+    The content is empty for an unreadable file, the reason for a readable one. passed: receives the names of all other
+    files. Raises GanzooError if a shard is truncated or damaged, or compressed although ``plain`` is set.
     """
     passed.clear()
     for number, shard in enumerate(shards):
@@ -132,7 +132,7 @@ def members(
                         passed.append(member.name)
                     else:
                         yield number, member, *_read(archive, member)
-        except Exception as error:  # tarfile, zlib and http raise many things on what is damaged
+        except Exception as error:  # tarfile, zlib and http raise many types of errors for damaged shards
             kind = "plain tar" if plain else "tar"
             raise GanzooError(
                 f"{shard} is not a whole {kind} file ({_short(error)}); fetch or make it again"
@@ -140,7 +140,7 @@ def members(
 
 
 def _expand(pattern: str) -> Iterator[str]:
-    """Every shard's name, the last range counting fastest. Raises GanzooError where there are too many."""
+    """Yield the name of each shard; the last range counts fastest. Raises GanzooError for none or too many shards."""
     ranges = [(found.span(), found[1], int(found[1]), int(found[2])) for found in RANGE.finditer(pattern)]
     count = math.prod(last - first + 1 if last >= first else 0 for _, _, first, last in ranges)
     if not 0 < count <= MOST_SHARDS:
@@ -164,7 +164,7 @@ def _open(shard: str) -> BufferedReader | HTTPResponse:
 
 
 class _Header(tarfile.TarInfo):
-    """One that tarfile neither takes for the end where it is damaged, nor fills the memory with."""
+    """A header for which tarfile raises if it is damaged, instead of ending there, or if its size is unsafe."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
@@ -173,20 +173,20 @@ class _Header(tarfile.TarInfo):
         except tarfile.HeaderError as error:
             if any(buf):
                 raise tarfile.ReadError(str(error)) from error
-            raise  # the end
+            raise  # zeros: the end of the archive
         if found.size < 0 or (found.type in NAMES and found.size > MOST_NAME):
             raise tarfile.ReadError(f"a header of {found.size} bytes")
         return found
 
 
 def _open_tar(stream: Any, plain: bool) -> tarfile.TarFile:
-    """Plain or packed with gzip: of other packings a few bytes may be gigabytes."""
+    """Open a tar file, plain or compressed with gzip; with other methods, a few bytes may unpack to gigabytes."""
     packed = not plain and stream.peek(len(GZIP))[: len(GZIP)] == GZIP
     return tarfile.open(fileobj=stream, mode="r|gz" if packed else "r|", tarinfo=_Header)
 
 
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[bytes, str]:
-    """A member's content, or no content and the reason."""
+    """Return a member's content and an empty reason, or no content and the reason why it is unreadable."""
     if not member.isreg() or member.issparse():
         return b"", "it is a link, a device or a sparse file; put the image itself into the shard"
     try:
@@ -199,7 +199,10 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[bytes, str
 
 
 def _version(shard: str) -> str:
-    """What the server says that changes with the content. Raises GanzooError where it says nothing."""
+    """Return a text that changes with the content of a shard: size and time, or headers of its server.
+
+    Raises GanzooError if the server does not send such headers.
+    """
     if "://" not in shard:
         stat = user_path(shard).stat()
         return f"{stat.st_size} {stat.st_mtime_ns}"

@@ -1,4 +1,4 @@
-"""The spec of a set by one of its images."""
+"""Derive the spec of a set from one of its images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebDataset shards whose images are read as they are shown, for sets that fit on no disk."""
+"""WebDataset shards whose images are read when training needs them, for sets that do not fit on a disk."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ganzoo.interfaces import BadImage, SourceImage, StreamedSource
 from ganzoo.utils.files import user_path
 from ganzoo_datasets.shards import Shards, members
 
-TIMEOUT = 6  # seconds without a byte: a process that is asked to end has ten
-PAUSES = (1.0, 5.0, 25.0)  # seconds before asking again where a server did not answer
+TIMEOUT = 6  # seconds without a byte; shorter than the ten seconds that a process has to end
+PAUSES = (1.0, 5.0, 25.0)  # seconds before each new attempt if a server did not answer
 
 
 class StreamedShards(Shards, StreamedSource):
-    """As :class:`Shards`, of tar files that are not compressed, and of servers that send parts of a file."""
+    """A streamed source like :class:`Shards`. Tar files must not be compressed; servers must send parts of a file."""
 
     def __init__(self, location: str | None, root: Path, split: str) -> None:
         super().__init__(location, root, split)
         self.closed = threading.Event()
 
     def located(self) -> Iterator[tuple[tuple[int, int, int], SourceImage | BadImage]]:
-        self.read(0, 0, 1)  # refuses before all is looked through
+        self.read(0, 0, 1)  # raises before the scan if the server sends no parts
         for number, member, content, reason in members(self.shards, self._passed, self.formats, plain=True):
             place = (number, member.offset_data, member.offset_data + member.size)
             name = f"{PurePosixPath(self.shards[number]).name}/{member.name}"
@@ -45,7 +45,7 @@ class StreamedShards(Shards, StreamedSource):
                 break
             try:
                 content = _part(shard, start, stop)
-            except OSError as error:  # of a disk or of a server, which may be there again soon
+            except OSError as error:  # a server may soon answer again
                 reason = " ".join(str(error).split())
             else:
                 if len(content) == stop - start:

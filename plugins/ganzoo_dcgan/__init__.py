@@ -1,4 +1,4 @@
-"""Registers `dcgan`, the strided-convolution pair of Radford et al. 2016."""
+"""Registers `dcgan`, the strided-convolution networks of Radford et al. 2016."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class DiscriminatorParams:
             raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
 
 
-# Losses for which spectral normalisation is better than batch normalisation on Fashion-MNIST. On colour images the
-# spectrally normalised discriminator stops learning at these rates; see benchmarks/README.md.
+# The losses for which spectral normalisation beats batch normalisation on Fashion-MNIST. On colour images the
+# spectrally normalised discriminator stops learning at these learning rates; see benchmarks/README.md.
 BY_CHANNELS = ("minimax", "non-saturating", "hinge", "lsgan", "relativistic")
 
 
@@ -61,7 +61,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
+            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 32,
@@ -74,9 +74,9 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             },
             tuned={
                 **{loss: {"discriminator.norm": "by-channels"} for loss in BY_CHANNELS},
-                # One critic step instead of five: at this budget more generator steps are worth more.
+                # One critic step instead of five: at this budget, more generator steps help more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # Likewise, with ten times the paper's learning rate and five times its bound.
+                # One critic step here too, with ten times the paper's learning rate and five times its bound.
                 "wgan": {
                     "loop.discriminator_steps": 1,
                     "loss.clip": 0.05,

@@ -1,10 +1,10 @@
-"""The DCGAN pair: kernels of 4, strides of 2, so that every layer doubles or halves without padding out.
+"""The DCGAN networks. Kernels of 4 and strides of 2 let every layer exactly double or halve the size.
 
-One convolution at the image's own size is added on either side: strided kernels alone draw fine texture badly, which
-costs several points of FID at equal training time. ``refine=0`` leaves the published pair.
+Each network has one more convolution, at the image's own size: strided kernels alone draw fine texture badly, which
+costs several points of FID at equal training time. ``refine=0`` gives the published networks.
 
-With ``conditional`` the generator's batch norms have a gain and a bias for each class, and the discriminator is one of
-projection (Miyato and Koyama 2018, arXiv:1802.05637).
+With ``conditional`` the generator's batch norms have a gain and a bias for each class, and the discriminator is a
+projection discriminator (Miyato and Koyama 2018, arXiv:1802.05637).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ganzoo_dcgan import DiscriminatorParams, GeneratorParams
 
 
 def _init(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), norms' gains from N(1, 0.02) (Radford et al. 2016, sec. 4)."""
+    """Draw weights from N(0, 0.02) and gains of batch norms from N(1, 0.02) (Radford et al. 2016, sec. 4)."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, std=0.02)
         if module.bias is not None:
@@ -40,7 +40,7 @@ def _init(module: nn.Module) -> None:
 
 
 class DCGANGenerator(Generator):
-    """Latents ``(N, latent_dim)`` projected to ``base x base``, then doubled up to the image, batch norm between."""
+    """Projects latents ``(N, latent_dim)`` to ``base x base`` and doubles up to the image's size, with batch norms."""
 
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(HeadedDiscriminator):
-    """Halves the image down to ``base x base``, then one logit and what further heads say."""
+    """Halves the image down to ``base x base``, then computes one logit and the outputs of further heads."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
 
 
 def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
-    """A halving convolution, initialised at once: spectral norm replaces the weight it wraps."""
+    """Return an initialised convolution that halves the size. Spectral norm later replaces the weight it wraps."""
     layer = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
     _init(layer)
     return layer

@@ -1,4 +1,4 @@
-"""A grid of characters to draw boxes and lines on. No torch here."""
+"""A grid of characters to draw boxes and lines on. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ ENDS = {glyph: ends for ends, glyph in LINES.items()}
 
 
 class Canvas:
-    """``width`` × ``height`` characters, each with a style of rich; what falls outside is not drawn."""
+    """A grid of ``width`` × ``height`` characters, each with a style of rich. Anything outside is not drawn."""
 
     def __init__(self, width: int, height: int) -> None:
         self.rows: list[list[tuple[str, str]]] = [[(" ", "")] * width for _ in range(height)]
 
     def write(self, x: int, y: int, text: str, style: str = "") -> None:
-        """Text from a place to the right."""
+        """Write text from a position to the right."""
         for i, character in enumerate(text):
             if 0 <= y < len(self.rows) and 0 <= x + i < len(self.rows[y]):
                 self.rows[y][x + i] = (character, style)
 
     def box(self, x: int, y: int, width: int, height: int, style: str = "") -> None:
-        """A frame with round corners."""
+        """Draw a frame with round corners."""
         self.write(x, y, "╭" + "─" * (width - 2) + "╮", style)
         for row in range(y + 1, y + height - 1):
             self.write(x, row, "│", style)
@@ -35,7 +35,10 @@ class Canvas:
         self.write(x, y + height - 1, "╰" + "─" * (width - 2) + "╯", style)
 
     def line(self, x1: int, y1: int, x2: int, y2: int, turn: int, style: str = "") -> None:
-        """Down from the first place to the row ``turn``, along it, and down to the second; lines may cross."""
+        """Draw a line down from the first point to the row ``turn``, along it, and down to the second point.
+
+        Lines may cross.
+        """
         for y in range(y1, y2 + 1):
             x = x1 if y <= turn else x2
             if y == turn and x1 != x2:
@@ -53,7 +56,7 @@ class Canvas:
             self.write(x, y, LINES[known | ends], style)
 
     def text(self) -> Text:
-        """All of it, a line a row."""
+        """Return the whole grid, one line per row."""
         lines = []
         for row in self.rows:
             line = Text(no_wrap=True)

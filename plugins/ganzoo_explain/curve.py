@@ -1,4 +1,4 @@
-"""How a loss depends on a verdict, as a small SVG chart. No torch here."""
+"""Draws a loss over a verdict as a small SVG chart. Does not import torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 300.0, 170.0, 50.0, 34.0, 10.0, 52.0
 
 
 def chart(curves: Sequence[Curve], title: str) -> str:
-    """All curves over one pair of axes; "" where there is none."""
+    """Return a chart of all curves over one pair of axes; "" if there are none."""
     points = [point for curve in curves for point in curve.points]
     if not points:
         return ""

@@ -1,4 +1,4 @@
-"""From a configuration to the system that is drawn and told."""
+"""Makes a system to draw and print from a configuration."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ TITLES = {"discriminator": "The discriminator's update", "generator": "The gener
 
 
 def describe(config: Config, settings: Sequence[str] = ()) -> System:
-    """Build the combination and describe it; ``settings`` are the command line's, for the command that trains it.
+    """Build the combination and describe it.
 
-    Raises GanzooError for whatever a run would refuse.
+    settings: those of the command line, for the command that trains it. Raises GanzooError if a run would refuse the
+    combination.
     """
     recipe = one_line(str(config.recipe))
     with waiting(f"building and probing {recipe}"):
@@ -67,7 +68,7 @@ def _curves(facts: Facts, learner: Learner) -> tuple[Curve, ...]:
 
 
 def _settings(facts: Facts) -> tuple[Setting, ...]:
-    """What the training is set to; the discriminator's steps as they come out, wherever they were set."""
+    """Return the settings of the training. The discriminator's steps are the effective number, wherever it was set."""
     values = facts.config.values
     found = [
         Setting(one.key, str(facts.steps), "discriminator steps per generator step")

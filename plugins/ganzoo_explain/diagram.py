@@ -13,7 +13,7 @@ GENERATOR: Learner = "generator"
 
 
 def parts_of(facts: Facts) -> tuple[Part, ...]:
-    """Every box, in the order in which data reaches it."""
+    """Return every box, in the order in which data reaches it."""
     recipe = facts.config.recipe
     numbers, image = by(facts.latent), facts.image
     images = (Line(f"{facts.batch} images"), Line(by((image.channels, image.size, image.size))))
@@ -47,10 +47,11 @@ def parts_of(facts: Facts) -> tuple[Part, ...]:
 
 
 def arrows_of(facts: Facts) -> tuple[Arrow, ...]:
-    """What is handed on, and the gradients that come back along it.
+    """Return the arrows between the boxes, with the gradients that flow back along them.
 
-    The discriminator's gradient ends in the discriminator: its fakes are cut off from the generator. The
-    generator's runs through it, and through the augmentation, to the generator.
+    The gradient of the discriminator's update ends in the discriminator, since its fakes are detached from the
+    generator. The gradient of the generator's update flows through the discriminator and the augmentation to the
+    generator.
     """
     recipe, images, logits = facts.config.recipe, facts.images, by((facts.batch, *facts.patches))
     seen = "augmentation" if recipe.augmentation else "discriminator"
@@ -81,7 +82,7 @@ def arrows_of(facts: Facts) -> tuple[Arrow, ...]:
 
 
 def formula_of(facts: Facts, learner: Learner) -> tuple[Line, ...]:
-    """What one network minimises: its side of the loss, and every penalty on it."""
+    """Return the formula that one network minimises: its side of the loss, and every penalty on it."""
     recipe, values = facts.config.recipe, facts.config.values
     lines = loss_formula(recipe.loss, learner, values.loss)
     for entry, scheduled in zip(recipe.penalties, facts.model.penalties, strict=True):

@@ -1,4 +1,4 @@
-"""What can be known of a combination before it is trained: its configuration, built networks, and what they do."""
+"""The facts about a combination before training: its configuration, its built networks and their outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganzoo_explain.probe import Curves, curves, passage, said
 
 @dataclass(frozen=True)
 class Network:
-    """Weights that training changes, and what an image becomes on its way through."""
+    """One network. weights: the number of weights that training changes. stages: the shapes of an image inside it."""
 
     weights: int
     stages: tuple[str, ...]
@@ -26,10 +26,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that the explanation is drawn from.
+    """All facts that the explanation uses.
 
-    features: the shape of each further output of the discriminator, for one image, by its name. patches: how many
-    logits an image gets along each axis; () for one.
+    features: the shape of each further output of the discriminator, for one image, by name. patches: the number of
+    logits of an image along each axis; () for a single logit.
     """
 
     config: Config
@@ -44,18 +44,18 @@ class Facts:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """What the discriminator says beside the logits, since a loss, penalty or step needs it."""
+        """The discriminator's outputs, in addition to the logits, that a loss, penalty or step needs."""
         return self.config.recipe.needs.outputs
 
     @property
     def batch(self) -> int:
-        """Images of either kind in one step."""
+        """The number of images of each kind in one step."""
         batch: int = self.config.values.loop.batch
         return batch
 
     @property
     def steps(self) -> int:
-        """Steps of the discriminator for one of the generator."""
+        """The number of discriminator steps per generator step."""
         return self.config.discriminator_steps
 
     @property
@@ -74,12 +74,12 @@ class Facts:
         return by((self.batch, self.image.channels, self.image.size, self.image.size))
 
     def named(self, entry: Entry) -> str:
-        """An entry's name and whose it is."""
+        """Return an entry's name, its distribution and its version."""
         return one_line(f"{entry.name}, from {entry.owner.distribution} {entry.owner.version}")
 
 
 def gather(config: Config) -> Facts:
-    """Build the combination on the CPU and look at it. Raises GanzooError for whatever a run would refuse."""
+    """Build the combination on the CPU and probe it. Raises GanzooError if a run would refuse the combination."""
     image = peek_configured(config)
     model = build_model(config, image)
     latents = model.generator.sample_latents(2, torch.Generator().manual_seed(0))
@@ -103,10 +103,10 @@ def gather(config: Config) -> Facts:
 
 
 def by(sizes: Iterable[int]) -> str:
-    """A shape: ``32×1×28×28``."""
+    """Return a shape such as ``32×1×28×28``."""
     return "×".join(map(str, sizes))
 
 
 def _between(stages: tuple[str, ...]) -> tuple[str, ...]:
-    """Without what stays the same from one to the next."""
+    """Return the stages without consecutive repetitions."""
     return tuple(stage for i, stage in enumerate(stages) if i == 0 or stage != stages[i - 1])

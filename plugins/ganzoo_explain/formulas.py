@@ -1,4 +1,4 @@
-"""The formulas of a combination, from what its entries state."""
+"""The formulas of a combination, from the formulas that its entries state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ UNSTATED = "(its plugin states no formula)"
 
 
 def loss_formula(entry: LossEntry, learner: Learner, params: Any) -> tuple[Line, ...]:
-    """One network's side of a loss, and what its letters stand for.
+    """Return one network's side of a loss, and the meaning of its symbols.
 
-    Entries write ``D: ...; G: ...; notes``. A formula of any other form is shown whole on both sides.
+    Entries write ``D: ...; G: ...; notes``. A formula in any other form is shown in full on both sides.
     """
     sides, notes = _split_sides(entry.formula)
     if not sides:
@@ -34,7 +34,7 @@ def loss_formula(entry: LossEntry, learner: Learner, params: Any) -> tuple[Line,
 def penalty_formula(
     entry: PenaltyEntry, scheduled: ScheduledPenalty, params: Any, learner: Learner
 ) -> tuple[Line, ...]:
-    """A penalty as a further term of one network, with the weight it has in the steps in which it applies."""
+    """Return a penalty as a further term of one network's loss, with its weight in the steps in which it applies."""
     sides, _ = _split_sides(entry.formula)
     weight, formula = f"{float(scheduled.weight):g}", sides.get(SYMBOL[learner]) or one_line(entry.formula)
     if not formula:
@@ -49,7 +49,7 @@ def penalty_formula(
 
 
 def how_often(interval: int) -> str:
-    """An interval in words."""
+    """Return an interval in words."""
     if interval == 1:
         return "at every step"
     ending = {1: "st", 2: "nd", 3: "rd"}.get(interval % 10 if interval % 100 not in (11, 12, 13) else 0, "th")
@@ -57,19 +57,19 @@ def how_often(interval: int) -> str:
 
 
 def _split_sides(formula: str) -> tuple[dict[str, str], list[str]]:
-    """What stands behind ``D:`` and ``G:`` in a formula, by that letter, and the other clauses."""
+    """Return the clauses after ``D:`` and ``G:`` in a formula, by that letter, and the list of other clauses."""
     clauses = [clause.strip() for clause in one_line(formula).split(";") if clause.strip()]
     sides = {m[1]: m[2] for clause in clauses if (m := re.match(r"([DG])\s*[:=]\s*(.+)", clause))}
     return sides, [clause for clause in clauses if not re.match(r"[DG]\s*[:=]", clause)]
 
 
 def _split_terms(formula: str) -> list[str]:
-    """Sums of expectations, a term a line: ``- E[...]`` begins a new one, an outermost minus or plus before an E."""
+    """Split a sum of expectations into one term per line: each ``+ E[`` or ``- E[`` after a space starts a new one."""
     return re.split(r"\s(?=[+-] E\[)", formula)
 
 
 def _values(formula: str, params: Any, without: tuple[str, ...] = ()) -> list[str]:
-    """The parameters that a formula names, with their values here."""
+    """Return the parameters that a formula names, with their values."""
     names = [item.name for item in fields(params) if item.name not in without]
     return [f"{name} = {getattr(params, name)}" for name in names if _mentions(formula, name)]
 

@@ -1,4 +1,4 @@
-"""How labels enter a combination: what each network is told, what the discriminator says of them, who reads it."""
+"""Explains the use of labels: which network reads them, what the discriminator outputs for them, who reads that."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CLASSES = "classes"
 
 
 def are_used(facts: Facts) -> bool:
-    """Whether a network is told the class, or a loss, penalty or step reads it."""
+    """Return whether a network, loss, penalty or step reads the class."""
     model = facts.model
     told = model.generator.conditional or model.discriminator.conditional
     return bool(facts.image.classes and (told or any(_reads(facts, rule) for rule in facts.config.recipe.demanding)))
 
 
 def of_generator(facts: Facts) -> str:
-    """Whether and how the generator is told the class, in a sentence; "" for data without classes."""
+    """Return a sentence on whether and how the generator reads the class; "" for data without classes."""
     if not facts.image.classes:
         return ""
     if not facts.model.generator.conditional:
@@ -32,7 +32,7 @@ def of_generator(facts: Facts) -> str:
 
 
 def of_discriminator(facts: Facts) -> tuple[str, ...]:
-    """Whether the discriminator is told the class, and what it says beside a logit for each image, in sentences."""
+    """Return sentences on whether the discriminator reads the class, and on its further outputs and its patches."""
     told = []
     if facts.image.classes:
         told.append(
@@ -57,18 +57,18 @@ def of_discriminator(facts: Facts) -> tuple[str, ...]:
 
 
 def reading(facts: Facts, entry: Entry) -> str:
-    """What a loss, penalty or step reads beside the logits of the discriminator, in a sentence; "" for nothing."""
+    """Return a sentence on what a loss, penalty or step reads in addition to the logits; "" if nothing."""
     read = _reads(facts, entry)
     return f"It reads {_listed(read)} beside the logits." if read else ""
 
 
 def generator_lines(facts: Facts) -> tuple[Line, ...]:
-    """For the generator's box."""
+    """Return the lines about labels in the generator's box."""
     return (Line("told the class"),) if facts.image.classes and facts.model.generator.conditional else ()
 
 
 def discriminator_lines(facts: Facts) -> tuple[Line, ...]:
-    """For the discriminator's box."""
+    """Return the lines about labels and heads in the discriminator's box."""
     told = [Line("told the class")] if facts.image.classes and facts.model.discriminator.conditional else []
     heads = [
         Line(f"class head: {facts.image.classes} logits" if name == CLASSES else one_line(f"gives {name}"))
@@ -78,12 +78,12 @@ def discriminator_lines(facts: Facts) -> tuple[Line, ...]:
 
 
 def data_lines(facts: Facts) -> tuple[Line, ...]:
-    """For the real images' box."""
+    """Return the lines about labels in the box of the real images."""
     return (Line(f"with labels of {facts.image.classes} classes"),) if are_used(facts) else ()
 
 
 def with_labels(facts: Facts, network: Learner, shape: str) -> str:
-    """The label of an arrow into a network."""
+    """Return the text of an arrow into a network: the shape, and the labels if the network reads them."""
     told = facts.image.classes and getattr(facts.model, network).conditional
     return f"{shape} + {facts.batch} labels" if told else shape
 

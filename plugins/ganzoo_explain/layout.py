@@ -1,6 +1,6 @@
-"""Where the boxes and arrows of a system go, in pixels or in characters. No torch here.
+"""Computes the positions of a system's boxes and arrows, in pixels or in characters. Does not import torch.
 
-Layers follow the arrows, two lanes follow the images (generated, real); a part that sees both spans them.
+The layers follow the arrows. There is a lane for generated and one for real images; a part that sees both spans both.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from dataclasses import dataclass
 
 from ganzoo_explain.system import Arrow, Line, Part, Side, System
 
-LEAVES, ENTERS = 0.34, 0.42  # of a box's extent: how far from its middle an arrow to or from the other lane stands
+LEAVES, ENTERS = 0.34, 0.42  # offset of an arrow to or from the other lane from a box's middle, in extents of the box
 
-TITLE = 1.25  # widths of a character of the text that one of a title takes
-BEND = 4  # characters of a label that fit where an arrow changes lanes, at the least
+TITLE = 1.25  # width of a title's character, in widths of a character of the text
+BEND = 4  # characters of a label that always fit between layers, which leaves room for an arrow that changes lanes
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Sizes in whatever unit the renderer draws in.
+    """Sizes in the renderer's unit.
 
-    char, line, title: width of a character, height of a line and of a title. pad: from a box's border to its text,
-    across and down. layer_gap: between layers, of which ``label`` more for each character of the longest label where
-    the arrows run across. lane_gap: between the lanes. wrap: characters in a line of a box that fills one lane.
+    char, line, title: the width of a character, the height of a line and of a title. pad: the space between a box's
+    border and its text, across and down. layer_gap: the space between layers; where arrows run across, ``label`` is
+    added for each character of the longest label. lane_gap: the space between the lanes. wrap: the characters in a line
+    of a box that fills one lane.
     """
 
     char: float
@@ -37,7 +38,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class Box:
-    """A part in its place, its lines broken to fit."""
+    """A part at its position, with its lines wrapped to fit."""
 
     part: Part
     lines: tuple[Line, ...]
@@ -49,7 +50,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Wire:
-    """An arrow from one point to another; ``side``: the images it carries; ``crosses``: into the other lane."""
+    """An arrow from one point to another. side: the images it carries. crosses: whether it changes lanes."""
 
     arrow: Arrow
     start: tuple[float, float]
@@ -60,7 +61,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All in place."""
+    """The boxes and wires at their positions."""
 
     width: float
     height: float
@@ -69,7 +70,7 @@ class Drawing:
 
 
 def layers_of(system: System) -> list[list[Part]]:
-    """The parts by their distance from the end, so that each stands right before what it is needed for."""
+    """Return the parts by their distance from the end, so that each is right before the first part that needs it."""
     after: dict[str, list[str]] = {part.key: [] for part in system.parts}
     for arrow in system.arrows:
         after[arrow.source].append(arrow.target)
@@ -85,7 +86,7 @@ def layers_of(system: System) -> list[list[Part]]:
 
 
 def place_down(system: System, measures: Measures) -> Drawing:
-    """Layers from top to bottom, the lanes side by side and equally wide."""
+    """Place the layers from top to bottom, with the lanes side by side and equally wide."""
     lane = measures.wrap * measures.char + 2 * measures.pad[0]
     lanes = [(0.0, lane), (lane + measures.lane_gap, lane)]
     boxes: list[Box] = []
@@ -105,7 +106,7 @@ def place_down(system: System, measures: Measures) -> Drawing:
 
 
 def place_across(system: System, measures: Measures) -> Drawing:
-    """Layers from left to right, each as wide as its text, the lanes one above the other."""
+    """Place the layers from left to right, each as wide as its text, with one lane above the other."""
     layers = layers_of(system)
     wrapped = {part.key: _wrap(part, measures.wrap) for part in system.parts}
     heights = {part.key: _height(wrapped[part.key], measures) for part in system.parts}
@@ -151,8 +152,10 @@ def _joined(
 
 
 def _port(box: Box, other: Side, lanes: list[tuple[float, float]], aside: float, down: bool) -> float:
-    """Where an arrow to or from a part of another side meets a box: in the middle of the lane that both share, or
-    aside from it where the two lie in different lanes."""
+    """Return the position at which an arrow to or from a part of the side ``other`` meets a box.
+
+    It is the middle of the lane that both share; if they are in different lanes, it is off the middle by ``aside``.
+    """
     own = box.part.side
     if {own, other} == {"fake", "real"}:
         begin, extent = (box.x, box.width) if down else (box.y, box.height)
@@ -162,7 +165,7 @@ def _port(box: Box, other: Side, lanes: list[tuple[float, float]], aside: float,
 
 
 def _span(side: Side, lanes: list[tuple[float, float]]) -> tuple[float, float]:
-    """Where a side's lane begins, and its extent."""
+    """Return the start of a side's lane, and its extent."""
     if side == "both":
         return lanes[0][0], lanes[1][0] + lanes[1][1] - lanes[0][0]
     return lanes[side == "real"]

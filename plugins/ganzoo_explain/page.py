@@ -1,4 +1,4 @@
-"""Render a system as one page that needs no network and no script."""
+"""Renders a system as one page that needs no network access and no script."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ganzoo_explain.layout import place_across
 from ganzoo_explain.svg import ACROSS, diagram
 from ganzoo_explain.system import System
 
-READABLE = 0.85  # as far as the diagram can be shrunk
-MARGINS = 64  # of the page, in pixels
+READABLE = 0.85  # smallest scale of the diagram
+MARGINS = 64  # pixels of the page's margins
 
 
 def to_page(system: System) -> str:
-    """The whole file: the diagram for wide and for narrow windows, both updates, and every part in words."""
+    """Return the whole HTML page: the diagram for wide and for narrow windows, both updates, every part in words."""
     titles = ((update, f"{update.title}: the loss over the verdict") for update in system.updates)
     return str(
         render(

@@ -1,4 +1,4 @@
-"""What built networks and a loss say of themselves when they are run on next to nothing."""
+"""Probes built networks and a loss by running them on a few inputs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LOGITS = tuple(REACH * i / 20 for i in range(-20, 21))
 
 @torch.no_grad()
 def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
-    """The output, and on the way there the size of what one image has become, as ``channels×height×width``.
+    """Return the output, and the shapes of one image inside the network, as ``channels×height×width``.
 
-    One entry for each resolution, with the most channels it is held in; for fully connected networks one for each
-    width. The network is left in training mode, as it was built.
+    There is one shape for each resolution, with the largest number of channels at it; for a fully connected network,
+    one for each width. The network is left in training mode, as it was built.
     """
     seen: list[tuple[int, ...]] = []
     count = next(len(given) for given in inputs if given is not None)
@@ -31,7 +31,7 @@ def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[s
         if isinstance(output, Tensor) and output.ndim in (2, 4) and len(output) == count:
             seen.append(tuple(output.shape[1:]))
 
-    # What makes weights (spectral norm) and what looks up a label are modules too, but no image passes through them.
+    # Skip modules that compute weights (spectral norm) or look up labels: no image passes through them.
     inner = [
         module
         for name, module in network.named_modules()
@@ -50,7 +50,7 @@ def passage(network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, tuple[s
 
 @torch.no_grad()
 def said(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> DiscriminatorOutputs:
-    """All that a discriminator says of images; it is left in training mode, as it was built."""
+    """Return all outputs of a discriminator for images. It is left in training mode, as it was built."""
     discriminator.eval()
     try:
         return discriminator.outputs(images, labels)
@@ -70,9 +70,9 @@ def _stages(seen: list[tuple[int, ...]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Curves:
-    """A loss over ``LOGITS``, one side's logits moving while the other's rest at 0.
+    """A loss over ``LOGITS`` on one side, while the logits of the other side stay at 0.
 
-    d_real, d_fake: of the discriminator's loss; g_fake: of the generator's. Empty where a value is not finite.
+    d_real, d_fake: the discriminator's loss. g_fake: the generator's loss. A curve is empty if a value is not finite.
     """
 
     d_real: tuple[float, ...]
@@ -88,9 +88,9 @@ def curves(
     labels: Tensor | None,
     latents: Tensor,
 ) -> Curves:
-    """Ask the loss itself, so that nobody's has to be known.
+    """Compute the curves of any loss by calling it.
 
-    outputs, labels, latents: of two images; a loss that names them gets these, while the logits alone move.
+    outputs, labels, latents: those of two images, for a loss that takes them; only the logits vary.
     """
     rest = torch.zeros(4)
 
@@ -122,7 +122,7 @@ def _with_logits(outputs: DiscriminatorOutputs, logits: Tensor) -> Discriminator
 
 
 def goal(curve: tuple[float, ...]) -> str:
-    """Where minimising a curve drives the logit: "up", "down", "to X", or "" where it does not say."""
+    """Return where minimising a curve drives the logit: "up", "down", "to X", "up to X", "down to X"; "" if unclear."""
     if not curve or max(curve) - min(curve) < 1e-6:
         return ""
     low = min(curve)

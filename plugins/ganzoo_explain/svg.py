@@ -1,4 +1,4 @@
-"""A system as SVG. All text is foreign: escaped, never markup. No torch here."""
+"""Draws a system as SVG. All text is untrusted, so it is escaped. Does not import torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ganzoo.utils.html import asset
 from ganzoo_explain.layout import Box, Measures, Wire, place_across, place_down
 from ganzoo_explain.system import LEARNERS, Learner, System
 
-# Widths of a monospaced font of 12 pixels, on the generous side: fonts differ.
+# For a monospaced font of 12 pixels. The widths leave some room, since fonts differ.
 ACROSS = Measures(char=7.3, line=16, title=24, pad=(11, 8), layer_gap=34, lane_gap=34, wrap=23, label=6.8)
 DOWN = Measures(char=7.3, line=16, title=24, pad=(7, 8), layer_gap=56, lane_gap=14, wrap=22)
-BESIDE: dict[Learner, float] = {"discriminator": 9, "generator": 18}  # from an arrow to the gradient beside it
+BESIDE: dict[Learner, float] = {"discriminator": 9, "generator": 18}  # pixels from an arrow to its gradients
 MARGIN = 4
 LEGEND = (
     ("real", "real images"),
@@ -23,22 +23,22 @@ LEGEND = (
 
 
 def to_svg(system: System) -> str:
-    """The diagram as a file of its own, from left to right, light or dark as the viewer is."""
+    """Return the diagram as a file of its own, from left to right. It follows the viewer's light or dark mode."""
     return diagram(system, across=True, style=style())
 
 
 def text(content: object) -> str:
-    """Anything, as text and never as markup, in an element or between quotes."""
+    """Escape anything for use as text in an element or in a quoted attribute."""
     return escape(" ".join(str(content).split()))
 
 
 def style() -> str:
-    """The colours of parts, arrows and gradients, as CSS."""
+    """Return the colours of parts, arrows and gradients, as CSS."""
     return asset("ganzoo_explain", "diagram.css")
 
 
 def diagram(system: System, *, across: bool, style: str = "") -> str:
-    """An ``svg`` element, from left to right or from top to bottom; ``style``: CSS to carry along."""
+    """Return an ``svg`` element, drawn from left to right or from top to bottom. ``style``: CSS to include."""
     drawing = place_across(system, ACROSS) if across else place_down(system, DOWN)
     name = "across" if across else "down"
     legend, bottom = _legend(drawing.width, drawing.height + 30)
@@ -54,7 +54,7 @@ def diagram(system: System, *, across: bool, style: str = "") -> str:
 
 
 def _markers(name: str) -> str:
-    """Arrow heads; their ids differ between the two diagrams of a page."""
+    """Return the arrow heads. Their ids differ between the two diagrams of a page."""
     kinds = ("real", "fake", "both", "discriminator", "generator")
     return "".join(
         f'<marker id="{name}-{kind}" class="head {kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" '
@@ -69,10 +69,10 @@ def _box(box: Box) -> str:
     for i, line in enumerate(box.lines):
         y = box.y + ACROSS.pad[1] + ACROSS.title + ACROSS.line * (i + 0.75)
         indent = ' xml:space="preserve"' if line.text.startswith(" ") else ""
-        shown = escape(line.text)  # blanks at its beginning are kept
+        shown = escape(line.text)  # keeps leading blanks
         lines.append(f'<text class="{line.tone}" x="{box.x + pad:.1f}" y="{y:.1f}"{indent}>{shown}</text>')
     kind = part.learner or part.side
-    if part.key == part.learner:  # a network: what becomes of it in either update
+    if part.key == part.learner:  # a network: its state in each update
         for learner in LEARNERS:
             state = "learns" if learner == part.key else "frozen"
             lines.append(
@@ -84,7 +84,7 @@ def _box(box: Box) -> str:
 
 
 def _legend(width: float, y: float) -> tuple[str, float]:
-    """What the colours mean, in as many rows as it takes, and where they end."""
+    """Return the legend of the colours, in as many rows as it needs, and its lower edge."""
     drawn, x = [], 0.0
     for kind, words in LEGEND:
         wide = (44 if kind else 12) + 6.8 * len(words)
@@ -99,7 +99,7 @@ def _legend(width: float, y: float) -> tuple[str, float]:
 
 
 def _wire(wire: Wire, name: str, across: bool) -> str:
-    """The arrow, its label, and beside it each gradient that comes back along it."""
+    """Return the arrow with its label, and next to it each gradient that flows back along it."""
     drawn = [f'<path class="wire {wire.side}" marker-end="url(#{name}-{wire.side})" d="{_path(wire, across, 0)}"/>']
     for learner in wire.arrow.gradients:
         way = _path(wire, across, BESIDE[learner], back=True)
@@ -116,7 +116,10 @@ def _wire(wire: Wire, name: str, across: bool) -> str:
 
 
 def _path(wire: Wire, across: bool, beside: float, back: bool = False) -> str:
-    """A straight line, or an S from one lane to the other, moved aside by so much."""
+    """Return the path of a straight line, or of an S from one lane to the other, shifted by ``beside`` pixels.
+
+    back: reverse the path.
+    """
     (x1, y1), (x2, y2) = wire.start, wire.end
     if across:
         y1, y2, bend = y1 + beside, y2 + beside, (x2 - x1) / 2

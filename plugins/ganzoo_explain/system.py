@@ -1,11 +1,11 @@
-"""The whole of one combination as plain data: what is drawn and what is said, whoever draws it. No torch here."""
+"""One combination as plain data: all that a renderer draws and prints. Does not import torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Side = Literal["fake", "real", "both"]  # the lane of a part: which images pass through it
+Side = Literal["fake", "real", "both"]  # the lane of a part: the images that pass through it
 Tone = Literal["", "real", "fake", "formula", "strong"]
 Learner = Literal["discriminator", "generator"]
 LEARNERS: tuple[Learner, ...] = ("discriminator", "generator")
@@ -13,7 +13,7 @@ LEARNERS: tuple[Learner, ...] = ("discriminator", "generator")
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a box or of a formula, and how it is coloured."""
+    """A line of a box or of a formula, and its colour."""
 
     text: str
     tone: Tone = ""
@@ -21,7 +21,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """A box. ``learner``: the update that changes its weights; "" where it has none."""
+    """A box. ``learner``: the update that changes its weights; "" if it has none."""
 
     key: str
     title: str
@@ -32,10 +32,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Arrow:
-    """From one part to another, with what is handed over (a shape) as its label.
+    """An arrow from one part to another; its label is the shape of the data.
 
-    gradients: the updates whose gradient comes back along it. side: the images it carries, between two parts that
-    both see both kinds; elsewhere the parts' sides say it.
+    gradients: the updates whose gradient flows back along it. side: the images it carries, if both parts see both
+    kinds; otherwise the sides of the parts decide.
     """
 
     source: str
@@ -47,7 +47,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Curve:
-    """A loss over one verdict, ``(verdict, loss)`` each, while the other verdict rests at 0."""
+    """A loss over one verdict, as points ``(verdict, loss)``, while the other verdict stays at 0."""
 
     verdict: str
     tone: Tone
@@ -56,7 +56,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Update:
-    """One step of one network: what it minimises, what it changes, and along which titles its gradient flows."""
+    """One step of one network: what it minimises, what it changes, and the titles along its gradient's path."""
 
     learner: Learner
     title: str
@@ -68,7 +68,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Setting:
-    """One ``KEY=VALUE`` of this combination, to be changed on the command line, and what it means."""
+    """One ``KEY=VALUE`` of this combination, as the command line takes it, and its meaning."""
 
     key: str
     value: str
@@ -77,7 +77,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Section:
-    """One part in words. ``name``: of the registered part and its plugin, "" for what the core brings."""
+    """One part in words. ``name``: the registered part and its plugin; "" for a part of the core."""
 
     title: str
     name: str
@@ -101,5 +101,5 @@ class System:
     sections: tuple[Section, ...]
 
     def part(self, key: str) -> Part:
-        """The part of that key."""
+        """Return the part with this key."""
         return next(part for part in self.parts if part.key == key)

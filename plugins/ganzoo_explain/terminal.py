@@ -1,4 +1,4 @@
-"""A system in the terminal: the diagram in characters, then everything in words. No torch here."""
+"""Prints a system in the terminal: the diagram in characters, then everything in words. Does not import torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganzoo_explain.system import Learner, Section, Setting, System, Update
 
 STYLES = {"": "", "real": "green", "fake": "red", "both": "", "formula": "cyan", "strong": "bold"}
 LEARNER: dict[str, str] = {"discriminator": "magenta", "generator": "dark_orange3", "": ""}
-BESIDE: dict[Learner, int] = {"discriminator": 2, "generator": 4}  # columns from an arrow to the gradient beside it
+BESIDE: dict[Learner, int] = {"discriminator": 2, "generator": 4}  # columns from an arrow to its gradients
 WIDEST = 140
 ASCII = "ganzoo-ascii"
 PLAIN = {**dict.fromkeys("╭╮╰╯├┤┬┴┼", "+"), "│": "|", "┊": ":", "─": "-", "▲": "^", "▼": "v", "→": ">", "×": "x"}
@@ -33,7 +33,7 @@ codecs.register_error(ASCII, _in_ascii)
 
 
 def print_system(system: System, console: Console) -> None:
-    """Print it all, as wide as the terminal is, up to a limit at which lines are still pleasant to read."""
+    """Print the whole system, as wide as the terminal but at most ``WIDEST`` columns, so that lines stay readable."""
     if console.options.ascii_only:
         console.file.reconfigure(errors=ASCII)  # type: ignore[attr-defined]
     width = min(console.width, WIDEST)
@@ -58,7 +58,7 @@ def _parts(system: System, width: int) -> list[RenderableType]:
 
 
 def diagram(system: System, width: int) -> Text:
-    """Boxes, arrows and gradients, at most ``width`` characters wide."""
+    """Return the boxes, arrows and gradients, at most ``width`` characters wide."""
     gap = 4
     wrap = max(20, (width - gap) // 2 - 4)
     measures = Measures(char=1, line=1, title=0, pad=(2, 1), layer_gap=3, lane_gap=gap, wrap=min(wrap, 52))
@@ -84,7 +84,10 @@ def _draw_box(canvas: Canvas, placed: Box) -> None:
 
 
 def _tracks(drawing: Drawing) -> list[tuple[int, Wire]]:
-    """Each wire with the row, counted from its start, in which it changes lanes: a row of its own."""
+    """Return each wire with the row, counted from its start, in which it changes lanes; 0 if it does not.
+
+    No two wires change lanes in the same row.
+    """
     crossing = [wire for wire in drawing.wires if wire.crosses]
     return [(crossing.index(wire) + 1 if wire.crosses else 0, wire) for wire in drawing.wires]
 
@@ -97,7 +100,7 @@ def _draw_wire(canvas: Canvas, wire: Wire, track: int) -> None:
     side = -1 if wire.crosses and x2 < x1 else 1
     offset = 0
     for learner in wire.arrow.gradients:
-        if wire.crosses:  # one line there and back; the gradient's head at its beginning
+        if wire.crosses:  # one line for both directions; the gradient's arrow head is at its start
             canvas.write(x1 + 1, y1, "▲", LEARNER[learner])
             offset = 1
             continue
@@ -109,7 +112,7 @@ def _draw_wire(canvas: Canvas, wire: Wire, track: int) -> None:
         return
     label = wire.arrow.label
     x, y = x1 + offset + 2 * side, y1
-    if x + len(label) > len(canvas.rows[0]):  # left of the line, a row below the label of a line beside it
+    if x + len(label) > len(canvas.rows[0]):  # left of the line, one row below the label of the next line
         x, y = x1 - 1 - len(label), y1 + 1
     canvas.write(x, y, label, "dim")
 

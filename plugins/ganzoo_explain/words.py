@@ -1,4 +1,4 @@
-"""Every part of a combination in a few plain sentences, for someone who has never met a GAN."""
+"""Explains every part of a combination in a few plain sentences, for readers who are new to GANs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ganzoo_explain.system import Learner, Section, Setting
 
 
 def sections_of(facts: Facts) -> tuple[Section, ...]:
-    """The parts in the order of the diagram, then the penalties and what is kept of it all."""
+    """Return the parts in the order of the diagram, then the penalties, the step and the weight average."""
     recipe = facts.config.recipe
     penalties = zip(recipe.penalties, facts.model.penalties, strict=True)
     return (
@@ -35,7 +35,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
 
 
 def settings_of(prefix: str, params: Any, *names: str) -> tuple[Setting, ...]:
-    """A dataclass's values as ``KEY=VALUE``, each with its help; all of them, or those named."""
+    """Return a dataclass's values as ``KEY=VALUE``, each with its help: all of them, or only ``names``."""
     items = [item for item in fields(params) if not names or item.name in names]
     return tuple(
         Setting(f"{prefix}.{item.name}", _value(getattr(params, item.name)), one_line(item.metadata.get("help", "")))
@@ -44,7 +44,7 @@ def settings_of(prefix: str, params: Any, *names: str) -> tuple[Setting, ...]:
 
 
 def round_of(facts: Facts) -> tuple[str, ...]:
-    """One round of training, in the order in which it happens."""
+    """Return sentences about one round of training, in the order of events."""
     batch, steps, fresh = facts.batch, facts.steps, facts.config.values.loop.fresh_fakes
     shown = "Both are changed at random by the augmentation and shown" if facts.model.augmentation else "Both are shown"
     drawn = " with their labels" if labels.are_used(facts) else ""
@@ -72,7 +72,7 @@ def round_of(facts: Facts) -> tuple[str, ...]:
 
 
 def update_of(facts: Facts, learner: Learner) -> tuple[str, ...]:
-    """Which weights one update changes, how the gradient gets there, and what else takes part."""
+    """Return sentences about one update: the weights it changes, the path of the gradient, bounds and penalties."""
     penalties = [p for p in facts.model.penalties if p.network in (learner, "both")]
     network, optimizer = getattr(facts, learner), getattr(facts.config.values.optimizer, learner)
     rate = f"by {one_line(optimizer.name)} at a learning rate of {optimizer.lr:g}"
@@ -273,13 +273,13 @@ def _average(facts: Facts) -> Section:
 
 
 def _here(entry: Entry) -> str:
-    """What an entry says of itself."""
+    """Return a sentence with an entry's name and summary."""
     text = one_line(f"Here it is {entry.name}: {entry.summary}")
     return text if text[-1] in ".?!" else f"{text}."
 
 
 def _value(value: Any) -> str:
-    """As the command line takes it."""
+    """Return a value as the command line takes it."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Registers `export`: a run's generator as ONNX or as a program of torch.export."""
+"""Registers `export`, which writes a run's generator as ONNX or as a program of torch.export."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A generator as one file that other programs run: ONNX, or a program of ``torch.export``.
+"""Writes a generator as one file for other programs: ONNX, or a program of ``torch.export``.
 
-Inputs: ``latents`` float32 ``(N, latent_dim)``; ``labels`` int64 ``(N,)`` where the generator is conditional;
-``truncation``, a float32 scalar, where it has that. Output: ``images`` float32 ``(N, C, H, W)`` in [-1, 1].
-N is free. Noise is not drawn but at its mean, so that an image depends on the inputs alone.
+Inputs: ``latents`` float32 ``(N, latent_dim)``; ``labels`` int64 ``(N,)`` if the generator is conditional;
+``truncation``, a float32 scalar, if the generator supports it. Output: ``pictures`` float32 ``(N, C, H, W)`` in
+[-1, 1]. N is free. Noise is at its mean instead of drawn, so an image depends only on the inputs.
 
-The names of the classes, if they are known, are a JSON list in the order of the labels: ``class_names`` in the metadata
-of an ONNX model, the extra file ``class_names.json`` of a program. The metadata also says what each input is.
+The names of the classes, if known, are a JSON list in the order of the labels: ``class_names`` in the metadata of an
+ONNX model, the extra file ``class_names.json`` of a program. The metadata of an ONNX model also describes each input.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ganzoo.utils.files import whole_file
 from ganzoo.utils.waiting import waiting
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
-NEEDED = ("onnx", "onnxscript", "onnxruntime")  # for ONNX alone
+NEEDED = ("onnx", "onnxscript", "onnxruntime")  # only for ONNX
 OPSET = 18
 TOLERANCE = 1e-4
 
@@ -40,7 +40,7 @@ Inputs = Mapping[str, Tensor]
 
 
 class Exported(nn.Module):
-    """A generator as a function of its inputs, by name, without any source of noise."""
+    """A generator as a function of its named inputs, without random noise."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Exported(nn.Module):
 
 
 def check_format(form: str) -> None:
-    """Raises GanzooError for a format there is not, or whose packages are not installed."""
+    """Raise GanzooError if the format is unknown or its packages are not installed."""
     if form not in SUFFIXES:
         raise GanzooError(f"--format is {form!r}, must be {' or '.join(SUFFIXES)}")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None] if form == "onnx" else []
@@ -60,11 +60,12 @@ def check_format(form: str) -> None:
 
 
 def export_generator(generator: Generator, form: str, file: Path, class_names: Sequence[str] = ()) -> float:
-    """Write an eval-mode generator on the CPU as ``form``, ``onnx`` or ``torch``; the file is whole or not there.
+    """Write an eval-mode generator on the CPU as ``onnx`` or ``torch``. The file is written completely or not at all.
 
-    class_names: in the order of the labels, () if they are not known; kept in the file of a conditional generator.
-    Returns by how much a pixel made by the file differs at most from the generator's own. Raises GanzooError where the
-    generator cannot be traced, the file cannot be written, or that difference is above ``TOLERANCE``.
+    form: ``onnx`` or ``torch``. class_names: in the order of the labels, () if unknown; saved in the file of a
+    conditional generator. Returns the largest difference of a pixel between the file's images and the generator's own.
+    Raises GanzooError if the generator cannot be traced, if the file cannot be written, or if that difference is above
+    ``TOLERANCE``.
     """
     check_format(form)
     model = Exported(generator.to(memory_format=torch.contiguous_format))
@@ -73,7 +74,7 @@ def export_generator(generator: Generator, form: str, file: Path, class_names: S
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as partial, waiting("tracing, writing and checking the generator", 3, "steps") as advance:
-            partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
+            partial.unlink(missing_ok=True)  # an untrusted run directory may hold a link of that name
             with torch.no_grad():
                 program = _trace(Exported(_with_weights_fixed(model.generator)))
                 advance()
@@ -93,7 +94,7 @@ def export_generator(generator: Generator, form: str, file: Path, class_names: S
 
 
 def example_inputs(generator: Generator, count: int, truncation: float, seed: int = 0) -> dict[str, Tensor]:
-    """Inputs for ``count`` images, those that this generator has."""
+    """Return example inputs of this generator for ``count`` images, by name."""
     rng = torch.Generator().manual_seed(seed)
     inputs = {"latents": generator.sample_latents(count, rng)}
     if generator.conditional:
@@ -104,12 +105,12 @@ def example_inputs(generator: Generator, count: int, truncation: float, seed: in
 
 
 def _with_weights_fixed(generator: Generator) -> Generator:
-    """A copy whose weights are what spectral normalisation makes of them in evaluation, for good."""
+    """Return a copy that holds the weights as normalised in evaluation mode, without spectral normalisation."""
     copy = deepcopy(generator)
     for module in list(copy.modules()):
         if parametrize.is_parametrized(module):
             made = {name: getattr(module, name).detach() for name in module.parametrizations}  # type: ignore[union-attr]
-            # remove_parametrizations() would take the weights of the original, too, whose class the copy shares.
+            # remove_parametrizations() would also change the original's weights, since the copy shares its class.
             del module.parametrizations
             module.__class__ = type(module).__bases__[0]
             for name, value in made.items():
@@ -118,7 +119,7 @@ def _with_weights_fixed(generator: Generator) -> Generator:
 
 
 def describe_inputs(generator: Generator, class_names: Sequence[str] = ()) -> dict[str, str]:
-    """Say what each input is, by its name, and as JSON which names the classes have if they are known."""
+    """Return a description of each input, by its name, and the names of the classes as JSON if they are known."""
     inputs = example_inputs(generator, 2, 1.0)
     notes = {}
     for name, value in inputs.items():
@@ -137,7 +138,7 @@ def _trace(model: Exported) -> ExportedProgram:
     batch = Dim("batch", min=1)
     shapes = {name: {0: batch} if value.ndim else None for name, value in inputs.items()}
     problem = ""
-    # The strict way follows Python's own calls too, len() of a tensor for example, but knows less of Python.
+    # Strict tracing also follows Python's own calls, such as len() of a tensor, but supports less of Python.
     for strict in (False, True):
         try:
             with _quietly():
@@ -152,7 +153,7 @@ def _trace(model: Exported) -> ExportedProgram:
 
 
 def _without_traces(program: ExportedProgram) -> ExportedProgram:
-    """The same without each operation's place in this machine's files."""
+    """Return the program without stack traces, which name this machine's files."""
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)
@@ -185,7 +186,7 @@ def _write_onnx(program: ExportedProgram, file: Path, notes: Mapping[str, str]) 
                 verbose=False,
             )
             assert made is not None
-            for node in made.model.graph.all_nodes():  # notes for torch's authors, as long as the graph itself
+            for node in made.model.graph.all_nodes():  # debug notes of torch, as large as the graph
                 node.metadata_props.clear()
             made.model.metadata_props.update(notes)
             made.save(file)
@@ -203,12 +204,15 @@ def _read_onnx(file: Path) -> Callable[[Inputs], Tensor]:
 
 
 def _difference(model: Exported, exported: Callable[[Inputs], Tensor]) -> float:
-    """Largest of any pixel over batches of 1 and 3, with and without truncation; NaN counts as infinite."""
+    """Return the largest difference of any pixel, over batches of 1 and 3, with and without truncation.
+
+    NaN counts as infinite.
+    """
     largest = 0.0
     for count in (1, 3):
         for truncation in (1.0, 0.5):
             inputs = example_inputs(model.generator, count, truncation, seed=count)
-            # With a number, not a tensor, as `ganzoo sample` calls it.
+            # Truncation is a number here, not a tensor, as in `ganzoo sample`.
             number = truncation if model.generator.has_truncation else 1.0
             expected = model.generator(inputs["latents"], inputs.get("labels"), truncation=number)
             found = exported(inputs)
@@ -223,7 +227,7 @@ def _difference(model: Exported, exported: Callable[[Inputs], Tensor]) -> float:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Tracing says much that is of use to torch's authors alone, on every channel there is."""
+    """Silence logging, warnings and output while tracing, since they are of use only to developers of torch."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

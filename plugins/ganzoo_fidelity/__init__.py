@@ -1,9 +1,8 @@
-"""Registers two kinds of extractors, the Inception network of 2015 and DINOv2, and the scores that read them.
+"""Registration of two kinds of extractors, the Inception network of 2015 and DINOv2, and of the metrics that read them.
 
 `fid`, `kid`, `prc` (precision and recall) and `isc` read Inception; torch-fidelity defines them. `fid-pytorch` is the
-FID of pytorch-fid. `intra-fid` and `classifier-accuracy` read Inception too, with the labels of both sides.
-`fd-dinov2` and `kid-dinov2` read DINOv2's small network; a letter at the end, as in `fd-dinov2-l`, means the base or
-the large one.
+FID of pytorch-fid. `intra-fid` and `classifier-accuracy` read Inception and the labels of both sides. `fd-dinov2` and
+`kid-dinov2` read DINOv2's small network; with a final letter, as in `fd-dinov2-l`, the base or the large network.
 """
 
 from __future__ import annotations

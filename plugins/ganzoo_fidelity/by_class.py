@@ -1,6 +1,6 @@
-"""Scores of class-conditional generators: the FID within each class, and whether the class asked for is drawn.
+"""Metrics for class-conditional generators: the FID within each class, and how often the requested class is drawn.
 
-Both read the labels of the real images and the classes that the generated ones were drawn for.
+Both read the labels of the real images and the classes that the generated images were drawn for.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ganzoo.metrics.labels import OF_CLASS, classes_of
 from ganzoo_fidelity.metrics import FID
 
 logger = logging.getLogger(f"ganzoo.{__name__}")
-HELD_OUT = 5  # of each class every fifth real image, which the classifier does not learn from
+HELD_OUT = 5  # every fifth real image of each class is not used to train the classifier
 DECAY = 1e-3
 ITERATIONS = 200
 
 
 class IntraFID(Metric):
-    """``intra_fid``, the mean of the FIDs within each class (Miyato and Koyama 2018, sec. 4), and each of them.
+    """``intra_fid``, the mean of the FIDs within each class (Miyato and Koyama 2018, sec. 4), and each of these FIDs.
 
-    The value of one class is named ``intra_fid:LABEL``. Raises GanzooError for a class with fewer than two images.
+    The value of one class is named ``intra_fid:LABEL``. Raises GanzooError if a class has fewer than two images.
     """
 
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
@@ -54,11 +54,11 @@ class IntraFID(Metric):
 
 
 class ClassifierAccuracy(Metric):
-    """``classifier_accuracy``, the share of generated images that a classifier puts into the class asked for.
+    """``classifier_accuracy``, the share of generated images that a classifier assigns to the requested class.
 
-    The classifier is multinomial logistic regression on the features of real images. Every fifth one of each class is
-    held out; ``classifier_accuracy_real`` is the share of these that it classifies correctly: about the most that a
-    generator can reach. Nothing is drawn at random.
+    The classifier is multinomial logistic regression on the features of real images. Every fifth image of each class is
+    held out; ``classifier_accuracy_real`` is the share of these that it classifies correctly, which is about the best
+    value for a generator. Nothing is random.
     """
 
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
@@ -81,10 +81,11 @@ class ClassifierAccuracy(Metric):
 
 
 class LogisticRegression:
-    """A linear classifier of features ``(N, D)``, fitted to labels ``(N,)`` and applied by calling it.
+    """A linear classifier of features ``(N, D)``, fitted to labels ``(N,)``. Call it to classify.
 
-    The mean cross-entropy plus ``DECAY / 2`` times the squared weights is minimised by L-BFGS over the whole batch, on
-    features of mean 0 and deviation 1; the problem is convex, so its minimum does not depend on where it begins.
+    L-BFGS minimises the mean cross-entropy plus ``DECAY / 2`` times the sum of the squared weights over the whole
+    batch. The features are normalised to mean 0 and deviation 1. The problem is convex, so the minimum does not depend
+    on the initial weights.
     """
 
     def __init__(self, features: Tensor, labels: Tensor) -> None:
@@ -118,7 +119,7 @@ class LogisticRegression:
 
 
 def held_out_of(labels: np.ndarray) -> np.ndarray:
-    """Mark every fifth image of each class, ``(N,)`` bool from labels ``(N,)``."""
+    """Mark every fifth image of each class: return ``(N,)`` bool from labels ``(N,)``."""
     marked = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         marked[np.flatnonzero(labels == label)[HELD_OUT - 1 :: HELD_OUT]] = True

@@ -1,4 +1,4 @@
-"""Images to DINOv2 features, as Stein et al. 2023 (arXiv:2306.04675) read them, with timm's vision transformer."""
+"""The extractors of DINOv2 features as in Stein et al. 2023 (arXiv:2306.04675), with timm's vision transformer."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PREPROCESSING = (
 
 
 class Dinov2Extractor(Extractor):
-    """The feature ``class-token``: the class token after the last layer norm.
+    """The extractor of the feature ``class-token``, which is the class token after the last layer norm.
 
-    ``reference`` resizes with Pillow itself; ``exact`` and ``fast`` resize on the device, which moves few pixels,
-    by one step of 255 or two. ``fast``, for curves, computes in bf16 where the device has it.
+    ``reference`` resizes with Pillow itself. ``exact`` and ``fast`` resize on the device, which changes a few pixels by
+    one or two steps of 255. ``fast``, for curves, computes in bf16 if the device supports it.
     """
 
     model: ClassVar[str]
@@ -85,7 +85,7 @@ class Dinov2Large(Dinov2Extractor):
 
 
 def resize(images: Tensor) -> Tensor:
-    """uint8 images ``(N, 1 or 3, H, W)`` to whole numbers from 0 to 255 ``(N, 3, 224, 224)``, float32.
+    """Resize uint8 images ``(N, 1 or 3, H, W)`` to float32 ``(N, 3, 224, 224)`` with whole numbers from 0 to 255.
 
     Like Pillow, resize rows first, then columns, and round after each.
     """
@@ -96,7 +96,7 @@ def resize(images: Tensor) -> Tensor:
 
 
 def resize_with_pillow(images: Tensor) -> Tensor:
-    """The same, uint8, by the code that the paper's own uses."""
+    """Resize the images to uint8 ``(N, 3, 224, 224)`` on the CPU with Pillow, which the paper's own code uses."""
     arrays = images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
     bicubic = Image.Resampling.BICUBIC
     resized = [np.asarray(Image.fromarray(array).resize((SIZE, SIZE), bicubic)) for array in arrays]
@@ -104,10 +104,10 @@ def resize_with_pillow(images: Tensor) -> Tensor:
 
 
 def resample(embedding: Tensor, side: int) -> Tensor:
-    """A position embedding ``(1, 1 + n * n, D)`` for a grid of ``side`` patches, ``(1, 1 + side * side, D)``.
+    """Resample a position embedding ``(1, 1 + n * n, D)`` to ``side`` x ``side`` patches, ``(1, 1 + side * side, D)``.
 
-    The networks were trained on 37 x 37 patches. DINOv2's own code resamples at 224 x 224 without antialiasing, and by
-    a factor of a tenth of a patch more; timm would antialias.
+    The networks were trained on 37 x 37 patches. For images of 224 x 224, DINOv2's own code resamples without
+    antialiasing, and with a scale factor for a tenth of a patch more than ``side``; timm would use antialiasing.
     """
     token, patches = embedding[:, :1], embedding[:, 1:]
     trained = round(patches.shape[1] ** 0.5)

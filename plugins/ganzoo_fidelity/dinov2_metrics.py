@@ -1,4 +1,4 @@
-"""The scores of DINOv2 features: those of Inception features by other names, one for each size of the network."""
+"""The metrics of DINOv2 features: those of Inception features under other names, one for each size of the network."""
 
 from __future__ import annotations
 

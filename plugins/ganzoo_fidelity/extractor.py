@@ -1,4 +1,4 @@
-"""Images to Inception features, with torch-fidelity's own network class."""
+"""The extractor of Inception features, with torch-fidelity's network class."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LOGITS_REMEDY = "set metrics.inception=PATH to torch-fidelity's weights-inceptio
 
 
 class InceptionExtractor(Extractor):
-    """The features ``2048`` (the last pooling) and ``logits_unbiased`` (class logits without their bias).
+    """The extractor of ``2048`` (the last pooling) and ``logits_unbiased`` (class logits without their bias).
 
-    The network itself resizes images to 299 as TensorFlow 1.x did; grey ones are tiled to three channels.
-    ``reference`` is torch-fidelity's class as it is, on CUDA in TF32 unless cuDNN is forbidden that. ``exact`` is the
-    same arithmetic in another order, without TF32. ``fast``, for curves, computes that in bf16 where the device has it:
-    benchmarks/speed/evaluation.py measures what that does to the FID.
+    The network itself resizes images to 299 x 299 as TensorFlow 1.x did; grey images are repeated to three channels.
+    ``reference`` uses torch-fidelity's class unchanged, on CUDA with TF32 if cuDNN allows it. ``exact`` does the same
+    arithmetic in another order, without TF32. ``fast``, for curves, is like ``exact`` but with TF32, and in bf16 if the
+    device supports it; benchmarks/speed/evaluation.py measures the effect on the FID.
     """
 
     prepare = staticmethod(as_tensorflow)
@@ -67,7 +67,7 @@ class InceptionExtractor(Extractor):
 def _build(state: dict[str, Tensor], features: Sequence[str]) -> nn.Module:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    # Its constructor unpickles whatever it is given, so it is given what was just read without pickle.
+    # Its constructor unpickles its input, so it gets a copy of the state that was read safely.
     clean = io.BytesIO()
     torch.save(state, clean)
     clean.seek(0)

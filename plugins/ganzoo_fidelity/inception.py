@@ -1,4 +1,4 @@
-"""torch-fidelity's Inception network with its arithmetic in an order that takes less time."""
+"""torch-fidelity's Inception network, with its arithmetic in a faster order."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIZE = 299  # to which images are resized
+SIZE = 299  # pixels per side after resizing
 
 
 Prepare: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def as_tensorflow(images: Tensor) -> Tensor:
-    """Resize as TensorFlow 1.x did, without half a pixel's offset, and scale to [-1, 1), as torch-fidelity does."""
+    """Resize as TensorFlow 1.x did, without an offset of half a pixel, and scale to [-1, 1), as torch-fidelity does."""
     from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
     x: Tensor = interpolate_bilinear_2d_like_tensorflow1x(images, size=(SIZE, SIZE), align_corners=False)
@@ -30,12 +30,13 @@ def as_pytorch(images: Tensor) -> Tensor:
 
 
 class Inception(nn.Module):
-    """uint8 images ``(N, 1 or 3, H, W)`` to float32 features, a matrix ``(N, D)`` for each of ``layers``.
+    """A network from uint8 images ``(N, 1 or 3, H, W)`` to float32 features, ``(N, D)`` for each of ``layers``.
 
-    Batch norm is folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2), memory is channels
-    last unless :meth:`set_layout` says otherwise, a grey image becomes one of three channels after it was resized.
-    ``bf16``: all that in bf16 but for the first convolution, since bf16 has 8 bits for a pixel that the resizing gave
-    more, and for the last mean. ``prepare``: resizes and scales float images ``(N, C, H, W)`` of 0 to 255.
+    Batch norm is folded into the convolutions (Jacob et al. 2018, arXiv:1712.05877, sec. 3.2). The memory layout is
+    channels last unless :meth:`set_layout` changes it. A grey image gets three channels after it is resized.
+
+    bf16: compute in bf16, except for the first convolution, since resized pixels have more than the 8 bits of bf16, and
+    for the last mean. prepare: a function that resizes and scales float images ``(N, C, H, W)`` of 0 to 255.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Inception(nn.Module):
         self.set_layout(torch.channels_last)
 
     def set_layout(self, layout: torch.memory_format) -> None:
-        """Compute in this layout of memory; the features differ by rounding alone."""
+        """Compute in this memory layout; the features differ only by rounding."""
         self.layout = layout
         self.to(memory_format=layout)
 
@@ -65,7 +66,7 @@ class Inception(nn.Module):
 
 
 class ConvRelu(nn.Module):
-    """A convolution and its ReLU; on a CPU in one go, which spares a pass over what comes of it."""
+    """A convolution and its ReLU, fused on a CPU, which saves a pass over the output."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
@@ -81,7 +82,7 @@ class ConvRelu(nn.Module):
 
 
 def _fold(module: nn.Module) -> None:
-    """Put a :class:`ConvRelu` in the place of each convolution with a batch norm and a ReLU."""
+    """Replace each convolution with a batch norm and a ReLU by a :class:`ConvRelu`."""
     for name, part in module.named_children():
         conv, norm = getattr(part, "conv", None), getattr(part, "bn", None)
         if not isinstance(conv, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):

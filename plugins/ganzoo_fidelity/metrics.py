@@ -1,7 +1,7 @@
-"""The four scores of Inception features. torch-fidelity does the arithmetic: its first input is the fakes, its second
-the reals.
+"""The four metrics of Inception features, as torch-fidelity defines them; its first input is the fakes.
 
-Features made on another device than the CPU have their KID, precision and recall computed there.
+Except in ``reference`` mode, the FID is computed by ganzoo, and KID, precision and recall on the device of the features
+if that is not the CPU. torch-fidelity computes the rest.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ from ganzoo_fidelity.on_device import precision_recall, subset_mmds
 
 SUBSET = 1000
 NEIGHBOURS = 3
-# Rows of the distance matrix held at a time; whole, it takes 10 GB a piece at 50,000 images.
+# Rows of the distance matrix that are in memory at a time; a whole matrix takes 10 GB for 50,000 images.
 ROWS = 2000
 
 
 class FID(Metric):
-    """``fid``, through a symmetric eigenproblem but in ``reference`` mode: the same to 1e-6, several times faster."""
+    """``fid``, from a symmetric eigenproblem, which is several times faster and agrees to 1e-6.
+
+    In ``reference`` mode torch-fidelity computes it.
+    """
 
     value = "fid"
 
@@ -40,7 +43,7 @@ class FID(Metric):
 
 
 class KID(Metric):
-    """``kid_mean`` and ``kid_std`` over 100 subsets drawn with the seed."""
+    """``kid_mean`` and ``kid_std`` over 100 random subsets, drawn with the seed."""
 
     value = "kid"
 
@@ -78,7 +81,7 @@ class PrecisionRecall(Metric):
 
 
 class InceptionScore(Metric):
-    """``isc_mean`` and ``isc_std`` over 10 splits of the fakes."""
+    """``isc_mean`` and ``isc_std`` over 10 splits of the fakes, shuffled with the seed."""
 
     def __call__(self, *, real: Features, fake: Features, seed: int) -> Mapping[str, float]:
         splits = 10
@@ -89,15 +92,15 @@ class InceptionScore(Metric):
 
 
 def _on_device(fake: Features) -> bool:
-    """Whether to compute on the device of the features; reference mode is torch-fidelity's arithmetic to the bit."""
+    """Return whether to compute on the features' device; ``reference`` mode needs torch-fidelity's exact arithmetic."""
     return fake.mode != "reference" and torch.device(fake.device).type != "cpu"
 
 
 def _moved(fake: Features, real: Features) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both matrices on the device of the fakes' features; real features may come from a file."""
+    """Return both matrices on the device of the fakes' features; real features may come from a file."""
     return fake.matrix.to(fake.device), real.matrix.to(fake.device)
 
 
 def _legacy(seed: int) -> int:
-    # NumPy's RandomState, which torch-fidelity draws with, takes 32 bits.
+    # torch-fidelity uses NumPy's RandomState, whose seeds have 32 bits.
     return seed % 2**32

@@ -1,8 +1,8 @@
-"""Finds the network that FID, KID, precision and recall are defined by: Inception of 2015-12-05.
+"""Find the network that defines FID, KID, precision and recall: Inception of 2015-12-05.
 
-It exists in two forms with the same numbers: torch-fidelity's state dict, and the TorchScript file that the
-extra ``ganzoo[offline]`` carries. Whichever is found, the rest of ganzoo sees a state dict of torch-fidelity's
-and one checksum of the numbers in it.
+It exists in two forms with the same weights: torch-fidelity's state dict, and the TorchScript file of the extra
+``ganzoo[offline]``. From either form, the rest of ganzoo gets a state dict for torch-fidelity and the same checksum of
+the weights.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ DOWNLOAD_TIMEOUT = 20.0
 
 
 def find_network(setting: str | None, root: Path) -> Network:
-    """The network from, in this order: ``setting``, the variable GANZOO_INCEPTION, the offline package,
-    torch-fidelity's earlier download, a download. Its path is a state dict that torch-fidelity takes as it is.
+    """Return the network; its path is a state dict that torch-fidelity can read.
 
-    ``root`` is the cache directory, where a TorchScript file is kept as a state dict. Raises NetworkMissing where
-    there is none, GanzooError for a file that is another network.
+    The places are, in this order: ``setting``, the variable GANZOO_INCEPTION, the offline package, an earlier download
+    of torch-fidelity, a new download. root: the cache directory, in which a TorchScript file is kept as a state dict.
+    Raises NetworkMissing if the network is missing and cannot be downloaded, GanzooError if a named file does not exist
+    or is another network.
     """
     path, source = _locate(setting)
     file_sha256 = sha256_of(path)
@@ -59,9 +60,10 @@ def find_network(setting: str | None, root: Path) -> Network:
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """The network as torch-fidelity's state dict, from either form of file; nothing in it is run.
+    """Load the network as torch-fidelity's state dict, from either form of file.
 
-    The one known TorchScript file lacks the last layer, which is zero then. Raises GanzooError for anything else.
+    The file can run no code: state dicts are read without it, and the only TorchScript file that is read is the known
+    one. That file lacks the last layer, which is then zero. Raises GanzooError for other files.
     """
     names = _skeleton()
     if _is_torchscript(path) and sha256_of(path) != PACKAGE_SHA256:
@@ -73,15 +75,15 @@ def load_state(path: Path) -> dict[str, Tensor]:
         state = _from_torchscript(path, names) if _is_torchscript(path) else _from_state_dict(path)
         if set(state) == set(names) and all(state[name].shape == names[name].shape for name in names):
             return state
-    except Exception as error:  # torch raises a different class for each way in which a file can be wrong
+    except Exception as error:  # torch raises many classes of errors for invalid files
         raise GanzooError(f"{path} is not the FID Inception network ({type(error).__name__}); {REMEDY}") from error
     raise GanzooError(f"{path} is not the FID Inception network (other layers); {REMEDY}")
 
 
 def identity(state: dict[str, Tensor]) -> str:
-    """SHA-256 over the 94 convolutions and batch norms as float32, in the order of the network.
+    """Return the SHA-256 of the 94 convolutions and batch norms as float32, in the order of the network.
 
-    The last layer is left out: no feature depends on it, and one form of the file does not have it.
+    The last layer is left out: the feature ``2048`` does not depend on it, and the TorchScript file lacks it.
     """
     digest = hashlib.sha256()
     for layer in layers(state):
@@ -91,7 +93,7 @@ def identity(state: dict[str, Tensor]) -> str:
 
 
 def layers(state: dict[str, Tensor]) -> list[str]:
-    """Names of the 94 layers, in the order in which torch-fidelity's class defines them."""
+    """Return the names of the 94 layers, in the order in which torch-fidelity's class defines them."""
     suffix = ".conv.weight"
     return [name.removesuffix(suffix) for name in _skeleton() if name.endswith(suffix) and name in state]
 
@@ -116,7 +118,7 @@ def _locate(setting: str | None) -> tuple[Path, str]:
 
 
 def _offline_file() -> Path | None:
-    # Found, not imported: the package drags in OpenCV.
+    # Not imported, since the package imports OpenCV.
     spec = importlib.util.find_spec(PACKAGE)
     places = spec.submodule_search_locations if spec else None
     found = [Path(place) / PACKAGE_FILE for place in places or () if (Path(place) / PACKAGE_FILE).is_file()]
@@ -135,7 +137,7 @@ def _download(url: str, path: Path) -> None:
 
 @contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
-    # torch.hub sets none, and a blocked connection would hang for ever.
+    # torch.hub sets no timeout, so a blocked connection would never end.
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -159,7 +161,7 @@ def _from_torchscript(path: Path, names: dict[str, Tensor]) -> dict[str, Tensor]
     order = layers(state)
     if len(parts) != 4 * len(order):
         raise ValueError(f"{len(parts)} tensors, expected {4 * len(order)}")
-    # Each layer has four tensors there: its batch norm is not scaled.
+    # Each layer has four tensors in the file: its batch norm has no weight.
     for index, layer in enumerate(order):
         weight, shift, mean, variance = parts[4 * index : 4 * index + 4]
         state[f"{layer}.conv.weight"] = weight
@@ -172,19 +174,19 @@ def _from_torchscript(path: Path, names: dict[str, Tensor]) -> dict[str, Tensor]
 
 def _from_state_dict(path: Path) -> dict[str, Tensor]:
     state = dict(torch.load(path, map_location="cpu", weights_only=True))
-    # Files from before PyTorch 0.4.1 do not count batches.
+    # Files from before PyTorch 0.4.1 lack the counts of batches.
     for layer in layers(state):
         state.setdefault(f"{layer}.bn.num_batches_tracked", torch.tensor(0))
     return state
 
 
 def _skeleton() -> dict[str, Tensor]:
-    """torch-fidelity's names and shapes, in its order, without any memory behind them."""
+    """Return torch-fidelity's names and shapes, in its order, as tensors that take no memory."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class Skeleton(FeatureExtractorInceptionV3):  # type: ignore[misc]
         def load_state_dict(self, *args: Any, **kwargs: Any) -> None:
-            """Nothing to load."""
+            """Load nothing."""
 
     nothing = io.BytesIO()
     torch.save({}, nothing)

@@ -1,6 +1,6 @@
-"""KID, precision and recall on the device of the features: torch-fidelity's definitions, in float64 and in blocks.
+"""KID, precision and recall on the device of the features, by torch-fidelity's definitions, in float64.
 
-A device without float64 leaves that to the CPU.
+Distances are computed in blocks of rows. If the device has no float64, the CPU computes instead.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ BLOCK = 1000  # rows of a distance matrix at a time: 400 MB against 50,000 image
 
 
 def subset_mmds(fake: Tensor, real: Tensor, *, size: int, seed: int) -> Tensor:
-    """The unbiased squared MMD of each of 100 pairs of subsets, ``(100,)`` float64 (Bińkowski et al. 2018, eq. 4).
+    """Return the unbiased squared MMD of each of 100 pairs of subsets, float64 ``(100,)``.
 
-    fake, real: features ``(N, D)`` and ``(M, D)``. size: of a subset, at most N and M. seed: of the subsets, which are
-    those that torch-fidelity draws.
+    Bińkowski et al. 2018, eq. 4. fake, real: features ``(N, D)`` and ``(M, D)``. size: the size of a subset, at most N
+    and M. seed: the seed of the subsets, which are the same as torch-fidelity's.
     """
     rng = np.random.RandomState(seed)
     fake, real = (side.to(with_float64(side.device)).double() for side in (fake, real))
@@ -42,10 +42,10 @@ def _mmd(one: Tensor, two: Tensor) -> Tensor:
 
 
 def precision_recall(fake: Tensor, real: Tensor, *, neighbours: int) -> tuple[float, float]:
-    """Precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) of features ``(N, D)`` and ``(M, D)``.
+    """Return precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2) of features ``(N, D)`` and ``(M, D)``.
 
-    A set covers each point that is no further from one of its own points than that one's neighbour number
-    ``neighbours``.
+    A ball around each point of a set reaches to the point's neighbour number ``neighbours`` in the same set. Precision
+    is the share of fakes inside any ball of the reals; recall is the share of reals inside any ball of the fakes.
     """
     fake, real = (side.to(with_float64(side.device)).double() for side in (fake, real))
     precision = _covered(fake, real, _radii(real, neighbours))
@@ -54,11 +54,11 @@ def precision_recall(fake: Tensor, real: Tensor, *, neighbours: int) -> tuple[fl
 
 
 def _radii(points: Tensor, neighbours: int) -> Tensor:
-    """Of each point the distance to a neighbour, ``(N,)``; neighbour 0 is the point itself."""
+    """Return each point's distance to its neighbour number ``neighbours``, ``(N,)``; number 0 is the point itself."""
     return torch.cat([torch.cdist(block, points).kthvalue(neighbours + 1).values for block in points.split(BLOCK)])
 
 
 def _covered(points: Tensor, centres: Tensor, radii: Tensor) -> float:
-    """The share of ``points`` within the radius of any centre."""
+    """Return the share of ``points`` within the radius of any centre."""
     inside = [(torch.cdist(block, centres) <= radii).any(dim=1) for block in points.split(BLOCK)]
     return float(torch.cat(inside).double().mean())

@@ -1,4 +1,4 @@
-"""Whether an extractor computes float32 in TF32, which has 10 bits for a float32's 23."""
+"""The use of TF32 by an extractor. TF32 has 10 bits of mantissa, float32 has 23."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganzoo.metrics.extractor import Mode
 
 
 def takes_tf32(mode: Mode, device: torch.device) -> bool:
-    """Whether float32 convolutions are computed in TF32."""
+    """Return whether float32 convolutions are computed in TF32."""
     if device.type != "cuda":
         return False
     return torch.backends.cudnn.allow_tf32 if mode == "reference" else mode == "fast"
@@ -19,7 +19,7 @@ def takes_tf32(mode: Mode, device: torch.device) -> bool:
 
 @contextmanager
 def precision(mode: Mode) -> Iterator[None]:
-    """Compute in TF32 in ``fast`` mode alone; ``reference`` mode leaves the settings as they are."""
+    """Compute in TF32 during the block in ``fast`` mode, not in ``exact`` mode; keep the settings in ``reference``."""
     cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
     before = cudnn.allow_tf32, cublas.allow_tf32
     if mode != "reference":

@@ -1,7 +1,7 @@
-"""The FID as pytorch-fid computes it: of the same network, but of images that PyTorch resized.
+"""The FID as pytorch-fid computes it: with the same network, but on images that PyTorch resized.
 
-https://github.com/mseitzer/pytorch-fid. Figures of the two ways differ by up to a few points; most papers that used
-PyTorch report this one.
+https://github.com/mseitzer/pytorch-fid. The two FIDs differ by up to a few points; most papers that used PyTorch report
+this one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RESIZE = "to 299 x 299, bilinear as in PyTorch, as pytorch-fid does"
 
 
 class PytorchInceptionExtractor(InceptionExtractor):
-    """The features ``2048`` of images resized by PyTorch's bilinear interpolation, without antialiasing."""
+    """The extractor of ``2048`` for images that are resized bilinearly by PyTorch, without antialiasing."""
 
     prepare = staticmethod(as_pytorch)
 
@@ -45,7 +45,7 @@ class PytorchInceptionExtractor(InceptionExtractor):
 
 
 class PytorchFID(FID):
-    """``fid_pytorch``."""
+    """``fid_pytorch``, the FID of these features."""
 
     value = "fid_pytorch"
 

@@ -1,4 +1,4 @@
-"""DINOv2's weights, from a file or from the Hugging Face hub, read without running anything in them."""
+"""DINOv2's weights, from a file or from the Hugging Face hub, read without running code in them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ TRAINING_ONLY = "mask_token"  # in the authors' own files
 
 
 def find_weights(model: str, file: str | None, preprocessing: str) -> Network:
-    """The weights of a model of timm, from ``file`` or from the hub's cache, into which they are downloaded first.
+    """Return the weights of a timm model, from ``file`` or from the hub's cache; download them first if necessary.
 
-    preprocessing: what is done to an image before the network reads it; part of the checksum. Raises NetworkMissing if
-    the hub is not reached, GanzooError for a file that is not there or holds another network.
+    preprocessing: the preprocessing of an image in words; part of the checksum. Raises NetworkMissing if the weights
+    cannot be downloaded, GanzooError if the file does not exist or holds another network.
     """
     if file is None:
         path, source = _download(model)
@@ -35,9 +35,9 @@ def find_weights(model: str, file: str | None, preprocessing: str) -> Network:
 
 
 def load_weights(path: Path, model: str) -> dict[str, Tensor]:
-    """A state dict of that model of timm, float32, from a safetensors file or one that ``torch.save`` wrote.
+    """Load the float32 state dict of a timm model from a safetensors file or a file that ``torch.save`` wrote.
 
-    Raises GanzooError for anything else, and for other names or shapes than the model's.
+    Raises GanzooError for other files, and if the names or shapes are not those of the model.
     """
     try:
         if path.suffix == ".safetensors":
@@ -48,7 +48,7 @@ def load_weights(path: Path, model: str) -> dict[str, Tensor]:
             state = dict(torch.load(path, map_location="cpu", weights_only=True))
         state.pop(TRAINING_ONLY, None)
         shapes = {name: tensor.shape for name, tensor in state.items()}
-    except Exception as error:  # each library raises classes of its own for a file that is wrong
+    except Exception as error:  # each library raises its own classes of errors for invalid files
         raise GanzooError(
             f"{path} does not hold the weights of {model} ({type(error).__name__}); {_remedy(model)}"
         ) from error
@@ -65,7 +65,7 @@ def load_weights(path: Path, model: str) -> dict[str, Tensor]:
 
 
 def identity(state: dict[str, Tensor], preprocessing: str) -> str:
-    """SHA-256 over the preprocessing and all numbers as float32, in the order of their names."""
+    """Return the SHA-256 of the preprocessing and all weights as float32, in the order of their names."""
     digest = hashlib.sha256(preprocessing.encode())
     for name in sorted(state):
         digest.update(name.encode())
@@ -74,7 +74,7 @@ def identity(state: dict[str, Tensor], preprocessing: str) -> str:
 
 
 def skeleton(model: str, **options: int) -> torch.nn.Module:
-    """The model of timm without its head and without memory behind its weights."""
+    """Return the timm model without its head, on the meta device: its weights take no memory."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         network: torch.nn.Module = timm.create_model(model, pretrained=False, num_classes=0, **options)
     return network
@@ -87,7 +87,7 @@ def _download(model: str) -> tuple[Path, str]:
     try:
         with waiting(f"downloading {repository}"):
             return Path(hf_hub_download(repository, FILE)), f"hub {repository}"
-    except Exception as error:  # the hub's client has many classes of errors, and lets those of its network through
+    except Exception as error:  # the hub's client raises many classes of errors, also those of its HTTP library
         raise NetworkMissing(f"{model} is missing and cannot be downloaded; {_remedy(model)}") from error
 
 

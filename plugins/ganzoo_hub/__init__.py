@@ -1,4 +1,4 @@
-"""Registers `push` and the addresses `hf://OWNER/NAME`: runs on the Hugging Face hub."""
+"""Registers `push` and the addresses `hf://OWNER/NAME`, for runs on the Hugging Face hub."""
 
 from __future__ import annotations
 

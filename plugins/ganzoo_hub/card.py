@@ -1,4 +1,4 @@
-"""The model card of a published run: what it makes, its score under which protocol, how to use and to repeat it."""
+"""The model card of a published run: its images, its score with the protocol, how to use it and how to repeat it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 TASK = "unconditional-image-generation"
-BY_CLASS_TASK = "class-conditional-image-generation"  # none of the hub's own list, so it is a tag
+BY_CLASS_TASK = "class-conditional-image-generation"  # not a task of the hub, so it is a tag
 ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
-COLUMNS = 8  # of the grid of samples, which has as many rows
+COLUMNS = 8  # columns of the grid of samples, and also its rows
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the card tells. ``score`` has ``values`` and ``protocol``, or is empty; ``origin`` is the provenance.
+    """The facts on the card. ``score`` has ``values`` and ``protocol``, or is empty; ``origin`` is the provenance.
 
-    conditional: whether the generator is told the class. class_names: in the order of the labels, () if not known.
+    conditional: whether the generator reads the class. class_names: in the order of the labels; () if unknown.
     """
 
     address: str
@@ -50,17 +50,17 @@ class Facts:
 
     @property
     def task(self) -> str:
-        """What the model is for, in the words of the hub."""
+        """The model's task, in the hub's terms."""
         return BY_CLASS_TASK if self.conditional else TASK
 
     @property
     def budget(self) -> int:
-        """Images the run was to be shown."""
+        """The number of images that the run's configuration asks for."""
         return math.ceil(self.config.values.loop.kimg * 1000)
 
     @property
     def caveats(self) -> list[str]:
-        """What a reader must know before the figures, one sentence each."""
+        """The warnings that a reader needs before the figures, one sentence each."""
         found = []
         if self.shown < self.budget:
             found.append(f"Unfinished: trained on {self.shown / 1000:g} of {self.budget / 1000:g} kimg.")
@@ -76,12 +76,12 @@ class Facts:
 
 
 def write_card(facts: Facts) -> str:
-    """The whole README.md, front matter first."""
+    """Return the whole README.md, front matter first."""
     recipe, data = facts.config.recipe, public_name(facts.config.values.data.name)
     size, channels = facts.image.size, {1: "grey", 3: "colour"}[facts.image.channels]
     lines = [
         "---",
-        # Of one line a value: a broken one could end the front matter.
+        # One line per value: a wrapped value could end the front matter.
         yaml.safe_dump(_front(facts), sort_keys=False, width=math.inf).rstrip(),
         "---",
         "",
@@ -107,7 +107,7 @@ def write_card(facts: Facts) -> str:
 
 
 def _classes(facts: Facts) -> Iterator[str]:
-    """What can be asked for by class."""
+    """Yield the lines about the classes that a conditional generator draws."""
     if not facts.conditional:
         return
     names = "; ".join(f"{label} {text_cell(name)}" for label, name in enumerate(facts.class_names))
@@ -118,7 +118,7 @@ def _classes(facts: Facts) -> Iterator[str]:
 
 
 def _front(facts: Facts) -> dict[str, Any]:
-    """The hub's metadata: what the model is for, its parts as tags, its scores."""
+    """Return the hub's metadata: the task, the model's parts as tags, its scores."""
     from huggingface_hub import ModelCardData
 
     parts = (one_line(part.name) for part in facts.config.recipe.parts)
@@ -133,7 +133,7 @@ def _front(facts: Facts) -> dict[str, Any]:
 
 
 def _results(facts: Facts) -> Iterator[EvalResult]:
-    """Each value of the score, with the protocol it depends on."""
+    """Yield each value of the score, with the protocol it depends on."""
     from huggingface_hub import EvalResult
 
     protocol = facts.score.get("protocol", {})

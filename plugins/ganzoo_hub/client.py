@@ -1,7 +1,7 @@
-"""Runs on the Hugging Face hub, through ``huggingface_hub``: its endpoint, its token, its cache.
+"""Downloads and uploads runs on the Hugging Face hub, with the endpoint, token and cache of ``huggingface_hub``.
 
-An address is ``hf://OWNER/NAME``, with ``@REVISION`` where it is not the newest. What is read of one is safetensors,
-JSON and YAML; nothing of it is executed.
+An address is ``hf://OWNER/NAME``, with ``@REVISION`` for a revision other than the newest. Only safetensors, JSON and
+YAML files are read; nothing is executed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
 def check_repository(name: str) -> None:
-    """Raises GanzooError where it is not OWNER/NAME."""
+    """Raise GanzooError unless the name has the form OWNER/NAME."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
@@ -40,12 +40,15 @@ def check_repository(name: str) -> None:
 
 
 def is_address(run: str) -> bool:
-    """Whether a run lies on the hub."""
+    """Return whether a run is on the hub."""
     return run.startswith(SCHEME)
 
 
 def fetch(run: str) -> Path:
-    """A run's directory; one on the hub is downloaded first, into huggingface_hub's cache. Raises GanzooError."""
+    """Return a run's directory. A run on the hub is first downloaded into huggingface_hub's cache.
+
+    Raises GanzooError if the address is invalid, the download fails or the repository holds no run.
+    """
     if not is_address(run):
         return Path(run)
     name, at, revision = run.removeprefix(SCHEME).partition("@")
@@ -60,9 +63,9 @@ def fetch(run: str) -> Path:
 
 
 def upload(directory: Path, name: str, message: str, private: bool) -> str:
-    """Make ``directory`` the content of the repository OWNER/NAME, which is made where there is none; its URL.
+    """Upload ``directory`` to the repository OWNER/NAME and return its URL. Create the repository if necessary.
 
-    Checkpoints of an earlier run go. Raises GanzooError where the hub cannot be reached or refuses.
+    Checkpoints of an earlier run are deleted. Raises GanzooError if the hub cannot be reached or refuses.
     """
     check_repository(name)
     api = _api()
@@ -82,7 +85,7 @@ def _api() -> HfApi:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """Its errors, of several libraries under it and in many lines, as one line."""
+    """Turn errors of the hub and of the libraries below it, which have many lines, into a GanzooError of one line."""
     from huggingface_hub import errors
 
     try:

@@ -1,9 +1,9 @@
-"""A run as it is published: as :mod:`ganzoo.runs.publish` writes it, with a model card and a grid of images.
+"""Writes a run for publication: the files of :mod:`ganzoo.runs.publish`, a model card and a grid of images.
 
 README.md         the model card
 samples.png       images from seed 0
 
-Being a run directory, what reads one reads this: ``ganzoo sample``, ``eval``, ``export``.
+The result is a run directory, so ``ganzoo sample``, ``eval`` and ``export`` can read it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SAMPLES = "samples.png"
 
 
 def write_publication(registry: Registry, path: Path, checkpoint: str, address: str, place: Path) -> None:
-    """Write what is to be published of a run's checkpoint as ``address`` into the empty directory ``place``.
+    """Write the files that publish a run's checkpoint as ``address`` into the empty directory ``place``.
 
-    What the card says against it is logged. Raises GanzooError if the run cannot be loaded or the directory holds
-    something.
+    The caveats of the card are logged as warnings. Raises GanzooError if the run cannot be loaded or the directory is
+    not empty.
     """
     run = publish(registry, path, checkpoint, place)
     defaults = resolve(registry, str(run.config.recipe), None, [data_setting(run.config)])

@@ -1,4 +1,4 @@
-"""Registers `local`, this machine, and `ray`, a Ray cluster."""
+"""Registers the launchers `local` (this machine) and `ray` (a Ray cluster)."""
 
 from __future__ import annotations
 

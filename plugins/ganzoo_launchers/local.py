@@ -1,4 +1,4 @@
-"""Jobs as processes of this machine."""
+"""Runs jobs as processes of this machine."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ POLL = 0.2
 
 
 class LocalLauncher(Launcher):
-    """One process per job; several side by side where they are measured to pay.
+    """A launcher with one process per job, several side by side if measurements show that they finish earlier.
 
-    On a GPU :class:`Slots` measures it while they train, on a CPU :func:`choose_sharing` before the first one starts.
+    On a GPU, :class:`Slots` measures while the jobs train; on a CPU, :func:`choose_sharing` measures before the first
+    one starts.
     """
 
     params: LocalParams
 
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
         fixed, on_cpu = self.params.slots, any("loop.device=cpu" in job.settings for job in jobs)
-        timed = any(job.budget.get("minutes") is not None for job in jobs)  # their times are compared
+        timed = any(job.budget.get("minutes") is not None for job in jobs)  # timed jobs must not slow each other down
         if alone or (fixed is None and timed):
             fixed = 1
         elif fixed is None and (on_cpu or _gpu_memory() is None):
@@ -53,7 +54,7 @@ class LocalLauncher(Launcher):
                     running.remove(one)
                     if one in stopping:
                         stopping.remove(one)
-                        if outcome:  # it goes on from its checkpoint when its turn comes
+                        if outcome:  # it continues from its checkpoint when its turn comes
                             waiting.insert(0, one.job)
                             continue
                     yield one.job, outcome
@@ -63,28 +64,29 @@ class LocalLauncher(Launcher):
 
 
 class Slots:
-    """How many jobs run side by side: ``fixed``, or as many as the speed of the first one speaks for.
+    """The number of jobs side by side: ``fixed``, or a number chosen by the measured speed of the first job.
 
-    The first job is measured alone before a second one joins it. n jobs side by side pay where n times the first one's
-    speed exceeds what n - 1 reached by ``gain``: images of different combinations cannot be added up. A job that
-    joined and did not pay is to stop, and no further one is tried.
+    The first job is measured alone before a second one joins it. n jobs side by side pay if n times the first job's
+    speed exceeds the same product for n - 1 jobs by the share ``gain``. Only the first job's speed counts, since images
+    of different combinations cannot be added up. If a job joined and did not pay, it is stopped and no further one is
+    tried.
     """
 
     def __init__(self, fixed: int | None, gain: float) -> None:
         self.count = self._paid = fixed or 1
         self._settled, self._gain = fixed is not None, gain
         self._jobs = list[Job]()
-        self._speeds: dict[int, float] = {}  # of the first job, by how many ran
-        self._since: int | None = None  # lines of its log when all jobs were under way
+        self._speeds: dict[int, float] = {}  # speed of the first job, by the number of jobs
+        self._since: int | None = None  # lines of the first job's log when all jobs were training
 
     def allowed(self, running: Sequence[JobProcess]) -> int:
-        """How many may run now; where more do, the last one is to stop."""
+        """Return how many jobs may run now. If more are running, the caller stops the last one."""
         jobs = [one.job for one in running]
         if self._settled or not jobs:
             return self.count
         if jobs != self._jobs:
             self._since = None
-        if jobs[:1] != self._jobs[:1]:  # another first job: what was tried with the one before says nothing of it
+        if jobs[:1] != self._jobs[:1]:  # a new first job: its speeds are not comparable with the old one's
             self.count, self._speeds = self._paid, {}
         self._jobs = jobs
         speed = self._speed(running) if len(jobs) == self.count else None
@@ -106,7 +108,7 @@ class Slots:
             self._settled = True
 
     def _speed(self, running: Sequence[JobProcess]) -> float | None:
-        """Of the first job's log interval that began after every job was under way; None while there is none."""
+        """Return the first job's speed in an interval of its log in which every job was training; None if too early."""
         logs = [read_jsonl(one.job.directory / "run" / "log.jsonl") for one in running]
         if self._since is None and all(len(log) > 2 for log in logs):  # the first intervals warm up
             self._since = len(logs[0])
@@ -116,9 +118,9 @@ class Slots:
 
 
 def _gpu_memory() -> tuple[float, float] | None:
-    """Used and free MiB of the first GPU; None where there is none. Asked of the driver: no context of our own."""
+    """Return the used and free MiB of the first GPU; None without a GPU. Asks the driver, to create no CUDA context."""
     try:
-        text = subprocess.run(  # the driver's, wherever it is
+        text = subprocess.run(  # found on the PATH, since the driver's place differs
             ["nvidia-smi", "--query-gpu=memory.used,memory.free", "--format=csv,noheader,nounits"],  # noqa: S607
             capture_output=True, text=True, check=True, timeout=20,
         ).stdout  # fmt: skip
@@ -129,7 +131,7 @@ def _gpu_memory() -> tuple[float, float] | None:
 
 
 def _tell_neighbours(running: list[JobProcess]) -> None:
-    """Each job's record says how many ran beside it at most."""
+    """Write to each job's directory the largest number of jobs that ran at once, for its record."""
     for one in running:
         file: Path = one.job.directory / NEIGHBOURS
         before = 1
@@ -139,7 +141,7 @@ def _tell_neighbours(running: list[JobProcess]) -> None:
 
 
 def _stop(running: list[JobProcess]) -> None:
-    """Let each write its checkpoint; whoever asks a second time ends them at once."""
+    """Let each job write its checkpoint. A second interrupt ends all jobs at once."""
     for one in running:
         one.ask_to_stop()
     try:

@@ -1,4 +1,4 @@
-"""Jobs as tasks of a Ray cluster (`pip install "ganzoo[ray]"`)."""
+"""Runs jobs as tasks of a Ray cluster (`pip install "ganzoo[ray]"`)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RESULTS = (RECORD, SAMPLES, WEIGHTS, SPEED)
 
 
 def work(job: Job) -> tuple[str, dict[str, bytes]]:
-    """On a worker: the job in a process of its own. What became of it, and its small results.
+    """Run a job in its own process on a worker. Return its outcome and its small result files.
 
-    The process ends with its worker. Where the workers share the directory, the next try goes on from the checkpoint.
+    The process ends with its worker. If the workers share the directory, the next try continues from the checkpoint.
     """
     process = JobProcess(job)
     while (outcome := process.outcome()) is None:
@@ -30,7 +30,7 @@ def work(job: Job) -> tuple[str, dict[str, bytes]]:
 
 
 class RayLauncher(Launcher):
-    """One task per job. The directory of the jobs should be one that all workers share; else a lost job begins anew."""
+    """A launcher with one task per job. If workers do not share the jobs' directory, a lost job starts from scratch."""
 
     params: RayParams
 
@@ -61,7 +61,7 @@ def _collect(ray: Any, done: Any, job: Job) -> str:
     job.directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         file: Path = job.directory / name
-        if not file.exists():  # a worker that does not share the directory
+        if not file.exists():  # the worker does not share the directory
             file.write_bytes(content)
     return str(outcome)
 

@@ -1,9 +1,9 @@
-"""How the jobs of a grid share a CPU: one at a time with all threads, or several side by side with some each.
+"""Chooses how the jobs of a grid share a CPU: one at a time with all threads, or several at once with fewer threads.
 
-A small network gains little from a second thread: if one thread reaches 80 % of two, two jobs with one thread each
-finish earlier. Two threads of one core, or the caches, may take that back. So both ways are measured with the grid's
-own steps, in turn, before the first job starts. The number of threads changes rounding and is a setting of each job:
-the choice is kept beside the jobs, so that a grid that was interrupted continues with it.
+A small network gains little from a second thread: if one thread reaches 80 % of the speed of two, two jobs with one
+thread each finish earlier. Threads that share a core or the caches may undo that. So both ways are measured in turn,
+with the grid's own steps, before the first job starts. The number of threads changes rounding and is a setting of each
+job, so the choice is saved next to the jobs and an interrupted grid continues with it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ganzoo.utils.safe_yaml import parse_json
 from ganzoo.utils.waiting import counted
 from ganzoo_launchers.step import StepProcess
 
-FILE = "side-by-side.json"  # beside the directories of the jobs
+FILE = "side-by-side.json"  # next to the directories of the jobs
 WAIT = "measuring whether jobs side by side finish earlier"
-MOST = 8  # jobs side by side: each takes memory of its own
-WORTH = 50.0  # kimg for each combination, below which measuring takes longer than it saves
-LEAST_GAIN = 1.05  # what jobs side by side have to gain
-ROUNDS, SECONDS = 3, 1.5  # of measuring a combination
+MOST = 8  # jobs side by side at most, since each needs its own memory
+WORTH = 50.0  # kimg per combination; with fewer, measuring takes longer than it saves
+LEAST_GAIN = 1.05  # least speed-up at which jobs run side by side
+ROUNDS, SECONDS = 3, 1.5  # rounds of measuring a combination, and the seconds of each measurement
 
 Speeds = tuple[float, float]
 """Images per second of a job alone with all threads, and of each of several side by side."""
@@ -36,9 +36,9 @@ Speeds = tuple[float, float]
 
 @dataclass(frozen=True)
 class Sharing:
-    """How many jobs run side by side, and with how many threads each; None: as many as each takes by itself.
+    """The number of jobs side by side, and the threads of each; None for a job's default number.
 
-    gain: how many times as early the grid finishes so, against the other way.
+    gain: the time that the grid takes in the other way, as a multiple of the time in this way.
     """
 
     slots: int = 1
@@ -52,10 +52,10 @@ class Sharing:
 
 
 def choose_sharing(jobs: Sequence[Job], say: Callable[[str], None]) -> Sharing:
-    """Return how jobs that train on the CPU are to share it: as was chosen before, or as measured now.
+    """Return how jobs share the CPU they train on: the saved choice, or one that is measured now.
 
-    The user's choice wins: with ``loop.threads`` or OMP_NUM_THREADS jobs run one at a time. So they do if they are too
-    few or too short, or if their steps cannot be measured.
+    The user's choice wins: with ``loop.threads`` or OMP_NUM_THREADS, jobs run one at a time. Jobs also run one at a
+    time if they are too few or too short, or if their steps cannot be measured.
     """
     pinned = any(setting.startswith("loop.threads=") for job in jobs for setting in job.settings)
     if not jobs or pinned or openmp.is_set_by_user():
@@ -125,7 +125,7 @@ def _in_words(chosen: Sharing, count: int, threads: int) -> str:
 
 
 def _read(file: Path) -> Sharing | None:
-    """Return what was chosen before; None if there is nothing or it is damaged."""
+    """Return the saved choice; None if it is missing or damaged."""
     with suppress(OSError, ValueError, TypeError):
         found = Sharing(**parse_json(file.read_bytes()))
         whole = [found.slots] if found.threads is None else [found.slots, found.threads]

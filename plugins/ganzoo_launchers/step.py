@@ -1,4 +1,4 @@
-"""The speed of a job's own step, in processes of their own: ``python -m ganzoo_launchers.step JOB.json``."""
+"""Measures the speed of a job's step in a separate process: ``python -m ganzoo_launchers.step JOB.json``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ganzoo.bench.job import Job
 from ganzoo.utils import openmp
 from ganzoo.utils.subprocess import interpreter
 
-LOG = "step.txt"  # in the job's directory: what its process had to say
+LOG = "step.txt"  # the process's standard error, in the job's directory
 
 
 class StepProcess:
-    """A process that holds a job's networks and trains them on random images when it is asked to."""
+    """A process that holds a job's networks and trains them on random images on request."""
 
     def __init__(self, job: Job) -> None:
         self._log, file = job.directory / LOG, job.write()
@@ -30,18 +30,18 @@ class StepProcess:
                 stderr=log,
                 text=True,
                 env={**os.environ, **openmp.settings()},
-                start_new_session=True,  # a Ctrl-C at the terminal is the parent's
+                start_new_session=True,  # only the parent handles a Ctrl-C at the terminal
             )
 
     def threads(self) -> int:
-        """Return the number of threads that a job uses by itself; 0 if it does not train on the CPU.
+        """Return the number of threads that a job uses by default; 0 if it does not train on the CPU.
 
         Raises ValueError if the process could not build the networks.
         """
         return int(self._answer()["threads"])
 
     def begin(self, threads: int, seconds: float) -> None:
-        """Have it train for that long, and go on meanwhile."""
+        """Let the process train for that long, without waiting for it. Raises ValueError if the process has ended."""
         assert self._process.stdin is not None
         try:
             print(json.dumps({"threads": threads, "seconds": seconds}), file=self._process.stdin, flush=True)
@@ -49,7 +49,7 @@ class StepProcess:
             raise ValueError(f"its process has ended, see {self._log}") from error
 
     def end(self) -> float:
-        """Return the images per second of what was begun. Raises ValueError if the process has ended."""
+        """Wait, and return the images per second since :meth:`begin`. Raises ValueError if the process has ended."""
         return float(self._answer()["pictures_per_second"])
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ class StepProcess:
 def main(file: str) -> None:
     """Build the networks, then answer each line of standard input with a speed."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what plugins print must not be taken for an answer
+    os.dup2(2, 1)  # output of plugins must not be read as an answer
 
     import torch
 

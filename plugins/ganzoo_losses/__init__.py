@@ -1,4 +1,4 @@
-"""Registers losses (`minimax`, `non-saturating`, `wgan-gp`, `wgan`, `lsgan`, `hinge`, `relativistic`, `top-k`),
+"""Registers losses (`minimax`, `non-saturating`, `wgan-gp`, `wgan`, `lsgan`, `hinge`, `relativistic`, `top-k`) and
 penalties on the discriminator (`gp`, `dragan`, `r1`, `r2`, `lecam`, `cr`, `bcr`), on the generator (`path-length`) and
 on both (`acgan`, `reacgan`)."""
 

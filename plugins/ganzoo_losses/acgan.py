@@ -9,9 +9,10 @@ from ganzoo.interfaces import DiscriminatorOutputs, Penalty, PenaltyInputs
 
 
 class ACGAN(Penalty):
-    """Cross-entropy of the class head ``(N, K)`` with the labels ``(N,)`` (Odena et al. 2017, eq. 3), ``(N,)``.
+    """The cross-entropy of the class head ``(N, K)`` with the labels ``(N,)`` (Odena et al. 2017, eq. 3), ``(N,)``.
 
-    The discriminator learns to classify real and fake images; the generator, to draw what is classified as asked.
+    The discriminator learns to classify real and fake images. The generator learns to draw images that are classified
+    as their labels.
     """
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:

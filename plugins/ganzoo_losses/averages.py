@@ -1,4 +1,4 @@
-"""A moving average that means something from its first value on."""
+"""A moving average that is meaningful from its first value on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class MovingAverage(nn.Module):
-    """Exponential moving average of scalars with Adam's correction (Kingma, Ba 2015, arXiv:1412.6980, sec. 3).
+    """An exponential moving average of scalars, bias-corrected as in Adam (Kingma, Ba 2015, arXiv:1412.6980, sec. 3).
 
-    The first average is the first value itself, so no warm-up is needed. Its state is in buffers: ``total``, the
-    weighted sum of the values, and ``weights``, the sum of their weights.
+    The first average equals the first value, so no warm-up is needed. The state is two buffers: ``total``, the weighted
+    sum of the values, and ``weights``, the sum of their weights.
     """
 
     total: Tensor
@@ -24,7 +24,7 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, value: Tensor) -> Tensor:
-        """Take in a 0-dim value, the same on every rank, and return the average, 0-dim and without gradient."""
+        """Add a 0-dim value, the same on every rank. Return the new average, 0-dim and without gradient."""
         self.total.lerp_(value.float(), 1 - self.decay)
         self.weights.lerp_(torch.ones_like(self.weights), 1 - self.decay)
         return self.total / self.weights

@@ -1,4 +1,4 @@
-"""Consistency regularisation: an image and its augmented version are judged alike."""
+"""Consistency regularisation: the discriminator gives an image and its augmented version the same logit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ganzoo_losses.params import ConsistencyParams
 
 
 def flip_and_shift(images: Tensor, draws: Tensor, shift: int) -> Tensor:
-    """Flip each image ``(N, C, H, W)`` or not and move it by whole pixels, mirrored beyond its borders.
+    """Flip some of the images ``(N, C, H, W)`` left to right and move each by whole pixels, mirrored at its borders.
 
-    draws: ``(N, 3)`` in [0, 1): flipped from 0.5 on; from 0 to 1, ``shift`` pixels up to ``shift`` pixels down, and as
-    many to the left up to the right.
+    draws: ``(N, 3)`` in [0, 1). The first number flips the image if it is 0.5 or more. The second moves the image, from
+    ``shift`` pixels up at 0 to ``shift`` pixels down at 1; the third moves it in the same way from left to right.
     """
     flip = draws[:, 0] >= 0.5
     down, right = ((draws[:, 1:] * (2 * shift + 1)).floor().long() - shift).unbind(1)
@@ -27,17 +27,17 @@ def flip_and_shift(images: Tensor, draws: Tensor, shift: int) -> Tensor:
 
 
 def _mirrored(index: Tensor, size: int) -> Tensor:
-    """Indices of any value as those from 0 to size - 1, the outermost pixels not repeated: -1 is 1."""
+    """Map any indices to 0 ... size - 1 by mirroring; the outermost pixels are not repeated, so -1 becomes 1."""
     index = index.remainder(max(2 * (size - 1), 1))
     return torch.minimum(index, 2 * (size - 1) - index)
 
 
 class Consistency(Penalty):
-    """``(D(x) - D(T(x)))^2`` at real images, T a random flip and shift (Zhang et al. 2020), ``(N,)``.
+    """``(D(x) - D(T(x)))^2`` of real images, ``(N,)``, with T a random flip and shift (Zhang et al. 2020).
 
-    D(x) is what the discriminator said in this step, so one further pass is taken. Logits ``(N, ...)`` of patches are
-    compared one by one and averaged. With an augmentation, the augmented image is augmented once more, as is the other.
-    Without rng: flipped and not moved.
+    D(x) are the logits of this step, so only D(T(x)) takes a further pass. Patch logits ``(N, ...)`` are compared one
+    by one and averaged. If the recipe has an augmentation, the discriminator applies it to both x and T(x). Without
+    rng, T flips every image and does not shift it.
     """
 
     params: ConsistencyParams
@@ -46,8 +46,8 @@ class Consistency(Penalty):
         return self._difference(inputs, inputs.real, inputs.real_outputs)
 
     def _difference(self, inputs: PenaltyInputs, images: Tensor, outputs: DiscriminatorOutputs | None) -> Tensor:
-        """The squared difference ``(N,)`` for images ``(N, C, H, W)`` and what the discriminator said of them."""
-        assert outputs is not None  # the discriminator's step has both
+        """Return the squared difference ``(N,)`` for images ``(N, C, H, W)`` and this step's outputs for them."""
+        assert outputs is not None  # always given in the discriminator's step
         shape = (len(images), 3)
         draws = images.new_full(shape, 0.5) if inputs.rng is None else draw_uniform(shape, inputs.rng, images)
         augmented = flip_and_shift(images.detach(), draws, self.params.shift)
@@ -56,7 +56,7 @@ class Consistency(Penalty):
 
 
 class BalancedConsistency(Consistency):
-    """The same at real and at generated images, added up (Zhao et al. 2021, algorithm 1), ``(N,)``."""
+    """The sum of the same penalty on real and on generated images (Zhao et al. 2021, algorithm 1), ``(N,)``."""
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         real = self._difference(inputs, inputs.real, inputs.real_outputs)

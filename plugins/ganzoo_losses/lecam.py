@@ -1,4 +1,4 @@
-"""LeCam regularisation: the discriminator is kept near what it used to say (Tseng et al. 2021)."""
+"""LeCam regularisation: keeps the logits near the moving average of the other side (Tseng et al. 2021)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ganzoo_losses.params import LeCamParams
 class LeCam(Penalty):
     """``(D(x) - a_F)^2 + (D(G(z)) - a_R)^2`` (Tseng et al. 2021), ``(N,)``.
 
-    a_R and a_F are moving averages of the logits of real and of fake images, this step's included. They are corrected
-    for their start, so the penalty counts from the first step; the authors' code waits for a number of steps instead.
-    It reads the logits of the step, so it takes no further pass. Logits ``(N, ...)`` of patches are averaged.
+    a_R and a_F are the moving averages of the logits of real and of fake images, including this step. They are
+    bias-corrected, so the penalty applies from the first step; the authors' code instead waits for a number of steps.
+    The penalty reads the logits of the step, so it takes no further pass. Patch logits ``(N, ...)`` are averaged.
     """
 
     params: LeCamParams
@@ -24,7 +24,7 @@ class LeCam(Penalty):
         self.real, self.fake = MovingAverage(params.decay), MovingAverage(params.decay)
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
-        assert inputs.real_outputs is not None and inputs.fake_outputs is not None  # the discriminator's step has both
+        assert inputs.real_outputs is not None and inputs.fake_outputs is not None  # always given in its step
         d_real, d_fake = (side.logits.float() for side in (inputs.real_outputs, inputs.fake_outputs))
         mean_real, mean_fake = (
             average.update(whole_batch(logits.detach()).mean())

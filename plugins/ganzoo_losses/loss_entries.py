@@ -1,4 +1,4 @@
-"""The losses: names, papers, formulas and what they need."""
+"""The entries of the losses: names, papers, formulas and requirements."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ LOSSES: tuple[LossEntry, ...] = (
         zero_is_border=False,
         penalties=("gp",),
         needs=Needs(per_sample=True),
-        # Momentum carries a critic's last step into the next, other slope (Gulrajani et al. 2017, algorithm 1).
+        # No momentum: it would carry the critic's last step into the next, different slope (Gulrajani et al. 2017,
+        # algorithm 1).
         defaults={"optimizer.generator.betas": [0.0, 0.9], "optimizer.discriminator.betas": [0.0, 0.9]},
         patches=True,
     ),
@@ -55,7 +56,7 @@ LOSSES: tuple[LossEntry, ...] = (
         formula="D: E[d_fake] - E[d_real], then weights clipped to [-clip, clip]; G: -E[d_fake]",
         discriminator_steps=5,
         zero_is_border=False,
-        # The paper warns of momentum and takes RMSProp at 5e-5, which is Adam without its first moment.
+        # The paper warns against momentum and uses RMSProp at 5e-5, which is Adam without its first moment.
         defaults={
             "optimizer.generator.betas": [0.0, 0.99],
             "optimizer.generator.lr": 5e-5,

@@ -1,7 +1,7 @@
-"""Losses on logits ``(N,)``, or ``(N, ...)`` of patches.
+"""Losses on logits ``(N,)``, or on patch logits ``(N, ...)``.
 
-With s the sigmoid, ``-log s(x) = softplus(-x)`` and ``-log(1 - s(x)) = softplus(x)``, which neither over- nor
-underflow.
+With s the sigmoid, ``-log s(x) = softplus(-x)`` and ``-log(1 - s(x)) = softplus(x)``. Softplus is stable: it does not
+overflow or underflow.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ganzoo_losses.params import WGANParams
 
 
 class PerFake(Loss):
-    """A loss whose generator's side is the mean of a function of each fake's logit."""
+    """A loss whose generator side is the mean of a function of each fake's logit."""
 
     @abstractmethod
     def of_each_fake(self, d_fake: Tensor) -> Tensor:
-        """The generator's loss of each logit of a fake, in the shape of the logits."""
+        """Return the generator's loss for each fake's logit, in the shape of the logits."""
 
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
         return self.of_each_fake(d_fake).mean()
@@ -38,8 +38,10 @@ class Minimax(PerFake):
 
 
 class NonSaturating(Minimax):
-    """The generator maximises log s(d_fake) instead (Goodfellow et al. 2014, sec. 3): same fixed point, more gradient
-    where the discriminator is sure."""
+    """The game in which the generator maximises log s(d_fake) instead (Goodfellow et al. 2014, sec. 3).
+
+    The fixed point is the same, and the gradient is larger where the discriminator is certain.
+    """
 
     def of_each_fake(self, d_fake: Tensor) -> Tensor:
         return softplus(-d_fake)
@@ -56,21 +58,21 @@ class Wasserstein(PerFake):
 
 
 class ClippedWasserstein(Wasserstein):
-    """The same distance, the critic kept Lipschitz by clipping its weights (Arjovsky et al. 2017, algorithm 1)."""
+    """The same distance; clipped weights keep the critic Lipschitz (Arjovsky et al. 2017, algorithm 1)."""
 
     params: WGANParams
 
     def constrain(self, discriminator: Discriminator) -> None:
-        """Every weight into [-clip, clip]."""
+        """Clip every weight to [-clip, clip]."""
         torch._foreach_clamp_min_(list(discriminator.parameters()), -self.params.clip)
         torch._foreach_clamp_max_(list(discriminator.parameters()), self.params.clip)
 
 
 class LeastSquares(PerFake):
-    """Mao et al. 2017, eq. 2 with (a, b, c) = (-1, 1, 0): fake -1, real 1, and the generator aims at the border.
+    """Least squares (Mao et al. 2017, eq. 2) with targets of -1 for fakes, 1 for real images and 0 for the generator.
 
-    Of the paper's two codings this is the one that minimises Pearson's chi-squared divergence, and the one whose
-    border is a logit of 0; with (0, 1, 1) it would be 0.5.
+    The paper has two codings (a, b, c) of these targets. This one, (-1, 1, 0), minimises Pearson's chi-squared
+    divergence, and its border between real and fake is a logit of 0; with (0, 1, 1) the border would be 0.5.
     """
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
@@ -81,7 +83,7 @@ class LeastSquares(PerFake):
 
 
 class Hinge(PerFake):
-    """Margins of 1 on both sides (Lim, Ye 2017, eq. 7 and 8; Miyato et al. 2018, eq. 16 and 17)."""
+    """The hinge loss, with margins of 1 on both sides (Lim, Ye 2017, eq. 7, 8; Miyato et al. 2018, eq. 16, 17)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return relu(1 - d_real).mean() + relu(1 + d_fake).mean()
@@ -91,11 +93,11 @@ class Hinge(PerFake):
 
 
 class Relativistic(Loss):
-    """Each fake is judged against a real image (Jolicoeur-Martineau 2019; RpGAN in Huang et al. 2024, eq. 2)."""
+    """The logistic loss of (real, fake) pairs (Jolicoeur-Martineau 2019; RpGAN in Huang et al. 2024, eq. 2)."""
 
     def discriminator(self, *, d_real: Tensor, d_fake: Tensor) -> Tensor:
         return softplus(d_fake - d_real).mean()
 
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
-        assert d_real is not None  # the entry says generator_needs_real
+        assert d_real is not None  # the entry sets generator_needs_real
         return softplus(d_real - d_fake).mean()

@@ -51,8 +51,8 @@ class DRAGANParams(PenaltyParams):
 
 @dataclass
 class R1R2Params(PenaltyParams):
-    # The paper's 10 is for images of 128 pixels and more. Moving every pixel by the same amount is a step whose
-    # squared length grows with the number of pixels, so the small images of this zoo want a smaller gamma.
+    # The paper's 10 is for images of 128 pixels and more. If every pixel changes by the same amount, the squared
+    # length of that change grows with the number of pixels, so small images need a smaller gamma.
     weight: float = param(1.0, "gamma; the paper takes 10 at 128 pixels and more, less for small images")
 
 

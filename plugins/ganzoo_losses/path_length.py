@@ -12,28 +12,31 @@ from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal, whole_batch
 from ganzoo_losses.averages import MovingAverage
 from ganzoo_losses.params import PathLengthParams
 
-# Under the root, so that its slope stays finite where the images do not depend on the styles.
+# Added under the square root, so that its slope stays finite where the images do not depend on the styles.
 EPSILON = 1e-12
 
 
 @runtime_checkable
 class Styled(Protocol):
-    """A generator in two halves: latents to styles, styles to images."""
+    """A generator in two parts: latents to styles, and styles to images."""
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        """Latents ``(N, Z)`` and labels ``(N,)`` to the style of each layer ``(N, L, W)``, mixed in training."""
+        """Return the style of each layer, ``(N, L, W)``, for latents ``(N, Z)`` and labels ``(N,)``.
+
+        Training mode mixes styles.
+        """
 
     def synthesise(self, styles: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
-        """Styles ``(N, L, W)`` to images ``(N, C, H, W)``."""
+        """Return the images ``(N, C, H, W)`` of styles ``(N, L, W)``."""
 
 
 class PathLength(Penalty):
     """``(|J^T y|_2 - a)^2`` with y ~ N(0, 1) / sqrt(H W) (Karras et al. 2020, eq. 4), ``(N,)``.
 
-    J is the Jacobian of the images with respect to the styles of a :class:`Styled` generator; the squared length is
-    that of each layer's style, averaged over the layers, as in the authors' code. With another generator J is taken
-    with respect to the latents ``(N, Z)``. a is the moving average of the lengths of the whole batch, this step's
-    included, corrected for its start; the authors' begins at 0. Without rng y is 0.
+    For a :class:`Styled` generator, J is the Jacobian of the images with respect to the styles, and the squared length
+    is averaged over the layers, as in the authors' code. For any other generator, J is the Jacobian with respect to the
+    latents ``(N, Z)``. a is the moving average of the whole batch's lengths, including this step. It is bias-corrected;
+    the authors' average starts at 0. Without rng, y is 0.
     """
 
     params: PathLengthParams

@@ -1,4 +1,4 @@
-"""Penalties on the discriminator's gradient with respect to its images, one value ``(N,)`` per sample."""
+"""Penalties on the discriminator's gradient with respect to its images: one value per sample, ``(N,)``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor
 from ganzoo.interfaces import Penalty, PenaltyInputs, draw_normal, draw_uniform, whole_batch
 from ganzoo_losses.params import DRAGANParams
 
-# Under the root, so that its slope stays finite where the gradient vanishes. 1e-12 shifts a norm near 1 by half of
-# that, far below float32's resolution.
+# Added under the square root, so that its slope stays finite where the gradient vanishes. It shifts a norm near 1 by
+# 5e-13, far below float32's resolution.
 EPSILON = 1e-12
 
 
 def squared_gradient_norm(images: Tensor, inputs: PenaltyInputs) -> Tensor:
-    """``|grad D(x)|^2`` at each of the images ``(N, C, H, W)``: ``(N,)``, float32, differentiable.
+    """Return ``|grad D(x)|^2`` at each of the images ``(N, C, H, W)``: ``(N,)``, float32, differentiable.
 
-    The gradient of the summed logits holds each sample's own gradient only where no logit depends on another sample.
-    Of logits ``(N, ...)`` of patches, D(x) is their mean.
+    The gradient of the summed logits gives each sample's own gradient only if no logit depends on another sample. For
+    patch logits ``(N, ...)``, D(x) is their mean.
     """
     at = images.detach().requires_grad_(True)
     logits = inputs.discriminator(at, inputs.labels, rng=inputs.rng)
@@ -28,12 +28,15 @@ def squared_gradient_norm(images: Tensor, inputs: PenaltyInputs) -> Tensor:
 
 
 def distance_from_one(squared_norm: Tensor) -> Tensor:
-    """``(norm - 1)^2`` of each squared norm ``(N,)``."""
+    """Return ``(norm - 1)^2`` for each squared norm ``(N,)``."""
     return ((squared_norm + EPSILON).sqrt() - 1).square()
 
 
 class GradientPenalty(Penalty):
-    """``(|grad D(x)| - 1)^2`` on lines from fake to real (Gulrajani et al. 2017, eq. 3). Without rng: at midpoints."""
+    """``(|grad D(x)| - 1)^2`` at random points between fake and real images (Gulrajani et al. 2017, eq. 3).
+
+    Without rng, the points are the midpoints.
+    """
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         real, fake, rng = inputs.real.detach(), inputs.fake.detach(), inputs.rng
@@ -45,9 +48,9 @@ class GradientPenalty(Penalty):
 
 
 class DRAGAN(Penalty):
-    """``(|grad D(x)| - 1)^2`` around real images (Kodali et al. 2017, sec. 2.3). Without rng: at them.
+    """``(|grad D(x)| - 1)^2`` at real images with noise (Kodali et al. 2017, sec. 2.3). Without rng there is no noise.
 
-    The noise is normal; its deviation is a share of that of all pixels of the batch.
+    The noise is normal. Its standard deviation is ``noise`` times that of all pixels of the whole batch.
     """
 
     params: DRAGANParams

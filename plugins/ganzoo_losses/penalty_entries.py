@@ -1,4 +1,4 @@
-"""The penalties: names, papers, formulas and what they need."""
+"""The entries of the penalties: names, papers, formulas and requirements."""
 
 from __future__ import annotations
 

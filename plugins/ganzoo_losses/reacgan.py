@@ -11,11 +11,11 @@ from ganzoo_losses.params import ReACGANParams
 
 
 class ReACGAN(Penalty):
-    """D2D-CE (Kang et al. 2021), ``(N,)``: pull a sample to its class's proxy, push it from other classes.
+    """D2D-CE (Kang et al. 2021), ``(N,)``: pulls a sample to the proxy of its class and pushes it from other classes.
 
-    The discriminator gives the features "embedding" ``(N, E)`` and "proxies" ``(N, E)``, the trainable proxy of each
-    sample's label; both are normalised here. It learns from the real images, the generator from the fake ones. The
-    samples of other classes come from the whole batch, on several devices too.
+    The discriminator outputs the features "embedding" ``(N, E)`` and "proxies" ``(N, E)``, the trainable proxy of each
+    sample's label; both are normalised here. The discriminator learns from real images, the generator from fake ones.
+    The samples of other classes are those of the whole batch, also on several devices.
     """
 
     params: ReACGANParams
@@ -29,10 +29,13 @@ class ReACGAN(Penalty):
             return of_whole_batch(lambda rows: self._of_rows(rows, labels), joined)
 
     def _of_rows(self, joined: Tensor, labels: Tensor) -> Tensor:
-        """Embeddings and proxies ``(N, 2 E)`` and labels ``(N,)`` of the whole batch: the loss of each, ``(N,)``."""
+        """Return the loss of each sample, ``(N,)``.
+
+        joined: embeddings and proxies ``(N, 2 E)`` of the whole batch. labels: ``(N,)``.
+        """
         params = self.params
         embedding, proxies = (normalize(half, eps=1e-6) for half in joined.chunk(2, 1))
         near = ((embedding * proxies).sum(1) - params.margin_positive).clamp(max=0) / params.temperature
         far = (embedding @ embedding.T - params.margin_negative).clamp(min=0) / params.temperature
-        far = far.masked_fill(labels[:, None] == labels, -torch.inf)  # its own class, itself included
+        far = far.masked_fill(labels[:, None] == labels, -torch.inf)  # the same class, which includes the sample itself
         return torch.cat([near[:, None], far], 1).logsumexp(1) - near

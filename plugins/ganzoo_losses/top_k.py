@@ -18,19 +18,20 @@ GAMES: dict[str, type[PerFake]] = {
 
 
 def lowest_of_best(logits: Tensor, count: Tensor) -> Tensor:
-    """Return the lowest of the ``count`` (0-dim, rounded up) highest logits ``(N,)``, 0-dim.
+    """Return the lowest of the ``count`` highest logits ``(N,)``, 0-dim. ``count`` is 0-dim and rounded up.
 
-    A threshold chooses without a branch or a shape that depends on a value, so a step can be captured as a CUDA graph.
+    The caller selects fakes by this threshold. That needs no branch and no shape that depends on a value, so a step can
+    be captured as a CUDA graph.
     """
     ranks = torch.arange(len(logits), device=logits.device)
     return logits.sort(descending=True).values.masked_fill(ranks >= count, torch.inf).min()
 
 
 class TopK(Loss):
-    """A game whose generator learns from its k highest-scored fakes of the batch alone (Sinha et al. 2020).
+    """A game whose generator learns only from the k highest-scored fakes of the batch (Sinha et al. 2020).
 
-    k falls from the whole batch to ``nu`` of it, by the same factor in each part of the run; without ``progress`` it is
-    the whole batch. Fakes with equal logits are chosen or left out together.
+    k falls exponentially over the run, from the whole batch to ``nu`` times the batch; without ``progress`` it is the
+    whole batch. Fakes with equal logits are kept or dropped together.
     """
 
     params: TopKParams
@@ -47,6 +48,6 @@ class TopK(Loss):
             return self.game.generator(d_real=d_real, d_fake=d_fake)
         whole = whole_batch(d_fake.detach())
         lowest = lowest_of_best(whole, len(whole) * self.params.nu**progress)
-        # The ranks' values are averaged, so each divides by its share of the number that is chosen.
+        # Losses are averaged over the ranks, so each rank divides by its share of the number of chosen fakes.
         count = (whole >= lowest).sum() * (len(d_fake) / len(whole))
         return torch.where(d_fake.detach() >= lowest, self.game.of_each_fake(d_fake), 0.0).sum() / count

@@ -1,4 +1,4 @@
-"""Registers `mlp`, the fully connected pair in the spirit of Goodfellow et al. 2014."""
+"""Registers `mlp`, fully connected networks in the spirit of Goodfellow et al. 2014."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_mlp.networks:MLPDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
+            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "loop.schedule": "linear",
                 "loop.hold": 0.5,
@@ -51,7 +51,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             },
             tuned={
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # Found by trial; hinge gains nothing from it.
+                # Spectral norm was chosen by trial; hinge gains nothing from it.
                 "lsgan": {"discriminator.spectral": True},
                 "relativistic": {"discriminator.spectral": True},
                 "wgan": {

@@ -1,4 +1,4 @@
-"""Fully connected networks: an image is a vector of pixels."""
+"""Fully connected networks, which read and draw an image as a vector of pixels."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ganzoo_mlp import DiscriminatorParams, GeneratorParams
 
 
 def _init(module: nn.Module) -> None:
-    """He et al. 2015 for leaky ReLU of slope 0.2, zero bias."""
+    """Initialise after He et al. 2015 for a leaky ReLU of slope 0.2; the bias is zero."""
     if isinstance(module, nn.Linear):
         nn.init.kaiming_normal_(module.weight, a=0.2)
         nn.init.zeros_(module.bias)
 
 
 class MLPGenerator(Generator):
-    """Latents ``(N, latent_dim)`` through hidden layers, each normalised over its units, to tanh pixels."""
+    """Maps latents ``(N, latent_dim)`` through hidden layers, each normalised over its units, to tanh pixels."""
 
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class MLPGenerator(Generator):
         self.hidden = nn.Sequential(*layers)
         self.to_pixels = nn.Linear(features, image.channels * image.size**2)
         self.apply(_init)
-        # Start near mid-grey rather than at saturated noise, where tanh passes no gradient.
+        # Start near mid-grey: at saturated noise, tanh passes no gradient.
         nn.init.normal_(self.to_pixels.weight, std=0.02)
 
     def forward(
@@ -49,7 +49,7 @@ class MLPGenerator(Generator):
 
 
 class MLPDiscriminator(HeadedDiscriminator):
-    """Pixels through hidden layers to one logit and what further heads say, each image by itself."""
+    """Maps pixels through hidden layers to one logit and the outputs of further heads, each image by itself."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()

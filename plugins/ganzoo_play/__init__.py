@@ -1,4 +1,4 @@
-"""Registers `play`: a page in the browser that moves through a generator's latents."""
+"""Registers `play`, a page in the browser that moves through a generator's latents."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def play(runs: tuple[str, ...], out: Path | None, checkpoint: str, port: int, no
 
 
 def _open_browser(address: str) -> None:
-    """In a thread of its own: some browsers return when they are closed."""
+    """Open the browser in its own thread, since some browsers return only when they are closed."""
     import threading
     import webbrowser
 

@@ -1,4 +1,4 @@
-"""The latent directions along which a generator's images change most, whatever its architecture."""
+"""The latent directions along which a generator's images change most, for any architecture."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ganzoo.utils.waiting import counted
 
 COUNT = 8
 SAMPLES, BATCH = 1024, 128
-SIDE = 32  # pixels of a side at most, when changes are measured
+SIDE = 32  # pixels of a side at most, for measuring changes
 
 
 @torch.no_grad()
 def principal_directions(generator: Generator, count: int = COUNT, samples: int = SAMPLES, seed: int = 0) -> Tensor:
-    """Orthonormal directions ``(count, Z)``, fewer where Z is smaller, the one that changes most first.
+    """Return orthonormal directions ``(count, Z)``, the strongest change first; fewer if Z is smaller than ``count``.
 
-    For standard normal latents z and images G(z), E[G(z) z^T] = E[dG/dz] (Stein 1981, Estimation of the Mean of a
-    Multivariate Normal Distribution, lemma 2): the mean Jacobian, here from ``samples`` images, whose leading right
-    singular vectors these are. Along each, images grow brighter rather than darker.
+    They are the leading right singular vectors of the mean Jacobian, estimated from ``samples`` images: for standard
+    normal latents z and images G(z), E[G(z) z^T] = E[dG/dz] (Stein 1981, Estimation of the Mean of a Multivariate
+    Normal Distribution, lemma 2). Each direction points to where images become brighter.
     """
     rng = torch.Generator().manual_seed(seed)
     device = next(generator.parameters()).device

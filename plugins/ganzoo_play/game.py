@@ -1,4 +1,4 @@
-"""The images of the game, and what the discriminator said of each, as the run itself kept them at its snapshot."""
+"""The images of the game and the discriminator's verdict on each, as the run saved them at a snapshot."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ COLUMNS = 16
 
 @dataclass(frozen=True)
 class Game:
-    """``images`` uint8 ``(N, H, W, 3)``: generated ones, then real ones, in the order of the verdicts' two sides."""
+    """The game of one checkpoint.
+
+    images: uint8 ``(N, H, W, 3)``, first the generated ones, then the real ones. verdicts: in the same order.
+    """
 
     images: np.ndarray
     verdicts: Verdicts
 
     @property
     def sheet(self) -> Image.Image:
-        """All images in one, ``COLUMNS`` in a row, without gaps."""
+        """All images on one sheet, ``COLUMNS`` in a row, without gaps."""
         return sheet(self.images, COLUMNS)
 
     def data(self) -> Mapping[str, Any]:
-        """For the page: of each image whether it is real, whether the discriminator says so, and its figure."""
+        """Return the page's data: for each image whether it is real, whether it was taken for real, and its value."""
         verdicts = self.verdicts
         return {
             "columns": COLUMNS,
@@ -40,7 +43,7 @@ class Game:
 
 
 def read_game(directory: RunDir, checkpoint: str) -> Game | None:
-    """The game of a checkpoint; None where the run kept no images or verdicts of it, or they are damaged."""
+    """Return the game of a checkpoint; None if the run kept no images or verdicts for it, or they are damaged."""
     fake = read_grid(directory.samples / f"{checkpoint}.png")
     real = read_grid(directory.verdicts / "real.png")
     verdicts = read_verdicts(directory.verdicts / f"{checkpoint}.json")

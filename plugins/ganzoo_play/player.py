@@ -1,4 +1,4 @@
-"""One run as the page plays it: its generator, and what is known of it."""
+"""One run on the page: its generator and the facts about it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ DIGITS = 5
 
 @dataclass(frozen=True)
 class Player:
-    """``directory``: which run it is. ``about``: of it, one line. ``class_names``: one for each class, () without.
+    """One run on the page.
 
-    game: None where nothing to play it with was kept.
+    directory: the name of the run. about: one line about it. class_names: a name for each class; () without classes.
+    game: None if the run kept no images and verdicts for a game.
     """
 
     recipe: str
@@ -41,7 +42,7 @@ class Player:
     game: Game | None
 
     def data(self) -> Mapping[str, Any]:
-        """What the page is told, its files aside."""
+        """Return the page's data on the run, without its files."""
         generator = self.generator
         directions = principal_directions(generator)
         return {
@@ -59,9 +60,10 @@ class Player:
 
 
 def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
-    """A run's directory, hf://OWNER/NAME, registered weights, or a leaderboard's record beside its weights; on the CPU.
+    """Load a player on the CPU.
 
-    Raises GanzooError where it cannot be loaded.
+    source: a run's directory, hf://OWNER/NAME, registered weights, or a leaderboard's record next to its weights.
+    Raises GanzooError if it cannot be loaded.
     """
     player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint)
     if type(player.generator).sample_latents is not Generator.sample_latents:
@@ -90,7 +92,7 @@ def _recorded(registry: Registry, file: Path) -> Player:
 
 
 def _in_words(values: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
-    """The value that ranks a score; "" without a score."""
+    """Return the value that ranks a score, with its title; "" without a score."""
     if (ranked := ranked_value(values, protocol)) is None:
         return ""
     ranking, value = ranked

@@ -1,4 +1,4 @@
-"""Serving one directory to this machine alone."""
+"""Serves one directory to this machine only."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ADDRESS = "127.0.0.1"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of the directory, to whoever asks for this very machine.
+    """Serves files of the directory to requests that name this machine as ``Host``.
 
-    A page of another host whose name is made to point here sends its own name as ``Host``, and is refused (DNS
+    A page of another host whose name resolves to this machine sends its own name as ``Host`` and is refused (DNS
     rebinding).
     """
 
-    # Not what this machine's registry says: browsers refuse scripts of another kind.
+    # Do not use this machine's registry of types: browsers refuse scripts of a wrong type.
     extensions_map = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".html": "text/html; charset=utf-8",
@@ -43,10 +43,10 @@ class Handler(SimpleHTTPRequestHandler):
         return super().send_head()
 
     def _is_within(self) -> bool:
-        """Whether the path leads into the directory, links followed."""
+        """Return whether the path is inside the directory after following links."""
         try:
             asked = Path(self.translate_path(self.path)).resolve()
-        except (OSError, ValueError):  # a name that no file can have
+        except (OSError, ValueError):  # not a valid file name
             return False
         return asked.is_relative_to(Path(self.directory).resolve())
 
@@ -54,18 +54,20 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND, "File not found")
 
     def end_headers(self) -> None:
-        self.send_header("Cache-Control", "no-cache")  # a page written anew is seen at once
+        self.send_header("Cache-Control", "no-cache")  # a rewritten page must appear at once
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the terminal is for the address."""
+        """Log nothing: the terminal shows only the address."""
 
 
 def make_server(directory: Path, port: int = 0) -> ThreadingHTTPServer:
-    """A server of the directory on the loopback address, listening; port 0 takes a free one. GanzooError where none
-    is."""
+    """Return a listening server of the directory on the loopback address. Port 0 takes a free one.
+
+    Raises GanzooError if the port cannot be used.
+    """
     try:
         return ThreadingHTTPServer((ADDRESS, port), partial(Handler, directory=str(directory)))
     except (OSError, OverflowError) as error:
@@ -75,7 +77,7 @@ def make_server(directory: Path, port: int = 0) -> ThreadingHTTPServer:
 
 
 def serve(directory: Path, port: int, opened: Callable[[str], None]) -> None:
-    """Serve until Ctrl-C. ``opened`` is told the address once it answers."""
+    """Serve until Ctrl-C. Call ``opened`` with the address when the server answers."""
     with make_server(directory, port) as server:
         opened(f"http://{ADDRESS}:{server.server_address[1]}/")
         try:

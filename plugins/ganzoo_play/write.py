@@ -1,9 +1,9 @@
 """The page's directory, which any static host can serve under any path:
 
-index.html, *.css, *.js   the page; what it knows of the runs stands in index.html
+index.html, *.css, *.js   the page; index.html holds the data on the runs
 vendor/                   onnxruntime-web, gifenc, and their licences
-runs/N.onnx               the generator of each run, as `ganzoo export` makes it
-runs/N.png                the images of its game, where the run kept any
+runs/N.onnx               the generator of each run, as `ganzoo export` writes it
+runs/N.png                the images of its game, if the run kept any
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from ganzoo_export.onnx import export_generator
 from ganzoo_play.player import Player
 
 PACKED = ".xz"
-MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: a directory that may be written anew
+MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: marks a directory that may be overwritten
 OWN = "ganzoo_play"
 
 
 def write_page(players: Sequence[Player], directory: Path, tell: Callable[[str], None] = lambda line: None) -> Path:
-    """Write the page of these runs; its index.html. The directory is whole or as it was before.
+    """Write the page of these runs and return the path of its index.html.
 
-    ``tell`` hears of each step. Raises GanzooError where a generator cannot be exported, or the directory holds
-    anything but an earlier page or cannot be written.
+    After a failure the directory is as it was before. ``tell`` is called with a line about each step. Raises
+    GanzooError if a generator cannot be exported, or if the directory cannot be written or holds anything but an
+    earlier page.
     """
     check_place(directory)
     try:
@@ -46,13 +47,13 @@ def write_page(players: Sequence[Player], directory: Path, tell: Callable[[str],
 
 
 def to_page(recipes: Sequence[str], data: Sequence[Mapping[str, object]]) -> str:
-    """The content of ``index.html``, with what its scripts know of each run."""
+    """Return the content of ``index.html``, with the scripts' data on each run."""
     title = " | ".join(dict.fromkeys(recipes))
     return str(render(f"{OWN}/index.html", mark=trusted(MARK), title=title, runs=data))
 
 
 def check_place(directory: Path) -> None:
-    """Raises GanzooError where writing there would cost anything but an earlier page."""
+    """Raise GanzooError if writing there would overwrite anything but an earlier page."""
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return
     with suppress(OSError, UnicodeDecodeError):
@@ -73,7 +74,7 @@ def _write_player(player: Player, number: int, directory: Path, tell: Callable[[
 
 
 def _unpack(directory: Path) -> None:
-    """The page's own files and what it needs, unpacked where they are packed."""
+    """Copy the page's own files and its libraries, and unpack those that are packed."""
     for origin, place in ((files(OWN) / "assets", directory), (files(OWN) / "vendor", directory / "vendor")):
         place.mkdir(exist_ok=True)
         for file in origin.iterdir():

@@ -1,4 +1,4 @@
-"""Registers `report`, `watch` and `compare`: a run as a page, its progress, several runs side by side."""
+"""Registers `report` (a run as a page), `watch` (its progress) and `compare` (several runs side by side)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def register_commands(register: Callable[[CommandEntry], None]) -> None:
 
 @hookimpl
 def run_finished(run: Path, score: Mapping[str, Any]) -> None:
-    """Analyse the newest checkpoint and write the report, except for a benchmark's job, which is timed."""
+    """Analyse the newest checkpoint and write the report. Skip a job of a benchmark, since it is timed."""
     from ganzoo.bench.job import is_of_job
 
     if is_of_job(run):
@@ -56,9 +56,9 @@ def run_finished(run: Path, score: Mapping[str, Any]) -> None:
 
 @hookimpl
 def run_stopped(run: Path, reason: str) -> None:
-    """Write the report without an analysis, as a user who stops a run does not want to wait.
+    """Write the report without an analysis, since a user who stops a run does not want to wait.
 
-    After SIGTERM there may be no time even for that.
+    After SIGTERM there may be no time for a report, so it is skipped.
     """
     from ganzoo.bench.job import is_of_job
 

@@ -1,6 +1,6 @@
-"""The closer look at the generator: read from a run's directory, shown as a section of the page.
+"""The closer look at the generator, read from a run's directory and shown as a section of the page.
 
-All of it is foreign input: damaged parts are left out.
+The files are untrusted input: damaged ones are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 COUNT = 2 * GRID
-CLOSE = 0.3  # of the usual distance between real images; closer than that is a copy
+CLOSE = 0.3  # share of the usual distance between real images, below which an image may be a copy
 STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet
 SPACES = {
@@ -36,8 +36,13 @@ SPACES = {
 
 @dataclass(frozen=True)
 class Nearest:
-    """images: ``COUNT`` generated, the nearest real of each, ``COUNT`` real, the nearest of each, ``(4 * COUNT, H, W,
-    3)``. generated, real: their distances. held_out: the split that the latter are of, "" for the training set."""
+    """The nearest training image of generated and of real images.
+
+    images: ``(4 * COUNT, H, W, 3)``: ``COUNT`` generated images, the nearest real image of each, ``COUNT`` real images,
+    the nearest real image of each. space: a key of ``SPACES``: what is compared. searched, compared: the numbers of
+    training images that were searched, and compared by features. held_out: the split of the real images, "" for the
+    training set. generated, real: the distances of the two groups.
+    """
 
     images: np.ndarray
     space: str
@@ -54,7 +59,7 @@ class Nearest:
 
     @property
     def ratio(self) -> float:
-        """The median distance from a generated image to its nearest neighbour, as a share of that."""
+        """The median distance from a generated image to its nearest neighbour, as a share of the usual distance."""
         return median(self.generated) / self.usual
 
     @property
@@ -65,7 +70,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Look:
-    """kimg: when it was taken. Sheets of ``GRID**2`` images; None for what is not there."""
+    """A closer look at a generator. kimg: when it was taken. Sheets have ``GRID**2`` images; None if missing."""
 
     kimg: float
     nearest: Nearest | None
@@ -74,7 +79,7 @@ class Look:
 
 
 def read_look(directory: RunDir) -> Look | None:
-    """None where none was taken, or what was left of it is damaged."""
+    """Return the closer look of a run; None if none was taken or its record is damaged."""
     record = read_analysis(directory)
     try:
         kimg = float(record["shown"]) / 1000
@@ -106,7 +111,7 @@ def _read_nearest(record: dict[str, object], images: np.ndarray | None) -> Neare
 
 
 def section(look: Look | None) -> Markup:
-    """The section's content, without its heading."""
+    """Return the content of the section, without its heading."""
     if look is None:
         return render("ganzoo_report/closer.html", look=None)
     sheets = (look.between, look.truncation, look.nearest.images if look.nearest else None)
@@ -124,7 +129,7 @@ def section(look: Look | None) -> Markup:
 
 
 def copying(found: Nearest) -> str:
-    """What the distances say, in a sentence or two."""
+    """Return one or two sentences about the distances."""
     if found.copies:
         many = f"{found.copies} of the {COUNT} generated images {'lies' if found.copies == 1 else 'lie'}"
         return f"{many} so close to a training image that it may be a copy: compare the marked pairs."
@@ -169,11 +174,11 @@ def _pairs(found: Nearest, distances: Sequence[float], start: int) -> list[dict[
 
 
 def _sheet(images: np.ndarray) -> dict[str, Any]:
-    """The sheet as a data URI, and the place of each image on it."""
+    """Return the sheet as a data URI, and the position of each image on it."""
     return {"source": data_uri(images, SHEET, GRID), "places": [_at(place) for place in range(len(images))]}
 
 
 def _at(place: int) -> str:
-    """Where one image of a sheet ``GRID`` wide and high lies, as CSS."""
+    """Return the position of one image on a sheet ``GRID`` images wide and high, as CSS."""
     row, column = divmod(place, GRID)
     return f"{100 * column / (GRID - 1):.4g}% {100 * row / (GRID - 1):.4g}%"

@@ -11,7 +11,7 @@ import ganzoo
 from ganzoo.cli.completion import complete_run
 from ganzoo.cli.options import PATH, check_file, run_argument, write_file
 
-PAUSE = 2.0  # seconds between looks at a run that is followed
+PAUSE = 2.0  # seconds between two checks of a run with --follow
 
 
 @click.command()
@@ -47,7 +47,7 @@ def _state(samples: Path) -> list[str]:
 @click.command()
 @run_argument
 def watch(run: Path) -> None:
-    """Show a run in progress from another terminal; Ctrl-C ends the watching, not the run."""
+    """Show a run in progress from another terminal. Ctrl-C stops watching, not the run."""
     from ganzoo.console.display import make_display
     from ganzoo.console.summary import summary
     from ganzoo_report.places import report_file

@@ -1,4 +1,7 @@
-"""The curves of a run, as Vega-Lite specifications with their points. Zoom: drag to move, Ctrl and the wheel."""
+"""The curves of a run, as Vega-Lite specifications with their points.
+
+In the page, drag to move a chart, and turn the wheel with Ctrl to zoom.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from typing import Any
 from ganzoo.runs.ranking import Ranking
 from ganzoo.runs.reader import Facts, Record
 
-MOST = 400  # points of a line; more are averaged
+MOST = 400  # points of a line at most; if there are more, neighbours are averaged
 QUIET = {"expr": "quiet"}  # a colour that the page defines, since it differs between light and dark
 
 
 @dataclass(frozen=True)
 class Curve:
-    """series: what a line is called, by the figure's name. border: a dashed line across. log: a logarithmic axis."""
+    """One chart. series: the title of each line, by its figure's name. border: the value of a dashed line across.
+
+    log: whether the axis is logarithmic.
+    """
 
     title: str
     words: str
@@ -59,18 +65,18 @@ LEARNING_RATES = Curve(
     {"lr_discriminator": "discriminator", "lr_generator": "generator"},
 )
 LEARNING, PACE = (LOSSES, ACCURACY, GRADIENTS), (SPEED, LEARNING_RATES)
-CURVES = (*LEARNING, *PACE)  # of the log
+CURVES = (*LEARNING, *PACE)  # all curves of the log
 
 
 def score_curve(ranking: Ranking) -> Curve:
-    """The curve of the value that ranks a run."""
+    """Return the curve of the value that ranks a run."""
     title = ranking.title
     words = f"How close the generated images are to real ones, {ranking.direction}."
     return Curve(title, words, title, {ranking.value: title}, dots=True)
 
 
 def charts(facts: Facts) -> list[dict[str, Any]]:
-    """What :func:`chart` makes of each curve that has points."""
+    """Return the chart (see :func:`chart`) of each curve that has points."""
     log = thin(facts.log)
     scores = [(score_curve(facts.ranking), facts.scores)] if facts.ranking else []
     curves = [*((curve, log) for curve in LEARNING), *scores, *((curve, log) for curve in PACE)]
@@ -79,14 +85,14 @@ def charts(facts: Facts) -> list[dict[str, Any]]:
 
 
 def chart(curve: Curve, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Title, words, specification and points of a curve, for the page's script."""
+    """Return the title, words, specification and points of a curve, for the page's script."""
     there = {row["s"] for row in rows}
     spec = _specification(curve, [name for name in curve.series.values() if name in there])
     return {"title": curve.title, "words": curve.words, "spec": spec, "rows": rows}
 
 
 def points(records: Sequence[Record], curve: Curve) -> list[dict[str, Any]]:
-    """``k`` (kimg), ``s`` (series), ``v`` (value) of every figure that is there; above 0 alone on a log axis."""
+    """Return ``k`` (kimg), ``s`` (series) and ``v`` (value) of every figure present; on a log axis, only above 0."""
     return [
         {"k": round(record["kimg"], 3), "s": title, "v": float(f"{record[name]:.5g}")}
         for record in records
@@ -96,7 +102,7 @@ def points(records: Sequence[Record], curve: Curve) -> list[dict[str, Any]]:
 
 
 def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
-    """Means of neighbours, so that at most ``most`` records are left."""
+    """Average neighbouring records, so that at most ``most`` are left."""
     size = -(-len(log) // most)
     if size <= 1:
         return list(log)
@@ -110,7 +116,7 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
 
 
 def _specification(curve: Curve, names: Sequence[str]) -> dict[str, Any]:
-    """Lines over kimg, and a rule at the pointer that tells the values of ``names`` there."""
+    """Return a specification of lines over kimg, and of a rule at the pointer that shows the values of ``names``."""
     room = {"padding": 6} if curve.dots else {}  # for the dots at the ends
     x = {
         "field": "k",
@@ -160,6 +166,6 @@ def _specification(curve: Curve, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(name: str, form: str) -> dict[str, Any]:
-    """A line of the tooltip. The name is escaped, since a dot or a bracket in it would be a step into the value."""
+    """Return a line of the tooltip. The name is escaped, since Vega reads a dot or a bracket as access to a member."""
     field = re.sub(r"([\\\\.\[\]'\"])", r"\\\1", name)
     return {"field": field, "type": "quantitative", "title": name, "format": form}

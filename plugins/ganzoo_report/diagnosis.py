@@ -1,6 +1,6 @@
-"""What the figures of a run say, in plain words, and what to try. Pure functions, one for each finding.
+"""Explains the figures of a run in plain words and says what to try. Each finding has one pure function.
 
-The limits were set on runs of this zoo that went well and on some that collapsed.
+The limits were set on runs of this project, some that learned well and some that collapsed.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ganzoo.runs.reader import Facts, Record
 from ganzoo_report.closer import CLOSE, Look
 from ganzoo_report.story import Story
 
-ENOUGH = 8  # records of the log, or there is nothing to say
-TOO_STRONG = 0.95  # share of pairs ranked correctly: runs that learn stay below 0.85
-BEHIND = 0.35  # of pairs ranked correctly: less than a guess; runs that learn stay above 0.45
-VANISHED = 0.01  # of the norm of a gradient in the first quarter of a run
-COLLAPSED = 0.6  # nearest neighbour among the samples, as a share of the real images': runs that learn reach 0.9
-GROWING = 1.05  # from the middle of a run to its end: not collapsed, but not yet there
+ENOUGH = 8  # records of the log that a diagnosis needs
+TOO_STRONG = 0.95  # share of pairs ranked correctly; runs that learn stay below 0.85
+BEHIND = 0.35  # share of pairs ranked correctly, worse than a guess; runs that learn stay above 0.45
+VANISHED = 0.01  # gradient norm at the end, as a share of that in the first quarter
+COLLAPSED = 0.6  # distance to the nearest sample, as a share of that between real images; runs that learn reach 0.9
+GROWING = 1.05  # growth of that distance from the middle of a run to its end, above which variety is still rising
 STILL = 0.15  # movement over a whole run, in distances between two real images; runs that learn exceed 2
-BETTER = 0.97  # score against the one before, as a ratio: below 1 is better
-WORSE, MUCH_WORSE = 1.05, 1.25  # score against the best
-AHEAD = 0.6  # of pairs ranked correctly at the end; below it a discriminator that gained has still little to go by
-CATCHING_UP = 0.05  # of pairs ranked correctly, from one quarter of a run to the last: by either network
+BETTER = 0.97  # ratio of the last score to the best one before; below 1 is better
+WORSE, MUCH_WORSE = 1.05, 1.25  # ratio of the last score to the best
+AHEAD = 0.6  # share of pairs ranked correctly at the end; below it, the discriminator hardly tells images apart
+CATCHING_UP = 0.05  # change in that share, from an earlier quarter of a run to the last, that counts as a gain
 
 
 Kind = Literal["trouble", "note", "good"]
@@ -33,7 +33,10 @@ Kind = Literal["trouble", "note", "good"]
 
 @dataclass(frozen=True)
 class Finding:
-    """``why``: the figures it rests on. ``advice`` and ``command``: what to try, empty where there is nothing to."""
+    """One result of the diagnosis.
+
+    why: the figures it is based on. advice, command: what to try; empty if there is nothing to try.
+    """
 
     kind: Kind
     title: str
@@ -43,7 +46,7 @@ class Finding:
 
 
 def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Finding]:
-    """Everything there is to say, troubles first; never empty."""
+    """Return all findings, problems first; never empty."""
     copied = [finding] if look and (finding := copying(look)) else []
     if len(facts.log) < ENOUGH:
         few = f"The log holds {len(facts.log)} records; a diagnosis needs {ENOUGH} or more."
@@ -63,7 +66,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
 
 
 def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
-    """It gives every image nearly the same logit, and its own gradient has vanished."""
+    """Report a discriminator that hardly tells images apart and whose own gradient has vanished."""
     early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
     before, after = mean(early, "gradient_discriminator"), mean(late, "gradient_discriminator")
     auc = mean(late, "auc")
@@ -78,7 +81,10 @@ def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
 
 
 def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
-    """It tells nearly all images apart and the generator no longer catches up; for a critic: no gradient comes back."""
+    """Report a discriminator that tells nearly all images apart, or that passes no gradient back to the generator.
+
+    A critic, which has no border between real and fake, is judged by the gradient alone.
+    """
     if discriminator_stopped(facts, story):
         return None
     early, late = _quarter(facts.log, 0), _quarter(facts.log, 3)
@@ -102,8 +108,10 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
 
 
 def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
-    """It tells apart more and more, but not yet nearly all. Usual, to some extent, where the learning rates fall, and
-    no matter while the images gain from it."""
+    """Report a discriminator that tells more and more images apart, but not yet nearly all.
+
+    Some of this is usual while the learning rates fall, and it is harmless while the score improves.
+    """
     quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
     lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
     if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
@@ -123,7 +131,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
 
 
 def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
-    """It ranks generated images above real ones: it lags behind a generator that has moved on."""
+    """Report a discriminator that ranks generated images above real ones, since the generator has moved on."""
     auc = mean(_quarter(facts.log, 3), "auc")
     if auc is None or auc >= BEHIND:
         return None
@@ -136,7 +144,7 @@ def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
 
 
 def mode_collapse(facts: Facts, story: Story) -> Finding | None:
-    """The generated images lie closer together than real ones do; a note alone while they move apart."""
+    """Report generated images that are more alike than real ones; only a note while they move apart."""
     seen = [snapshot for snapshot in story.snapshots[1:] if snapshot.nearest is not None]
     if not seen:
         return None
@@ -155,7 +163,7 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
 
 
 def copying(look: Look) -> Finding | None:
-    """Generated images lie on training images."""
+    """Report generated images that are suspiciously close to training images."""
     if look.nearest is None or not look.nearest.copies:
         return None
     why = (
@@ -167,7 +175,7 @@ def copying(look: Look) -> Finding | None:
 
 
 def no_learning(facts: Facts, story: Story) -> Finding | None:
-    """The images stay what they were, or their score does."""
+    """Report images, or a score, that did not change over the run."""
     moved = story.travelled
     ranking, scores = facts.ranking, [value for _, value in facts.ranked]
     if moved is not None and moved < STILL:
@@ -182,7 +190,7 @@ def no_learning(facts: Facts, story: Story) -> Finding | None:
 
 
 def past_its_best(facts: Facts, story: Story) -> Finding | None:
-    """The score became worse again."""
+    """Report a score that became worse again after its best."""
     ranking, scored = facts.ranking, facts.ranked
     if ranking is None or len(scored) < 2:
         return None
@@ -198,7 +206,7 @@ def past_its_best(facts: Facts, story: Story) -> Finding | None:
 
 
 def still_improving(facts: Facts, story: Story) -> Finding | None:
-    """The last score is the best by a margin; without scores, the generator was catching up to the end."""
+    """Report a last score that is the best by a margin; without scores, a generator that was catching up to the end."""
     ranking, scores = facts.ranking, [value for _, value in facts.ranked]
     middle, late = mean(_quarter(facts.log, 1), "auc"), mean(_quarter(facts.log, 3), "auc")
     if ranking and len(scores) > 1:
@@ -218,7 +226,7 @@ def still_improving(facts: Facts, story: Story) -> Finding | None:
 
 
 def mean(records: Sequence[Record], name: str) -> float | None:
-    """Of a figure over some records; None where none holds it."""
+    """Return the mean of a figure over the records that have it; None if no record has it."""
     values = [record[name] for record in records if name in record]
     return fmean(values) if values else None
 

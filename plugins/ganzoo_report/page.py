@@ -1,4 +1,4 @@
-"""Render the report as one page that needs no network."""
+"""Renders the report as one page that needs no network access."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Curves:
 
 
 def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
-    """The whole file."""
+    """Return the whole HTML page."""
     classes = _classes(facts, story)
     return str(
         render(
@@ -81,7 +81,7 @@ def _summary(facts: Facts) -> str:
 
 
 def _classes(facts: Facts, story: Story) -> list[str]:
-    """The class that each shown image was made for; [] of an unconditional generator."""
+    """Return the class that each shown image was made for; empty for an unconditional generator."""
     verdicts = story.snapshots[-1].verdicts if story.snapshots else None
     if verdicts is None or not verdicts.labels:
         return []
@@ -89,7 +89,7 @@ def _classes(facts: Facts, story: Story) -> list[str]:
 
 
 def _story(story: Story, classes: Sequence[str]) -> dict[str, Any] | None:
-    """What the story's section is made of; None without images."""
+    """Return the values for the template's story section; None without images."""
     if not story.snapshots:
         return None
     kept = next((snapshot.verdicts for snapshot in story.snapshots if snapshot.verdicts), None)
@@ -119,7 +119,7 @@ def _story(story: Story, classes: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _snapshots(story: Story) -> dict[str, Any]:
-    """Sheets and verdicts, for the script."""
+    """Return the sheets and verdicts for the page's script."""
     budget = BUDGET // max(1, len(story.snapshots))
     verdicts = next((snapshot.verdicts for snapshot in reversed(story.snapshots) if snapshot.verdicts), None)
     return {
@@ -134,12 +134,12 @@ def _snapshots(story: Story) -> dict[str, Any]:
 
 
 def curves_of(drawn: list[dict[str, Any]]) -> Curves:
-    """Add the libraries to charts, if there are any."""
+    """Return the charts with the libraries that draw them; without charts, no libraries."""
     return Curves(drawn, trusted(libraries() if drawn else ""))
 
 
 def _tables(facts: Facts) -> Iterator[dict[str, Any]]:
-    """Title, head and rows of each table."""
+    """Yield the title, head and rows of each table."""
     if facts.log:
         moments = [facts.log[place] for place in sorted({0, len(facts.log) // 2, len(facts.log) - 1})]
         rows = [

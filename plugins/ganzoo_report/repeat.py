@@ -1,4 +1,4 @@
-"""All that repeats a run, as one script."""
+"""A shell script that repeats a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ganzoo.utils.files import one_line
 
 
 def script(facts: Facts) -> str:
-    """Shell: versions, the whole configuration, the command. What it was trained on stands in comments."""
+    """Return a shell script with the versions, the whole configuration and the command.
+
+    Comments name the device and the data of the run.
+    """
     noted = facts.provenance
     data = noted.get("data")
     data = data if isinstance(data, Mapping) else {}
@@ -25,7 +28,7 @@ def script(facts: Facts) -> str:
     }
     comments = [f"# {name}: {one_line(str(value))}" for name, value in about.items() if value is not None]
     end = "END"
-    while end in facts.config_text:  # a line of the file must not end it
+    while end in facts.config_text:  # no line of the configuration may equal the end marker
         end += "_"
     versions = dict(_versions(noted))
     files = plugin_options(versions)
@@ -44,7 +47,7 @@ def script(facts: Facts) -> str:
 
 
 def _versions(noted: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Of ganzoo, what it computes with, and the plugins."""
+    """Yield the names and versions of ganzoo, its libraries and the plugins."""
     for group in ("versions", "plugins"):
         found = noted.get(group)
         for name, version in found.items() if isinstance(found, Mapping) else ():

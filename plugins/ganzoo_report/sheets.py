@@ -1,4 +1,4 @@
-"""Images into the page: one small sheet for each snapshot, and all of them together within a budget of bytes."""
+"""Puts images into the page: one small sheet for each snapshot, all together within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ganzoo.utils.image_grid import sheet
 
 COLUMNS = 4
 BUDGET = 12 * 2**20  # bytes of all sheets together, before base64 makes them a third longer
-LOSSY = (90, 75, 50)  # qualities to try where a lossless sheet is too big
+LOSSY = (90, 75, 50)  # qualities to try if a lossless sheet is too big
 
 
 def data_uri(images: np.ndarray, budget: int, columns: int = COLUMNS) -> str:
-    """Images ``(N, H, W, 3)``, uint8, on a sheet ``columns`` wide; lossless where that takes at most ``budget``."""
+    """Return a data URI of uint8 images ``(N, H, W, 3)`` on a sheet ``columns`` wide.
+
+    The sheet is lossless if that takes at most ``budget`` bytes.
+    """
     kind, content = _within(sheet(images, columns), budget, columns * 16)
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 

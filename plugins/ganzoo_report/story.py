@@ -1,6 +1,6 @@
-"""How the generated images grew and what the discriminator said of them, read from a run's directory.
+"""The generated images over a run and the discriminator's verdicts on them, read from the run's directory.
 
-All of it is foreign input: what is damaged is left out.
+The files are untrusted input: damaged ones are left out.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.image_grid import GRID, read_grid
 from ganzoo.utils.safe_yaml import parse_json
 
-SHOWN = 16  # of a grid's images in the story
-THUMB = 32  # pixels of a side, when distances are measured
+SHOWN = 16  # images of a grid that the story shows
+THUMB = 32  # pixels of a side at most, for measuring distances
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One image's verdict. ``value``: the probability of "real", or the rank from 1 for the most real.
+    """The verdict on one image.
 
-    height: where it stands between 0 (surely generated) and 1 (surely real).
+    real: whether the discriminator takes it for real. value: the probability of "real", or the rank, 1 for the most
+    real. height: the position between 0 (surely generated) and 1 (surely real).
     """
 
     real: bool
@@ -37,9 +38,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What the discriminator said at one snapshot: of the generated images and of the real ones, in grids' order.
+    """The discriminator's verdicts at one snapshot.
 
-    labels: what the generated images were made for, ascending; () of an unconditional generator.
+    fake, real: the verdicts on generated and on real images, in the order of their grids. labels: the classes that the
+    generated images were made for, ascending; () for an unconditional generator.
     """
 
     fake: tuple[Judged, ...]
@@ -50,17 +52,17 @@ class Verdicts:
 
     @property
     def places(self) -> range:
-        """Which of the generated images are shown: the first ones, or every fourth one if they lie by class."""
+        """The indices of the generated images that are shown: the first ones, or every fourth if sorted by class."""
         return range(0, len(self.fake), len(self.fake) // SHOWN) if self.labels else range(SHOWN)
 
     @property
     def shown(self) -> tuple[Judged, ...]:
-        """The verdicts on these."""
+        """The verdicts on the generated images that are shown."""
         return tuple(self.fake[place] for place in self.places if place < len(self.fake))
 
     @property
     def fooled(self) -> int:
-        """How many generated images were taken for real."""
+        """The number of generated images that were taken for real."""
         return sum(judged.real for judged in self.fake)
 
     @property
@@ -72,11 +74,12 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One moment: ``images`` uint8 ``(N, H, W, 3)`` of the first latents, its verdicts if there are any.
+    """One moment of a run.
 
-    diversity, nearest: mean distance between two generated images, and from one to the nearest other, each as a share
-    of the real images'. moved: how far the images went since the snapshot before, measured in the same unit as
-    diversity. None where there is nothing to compare with.
+    images: uint8 ``(N, H, W, 3)``, the shown images. verdicts: None if there are none. diversity, nearest: the mean
+    distance between two generated images, and the mean distance to the nearest other one, each as a share of the same
+    distance between real images. moved: the mean distance of the images from those of the previous snapshot, in the
+    unit of diversity. diversity, nearest, moved: None if there is nothing to compare with.
     """
 
     name: str
@@ -90,20 +93,20 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Story:
-    """All snapshots, oldest first, and the real images they are compared with (None where there are none)."""
+    """All snapshots, oldest first, and the real images they are compared with (None if there are none)."""
 
     snapshots: tuple[Snapshot, ...]
     real: np.ndarray | None
 
     @property
     def travelled(self) -> float | None:
-        """How far the images moved over the run, all steps together."""
+        """The sum of the movements between snapshots; None if there are none."""
         steps = [snapshot.moved for snapshot in self.snapshots if snapshot.moved is not None]
         return sum(steps) if steps else None
 
 
 def read_story(directory: RunDir, most: int = 200) -> Story:
-    """The story so far; of more than ``most`` snapshots an even choice with the first and the last."""
+    """Return the story so far. Of more than ``most`` snapshots, read evenly spaced ones with the first and the last."""
     real = read_grid(directory.verdicts / "real.png")
     spread = None if real is None else distances(_thumbs(real))
     grids = sorted((kimg, path) for path in directory.samples.glob("kimg*.png") if (kimg := _kimg(path)) is not None)
@@ -133,7 +136,7 @@ def _snapshots(
 
 
 def read_verdicts(file: Path) -> Verdicts | None:
-    """The verdicts in one record; None where it is not there or damaged."""
+    """Return the verdicts of one file; None if it is missing or damaged."""
     try:
         record = parse_json(file.read_bytes())
         fake, real = ([float(value) for value in record[side]] for side in ("d_fake", "d_real"))
@@ -148,7 +151,7 @@ def read_verdicts(file: Path) -> Verdicts | None:
 
 
 def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, zero_is_border: bool) -> Verdicts:
-    """Logits to verdicts. Real is above 0; where the loss puts no border there, the upper half of all images."""
+    """Return verdicts for logits. Logits above 0 are real; if the loss has no border at 0, the upper half is real."""
     both = np.array([*fake, *real])
     order = np.argsort(-both, kind="stable")
     ranks = np.empty(len(both), dtype=int)
@@ -166,7 +169,7 @@ def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, ze
 
 
 def distances(images: np.ndarray) -> tuple[float, float]:
-    """Of images ``(N, D)``: the mean distance of two, and the mean distance to the nearest other."""
+    """Return the mean distance between two of the images ``(N, D)``, and the mean distance to the nearest other one."""
     squares = (images**2).sum(1)
     found = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * images @ images.T, 0))
     count = len(found)
@@ -176,7 +179,7 @@ def distances(images: np.ndarray) -> tuple[float, float]:
 
 
 def _thumbs(images: np.ndarray) -> np.ndarray:
-    """Small and flat: what a distance is taken of."""
+    """Return the images reduced to ``THUMB`` pixels and flattened, for measuring distances."""
     if images.shape[1] > THUMB:
         small = [Image.fromarray(image).resize((THUMB, THUMB), Image.Resampling.BOX) for image in images]
         images = np.stack([np.asarray(image) for image in small])
@@ -191,7 +194,7 @@ def _kimg(path: Path) -> float | None:
 
 
 def as_data(story: Story) -> list[dict[str, Any]]:
-    """What the page is given of each snapshot, its images aside."""
+    """Return the page's data on each snapshot, without its images."""
     return [
         {
             "kimg": snapshot.kimg,

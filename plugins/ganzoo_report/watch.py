@@ -1,4 +1,4 @@
-"""Looks at a run from another process: reads what it leaves in its directory, and writes nothing."""
+"""Shows a run from another process. It reads the run's directory and writes nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ganzoo.runs.grid_classes import caption
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
 
-PAUSE = 1.0  # seconds between looks
-QUIET = 60.0  # seconds without a line of the log before anything is said of it
-LATE = 5.0  # times as long as a line took so far, likewise
+PAUSE = 1.0  # seconds between two reads of the run
+QUIET = 60.0  # a run counts as quiet only after this many seconds without a line of the log ...
+LATE = 5.0  # ... and after this many times the mean time of a line so far
 
 
 def watch(
@@ -27,9 +27,9 @@ def watch(
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
 ) -> Mapping[str, Any]:
-    """Show a run until it has ended, as ``ganzoo run`` shows it; its score, empty where it has none.
+    """Show a run until it has ended, as ``ganzoo run`` does, and return its score; empty if it has none.
 
-    Raises GanzooError where the run's configuration cannot be read.
+    Raises GanzooError if the run's configuration cannot be read or has no ``loop.kimg``.
     """
     facts = _read(directory)
     budget = facts.number("loop.kimg")
@@ -43,7 +43,7 @@ def watch(
         while True:
             for record in facts.log[seen:]:
                 display.show_record(record)
-            seen = len(facts.log)  # fewer than before where a resumed run has taken some back
+            seen = len(facts.log)  # fewer than before if a resumed run has dropped some
             display.progress(round(facts.kimg * 1000))
             shown = _show_newest(directory, shown, display)
             if ended(directory, facts):
@@ -55,7 +55,7 @@ def watch(
 
 
 def ended(directory: RunDir, facts: Facts) -> bool:
-    """Whether the budget is spent and the score, if any, written: that comes after the last line of the log."""
+    """Return whether the budget is spent and the score is written. A run writes it after the last line of the log."""
     return facts.finished and _written(directory.score_file) >= _written(directory.log_file)
 
 
@@ -76,7 +76,7 @@ def _show_newest(directory: RunDir, shown: Path | None, display: Display) -> Pat
         with Image.open(newest, formats=["PNG"]) as image:
             display.show_samples(image.convert("RGB"), caption(directory, newest.stem))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        pass  # the next one may be whole
+        pass  # the file may be incomplete; show the next one instead
     return newest
 
 

@@ -1,4 +1,4 @@
-"""From a run's directory to its ``report.html``."""
+"""Writes ``report.html`` from a run's directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ logger = logging.getLogger(f"ganzoo.{__name__}")
 
 
 def write_report(directory: RunDir) -> Path:
-    """Write the report of a run, finished or not; its file. Raises GanzooError where it cannot be read or written."""
+    """Write the report of a run, finished or not, and return its path.
+
+    Raises GanzooError if the run cannot be read or the report cannot be written.
+    """
     file = report_file(directory.path)
     try:
         with waiting(f"writing {file}"):
@@ -31,10 +34,10 @@ def write_report(directory: RunDir) -> Path:
 
 
 def report_or_say_why(directory: RunDir) -> Path | None:
-    """The same at the end of a run, which never fails because of its report; None where there is none."""
+    """Write the report at the end of a run and return its path. Log errors and return None: the run must not fail."""
     try:
         return write_report(directory)
-    except Exception as error:  # whatever it is, the run is worth more
+    except Exception as error:  # the run matters more than any error here
         reason = " ".join(str(error).split())
         logger.warning(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {directory.path}`")
         return None

@@ -1,4 +1,4 @@
-"""Registers `fid`, `score` and `stats`: scores of images that no run here made, and files of statistics."""
+"""Registers `fid` and `score`, which score images from any source, and `stats`, which writes files of statistics."""
 
 from __future__ import annotations
 

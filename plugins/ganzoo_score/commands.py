@@ -26,7 +26,7 @@ mode_option = click.option("--mode", default="exact", show_default=True, help="e
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of all three commands."""
+    """Add the options that all three commands share."""
     for option in reversed(
         (samples_option, seed_option, checkpoint_option, truncation_option, weights_option, inception_option)
     ):
@@ -53,9 +53,9 @@ def fid(a: str, b: str, **options: Any) -> None:
 @click.option("--metrics", default=FID, show_default=True, help="Comma-separated, e.g. fid,kid,prc.")
 @shared
 def score(a: str, reference: str, metrics: str, **options: Any) -> None:
-    """Score A against B, with the protocol beside the figures.
+    """Score A against B, and print the figures with their protocol.
 
-    A and B are what `ganzoo fid` takes. Metrics that compare the features of all images take no statistics.
+    A and B are as for `ganzoo fid`. Metrics that compare the features of all images take no statistics.
     """
     _score(a, reference, metrics, options)
 
@@ -68,7 +68,7 @@ def score(a: str, reference: str, metrics: str, **options: Any) -> None:
 def stats(images: str, out: Path, metric: str, **options: Any) -> None:
     """Write mean and covariance of SET's features to a file, for metrics.reference, `ganzoo fid` and pytorch-fid.
 
-    SET is what `ganzoo fid` takes as A or B, but a file of statistics.
+    SET is anything that `ganzoo fid` takes as A or B, except a file of statistics.
     """
     check_file(out)
     if out.suffix.lower() != ".npz":

@@ -1,4 +1,4 @@
-"""Scores of one side against another."""
+"""Scores one side against another."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ logger = logging.getLogger("ganzoo.score")
 def compare(
     scoring: Scoring, fake: Side, real: Side, *, root: Path, device: torch.device, progress: Progress | None = None
 ) -> Score:
-    """Score ``fake`` against ``real``. Raises GanzooError and NetworkMissing as :func:`ganzoo.metrics.score.score`."""
+    """Score ``fake`` against ``real``.
+
+    Raises GanzooError and NetworkMissing as :func:`ganzoo.metrics.score.score` does.
+    """
     begun, seed = time.perf_counter(), scoring.settings.seed
     check(scoring, fake, real)
     plan = make_plan(scoring, root, device, progress=progress)
     given = {}
-    for side in (fake, real):  # what a file does not fit is said before an image is read
+    for side in (fake, real):  # report a file that does not fit before reading any image
         if side.statistics is not None:
             given[id(side)] = plan.given(side.statistics)
     fake_sides = given[id(fake)][0] if fake.statistics else plan.read_fake(fake.chunks, fake.count)
@@ -63,7 +66,7 @@ def check(scoring: Scoring, fake: Side, real: Side) -> None:
 
 
 def seen_in_training(fake: Side, real: Side) -> bool:
-    """Tell whether a run is scored against the images that it was trained on."""
+    """Return whether a run is scored against the images that it was trained on."""
     pairs = ((fake.trained_on, real.content), (real.trained_on, fake.content))
     return any(trained and trained == content for trained, content in pairs)
 
@@ -75,17 +78,17 @@ def _read_real(plan: Plan, side: Side, root: Path) -> tuple[Sides, dict[str, str
 
 
 def _describe(side: Side) -> dict[str, Any]:
-    """What a protocol says of the real side."""
+    """Return the protocol's facts about the real side."""
     if side.statistics is not None:
         return side.statistics.protocol()
     if side.images is not None:
-        return describe_set(replace(side.images, demonstration=False))  # of scores of runs
+        return describe_set(replace(side.images, demonstration=False))  # it is meant for scores of runs
     known = {"fingerprint": side.content} if side.content else {}
     return {"reference": side.title, "split": side.split, **known, "resize": {}}
 
 
 def _warn(plan: Plan, fake: Side, real: Side) -> None:
-    """Say what a reader of the figures must know."""
+    """Log warnings that a reader of the figures needs."""
     if fake.picture and real.picture and fake.picture != real.picture:
         logger.warning(
             f"{fake.title} has images of {fake.picture}, {real.title} of {real.picture}: each is resized for the "
@@ -97,7 +100,7 @@ def _warn(plan: Plan, fake: Side, real: Side) -> None:
 
 
 def warn_few(plan: Plan, counts: list[int]) -> None:
-    """Warn if a Fréchet distance is of fewer images than there are features."""
+    """Warn if a Fréchet distance is computed from fewer images than there are features."""
     for entry in plan.entries:
         extractor, feature = plan.wanted[entry.name]
         width = plan.readers[extractor].source.entry.features[feature]

@@ -1,4 +1,4 @@
-"""Images that a run's generator draws."""
+"""Opens a run as a side of a score: its generator draws the images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ganzoo_score.side import Side
 
 @dataclass(frozen=True)
 class Drawing:
-    """How a run's generator is sampled. samples: number of images; None: as many as the run is scored with."""
+    """The way a run's generator is sampled. samples: the number of images; None for the run's ``metrics.fakes``."""
 
     samples: int | None = None
     seed: int = 0
@@ -32,9 +32,10 @@ class Drawing:
 
 
 def open_run(path: Path, title: str, drawing: Drawing, registry: Registry, device: torch.device) -> Side:
-    """Open a run: its averaged generator draws the images. Raises GanzooError for a damaged run or a missing plugin.
+    """Open a run, whose averaged generator draws the images.
 
-    A conditional generator draws classes as frequently as the training set has them.
+    A conditional generator draws classes as frequently as the training set has them. Raises GanzooError if the run is
+    damaged or a plugin is missing.
     """
     directory = RunDir.open(path)
     config = load_config(registry, directory)
@@ -53,7 +54,7 @@ def open_run(path: Path, title: str, drawing: Drawing, registry: Registry, devic
 
 
 def _training_content(config: Config) -> str:
-    """Hash of the training images' content; "" if they are not here."""
+    """Return the hash of the training images' content; "" if they are not on this machine."""
     data = config.values.data
     with suppress(GanzooError):
         source = make_source(

@@ -1,4 +1,4 @@
-"""Samples in an ``.npz``, as guided-diffusion and others write them: ``arr_0``, uint8."""
+"""Reads samples from an ``.npz`` with a uint8 array ``arr_0``, as guided-diffusion and others write it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ganzoo.utils.checksum import sha256_of
 from ganzoo_score.side import Side
 
 NAME = "arr_0"
-MOST_BYTES = 2**28  # of one image
+MOST_BYTES = 2**28  # of one image, at most
 PART = 2**24  # bytes read at a time
 CHANNELS = (1, 3)
 

@@ -1,4 +1,4 @@
-"""Images of a data set, which a directory and a zip are too."""
+"""Opens a data set as a side of a score; a directory and a zip are data sets too."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger("ganzoo.score")
 
 
 def open_files(kind: str, path: Path, registry: Registry, root: Path) -> Side:
-    """Open a path as a data set of this name, such as ``folder``."""
+    """Open a path as the data set ``kind``, such as ``folder``."""
     entry = registry.get(DatasetEntry, kind)
     return open_set(ReferenceSet(entry, str(path), f"{kind}:{path}", entry.reference), root)
 
 
 def open_set(wanted: ReferenceSet, root: Path) -> Side:
-    """Open a data set. Raises GanzooError if it is not there or holds no images.
+    """Open a data set. Raises GanzooError if it does not exist or holds no images.
 
-    A set of images of one known size is decoded once and has its features cached. Of any other each image is read at
-    its own size and with its own channels.
+    A set whose images have one known size is decoded once and its features are cached. In any other set, each image is
+    read at its own size and with its own channels.
     """
     source = make_source(wanted.entry, wanted.location, root, wanted.split, labels=NONE, name=wanted.name)
     content = source.content_key()
@@ -55,7 +55,7 @@ def open_set(wanted: ReferenceSet, root: Path) -> Side:
 
 
 def _loose(source: DataSource, name: str) -> Iterator[Tensor]:
-    """Each image as it is. Raises GanzooError for the first one that cannot be used."""
+    """Yield each image as it is. Raises GanzooError at the first image that cannot be used."""
     for item in source:
         if not isinstance(item, SourceImage):
             raise GanzooError(f"{name}: {printable(item.name)}: {item.reason}, or take it out")

@@ -1,4 +1,4 @@
-"""One side of a score: images that are read when they are wanted, or statistics of images."""
+"""One side of a score: images that are read on demand, or statistics of images."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Shape = tuple[int, ...]
 
 @dataclass
 class Side:
-    """What is compared.
+    """One side of a score.
 
-    title: for the protocol and messages. count: of the images, 0 if a file of statistics does not say it.
-    read: gives all images from the beginning, uint8 ``(n, 1 or 3, H, W)``; None for statistics.
-    images: the decoded data set, whose features are kept in the cache; None for other images. shipped: statistics that
-    the data set carries. split: of the data set. content: hash of the images' content, "" if it is not known.
-    trained_on: the same of the images that a run's generator was trained on. described: more for the protocol.
-    shapes: how many images of which shape were read.
+    title: the name in the protocol and in messages. count: the number of images; 0 if a file of statistics does not
+    state it. read: yields all images from the beginning, uint8 ``(n, 1 or 3, H, W)``; None for statistics.
+    images: the decoded data set, whose features are cached; None for other images. shipped: the statistics that the
+    data set ships. split: the split of the data set. content: the hash of the images' content; "" if unknown.
+    trained_on: the hash of the images that a run's generator was trained on. described: further facts for the protocol.
+    shapes: the number of images read, by shape.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Side:
 
     @property
     def shape(self) -> Shape:
-        """``(N, C, H, W)``, or ``(N,)`` if the images differ; known once they were read."""
+        """The shape ``(N, C, H, W)``, or ``(N,)`` if the images differ; known once they were read."""
         if self.images is not None:
             return tuple(self.images.array.shape)
         return (self.count, *next(iter(self.shapes))) if len(self.shapes) == 1 else (self.count,)

@@ -1,4 +1,4 @@
-"""From what was typed to a side of a score."""
+"""Opens a command's argument as a side of a score."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ KINDS = "a directory, a zip, an .npz, a run, an address, weights (RECIPE@DATA) o
 def open_side(
     text: str, drawing: Drawing, widths: Collection[int], registry: Registry, root: Path, device: torch.device
 ) -> Side:
-    """Open a directory, a zip, an ``.npz``, a run, an address such as ``hf://OWNER/NAME``, registered
-    weights, or ``SET[:SPLIT]``.
+    """Open a directory, a zip, an ``.npz``, a run, an address such as ``hf://OWNER/NAME``, registered weights, or
+    ``SET[:SPLIT]``.
 
-    A path that exists is taken for the path. widths: of the features that statistics may be of. Raises GanzooError for
-    anything else.
+    If a path of this name exists, it is opened. widths: the allowed widths of the features in a file of statistics.
+    Raises GanzooError for anything else.
     """
     path = user_path(text)
     if _exists(path):
@@ -73,7 +73,7 @@ def _open_path(
 
 
 def _open_npz(path: Path, widths: Collection[int]) -> Side:
-    """Samples or statistics, by the arrays' names."""
+    """Open samples or statistics, depending on the arrays' names."""
     if path.suffix.lower() == SUFFIX and NAME in Npz(path).names:
         return open_samples(path)
     found = read_statistics(path, widths)
@@ -83,7 +83,7 @@ def _open_npz(path: Path, widths: Collection[int]) -> Side:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # a name that no file system takes
+    except (OSError, ValueError):  # not a valid name for a file
         return False
 
 

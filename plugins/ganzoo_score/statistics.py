@@ -1,4 +1,4 @@
-"""Statistics of a side's features, for a file."""
+"""Writes statistics of a side's features to a file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from ganzoo_score.side import Side
 def write_side(
     scoring: Scoring, side: Side, file: Path, *, root: Path, device: torch.device, progress: Progress | None = None
 ) -> None:
-    """Write mean and covariance of the features that the first metric reads, and where they come from.
+    """Write the mean and covariance of the features that the first metric reads, and their origin.
 
-    Raises GanzooError for a metric that compares more than these, WriteFailed if the file cannot be written.
+    Raises GanzooError if the metric needs more than mean and covariance or the side is a file of statistics, and
+    WriteFailed if the file cannot be written.
     """
     (metric, *_) = scoring.metrics
     if metric.reads != "statistics":

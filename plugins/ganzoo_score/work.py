@@ -1,4 +1,4 @@
-"""What the commands share: the metrics, the device, and opening sides."""
+"""The shared work of the commands: resolving metrics, choosing a device, opening sides."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ganzoo_score.sides import open_side
 
 @dataclass(frozen=True)
 class Work:
-    """A command's metrics, and where and how they are computed. drawing: how runs are sampled."""
+    """A command's metrics, and where and how to compute them. drawing: the way runs are sampled."""
 
     registry: Registry
     scoring: Scoring
@@ -39,7 +39,7 @@ class Work:
     progress: Progress
 
     def open(self, text: str) -> Side:
-        """Open what was typed, as :func:`ganzoo_score.sides.open_side` does."""
+        """Open a command's argument, see :func:`ganzoo_score.sides.open_side`."""
         return open_side(text, self.drawing, feature_widths(self.scoring), self.registry, self.root, self.device)
 
 
@@ -47,8 +47,8 @@ class Work:
 def working(metrics: str, options: Mapping[str, Any]) -> Iterator[Work]:
     """Prepare the work of a command, and show its progress.
 
-    metrics: their names, separated by commas. options: those of ``ganzoo_score.commands.shared``. Raises GanzooError
-    for an unknown metric and for a setting that is out of bounds.
+    metrics: their names, separated by commas. options: those of ``ganzoo_score.commands.shared``. Raises GanzooError if
+    a metric is unknown or a setting is out of bounds.
     """
     registry = Registry.load()
     named = {
@@ -64,7 +64,7 @@ def working(metrics: str, options: Mapping[str, Any]) -> Iterator[Work]:
     check(scoring)
     drawing = Drawing(options["samples"], options["seed"], options["checkpoint"], options["truncation"])
     prepare_process()
-    with audience([make_display(Console(stderr=True))]) as watched:  # the figures alone go to stdout
+    with audience([make_display(Console(stderr=True))]) as watched:  # only the figures go to stdout
         yield Work(registry, scoring, drawing, data_root(None), pick_device("auto"), watched.scoring)
 
 

@@ -1,4 +1,4 @@
-"""Registers `sngan`, the residual pair of Miyato et al. 2018."""
+"""Registers `sngan`, the residual networks of Miyato et al. 2018."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # Found on Fashion-MNIST within minutes on two CPU cores; see benchmarks/README.md.
+            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/README.md.
             defaults={
                 "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 32,

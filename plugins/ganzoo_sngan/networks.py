@@ -1,7 +1,7 @@
-"""The residual pair for small images (Miyato et al. 2018, app. B.4, tables 3 and 4), at any size that doubles.
+"""The residual networks for small images (Miyato et al. 2018, app. B.4, tables 3 and 4), for any size that doubles.
 
-With ``conditional`` it is the pair of Miyato and Koyama 2018 (arXiv:1802.05637): the generator's batch norms have a
-gain and a bias for each class, and the discriminator projects its features on an embedding of the class.
+With ``conditional`` they are the networks of Miyato and Koyama 2018 (arXiv:1802.05637): the generator's batch norms
+have a gain and a bias for each class, and the discriminator projects its features on an embedding of the class.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ganzoo.models.spectral import spectral
 from ganzoo_sngan import DiscriminatorParams, GeneratorParams
 
 Wrap = Callable[[nn.Module], nn.Module]
-FLAT_BLOCKS = 2  # of the discriminator, after those that halve
+FLAT_BLOCKS = 2  # blocks of the discriminator that keep the size, after those that halve it
 
 
 def _conv(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
-    """A convolution that keeps the size, initialised after Glorot and Bengio 2010, zero bias."""
+    """Return a convolution that keeps the size, initialised after Glorot and Bengio 2010, with a bias of zero."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.xavier_uniform_(layer.weight, gain)
     assert layer.bias is not None
@@ -34,7 +34,7 @@ def _conv(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2
 
 
 class UpBlock(nn.Module):
-    """Normalise, ReLU, double, convolve; normalise, ReLU, convolve; plus the doubled input.
+    """A residual block: normalise, ReLU, double the size, convolve; normalise, ReLU, convolve; add the doubled input.
 
     With ``classes`` the norms are conditional.
     """
@@ -48,12 +48,15 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         y = self.conv1(_double(F.relu(normalise(self.norm1, x, labels))))
-        # A kernel of 1 and doubling commute; convolving first is four times cheaper.
+        # A 1x1 convolution and doubling commute; convolving first is four times cheaper.
         return self.conv2(F.relu(normalise(self.norm2, y, labels))) + _double(self.shortcut(x))
 
 
 class DownBlock(nn.Module):
-    """(ReLU,) convolve, ReLU, convolve(, halve); plus the input treated alike. ``first``: the input is an image."""
+    """A residual block: ReLU, convolve, ReLU, convolve, and halve the size with ``halve``; add the input.
+
+    A shortcut gives the input the shape of the result. With ``first`` the input is an image and skips the first ReLU.
+    """
 
     def __init__(self, inputs: int, outputs: int, wrap: Wrap, *, first: bool = False, halve: bool = False) -> None:
         super().__init__()
@@ -66,12 +69,12 @@ class DownBlock(nn.Module):
         y = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
         if not self.halve:
             return y + self.shortcut(x)
-        # A kernel of 1 and the mean commute; halving first is four times cheaper.
+        # A 1x1 convolution and the mean commute; halving first is four times cheaper.
         return F.avg_pool2d(y, 2) + self.shortcut(F.avg_pool2d(x, 2))
 
 
 class SNGANGenerator(Generator):
-    """Latents ``(N, latent_dim)`` to ``base x base`` features, doubled block by block, tanh pixels."""
+    """Maps latents ``(N, latent_dim)`` to ``base x base`` features, doubles them block by block, draws tanh pixels."""
 
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()
@@ -100,9 +103,9 @@ class SNGANGenerator(Generator):
 
 
 class SNGANDiscriminator(HeadedDiscriminator):
-    """Halving blocks, two that keep the size, the sum over all places, one logit and what further heads say.
+    """Blocks that halve the size, two that keep it, a sum over all positions, then one logit and further heads.
 
-    No sample sees another.
+    Logits do not depend on other samples.
     """
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
@@ -111,7 +114,7 @@ class SNGANDiscriminator(HeadedDiscriminator):
         wrap: Wrap = spectral if params.spectral else nn.Identity()
         _, halvings = split_size(image.size)
         blocks = [DownBlock(image.channels, params.width, wrap, first=True, halve=True)]
-        # One halving less than the generator doubles, as published: 32 pixels come down to 8.
+        # One halving less than the generator has doublings, as published: 32 pixels become 8.
         blocks += [DownBlock(params.width, params.width, wrap, halve=True) for _ in range(max(0, halvings - 2))]
         blocks += [DownBlock(params.width, params.width, wrap) for _ in range(FLAT_BLOCKS)]
         self.blocks = nn.Sequential(*blocks)

@@ -1,4 +1,4 @@
-"""Registers `stylegan-lite`, StyleGAN2's networks in plain PyTorch at widths for small images."""
+"""Registers `stylegan-lite`, the networks of StyleGAN2 in plain PyTorch, with widths for small images."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # The paper's betas (Karras et al. 2020, app. B). Learning rates four to eight times its own, found by
-            # trial: Adam moves weights of N(0, 1) by the learning rate itself, and small budgets have few steps.
+            # The betas are the paper's (Karras et al. 2020, app. B). The learning rates, found by trial, are four to
+            # eight times the paper's: Adam changes weights of N(0, 1) by the learning rate itself, and small budgets
+            # have few steps.
             defaults={
                 "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 16,
@@ -69,12 +70,12 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 "optimizer.discriminator.betas": [0.0, 0.99],
             },
             tuned={
-                # One critic step instead of five: at small budgets more generator steps are worth more.
+                # One critic step instead of five: at small budgets, more generator steps help more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # A discriminator with unbounded logits wins at any learning rate, and the saturated loss then teaches
-                # nothing.
+                # A discriminator with unbounded logits wins at any learning rate; the loss then saturates and the
+                # generator learns nothing.
                 "minimax": {"discriminator.spectral": True},
-                # As good as in every step, at 1.5 times the speed (every 16 steps in the paper).
+                # As good as a penalty in every step, at 1.5 times the speed. The paper applies it every 16 steps.
                 "r1": {"penalties.r1.interval": 4},
             },
         )

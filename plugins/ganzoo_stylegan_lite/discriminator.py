@@ -1,6 +1,6 @@
-"""The discriminator of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958): residual blocks, minibatch deviation.
+"""The discriminator of StyleGAN2 (Karras et al. 2020, arXiv:1912.04958): residual blocks, minibatch standard deviation.
 
-With ``conditional`` it is one of projection (as in Karras et al. 2020, arXiv:2006.06676, app. D).
+With ``conditional`` it is a projection discriminator (as in Karras et al. 2020, arXiv:2006.06676, app. D).
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ from ganzoo_stylegan_lite.layers import (
     scaled_together,
 )
 
-GROUP = 4  # of minibatch standard deviation
+GROUP = 4  # samples in a group of the minibatch standard deviation
 
 
 class ResidualBlock(nn.Module):
-    """``(N, inputs, H, W)`` to ``(N, outputs, H/2, W/2)``; both branches carry 1/sqrt(2), so that variance is kept."""
+    """Maps ``(N, inputs, H, W)`` to ``(N, outputs, H/2, W/2)``.
+
+    Both branches have a factor of 1/sqrt(2), which preserves the variance.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.refine = EqualConv(inputs, inputs, 3, gain=math.sqrt(2))
-        self.halve = EqualConv(inputs, outputs, 3, down=True)  # sqrt(2) of the ReLU times 1/sqrt(2)
+        self.halve = EqualConv(inputs, outputs, 3, down=True)  # gain 1: the ReLU's sqrt(2) times 1/sqrt(2)
         self.skip = EqualConv(inputs, outputs, 1, gain=math.sqrt(0.5), bias=False, down=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,22 +53,22 @@ class ResidualBlock(nn.Module):
 
 
 def minibatch_std(x: Tensor, group: int = GROUP) -> Tensor:
-    """One more channel on ``(N, C, H, W)``: how much its group varies, averaged (Karras et al. 2018, sec. 3).
+    """Append a channel to ``(N, C, H, W)``: the mean standard deviation within a group (Karras et al. 2018, sec. 3).
 
-    Groups have ``group`` samples, or the most below that which divide N.
+    Groups have ``group`` samples, or the largest smaller number that divides N.
     """
     group = max(size for size in range(1, group + 1) if len(x) % size == 0)
     members = x.float().unflatten(0, (group, -1))
-    # Not Tensor.var, which is ten times slower on the CPU across the outermost dimension.
+    # Tensor.var across the outermost dimension is ten times slower on the CPU.
     variance = (members - members.mean(0)).square().mean(0)
     deviation = (variance + 1e-8).sqrt().mean((1, 2, 3))
     return torch.cat([x, per_channel(deviation.repeat(group)[:, None], x).expand(-1, 1, *x.shape[2:])], dim=1)
 
 
 class StyleGANDiscriminator(HeadedDiscriminator):
-    """Residual blocks halve the image down to ``base x base``, then a convolution and two full layers.
+    """Residual blocks that halve the image down to ``base x base``, a convolution and two fully connected layers.
 
-    Further heads read what the last full layer does.
+    Further heads read the same features as the last fully connected layer.
     """
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
@@ -87,7 +90,7 @@ class StyleGANDiscriminator(HeadedDiscriminator):
         self.to_logit = EqualLinear(last, 1)
         self.heads = Heads(last, image, needs.outputs, params.conditional, linear=EqualLinear, embedding=EqualEmbedding)
         self.conditional = self.heads.conditional
-        if params.spectral:  # without the gains of sqrt(2), which would let the logits grow as large as before
+        if params.spectral:  # drop the gains of sqrt(2), which would let the logits grow as large as before
             for layer in self.modules():
                 if isinstance(layer, (EqualLinear, EqualConv, EqualEmbedding)):
                     spectral(layer).scale = layer.gain / math.sqrt(2)
@@ -101,13 +104,13 @@ class StyleGANDiscriminator(HeadedDiscriminator):
             return self.heads.read(self.to_logit(phi).squeeze(1), phi, labels)
 
     def _features(self, images: Tensor) -> Tensor:
-        """The last features ``(N, F)`` of images."""
-        # A 1x1 convolution, written so that its result lies channels last, the layout fast for what follows: with one
-        # channel an image's own layout could be either.
+        """Return the last features ``(N, F)`` of images."""
+        # A 1x1 convolution, written so that its result is channels last, the fast layout for the next layers. The
+        # layout of an image with one channel is ambiguous.
         x = self.from_picture(images.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = self.blocks(F.leaky_relu(x, SLOPE))
         if self.mixes_samples:
-            # Several devices share a batch so that whole groups are on one where they can be.
+            # Ranks take samples in turn, so a rank whose share is a multiple of GROUP holds whole groups.
             x = minibatch_std(x) if len(x) % GROUP == 0 else of_whole_batch(minibatch_std, x)
         x = F.leaky_relu(self.mix(x), SLOPE)
         return F.leaky_relu(self.full(x.flatten(1)), SLOPE)

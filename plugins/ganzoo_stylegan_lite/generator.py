@@ -1,11 +1,11 @@
 """The generator of StyleGAN2 (Karras et al. 2019, arXiv:1812.04948, and 2020, arXiv:1912.04958) without compiled
 extensions.
 
-Leaky ReLU is followed by a gain of sqrt(2) in the papers, to keep the variance. It scales with its input, so the gain
-sits in the weights before it instead, where it costs nothing.
+In the papers a gain of sqrt(2) follows each leaky ReLU, to preserve the variance. A factor on the input of a leaky ReLU
+is the same factor on its output, so here the preceding weights include the gain, which costs nothing.
 
-With ``conditional`` the mapping network also reads an embedding of the class, scaled to mean square 1 as the latent is
-(as in Karras et al. 2020, arXiv:2006.06676, app. D).
+With ``conditional`` the mapping network also reads an embedding of the class. The embedding is scaled to mean square 1,
+like the latent (Karras et al. 2020, arXiv:2006.06676, app. D).
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ MEAN_DECAY = 0.995  # of w's running mean (Karras et al. 2019, app. B)
 
 
 def _scaled_to_1(x: Tensor) -> Tensor:
-    """Rows ``(N, F)``, each scaled to mean square 1."""
+    """Scale each row of ``(N, F)`` to mean square 1."""
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
 class StyledConv(Equalised):
-    """Modulated and demodulated 3x3 convolution, noise, bias, leaky ReLU; ``up`` doubles the size.
+    """A modulated and demodulated 3x3 convolution, then noise, bias and leaky ReLU; ``up`` doubles the size.
 
-    ``(N, inputs, H, W)`` and ``w`` ``(N, w_dim)`` to ``(N, outputs, H, W)``. The paper modulates the weights of each
-    sample (Karras et al. 2020, eq. 1 and 3). Scaling the inputs by the styles and the outputs by the demodulation is
-    the same sum, with one weight for the batch.
+    Maps ``(N, inputs, H, W)`` and ``w`` ``(N, w_dim)`` to ``(N, outputs, H, W)``. The paper modulates the weights for
+    each sample (Karras et al. 2020, eq. 1 and 3). Here the styles scale the inputs and the demodulation scales the
+    outputs: the result is the same, with one weight for the whole batch.
     """
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, *, up: bool = False) -> None:
@@ -66,7 +66,7 @@ class StyledConv(Equalised):
         return {**super().factors(), "noise_strength": 1.0}
 
     def convolve(self, x: Tensor, w: Tensor) -> Tensor:
-        """The modulated and demodulated convolution, times sqrt(2), plus the bias."""
+        """Return the modulated and demodulated convolution, times sqrt(2), plus the bias."""
         style, exact = self.style(w), self.exactly_scaled("weight")
         weight = self.ready.get("weight", exact)
         energy = F.linear(style.square(), exact.square().sum((2, 3)))
@@ -87,7 +87,7 @@ class StyledConv(Equalised):
 
 
 class ToImage(Equalised):
-    """Modulated 1x1 convolution ``(N, inputs, H, W)`` to pixels, not demodulated (Karras et al. 2020, sec. 4.1)."""
+    """A 1x1 convolution of ``(N, inputs, H, W)`` to pixels, only modulated (Karras et al. 2020, sec. 4.1)."""
 
     def __init__(self, inputs: int, channels: int, w_dim: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class ToImage(Equalised):
 
 
 class SynthesisBlock(nn.Module):
-    """Doubles the features, refines them, and adds their pixels to the doubled image so far (skip generator)."""
+    """Doubles the size of the features, refines them, and adds their pixels to the enlarged image (skip generator)."""
 
     def __init__(self, inputs: int, outputs: int, size: int, channels: int, w_dim: int) -> None:
         super().__init__()
@@ -118,9 +118,10 @@ class SynthesisBlock(nn.Module):
 
 
 class StyleGANGenerator(Generator):
-    """Latents ``(N, latent_dim)`` mapped to ``w``, which styles every layer from a learned ``base x base`` start.
+    """Maps latents ``(N, latent_dim)`` to ``w``, which styles every layer; the first layer's input is learned.
 
-    In training mode images are not clamped to [-1, 1], as clamping would pass no gradient from outside.
+    The learned input has ``base x base`` pixels. In training mode images are not clamped to [-1, 1], since clamping
+    blocks the gradient of pixels outside that range.
     """
 
     has_truncation = True
@@ -151,8 +152,10 @@ class StyleGANGenerator(Generator):
         self.equalised = [layer for layer in self.modules() if isinstance(layer, Equalised) and layer not in in_float32]
 
     def map(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents ``(N, latent_dim)``, and the embedded labels if the generator is conditional, each scaled to mean
-        square 1, to ``w`` ``(N, w_dim)``, in float32."""
+        """Return ``w`` ``(N, w_dim)``, in float32, for latents ``(N, latent_dim)``.
+
+        A conditional generator also reads the embedded labels. Latents and embeddings are each scaled to mean square 1.
+        """
         with torch.autocast(latents.device.type, enabled=False):
             w = _scaled_to_1(latents.float())
             if self.embed is not None:
@@ -164,8 +167,11 @@ class StyleGANGenerator(Generator):
     def _for_each_layer(
         self, w: Tensor, latents: Tensor, labels: Tensor | None, rng: torch.Generator | None
     ) -> list[Tensor]:
-        """The style ``(N, w_dim)`` of each layer. In training styles are mixed: from a random layer on, some samples
-        follow a second ``w`` (Karras et al. 2019, sec. 3.1)."""
+        """Return the style ``(N, w_dim)`` of each layer.
+
+        Training mode mixes styles: from a random layer on, some samples use a second ``w`` (Karras et al. 2019,
+        sec. 3.1).
+        """
         if not self.training or self.mixing == 0 or rng is None:
             return [w] * self.num_styles
         other = self.map(draw_normal(tuple(latents.shape), rng, like=latents), labels)
@@ -194,16 +200,19 @@ class StyleGANGenerator(Generator):
             return self._draw(styles, rng)
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
-        """Latents ``(N, latent_dim)`` to a style for each layer, ``(N, num_styles, w_dim)``, mixed in training."""
+        """Return a style for each layer, ``(N, num_styles, w_dim)``, for latents ``(N, latent_dim)``.
+
+        Training mode mixes styles.
+        """
         return torch.stack(self._for_each_layer(self.map(latents, labels), latents, labels, rng), 1)
 
     def synthesise(self, styles: Tensor, *, rng: torch.Generator | None = None) -> Tensor:
-        """Styles ``(N, num_styles, w_dim)`` to images ``(N, C, H, W)``, not clamped."""
+        """Return the images ``(N, C, H, W)``, not clamped, of styles ``(N, num_styles, w_dim)``."""
         with scaled_together(self.equalised, styles):
             return self._draw(list(styles.unbind(1)), rng)
 
     def _draw(self, styles: list[Tensor], rng: torch.Generator | None) -> Tensor:
-        """Images from a style ``(N, w_dim)`` for each layer."""
+        """Return the images of a style ``(N, w_dim)`` for each layer."""
         x = self.first(self.start.expand(len(styles[0]), -1, -1, -1), styles[0], rng)
         image = self.first_picture(x, styles[0])
         for i, block in enumerate(self.blocks):

@@ -1,4 +1,4 @@
-"""Layers that both networks are made of: equalised learning rates, and the filters that change an image's size."""
+"""The layers of both networks: layers with equalised learning rates, and filters that change an image's size."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ SLOPE = 0.2  # of leaky ReLU
 
 
 def channels_of(width: int, width_max: int, doublings: int) -> list[int]:
-    """Channels at each size, smallest size first."""
+    """Return the channels at each size, smallest size first."""
     return [min(width * 2**k, width_max) for k in range(doublings, -1, -1)]
 
 
 def per_channel(values: Tensor, like: Tensor) -> Tensor:
-    """``(N, C)`` or ``(C,)`` made to broadcast over ``like``, ``(N, C, H, W)``, in its dtype."""
+    """Reshape ``(N, C)`` or ``(C,)`` to broadcast over ``like``, ``(N, C, H, W)``, and cast it to that dtype."""
     return values.to(like.dtype)[..., None, None]
 
 
 class Equalised(nn.Module):
     """A layer with equalised learning rate (Karras et al. 2018, arXiv:1710.10196, sec. 4.1).
 
-    Weights start from N(0, 1) and are multiplied by ``scale`` when used, so that Adam moves all layers at one relative
-    speed; the bias is multiplied by ``lr_multiplier``.
+    Weights are initialised from N(0, 1) and multiplied by ``scale`` when used, so that Adam changes all layers at the
+    same relative speed. The bias is multiplied by ``lr_multiplier``.
     """
 
     weight: Tensor
@@ -40,20 +40,20 @@ class Equalised(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # What scaled_together has made: parameters scaled, and the same in the precision of autocast.
+        # Filled by scaled_together: the scaled parameters, and the same rounded to the precision of autocast.
         self.exact: dict[str, Tensor] = {}
         self.ready: dict[str, Tensor] = {}
 
     def factors(self) -> dict[str, float]:
-        """What each parameter is multiplied by."""
+        """Return the factor of each parameter, by name."""
         return {"weight": self.scale} if self.bias is None else {"weight": self.scale, "bias": self.lr_multiplier}
 
     def scaled(self, name: str) -> Tensor:
-        """A parameter times its factor, perhaps in the precision of autocast."""
+        """Return a parameter times its factor; within :func:`scaled_together`, rounded if autocast is on."""
         return self.ready[name] if name in self.ready else self.exactly_scaled(name)
 
     def exactly_scaled(self, name: str) -> Tensor:
-        """A parameter times its factor, in the parameter's own precision."""
+        """Return a parameter times its factor, in the parameter's own precision."""
         if name in self.exact:
             return self.exact[name]
         value: Tensor = getattr(self, name)
@@ -63,8 +63,10 @@ class Equalised(nn.Module):
 
 @contextmanager
 def scaled_together(layers: Sequence[Equalised], x: Tensor) -> Iterator[None]:
-    """Within, the layers have all their parameters scaled, and rounded as autocast would, in two operators instead of
-    two a parameter; ``x`` is on their device."""
+    """Scale all parameters of the layers within the context, and round them as autocast would.
+
+    This takes two operators in all instead of two for each parameter. ``x`` is a tensor on the layers' device.
+    """
     if transformed():
         yield
         return
@@ -83,7 +85,7 @@ def scaled_together(layers: Sequence[Equalised], x: Tensor) -> Iterator[None]:
 
 
 class EqualLinear(Equalised):
-    """A fully connected layer; ``lr_multiplier`` slows it down by that factor."""
+    """A fully connected layer; ``lr_multiplier`` scales its learning rate."""
 
     def __init__(
         self, inputs: int, outputs: int, *, bias: float = 0.0, gain: float = 1.0, lr_multiplier: float = 1.0
@@ -99,7 +101,7 @@ class EqualLinear(Equalised):
 
 
 class EqualEmbedding(Equalised):
-    """A vector ``(width,)`` for each class, its mean square ``1 / width``."""
+    """A vector ``(width,)`` for each class, with a mean square of ``1 / width`` at the start."""
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
@@ -112,7 +114,7 @@ class EqualEmbedding(Equalised):
 
 
 class EqualConv(Equalised):
-    """A convolution; ``down`` blurs and halves the size."""
+    """A convolution that keeps the size; with ``down`` it blurs and halves the size."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int, *, gain: float = 1.0, bias: bool = True, down: bool = False
@@ -128,16 +130,16 @@ class EqualConv(Equalised):
         weight, bias = self.scaled("weight"), None if self.bias is None else self.scaled("bias")
         if self.blur is None:
             return F.conv2d(x, weight, bias, padding=self.kernel // 2)
-        if self.kernel == 1:  # of the blurred pixels, only those it reads are made
+        if self.kernel == 1:  # compute only the blurred pixels that the convolution reads
             return F.conv2d(self.blur(x, padding=1, stride=2), weight, bias)
         return F.conv2d(self.blur(x, padding=2), weight, bias, stride=2)
 
 
 class Filter(torch.autograd.Function):
-    """A convolution, ``transposed`` or not, of each channel of ``(N, C, H, W)`` with a fixed kernel ``(C, 1, K, K)``.
+    """A convolution of each channel of ``(N, C, H, W)`` with a fixed kernel ``(C, 1, K, K)``, ``transposed`` or not.
 
-    Linear, so its gradient's gradient is the filter itself. Autograd, which cannot know that the kernel is fixed, would
-    add the kernel's own gradient to it, made by one convolution a channel.
+    The filter is linear, so the gradient of its gradient is the filter itself. Autograd does not know that the kernel
+    is fixed and would also compute the kernel's gradient, with one convolution for each channel.
     """
 
     @staticmethod
@@ -153,7 +155,7 @@ class Filter(torch.autograd.Function):
 
 
 class FilterGradient(torch.autograd.Function):
-    """The gradient of a Filter at any ``x``, of which only the shape counts."""
+    """The gradient of a Filter with respect to ``x``. It depends only on the shape of ``x``."""
 
     @staticmethod
     def forward(
@@ -161,7 +163,7 @@ class FilterGradient(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(kernel)
         ctx.options = stride, padding, transposed
-        wanted = [True, False, False]  # of the gradients of x, kernel and bias
+        wanted = [True, False, False]  # the gradient of x, not those of the kernel and the bias
         pairs = [stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0]
         result: Tensor = torch.ops.aten.convolution_backward(gradient, x, kernel, None, *pairs, len(kernel), wanted)[0]
         return result
@@ -178,9 +180,9 @@ def _filter(x: Tensor, kernel: Tensor, stride: int, padding: int, transposed: bo
 
 
 class Blur(nn.Module):
-    """The low-pass filter [1, 3, 3, 1] on each of ``channels``, along both axes (Zhang 2019, arXiv:1904.11486).
+    """The low-pass filter [1, 3, 3, 1] along both axes of each of ``channels`` (Zhang 2019, arXiv:1904.11486).
 
-    ``gain`` makes up for zeros put between pixels: 4 when doubling the size.
+    ``gain`` compensates for the zeros inserted between pixels: 4 when doubling the size.
     """
 
     def __init__(self, channels: int, gain: float = 1.0) -> None:
@@ -188,7 +190,7 @@ class Blur(nn.Module):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.register_buffer("kernel", (gain * torch.outer(taps, taps)).repeat(channels, 1, 1, 1), persistent=False)
         self.kernel: Tensor
-        # Exact, as its numbers are multiples of 1/64 below 1.
+        # Exact: the numbers are small multiples of 1/64.
         self.register_buffer("bf16_kernel", self.kernel.bfloat16(), persistent=False)
         self.bf16_kernel: Tensor
 
@@ -204,19 +206,19 @@ class Blur(nn.Module):
             x = x.to(dtype)
         kernel = (self.bf16_kernel if x.dtype == torch.bfloat16 else self.kernel).to(x.dtype)
         with torch.autocast(device, enabled=False):
-            # Exporters follow the plain operator.
+            # Exporters understand only the plain operator.
             run = Filter.apply if self.training and x.requires_grad and not transformed() else _filter
             y: Tensor = run(x, kernel, stride, padding, transposed)
         return y.to(dtype)
 
 
 class Upsample(nn.Module):
-    """Doubles the size of images ``(N, C, size, size)`` by the same filter."""
+    """Doubles the size of images ``(N, C, size, size)`` with the filter of :class:`Blur`."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
         self.blur = Blur(channels, gain=4.0)
-        # At the border a quarter of the filter's weight falls outside the image; dividing by what remains
+        # At the border a quarter of the filter's weight falls outside the image. Dividing by the remaining weight
         # repeats the edge instead of fading it to grey.
         inside = torch.ones(2 * size)
         inside[[0, -1]] = 0.75

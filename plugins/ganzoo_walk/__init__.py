@@ -1,4 +1,4 @@
-"""Registers `interpolate`: a film that moves from image to image of a run's generator."""
+"""Registers `interpolate`, a film that moves from image to image of a run's generator."""
 
 from __future__ import annotations
 

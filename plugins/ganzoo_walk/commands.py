@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-MOST_FRAMES = 10_000  # of a film
+MOST_FRAMES = 10_000  # of one film
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Frames to one file: GIF and WebP by Pillow, MP4 (H.264) by the ffmpeg that imageio-ffmpeg brings."""
+"""Writes frames to one film: GIF and WebP with Pillow, MP4 (H.264) with the ffmpeg of imageio-ffmpeg."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ganzoo.cli.options import check_file
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.utils.files import whole_file, write_whole, writing
 
-NEEDED = "imageio_ffmpeg"  # for MP4 alone
+NEEDED = "imageio_ffmpeg"  # only for MP4
 FASTEST = {".gif": 50, ".webp": 100, ".mp4": 120}  # frames a second; browsers slow down a faster GIF
-LARGEST = 4096  # pixels of a side
-CLEAR = 256  # pixels of a side that a film has at least
+LARGEST = 4096  # pixels of a side at most
+CLEAR = 256  # pixels of a side at least, by default
 
 
 def check_film(file: Path, fps: float) -> None:
-    """Raises GanzooError for a suffix or a speed that there is not, or a package that is not installed."""
+    """Raise GanzooError if the suffix or the speed is not supported, or if a package is missing."""
     suffix = file.suffix.lower()
     if suffix not in FASTEST:
         raise GanzooError(f"cannot write {file}: a film ends with one of {', '.join(FASTEST)}")
@@ -32,9 +32,9 @@ def check_film(file: Path, fps: float) -> None:
 
 
 def enlargement(size: int, wanted: int | None) -> int:
-    """How many pixels wide a pixel becomes; by default as many as make the film ``CLEAR`` pixels wide.
+    """Return the factor by which to enlarge images; by default it makes the film at least ``CLEAR`` pixels wide.
 
-    Raises GanzooError for a film above ``LARGEST`` pixels, or below 1.
+    Raises GanzooError if ``wanted`` is below 1 or makes the film wider than ``LARGEST`` pixels.
     """
     scale = -(-CLEAR // size) if wanted is None else wanted
     if scale < 1 or (wanted is not None and scale * size > LARGEST):
@@ -43,9 +43,10 @@ def enlargement(size: int, wanted: int | None) -> int:
 
 
 def write_film(frames: Iterable[Image.Image], file: Path, fps: float) -> None:
-    """Write a film that repeats for ever, whole or not at all. ``frames``: one or more, of one size, mode L or RGB.
+    """Write a film that repeats for ever, completely or not at all.
 
-    Raises GanzooError as :func:`check_film` does, WriteFailed where the disk or the encoder refuses.
+    frames: one or more images of one size, of mode L or RGB. Raises GanzooError as :func:`check_film` does, and
+    WriteFailed if the disk or the encoder fails.
     """
     check_film(file, fps)
     with writing(file):
@@ -54,7 +55,7 @@ def write_film(frames: Iterable[Image.Image], file: Path, fps: float) -> None:
 
 
 def _write_gif(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
-    _write_by_pillow(frames, file, 10 * round(100 / fps), "GIF")  # it counts hundredths of a second
+    _write_by_pillow(frames, file, 10 * round(100 / fps), "GIF")  # GIF counts hundredths of a second
 
 
 def _write_webp(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
@@ -75,19 +76,19 @@ def _write_by_pillow(
 def _write_mp4(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
     import imageio_ffmpeg
 
-    partial = file.with_name(f".{file.stem}.part.mp4")  # by its suffix ffmpeg knows the format
+    partial = file.with_name(f".{file.stem}.part.mp4")  # ffmpeg chooses the format by the suffix
     first = _even(next(frames))
     with writing(file), whole_file(file, partial):
-        partial.unlink(missing_ok=True)  # a run's directory may come from anyone, with a link of that name
+        partial.unlink(missing_ok=True)  # an untrusted run directory may hold a link of that name
         try:
             film = imageio_ffmpeg.write_frames(
                 str(partial),
                 first.size,
                 fps=fps,
                 quality=8,
-                macro_block_size=1,  # else it would be stretched to a multiple of 16
+                macro_block_size=1,  # otherwise frames are stretched to a multiple of 16
                 ffmpeg_log_level="error",
-                output_params=["-movflags", "+faststart"],  # a browser plays it before all of it is there
+                output_params=["-movflags", "+faststart"],  # lets browsers start playing early
             )
             film.send(None)
             try:
@@ -101,7 +102,7 @@ def _write_mp4(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
 
 
 def _even(frame: Image.Image) -> Image.Image:
-    """In RGB, its last row and column repeated where their number is odd, which H.264 does not take."""
+    """Return the frame in RGB with even sides, which H.264 needs: an odd side repeats its last row or column."""
     width, height = frame.size
     even = Image.new("RGB", (width + width % 2, height + height % 2))
     for left, top in ((width % 2, height % 2), (0, height % 2), (width % 2, 0), (0, 0)):

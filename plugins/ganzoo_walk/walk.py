@@ -1,4 +1,4 @@
-"""A closed walk through a generator's latents, an image a step."""
+"""A closed walk through a generator's latents, one image per step."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def walk(
     """Yield ``len(seeds) * frames`` images, uint8 ``(C, H, W)`` on the CPU, from each seed to the next and from the
     last one back to the first.
 
-    The latents follow :func:`ganzoo.utils.spherical.slerp` (Shoemake 1985). A stretch begins at its seed and ends one
-    frame before the next seed. Class and noise are the first seed's in each frame, so that nothing but the latents
-    changes; ``label`` sets the class. The first frame is the image that ``ganzoo sample --seeds`` draws of the first
-    seed. Raises GanzooError for a label or a truncation that the generator does not take.
+    The latents follow :func:`ganzoo.utils.spherical.slerp` (Shoemake 1985). Each stretch begins at its seed and ends
+    one frame before the next seed. All frames use the class and the noise of the first seed, so only the latents
+    change; ``label`` sets another class. The first frame is the image that ``ganzoo sample --seeds`` draws for the
+    first seed. Raises GanzooError if the generator does not accept the label or the truncation.
     """
     check_drawing(generator, len(seeds), label, truncation)
     latents, drawn, rng = draw_seed(generator, seeds[0])
@@ -38,6 +38,6 @@ def walk(
 
 
 def class_of(generator: Generator, seed: int) -> int | None:
-    """The class that a seed draws; None of a generator that reads none."""
+    """Return the class that a seed draws; None for a generator that is not conditional."""
     labels = draw_seed(generator, seed)[1]
     return None if labels is None or not generator.conditional else int(labels[0])

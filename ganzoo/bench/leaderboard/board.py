@@ -1,6 +1,6 @@
-"""Records become a leaderboard: rows over seeds, in groups that may be compared, published figures beside them.
+"""Make a leaderboard from records: rows over seeds, in comparable groups, with matching published figures.
 
-Only what shares data and protocol is ranked together.
+Only rows with the same data and protocol are ranked together.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Found: TypeAlias = tuple[Path, Record]
 
 @dataclass
 class Group:
-    """Rows that may be ranked together: one data set, one protocol. The best first, unscored rows last."""
+    """Rows of one data set and protocol, which may be ranked together; the best first, unscored rows last."""
 
     data: str
     protocol: dict[str, Any]
@@ -36,36 +36,36 @@ class Group:
 
     @property
     def ranking(self) -> Ranking | None:
-        """The value that ranks most of the rows; None where nothing was scored."""
+        """The ranking of most rows; None if no row has a score."""
         found = Counter(row.ranking for row in self.rows if row.ranking)
         return found.most_common(1)[0][0] if found else None
 
     def ranked(self, runs: Runs) -> Spread | None:
-        """That value over the seeds of a row, or of one of its machines; None without it."""
+        """Return the ranking value over the seeds of a row, or of one of its machines; None if no seed has it."""
         return runs.score(self.ranking.value) if self.ranking else None
 
     def seeds(self, runs: Runs) -> list[tuple[int, float]]:
-        """Each seed that has that value, with it."""
+        """Return each seed that has the ranking value, with the value."""
         ranking = self.ranking
         return list(runs.by_seed(lambda record: ranking.of(record.scores)).items()) if ranking else []
 
     def values(self, runs: Runs) -> list[float]:
-        """That value of each seed."""
+        """Return the ranking value of each seed that has it."""
         return [value for _, value in self.seeds(runs)]
 
     def place(self, runs: Runs) -> float:
-        """Sort by this to have the best first and those without a value last."""
+        """Return the sort key that puts the best first and those without a value last."""
         found, ranking = self.ranked(runs), self.ranking
         return ranking.key(found.mean) if found and ranking else math.inf
 
     @property
     def fakes(self) -> int:
-        """Generated images that were scored; 0 where nothing was."""
+        """The number of generated images per score; 0 if the protocol does not give it."""
         found = self.protocol.get("fake_pictures")
         return found if isinstance(found, int) else 0
 
     def rank(self, row: Row) -> int | None:
-        """From 1; None for a row without the value that ranks."""
+        """Return the rank of a row, from 1; None if it has no ranking value."""
         return self.rows.index(row) + 1 if self.ranked(row) else None
 
     @property
@@ -75,7 +75,10 @@ class Group:
 
     @property
     def front(self) -> list[Machine]:
-        """Rows on one machine that no other on the same class of hardware beats in both score and training time."""
+        """The Pareto front of score and training time, for each class of hardware.
+
+        Only machines that trained one combination at a time take part.
+        """
         found = []
         for hardware in dict.fromkeys(machine.hardware for machine in self.machines):
             timed = [(machine.minutes.mean, self.place(machine), machine) for machine in self.machines
@@ -87,9 +90,11 @@ class Group:
 
 @dataclass
 class Report:
-    """``elsewhere``: published figures that no group's protocol fits. ``omitted``: a line for all that is missing.
+    """The content of the leaderboard.
 
-    older: groups of the grids in the directory for older ones, apart from all others.
+    elsewhere: published figures that match no group's protocol. demonstrations: the number of records left out as
+    demonstrations. omitted: a line for each thing that is missing. older: the groups of the grids in the directory
+    for older grids, separate from ``groups``.
     """
 
     groups: list[Group]
@@ -100,15 +105,15 @@ class Report:
 
     @property
     def all_groups(self) -> list[Group]:
-        """The older ones last."""
+        """All groups, the older ones last."""
         return [*self.groups, *self.older]
 
 
 def read_report(results: Path, published: Path) -> Report:
-    """Read every record under a directory, and the published figures where there is such a file.
+    """Read every record under a directory, and the published figures if their file exists.
 
-    A record that cannot be believed is left out and named in ``omitted``. Raises GanzooError where there is no
-    record at all, or the published figures are not readable.
+    A record that cannot be read or verified is left out and named in ``omitted``. Raises GanzooError if there is no
+    record at all, or if the published figures cannot be read.
     """
     found: list[Found] = []
     omitted: list[str] = []
@@ -140,11 +145,11 @@ def read_report(results: Path, published: Path) -> Report:
 def make_report(
     found: Sequence[Found], figures: Sequence[Published] = (), omitted: Sequence[str] = (), older: Sequence[Found] = ()
 ) -> Report:
-    """Rows and groups of records that were read; those of ``older`` are in groups of their own."""
+    """Make the rows and groups of records; the records of ``older`` get groups of their own."""
     shown = {record.data for _, record in (*found, *older) if _demonstration(record)}
     report = Report([], [], 0, list(omitted))
     for records, groups in ((found, report.groups), (older, report.older)):
-        # A failed run has no protocol to say so, but on such data it would have been a demonstration too.
+        # A failed run has no protocol, but on data with demonstrations it would have been one too.
         kept = [(file, record) for file, record in records
                 if not _demonstration(record) and not (record.status == "failed" and record.data in shown)]  # fmt: skip
         rows, repeated = make_rows(kept)
@@ -160,8 +165,11 @@ def make_report(
 
 
 def pareto_front(points: Sequence[tuple[float, ...]]) -> list[int]:
-    """Indices of the (time, score) points that no other beats in both, lower being better, by time; of equal points
-    the first."""
+    """Return the indices of the Pareto front of (time, score) points, ordered by time. Lower is better.
+
+    A point is on the front if no other point is at least as good in both and better in one. Of equal points, only the
+    first is.
+    """
     front: list[int] = []
     for index in sorted(range(len(points)), key=lambda index: points[index]):
         if not front or points[index][1] < points[front[-1]][1]:
@@ -193,7 +201,10 @@ def _groups(rows: Sequence[Row]) -> list[Group]:
 
 
 def _home(row: Row, groups: dict[tuple[str, str], Group]) -> Group:
-    """Where a row without a protocol is shown: beside those of its data and number of fakes, its own grid first."""
+    """Return the group for a row without a protocol: one with its data and number of fakes, preferably of its grid.
+
+    If there is none, this is a new group without a protocol.
+    """
     near = [group for group in groups.values() if group.data == row.first.data
             and _asked_fakes(row.first) in (None, group.fakes)]  # fmt: skip
     for group in near:

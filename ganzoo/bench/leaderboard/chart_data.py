@@ -1,4 +1,4 @@
-"""What the charts of a group draw, an entry for each machine of a row, and their captions."""
+"""The data of a group's charts, with an entry for each machine of a row, and the captions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ganzoo.bench.leaderboard.wording import score_title
 
 
 def chart_data(group: Group, row: Row, number: int, front: Sequence[Machine]) -> list[dict[str, Any]]:
-    """Entries of one row, whose place in the page's tables is ``number``.
+    """Return the entries of one row, one per machine. number: the row's number on the page.
 
-    "mean" is that of the row, "score" that of the machine.
+    In an entry, "mean" is the mean of the row and "score" that of the machine.
     """
     mean = group.ranked(row)
     entries = []
@@ -41,7 +41,7 @@ def chart_data(group: Group, row: Row, number: int, front: Sequence[Machine]) ->
 
 
 def _points(group: Group, machine: Machine) -> list[dict[str, Any]]:
-    """The scores on the way; without times if other runs shared the machine."""
+    """Return the intermediate scores; their times are None if other runs shared the machine."""
     return [
         {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if machine.alone else None,
          "score": point.value, "fakes": point.fakes}
@@ -50,7 +50,7 @@ def _points(group: Group, machine: Machine) -> list[dict[str, Any]]:
 
 
 def figures(group: Group) -> Iterator[dict[str, str]]:
-    """Name, title and caption of each chart of a group."""
+    """Yield the name, title and caption of each chart of a group."""
     crowded, title = sum(not machine.alone for machine in group.machines), score_title(group)
     without = f" Left out: {crowded} trained side by side." if crowded else ""
     if sum(one.alone and group.ranked(one) is not None and one.minutes is not None for one in group.machines) > 1:

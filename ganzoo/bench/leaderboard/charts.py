@@ -1,6 +1,6 @@
-"""The charts of a group, as Vega-Lite specifications over data that the page fills in: what its filters leave.
+"""The charts of a group, as Vega-Lite specifications. The page fills in the data that pass its filters.
 
-The page also sets the limits of each axis, which depend on that data.
+The page also sets the limits of each axis, which depend on these data.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import Any
 from ganzoo.runs.ranking import Ranking
 
 Spec = dict[str, Any]
-# Colours that the page defines, since they differ between light and dark.
+# The page defines these colours, since they differ between its light and dark themes.
 QUIET, BAD = {"expr": "quiet"}, {"expr": "bad"}
 HEIGHT = 300
-LEGEND = {"orient": "bottom"}  # the page sets its columns
+LEGEND = {"orient": "bottom"}  # the page sets the number of columns
 
 
 def specifications(rankings: Iterable[Ranking]) -> dict[str, dict[str, Spec]]:
-    """Charts by the value that ranks a group and by name. Their data is named ``rows``, or ``curve`` for those of the
-    value on the way."""
+    """Return the charts, by ranking value and by chart name.
+
+    Their data sets are named ``rows``, or ``curve`` for the charts of intermediate scores.
+    """
     return {
         ranking.value: {
             "time": _time(ranking),
@@ -32,12 +34,16 @@ def specifications(rankings: Iterable[Ranking]) -> dict[str, dict[str, Spec]]:
 
 
 def _time(ranking: Ranking) -> Spec:
-    """The value against training time, deviations as bars; the Pareto front of each class of hardware as steps."""
+    """Return the chart of the value against training time.
+
+    Bars show deviations; dashed steps show the Pareto front of each class of hardware.
+    """
     title = ranking.title
     x, y = _number("minutes", title="minutes of training"), _number("score", title=title)
     front = {
         "transform": [{"filter": "datum.front"}],
-        "mark": dict(type="line", interpolate="step-after", strokeDash=[5, 4], color=QUIET),  # noqa: C408 - a command's name
+        # dict(), since the string "interpolate" is also the name of a command.
+        "mark": dict(type="line", interpolate="step-after", strokeDash=[5, 4], color=QUIET),  # noqa: C408
         "encoding": {"x": x, "y": y, "detail": _name("hardware"), "order": _number("minutes")},
     }
     bars = {
@@ -68,7 +74,7 @@ def _time(ranking: Ranking) -> Spec:
 
 
 def _matrix(ranking: Ranking) -> Spec:
-    """Architecture x loss: the best mean value of a cell. A cell with nothing but failures says so."""
+    """Return the chart of architecture x loss, with the best mean value of each cell, or "failed" without a value."""
     best, form = ("min", ".1f") if ranking.lower_is_better else ("max", ".3~g")
     scored, failed = [{"filter": "datum.scored > 0"}], [{"filter": "datum.scored == 0"}]
     scale = {"scheme": "viridis", "reverse": ranking.lower_is_better, "type": _scale(ranking)}
@@ -109,7 +115,7 @@ def _matrix(ranking: Ranking) -> Spec:
 
 
 def _curve(ranking: Ranking, field: str, title: str) -> Spec:
-    """The value on the way, a line for each seed; a click in the legend shows one recipe alone."""
+    """Return the chart of intermediate scores, a line per seed. A click in the legend highlights one recipe."""
     return {
         "data": {"name": "curve"},
         "transform": [{"filter": f"isValid(datum.{field})"}],
@@ -129,7 +135,7 @@ def _curve(ranking: Ranking, field: str, title: str) -> Spec:
 
 
 def _scale(ranking: Ranking) -> str:
-    """Distances fall by factors; shares, where higher is better, do not."""
+    """Return the type of scale: log for distances, which fall by factors; linear for values where higher is better."""
     return "log" if ranking.lower_is_better else "linear"
 
 
@@ -142,7 +148,7 @@ def _name(field: str, **more: Any) -> Spec:
 
 
 def _tooltip(ranking: Ranking, *fields: str) -> list[Spec]:
-    """A line for each field; those of ``formats`` and ``fakes`` and ``seeds`` are numbers."""
+    """Return a tooltip with a line per field. ``fakes``, ``seeds`` and the fields in ``formats`` are numbers."""
     titles = {"score": ranking.title, "fakes": "generated images"}
     formats = {"score": ".2f" if ranking.lower_is_better else ".3f", "minutes": ".1f", "kimg": ".1f"}
     found = []

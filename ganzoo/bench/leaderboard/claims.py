@@ -1,4 +1,4 @@
-"""Which neighbours of a group the seeds tell apart, in words, the same in the Markdown and on the page."""
+"""Sentences on which neighbouring rows of a group the seeds separate, for both the Markdown and the page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ONE_SEED_EACH = "One seed each: no claim that one combination beats another."
 
 
 def claims(group: Group) -> list[str]:
-    """A line for each row and the next that has several seeds too, and one for all rows of one seed.
+    """Return a line for each pair of neighbours among the rows with several seeds, and one for all rows with one seed.
 
-    Nothing for a group with fewer than two scored rows.
+    Empty for a group with fewer than two scored rows.
     """
     scored = [row for row in group.rows if group.ranked(row)]
     if len(scored) < 2:

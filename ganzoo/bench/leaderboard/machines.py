@@ -1,4 +1,4 @@
-"""Runs of one combination over seeds, and the part of them that one machine trained. Times belong to a machine."""
+"""The runs of one combination over seeds, and those that one machine trained. Times are per machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.runs.ranking import Ranking
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample deviation of ``count`` seeds; one seed has no deviation."""
+    """The mean and sample deviation of ``count`` values; deviation is None for a single value."""
 
     mean: float
     deviation: float | None
@@ -21,7 +21,7 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Return the mean and the deviation; None for no values."""
+    """Return the mean and the sample deviation; None if there are no values."""
     found = list(values)
     if not found:
         return None
@@ -30,32 +30,35 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 @dataclass(frozen=True)
 class Runs:
-    """Records of one combination, the lowest seed first, each with its file."""
+    """The records of one combination, each with its file, ordered by seed."""
 
     records: tuple[tuple[Path, Record], ...]
 
     @property
     def first(self) -> Record:
-        """Stands for all in what they share."""
+        """The first record; it represents all of them in what they share."""
         return self.records[0][1]
 
     @property
     def done(self) -> list[Record]:
-        """Those that were trained to the end."""
+        """The records of finished runs."""
         return [record for _, record in self.records if record.status == "done"]
 
     @property
     def failed(self) -> list[Record]:
-        """Those that were not."""
+        """The records of failed runs."""
         return [record for _, record in self.records if record.status == "failed"]
 
     @property
     def ranking(self) -> Ranking | None:
-        """The value that ranks the first scored record; None if nothing was scored."""
+        """The ranking of the first scored record; None if there is no score."""
         return next(filter(None, (record.ranking for record in self.done)), None)
 
     def by_seed(self, value: Callable[[Record], float | None]) -> dict[int, float]:
-        """Each seed that has the value. A seed that several machines trained counts once, with its mean over them."""
+        """Return the value of each seed that has it.
+
+        For a seed that several machines trained, this is the mean over the machines.
+        """
         found: dict[int, list[float]] = {}
         for record in self.done:
             if (one := value(record)) is not None:
@@ -63,7 +66,7 @@ class Runs:
         return {seed: statistics.fmean(values) for seed, values in found.items()}
 
     def score(self, name: str) -> Spread | None:
-        """Over the seeds that have it."""
+        """Return the spread of a score over the seeds that have it; None if no seed has it."""
         return spread(self.by_seed(lambda record: record.scores.get(name)).values())
 
 
@@ -73,7 +76,7 @@ class Machine(Runs):
 
     @property
     def hardware(self) -> str:
-        """The class that rows are filtered by."""
+        """The hardware class that rows are filtered by."""
         found = self.first.hardware
         return f"cpu, {found.threads} of {found.cores} cores" if found.kind == "cpu" else found.kind
 
@@ -84,24 +87,24 @@ class Machine(Runs):
 
     @property
     def side_by_side(self) -> int:
-        """Combinations that were trained on it at the same time."""
+        """The number of combinations trained on the machine at the same time."""
         return self.first.hardware.side_by_side
 
     @property
     def alone(self) -> bool:
-        """Whether nothing was trained beside it, so that its times can be compared."""
+        """Whether nothing else was trained at the same time, so that the times can be compared."""
         return self.side_by_side <= 1
 
     @property
     def minutes(self) -> Spread | None:
-        """Of training."""
+        """The minutes of training; None if no run has a cost."""
         return spread(record.cost.training_seconds / 60 for record in self.done if record.cost is not None)
 
     def cost(self, name: str) -> Spread | None:
-        """A field of Cost, over the runs that have it."""
+        """Return the spread of a field of Cost over the runs that have a cost; None if no run has one."""
         return spread(getattr(record.cost, name) for record in self.done if record.cost is not None)
 
 
 def machine_key(hardware: Hardware) -> tuple[str, str, int, int, int]:
-    """What is the same of runs whose times may be averaged."""
+    """Return the hardware fields that must agree for times to be averaged."""
     return hardware.kind, hardware.device, hardware.cores, hardware.threads, hardware.side_by_side

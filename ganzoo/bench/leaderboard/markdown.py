@@ -1,4 +1,4 @@
-"""The leaderboard as Markdown. Records are foreign input: nothing of theirs is read as markup."""
+"""The leaderboard as Markdown. Records are untrusted input: their text is escaped, so that it is never markup."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COMMANDS = "With the defaults of the version that made them; `ganzoo run --confi
 
 
 def to_markdown(report: Report, place: Path) -> str:
-    """The whole file; links to sample grids are relative to the directory ``place``."""
+    """Return the whole file. Links to sample grids are relative to the directory ``place``."""
     lines = ["# Leaderboard", "", *_opening(overviews(report)), *(f"{line}\n" for line in notes(report))]
     for group in report.groups:
         lines += _group(group, place)
@@ -65,7 +65,7 @@ def to_markdown(report: Report, place: Path) -> str:
 
 
 def _opening(found: list[Overview]) -> list[str]:
-    """The table to open with; nothing without a score."""
+    """Return the lines of the table at the start of the file; empty without a score."""
     if not found:
         return []
     shown = found[0]
@@ -122,12 +122,12 @@ def _group(group: Group, place: Path, level: str = "##") -> list[str]:
 
 
 def _by_machine(row: Row, cost: Cost) -> str:
-    """What training took on each machine."""
+    """Return what training cost on each machine."""
     return " / ".join(map(cost.text, row.machines))
 
 
 def _machines(group: Group, row: Row) -> str:
-    """The machines of a row; of several, each with its seeds."""
+    """Return the names of a row's machines; if there are several, each with its seeds."""
     names = machine_names(row)
     if len(names) == 1:
         return names[0]

@@ -1,4 +1,4 @@
-"""The table that the leaderboard opens with: architecture x loss under one protocol and budget, the best of each."""
+"""The first table of the leaderboard: the best row per architecture and loss, for one protocol and budget."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TITLE = "The best of each combination"
 
 @dataclass(frozen=True)
 class Overview:
-    """Rows of one group and budget, by architecture and loss, the best row of each first.
+    """The rows of one group and budget, by architecture and loss.
 
-    architectures, losses: in the order of their best score; those without one last. label: data, protocol and budget
-    in short.
+    label: data, protocol and budget in short. cells: the rows of each architecture and loss, the best first.
+    architectures, losses: ordered by their best score; those without a score last.
     """
 
     group: Group
@@ -29,34 +29,37 @@ class Overview:
 
     @property
     def combinations(self) -> int:
-        """Architectures with losses that have a score."""
+        """The number of cells with a score."""
         return sum(self.group.ranked(rows[0]) is not None for rows in self.cells.values())
 
     @property
     def caption(self) -> str:
-        """What the table shows, in one sentence."""
+        """The caption of the table, in one sentence."""
         ranking = self.group.ranking
         direction = f" ({ranking.direction})" if ranking else ""
         return f"Mean {score_title(self.group)} over seeds{direction}, {self.label}"
 
     def shade(self, row: Row) -> float:
-        """From 1 for the best cell to 0 for the worst, by rank; 0 without a score."""
+        """Return the shade of a cell by rank: from 1 for the best to 0 for the worst.
+
+        It is 0 without a score, and 0 if there are fewer than two different scores.
+        """
         places = sorted({self.group.place(rows[0]) for rows in self.cells.values() if self.group.ranked(rows[0])})
         if not self.group.ranked(row) or len(places) < 2:
             return 0.0
         return 1 - places.index(self.group.place(row)) / (len(places) - 1)
 
     def note(self, rows: Sequence[Row]) -> str:
-        """How many seeds the best row of a cell has, and how many rows it is the best of."""
+        """Return the number of seeds of a cell's best row, and the number of the cell's rows if there are several."""
         more = f", best of {len(rows)} rows" if len(rows) > 1 else ""
         return f"{seeds(self.group.ranked(rows[0]))}{more}"
 
 
 def overviews(report: Report) -> list[Overview]:
-    """Return a table for each group and budget with a score, the one to open with first.
+    """Return a table for each group and budget that has a score.
 
-    That is the table with the most combinations; of several the one with the most generated images, then the first on
-    the page. Older groups have tables only if there are no others.
+    The first table is the one with the most combinations; among equals, the one with the most generated images, then
+    the first on the page. Older groups have tables only if there are no others.
     """
     groups = report.groups or report.older
     labels = protocol_labels(report.all_groups)[: len(groups)] if report.groups else protocol_labels(groups)
@@ -75,7 +78,7 @@ def overviews(report: Report) -> list[Overview]:
 
 
 def _overview(group: Group, budget: str, label: str, rows: Sequence[Row]) -> Overview:
-    """Rows come in the order of their scores, so that of each architecture, loss and cell the best comes first."""
+    """Return the overview of rows. ``rows`` are ordered by score, so architectures, losses and cells are too."""
     cells: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         cells.setdefault((row.architecture, row.loss), []).append(row)

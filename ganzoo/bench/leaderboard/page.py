@@ -1,4 +1,4 @@
-"""Render the leaderboard as one page that needs no network."""
+"""Render the leaderboard as a single HTML page that needs no network."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from ganzoo.bench.leaderboard.wording import (
 from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.html import libraries, render, trusted
 
-FIXED = 9  # columns beside scores: rank, combination, score, samples, kimg, minutes, budget, hardware, details
-SHOWN = 3  # columns of further scores; the details have all of them
+FIXED = 9  # columns always shown: rank, combination, score, samples, kimg, minutes, budget, hardware, details
+SHOWN = 3  # the most further score columns; the details show all scores
 
 
 def to_page(report: Report) -> str:
-    """Return the whole page. Raises GanzooError if a sample grid is not an image."""
+    """Return the page as HTML. Raises GanzooError if a sample grid is not an image."""
     labels = protocol_labels(report.all_groups)
     chart_rows: list[dict[str, Any]] = []
     numbers = {id(row): place for place, row in enumerate(row for one in report.all_groups for row in one.rows)}
@@ -75,7 +75,7 @@ def to_page(report: Report) -> str:
 
 
 def _filters(groups: Sequence[Group], labels: Sequence[str]) -> dict[str, list[str]]:
-    """The choices of each filter, each once."""
+    """Return the distinct choices of each filter."""
     rows = [row for group in groups for row in group.rows]
     choices = {
         "data": [group.data for group in groups],
@@ -88,7 +88,7 @@ def _filters(groups: Sequence[Group], labels: Sequence[str]) -> dict[str, list[s
 
 
 def _overview(shown: Overview, numbers: Mapping[int, int]) -> dict[str, Any]:
-    """A table of architecture x loss, each cell with the number of its best row."""
+    """Return a table of architecture x loss; each cell has the number of its best row."""
     group = shown.group
 
     def cell(rows: Sequence[Row]) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _overview(shown: Overview, numbers: Mapping[int, int]) -> dict[str, Any]:
 
 
 def _group(group: Group, label: str, numbers: Mapping[int, int], chart_rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A section: table and charts. Add to ``chart_rows`` what the charts draw."""
+    """Return the section of a group: table and charts. Append the data of its charts to ``chart_rows``."""
     scores = score_columns(group)
     columns = scores[:SHOWN]
     attributes = {"data": group.data, "protocol": label}
@@ -161,7 +161,7 @@ def _row(
         "attributes": {**attributes, "hardware": "|".join(row.hardware), "budget": row.budget},
         "rank": group.rank(row),
         "recipe": first.recipe,
-        "parts": [part, *(f"+{other}" for other in others)],  # lines break between them alone
+        "parts": [part, *(f"+{other}" for other in others)],  # the page breaks lines only between parts
         "badges": badges,
         "score": {"value": found.mean if found else "", "shown": score_text(group, row), **_seeds(group, row)},
         "sample": _sample(row),
@@ -177,7 +177,7 @@ def _row(
 
 
 def _seeds(group: Group, runs: Runs) -> dict[str, str]:
-    """How many seeds there are and their values, shown and as a title."""
+    """Return the number of seeds with their values, and the same values as a tooltip."""
     texts = seed_texts(group, runs)
     return {
         "seeds": ": ".join(filter(None, (seeds(group.ranked(runs)), each_seed(group, runs)))),
@@ -186,7 +186,7 @@ def _seeds(group: Group, runs: Runs) -> dict[str, str]:
 
 
 def _machine(group: Group, machine: Machine, name: str, front: bool) -> dict[str, Any]:
-    """What one machine trained, and how long that took."""
+    """Return the seeds that one machine trained and their cost."""
     return {
         "name": name,
         "hardware": machine.hardware,
@@ -216,7 +216,7 @@ def _sample(row: Row) -> dict[str, str] | None:
 
 
 def _figure(published: Published, figure: Figure) -> dict[str, Any]:
-    """A row of another's figure."""
+    """Return the row of a published figure."""
     return {
         "system": figure.system,
         "score": {"value": figure.value, "shown": figure.text},

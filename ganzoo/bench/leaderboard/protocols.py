@@ -1,4 +1,4 @@
-"""What of a protocol decides a score, so that only scores under the same protocol are compared."""
+"""The part of a protocol that determines a score; only scores that agree in it are compared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ganzoo.runs.ranking import RANKED_BY
 
-# Parts of a protocol that say how a score was obtained but do not change it.
+# Fields of a protocol that may differ between comparable scores: they document how a score was obtained.
 BESIDE = frozenset(
     (
         "seed",
@@ -26,25 +26,25 @@ BESIDE = frozenset(
 
 
 def is_conditional(protocol: Mapping[str, Any]) -> bool:
-    """Whether a protocol says that the generated images were asked for by class."""
+    """Return whether a protocol says that the generator was given classes."""
     return protocol.get("classes", "none") != "none"
 
 
 def protocol_key(protocol: Mapping[str, Any]) -> str:
-    """All of a protocol that decides a score; equal for scores that may be compared."""
+    """Return the fields that determine a score, as JSON; equal for scores that may be compared."""
     return json.dumps(deciding(protocol), sort_keys=True)
 
 
 def deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a protocol that decide a score."""
+    """Return the fields of a protocol that determine a score."""
     fields = _without_beside(protocol)
-    if not fields.get("tf32"):  # a CPU, which has none, does not say so
+    if not fields.get("tf32"):  # a CPU has no TF32, and its protocol lacks the field
         fields.pop("tf32", None)
     return fields
 
 
 def _without_beside(protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the parts that move no score, those of further extractors included."""
+    """Return a protocol without the fields in ``BESIDE``, also in its descriptions of further extractors."""
     kept = {key: value for key, value in protocol.items() if key not in BESIDE}
     if isinstance(others := kept.get("extractors"), Mapping):
         kept["extractors"] = {name: _without_beside(one) for name, one in others.items() if isinstance(one, Mapping)}

@@ -1,4 +1,4 @@
-"""What others published, each figure with the protocol it was taken under."""
+"""Published figures of other systems, each with the protocol it was measured under."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ganzoo.utils.structured import read_as
 
 @dataclass
 class Figure:
-    """One system's ``value`` of what ``name`` says; ``deviation`` where it is known, ``note`` what else is said of it.
+    """One published value of a system.
 
-    In the file the value stands under its own name: ``{"system": "LSGAN", "kid_mean": 0.02}``.
+    name: the name of the value, such as ``kid_mean``. deviation: None if it is unknown. note: further remarks.
+    In the file the name is the key of the value: ``{"system": "LSGAN", "kid_mean": 0.02}``.
     """
 
     system: str
@@ -28,16 +29,17 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """The value and its deviation."""
+        """The value, with its deviation if it is known."""
         return f"{self.value:g}" if self.deviation is None else f"{self.value:g} ± {self.deviation:g}"
 
 
 @dataclass
 class Published:
-    """Figures of one source under one protocol. None stands for what the source leaves unsaid.
+    """The figures of one source under one protocol. None means that the source does not state a field.
 
-    quoted_in: where the figures were read, where that is not the source itself. split, real_pictures: of the
-    reference set. conditional: whether the generator is told the class.
+    quoted_in: the publication in which the figures were read, if it is not the source itself.
+    split, real_pictures: the split and the number of images of the reference set.
+    conditional: whether the generator is given the class.
     """
 
     source: str
@@ -53,10 +55,11 @@ class Published:
     note: str = ""
 
     def matches(self, protocol: Mapping[str, Any], value: str) -> bool:
-        """Whether data set, reference split, counts and conditioning are those of ``protocol``, and every figure is of
-        the value of that name.
+        """Return whether the figures can be compared with scores under ``protocol`` by ``value``.
 
-        A source that leaves one of them unsaid matches nothing. Ours must be of the images' own size, untruncated.
+        Data set, reference split, numbers of images and conditioning must be equal, and every figure must be of the
+        value of that name. A source that does not state one of these matches nothing. ``protocol`` must have images at
+        their own size and no truncation.
         """
         pairs = (
             (self.data, protocol.get("reference")),
@@ -71,12 +74,12 @@ class Published:
 
     @property
     def origin(self) -> str:
-        """Source, and where it was quoted."""
+        """The source, and the publication that quotes it."""
         return f"{self.source} (as quoted in {self.quoted_in})" if self.quoted_in else self.source
 
     @property
     def protocol(self) -> str:
-        """One line, with what is unsaid named as such."""
+        """The protocol in one line, which names what is not stated."""
         fakes = f"{self.fake_pictures:,}" if self.fake_pictures else "an unstated number of"
         count = f"{self.real_pictures:,}" if self.real_pictures else "an unstated number of"
         split = self.split or "(split not stated)"
@@ -94,7 +97,7 @@ class _File:
 
 
 def read_published(file: Path) -> list[Published]:
-    """Every group of figures in a file. Raises GanzooError where it cannot be read or is not of this form."""
+    """Read the published figures of a file. Raises GanzooError if it cannot be read or has another form."""
     try:
         content = parse_json(file.read_bytes())
         for source in content if isinstance(content, list) else ():
@@ -108,7 +111,7 @@ def read_published(file: Path) -> list[Published]:
 
 
 def _named(figure: Any) -> Any:
-    """A figure of the file with its value's name beside the value."""
+    """Return a figure of the file with ``name`` and ``value`` as fields. Raises ValueError unless it has one value."""
     fields = {"system", "deviation", "note"}
     values = sorted(set(figure) - fields) if isinstance(figure, dict) else []
     if len(values) != 1:

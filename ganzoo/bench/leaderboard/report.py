@@ -1,4 +1,4 @@
-"""From a directory of records to the two files people look at."""
+"""Write the leaderboard's two files, Markdown and a page, from a directory of records."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ Say = Callable[[str], None]
 def write_report(
     results: Path, markdown: Path, page: Path, published: Path, say: Say = lambda line: None
 ) -> list[Path]:
-    """Write the leaderboard as Markdown and as a page; what was written.
+    """Write the leaderboard as Markdown and as a page; return both files.
 
-    say: called with one line for each record that is left out. Raises GanzooError if there is no record.
+    say: called with one line for each thing that is missing, such as a record that is left out.
+    Raises GanzooError if there is no record, or if a directory or the page cannot be made.
     """
     with waiting("reading records"):
         report = read_report(results, published)

@@ -1,4 +1,4 @@
-"""Rows of the leaderboard: records that differ in nothing but the seed and the machine."""
+"""Rows of the leaderboard. The records of a row differ only in the seed and the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.bench.leaderboard.machines import Machine, Runs, Spread, machine_key
 from ganzoo.bench.leaderboard.protocols import is_conditional, protocol_key
 from ganzoo.bench.record import Record
 
-# Settings that came later than the first records, by what stands for their absence.
+# Settings that are newer than the first records, each with the value that means the same as its absence.
 LATER: Mapping[str, Any] = {
     "data.channels": "auto",
     "data.labels": "auto",
@@ -32,7 +32,7 @@ LATER: Mapping[str, Any] = {
 class Row(Runs):
     """One combination with one configuration and budget, over its seeds and machines.
 
-    Scores are of all seeds. Times are of one machine each, see :attr:`machines`.
+    Scores are over all seeds. Times are per machine, see :attr:`machines`.
     """
 
     @cached_property
@@ -45,35 +45,35 @@ class Row(Runs):
 
     @property
     def hardware(self) -> list[str]:
-        """The classes of its machines, each once."""
+        """The distinct hardware classes of the machines."""
         return list(dict.fromkeys(machine.hardware for machine in self.machines))
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """Of the scores; empty without scores."""
+        """The protocol of the scores; empty without scores."""
         return next((record.protocol for record in self.done if record.protocol), {})
 
     @property
     def architecture(self) -> str:
-        """Generator, and the discriminator where it is another architecture's."""
+        """The generator's architecture, with the discriminator's if that differs."""
         first = self.first
         own = first.architecture == first.discriminator
         return first.architecture if own else f"{first.architecture}/{first.discriminator}"
 
     @property
     def loss(self) -> str:
-        """The loss with the penalties that were added to it."""
+        """The loss, with what the recipe adds to it, such as penalties."""
         return self.first.recipe.partition("+")[2] or self.first.loss
 
     @property
     def budget(self) -> str:
-        """What was given to it: minutes where it was a time, else kimg."""
+        """The budget in words: in minutes if it was a time, otherwise in kimg."""
         found = self.first.budget
         return f"{found.minutes:g} min" if found.minutes is not None else f"{found.kimg:g} kimg"
 
     @property
     def marks(self) -> list[str]:
-        """What a reader must know of the row."""
+        """The remarks that a reader of the row must know."""
         found = dict.fromkeys(["class-conditional"] if self.conditional else [])
         found |= dict.fromkeys(mark for _, record in self.records for mark in record.marks)
         if self.first.augmentation:
@@ -90,33 +90,36 @@ class Row(Runs):
 
     @property
     def conditional(self) -> bool:
-        """Whether the generator that was scored was told the class."""
+        """Whether the scored generator was given the class."""
         return is_conditional(self.protocol)
 
     @property
     def reason(self) -> str:
-        """Why the first of the failed ones failed."""
+        """The reason of the first failed run; "" if none failed."""
         return self.failed[0].reason if self.failed else ""
 
     @property
     def samples(self) -> tuple[Path, Record] | None:
-        """The record, of the lowest seed that has one, whose sample grid is shown."""
+        """The file and the record whose sample grid is shown: the first, by seed, that has one. None without a grid."""
         return next(((file, record) for file, record in self.records if record.samples), None)
 
     @property
     def ranked(self) -> Spread | None:
-        """Of the value that ranks; None if nothing was scored."""
+        """The ranking value over the seeds; None without a score."""
         return self.score(self.ranking.value) if self.ranking else None
 
 
 def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str]]:
-    """Make rows, and a line for every record that repeats a seed of its row on the same machine."""
+    """Return the rows, and a line for each record that is left out.
+
+    A record is left out if it repeats a seed of its row on the same machine.
+    """
     alike: dict[str, list[tuple[Path, Record]]] = {}
     for file, record in found:
         alike.setdefault(_identity(record), []).append((file, record))
     rows, repeated = [], []
     for records in alike.values():
-        # A failed record has no protocol to be told apart by: it goes to the first row it could belong to.
+        # A failed record has no protocol, so it goes to the first row that it could belong to.
         parts: dict[str, dict[tuple[Any, ...], tuple[Path, Record]]] = {}
         for file, record in sorted(records, key=lambda pair: pair[1].status == "failed"):
             part = _scored_as(record) if record.status == "done" else next(iter(parts), "")
@@ -130,13 +133,13 @@ def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str
 
 
 def _identity(record: Record) -> str:
-    """All that was asked for but the seed. The machine is no part of it, nor is the device that it calls its own."""
+    """Return what was asked for, as JSON, without the seed, the machine and the device setting."""
     config = _without_later({key: value for key, value in record.config.items() if key != "seed"})
     if isinstance(loop := config.get("loop"), dict):
-        # A run that came to its end met no fault, so it is one with those from before these settings.
+        # A run that finished under "stop" met no fault, so it is the same as one from before these settings.
         left_out = ("device", "on_nan", "max_rollbacks") if loop.get("on_nan") == "stop" else ("device",)
         config["loop"] = {key: value for key, value in loop.items() if key not in left_out}
-    if isinstance(metrics := config.get("metrics"), dict):  # a place on one machine, and a setting of later versions
+    if isinstance(metrics := config.get("metrics"), dict):  # a path on one machine; older records lack it
         config["metrics"] = {key: value for key, value in metrics.items() if key != "weights"}
     return json.dumps(
         [record.grid, record.recipe, record.architecture, record.discriminator, record.loss, record.penalties,
@@ -146,7 +149,7 @@ def _identity(record: Record) -> str:
 
 
 def _without_later(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A configuration without those of ``LATER`` that are as if they were not there."""
+    """Return a configuration without the settings whose value in ``LATER`` means the same as their absence."""
     return {
         key: _without_later(value, f"{prefix}{key}.") if isinstance(value, dict) else value
         for key, value in config.items()

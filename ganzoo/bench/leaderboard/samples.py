@@ -1,4 +1,4 @@
-"""The sample grids beside the records: checked, made small, and put into the page itself."""
+"""Check the sample grids of records, scale them down and encode them for the page."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ganzoo.bench.record import Record
 from ganzoo.errors import GanzooError
 from ganzoo.utils.image_grid import opened_png
 
-LONGEST = 400  # pixels of a side; more is scaled down
+LONGEST = 400  # pixels per side; larger grids are scaled down
 
 
 def check_samples(file: Path, record: Record, results: Path) -> None:
-    """Look at the grid of a record that lies in ``file``, if it names one.
+    """Check the sample grid that the record in ``file`` names, if it names one.
 
-    Raises GanzooError where it is no PNG, or lies outside ``results``: a record is foreign input.
+    Raises GanzooError if the grid is missing, is not a PNG, or is outside ``results``: records are untrusted input.
     """
     if not record.samples:
         return
@@ -29,7 +29,7 @@ def check_samples(file: Path, record: Record, results: Path) -> None:
 
 
 def data_uri(file: Path) -> str:
-    """A small PNG, grey or of 256 colours, as the source of an ``<img>``."""
+    """Return a grid as a data URI for ``<img>``: a PNG of at most 400 pixels per side, grey or with 256 colours."""
     image = _open(file)
     image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
     red, green, blue = image.split()

@@ -1,4 +1,4 @@
-"""Figures and protocols in words, the same in the Markdown and on the page."""
+"""Texts for figures and protocols, for both the Markdown and the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.runs.ranking import Ranking
 
 NETWORKS = {"5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6": "Inception 2015-12-05"}
-LEFT_OUT = ("_std", "f_score")  # ends of the names of values that follow from those beside them
+LEFT_OUT = ("_std", "f_score")  # suffixes of secondary values, which get no column
 NONE = "–"
 OLDER_TITLE = "Older rows"
 OLDER_NOTE = "Grids at earlier protocols and budgets, kept and verifiable; they are not continued."
@@ -21,7 +21,10 @@ OLDER_NOTE = "Grids at earlier protocols and budgets, kept and verifiable; they 
 
 @dataclass(frozen=True)
 class Column:
-    """``value``: what is sorted by, None for a row that has none. ``text``: what is shown."""
+    """A column of the table.
+
+    value: the number to sort by; None if a row has none. text: the text to show.
+    """
 
     name: str
     value: Callable[[Row], float | None]
@@ -31,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cost:
-    """What training took on one machine. It is never averaged over machines."""
+    """A cost of training on one machine. It is never averaged over machines."""
 
     name: str
     get: Callable[[Machine], Spread | None]
@@ -45,7 +48,7 @@ class Cost:
 
 
 def measured(found: Spread | None, digits: int = 2, factor: float = 1.0) -> str:
-    """Mean ± sample deviation, thousands separated."""
+    """Return mean ± sample deviation as text, with thousands separators; a dash without values."""
     if found is None:
         return NONE
     text = f"{found.mean * factor:,.{digits}f}"
@@ -53,12 +56,12 @@ def measured(found: Spread | None, digits: int = 2, factor: float = 1.0) -> str:
 
 
 def seeds(found: Spread | None) -> str:
-    """How many the mean is over."""
+    """Return the number of seeds in words; "" without values."""
     return "" if found is None else f"{found.count} seed{'s' if found.count > 1 else ''}"
 
 
 def shortened(count: float) -> str:
-    """1,234,567 as 1.23 M."""
+    """Return a number in short form: 1,234,567 is 1.23 M."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if count >= size:
             return f"{count / size:.3g}{unit}"
@@ -105,7 +108,10 @@ MEMORY = Cost("Memory", lambda machine: machine.cost("peak_memory_mib"),
 
 
 def machine_names(row: Row) -> list[str]:
-    """The class of each machine of a row, with its own name if it shares the class with another."""
+    """Return the hardware class of each machine of a row.
+
+    Machines of the same class are distinguished by device name and number of simultaneous runs, where these differ.
+    """
     names = []
     for machine in row.machines:
         twins = [other for other in row.machines if other.hardware == machine.hardware]
@@ -117,7 +123,7 @@ def machine_names(row: Row) -> list[str]:
 
 
 def score_columns(group: Group) -> list[Column]:
-    """Those beside the value that ranks which a row of the group has."""
+    """Return the columns of all scores in the group other than the ranking value."""
     ranking = group.ranking.value if group.ranking else ""
     there = dict.fromkeys(name for row in group.rows for record in row.done for name in record.scores)
     others = [name for name in there if name not in SCORES and not name.endswith(LEFT_OUT)]
@@ -130,22 +136,22 @@ def _plain_column(name: str) -> Column:
 
 
 def score_title(group: Group) -> str:
-    """The heading of the value that ranks."""
+    """Return the heading of the ranking value."""
     return group.ranking.title if group.ranking else "Score"
 
 
 def score_text(group: Group, runs: Runs) -> str:
-    """That value over seeds, with digits enough for a share too."""
+    """Return the ranking value over seeds as text: two decimals, or four if the mean is below 1."""
     return measured(group.ranked(runs), _digits(group, runs))
 
 
 def seed_texts(group: Group, runs: Runs) -> list[tuple[int, str]]:
-    """Each seed and its value, with the same digits."""
+    """Return each seed with its value as text, with as many decimals as :func:`score_text`."""
     return [(seed, f"{value:,.{_digits(group, runs)}f}") for seed, value in group.seeds(runs)]
 
 
 def each_seed(group: Group, runs: Runs) -> str:
-    """The values of several seeds, in the order of the seeds; "" for one."""
+    """Return the values of all seeds, in the order of the seeds; "" for fewer than two."""
     texts = [text for _, text in seed_texts(group, runs)]
     return ", ".join(texts) if len(texts) > 1 else ""
 
@@ -156,7 +162,7 @@ def _digits(group: Group, runs: Runs) -> int:
 
 
 def protocol_in_words(group: Group) -> str:
-    """What decides a score, in one line."""
+    """Return the protocol of a group in one line."""
     protocol = group.protocol
     if not protocol:
         return "not scored, so the protocol is unknown"
@@ -177,7 +183,10 @@ def protocol_in_words(group: Group) -> str:
 
 
 def protocol_labels(groups: Sequence[Group]) -> list[str]:
-    """A short name for each group's protocol; where two of the same data would share one, with what differs."""
+    """Return a short name for each group's protocol.
+
+    If several groups of the same data would share a name, the fields that differ are added to it.
+    """
     short = [
         f"{_count(g.protocol.get('fake_pictures'))} against {_count(g.protocol.get('real_pictures'))} "
         f"{g.protocol.get('split', '')}".strip()
@@ -193,7 +202,7 @@ def protocol_labels(groups: Sequence[Group]) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What a reader of any form of the leaderboard must know, one line each."""
+    """Return the notes for readers of the Markdown and the page, one line each."""
     rows = [row for group in report.all_groups for row in group.rows]
     crowded = sum(any(not machine.alone for machine in row.machines) for row in rows)
     found = [

@@ -40,7 +40,7 @@ class DiscriminatorParams:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What the leaderboard says of such a row."""
+        """The marks of such a row on the leaderboard."""
         return (f"ImageNet features ({self.backbone})",) if self.pretrained else ()
 
 
@@ -57,8 +57,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # The paper's betas and its learning rate for the discriminators, which tell real from fake at once as it
-            # is. The generator's goes with budgets of minutes.
+            # The betas and the discriminators' learning rate are the paper's; with it, the discriminators already tell
+            # real from fake at once. The generator's learning rate suits budgets of minutes.
             defaults={
                 "loop.batch": 32,
                 "loop.schedule": "linear",

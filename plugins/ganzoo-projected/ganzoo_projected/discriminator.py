@@ -17,16 +17,16 @@ from ganzoo_projected import DiscriminatorParams
 from ganzoo_projected.frozen import frozen
 from ganzoo_projected.pyramid import Pyramid
 
-SMALLEST = 64  # of fewer pixels a backbone that halves at once leaves too few places
-JUDGED = 4  # height and width at which features are judged
+SMALLEST = 64  # smaller images leave too few positions, since backbones halve the size at once
+JUDGED = 4  # height and width of the features at which a head gives its verdict
 
 
 class Mixing(nn.Module):
-    """Fixed random projections, so that each discriminator sees all of the backbone (sec. 3.2).
+    """Fixed random projections, which mix the backbone's features for each discriminator (sec. 3.2).
 
-    Across channels: a convolution with a kernel of 1 at each level. Across scales: from the coarsest level on, a 3x3
-    convolution, enlarged bilinearly, is added to the next finer one. Features of any number of levels, the finest
-    first, to features of the same shapes.
+    Across channels, each level has a 1x1 convolution. Across scales, from the coarsest level on, each level is
+    convolved with a 3x3 kernel, enlarged bilinearly and added to the next finer one. The features of all levels, finest
+    first, keep their shapes.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -45,8 +45,11 @@ class Mixing(nn.Module):
 
 
 class Head(nn.Module):
-    """One of the discriminators: features ``(N, channels, size, size)`` halved down to 4 x 4, judged at every place, to
-    the mean ``(N,)`` of that. Every layer spectrally normalised, between them batch norm where ``batch_norm``."""
+    """One of the discriminators: halves features ``(N, channels, size, size)`` down to 4 x 4, computes a logit at every
+    position and returns their mean ``(N,)``.
+
+    Every layer is spectrally normalised. ``batch_norm`` adds batch norms between them.
+    """
 
     def __init__(self, channels: int, size: int, width: int, batch_norm: bool) -> None:
         super().__init__()
@@ -68,11 +71,11 @@ class Head(nn.Module):
 
 
 class ProjectedDiscriminator(Discriminator):
-    """Images through a frozen backbone, its features mixed, a discriminator at each level; their logits are summed.
+    """A frozen backbone, a mixing of its features, and a discriminator at each level; their logits are summed.
 
-    The paper gives each place of each discriminator to the loss by itself; here an image has one logit, as every loss
-    and penalty wants. Batch norm, as published, keeps the discriminators from winning at once: a difference of all
-    fakes from all real images is no longer seen.
+    In the paper the loss reads each position of each discriminator separately; here an image has one logit, as all
+    losses and penalties expect. Batch norm, as published, keeps the discriminators from winning at once: it hides a
+    difference that all fakes have from all real images.
     """
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
@@ -99,7 +102,7 @@ class ProjectedDiscriminator(Discriminator):
 
 
 def _random(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    """A convolution that keeps the variance (He et al. 2015)."""
+    """Return a random convolution that preserves the variance (He et al. 2015)."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
     nn.init.normal_(layer.weight, std=1 / math.sqrt(inputs * kernel**2))
     return layer

@@ -1,4 +1,4 @@
-"""Weights that no step of training changes."""
+"""Frozen weights, which training does not change."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def frozen(module: Module, *, persistent: bool) -> Module:
-    """The module itself, every parameter turned into a buffer; ``persistent``: kept in checkpoints.
+    """Turn every parameter of a module into a buffer and return the module.
 
-    As buffers they move and change their type with the network, and no ``requires_grad_(True)``, optimizer or clipping
-    of weights reaches them.
+    persistent: whether checkpoints hold the buffers. Buffers still change device and dtype with the network, but
+    ``requires_grad_(True)``, optimizers and weight clipping do not reach them.
     """
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
@@ -23,5 +23,5 @@ def frozen(module: Module, *, persistent: bool) -> Module:
         for name, buffer in list(part.named_buffers(recurse=False)):
             part.register_buffer(name, buffer, persistent=persistent)
         if isinstance(part, _BatchNorm) and not persistent:
-            part.track_running_stats = False  # a checkpoint would be asked for the count of batches
+            part.track_running_stats = False  # otherwise loading expects the batch count
     return module

@@ -1,4 +1,4 @@
-"""FastGAN's generator (Liu et al. 2021, arXiv:2101.04775, sec. 3.1), which Sauer et al. train with, made small."""
+"""A small version of FastGAN's generator (Liu et al. 2021, arXiv:2101.04775, sec. 3.1), which Sauer et al. use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ganzoo_projected import GeneratorParams
 
 
 def _init(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), as in DCGAN."""
+    """Draw weights from N(0, 0.02), as in DCGAN."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, std=0.02)
 
 
 class Up(nn.Module):
-    """Doubles the size: nearest neighbours, a 3x3 convolution, batch norm, half of the channels gating the others."""
+    """Doubles the size: nearest neighbours, a 3x3 convolution, batch norm and a gated linear unit."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class Up(nn.Module):
 
 
 class Excitation(nn.Module):
-    """Skip-layer excitation: features of the smallest size ``(N, inputs, base, base)`` weigh the channels of the
-    largest, so that a gradient has a short way back."""
+    """Skip-layer excitation: features of the smallest size ``(N, inputs, base, base)`` scale the channels of the
+    largest. This gives the gradient a short path."""
 
     def __init__(self, inputs: int, outputs: int, base: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Excitation(nn.Module):
 
 
 class FastGANGenerator(Generator):
-    """Latents ``(N, latent_dim)`` to ``base x base`` features, doubled block by block, tanh pixels."""
+    """Maps latents ``(N, latent_dim)`` to ``base x base`` features, doubles them block by block, draws tanh pixels."""
 
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
         super().__init__()

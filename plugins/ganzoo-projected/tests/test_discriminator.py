@@ -1,4 +1,4 @@
-"""The frozen pyramid, its mixing, the small discriminators, and what training does to each."""
+"""Tests of the frozen pyramid, its mixing and the small discriminators, also in training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 class Echo(nn.Module):
-    """A backbone whose features are what it is given, and half of it, in either layout."""
+    """A backbone that returns its input, and its input at half the size, as features, in either layout."""
 
     def __init__(self, layout: str) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def test_batch_norm_where_it_is_allowed() -> None:
         assert made.mixes_samples == bool(found)
         return found
 
-    assert norms() == 3 + 2 + 1 + 1  # from 32, 16, 8 and 4 places to 4, a layer for each halving, one at least
+    assert norms() == 3 + 2 + 1 + 1  # from sizes 32, 16, 8 and 4 to 4: a layer for each halving, at least one
     assert norms(norm="none") == 0
     with pytest.raises(ValueError, match="norm=batch mixes the samples of a batch"):
         make(norm="batch")
@@ -241,5 +241,5 @@ def test_a_backbone_that_cannot_be_had_says_why(params: dict[str, Any], says: st
 
 
 def _frozen(discriminator: ProjectedDiscriminator) -> dict[str, Tensor]:
-    """All that is fixed; spectral normalisation's estimates, buffers of the heads, are not."""
+    """Return the fixed buffers, without those of the heads, which are spectral normalisation's estimates."""
     return {name: value for name, value in discriminator.named_buffers() if not name.startswith("heads.")}

@@ -1,4 +1,4 @@
-"""The plugin in the zoo it is installed into: registration, generator, recipes, marks."""
+"""Tests of the installed plugin: registration, generator, recipes, marks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TINY = ["discriminator.backbone=test_resnet", "discriminator.pretrained=false", 
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    """The zoo with this plugin, whether or not it is installed."""
+    """Return a registry that has this plugin, even if it is not installed."""
     found = Registry.load(strict=True)
     if "projected" not in found.entries["architecture"]:
         found.add(lambda: ganzoo_projected, "projected", "ganzoo-projected", "0")
@@ -78,7 +78,7 @@ def test_imagenet_features_are_marked_where_they_are_used(registry: Registry) ->
     mark = ("ImageNet features (tf_efficientnet_lite0)",)
     assert resolve(registry, "dcgan/projected+hinge").marks == mark
     assert resolve(registry, "projected+hinge").marks == mark
-    assert resolve(registry, "projected/dcgan+hinge").marks == ()  # its generator alone
+    assert resolve(registry, "projected/dcgan+hinge").marks == ()  # only its generator
     assert resolve(registry, "dcgan/projected+hinge", None, ["discriminator.pretrained=false"]).marks == ()
 
 

@@ -1,4 +1,4 @@
-"""The packaged weights, against the network they were published with."""
+"""Compares the packaged weights with the network they were published with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ganzoo_projected.discriminator import ProjectedDiscriminator
 from ganzoo_projected.pyramid import Pyramid
 from ganzoo_projected.weights import packaged, to_timm
 
-# Their network pads for 224 and 240 pixels; these sizes are odd and even at the same layers.
+# The published networks pad for 224 and 240 pixels. These sizes are odd and even at the same layers.
 SIZES = {0: 64, 1: 48}
 
 both = pytest.mark.parametrize("lite", [0, 1])
@@ -51,7 +51,7 @@ def test_features_and_class_scores_are_those_of_the_network_they_were_trained_fo
         scores = theirs(images(size))
     ours = timm.create_model(name, pretrained=False).eval()
     ours.load_state_dict(to_timm(weights, ours))
-    assert scores.std() > 0.5  # trained, so that agreement means something
+    assert scores.std() > 0.5  # trained weights, otherwise agreement is meaningless
     torch.testing.assert_close(ours(images(size)), scores, rtol=1e-5, atol=1e-5)
     ends = [end - 1 for end in accumulate(len(stage) for stage in ours.blocks)]
     pyramid = Pyramid(name, size, pretrained=True)

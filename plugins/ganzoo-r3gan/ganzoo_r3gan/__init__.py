@@ -1,4 +1,4 @@
-"""Registers `r3gan`, the residual pair without normalisation of Huang et al. 2024."""
+"""Registers `r3gan`, the residual networks without normalisation of Huang et al. 2024."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # The paper's betas at the end of its schedule. Its learning rate of 2e-4 goes with larger batches and long
-            # training; budgets of minutes have few steps.
+            # The betas are the paper's at the end of its schedule. Its learning rate of 2e-4 is for larger batches and
+            # long training; budgets of minutes have few steps.
             defaults={
                 "loop.batch": 32,
                 "loop.schedule": "linear",
@@ -60,10 +60,10 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
                 "optimizer.discriminator.betas": [0.0, 0.99],
             },
             tuned={
-                # Between the paper's gammas for 32 and for 64 pixels, which it lowers as training goes on.
+                # Between the paper's gammas for 32 and for 64 pixels, which the paper lowers during training.
                 "relativistic+r1": {"penalties.r1.weight": 0.3},
                 "relativistic+r2": {"penalties.r2.weight": 0.3},
-                # One critic step instead of five: at small budgets more generator steps are worth more.
+                # One critic step instead of five: at small budgets, more generator steps help more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
             },
         )

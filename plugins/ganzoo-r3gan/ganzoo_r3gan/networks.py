@@ -1,7 +1,8 @@
-"""The R3GAN pair (Huang et al. 2024, arXiv:2501.05441, sec. 3 and app. B), at any size that doubles.
+"""The R3GAN networks (Huang et al. 2024, arXiv:2501.05441, sec. 3 and app. B), for any size that doubles.
 
-At each size a few residual blocks; between sizes, outside of every residual branch, bilinear resampling and a
-convolution with a kernel of 1 where the number of channels changes. Nothing is normalised, so no sample sees another.
+There are a few residual blocks at each size. Between sizes, outside all residual branches, there is bilinear
+resampling, and a 1x1 convolution if the number of channels changes. Nothing is normalised, so no logit depends on other
+samples.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from ganzoo.models.sizes import split_size
 from ganzoo_r3gan import DiscriminatorParams, GeneratorParams, NetworkParams
 
 SLOPE = 0.2
-GAIN = math.sqrt(2 / (1 + SLOPE**2))  # makes up for what leaky ReLU takes of the variance (He et al. 2015)
+GAIN = math.sqrt(2 / (1 + SLOPE**2))  # offsets the variance that leaky ReLU removes (He et al. 2015)
 
 
 def _conv(
     inputs: int, outputs: int, kernel: int, *, groups: int = 1, gain: float = 1.0, bias: bool = True, padding: int = 0
 ) -> nn.Conv2d:
-    """A convolution whose outputs start with ``gain`` squared times the variance of its inputs; zero bias."""
+    """Return a convolution whose outputs start with ``gain ** 2`` times the variance of its inputs; zero bias."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=padding, groups=groups, bias=bias)
     nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs // groups * kernel**2))
     if layer.bias is not None:
@@ -41,10 +42,10 @@ def _linear(inputs: int, outputs: int) -> nn.Linear:
 
 
 class ResidualBlock(nn.Module):
-    """``x`` plus: widen, leaky ReLU, grouped 3x3 convolution, leaky ReLU, narrow. ``(N, channels, H, W)`` to the same.
+    """A residual block on ``(N, channels, H, W)``: widen, leaky ReLU, grouped 3x3 convolution, leaky ReLU, narrow.
 
-    Initialised as Fix-up does (Zhang, Dauphin, Ma 2019, arXiv:1901.09321, sec. 3): the last layer from zero, so that
-    the branch adds nothing at first, the other two smaller by ``total ** (-1/4)`` for ``total`` blocks of three layers.
+    Initialised as in Fix-up (Zhang, Dauphin, Ma 2019, arXiv:1901.09321, sec. 3): the last layer is zero, so the branch
+    adds nothing at first, and the other two are smaller by ``total ** (-1/4)`` for ``total`` blocks of three layers.
     """
 
     def __init__(self, channels: int, params: NetworkParams, total: int) -> None:
@@ -61,7 +62,7 @@ class ResidualBlock(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles the size. A kernel of 1 and the interpolation commute; convolving first is four times cheaper."""
+    """Doubles the size. A 1x1 convolution and interpolation commute; convolving first is four times cheaper."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -72,7 +73,7 @@ class Up(nn.Module):
 
 
 class Down(nn.Module):
-    """Halves the size; at just half of it the bilinear interpolation is the mean of four."""
+    """Halves the size. At exactly half the size, bilinear interpolation is the mean of four pixels."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -87,19 +88,20 @@ def _change(inputs: int, outputs: int) -> nn.Module:
 
 
 def _widths(params: NetworkParams, doublings: int) -> list[int]:
-    """Channels at each size, smallest size first."""
+    """Return the channels at each size, smallest size first."""
     return [min(params.width * 2**k, params.width_max) for k in range(doublings, -1, -1)]
 
 
 def _stage(channels: int, params: NetworkParams, sizes: int) -> list[nn.Module]:
-    """The blocks at one of so many sizes."""
+    """Return the blocks at one size of a network that has ``sizes`` sizes."""
     return [ResidualBlock(channels, params, sizes * params.blocks) for _ in range(params.blocks)]
 
 
 class R3GANGenerator(Generator):
-    """Latents ``(N, latent_dim)`` weigh learned ``base x base`` maps, which are doubled stage by stage; linear pixels.
+    """Weights learned ``base x base`` maps by latents ``(N, latent_dim)`` and doubles them stage by stage.
 
-    In training mode images are not clamped to [-1, 1], as clamping would pass no gradient from outside.
+    Pixels are linear. In training mode images are not clamped to [-1, 1], since clamping blocks the gradient of pixels
+    outside that range.
     """
 
     def __init__(self, image: ImageSpec, params: GeneratorParams) -> None:
@@ -129,8 +131,8 @@ class R3GANGenerator(Generator):
 
 
 class R3GANDiscriminator(Discriminator):
-    """The generator's mirror: halved stage by stage, each channel's ``base x base`` map weighed to one number, a logit
-    from those."""
+    """Mirrors the generator: halves the size stage by stage, reduces each channel's ``base x base`` map to one number
+    by learned weights, and computes a logit from these numbers."""
 
     def __init__(self, image: ImageSpec, params: DiscriminatorParams, needs: Needs) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The networks against closed forms, the recipe against the zoo it is installed into."""
+"""Tests of the networks against closed forms, and of the recipe in an installed plugin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ every_image = pytest.mark.parametrize("image", IMAGES, ids=lambda p: f"{p.channe
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    """The zoo with this plugin, whether or not it is installed."""
+    """Return a registry that has this plugin, even if it is not installed."""
     found = Registry.load(strict=True)
     if "r3gan" not in found.entries["architecture"]:
         found.add(lambda: ganzoo_r3gan, "r3gan", "ganzoo-r3gan", "0")
@@ -49,7 +49,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def one_step(network: nn.Module, loss: Tensor) -> None:
-    """A step of plain gradient descent."""
+    """Take a step of plain gradient descent."""
     loss.backward()
     with torch.no_grad():
         for parameter in network.parameters():
@@ -186,7 +186,7 @@ def test_the_papers_recipe_has_its_own_defaults(registry: Registry) -> None:
     values = resolve(registry, "r3gan+relativistic+r1+r2").values
     assert values.optimizer.discriminator.betas == values.optimizer.generator.betas == [0.0, 0.99]
     assert values.penalties.r1.weight == values.penalties.r2.weight == 0.3
-    # What is found for one loss is not foisted on another.
+    # Settings tuned for one loss do not apply to another.
     assert resolve(registry, "r3gan+non-saturating+r1").values.penalties.r1.weight != 0.3
 
 
@@ -199,7 +199,7 @@ def test_bad_parameters_are_named(registry: Registry, setting: str, says: str) -
 
 
 def test_a_few_steps_of_the_recipe(registry: Registry) -> None:
-    """Both penalties, both networks move, nothing is infinite."""
+    """Both penalties are above 0, both networks change, and all values are finite."""
     config = resolve(registry, "r3gan+relativistic+r1+r2", None, SMALL)
     image = ImageSpec(1, 28)
     model = build_model(config, image)
@@ -218,7 +218,7 @@ def test_a_few_steps_of_the_recipe(registry: Registry) -> None:
     means, not_finite = statistics.read()
     assert not not_finite and means["penalty_r1"] > 0 and means["penalty_r2"] > 0
     after = [*model.generator.parameters(), *model.discriminator.parameters()]
-    # The last bias alone stays: a relativistic loss sees differences of logits.
+    # Only the last bias stays the same: a relativistic loss depends on differences of logits.
     still = sum(torch.equal(old, new) for old, new in zip(before, after, strict=True))
     assert still == 1
 

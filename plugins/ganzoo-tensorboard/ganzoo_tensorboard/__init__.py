@@ -1,4 +1,4 @@
-"""Watches runs and writes what TensorBoard shows. It registers nothing: installing it is all."""
+"""Follows runs and writes event files for TensorBoard. It registers nothing: installing it is enough."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganzoo import hookimpl
 if TYPE_CHECKING:
     from ganzoo_tensorboard.events import Events
 
-_watched: dict[Path, Events] = {}  # a run whose start was not seen is let be
+_watched: dict[Path, Events] = {}  # a run whose start was missed is ignored
 
 
 @hookimpl

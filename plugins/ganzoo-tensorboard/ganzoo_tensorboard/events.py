@@ -1,4 +1,4 @@
-"""A run's directory as event files: what its logs, scores and sample grids say, each thing once.
+"""Writes a run's log, scores and sample grids to event files, each value once.
 
 A step is the number of real images shown to the discriminator, as everywhere in a run's directory.
 """
@@ -19,14 +19,14 @@ from ganzoo.runs.checkpoint import PREFIX
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
 
-COUNTERS = frozenset(("kimg", "shown", "steps_d", "steps_g"))  # of a log record: the axis, not the curve
+COUNTERS = frozenset(("kimg", "shown", "steps_d", "steps_g"))  # fields of a log record that are axes, not curves
 
 
 class Events:
-    """Writes into the run's own directory, flushed after every call, so that a kill loses nothing that was written.
+    """Writes event files into the run's own directory. Every call flushes them, so a kill loses nothing written before.
 
-    A resumed run goes on from its newest checkpoint. Whatever the event files hold from there on is purged and said
-    anew, from the run's directory; where they hold nothing yet, all that the directory tells of is written.
+    A resumed run continues from its newest checkpoint. The events from there on are purged and written again from the
+    run's directory. If there are no event files yet, the whole directory is written.
     """
 
     def __init__(self, run: Path, config: Mapping[str, Any]) -> None:
@@ -36,7 +36,8 @@ class Events:
         since = latest.meta["shown"] if latest and resumed else 0
         self.scored = since - 1  # the last step whose scores are written
         self.writer = SummaryWriter(str(run), purge_step=since if resumed else None)
-        # Without the first of the three TensorBoard finds settings and metrics itself, over runs that differ in both.
+        # Without the first of the three summaries, TensorBoard finds the settings and metrics itself, even over runs
+        # that differ in both.
         _, begin, self.end = hparams(flatten(config), {})
         if since == 0:
             self._add(begin, 0)
@@ -50,29 +51,29 @@ class Events:
         self.writer.flush()
 
     def interval(self, record: Mapping[str, Any]) -> None:
-        """A log record, and the scores that came before it."""
+        """Write a log record, and the scores that are new."""
         self._scalars(record)
         self._scores()
         self.writer.flush()
 
     def checkpoint(self, name: str) -> None:
-        """The sample grid of a checkpoint."""
+        """Write the sample grid of a checkpoint."""
         self._samples(self.directory.samples / f"{name}.png")
         self.writer.flush()
 
     def finish(self) -> None:
-        """The last scores and the end."""
+        """Write the last scores and the end of the run, and close the file."""
         self._scores()
         latest = self.directory.latest()
         self._add(self.end, latest.meta["shown"] if latest else 0)
         self.close()
 
     def close(self) -> None:
-        """Nothing more will be written."""
+        """Close the event file."""
         self.writer.close()
 
     def _add(self, summary: Any, step: int) -> None:
-        """A summary as it is."""
+        """Write a summary unchanged."""
         file: Any = getattr(self.writer, "file_writer")  # noqa: B009  its type says None
         file.add_summary(summary, step)
 
@@ -94,7 +95,7 @@ class Events:
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, float | str]:
-    """Settings by their dotted keys: numbers, and all else as text; what is ``null`` is left out."""
+    """Return settings by their dotted keys: numbers as they are, other values as text, without those that are null."""
     flat: dict[str, float | str] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
@@ -106,5 +107,5 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, float | st
 
 
 def _shown(checkpoint: str) -> int:
-    """Images shown, from a checkpoint's name, which counts thousands to three places."""
+    """Return the number of images shown, from a checkpoint's name, which gives thousands with three decimals."""
     return round(float(checkpoint.removeprefix(PREFIX)) * 1000)

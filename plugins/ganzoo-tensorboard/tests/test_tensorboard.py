@@ -1,4 +1,4 @@
-"""Runs that are watched, and their event files read back."""
+"""Tests that train runs with the plugin and read their event files back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    """The zoo with this plugin, whether or not it is installed."""
+    """Return a registry that has this plugin, even if it is not installed."""
     found = Registry.load(strict=True)
     if not any(plugin.distribution == "ganzoo-tensorboard" for plugin in found.plugins):
         found.add(lambda: ganzoo_tensorboard, "tensorboard")
@@ -56,13 +56,13 @@ def config(registry: Registry) -> Config:
 
 @pytest.fixture(scope="module")
 def finished(registry: Registry, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole run, watched."""
+    """Return a finished run that was trained with the plugin."""
     return start(config, QUIET, Hooks(registry), out=tmp_path_factory.mktemp("runs") / "run").directory.path
 
 
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
+    """Return a copy of the run that a test may change."""
     return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
@@ -75,7 +75,7 @@ def steps(events: EventAccumulator, tag: str) -> list[int]:
 
 
 def forget(run: Path, shown: int) -> None:
-    """The run as a kill would leave it that came after a checkpoint, its log further on."""
+    """Delete the checkpoints after ``shown`` but keep the log, as if the run was killed later."""
     for checkpoint in run.glob("checkpoints/*"):
         if json.loads((checkpoint / "meta.json").read_text())["shown"] > shown:
             shutil.rmtree(checkpoint)
@@ -119,7 +119,7 @@ def test_a_rewound_run_says_each_step_once(registry: Registry, config: Config, r
     assert steps(events, "samples") == SAMPLED
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     speeds = [event.value for event in events.Scalars("train/pictures_per_second")]
-    assert speeds == pytest.approx([record["pictures_per_second"] for record in log])  # those of the second life
+    assert speeds == pytest.approx([record["pictures_per_second"] for record in log])  # those after the resume
 
 
 def test_a_run_that_was_not_watched_from_the_start_is_shown_whole(
@@ -142,7 +142,7 @@ def test_scores_are_written_once_however_often_a_run_is_finished(registry: Regis
     for _ in range(2):
         assert resume(config, run, QUIET, Hooks(registry)).finished
         events = read(run)
-        # That at 128 was scored while nobody watched, and lies before the checkpoint: it is not told any more.
+        # The score at 128 was written without the plugin and is before the newest checkpoint, so it is left out.
         assert [(event.step, event.value) for event in events.Scalars("score/fid")] == [(256, 256.0)]
         assert steps(events, "train/loss_generator") == LOGGED
 

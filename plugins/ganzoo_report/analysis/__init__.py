@@ -1,1 +1,1 @@
-"""A closer look at a checkpoint's generator: does it copy, what lies between its latents, what does truncation do."""
+"""A closer look at a checkpoint's generator: copies of training images, images between latents, truncation."""

@@ -1,4 +1,4 @@
-"""What a generator makes of latents that nobody drew: those between two, and those nearer to the mean."""
+"""Images of a generator for latents between two drawn ones, and for latents nearer to the mean."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ganzoo.utils.spherical import slerp
 
 @torch.no_grad()
 def between(generator: Generator, seed: int) -> Tensor:
-    """A walk from each of the first ``GRID`` latents to the next, the last to the first, uint8 ``(GRID**2, C, H, W)``.
+    """Return a walk from each of the first ``GRID`` latents to the next, uint8 ``(GRID**2, C, H, W)``.
 
-    A row of ``GRID`` frames begins at its latents and ends one step before the next row. The class of a row is that of
-    its first image; noise stands at its mean, so that nothing but the latents changes.
+    A row of ``GRID`` frames begins at its latents and ends one step before those of the next row; the last row leads
+    back to the first. A row keeps the class of its first image, and the noise is at its mean, so only the latents
+    change.
     """
     device = next(generator.parameters()).device
     latents, labels = first_draw(generator, GRID, seed)
@@ -27,9 +28,10 @@ def between(generator: Generator, seed: int) -> Tensor:
 
 @torch.no_grad()
 def truncated(generator: Generator, seed: int) -> Tensor:
-    """The first ``GRID`` latents, a row each, in even steps from truncation 0, the mean, to 1, as drawn.
+    """Return the images of the first ``GRID`` latents at rising truncation, uint8 ``(GRID**2, C, H, W)``.
 
-    uint8 ``(GRID**2, C, H, W)``. Raises ValueError for a generator without truncation.
+    Each latent has a row, in even steps from truncation 0 (the mean) to 1 (as drawn). Raises ValueError if the
+    generator has no truncation.
     """
     if not generator.has_truncation:
         raise ValueError("this generator has no truncation")

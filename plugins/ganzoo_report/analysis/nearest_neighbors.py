@@ -1,7 +1,7 @@
-"""Which real image is nearest, and how far away: is the generator copying?
+"""Finds the nearest real image of each generated image and its distance, to detect copying.
 
-Distances of features tell more than those of pixels, but extractors are slow: where the features of the whole set are
-not kept from scoring, pixels choose a few real images for each, and features decide among all that were chosen.
+Distances between features are more meaningful than those between pixels, but extractors are slow. If scoring kept no
+features of the whole set, pixels choose a few real images for each query, and features decide among all chosen images.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from ganzoo.data.dataset import Images
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.utils.waiting import counted
 
-SIDE = 32  # pixels of a side at most, when pixels are compared
-MOST = 2**28  # bytes of real images that are read; of a larger set a part is searched
+SIDE = 32  # pixels of a side at most, for comparing pixels
+MOST = 2**28  # bytes of real images to read; only part of a larger set is searched
 STAGE = "nearest real images"
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """index: of each image's nearest real one in the set ``(Q,)``. distance: to it ``(Q,)``.
+    """The nearest real images of a set of queries.
 
-    space: what the distance is of. searched: how many real images. compared: how many of them by features.
+    index: the index of each query's nearest real image in the set, ``(Q,)``. distance: the distance to it, ``(Q,)``.
+    space: "features" or "pixels", the space of the distance. searched: the number of real images searched. compared:
+    the number of them compared by features.
     """
 
     index: np.ndarray
@@ -46,10 +48,14 @@ def nearest(
     kept: Tensor | None = None,
     chosen: int = 0,
 ) -> Nearest:
-    """Of uint8 images ``(Q, C, H, W)``. ``own`` ``(Q,)``: the place of each in the real set, where it is not its own
-    neighbour; -1 for one that is not in it. ``kept``: the features of the whole set ``(N, D)``, as the reader reads.
-    ``chosen``: without them, real images a query that features are compared of, or as many as there are; with 0,
-    pixels decide. Raises ValueError for a set with no other image.
+    """Return the nearest real images of uint8 images ``(Q, C, H, W)``.
+
+    own: ``(Q,)``, the index of each query in the real set, or -1. A query is never its own neighbour.
+    kept: the features ``(N, D)`` of the whole set, as the reader computes them.
+    chosen: without ``kept``, the number of real images per query to compare by features, at most all; if 0, pixels
+        decide.
+
+    Raises ValueError if the set has no other image.
     """
     places = _part(real, seed)
     chosen = min(chosen, len(places) - 1)
@@ -73,9 +79,10 @@ def nearest(
 
 
 def closest(queries: Tensor, blocks: Iterable[Tensor], count: int, own: Tensor) -> tuple[Tensor, Tensor]:
-    """Places and Euclidean distances ``(Q, count)``, nearest first, of rows ``(Q, D)`` among the rows of all blocks.
+    """Return the indices of the nearest rows of all blocks and their Euclidean distances, both ``(Q, count)``.
 
-    A row is never its ``own`` neighbour. Raises ValueError where there are not ``count`` others.
+    queries: ``(Q, D)``. The nearest row comes first. A row is never its ``own`` neighbour. Raises ValueError if there
+    are fewer than ``count`` other rows.
     """
     near = queries.new_full((len(queries), 0), 0.0)
     place = torch.zeros((len(queries), 0), dtype=torch.int64)
@@ -94,7 +101,7 @@ def closest(queries: Tensor, blocks: Iterable[Tensor], count: int, own: Tensor) 
 
 
 def _part(real: Images, seed: int) -> np.ndarray:
-    """Places of all images of the set, or of as many as may be read, drawn by the seed."""
+    """Return the indices of the images to search: all, or a random part drawn by the seed if the set is too large."""
     most = max(1000, MOST // real.array[0].nbytes)
     if len(real) <= most:
         return np.arange(len(real))
@@ -103,7 +110,7 @@ def _part(real: Images, seed: int) -> np.ndarray:
 
 
 def _within(own: Tensor, places: np.ndarray) -> Tensor:
-    """Where images of the set stand among the chosen ``places``, sorted; -1 for those that were not chosen."""
+    """Return the position of each index ``own`` in the sorted ``places``; -1 if it is not there."""
     found = torch.full_like(own, -1)
     for row, place in enumerate(own.tolist()):
         at = int(np.searchsorted(places, place))
@@ -113,7 +120,7 @@ def _within(own: Tensor, places: np.ndarray) -> Tensor:
 
 
 def _flat(images: Tensor) -> Tensor:
-    """Small and flat, in [0, 1]."""
+    """Return the images reduced to ``SIDE`` pixels and flattened, in [0, 1]."""
     small = images.float() / 255
     if small.shape[-1] > SIDE:
         small = adaptive_avg_pool2d(small, SIDE)

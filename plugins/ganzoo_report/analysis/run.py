@@ -1,12 +1,12 @@
-"""A closer look at the newest checkpoint, left in the run's directory for its report.
+"""A closer look at the newest checkpoint, written to the run's directory for its report.
 
 closer/nearest.png     two rows of generated images above the nearest real image of each, then two rows of real
-                       images above theirs
+                       images above the nearest real image of each
 closer/between.png     a row of frames from each of eight latents to the next
-closer/truncation.png  eight latents, from the mean to what was drawn; where the generator has truncation
-closer/look.json       which checkpoint, and the distances; written last
+closer/truncation.png  eight latents, each from the mean to the drawn one; only if the generator has truncation
+closer/look.json       the checkpoint's name and the distances; written last
 
-All of it depends on the checkpoint, the data and the seed alone, so that a stopped look is simply taken again.
+All of it depends only on the checkpoint, the data and the seed, so an interrupted look is simply taken again.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
 from ganzoo_report.places import analysis_directory, analysis_file, read_analysis
 
 logger = logging.getLogger(f"ganzoo.{__name__}")
-COUNT = 2 * GRID  # images whose neighbours are looked for, generated ones and real ones each
+COUNT = 2 * GRID  # generated images, and also real images, whose neighbours are searched
 SHEETS = ("between.png", "truncation.png", "nearest.png")
-CHOSEN = 16  # real images for each that features are compared of, at most
+CHOSEN = 16  # real images compared by features for each query, at most
 
 
 def look_or_say_why(registry: Registry, path: Path) -> None:
-    """Take a look unless this checkpoint has one; a run or a report never fails because of it."""
+    """Take a closer look unless the newest checkpoint has one. Log errors: a run or a report must not fail by them."""
     try:
         with waiting("looking closer at the generator"):
             look_closer(registry, RunDir.open(path))
-    except Exception as error:  # whatever it is, the report is worth more
+    except Exception as error:  # the report matters more than any error here
         logger.warning(f"no closer look at the generator: {described(error)}")
 
 
 def look_closer(registry: Registry, directory: RunDir) -> None:
-    """Write all that is listed above for the newest checkpoint, unless it is there already or there is none.
+    """Write the files listed above for the newest checkpoint, unless they exist or there is no checkpoint.
 
-    Raises GanzooError as loading the checkpoint or its data does.
+    Raises GanzooError if the checkpoint or its data cannot be loaded.
     """
     checkpoint = directory.latest()
     if checkpoint is None or read_analysis(directory).get("checkpoint") == checkpoint.path.name:
@@ -77,7 +77,7 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
         logger.info("the closer look leaves out the nearest real images: the data set has a single image")
     place = analysis_directory(directory.path)
     place.mkdir(exist_ok=True)
-    for name in (*SHEETS, analysis_file(directory.path).name):  # nothing else: the directory may be a link to another
+    for name in (*SHEETS, analysis_file(directory.path).name):  # only these: the directory may be a link
         (place / name).unlink(missing_ok=True)
     for name, images in sheets.items():
         save_image(grid(images, GRID), place / f"{name}.png")
@@ -96,7 +96,7 @@ def _nearest(
     held_out, own, split = _yardstick(config, real)
     fake = torch.cat(list(sample(generator, COUNT, values.seed)))
     reader = kept = None
-    if read_jsonl(directory.scores_file):  # else the network may not even be here
+    if read_jsonl(directory.scores_file):  # without scores, the network may not be on this machine
         root = data_root(values.data.root)
         source = source_of_first(config.scoring, root)
         if source is not None:
@@ -105,7 +105,7 @@ def _nearest(
             reader = fast if kept is None else exact
     queries = torch.cat([fake, held_out])
     nowhere = torch.full((COUNT,), -1)
-    # Few enough that it costs a small share of what scoring the run did.
+    # Few enough to cost only a small share of the run's scoring.
     chosen = min(CHOSEN, values.metrics.fakes // (10 * len(queries)))
     found = nearest(queries, torch.cat([nowhere, own]), real, values.seed, reader, kept, chosen)
     neighbours = torch.from_numpy(real.array[found.index])
@@ -126,9 +126,9 @@ def _record(found: Nearest, held_out: str) -> dict[str, Any]:
 
 
 def _yardstick(config: Config, real: Images) -> tuple[Tensor, Tensor, str]:
-    """Real images to compare with, their places in the training set (-1: not in it), and the split they are of.
+    """Return real images to compare with, their indices in the training set (-1: not in it), and their split.
 
-    Where there are none that were held out, they are of the training set itself, and "".
+    Without a held-out split, the images come from the training set and the split is "".
     """
     data, split = config.values.data, config.dataset.reference
     others, held_out = real, ""

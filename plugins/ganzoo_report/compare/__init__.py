@@ -1,1 +1,1 @@
-"""Several runs side by side, in the terminal and as a page, made of what lies in their directories and nothing else."""
+"""Shows several runs side by side, in the terminal and as a page. It reads only the runs' directories."""

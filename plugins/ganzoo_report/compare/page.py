@@ -1,4 +1,4 @@
-"""Render runs side by side as one page that needs no network."""
+"""Renders runs side by side as one page that needs no network access."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo_report.page import curves_of
 from ganzoo_report.sheets import BUDGET, data_uri
 from ganzoo_report.story import SHOWN, as_data
 
-POINTS = 200  # of a run in one chart
+POINTS = 200  # points of a run in one chart, at most
 WORDS = {
     "loss_discriminator": "What the discriminator minimises; not comparable between different losses.",
     "loss_generator": "What the generator minimises; not comparable between different losses.",
@@ -27,7 +27,7 @@ WORDS = {
 
 
 def to_page(runs: Sequence[Run]) -> str:
-    """The whole file."""
+    """Return the whole HTML page."""
     names = [run.name for run in runs]
     with waiting("drawing the curves"):
         charts = curves_of(_charts(runs))
@@ -53,7 +53,7 @@ def _scaling(run: Run) -> str:
 
 
 def _moments(runs: Sequence[Run]) -> list[float]:
-    """Every kimg at which there is a snapshot of any of them; at least one."""
+    """Return every kimg at which any run has a snapshot, sorted; [0.0] if there are no snapshots."""
     return sorted({snapshot.kimg for run in runs for snapshot in run.story.snapshots}) or [0.0]
 
 
@@ -75,7 +75,7 @@ def _data(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """One for each figure, with a line for each run that has it."""
+    """Return a chart for each figure, with a line for each run that has it."""
     thinned = [thin(run.facts.log, POINTS) for run in runs]
     made = []
     for curve in (*score_curves(runs), *CURVES):

@@ -1,4 +1,4 @@
-"""What several runs say, brought together. No torch here."""
+"""Reads several runs and compares their figures and settings. Does not import torch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from ganzoo_report.curves import Curve, score_curve
 from ganzoo_report.diagnosis import mean
 from ganzoo_report.story import Story, read_story
 
-SNAPSHOTS = 120  # of all runs together
+SNAPSHOTS = 120  # read from all runs together
 PROTOCOL = ("reference", "split", "real_pictures", "fake_pictures", "network", "extractor", "truncation")
 
 
 @dataclass(frozen=True)
 class Run:
-    """name: tells it from the others. facts, story: as its report reads them. protocol: of its last score."""
+    """One of the compared runs.
+
+    name: a name that no other run has. facts, story: as in the run's report. protocol: the protocol of its last score.
+    """
 
     name: str
     facts: Facts
@@ -31,7 +34,7 @@ class Run:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """All of them. Raises GanzooError for fewer than two, for one named twice, and for what is no run."""
+    """Return all runs. Raises GanzooError if there are fewer than two, if one is named twice or if one is not a run."""
     if len(paths) < 2:
         raise GanzooError("name two runs or more to compare, for example `ganzoo compare runs/*`")
     directories = [RunDir.open(path) for path in paths]
@@ -48,9 +51,12 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def tell_apart(places: Sequence[Path]) -> list[str]:
-    """The shortest piece of each path, of equally many parts, that tells it from the others; all paths differ."""
+    """Return a short unique name for each path. The paths must differ.
+
+    Final parts that all paths share are dropped. A name is then the last parts of a path, as few as make all unique.
+    """
     parts = [list(place.parts) for place in places]
-    while len({part[-1] for part in parts}) == 1:  # the same end says nothing: a/run, b/run
+    while len({part[-1] for part in parts}) == 1:  # a shared final part does not help: a/run, b/run
         parts = [part[:-1] for part in parts]
     pieces = (["/".join(part[-depth:]) for part in parts] for depth in range(1, max(map(len, parts)) + 1))
     return next(names for names in pieces if len(set(names)) == len(names))
@@ -67,7 +73,7 @@ def _read(directory: RunDir, name: str, count: int) -> Run:
 
 
 def summary(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """Rows of a table: what each is, how far it came, how well it did; those that no run has are left out."""
+    """Return the rows of a table: each run's settings, progress and results. Rows that no run has are left out."""
     columns = [dict(_about(run)) for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     return [(name, [column.get(name, "–") for column in columns]) for name in names]
@@ -96,13 +102,13 @@ def _about(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def score_curves(runs: Sequence[Run]) -> list[Curve]:
-    """A curve for each value that ranks one of the runs."""
+    """Return a curve for each value that ranks one of the runs."""
     rankings = dict.fromkeys(run.facts.ranking for run in runs if run.facts.ranking)
     return [score_curve(ranking) for ranking in rankings]
 
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
-    """Settings in which they differ; a seed, a combination or a data set stands in the summary already."""
+    """Return the settings that differ, except the seed, the combination and the data set, which the summary shows."""
     flat = [dict(_settings(run.facts.config)) for run in runs]
     names = sorted({name for one in flat for name in one} - {"recipe", "seed", "data.name"})
     rows = [(name, [one.get(name, "–") for one in flat]) for name in names]
@@ -119,7 +125,7 @@ def _settings(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def incomparable(runs: Sequence[Run]) -> str:
-    """In which points the scores' protocols differ, in a sentence; "" if the scores may be compared."""
+    """Return a sentence that names the differences between the scores' protocols; "" if the scores are comparable."""
     ranked = [run for run in runs if run.facts.ranking and run.facts.ranked and run.protocol]
     scored = [run.protocol for run in ranked]
     differ = [name for name in PROTOCOL if len({str(protocol.get(name)) for protocol in scored}) > 1]

@@ -1,4 +1,4 @@
-"""Runs side by side in the terminal: figures, curves, images. As many abreast as it is wide enough for."""
+"""Shows runs side by side in the terminal: figures, curves, images. Its width limits the runs in one table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ganzoo.console.images import images, sparkline
 from ganzoo_report.compare.runs import Run, differences, incomparable, score_curves, summary
 from ganzoo_report.curves import ACCURACY, LOSSES, Curve
 
-NARROWEST = 26  # characters of a run's column
-LABELS = 24  # and of the one with names
+NARROWEST = 26  # characters of a run's column at least
+LABELS = 24  # characters of the column with names
 IMAGES = 20  # lines of images
-CURVES = (ACCURACY, LOSSES)  # below the scores
+CURVES = (ACCURACY, LOSSES)  # shown below the scores
 
 
 def print_runs(runs: Sequence[Run], console: Console) -> None:
-    """Print it all; where there are too many for one table, in several."""
+    """Print all runs, in several tables if there are too many for one."""
     if console.options.ascii_only:
         console.file.reconfigure(errors="replace")  # type: ignore[attr-defined]
     abreast = max(1, (console.width - LABELS) // NARROWEST)
@@ -56,7 +56,7 @@ def _table(runs: Sequence[Run], here: slice, width: int, console: Console) -> Ta
 
 
 def _curves(runs: Sequence[Run], curve: Curve, width: int, console: Console) -> list[tuple[str, list[RenderableType]]]:
-    """A line for each figure, all runs on one scale in both directions: a shorter run has a shorter curve."""
+    """Return a line for each figure. All runs share both scales, so a shorter run has a shorter curve."""
     longest = max(run.facts.kimg for run in runs) or 1.0
     lines: list[tuple[str, list[RenderableType]]] = []
     for name, title in curve.series.items():

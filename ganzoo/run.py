@@ -48,7 +48,7 @@ class Run:
         self.directory = RunDir.open(path)
         self.path = path
         self.stop_code = outcome.code if outcome else 0
-        """What a process that was stopped by a signal exits with; 0 if it was not."""
+        """The exit code of a process that a signal stopped; 0 otherwise."""
 
     @property
     def config(self) -> dict[str, Any]:

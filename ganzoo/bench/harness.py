@@ -173,20 +173,25 @@ class Harness:
         self.say(f"{name}: {_result(record)}")
 
     def _prune_weights(self, keep: int) -> None:
-        """Delete the weights of all but the ``keep`` best rows.
+        """Delete the weights of all but the ``keep`` best rows of each data set.
 
         The best seed of every combination comes before any second seed. All records of the directory take part, since
-        this call may name only a few of them.
+        this call may name only a few of them. If one cannot be read, no weights are deleted.
         """
-        files = (file for file in self.results.glob("*.json") if file != self._notes)
-        records = [read_record(file) for file in files]
+        try:
+            records = [read_record(file) for file in self.results.glob("*.json") if file != self._notes]
+        except GanzooError as error:
+            self.say(f"warning: {error}; no weights were deleted")
+            return
         of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)
         for record in records:
             if record.ranked and record.weights:
                 ranking, value = record.ranked
                 of_each[record.data, record.recipe].append((ranking.key(value), str(record.weights.file)))
-        best = sorted((place, *seed) for seeds in of_each.values() for place, seed in enumerate(sorted(seeds)))[:keep]
-        kept = {self.results / file for _, _, file in best}
+        of_data = defaultdict[str, list[tuple[int, float, str]]](list)
+        for (data, _), seeds in of_each.items():
+            of_data[data] += [(place, *seed) for place, seed in enumerate(sorted(seeds))]
+        kept = {self.results / file for rows in of_data.values() for _, _, file in sorted(rows)[:keep]}
         for file in (self.results / "weights").glob("*.safetensors"):
             if file not in kept:
                 file.unlink()

@@ -37,8 +37,8 @@ COUNT = 64  # the default number of images
     "--per-class",
     type=int,
     metavar="N",
-    help="N images of each class: a row each in a grid, a directory each beside single PNGs. With N --seeds each "
-    "class has the same ones.",
+    help="N images of each class: one row of the grid, or one directory of single images, for each class. With "
+    "--seeds, N of them, each class uses the same seeds.",
 )
 @truncation_option
 @checkpoint_option

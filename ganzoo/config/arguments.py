@@ -10,7 +10,7 @@ from typing import Any
 from ganzoo.errors import GanzooError
 
 Settings = Mapping[str, Any] | Sequence[str] | None
-"""By dotted keys, or as ``KEY=VALUE``."""
+"""Settings by dotted keys, or a list of ``KEY=VALUE``."""
 
 
 def as_arguments(settings: Settings) -> list[str]:

@@ -16,11 +16,13 @@ MAY_CHANGE = {
     "loop": ("kimg", "batch", "accumulate", "schedule", "hold", "clip_grad", "precision", "device", "threads",
              "capture", "log_kimg", "snapshot_kimg", "keep", "on_nan", "max_rollbacks"),
 }  # fmt: skip
-"""The core's settings that may change, by section, beside all of ``metrics``. No setting of a part may: the core cannot
-know whether it changes a network's shape or what a step means."""
+"""The core's settings that may change, by section; all of ``metrics`` may change too.
+
+No setting of a part may: the core cannot know whether it changes a network's shape or what a step means.
+"""
 
 Changes = Mapping[str, tuple[Any, Any]]
-"""What was and what is, by the dotted key; None for a setting that is not there."""
+"""The old and the new value by dotted key; None for a missing setting."""
 
 
 def may_change(key: str) -> bool:

@@ -99,7 +99,7 @@ class OptimizersConfig:
 @dataclass
 class EMAConfig:
     half_life_kimg: float = param(5.0, "half-life of the generator's moving average, in kimg")
-    ramp_up: float = param(0.1, "half-life at most this share of what has been shown so far")
+    ramp_up: float = param(0.1, "half-life at most this share of the images shown so far")
 
     def __post_init__(self) -> None:
         at_least(self, 0, "half_life_kimg")
@@ -128,7 +128,7 @@ class LoopConfig:
     snapshot_kimg: float | None = param(None, "kimg between checkpoints and grids; null: a tenth of the run")
     keep: int = param(2, "newest checkpoints kept, besides the best one; with 1, a damaged one has no replacement")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
-    max_rollbacks: int = param(3, "how often to go back, each time with another data order and half the learning rate")
+    max_rollbacks: int = param(3, "most rollbacks, each with another data order and half the learning rate")
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
@@ -152,16 +152,16 @@ class LoopConfig:
 class MetricsConfig:
     names: list[str] = param([], "metrics computed at the end of the run, the first ranks; [] for none")
     fakes: int = param(10000, "generated images per score")
-    times: int = param(1, "number of scores, spread evenly over the run, the last at its end")
+    times: int = param(1, "number of scores, evenly spaced over the run, the last at its end")
     every_kimg: float | None = param(None, "or kimg between scores, at snapshots, and at the end")
     weights: Any = param(
-        None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as it finds them"
+        None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as the extractor finds them"
     )
     inception: str | None = param(
         None, "the same for the extractor inception; null: GANZOO_INCEPTION, the offline extra, download"
     )
     mode: str = param("exact", "exact, fast (bf16), or reference: torch-fidelity's extractor with nothing folded")
-    mode_between: str = param("fast", "the same for the scores before the last, for curves")
+    mode_between: str = param("fast", "the same for scores before the last one, which only draw curves")
     seed: int = param(0, "seed of the latents and noise that are scored")
     reference: str | None = param(
         None, "score against SET, SET:SPLIT or statistics in FILE.npz; null: the reference split of data.name"

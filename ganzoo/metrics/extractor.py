@@ -14,7 +14,8 @@ from torch import Tensor
 from ganzoo.errors import GanzooError
 
 Mode = Literal["exact", "fast", "reference"]
-"""How an extractor computes: in float32; as fast as the device can; as the code that defined the features does."""
+"""How an extractor computes: exact, in float32; fast, in the device's fastest precision; reference, with the code that
+defined the features."""
 
 
 @dataclass(frozen=True)

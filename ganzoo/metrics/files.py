@@ -12,7 +12,7 @@ import numpy as np
 from ganzoo.utils.files import write_shared
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
-"""What NumPy raises for a file that is missing, cut short or of another kind."""
+"""The errors that NumPy raises for a file that is missing, truncated or of another kind."""
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ Key: TypeAlias = tuple[str, str]
 """Extractor and feature."""
 Sides: TypeAlias = Mapping[Key, Features]
 Chunks: TypeAlias = Callable[[], Iterable[Tensor]]
-"""Gives all images from the beginning, as each extractor reads them."""
+"""A function that yields all images from the beginning, as each extractor reads them."""
 
 
 @dataclass(frozen=True)

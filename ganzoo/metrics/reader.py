@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ganzoo.data.stream import StreamedArray
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being read, how many images are done, and of how many."""
+"""A function called with the name of the images being read, the number done and the total."""
 
 
 class Reader:

@@ -27,7 +27,7 @@ from ganzoo.plugin.names import check_entry
 
 PLURALS = {"loss": "losses", "penalty": "penalties", "weights": "weights"}
 REGISTRATION = {f"register_{PLURALS.get(cls.kind, f'{cls.kind}s')}": cls for cls in KINDS}
-"""The class that each registration hook takes."""
+"""The entry class of each registration hook."""
 E = TypeVar("E", bound=Entry)
 
 
@@ -125,7 +125,7 @@ class Registry:
             if self.strict:
                 raise GanzooError(
                     f"plugin {name!r} of {report.origin}: {report.error}; "
-                    "mend or uninstall it, or unset GANZOO_STRICT to continue without it"
+                    "fix or uninstall it, or unset GANZOO_STRICT to continue without it"
                 ) from error
         return report
 

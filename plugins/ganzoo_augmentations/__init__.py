@@ -23,8 +23,8 @@ class DiffAugParams:
 
 @dataclass
 class ADAParams:
-    target: float = param(0.6, "the strength grows while the mean sign of real logits is above this, and else shrinks")
-    kimg: float = param(500.0, "images, in thousands, that the strength takes from 0 to 1 at most")
+    target: float = param(0.6, "the strength grows while the mean sign of real logits is above this, else shrinks")
+    kimg: float = param(500.0, "the least kimg in which the strength grows from 0 to 1")
     start: float = param(0.0, "the strength at the start of a run")
     blit: bool = param(True, "flips, quarter turns, shifts by whole pixels")
     geometry: bool = param(True, "scaling, rotation, stretching, shifts by parts of a pixel")

@@ -24,7 +24,7 @@ class NetworkParams:
 @dataclass
 class GeneratorParams(NetworkParams):
     latent_dim: int = param(120, "numbers in one latent vector; each block reads its own part")
-    embedding: int = param(128, "numbers in the embedding of a class, which all blocks read")
+    embedding: int = param(128, "numbers in the embedding of a class, read by all blocks")
     conditional: bool | None = param(None, "read the class, by conditional batch norm; null: if there are labels")
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from ganzoo.entries import at_least, param
 
 @dataclass
 class LocalParams:
-    slots: int | None = param(None, "jobs side by side; null: as many as are measured to pay, one for minutes")
+    slots: int | None = param(None, "jobs side by side; null: measured, or one with a budget of minutes")
     gain: float = param(0.1, "on a GPU: the least gain in total speed that one more job must bring, as a share")
 
     def __post_init__(self) -> None:
@@ -20,9 +20,9 @@ class LocalParams:
 
 @dataclass
 class RayParams:
-    address: str | None = param(None, "of a cluster: auto, HOST:PORT or ray://HOST:PORT; null: one started here")
-    cpus: float = param(1, "CPUs that a job asks for")
-    gpus: float = param(0, "GPUs that a job asks for; a share lets several have one")
+    address: str | None = param(None, "address of a cluster: auto, HOST:PORT or ray://HOST:PORT; null: start one here")
+    cpus: float = param(1, "CPUs for each job")
+    gpus: float = param(0, "GPUs for each job; a fraction lets several jobs share one")
     retries: int = param(3, "how often a job is restarted after its worker was lost")
 
     def __post_init__(self) -> None:
@@ -34,7 +34,7 @@ def register_launchers(register: Callable[[LauncherEntry], None]) -> None:
     register(
         LauncherEntry(
             name="local",
-            summary="This machine: one job at a time, or as many side by side as were measured to pay",
+            summary="This machine: one job at a time, or several side by side if that is measured to be faster",
             target="ganzoo_launchers.local:LocalLauncher",
             params=LocalParams,
             default=True,

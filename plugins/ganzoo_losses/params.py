@@ -29,7 +29,7 @@ class WGANParams:
 @dataclass
 class TopKParams:
     base: str = param("hinge", f"the game: {', '.join(BASES)}")
-    nu: float = param(0.5, "share of the fakes that the generator still learns from at the end of the run")
+    nu: float = param(0.5, "share of the fakes from which the generator still learns at the end of the run")
 
     def __post_init__(self) -> None:
         if self.base not in BASES:
@@ -69,7 +69,7 @@ class LeCamParams(PenaltyParams):
 @dataclass
 class ConsistencyParams(PenaltyParams):
     weight: float = param(10.0, "lambda, 10 in both papers")
-    shift: int = param(4, "an image is moved by this many pixels at most, 4 for CIFAR-10's 32 pixels")
+    shift: int = param(4, "largest shift of an image in pixels; 4 for CIFAR-10's 32 pixels")
 
     def __post_init__(self) -> None:
         super().__post_init__()

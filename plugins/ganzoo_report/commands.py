@@ -16,7 +16,7 @@ PAUSE = 2.0  # seconds between two checks of a run with --follow
 
 @click.command()
 @run_argument
-@click.option("--follow", is_flag=True, help="Write it anew at each snapshot until the run is finished.")
+@click.option("--follow", is_flag=True, help="Write it again at each snapshot until the run is finished.")
 def report(run: Path, follow: bool) -> None:
     """Write a run's report.html, during or after training, with an analysis of its newest checkpoint."""
     from ganzoo.plugin.registry import Registry

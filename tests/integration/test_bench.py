@@ -287,6 +287,31 @@ def test_a_second_seed_takes_no_combinations_place_among_the_weights(harness, gr
     assert {file.name for file in tmp_path.rglob("results/**/*.safetensors")} == names
 
 
+def test_each_data_set_keeps_its_best_weights(harness, grid, tmp_path):
+    first, other = harness(grid).run()
+    kept = tmp_path / "results/small"
+    for record, data, fid in ((first, "fashion-10k", 10.0), (other, "mnist", 50.0)):
+        name = f"{data}--{record.recipe}--s0"
+        record.data, record.scores["fid"], record.weights.file = data, fid, f"weights/{name}.safetensors"
+        write_record(kept / f"{name}.json", record)
+        (kept / record.weights.file).touch()
+    harness(grid)._prune_weights(1)
+    assert len(list(tmp_path.rglob("results/**/*.safetensors"))) == 2
+
+
+def test_a_damaged_record_of_another_call_keeps_all_weights(harness, grid, tmp_path):
+    harness(grid).run()
+    kept = tmp_path / "results/small"
+    (kept / "fashion-10k--dcgan+hinge--s0.json").write_text("{")
+    (kept / "weights/some.safetensors").touch()
+    lines: list[str] = []
+    again = harness(grid)
+    again.say = lines.append
+    assert len(again.run(keep=0)) == 2
+    assert (kept / "weights/some.safetensors").exists()
+    assert lines[-1].startswith("warning: ") and lines[-1].endswith("no weights were deleted")
+
+
 @pytest.fixture(scope="module")
 def first_row(registry, tmp_path_factory) -> Path:
     """The results of a grid of one row, trained once."""

@@ -27,10 +27,10 @@ class DiscriminatorParams:
     backbone: str = param("tf_efficientnet_lite0", "the feature network: any model of timm")
     pretrained: bool = param(True, "use the published weights; otherwise random ones")
     size: int | None = param(
-        None, "images are enlarged to this for the backbone; null: to 64 if smaller; 224 as published"
+        None, "images are enlarged to this size for the backbone; null: to 64 if smaller; 224 as published"
     )
-    width: int = param(64, "channels of each of the discriminators")
-    norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none where logits must not mix samples")
+    width: int = param(64, "channels of each discriminator")
+    norm: str = param("auto", f"one of {', '.join(NORMS)}; auto: batch, or none if logits must not mix samples")
 
     def __post_init__(self) -> None:
         at_least(self, 32, "size")

@@ -284,7 +284,11 @@ def cases() -> list[Case]:
             "",
             resume,
         ),
-        case("meta.json: a shown that is text", partial(change_meta, {"shown": "all"}), "says nothing of images shown"),
+        case(
+            "meta.json: a shown that is text",
+            partial(change_meta, {"shown": "all"}),
+            "does not state the number of images shown",
+        ),
         config(
             "a tag of YAML that runs code",
             "seed: 0",

@@ -182,7 +182,7 @@ def cases() -> list[Case]:
         case("a colour profile that is noise, JPEG", encoded(plain(), "jpeg", icc_profile=b"noise"), name="x.jpg"),
         case("not square", encoded(plain().resize((9, 8))), "x.png: it is 9x8, not square; set data.size=N"),
         case(
-            "a name with a line break, a terminal's escape and half a character",
+            "a name with a line break, a terminal's escape and an incomplete character",
             b"no image",
             r"a\n\x1b[31mb\udcff.png: it cannot be decoded",
             os.fsdecode(b"a\n\x1b[31mb\xff.png"),

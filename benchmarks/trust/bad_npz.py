@@ -108,7 +108,7 @@ def cases() -> list[Case]:
     skewed = np.eye(WIDTH)
     skewed[0, 1] = 0.5
     nan = np.full(WIDTH, np.nan)
-    lie = "which its bytes are not; make it again"
+    lie = "as its header says; make it again"
 
     def saved(what: str, says: str = "", **arrays: Any) -> Case:
         return Case(what, partial(_saved, arrays), says)

@@ -199,7 +199,7 @@ def cases() -> list[Case]:
         of_zip(
             "a member that claims 2 GiB",
             named("x.png"),
-            "x.png: it takes 2,048 MiB, more than an image can",
+            "x.png: it takes 2,048 MiB, too much for an image",
             partial(_claim, 2**31),
         ),
         of_zip(
@@ -267,7 +267,7 @@ def cases() -> list[Case]:
         Case(
             "tar: through a shell (pipe:)",
             lambda place: opened(f"webdataset:pipe:touch {place}/executed", place),
-            "shards are read from files, http:// or https:// alone",
+            "shards are read only from files, http:// or https://",
         ),
         Case("tar: a pipe", partial(_pipe, "webdataset"), "pipe is not a file; check data.name"),
     ]

@@ -8,6 +8,8 @@ from typing import Any
 from ganzoo.utils.layers import flatten
 
 MISSING = object()  # the value of a setting that one of two configurations lacks
+# The core's settings that may change, by section; all of ``metrics`` may change too. No setting of a part may: the core
+# cannot know whether it changes a network's shape or what a step means.
 MAY_CHANGE = {
     "data": ("name", "root"),  # the same images elsewhere: their fingerprint is compared
     "optimizer.generator": ("lr", "betas", "weight_decay"),
@@ -16,13 +18,9 @@ MAY_CHANGE = {
     "loop": ("kimg", "batch", "accumulate", "schedule", "hold", "clip_grad", "precision", "device", "threads",
              "capture", "log_kimg", "snapshot_kimg", "keep", "on_nan", "max_rollbacks"),
 }  # fmt: skip
-"""The core's settings that may change, by section; all of ``metrics`` may change too.
 
-No setting of a part may: the core cannot know whether it changes a network's shape or what a step means.
-"""
-
+# The old and the new value by dotted key; None for a missing setting.
 Changes = Mapping[str, tuple[Any, Any]]
-"""The old and the new value by dotted key; None for a missing setting."""
 
 
 def may_change(key: str) -> bool:

@@ -95,9 +95,8 @@ def check_statistics_suffice(scoring: Scoring, file: str, *, generated: bool = F
     """
     for metric in scoring.metrics:
         extractor = scoring.extractors[metric.name]
-        logits_alone = (
-            feature_of(metric, extractor) == extractor.logits
-        )  # such a metric reads only the generated images' logits
+        # A metric of the class logits reads only the generated images.
+        logits_alone = feature_of(metric, extractor) == extractor.logits
         if metric.reads == "features" and (generated or not logits_alone):
             raise GanzooError(
                 f"{metric.name}: it compares the features of all images, but {file} has only their mean and "

@@ -70,7 +70,7 @@ def results(entry, *checks: str) -> list[Result]:
             "outputs",
             "the discriminator was built with needs.outputs=('classes',), but outputs() has no classes; give it,",
         ),
-        (architecture(discriminator=networks.OtherLogits), "outputs", "the logits of outputs() are others than those"),
+        (architecture(discriminator=networks.OtherLogits), "outputs", "the logits of outputs() differ from those"),
         (architecture(discriminator=networks.DetachedHead), "outputs", "the output embedding has no gradient;"),
         (architecture(networks.Drifts), "resumes", "the generator's drift is lost, since it is no buffer;"),
         (architecture(networks.DrawsFromRng), "devices", DRAWN),

@@ -124,7 +124,7 @@ def test_a_data_set_that_wants_a_location(tmp_path, registry):
         cases = plan("ganzoo", location=location).cases
         results = [case.result() for case in cases if case.subject.title == "dataset folder"]
         assert {result.status for result in results} == {status}, results
-    assert "give --location PATH" in results[0].message
+    assert "add --location PATH" in results[0].message
 
 
 TABLE = Path(outside.__file__).parent / "outside_table.py"

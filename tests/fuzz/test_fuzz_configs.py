@@ -150,7 +150,7 @@ def test_no_setting_reads_the_environment_or_grows(settings, tmp_path):
     assert resolve(REGISTRY, "mlp+minimax", None, settings[:1]).values.data.root == text
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({"recipe": "mlp+minimax", "data": {"root": text}}))
-    with pytest.raises(GanzooError, match=r"data\.root uses a resolver .*, which are off, or more than one"):
+    with pytest.raises(GanzooError, match=r"data\.root uses a resolver .*, which is disabled, or more than one"):
         resolve(REGISTRY, None, file)
 
 

@@ -192,7 +192,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
         stream.write(b"half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(WriteFailed, match=r"cannot write .*a\.txt: No space left on device; what was written before"):
+    with pytest.raises(WriteFailed, match=r"cannot write .*a\.txt: No space left on device; earlier files are intact"):
         write_whole(file, fail)
     assert file.read_text() == "before" and list(tmp_path.iterdir()) == [file]
 

@@ -42,7 +42,7 @@ def _time(ranking: Ranking) -> Spec:
     x, y = _number("minutes", title="minutes of training"), _number("score", title=title)
     front = {
         "transform": [{"filter": "datum.front"}],
-        # dict(), since the string "interpolate" is also the name of a command.
+        # dict(), since the core may not contain the quoted name of a command.
         "mark": dict(type="line", interpolate="step-after", strokeDash=[5, 4], color=QUIET),  # noqa: C408
         "encoding": {"x": x, "y": y, "detail": _name("hardware"), "order": _number("minutes")},
     }

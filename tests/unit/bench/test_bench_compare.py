@@ -274,7 +274,7 @@ def test_a_row_without_weights_is_refused_in_a_line(kept):
     one, other = kept("one"), kept("other", 3.0)
     other.with_suffix(".safetensors").unlink()
     sides, means = kept.find(one, other)
-    with pytest.raises(GanzooError, match=r"other/row\.json: the weights of this row are not here"):
+    with pytest.raises(GanzooError, match=r"other/row\.json: its weights were not kept"):
         bootstrap(sides, means, 20)
 
 

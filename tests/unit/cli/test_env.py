@@ -59,7 +59,7 @@ def test_a_plugin_that_failed_says_why(ganzoo, home, monkeypatch):
 def test_plugins_that_cannot_be_listed_are_no_obstacle(ganzoo, home, monkeypatch):
     monkeypatch.setenv("GANZOO_PLUGINS_DIR", "nowhere")
     code, out, _ = ganzoo("env")
-    assert code == 0 and "  GANZOO_PLUGINS_DIR is nowhere, which is no directory" in out
+    assert code == 0 and "  GANZOO_PLUGINS_DIR is nowhere, which is not a directory" in out
 
 
 def test_packages_are_those_that_ganzoo_uses():

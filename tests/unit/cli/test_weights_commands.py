@@ -154,7 +154,7 @@ def test_weights_of_another_shape_are_refused(here):
 
 def test_they_cannot_be_resumed(here):
     code, _, err = here("resume", NAME)
-    assert code == 2 and "cannot be resumed; begin a run from it with `ganzoo run RECIPE --init-from`" in err
+    assert code == 2 and "cannot be resumed; start a run from it with `ganzoo run RECIPE --init-from`" in err
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_a_benchmark_hands_a_data_sets_name_on_as_it_is(registry, tmp_path):
 
 
 def test_half_a_character_is_refused(registry):
-    with pytest.raises(GanzooError, match="half a character"):
+    with pytest.raises(GanzooError, match="an incomplete character"):
         resolve(registry, "mlp+minimax", None, ["data.name=folder:\ud800"])
 
 

@@ -132,7 +132,7 @@ def test_an_image_of_gigabytes_is_not_read(registry, root, tmp_path, monkeypatch
     monkeypatch.setattr("ganzoo_datasets.files.MOST_BYTES", 1000)
     with zipfile.ZipFile(make_zip(tmp_path / "a.zip", None), "a", zipfile.ZIP_DEFLATED) as out:
         out.writestr("huge.png", bytes(1001))
-    with pytest.raises(GanzooError, match=r"huge\.png: it takes .* more than an image can"):
+    with pytest.raises(GanzooError, match=r"huge\.png: it takes .* too much for an image"):
         open_images(registry, f"zip:{tmp_path / 'a.zip'}", root=root)
 
 

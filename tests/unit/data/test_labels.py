@@ -102,7 +102,7 @@ def test_one_class_is_none(opened, tmp_path):
 def test_none_is_none_even_if_the_file_is_broken(opened, directory):
     (directory / "dataset.json").write_text("no json")
     assert found(opened("none")) is None and opened("none").class_names == ()
-    with pytest.raises(GanzooError, match="mend or remove it"):
+    with pytest.raises(GanzooError, match="fix or remove it"):
         opened()
 
 
@@ -135,7 +135,7 @@ def test_names_of_directories_are_printable(opened, directory):
 @pytest.mark.parametrize("name", ["fashion-10k", "webdataset:{directory}/x.tar"])
 def test_other_sets_know_auto_and_none(registry, directory, tmp_path, name, labels):
     (directory / "x.tar").touch()
-    with pytest.raises(GanzooError, match=rf"data\.labels={labels}: \S+ knows auto or none alone; set one of these"):
+    with pytest.raises(GanzooError, match=rf"data\.labels={labels}: \S+ knows only auto or none; set one of these"):
         peek_spec(registry, name.format(directory=directory), labels=labels, root=tmp_path)
 
 
@@ -213,7 +213,7 @@ def test_a_set_kept_by_a_run_before_is_read_as_it_was(registry, directory, tmp_p
 def test_names_that_do_not_fit_are_a_mistake_of_the_plugin(registry, tmp_path, monkeypatch):
     source = "ganzoo_datasets.embedded.Fashion10k"
     monkeypatch.setattr(f"{source}.class_names", lambda _: ("shirt",), raising=False)
-    with pytest.raises(GanzooError, match=r"fashion-10k: its source names 1 of 10 classes; mend class_names"):
+    with pytest.raises(GanzooError, match=r"fashion-10k: its source names 1 of 10 classes; fix class_names"):
         open_images(registry, "fashion-10k", root=tmp_path)
     monkeypatch.setattr(f"{source}.class_names", lambda _: tuple("abcdefghij"), raising=False)
     assert open_images(registry, "fashion-10k", root=tmp_path).class_names == tuple("abcdefghij")

@@ -277,7 +277,7 @@ def test_a_server_that_sends_no_parts_is_refused_before_anything_is_read(registr
         def log_message(self, *arguments):
             pass
 
-    with pytest.raises(GanzooError, match=r"its server sends no parts of a file \(Range\); fetch it and name the file"):
+    with pytest.raises(GanzooError, match=r"its server does not support Range requests; download it and name the file"):
         open_images(registry, serve(Whole), root=shards / "root")
 
 
@@ -289,7 +289,7 @@ def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
     found = open_images(registry, serve(Handler), root=shards / "root")
     Handler.fails = 99
     with pytest.raises(
-        GanzooError, match=r"cannot be read \(HTTP Error 503: .*\); see that it is there and go on with"
+        GanzooError, match=r"cannot be read \(HTTP Error 503: .*\); make it readable, then continue with"
     ):
         found.array[0]
 
@@ -363,7 +363,7 @@ def test_what_was_trained_is_saved_before_a_server_is_given_up(registry, shards,
             Handler.fails = 999
 
     monkeypatch.setattr(Loop, "iteration", then_gone)
-    with pytest.raises(GanzooError, match="go on with `ganzoo resume`"):
+    with pytest.raises(GanzooError, match="continue with `ganzoo resume`"):
         run.start(registry, config, make_display(), out=shards / "run")
     assert RunDir(shards / "run").latest().meta["shown"] >= 27
 

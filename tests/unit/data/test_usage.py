@@ -241,7 +241,7 @@ def test_a_run_says_it_and_keeps_it(directory, tmp_path, capsys):
                 "metrics.names=[]", f"data.root={tmp_path / 'root'}"]  # fmt: skip
     said = (
         "7 of 13 images: 6 in hidden directories skipped, 1 converted from grey to colour; "
-        "labels of 6 classes not used, as neither network is class-conditional"
+        "labels of 6 classes are not used: neither network is class-conditional"
     )
     for command in (["run", "mlp+minimax", f"data.name=folder:{directory}", *settings, "--out", str(place)],
                     ["resume", str(place)]):  # fmt: skip
@@ -263,7 +263,7 @@ def test_a_whole_set_is_said_too(tmp_path, capsys):
         main(["run", "mlp+minimax", "generator.width=8", "discriminator.width=8", "loop.batch=4", "loop.kimg=0.008",
               "loop.device=cpu", "metrics.names=[]", "--out", str(tmp_path / "run")])  # fmt: skip
     said = capsys.readouterr().out
-    assert "fashion-10k: 10,000 of 10,000 images; labels of 10 classes not used" in said and "warning" not in said
+    assert "fashion-10k: 10,000 of 10,000 images; labels of 10 classes are not used" in said and "warning" not in said
 
 
 @pytest.mark.parametrize("noted", [None, 3, [], {}, {"used": "x"}, {"used": -1}, {"used": True}])

@@ -140,5 +140,5 @@ def test_a_tampered_offline_package_is_refused(tmp_path: Path, monkeypatch: pyte
     (directory / networks.PACKAGE_FILE).write_bytes(b"something else")
     monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
     monkeypatch.setattr(networks, "_offline_file", lambda: directory / networks.PACKAGE_FILE)
-    with pytest.raises(GanzooError, match="is not the file it should be"):
+    with pytest.raises(GanzooError, match="is not the expected file"):
         find_network(None, tmp_path)

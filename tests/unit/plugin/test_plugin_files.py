@@ -97,8 +97,8 @@ def test_a_directory_is_loaded_whole_and_a_broken_file_in_it_hurts_nothing(ganzo
     [
         ("absent.py", None, "there is no plugin file"),
         ("broken_loss.py", "import nothing_of_that_name\n", "No module named 'nothing_of_that_name'"),
-        ("json.py", "", "a module named 'json' is there already; rename json.py"),
-        ("click.py", "", "a module named 'click' is there already; rename click.py"),
+        ("json.py", "", "a module named 'json' already exists; rename json.py"),
+        ("click.py", "", "a module named 'click' already exists; rename click.py"),
         ("empty_loss.py", "", "it has no hook; mark its functions with @ganzoo.hookimpl"),
         ("text.txt", "", "its name must be NAME.py"),
         ("", None, "--plugin needs a file, for example --plugin my_loss.py"),
@@ -147,7 +147,10 @@ def test_a_run_keeps_a_copy_and_says_where_it_is(ganzoo, tmp_path):
     assert code == 0, err
     file.write_text(file.read_text() + "\n# changed\n")
     code, _, err = ganzoo("resume", "run", "--plugin", "single_loss.py")
-    assert code == 2 and "is not what run was begun with; continue with --plugin run/plugins/single_loss.py" in err
+    assert (
+        code == 2
+        and "differs from the copy that run began with; continue with --plugin run/plugins/single_loss.py" in err
+    )
     code, out, err = ganzoo("resume", "run", "--plugin", "run/plugins/single_loss.py")
     assert code == 0 and out.splitlines()[-1] == "run: run", err
 

@@ -196,13 +196,13 @@ def test_the_values_a_formula_names(registry):
     found = [line.text for line in system.updates[0].formula]
     assert "where clip = 0.02" in found
     assert "dragan, at every step, noise = 0.5" in found
-    assert "bounds" in " ".join(system.updates[0].sentences)
+    assert "constrains" in " ".join(system.updates[0].sentences)
 
 
 def test_the_round_follows_the_settings(registry):
-    assert "the very images" in " ".join(explained(registry, "mlp+minimax", *SMALL).round)
+    assert "the same images" in " ".join(explained(registry, "mlp+minimax", *SMALL).round)
     fresh = explained(registry, "mlp+wgan-gp", *SMALL, "loop.fresh_fakes=true", "loop.discriminator_steps=7")
-    assert "the very images" not in " ".join(fresh.round) and "new images" in " ".join(fresh.round)
+    assert "the same images" not in " ".join(fresh.round) and "new images" in " ".join(fresh.round)
     assert any("7 times" in line for line in fresh.round) and "7 times a round" in fresh.updates[0].sentences[0]
     assert {(one.key, one.value) for one in fresh.settings} >= {("loop.discriminator_steps", "7")}
     assert fresh.command == f"ganzoo run mlp+wgan-gp {' '.join(SMALL)} loop.fresh_fakes=true loop.discriminator_steps=7"

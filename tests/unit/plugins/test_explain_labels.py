@@ -93,8 +93,8 @@ def test_one_side_that_is_told_and_features_by_name(explained):
     assert "told the class" in lines(system, "generator") and "told the class" not in lines(system, "discriminator")
     assert "gives body" in lines(system, "discriminator")
     said = words(system)
-    assert "It is not told which of the 10 classes an image is of." in said["Discriminator"]
-    assert "hands over 'body', a tensor of 16 for each image; reads-body reads it" in said["Discriminator"]
+    assert "It is not told which of the 10 classes an image belongs to." in said["Discriminator"]
+    assert "returns 'body', a tensor of 16 for each image; reads-body reads it" in said["Discriminator"]
     assert "It reads 'body' beside the logits." in said["Penalty"]
 
 

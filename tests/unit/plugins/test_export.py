@@ -167,7 +167,7 @@ def test_a_file_tells_nothing_of_this_machine_and_holds_no_classes(stylegan_prog
 
 @pytest.mark.parametrize(
     ("generator", "says"),
-    [(Branching(), "Branching cannot be exported: .* must not decide"), (Noisy(), "differ by .* nothing was written")],
+    [(Branching(), "Branching cannot be exported: .* must not branch"), (Noisy(), "differ by .* nothing was written")],
 )
 def test_what_cannot_be_exported_leaves_nothing(generator, says, tmp_path, capfd):
     with pytest.raises(GanzooError, match=says) as caught:

@@ -121,7 +121,7 @@ def test_a_page_is_written_anew_but_nothing_else_is_written_over(stub, tmp_path)
         foreign = tmp_path / f"foreign-{name}"
         foreign.mkdir()
         (foreign / name).write_text(content)
-        with pytest.raises(GanzooError, match="already holds something"):
+        with pytest.raises(GanzooError, match="already holds other files"):
             write_page([player("b+c", Conditional())], foreign)
         assert [path.name for path in foreign.iterdir()] == [name]
 
@@ -229,7 +229,7 @@ def test_the_command_writes_into_the_first_run(registry, stub, tmp_path, capsys)
     ]
     assert not (two.path / "play").exists()
     code, _, err = call("play", one.path, "--out", tmp_path / "one", capsys=capsys)
-    assert code == 2 and "already holds something" in err and one.latest()
+    assert code == 2 and "already holds other files" in err and one.latest()
 
 
 def test_what_cannot_be_played_is_one_line(registry, stub, tmp_path, capsys, monkeypatch):
@@ -275,7 +275,7 @@ def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry,
     config = {"recipe": "mlp+minimax", "generator": {"width": 16, "layers": 1}, "data": {"name": "fashion-10k"}}
     records = [make_record(), make_record("mlp+minimax", data="fashion-10k", config=config, weights=kept)]
     gone, there = write_records(tmp_path, records)
-    with pytest.raises(GanzooError, match="the weights of this row are not here"):
+    with pytest.raises(GanzooError, match="its weights were not kept"):
         load_player(registry, str(gone), "latest")
     found = load_player(registry, str(there), "latest")
     assert found.about == "fashion-10k · 100 kimg · FID 30.00 · 001" and found.game is None

@@ -33,7 +33,7 @@ def test_an_interrupted_writing_is_no_checkpoint(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(module.torch, "save", fail)
-    with pytest.raises(WriteFailed, match=r"cannot write .*kimg000002\.000: disk full; what was"):
+    with pytest.raises(WriteFailed, match=r"cannot write .*kimg000002\.000: disk full; earlier files"):
         write(tmp_path, 2000)
     assert [c.kimg for c in list_checkpoints(tmp_path)] == [1.0]
     prune_checkpoints(tmp_path, keep=2, best=None)

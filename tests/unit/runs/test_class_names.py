@@ -55,7 +55,7 @@ def test_a_run_keeps_the_names_with_its_provenance_and_its_checkpoints(registry,
     assert class_names(config, 2) == ()
     said = [line for line in logged if "12 of 12 images" in line]
     assert len(said) == 1 and "labels from its 2 directories" in said[0]
-    assert "labels of 2 classes not used, as neither network is class-conditional" in said[0]
+    assert "labels of 2 classes are not used: neither network is class-conditional" in said[0]
 
 
 def test_without_labels_no_names_are_kept(train):

@@ -96,7 +96,7 @@ def test_no_gradient_at_the_very_beginning_is_a_last_layer_of_zeros():
 def test_equal_logits_at_the_very_beginning_are_a_last_layer_of_zeros():
     watch = Watch()
     assert not said(watch, ties=1.0, gradient_generator=0.0)
-    assert "the same of every image" in said(watch, ties=1.0, gradient_generator=0.0)
+    assert "the same for every image" in said(watch, ties=1.0, gradient_generator=0.0)
 
 
 class Once(Loss):
@@ -240,4 +240,4 @@ def test_a_dead_generator_stops_the_run_with_what_to_do(faulty, quiet, tiny, tmp
         start(faulty, config, quiet, out=tmp_path / "run")
     said = str(caught.value)
     assert said.startswith("dead generator, its gradient is zero, before discriminator step 4 of mlp+saturated; last")
-    assert "so it learns no more; try a lower optimizer.discriminator.lr" in said and "clip_grad" not in said
+    assert "so it no longer learns; try a lower optimizer.discriminator.lr" in said and "clip_grad" not in said

@@ -66,4 +66,4 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
         end = " The axis ends at 1.5 times the worst final value." if lower else ""
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""
         words = f"On {counts} generated images, a line for each seed; a click in the legend picks a recipe.{end}{note}"
-        yield {"chart": "curve", "title": f"{title} on the way", "words": words}
+        yield {"chart": "curve", "title": f"{title} during training", "words": words}

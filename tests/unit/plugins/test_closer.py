@@ -226,4 +226,4 @@ def test_a_damaged_look_is_left_out(tmp_path, damage):
     assert "Truncation" in left and "Does it copy?" not in left and "From one image" not in left
     (tmp_path / "closer/look.json").write_text("[]")
     assert read_look(RunDir(tmp_path)) is None
-    assert "None was taken yet" in section(None)
+    assert "There is none yet" in section(None)

@@ -165,7 +165,7 @@ def _named(name: str, results: Path) -> list[Side]:
     if not sides:
         near = difflib.get_close_matches(name, {record.recipe for _, record in found}, n=SHOWN)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise GanzooError(f"{name} is no record, run or directory, nor a scored combination under {results}{hint}")
+        raise GanzooError(f"{name} is not a record, a run, a directory or a scored combination under {results}{hint}")
     return sides
 
 

@@ -132,7 +132,7 @@ def test_a_side_may_be_a_run(tmp_path, registry):
 @pytest.mark.parametrize(
     ("a", "says"),
     [
-        ("a+y", r"a\+y is no record, run or directory, nor a scored combination under .*; did you mean a\+x"),
+        ("a+y", r"a\+y is not a record, a run, a directory or a scored combination under .*; did you mean a\+x"),
         ("{}/empty", "empty holds no record, and it is no run"),
         ("{}", r"holds 2 rows, of a\+x, b\+x; name a combination and give --results"),
         ("{}/grid/003.json", "003.json has no score to compare: too hot"),

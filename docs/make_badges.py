@@ -48,7 +48,7 @@ def on_page(text: str, repository: str) -> str:
 
 
 def on_notebook(text: str, name: str, repository: str) -> str:
-    """Return a notebook with a link below its title; without one if there is no address."""
+    """Return a notebook with a link below its title, or without the link if the repository has no address."""
     notebook = json.loads(text)
     first = notebook["cells"][0]
     title, _, rest = LINK.sub("", "".join(first["source"])).partition("\n\n")

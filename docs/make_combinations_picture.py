@@ -30,8 +30,8 @@ CORNER = 24
 def best_records(results: Path) -> dict[str, list[Found]]:
     """Return the best record of each combination, by data set. Each list begins with the best record.
 
-    Records that were scored with more images come first, whatever their score: the same generator gets a worse score
-    from fewer images. Records with marks, such as demonstrations, older records and records without a score or samples
+    Records that were scored with more images come first, even with a worse score: fewer images raise the FID of the
+    same generator. Records with marks, such as demonstrations, older records and records without a score or samples
     are left out.
     """
     best: dict[tuple[str, str], Found] = {}

@@ -188,7 +188,7 @@ def evaluate(
     generator_or_images: a generator in evaluation mode, or images ``(N, C, H, W)``: uint8, or float in [-1, 1].
     data: a data set such as ``"folder:PATH"``, whose reference split is used. reference: replaces ``data`` with a set
     and its split, such as ``"cifar10:test"``, or with ``"FILE.npz"``. metrics: the names of the metrics, by default
-    those that a run is scored with. samples: the number of images that a generator draws, from ``seed``. settings:
+    those of a run. samples: the number of images that a generator draws, from ``seed``. settings:
     ``data.*`` and ``metrics.*`` as dotted keys, e.g. ``{"metrics.mode": "fast"}``.
 
     Raises GanzooError if a metric or data set is unknown or the images do not fit the data set. Raises NetworkMissing

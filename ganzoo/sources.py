@@ -53,7 +53,7 @@ class DataSource(ABC):
 
     @abstractmethod
     def content_key(self) -> str:
-        """Return a hash of the images and labels: same key, same set. Raises GanzooError if there are no images.
+        """Return a hash of the images and labels; equal sets have equal keys. Raises GanzooError if the set is empty.
 
         The hash need not cover ``params``.
         """
@@ -78,7 +78,7 @@ class DataSource(ABC):
         raise NotImplementedError
 
     def class_names(self) -> Sequence[str]:
-        """Return the class names that are stored with the data, in the order of the labels; () if there are none."""
+        """Return the class names stored with the data, in the order of the labels; () without names."""
         return ()
 
     def left_out(self) -> Mapping[str, int]:

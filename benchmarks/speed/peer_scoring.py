@@ -7,8 +7,8 @@ PYTHON is the interpreter of a virtual environment that has the other tools, by 
     pip install torch torchvision torch-fidelity 'torchmetrics[image]' pytorch-fid clean-fid
 
 A tool that is not installed or fails is left out. All tools use the network that ganzoo finds, or the one of
---inception FILE. clean-fid uses the TorchScript file of `ganzoo[offline]` or of --torchscript FILE, and downloads its
-own if there is none. Each tool runs in its own process, one after the other in each round.
+--inception FILE. clean-fid uses the TorchScript file of `ganzoo[offline]` or of --torchscript FILE; without
+either it downloads its own. Each tool runs in its own process, one after the other in each round.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def _bound(port: int) -> str:
 
 
 def _routed() -> set[str]:
-    """Return the address from which this machine would reach others; empty if there is no route."""
+    """Return this machine's address on its network; empty without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing

@@ -98,5 +98,5 @@ def _short(path: Path) -> str:
 
 
 def _warning(ended: Ended) -> str:
-    """Return the first warning that was printed, the one about damage; "" if there is none."""
+    """Return the first printed warning, which names the damage; "" without a warning."""
     return next((line for line in ended.printed.splitlines() if line.startswith("warning: ")), "")

@@ -85,7 +85,7 @@ class Ended:
 
     @property
     def said(self) -> str:
-        """The last line of the output; "" if there is none."""
+        """The last line of the output; "" without output."""
         return (self.printed.strip().splitlines() or [""])[-1]
 
 

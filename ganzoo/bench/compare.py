@@ -65,7 +65,7 @@ class Comparison:
         )
         if self.method == SEEDS:
             return f"{claim}: the seeds separate."
-        return f"{claim}, whatever images are drawn; one seed on each side does not say whether other seeds agree."
+        return f"{claim}; the interval covers the draw of images, not other seeds."
 
     @property
     def text(self) -> str:

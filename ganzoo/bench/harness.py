@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from omegaconf import OmegaConf
 from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
-from ganzoo.bench.record import GRID_FILE, Record, read_record, write_record
+from ganzoo.bench.record import GRID_FILE, Record, read_record, read_records, write_record
 from ganzoo.config.recipe import parse_recipe
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
@@ -47,7 +46,7 @@ class Harness:
     def run(self, *, keep: int = 3, retry: bool = False) -> list[Record]:
         """Run the grid and return all its records. Existing records are kept; ``retry`` runs failed ones again.
 
-        keep: the number of best rows whose weights are kept.
+        keep: the number of best rows of each data set whose weights are kept.
         """
         self._claim_directory()
         self._set_damaged_aside()
@@ -179,19 +178,20 @@ class Harness:
         this call may name only a few of them. If one cannot be read, no weights are deleted.
         """
         try:
-            records = [read_record(file) for file in self.results.glob("*.json") if file != self._notes]
+            records = read_records(self.results)
         except GanzooError as error:
             self.say(f"warning: {error}; no weights were deleted")
             return
-        of_each = defaultdict[tuple[str, str], list[tuple[float, str]]](list)
+        seeds_of: dict[str, dict[str, list[tuple[float, str]]]] = {}  # by data set, then by recipe
         for record in records:
             if record.ranked and record.weights:
                 ranking, value = record.ranked
-                of_each[record.data, record.recipe].append((ranking.key(value), str(record.weights.file)))
-        of_data = defaultdict[str, list[tuple[int, float, str]]](list)
-        for (data, _), seeds in of_each.items():
-            of_data[data] += [(place, *seed) for place, seed in enumerate(sorted(seeds))]
-        kept = {self.results / file for rows in of_data.values() for _, _, file in sorted(rows)[:keep]}
+                seeds = seeds_of.setdefault(record.data, {}).setdefault(record.recipe, [])
+                seeds.append((ranking.key(value), str(record.weights.file)))
+        kept = set[Path]()
+        for recipes in seeds_of.values():
+            rows = sorted((place, *seed) for seeds in recipes.values() for place, seed in enumerate(sorted(seeds)))
+            kept |= {self.results / file for _, _, file in rows[:keep]}
         for file in (self.results / "weights").glob("*.safetensors"):
             if file not in kept:
                 file.unlink()

@@ -160,18 +160,17 @@ def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tin
     known, asked, scored = RunDir.score_of, list[int](), list[int]()
 
     def ask_once(now: str) -> None:
-        asked.append(len(asked))
-        if moment == now and len(asked) == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+        if moment == now:
+            asked.append(len(asked))
+            if len(asked) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def score_of(directory, name):
-        if moment == "just before":
-            ask_once("just before")
+        ask_once("just before")
         return known(directory, name)
 
     def score(*_, **options):
-        if moment == "while scoring":
-            ask_once("while scoring")
+        ask_once("while scoring")
         scored.append(len(scored))
         return Score({"fid": 1.0}, {}, 0.0)
 

@@ -258,7 +258,7 @@ def test_one_run_each_is_compared_over_its_images(kept, metric):
     told = []
     found = compare(*sides, replace(means, progress=lambda *what: told.append(what)), 20)
     assert found.better == ("A" if (found.difference < 0) == found.a.ranking.lower_is_better else "B")
-    assert "whatever images are drawn" in found.sentence and "20 resamples" in found.text
+    assert "the interval covers the draw of images, not other seeds." in found.sentence and "20 resamples" in found.text
     assert found.describe()["resamples"] == 20
     assert told[-1] == ("resamples", 20, 20) and ("generated images", 200, 200) in told
 

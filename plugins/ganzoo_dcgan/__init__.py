@@ -10,6 +10,7 @@ from ganzoo.entries import at_least, param
 from ganzoo.models.sizes import check_doubling
 
 NORMS = ("auto", "by-channels", "batch", "layer", "spectral", "none")
+INITS = ("normal", "he")
 
 
 @dataclass
@@ -33,6 +34,11 @@ class DiscriminatorParams:
         f"one of {', '.join(NORMS)}; auto: batch, or none if logits must not mix samples; "
         "by-channels: spectral, or batch for colour images if logits may mix samples",
     )
+    init: str = param(
+        "normal",
+        "initial weights: normal, N(0, 0.02) as published, or he, scaled by the layer's inputs; "
+        "without a norm, logits of the former hardly differ for the first images",
+    )
     conditional: bool | None = param(
         False, "read the class, by projection; null: if there are labels; unless set, as the generator"
     )
@@ -40,6 +46,8 @@ class DiscriminatorParams:
     def __post_init__(self) -> None:
         at_least(self, 1, "width")
         at_least(self, 0, "refine")
+        if self.init not in INITS:
+            raise ValueError(f"init is {self.init!r}, must be one of {', '.join(INITS)}")
         if self.norm not in NORMS:
             raise ValueError(f"norm is {self.norm!r}, must be one of {', '.join(NORMS)}")
 

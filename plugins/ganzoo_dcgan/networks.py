@@ -9,6 +9,8 @@ projection discriminator (Miyato and Koyama 2018, arXiv:1802.05637).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -37,6 +39,16 @@ def _init(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d) and module.affine:
         nn.init.normal_(module.weight, mean=1.0, std=0.02)
+
+
+def _init_by_inputs(module: nn.Module) -> None:
+    """Draw weights whose outputs have the deviation of their inputs (He et al. 2015, arXiv:1502.01852, sec. 2.2)."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, a=0.2)
+    elif isinstance(module, nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+    if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+        nn.init.zeros_(module.bias)
 
 
 class DCGANGenerator(Generator):
@@ -110,15 +122,16 @@ class DCGANDiscriminator(HeadedDiscriminator):
         self.mixes_samples = norm == "batch"
         base, halvings = split_size(image.size)
         wrap = spectral if norm == "spectral" else nn.Identity()
+        init = _init_by_inputs if params.init == "he" else _init
         channels, size = params.width, image.size // 2
         layers: list[nn.Module] = []
         if params.refine:
             first = nn.Conv2d(image.channels, params.refine, 3, padding=1)
-            _init(first)
+            init(first)
             layers += [wrap(first), nn.LeakyReLU(0.2)]
-        layers += [wrap(_conv(params.refine or image.channels, channels)), nn.LeakyReLU(0.2)]
+        layers += [wrap(_conv(params.refine or image.channels, channels, init)), nn.LeakyReLU(0.2)]
         for _ in range(halvings - 1):
-            layers.append(wrap(_conv(channels, channels * 2, bias=norm not in ("batch", "layer"))))
+            layers.append(wrap(_conv(channels, channels * 2, init, bias=norm not in ("batch", "layer"))))
             channels, size = channels * 2, size // 2
             if norm == "batch":
                 layers.append(nn.BatchNorm2d(channels))
@@ -126,7 +139,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
                 layers.append(nn.GroupNorm(1, channels))
             layers.append(nn.LeakyReLU(0.2))
         last = nn.Linear(channels * base**2, 1)
-        _init(last)
+        init(last)
         self.body = nn.Sequential(*layers, nn.Flatten(), wrap(last))
         self.heads = Heads(last.in_features, image, needs.outputs, params.conditional, wrap=wrap)
         self.conditional = self.heads.conditional
@@ -140,8 +153,8 @@ class DCGANDiscriminator(HeadedDiscriminator):
             return self.heads.read(logits, phi, labels)
 
 
-def _conv(inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
+def _conv(inputs: int, outputs: int, init: Callable[[nn.Module], None], bias: bool = True) -> nn.Conv2d:
     """Return an initialised convolution that halves the size. Spectral norm later replaces the weight it wraps."""
     layer = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
-    _init(layer)
+    init(layer)
     return layer

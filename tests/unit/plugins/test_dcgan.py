@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from ganzoo.config.resolve import resolve
@@ -45,3 +46,28 @@ def test_the_norm_follows_the_images_and_what_the_loss_allows(norm, channels, pe
 @pytest.mark.parametrize(("loss", "norm"), [("non-saturating", "by-channels"), ("wgan-gp", "auto")])
 def test_losses_that_allow_it_choose_the_norm_by_channels(registry, loss, norm):
     assert resolve(registry, f"dcgan+{loss}", None, []).values.discriminator.norm == norm
+
+
+def test_he_weights_keep_the_deviation_of_images_without_a_norm():
+    spread = {}
+    for init in ("normal", "he"):
+        torch.manual_seed(0)
+        params = DiscriminatorParams(norm="none", init=init)
+        discriminator = DCGANDiscriminator(ImageSpec(size=32, channels=3), params, Needs(per_sample=True))
+        spread[init] = discriminator(torch.randn(64, 3, 32, 32)).std().item()
+    assert spread["normal"] < 0.01 < 0.1 < spread["he"] < 3
+
+
+def test_he_weights_are_drawn_before_spectral_norm_wraps_them():
+    params = DiscriminatorParams(norm="spectral", init="he")
+    torch.manual_seed(0)
+    first = next(iter(DCGANDiscriminator(ImageSpec(size=32, channels=3), params, Needs(per_sample=True)).body))
+    held = spectral_weight(first)
+    assert held is not None
+    # 3 x 3 x 3 inputs: He's deviation is sqrt(2 / 1.04 / 27) = 0.27, the published one 0.02.
+    assert 0.2 < held.parametrization.original.std().item() < 0.35
+
+
+def test_an_unknown_init_is_refused():
+    with pytest.raises(ValueError, match="init is 'xavier', must be one of normal, he"):
+        DiscriminatorParams(init="xavier")

@@ -236,6 +236,7 @@ def test_a_launcher_that_loses_a_job_leaves_a_row(harness, grid):
     assert [(record.status, record.reason) for record in records] == [("failed", "its worker was lost")] * 2
 
 
+@pytest.mark.long
 def test_a_speed_is_measured_once(harness, grid):
     grid.kimg, grid.minutes, grid.losses = None, 0.002, ["minimax"]
     first = harness(grid)

@@ -73,7 +73,9 @@ def test_the_example_of_a_hook_implements_it(name, tmp_path, monkeypatch):
         assert any(path.suffix == ".txt" for path in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["catalogue", "breaking", "reference", "conformance", "lesson"])
+@pytest.mark.parametrize(
+    "name", ["catalogue", pytest.param("breaking", marks=pytest.mark.long), "reference", "conformance", "lesson"]
+)
 def test_generated_pages_are_current(name):
     maker = load(DOCS / f"make_{name}.py")
     assert maker.page() == maker.FILE.read_text(), f"run: python docs/make_{name}.py"

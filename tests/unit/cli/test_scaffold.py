@@ -129,6 +129,7 @@ def test_what_cannot_be_is_one_line_and_writes_nothing(tmp_path, monkeypatch, ca
     assert not list((tmp_path / "there").iterdir())
 
 
+@pytest.mark.long  # .ci/run installs ruff after the first selection
 def test_ruff_finds_nothing_in_what_is_written(written):
     ruff = shutil.which("ruff")
     if ruff is None:

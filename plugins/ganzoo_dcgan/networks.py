@@ -41,14 +41,12 @@ def _init(module: nn.Module) -> None:
         nn.init.normal_(module.weight, mean=1.0, std=0.02)
 
 
-def _init_by_inputs(module: nn.Module) -> None:
+def _init_by_inputs(layer: nn.Conv2d | nn.Linear) -> None:
     """Draw weights whose outputs have the deviation of their inputs (He et al. 2015, arXiv:1502.01852, sec. 2.2)."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, a=0.2)
-    elif isinstance(module, nn.Linear):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-    if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
-        nn.init.zeros_(module.bias)
+    slope = 0.2 if isinstance(layer, nn.Conv2d) else 1.0  # of the activation that follows, 1 if there is none
+    nn.init.kaiming_normal_(layer.weight, a=slope)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 class DCGANGenerator(Generator):
@@ -153,7 +151,7 @@ class DCGANDiscriminator(HeadedDiscriminator):
             return self.heads.read(logits, phi, labels)
 
 
-def _conv(inputs: int, outputs: int, init: Callable[[nn.Module], None], bias: bool = True) -> nn.Conv2d:
+def _conv(inputs: int, outputs: int, init: Callable[[nn.Conv2d | nn.Linear], None], bias: bool = True) -> nn.Conv2d:
     """Return an initialised convolution that halves the size. Spectral norm later replaces the weight it wraps."""
     layer = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)
     init(layer)

@@ -50,6 +50,6 @@ def export(run: str, form: str, out: Path | None, checkpoint: str) -> None:
         if name != CLASS_NAMES:
             listed = f": {', '.join(names)}" if name == "labels" and names else ""
             click.echo(f"input: {name} {words}{listed}")
-    click.echo(f"output: pictures float32 (N, {image.channels}, {image.size}, {image.size}), -1 to 1")
+    click.echo(f"output: images float32 (N, {image.channels}, {image.size}, {image.size}), -1 to 1")
     click.echo(f"checked: without noise, no pixel is more than {difference:.1g} off the run's own")
     click.echo(f"exported: {file}")

@@ -1,7 +1,7 @@
 """Writes a generator as one file for other programs: ONNX, or a program of ``torch.export``.
 
 Inputs: ``latents`` float32 ``(N, latent_dim)``; ``labels`` int64 ``(N,)`` if the generator is conditional;
-``truncation``, a float32 scalar, if the generator supports it. Output: ``pictures`` float32 ``(N, C, H, W)`` in
+``truncation``, a float32 scalar, if the generator supports it. Output: ``images`` float32 ``(N, C, H, W)`` in
 [-1, 1]. N is free. Noise is at its mean instead of drawn, so an image depends only on the inputs.
 
 The names of the classes, if known, are a JSON list in the order of the labels: ``class_names`` in the metadata of an
@@ -179,7 +179,7 @@ def _write_onnx(program: ExportedProgram, file: Path, notes: Mapping[str, str]) 
             made = torch.onnx.export(
                 program,
                 input_names=list(inputs),
-                output_names=["pictures"],
+                output_names=["images"],
                 dynamic_shapes={name: {0: "N"} if value.ndim else None for name, value in inputs.items()},
                 opset_version=OPSET,
                 dynamo=True,
@@ -200,7 +200,7 @@ def _read_onnx(file: Path) -> Callable[[Inputs], Tensor]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return lambda inputs: torch.from_numpy(session.run(["pictures"], {k: v.numpy() for k, v in inputs.items()})[0])
+    return lambda inputs: torch.from_numpy(session.run(["images"], {k: v.numpy() for k, v in inputs.items()})[0])
 
 
 def _difference(model: Exported, exported: Callable[[Inputs], Tensor]) -> float:

@@ -38,7 +38,7 @@ class Game:
             "columns": COLUMNS,
             "probability": verdicts.probability,
             "border": verdicts.zero_is_border,
-            "pictures": [*_said(verdicts.fake, 0), *_said(verdicts.real, 1)],
+            "images": [*_said(verdicts.fake, 0), *_said(verdicts.real, 1)],
         }
 
 

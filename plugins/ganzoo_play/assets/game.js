@@ -38,7 +38,7 @@ class Game {
     const { probability, border } = this.run.game;
     find("rule").textContent = probability
       ? "D is the discriminator, its percentage the probability that the image is real; at 50% or more it says real."
-      : `D is the discriminator. Its loss defines no probability, so its figure is the image's rank among all ${this.run.game.pictures.length} images of the game; 1 is the most real. It calls an image real if the rank is ${border ? "above its border" : "in the upper half"}.`;
+      : `D is the discriminator. Its loss defines no probability, so its figure is the image's rank among all ${this.run.game.images.length} images of the game; 1 is the most real. It calls an image real if the rank is ${border ? "above its border" : "in the upper half"}.`;
     this.hand = [];
     this.now = null;
     this.deal();
@@ -47,7 +47,7 @@ class Game {
   // Deals the deck to its end before an image comes again.
   deal() {
     if (this.deck.length < ROUND) {
-      this.deck = this.run.game.pictures.map((_, place) => place);
+      this.deck = this.run.game.images.map((_, place) => place);
       for (let i = this.deck.length - 1; i > 0; i -= 1) {
         const j = Math.floor(Math.random() * (i + 1));
         [this.deck[i], this.deck[j]] = [this.deck[j], this.deck[i]];
@@ -64,7 +64,7 @@ class Game {
 
   card(place, i) {
     const [item, button, image, words] = ["li", "button", "span", "span"].map((tag) => document.createElement(tag));
-    const { columns, pictures: images } = this.run.game;
+    const { columns, images } = this.run.game;
     const rows = Math.ceil(images.length / columns);
     image.className = "image";
     scaled(image, this.run);
@@ -89,7 +89,7 @@ class Game {
     this.open = false;
     this.now = { you: 0, discriminator: 0 };
     this.hand.forEach((place, i) => {
-      const [real, says, figure] = this.run.game.pictures[place];
+      const [real, says, figure] = this.run.game.images[place];
       const item = find("cards").children[i];
       const button = item.firstElementChild;
       const yours = button.ariaPressed === "true" ? 1 : 0;

@@ -33,7 +33,7 @@ export class Generator {
     }
     if (this.session.inputNames.includes("truncation")) inputs.truncation = new Tensor("float32", [truncation], []);
     const made = turn.then(async () => {
-      const { pictures: images } = await this.session.run(inputs);
+      const { images } = await this.session.run(inputs);
       const length = images.data.length / latents.length;
       return latents.map((_, i) => images.data.slice(i * length, (i + 1) * length));
     });

@@ -117,7 +117,7 @@ def test_onnx_runtime_makes_the_same_images_in_any_number(make, name, tmp_path):
     assert {i.name: i.shape for i in session.get_inputs()} == inputs
     types = {i.name: i.type for i in [*session.get_inputs(), *session.get_outputs()]}
     assert types == {name: "tensor(int64)" if name == "labels" else "tensor(float)" for name in types}
-    assert {o.name: o.shape for o in session.get_outputs()} == {"pictures": ["N", 3, 8, 8]}
+    assert {o.name: o.shape for o in session.get_outputs()} == {"images": ["N", 3, 8, 8]}
     latents = generator.sample_latents(7, torch.Generator().manual_seed(5))
     for truncation in (1.0, 0.3) if generator.has_truncation else (1.0,):
         given = {"truncation": torch.tensor(truncation).numpy()} if generator.has_truncation else {}

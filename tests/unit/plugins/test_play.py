@@ -103,8 +103,8 @@ def test_what_a_run_says_is_data_never_markup(page):
     first, second = runs_of(page)
     assert first["name"] == EVIL and first["classes"] == [] and second["classes"] == ["kind 0", "kind 1", "kind 2"]
     assert (first["latents"], first["size"], first["channels"], first["truncation"]) == (64, 8, 1, False)
-    assert first["game"]["pictures"][0] == [0, 1, pytest.approx(0.8808)] and first["game"]["pictures"][64][:2] == [1, 0]
-    assert second["game"] is None and len(first["game"]["pictures"]) == 128
+    assert first["game"]["images"][0] == [0, 1, pytest.approx(0.8808)] and first["game"]["images"][64][:2] == [1, 0]
+    assert second["game"] is None and len(first["game"]["images"]) == 128
     with Image.open(page / "runs/0.png") as sheet:
         assert sheet.size == (16 * 8, 8 * 8) and sheet.mode == "L"
         assert sheet.getpixel((0, 0)) < 128 <= sheet.getpixel((0, 63))

@@ -25,8 +25,9 @@ STILL = 0.15  # movement over a whole run, in distances between two real images;
 BETTER = 0.97  # ratio of the last score to the best one before; below 1 is better
 WORSE, MUCH_WORSE = 1.05, 1.25  # ratio of the last score to the best
 AHEAD = 0.6  # share of pairs ranked correctly at the end; below it, the discriminator hardly tells images apart
+STALLED = 0.55  # share of pairs ranked correctly in the middle of a run, near the half of a guess
 CATCHING_UP = 0.05  # change in that share, from an earlier quarter of a run to the last, that counts as a gain
-
+QUARTERS = ("first", "second", "third", "last")
 
 Kind = Literal["trouble", "note", "good"]
 
@@ -54,6 +55,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
         discriminator_stopped,
+        discriminator_stalled,
         discriminator_too_strong,
         discriminator_pulls_ahead,
         discriminator_behind,
@@ -78,6 +80,21 @@ def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
     )
     advice = "Try another normalisation if its architecture has one, or a lower learning rate from the start:"
     return Finding("trouble", "The discriminator stopped learning", why, *_rate(facts, "discriminator", 1 / 4, advice))
+
+
+def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
+    """Report a discriminator that stopped learning in the middle of a run and began again before its end."""
+    auc = [mean(_quarter(facts.log, number), "auc") or 1.0 for number in range(4)]
+    gradient = [mean(_quarter(facts.log, number), "gradient_discriminator") or 0.0 for number in range(4)]
+    number = 1 if auc[1] < auc[2] else 2
+    if auc[number] >= STALLED or auc[3] < AHEAD or gradient[number] >= min(gradient[0], gradient[3]) / 2:
+        return None
+    why = (
+        f"In the {QUARTERS[number]} quarter of the run it ranked only {auc[number]:.1%} of real/generated pairs "
+        f"correctly (a guess: 50%) and its gradient was {gradient[number] / gradient[0]:.0%} of that in the first. "
+        "While it guesses, the generator learns little from it."
+    )
+    return Finding("trouble", "The discriminator stalled", why, *_rates(facts, 1 / 2, "Lower both learning rates:"))
 
 
 def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
@@ -116,9 +133,9 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
     if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
         return None
-    if discriminator_too_strong(facts, story) or _improved_to_the_end(facts):
+    if discriminator_stalled(facts, story) or discriminator_too_strong(facts, story) or _improved_to_the_end(facts):
         return None
-    when = ("first", "second", "third")[quarters.index(lowest)]
+    when = QUARTERS[quarters.index(lowest)]
     why = (
         f"It ranked {lowest:.1%} of real/generated pairs correctly in the {when} quarter of the run, {late:.1%} in "
         "the last: it learns to tell them apart faster than the generator learns to fool it."
@@ -240,13 +257,19 @@ def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:
     return log[number * len(log) // 4 : (number + 1) * len(log) // 4]
 
 
-def _again(facts: Facts, setting: str) -> str:
-    return f"ganzoo run --config {shlex.quote(str(facts.path / 'config.yaml'))} {shlex.quote(setting)}"
+def _again(facts: Facts, *settings: str) -> str:
+    return shlex.join(["ganzoo", "run", "--config", str(facts.path / "config.yaml"), *settings])
 
 
 def _rate(facts: Facts, network: str, factor: float, advice: str) -> tuple[str, str]:
     learning_rate = facts.number(f"optimizer.{network}.lr")
     return (advice, _again(facts, f"optimizer.{network}.lr={learning_rate * factor:g}")) if learning_rate else ("", "")
+
+
+def _rates(facts: Facts, factor: float, advice: str) -> tuple[str, str]:
+    names = [f"optimizer.{network}.lr" for network in ("generator", "discriminator")]
+    settings = [f"{name}={learning_rate * factor:g}" for name in names if (learning_rate := facts.number(name))]
+    return (advice, _again(facts, *settings)) if settings else ("", "")
 
 
 def _longer(facts: Facts) -> tuple[str, str]:

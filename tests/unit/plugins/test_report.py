@@ -77,6 +77,18 @@ def test_a_discriminator_without_a_gradient_that_guesses_has_stopped_learning():
     assert rule(facts(auc=[0.6, 0.45, 0.45], gradient_discriminator=[3.0, 1.0, 1.0]), NOTHING) is None
 
 
+def test_a_discriminator_that_stopped_learning_in_the_middle_of_a_run_stalled():
+    # The quarters of a run on CIFAR-10 whose learning rates were too high until the schedule lowered them.
+    auc, gradient = [0.62, 0.62, 0.5, 0.5, 0.72], [2.0, 1.6, 0.5, 0.5, 5.0]
+    (found,) = diagnosis.diagnose(facts(auc=auc, gradient_discriminator=gradient), NOTHING)
+    assert (found.kind, found.title) == ("trouble", "The discriminator stalled") and "third quarter" in found.why
+    assert found.command.endswith("optimizer.generator.lr=0.0001 optimizer.discriminator.lr=0.0002")
+    rule = diagnosis.discriminator_stalled
+    assert rule(facts(auc=auc, gradient_discriminator=[2.0, 2.0, 2.0]), NOTHING) is None  # it learned throughout
+    assert rule(facts(auc=[0.6, 0.6, 0.5, 0.5], gradient_discriminator=gradient), NOTHING) is None  # near a guess
+    assert rule(facts(auc=auc), NOTHING) is None
+
+
 def test_a_discriminator_that_tells_apart_more_and_more_pulls_ahead():
     rule = diagnosis.discriminator_pulls_ahead
     (found,) = diagnosis.diagnose(facts(auc=[0.7, 0.6, 0.6, 0.8]), NOTHING)

@@ -2,8 +2,8 @@
 
 For each of ganzoo's own architectures and each data set, it looks at the records under ``benchmarks/results`` whose
 weights were kept. Among those scored with the most images it takes the best one. It writes the weights as float16 into
-``plugins/ganzoo_pretrained/weights``, each with its settings, score and checksum, and removes the weights
-of records that are no longer the best.
+``plugins/ganzoo_pretrained/weights``, each with its settings, score and checksum, and deletes all other weights
+from that directory.
 
 Without ``--score``, the score is that of the record, for the float32 weights. With ``--score``, the float16 weights are
 scored again under the record's protocol. This takes ten minutes per generator for 10,000 images on two cores, and needs

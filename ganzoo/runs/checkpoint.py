@@ -156,7 +156,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         meta = unsealed(meta)
         files = meta.pop(FILES, {})
         if not isinstance(files, dict) or not all(map(BESIDE.fullmatch, files)):
-            raise ValueError(f"{FILES} are no files beside it")
+            raise ValueError(f"{FILES} must name files in the same directory")
     except OSError as error:
         raise Damaged(f"{file} is damaged: {error.strerror}") from error
     except ValueError as error:

@@ -43,7 +43,8 @@ def _init(module: nn.Module) -> None:
 
 def _init_by_inputs(layer: nn.Conv2d | nn.Linear) -> None:
     """Draw weights whose outputs have the deviation of their inputs (He et al. 2015, arXiv:1502.01852, sec. 2.2)."""
-    slope = 0.2 if isinstance(layer, nn.Conv2d) else 1.0  # of the activation that follows, 1 if there is none
+    # A leaky ReLU of slope 0.2 follows each convolution. No activation follows a linear layer, as if the slope were 1.
+    slope = 0.2 if isinstance(layer, nn.Conv2d) else 1.0
     nn.init.kaiming_normal_(layer.weight, a=slope)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -79,13 +79,13 @@ def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
         "correctly (a guess: 50%). Its output hardly depends on the image, so the generator learns nothing from it."
     )
     advice = "Try another normalisation if its architecture has one, or a lower learning rate from the start:"
-    return Finding("trouble", "The discriminator stopped learning", why, *_rate(facts, "discriminator", 1 / 4, advice))
+    return Finding("trouble", "The discriminator stopped learning", why, *_rates(facts, 1 / 4, advice, "discriminator"))
 
 
 def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
     """Report a discriminator that stopped learning in the middle of a run and began again before its end."""
-    auc = [mean(_quarter(facts.log, number), "auc") or 1.0 for number in range(4)]
-    gradient = [mean(_quarter(facts.log, number), "gradient_discriminator") or 0.0 for number in range(4)]
+    auc = [share or 1.0 for share in _quarters(facts.log, "auc")]
+    gradient = [norm or 0.0 for norm in _quarters(facts.log, "gradient_discriminator")]
     number = 1 if auc[1] < auc[2] else 2
     if auc[number] >= STALLED or auc[3] < AHEAD or gradient[number] >= min(gradient[0], gradient[3]) / 2:
         return None
@@ -94,7 +94,12 @@ def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
         f"correctly (a guess: 50%) and its gradient was {gradient[number] / gradient[0]:.0%} of that in the first. "
         "While it guesses, the generator learns little from it."
     )
-    return Finding("trouble", "The discriminator stalled", why, *_rates(facts, 1 / 2, "Lower both learning rates:"))
+    return Finding(
+        "trouble",
+        "The discriminator stalled",
+        why,
+        *_rates(facts, 1 / 2, "Lower both learning rates:", "generator", "discriminator"),
+    )
 
 
 def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
@@ -120,7 +125,7 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
         "trouble",
         "The discriminator is too strong",
         why,
-        *_rate(facts, "discriminator", 1 / 4, "Let it learn more slowly:"),
+        *_rates(facts, 1 / 4, "Let it learn more slowly:", "discriminator"),
     )
 
 
@@ -129,7 +134,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
 
     Some of this is usual while the learning rates fall, and it is harmless while the score improves.
     """
-    quarters = [mean(_quarter(facts.log, number), "auc") for number in range(4)]
+    quarters = _quarters(facts.log, "auc")
     lowest, late = min((auc for auc in quarters[:3] if auc is not None), default=None), quarters[3]
     if lowest is None or late is None or late < AHEAD or late - lowest <= CATCHING_UP:
         return None
@@ -144,7 +149,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     if learning_rates and learning_rates[-1] < learning_rates[len(learning_rates) // 2]:
         why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
     advice = "If the images no longer improve, let it learn more slowly:"
-    return Finding("note", "The discriminator pulls ahead", why, *_rate(facts, "discriminator", 1 / 2, advice))
+    return Finding("note", "The discriminator pulls ahead", why, *_rates(facts, 1 / 2, advice, "discriminator"))
 
 
 def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
@@ -156,7 +161,7 @@ def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
         f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs correctly; a guess reaches "
         "50%. While it is wrong, the generator learns the wrong things. At the start of a run this passes."
     )
-    faster = _rate(facts, "discriminator", 4, "If it lasts, let it learn faster:")
+    faster = _rates(facts, 4, "If it lasts, let it learn faster:", "discriminator")
     return Finding("note", "The discriminator is behind", why, *faster)
 
 
@@ -175,7 +180,7 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
     if last > GROWING * middle:
         why += f", but they move apart: in the middle of the run it was {middle:.0%}."
         return Finding("note", "Little variety yet", why, *_longer(facts))
-    slower = _rate(facts, "generator", 1 / 4, "Let the generator take smaller steps:")
+    slower = _rates(facts, 1 / 4, "Let the generator take smaller steps:", "generator")
     return Finding("trouble", "Mode collapse suspected", f"{why}: many look alike.", *slower)
 
 
@@ -203,7 +208,9 @@ def no_learning(facts: Facts, story: Story) -> Finding | None:
         why = f"The {ranking.title} never {moves} where it began ({first}; the {most} after that: {best})."
     else:
         return None
-    return Finding("trouble", "No learning", why, *_rate(facts, "generator", 4, "Let the generator take larger steps:"))
+    return Finding(
+        "trouble", "No learning", why, *_rates(facts, 4, "Let the generator take larger steps:", "generator")
+    )
 
 
 def past_its_best(facts: Facts, story: Story) -> Finding | None:
@@ -257,17 +264,16 @@ def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:
     return log[number * len(log) // 4 : (number + 1) * len(log) // 4]
 
 
+def _quarters(log: Sequence[Record], name: str) -> list[float | None]:
+    return [mean(_quarter(log, number), name) for number in range(4)]
+
+
 def _again(facts: Facts, *settings: str) -> str:
     return shlex.join(["ganzoo", "run", "--config", str(facts.path / "config.yaml"), *settings])
 
 
-def _rate(facts: Facts, network: str, factor: float, advice: str) -> tuple[str, str]:
-    learning_rate = facts.number(f"optimizer.{network}.lr")
-    return (advice, _again(facts, f"optimizer.{network}.lr={learning_rate * factor:g}")) if learning_rate else ("", "")
-
-
-def _rates(facts: Facts, factor: float, advice: str) -> tuple[str, str]:
-    names = [f"optimizer.{network}.lr" for network in ("generator", "discriminator")]
+def _rates(facts: Facts, factor: float, advice: str, *networks: str) -> tuple[str, str]:
+    names = [f"optimizer.{network}.lr" for network in networks]
     settings = [f"{name}={learning_rate * factor:g}" for name in names if (learning_rate := facts.number(name))]
     return (advice, _again(facts, *settings)) if settings else ("", "")
 

@@ -30,7 +30,7 @@ What is put beside a part follows its entry:
 - `captured=False`, or no `captured=True` for an optimizer: its steps need not be recorded.
 
 Three checks train. `resumes` saves the whole state of a run, goes on, loads the state into new objects and compares
-the weights bit for bit; it names a number or tensor that is no buffer. `devices` compares one device with two that
+the weights bit for bit; it names a number or tensor that is not a buffer. `devices` compares one device with two that
 share the batch, simulated in threads. `capture_safe` records a step, as a CUDA graph does, and replays it.
 
 """

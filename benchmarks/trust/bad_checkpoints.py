@@ -256,7 +256,7 @@ def cases() -> list[Case]:
         ),
         state("without the optimizers", partial(_state, dict.clear), "state.pt does not fit this configuration"),
         state(
-            "counters that are no numbers",
+            "counters that are not numbers",
             partial(_state, lambda state: state.update(counters={"shown": "all"})),
             "state.pt does not fit this configuration: shown is 'all'",
         ),

@@ -135,7 +135,7 @@ def _candidates(text: str, results: Path, registry: Registry) -> list[Side]:
         found = _read(path)
         sides = _sides(found)
         if not sides:
-            raise GanzooError(f"{path} holds {'no scored record' if found else 'no record'}, and it is no run")
+            raise GanzooError(f"{path} holds {'no scored record' if found else 'no record'}, and it is not a run")
         if len(sides) > 1:
             raise GanzooError(f"{path} holds {len(sides)} rows, {_one_of(path, sides)}")
         return sides

@@ -35,7 +35,7 @@ def runs(directory: Path | None, as_json: bool) -> None:
 
     place = RUNS if directory is None else directory
     if directory is not None and not directory.is_dir():
-        raise GanzooError(f"{directory} is no directory; name one that holds runs")
+        raise GanzooError(f"{directory} is not a directory; name one that holds runs")
     found = look_through(place)
     if as_json:
         rows = [_to_dict(row) for row in found.rows]

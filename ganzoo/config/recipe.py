@@ -111,8 +111,8 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
     step = _only([entry for entry in extras if isinstance(entry, StepEntry)], text)
     if augmentation and augmentation.reads_border and not loss.zero_is_border:
         raise GanzooError(
-            f"recipe {text!r}: {augmentation.name} adapts to which logits are above 0, where {loss.name} puts no "
-            "border; choose another loss or augmentation"
+            f"recipe {text!r}: {augmentation.name} adapts to the sign of the logits, which has no meaning for "
+            f"{loss.name}; choose another loss or augmentation"
         )
     return Recipe(generator, discriminator, loss, tuple(penalties.values()), augmentation, step)
 
@@ -120,7 +120,7 @@ def parse_recipe(text: str, registry: Registry) -> Recipe:
 def _only(entries: list[E], text: str) -> E | None:
     """Return the only one of these entries, None without any. Raises GanzooError if there are more."""
     if len(entries) > 1:
-        raise GanzooError(f"recipe {text!r} names {len(entries)} {entries[0].kind}s; one is as many as there can be")
+        raise GanzooError(f"recipe {text!r} names {len(entries)} {entries[0].kind}s; name at most one")
     return entries[0] if entries else None
 
 
@@ -141,7 +141,7 @@ def parse_data(text: str, registry: Registry) -> tuple[DatasetEntry, str | None]
 
 
 def _advice_for_path(text: str, registry: Registry) -> str:
-    """Return advice on how to name a data set by its path; "" for a text that is no path."""
+    """Return advice on how to name a data set by its path; "" for a text that is not a path."""
     known = {what: f"{entry.name}:" for entry in registry.of_kind(DatasetEntry) for what in entry.opens}
     try:
         path = user_path(text)

@@ -1,4 +1,4 @@
-"""Waits on stderr: a bar that disappears when the work is done, or an occasional line if it is no terminal.
+"""Waits on stderr: a bar that disappears when the work is done, or an occasional line if it is not a terminal.
 
 A wait is shown once it has lasted ``SHORT`` seconds. A thread shows it, so work that cannot count its steps is shown
 too. This module does not import torch.

@@ -23,7 +23,7 @@ def interface(part: Architecture) -> None:
     """Check that both classes follow their interface, are built from an image spec, and share no tensor."""
     for target, base in ((part.entry.generator, Generator), (part.entry.discriminator, Discriminator)):
         cls = load_target(target)
-        expect(isinstance(cls, type) and issubclass(cls, base), f"{target} is no {base.__module__}.{base.__name__}")
+        expect(isinstance(cls, type) and issubclass(cls, base), f"{target} is not a {base.__module__}.{base.__name__}")
     generator, discriminator = part.pair()
     for network, name in ((generator, "generator"), (discriminator, "discriminator")):
         found = getattr(network, "image", None)

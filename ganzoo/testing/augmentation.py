@@ -42,7 +42,7 @@ def interface(part: AugmentationPart) -> None:
     cls = part.entry.load()
     expect(
         isinstance(cls, type) and issubclass(cls, Augmentation),
-        f"{part.entry.target} is no ganzoo.interfaces.Augmentation",
+        f"{part.entry.target} is not a ganzoo.interfaces.Augmentation",
     )
     part.make()
 

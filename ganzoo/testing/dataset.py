@@ -67,7 +67,8 @@ def interface(part: DatasetPart) -> None:
     """Check that the class follows its interface and builds a source. Raises Skipped if the images are unavailable."""
     cls = part.entry.load()
     expect(
-        isinstance(cls, type) and issubclass(cls, DataSource), f"{part.entry.target} is no ganzoo.interfaces.DataSource"
+        isinstance(cls, type) and issubclass(cls, DataSource),
+        f"{part.entry.target} is not a ganzoo.interfaces.DataSource",
     )
     if part.entry.takes_location and part.location is None:
         raise Skipped(f"{part.entry.name} requires a location; add --location PATH")

@@ -67,7 +67,7 @@ def interface(part: ExtractorPart) -> None:
     """Check that the class follows its interface, and that its entry names its features with their widths."""
     cls, entry = part.entry.load(), part.entry
     follows = isinstance(cls, type) and issubclass(cls, Extractor)
-    expect(follows, f"{entry.target} is no ganzoo.metrics.extractor.Extractor")
+    expect(follows, f"{entry.target} is not a ganzoo.metrics.extractor.Extractor")
     expect(entry.features, "features is empty; name each feature with its width")
     for name, width in entry.features.items():
         expect(isinstance(width, int) and width > 0, f"features says that {name} has width {width!r}")

@@ -19,7 +19,8 @@ def interface(part: LauncherPart) -> None:
     """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
     expect(
-        isinstance(cls, type) and issubclass(cls, Launcher), f"{part.entry.target} is no ganzoo.bench.launcher.Launcher"
+        isinstance(cls, type) and issubclass(cls, Launcher),
+        f"{part.entry.target} is not a ganzoo.bench.launcher.Launcher",
     )
     cls(part.entry.params())
 

@@ -51,7 +51,7 @@ class LossPart(Trained):
 def interface(part: LossPart) -> None:
     """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
-    expect(isinstance(cls, type) and issubclass(cls, Loss), f"{part.entry.target} is no ganzoo.interfaces.Loss")
+    expect(isinstance(cls, type) and issubclass(cls, Loss), f"{part.entry.target} is not a ganzoo.interfaces.Loss")
     part.make()
 
 

@@ -108,7 +108,7 @@ def _sure(matrix: Tensor, shift: float) -> Tensor:
 def interface(part: MetricPart) -> None:
     """Check that the class follows its interface and is built without arguments, and that its feature is offered."""
     cls = part.entry.load()
-    expect(isinstance(cls, type) and issubclass(cls, Metric), f"{part.entry.target} is no ganzoo.interfaces.Metric")
+    expect(isinstance(cls, type) and issubclass(cls, Metric), f"{part.entry.target} is not a ganzoo.interfaces.Metric")
     cls()
     if part.extractor is None:
         raise Failure(f"it reads the extractor {part.entry.extractor!r}, which is not installed; install its plugin")

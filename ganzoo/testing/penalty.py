@@ -22,7 +22,9 @@ from ganzoo.testing.verdict import Failure, Skipped, expect
 def interface(part: PenaltyPart) -> None:
     """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
-    expect(isinstance(cls, type) and issubclass(cls, Penalty), f"{part.entry.target} is no ganzoo.interfaces.Penalty")
+    expect(
+        isinstance(cls, type) and issubclass(cls, Penalty), f"{part.entry.target} is not a ganzoo.interfaces.Penalty"
+    )
     part.make()
 
 

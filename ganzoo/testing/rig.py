@@ -47,7 +47,7 @@ class Rig:
         self.registry, self.settings = registry, tuple(settings)
         for text in self.settings:
             if not text.startswith((*SETTABLE, *OF_RUNS)):
-                raise GanzooError(f"{text} is no setting; begin a part's parameter with {', '.join(SETTABLE)}")
+                raise GanzooError(f"{text} is not a setting; begin a part's parameter with {', '.join(SETTABLE)}")
 
     def config(self, recipe: str, *settings: str) -> Config:
         """Return the configuration of a run with these settings. Raises GanzooError if it is invalid."""

@@ -46,7 +46,7 @@ def interface(part: StepPart) -> None:
     """Check that the class follows its interface, and that `networks` gives at most one further module per side."""
     cls = part.entry.load()
     known = isinstance(cls, type) and issubclass(cls, TrainingStep)
-    expect(known, f"{part.entry.target} is no ganzoo.training.step.TrainingStep")
+    expect(known, f"{part.entry.target} is not a ganzoo.training.step.TrainingStep")
     model = part.loop().model
     found = cls.networks(model.generator, model.discriminator, part.config.values.step)
     expect(

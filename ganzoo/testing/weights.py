@@ -54,7 +54,9 @@ def present(part: WeightsPart) -> None:
         part.rig.registry.get(StoreEntry, entry.run.partition("://")[0])
         if not part.place.exists():
             raise Skipped(f"its weights are at {entry.run}; download them with `ganzoo sample {entry.name}`")
-    expect(is_run(part.place), f"{part.place} is no run directory; write it with ganzoo.pack_weights or `ganzoo push`")
+    expect(
+        is_run(part.place), f"{part.place} is not a run directory; write it with ganzoo.pack_weights or `ganzoo push`"
+    )
     file = weights_file(part.place)
     expect(file is not None, f"{part.place} has no checkpoints/NAME/{FILE}")
     pickles = sorted(path.name for path in part.place.rglob("*") if path.suffix in PICKLES)

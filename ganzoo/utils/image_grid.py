@@ -51,7 +51,7 @@ def opened_png(file: Path) -> Iterator[Image.Image]:
 
 
 def cut(grid: Image.Image) -> np.ndarray | None:
-    """Return the uint8 images ``(GRID**2, H, W, 3)`` of a grid; None if the image is no such grid."""
+    """Return the uint8 images ``(GRID**2, H, W, 3)`` of a grid; None if the image is not such a grid."""
     array = np.asarray(grid.convert("RGB"))
     cell = (array.shape[0] - GAP) // GRID
     if array.shape[0] != array.shape[1] or cell * GRID + GAP != array.shape[0] or cell <= GAP:

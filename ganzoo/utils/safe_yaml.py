@@ -108,7 +108,7 @@ class PlainLoader(yaml.SafeLoader):
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
-            raise ComposerError(None, None, "anchors and aliases are off; write the value out", mark)
+            raise ComposerError(None, None, "anchors and aliases are not supported; write the value out", mark)
         if self.depth > MOST_DEPTH:
             raise ComposerError(None, None, "it is nested too deeply", self.peek_event().start_mark)
         self.depth += 1
@@ -118,11 +118,11 @@ class PlainLoader(yaml.SafeLoader):
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         if node.tag not in TAGS:
-            raise ConstructorError(None, None, f"the tag {node.tag} is off", node.start_mark)
+            raise ConstructorError(None, None, f"the tag {node.tag} is not supported", node.start_mark)
         try:
             value = super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:  # `!!int ""` and the like
-            raise ConstructorError(None, None, f"this is no {node.tag.removeprefix(TAG)}", node.start_mark) from error
+            raise ConstructorError(None, None, f"not a valid {node.tag.removeprefix(TAG)}", node.start_mark) from error
         if isinstance(value, int) and not LEAST <= value <= MOST:
             raise ConstructorError(None, None, "this number is too large", node.start_mark)
         return value
@@ -130,12 +130,12 @@ class PlainLoader(yaml.SafeLoader):
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping = super().construct_mapping(node, deep)
         if len(mapping) < len(node.value):
-            raise ConstructorError(None, None, "a key stands twice here", node.start_mark)
+            raise ConstructorError(None, None, "duplicate key", node.start_mark)
         return mapping
 
 
 def _check(value: Any) -> None:
-    """Raise ValueError if a value is nested too deeply, has a key that is no text, or contains a lone surrogate."""
+    """Raise ValueError if a value is nested too deeply, has a key that is not a string or a lone surrogate."""
     level: list[Any] = [value]
     for _ in range(MOST_DEPTH + 1):
         keys = [key for node in level if isinstance(node, dict) for key in node]
@@ -167,7 +167,7 @@ def has_half_character(text: str) -> bool:
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        raise ValueError("a key stands twice in it")
+        raise ValueError("duplicate key")
     return mapping
 
 

@@ -37,7 +37,7 @@ def check_items(made: Any, path: str = "") -> None:
             if is_dataclass(item):
                 check_items(item, f"{path}{name}.")
             elif kind in PLAIN and isinstance(item, (list, dict)):
-                raise ValueError(f"{path}{name} holds {item!r}, which is no {kind.__name__}")
+                raise ValueError(f"{path}{name} holds {item!r}, which is not of type {kind.__name__}")
 
 
 def literal(value: Any) -> Any:

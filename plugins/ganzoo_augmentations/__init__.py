@@ -37,7 +37,7 @@ class ADAParams:
         if not 0 <= self.start <= 1:
             raise ValueError(f"start is {self.start}, must be from 0 to 1")
         if not (self.blit or self.geometry or self.colour):
-            raise ValueError("blit is off, and so are geometry and colour: nothing would be augmented")
+            raise ValueError("blit, geometry and colour are all off: nothing would be augmented; turn one on")
 
 
 @hookimpl

@@ -55,7 +55,7 @@ class Shards(DataSource):
 
     @cached_property
     def shards(self) -> list[str]:
-        """The paths or addresses of the shards, in order. Raises GanzooError if one is no file and no HTTP address."""
+        """The paths or addresses of the shards, in order. Raises GanzooError if one is neither."""
         shards = list(_expand(self.location or ""))
         for shard in shards:
             try:

@@ -46,7 +46,7 @@ def open_side(
     if is_elsewhere(text):
         return open_run(fetch(registry, text), text, drawing, registry, device)
     sets = ", ".join(sorted(entry.name for entry in registry.of_kind(DatasetEntry) if not entry.takes_location))
-    raise GanzooError(f"{text} is not here and is no data set; name {KINDS} ({sets})")
+    raise GanzooError(f"{text} does not exist and is not a data set; name {KINDS} ({sets})")
 
 
 def _open_path(

@@ -147,7 +147,7 @@ def test_a_data_set_with_parameters(tmp_path, settings, status, says):
 
 
 def test_what_is_no_setting_is_refused():
-    with pytest.raises(GanzooError, match="label=kind is no setting; begin a part's parameter with generator"):
+    with pytest.raises(GanzooError, match="label=kind is not a setting; begin a part's parameter with generator"):
         plan(str(TABLE), settings=["metrics.names=[]", "label=kind"])
 
 

@@ -44,6 +44,6 @@ def _open(file: Path) -> Image.Image:
         with opened_png(file) as image:
             return image.convert("RGB")
     except FileNotFoundError as error:
-        raise GanzooError(f"the sample grid {file} is not there") from error
+        raise GanzooError(f"the sample grid {file} does not exist") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise GanzooError(f"the sample grid {file} is not a PNG: {' '.join(str(error).split())}") from error

@@ -133,7 +133,7 @@ def test_a_side_may_be_a_run(tmp_path, registry):
     ("a", "says"),
     [
         ("a+y", r"a\+y is not a record, a run, a directory or a scored combination under .*; did you mean a\+x"),
-        ("{}/empty", "empty holds no record, and it is no run"),
+        ("{}/empty", "empty holds no record, and it is not a run"),
         ("{}", r"holds 2 rows, of a\+x, b\+x; name a combination and give --results"),
         ("{}/grid/003.json", "003.json has no score to compare: too hot"),
         ("b+x", r"b\+x and b\+x have a record in common"),

@@ -376,7 +376,7 @@ def test_sample_grids_outside_the_results_are_not_read(tmp_path):
     missing.samples, foreign.samples = "gone.png", f"../../elsewhere/grid/{outside.name}"
     write_records(tmp_path / "results", [missing, foreign])
     report = read_report(tmp_path / "results", PUBLISHED)
-    assert ["is not there" in line or "lies outside" in line for line in report.omitted] == [True, True]
+    assert ["does not exist" in line or "lies outside" in line for line in report.omitted] == [True, True]
     assert "data:image" not in to_page(report)
 
 

@@ -108,7 +108,7 @@ def test_a_label_file_that_is_no_json_says_where(opened):
     files = {"a.png": OLD["a.png"], "dataset.json": b'{"labels": [\n  ["a.png", 0],\n]}'}
     with pytest.raises(GanzooError, match=r"dataset\.json is invalid JSON: line 3, column 1: .*; fix or remove it"):
         opened(files)
-    with pytest.raises(GanzooError, match=r"dataset\.json is invalid JSON: a key stands twice in it"):
+    with pytest.raises(GanzooError, match=r"dataset\.json is invalid JSON: duplicate key"):
         opened({**files, "dataset.json": b'{"labels": null, "labels": null}'})
     with pytest.raises(GanzooError, match=r"dataset\.json is not of the form"):
         opened({**files, "dataset.json": b'{"label": []}'})

@@ -172,8 +172,8 @@ def test_the_discriminator_sees_augmented_images_in_training_alone() -> None:
 @pytest.mark.parametrize(
     ("recipe", "says"),
     [
-        ("dcgan+wgan-gp+ada", "wgan-gp puts no border"),
-        ("dcgan+minimax+ada+diffaug", "one is as many"),
+        ("dcgan+wgan-gp+ada", "which has no meaning for wgan-gp"),
+        ("dcgan+minimax+ada+diffaug", "name at most one"),
         ("dcgan+minimax+adda", "unknown penalty or augmentation.*did you mean ada"),
     ],
 )

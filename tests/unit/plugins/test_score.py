@@ -181,7 +181,7 @@ REFUSED = {
     f"isc: {WHOLE}": ("score", "s.npz", "--reference", "a", "--metrics", "isc"),
     "intra-fid: it compares within classes": ("score", "a", "--reference", "b", "--metrics", "intra-fid"),
     "unknown metric 'fit'": ("score", "a", "--reference", "b", "--metrics", "fit"),
-    "nowhere is not here and is no data set": ("fid", "a", "nowhere"),
+    "nowhere does not exist and is not a data set": ("fid", "a", "nowhere"),
     "stats.pkl: reading a pickle would run its code": ("fid", "a", "stats.pkl"),
     "notes.txt is a file of another kind": ("fid", "notes.txt", "a"),
     "wide.npz: mu has the shape (9,), must be (8,)": ("fid", "a", "wide.npz"),

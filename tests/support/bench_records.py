@@ -33,7 +33,7 @@ def make_record(
     hardware: dict[str, Any] | None = None,
     fakes: int = 2000,
     budget: float = 5.0,
-    curve: bool = False,
+    curve: bool | list[dict[str, Any]] = False,
     **changes: Any,
 ) -> Record:
     """One record. fakes, seed and recipe are told to configuration and protocol as well."""
@@ -54,7 +54,7 @@ def make_record(
         "hardware": Hardware(**{"kind": "cpu", "device": "a CPU", "cores": 2, "threads": 2, "memory_mib": 8192,
                                 **(hardware or {})}),
         "versions": {"ganzoo": "0.1.0"}, "plugins": {"ganzoo": "0.1.0"}, "git_commit": None if failed else "abc",
-        "weights": None if failed else Weights("00", 1), "curve": points if curve and fid else [], "samples": None,
+        "weights": None if failed else Weights("00", 1), "curve": (points if curve is True else curve or []) if fid else [], "samples": None,
         "marks": [], "command": f"ganzoo run {recipe} seed={seed}",
         "config": {"recipe": recipe, "seed": seed, "metrics": {"fakes": fakes}}, **changes,
     }  # fmt: skip

@@ -41,11 +41,12 @@ def chart_data(group: Group, row: Row, number: int, front: Sequence[Machine]) ->
 
 
 def _points(group: Group, machine: Machine) -> list[dict[str, Any]]:
-    """Return the intermediate scores; their times are None if other runs shared the machine."""
+    """Return the scores of each run that was scored more than once; times are None if other runs shared the machine."""
     return [
         {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if machine.alone else None,
          "score": point.value, "fakes": point.fakes}
-        for record in machine.done if record.ranking == group.ranking for point in record.points
+        for record in machine.done if record.ranking == group.ranking and len(record.points) > 1
+        for point in record.points
     ]  # fmt: skip
 
 
@@ -59,9 +60,9 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
         words = f"The best mean {title} of the rows shown."
         yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
-    points = [point for row in group.rows for record in row.done for point in record.points]
-    if points:
-        counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
+    curves = [record.points for row in group.rows for record in row.done if len(record.points) > 1]
+    if curves:
+        counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for curve in curves for point in curve}))
         lower = group.ranking is not None and group.ranking.lower_is_better
         end = " The axis ends at 1.5 times the worst final value." if lower else ""
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""

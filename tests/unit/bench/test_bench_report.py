@@ -493,6 +493,15 @@ def test_the_command_writes_both_files(tmp_path, capsys):
     assert "no published figures" in printed.err
 
 
+def test_runs_that_were_scored_once_have_no_chart_of_scores_during_training(tmp_path):
+    once = make_record(curve=True).curve[-1:]
+    write_records(tmp_path / "results", [make_record(curve=once), make_record("mlp+minimax", fid=50.0)])
+    call("--results", tmp_path / "results", "--out", tmp_path)
+    page = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
+    assert re.findall(r'<figure data-chart="(\w+)"', page) == ["time", "matrix"]
+    assert all(row["points"] == [] for row in json.loads(page.partition('id="rows">')[2].partition("</script>")[0]))
+
+
 def test_the_page_has_its_charts_without_a_package_for_them(tmp_path, capsys, monkeypatch):
     for name in ("altair", "vl_convert"):
         monkeypatch.setitem(sys.modules, name, None)

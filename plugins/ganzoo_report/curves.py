@@ -76,12 +76,12 @@ def score_curve(ranking: Ranking) -> Curve:
 
 
 def charts(facts: Facts) -> list[dict[str, Any]]:
-    """Return the chart (see :func:`chart`) of each curve that has points."""
+    """Return the chart (see :func:`chart`) of each curve that has points at two moments or more."""
     log = thin(facts.log)
     scores = [(score_curve(facts.ranking), facts.scores)] if facts.ranking else []
     curves = [*((curve, log) for curve in LEARNING), *scores, *((curve, log) for curve in PACE)]
     made = [(curve, points(records, curve)) for curve, records in curves]
-    return [chart(curve, rows) for curve, rows in made if rows]
+    return [chart(curve, rows) for curve, rows in made if len({row["k"] for row in rows}) > 1]
 
 
 def chart(curve: Curve, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.html import libraries
 from ganzoo.utils.image_grid import read_grid
 from ganzoo_report import diagnosis
-from ganzoo_report.curves import ACCURACY, GRADIENTS, points, thin
+from ganzoo_report.curves import ACCURACY, GRADIENTS, charts, points, thin
 from ganzoo_report.repeat import script
 from ganzoo_report.sheets import data_uri
 from ganzoo_report.story import Snapshot, Story, distances, judge, read_story, read_verdicts
@@ -255,6 +255,11 @@ def test_a_report_has_its_curves_without_a_package_for_them(tmp_path, monkeypatc
     assert all(chart["rows"] and chart["spec"]["layer"] for chart in drawn)
     assert page.count("<figure") == len(drawn) and libraries() in page
     assert 'id="time"' in page and "<table>" in page
+
+
+def test_a_run_that_was_scored_once_has_no_chart_of_its_score():
+    drawn = [[chart["title"] for chart in charts(facts(fids, auc=[0.7, 0.6]))] for fids in ([30.0], [30.0, 20.0])]
+    assert "FID" not in drawn[0] and "FID" in drawn[1]
 
 
 def test_a_run_never_fails_because_of_its_report(tmp_path, logged):

@@ -42,6 +42,7 @@ def make_record(
     scores = {} if fid is None or failed else {"fid": fid, "kid_mean": fid / 1000, "precision": 0.6, "recall": 0.3}
     points = [CurvePoint(k, minutes * 6 * k, (fid or 0) * (1 + 20 / k), 1000).to_dict("fid")
               for k in (2.0, 5.0, 10.0)]  # fmt: skip
+    drawn = points if curve is True else curve or []
     content: dict[str, Any] = {
         "schema": SCHEMA, "grid": "grid", "recipe": recipe, "architecture": generator,
         "discriminator": discriminator or generator, "loss": loss, "penalties": penalties, "augmentation": "",
@@ -54,7 +55,7 @@ def make_record(
         "hardware": Hardware(**{"kind": "cpu", "device": "a CPU", "cores": 2, "threads": 2, "memory_mib": 8192,
                                 **(hardware or {})}),
         "versions": {"ganzoo": "0.1.0"}, "plugins": {"ganzoo": "0.1.0"}, "git_commit": None if failed else "abc",
-        "weights": None if failed else Weights("00", 1), "curve": (points if curve is True else curve or []) if fid else [], "samples": None,
+        "weights": None if failed else Weights("00", 1), "curve": drawn if fid else [], "samples": None,
         "marks": [], "command": f"ganzoo run {recipe} seed={seed}",
         "config": {"recipe": recipe, "seed": seed, "metrics": {"fakes": fakes}}, **changes,
     }  # fmt: skip

@@ -114,7 +114,7 @@ def test_json_has_all_values(ganzoo):
 def test_no_runs_is_no_error_but_a_missing_directory_is(ganzoo):
     assert ganzoo("runs")[:2] == (0, "no runs in runs; `ganzoo run` begins one\n")
     code, _, err = ganzoo("runs", "nowhere")
-    assert code == 2 and "nowhere is no directory" in err
+    assert code == 2 and "nowhere is not a directory" in err
 
 
 def test_a_long_log_is_read_from_its_end(tmp_path):

@@ -10,6 +10,7 @@ import click
 
 from ganzoo.cli.completion import complete_part
 from ganzoo.cli.list import mention_failures
+from ganzoo.cli.suggestions import suggest
 from ganzoo.entries import (
     ArchitectureEntry,
     AugmentationEntry,
@@ -153,7 +154,8 @@ def _example(registry: Registry, entry: Entry) -> str:
     losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
     loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")
     if isinstance(entry, ArchitectureEntry):
-        return f"ganzoo run {entry.name}+{loss}"
+        suggested = (recipe for recipe, _ in suggest(registry) if recipe.split("+")[0] == entry.name)
+        return f"ganzoo run {next(suggested, f'{entry.name}+{loss}')}"
     if isinstance(entry, LossEntry):
         return f"ganzoo run {architecture}+{entry.name}{_conditional(registry, architecture, entry)}"
     if isinstance(entry, PenaltyEntry):

@@ -49,7 +49,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
     register(
         ArchitectureEntry(
             name="stylegan-lite",
-            summary="StyleGAN2 made small: mapping network, styles and noise, skip generator, residual discriminator",
+            summary="A small StyleGAN2: mapping, styles, noise, skip generator, residual discriminator; best with r1",
             paper="Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN, arXiv:1912.04958",
             generator="ganzoo_stylegan_lite.generator:StyleGANGenerator",
             discriminator="ganzoo_stylegan_lite.discriminator:StyleGANDiscriminator",

@@ -156,6 +156,9 @@ def test_run_without_a_recipe_names_three_to_try(ganzoo, registry):
     assert len(recipes) == len({recipe.partition("+")[0] for recipe in recipes}) == 3
     for recipe in recipes:
         assert str(resolve(registry, recipe, None, []).recipe) == recipe
+    # stylegan-lite is tuned for r1; wgan-gp brings a gradient penalty, so its recipe names none.
+    assert "dcgan+wgan-gp" in recipes and "stylegan-lite+non-saturating+r1" in recipes
+    assert ganzoo("info", "stylegan-lite")[1].endswith("ganzoo run stylegan-lite+non-saturating+r1\n")
 
 
 def test_without_architectures_there_is_nothing_to_try(ganzoo, monkeypatch):

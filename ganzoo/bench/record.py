@@ -43,7 +43,8 @@ class Hardware:
 
     kind: the class that rows are filtered by, "cpu" or the accelerator's name. memory_mib: the memory of the device, or
     of the machine for "cpu". side_by_side: the number of combinations trained on this device at the same time, 1 for
-    one alone. Times of rows with different numbers are not compared.
+    one alone. Times of rows with different numbers are not compared. precision: that of the training, "bf16", "fp16" or
+    "float32"; None if it is not known, as in records that were written before it was kept.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Hardware:
     threads: int
     memory_mib: int
     side_by_side: int = 1
+    precision: str | None = None
 
 
 @dataclass

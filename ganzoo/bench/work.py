@@ -230,7 +230,8 @@ def hardware(config: Config | None, directory: Path) -> Hardware:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if device.type == "cuda":
         memory = torch.cuda.get_device_properties(device).total_memory
-    threads = RunDir(directory / "run").provenance().get("threads")
+    origin = RunDir(directory / "run").provenance()
+    threads, precision = origin.get("threads"), origin.get("precision")
     neighbours = 1
     with suppress(OSError, ValueError):
         neighbours = int((directory / NEIGHBOURS).read_text())
@@ -241,6 +242,7 @@ def hardware(config: Config | None, directory: Path) -> Hardware:
         threads=threads if isinstance(threads, int) else torch.get_num_threads(),
         memory_mib=memory // 2**20,
         side_by_side=neighbours,
+        precision=precision if isinstance(precision, str) else None,
     )
 
 

@@ -65,6 +65,11 @@ def wants_fp16(setting: str, device: torch.device) -> bool:
     return device.type == "cuda" and not has_bf16(device) and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
+def precision_of(setting: str, device: torch.device) -> str:
+    """Return the precision of a training: "bf16", "fp16" or "float32". Raises as :func:`wants_bf16`."""
+    return "bf16" if wants_bf16(setting, device) else "fp16" if wants_fp16(setting, device) else "float32"
+
+
 def _check_precision(setting: str, device: torch.device) -> None:
     if device.type == "mps" and setting in ("bf16", "fp16"):
         raise GanzooError(f"loop.precision={setting}: runs on mps compute in float32; use loop.precision=float32")

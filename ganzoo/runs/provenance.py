@@ -15,6 +15,7 @@ import torch
 import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.distributed import collectives
+from ganzoo.distributed.device import precision_of
 from ganzoo.runs.requirements import needs_of, versions_of, write_needs
 
 COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
@@ -29,6 +30,7 @@ def provenance(config: Config, device: torch.device, fingerprint: str) -> dict[s
         "data": {"name": config.values.data.name, "split": config.values.data.split, "fingerprint": fingerprint},
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
+        "precision": precision_of(config.values.loop.precision, device),
         **({"processes": collectives.here().world} if collectives.here().together else {}),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TASK = "unconditional-image-generation"
 BY_CLASS_TASK = "class-conditional-image-generation"  # not a task of the hub, so it is a tag
-ORIGIN = ("seed", "data", "device", "threads", "python", "platform", "versions", "git_commit")
+ORIGIN = ("seed", "data", "device", "threads", "precision", "python", "platform", "versions", "git_commit")
 COLUMNS = 8  # columns of the grid of samples, and also its rows
 
 

@@ -22,6 +22,7 @@ def script(facts: Facts) -> str:
         "python": noted.get("python"),
         "device": noted.get("device"),
         "threads": noted.get("threads"),
+        "precision": noted.get("precision"),
         "ganzoo's commit": noted.get("git_commit"),
         "data": data.get("name") or facts.setting("data.name"),
         "data's fingerprint": data.get("fingerprint"),

@@ -153,6 +153,7 @@ def test_a_row_keeps_what_its_run_measured_and_goes_on_with_it(harness, grid, re
     assert (tmp_path / "work/small" / Path(record.samples).stem / "run/begun").exists()
     loop = record.config["loop"]
     assert (loop["threads"], loop["precision"], loop["layout"]) == (record.hardware.threads, "float32", "contiguous")
+    assert record.hardware.precision == "float32"
     assert record.command.endswith(
         f"loop.threads={record.hardware.threads} loop.precision=float32 loop.layout=contiguous"
     )

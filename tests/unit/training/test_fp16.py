@@ -11,7 +11,7 @@ from support.steps import IMAGE, make_step, real, weights
 from torch import nn
 
 from ganzoo.config.resolve import resolve
-from ganzoo.distributed.device import wants_bf16, wants_fp16
+from ganzoo.distributed.device import precision_of, wants_bf16, wants_fp16
 from ganzoo.interfaces import Discriminator
 from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.training.cuda_graph import can_capture
@@ -146,6 +146,8 @@ def test_auto_is_what_the_card_gains_from(registry, monkeypatch, capability, nat
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: capability)
     assert (wants_bf16("auto", CUDA), wants_fp16("auto", CUDA)) == found
+    assert precision_of("auto", CUDA) == {(True, False): "bf16", (False, True): "fp16"}.get(found, "float32")
+    assert precision_of("float32", CUDA) == "float32"
     assert wants_fp16("fp16", CUDA) and not wants_fp16("float32", CUDA) and not wants_fp16("bf16", CUDA)
     config = resolve(registry, "mlp+minimax", None, [])
     assert can_capture(config, CUDA) is not found[1]  # whether a step is taken is decided on the host

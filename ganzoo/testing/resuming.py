@@ -42,7 +42,7 @@ def resumes(part: Trainable) -> None:
     if other and lost:
         raise Failure(
             f"a resumed run trains other weights: {' and '.join(lost)} is lost, since it is not a buffer; "
-            "register_buffer it and change it in place"
+            "register it with register_buffer and change it in place"
         )
     if other:
         raise Failure(

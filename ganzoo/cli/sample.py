@@ -108,7 +108,7 @@ def sample(
         return
     assert out is not None
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise GanzooError(f"{out} already exists and is not empty; choose another --out")
+        raise GanzooError(f"{out} already exists and is not an empty directory; choose another --out")
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     files = [f"{number:06d}.png" for number in range(per_class or count)]

@@ -116,7 +116,7 @@ def _without_place(need: Need) -> Need:
 
 def _make(place: Path) -> None:
     if place.is_file() or (place.is_dir() and any(place.iterdir())):
-        raise GanzooError(f"{place} already exists and is not empty; choose another --out")
+        raise GanzooError(f"{place} already exists and is not an empty directory; choose another --out")
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -135,7 +135,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def _check(value: Any) -> None:
-    """Raise ValueError if a value is nested too deeply, has a key that is not a string or a lone surrogate."""
+    """Raise ValueError if a value is nested too deeply, has a key that is not a string, or a lone surrogate."""
     level: list[Any] = [value]
     for _ in range(MOST_DEPTH + 1):
         keys = [key for node in level if isinstance(node, dict) for key in node]

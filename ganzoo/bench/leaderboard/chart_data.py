@@ -9,6 +9,7 @@ from ganzoo.bench.leaderboard.board import Group
 from ganzoo.bench.leaderboard.machines import Machine
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import score_title
+from ganzoo.bench.record import CurvePoint, Record
 
 
 def chart_data(group: Group, row: Row, number: int, front: Sequence[Machine]) -> list[dict[str, Any]]:
@@ -45,9 +46,14 @@ def _points(group: Group, machine: Machine) -> list[dict[str, Any]]:
     return [
         {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if machine.alone else None,
          "score": point.value, "fakes": point.fakes}
-        for record in machine.done if record.ranking == group.ranking and len(record.points) > 1
-        for point in record.points
+        for record in machine.done if record.ranking == group.ranking for point in _curve(record)
     ]  # fmt: skip
+
+
+def _curve(record: Record) -> list[CurvePoint]:
+    """Return the scores over the training; none if the run was scored only once."""
+    points = record.points
+    return points if len(points) > 1 else []
 
 
 def figures(group: Group) -> Iterator[dict[str, str]]:
@@ -60,9 +66,9 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
         words = f"The best mean {title} of the rows shown."
         yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
-    curves = [record.points for row in group.rows for record in row.done if len(record.points) > 1]
-    if curves:
-        counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for curve in curves for point in curve}))
+    points = [point for row in group.rows for record in row.done for point in _curve(record)]
+    if points:
+        counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         lower = group.ranking is not None and group.ranking.lower_is_better
         end = " The axis ends at 1.5 times the worst final value." if lower else ""
         note = f" Over training time: {crowded} trained side by side left out." if crowded else ""

@@ -37,7 +37,7 @@ from ganzoo_hub.publish import write_publication
 from ganzoo_report.analysis.run import look_or_say_why
 from ganzoo_report.write import write_report
 
-RECORD = Path(__file__).parents[1] / "results" / "fashion-cpu-10min" / "fashion-mnist--dcgan+minimax--s0.json"
+RECORD = Path(__file__).parents[1] / "results" / "older" / "fashion-cpu-10min" / "fashion-mnist--dcgan+minimax--s0.json"
 MODULES = ("torch", "numpy", "yaml", "click", "pluggy", "sitecustomize", "evil")
 SECRET = "what must stay"  # noqa: S105
 

@@ -8,18 +8,23 @@ from ganzoo.bench.record import Record, is_older, read_record, record_files
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-HEAD = "| combination | seed | minutes | FID | kimg | images/s | generator steps | threads | samples |"
+HEAD = (
+    "| combination | seed | minutes | FID | KID | precision | recall | kimg | images/s | generator steps | threads"
+    " | samples |"
+)
+OTHERS = {"kid_mean": 4, "precision": 2, "recall": 2}  # other scores, with their digits
 
 
 def row(file: Path, record: Record) -> str:
     """Return one row of the table. A failed combination has the reason instead of figures."""
     if record.status == "failed" or record.cost is None:
-        return f"| `{record.recipe}` | {record.seed} | failed: {record.reason} | | | | | | |"
+        return f"| `{record.recipe}` | {record.seed} | failed: {record.reason} | | | | | | | | | |"
     cells = [
         f"`{record.recipe}`",
         f"{record.seed}",
         f"{record.cost.training_seconds / 60:.1f}",
         f"{record.scores['fid']:.2f}",
+        *(f"{record.scores[name]:.{digits}f}" if name in record.scores else "" for name, digits in OTHERS.items()),
         f"{record.shown / 1000:.0f}",
         f"{record.cost.pictures_per_second:.0f}",
         f"{record.steps_generator:,}",

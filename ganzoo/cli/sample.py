@@ -12,7 +12,7 @@ import click
 
 from ganzoo.cli.options import PATH, checkpoint_option, read_seeds, source_argument, truncation_option
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import writing
+from ganzoo.utils.files import make_output_directory, writing
 from ganzoo.utils.image_files import is_picture, save_image
 from ganzoo.utils.waiting import counted
 
@@ -107,10 +107,7 @@ def sample(
             click.echo(f"{'a column for each seed' if per_class else 'row by row, seeds'}: {seeds}")
         return
     assert out is not None
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise GanzooError(f"{out} already exists and is not an empty directory; choose another --out")
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_output_directory(out)
     files = [f"{number:06d}.png" for number in range(per_class or count)]
     if listed is not None:
         files = [f"seed{number:04d}.png" for number in listed]

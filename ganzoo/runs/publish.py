@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ganzoo.config.schema import Config
-from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGES, public_changes, read_changes
@@ -31,7 +30,7 @@ from ganzoo.runs.reproduce import public_config, public_name
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.weights import FILE
-from ganzoo.utils.files import write_text
+from ganzoo.utils.files import make_output_directory, write_text
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -82,7 +81,7 @@ def publish(
     else:
         origin.pop(CHANGES, None)
     origin = {name: value for name, value in origin.items() if name not in ELSEWHERE}
-    _make(place)
+    make_output_directory(place)
     kept = target.checkpoints / found.path.name
     kept.mkdir(parents=True)
     if half:
@@ -112,12 +111,3 @@ def _halved(value: Tensor) -> Tensor:
 def _without_place(need: Need) -> Need:
     """Return a need; if its plugin was a file, without the path to the file."""
     return need if need.requirement else replace(need, distribution=PurePath(need.distribution).name)
-
-
-def _make(place: Path) -> None:
-    if place.is_file() or (place.is_dir() and any(place.iterdir())):
-        raise GanzooError(f"{place} already exists and is not an empty directory; choose another --out")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GanzooError(f"cannot make {place}: {error.strerror}; choose another --out") from error

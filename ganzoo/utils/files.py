@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ganzoo.errors import WriteFailed
+from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.utils.safe_yaml import parse_json
 
 
@@ -50,6 +50,19 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteFailed(path, error.strerror or str(error)) from error
+
+
+def make_output_directory(path: Path) -> None:
+    """Make the directory of ``--out``. Raises GanzooError if it exists and is not empty, or cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        empty = not any(path.iterdir())
+    except FileExistsError:
+        empty = False
+    except OSError as error:
+        raise GanzooError(f"cannot make {path}: {error.strerror}; choose another --out") from error
+    if not empty:
+        raise GanzooError(f"{path} already exists and is not an empty directory; choose another --out")
 
 
 def open_itself(file: Path, mode: str) -> IO[Any]:

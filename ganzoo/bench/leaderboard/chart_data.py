@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ganzoo.bench.leaderboard.board import Group
-from ganzoo.bench.leaderboard.machines import Machine
+from ganzoo.bench.leaderboard.machines import Machine, Runs
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import score_title
 from ganzoo.bench.record import CurvePoint, Record
@@ -46,14 +46,15 @@ def _points(group: Group, machine: Machine) -> list[dict[str, Any]]:
     return [
         {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if machine.alone else None,
          "score": point.value, "fakes": point.fakes}
-        for record in machine.done if record.ranking == group.ranking for point in _curve(record)
+        for record, point in _curves(group, machine)
     ]  # fmt: skip
 
 
-def _curve(record: Record) -> list[CurvePoint]:
-    """Return the scores over the training; none if the run was scored only once."""
-    points = record.points
-    return points if len(points) > 1 else []
+def _curves(group: Group, runs: Runs) -> Iterator[tuple[Record, CurvePoint]]:
+    """Yield the scores of the group's ranking of each run that was scored more than once."""
+    for record in runs.done:
+        if record.ranking == group.ranking and len(record.points) > 1:
+            yield from ((record, point) for point in record.points)
 
 
 def figures(group: Group) -> Iterator[dict[str, str]]:
@@ -66,7 +67,7 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
         words = f"The best mean {title} of the rows shown."
         yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
-    points = [point for row in group.rows for record in row.done for point in _curve(record)]
+    points = [point for row in group.rows for _, point in _curves(group, row)]
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         lower = group.ranking is not None and group.ranking.lower_is_better

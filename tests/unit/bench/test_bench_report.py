@@ -23,6 +23,7 @@ from ganzoo.bench.leaderboard.published import Figure, Published, read_published
 from ganzoo.bench.leaderboard.report import write_report
 from ganzoo.bench.leaderboard.samples import LONGEST, data_uri
 from ganzoo.bench.leaderboard.wording import measured, protocol_in_words, protocol_labels
+from ganzoo.bench.record import CurvePoint
 from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
 from ganzoo.utils.html import libraries
@@ -500,6 +501,15 @@ def test_runs_that_were_scored_once_have_no_chart_of_scores_during_training(tmp_
     page = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
     assert re.findall(r'<figure data-chart="(\w+)"', page) == ["time", "matrix"]
     assert all(row["points"] == [] for row in json.loads(page.partition('id="rows">')[2].partition("</script>")[0]))
+
+
+def test_a_chart_of_scores_shows_the_runs_of_the_ranking_alone(tmp_path):
+    curve = [CurvePoint(kimg, 60.0 * kimg, 0.02, 1000).to_dict("kid_mean") for kimg in (2.0, 5.0)]
+    other = make_record("mlp+wgan", scores={"kid_mean": 0.02}, curve=curve)
+    write_records(tmp_path / "results", [make_record(), make_record("mlp+minimax", fid=50.0), other])
+    call("--results", tmp_path / "results", "--out", tmp_path)
+    page = (tmp_path / "leaderboard.html").read_text(encoding="utf-8")
+    assert re.findall(r'<figure data-chart="(\w+)"', page) == ["time", "matrix"]
 
 
 def test_the_page_has_its_charts_without_a_package_for_them(tmp_path, capsys, monkeypatch):

@@ -172,7 +172,7 @@ def test_each_class_is_drawn_from_the_same_seeds(command, place, run):
         (["--out", "x.TIFF"], "cannot write x.TIFF"),
         (["--out", "x.mp4"], "cannot write x.mp4"),
         (["-n", "2", "--out", "set/bag/0.png/x.png"], "cannot write set/bag/0.png/x.png"),
-        (["-n", "2", "--out", "set/bag/0.png/x"], "cannot write set/bag/0.png/x"),
+        (["-n", "2", "--out", "set/bag/0.png/x"], "cannot make set/bag/0.png/x"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(command, place, options, says):

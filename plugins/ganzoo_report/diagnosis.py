@@ -25,8 +25,8 @@ STILL = 0.15  # movement over a whole run, in distances between two real images;
 BETTER = 0.97  # ratio of the last score to the best one before; below 1 is better
 WORSE, MUCH_WORSE = 1.05, 1.25  # ratio of the last score to the best
 AHEAD = 0.6  # share of pairs ranked correctly at the end; below it, the discriminator hardly tells images apart
-STALLED = 0.55  # share of pairs ranked correctly in the middle of a run, near the half of a guess
-CATCHING_UP = 0.05  # change in that share, from an earlier quarter of a run to the last, that counts as a gain
+REVIVED = 1.5  # growth of the discriminator's gradient after a stall; in runs that learn it has no such dip
+CATCHING_UP = 0.05  # change in the share of pairs ranked correctly, from an earlier quarter to the last, that is a gain
 QUARTERS = ("first", "second", "third", "last")
 
 Kind = Literal["trouble", "note", "good"]
@@ -86,8 +86,9 @@ def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
     """Report a discriminator that stopped learning in the middle of a run and began again before its end."""
     auc = [share or 1.0 for share in _quarters(facts.log, "auc")]
     gradient = [norm or 0.0 for norm in _quarters(facts.log, "gradient_discriminator")]
-    number = 1 if auc[1] < auc[2] else 2
-    if auc[number] >= STALLED or auc[3] < AHEAD or gradient[number] >= min(gradient[0], gradient[3]) / 2:
+    number = 1 if gradient[1] < gradient[2] else 2
+    fell, rose = gradient[number] < gradient[0] / 2, gradient[3] > REVIVED * gradient[number]
+    if not (fell and rose and auc[number] < AHEAD <= auc[3]):
         return None
     why = (
         f"In the {QUARTERS[number]} quarter of the run it ranked only {auc[number]:.1%} of real/generated pairs "

@@ -9,7 +9,7 @@ from ganzoo.bench.leaderboard.board import Group
 from ganzoo.bench.leaderboard.machines import Machine, Runs
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import score_title
-from ganzoo.bench.record import CurvePoint, Record
+from ganzoo.bench.record import Record
 
 
 def chart_data(group: Group, row: Row, number: int, front: Sequence[Machine]) -> list[dict[str, Any]]:
@@ -46,15 +46,13 @@ def _points(group: Group, machine: Machine) -> list[dict[str, Any]]:
     return [
         {"seed": record.seed, "kimg": point.kimg, "minutes": point.seconds / 60 if machine.alone else None,
          "score": point.value, "fakes": point.fakes}
-        for record, point in _curves(group, machine)
+        for record in _scored_repeatedly(group, machine) for point in record.points
     ]  # fmt: skip
 
 
-def _curves(group: Group, runs: Runs) -> Iterator[tuple[Record, CurvePoint]]:
-    """Yield the scores of the group's ranking of each run that was scored more than once."""
-    for record in runs.done:
-        if record.ranking == group.ranking and len(record.points) > 1:
-            yield from ((record, point) for point in record.points)
+def _scored_repeatedly(group: Group, runs: Runs) -> list[Record]:
+    """Return the runs that have the group's ranking and were scored more than once."""
+    return [record for record in runs.done if record.ranking == group.ranking and len(record.points) > 1]
 
 
 def figures(group: Group) -> Iterator[dict[str, str]]:
@@ -67,7 +65,7 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
     if len({(row.architecture, row.loss) for row in group.rows}) > 1:
         words = f"The best mean {title} of the rows shown."
         yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
-    points = [point for row in group.rows for _, point in _curves(group, row)]
+    points = [point for row in group.rows for record in _scored_repeatedly(group, row) for point in record.points]
     if points:
         counts = " or ".join(f"{count:,}" for count in sorted({point.fakes for point in points}))
         lower = group.ranking is not None and group.ranking.lower_is_better

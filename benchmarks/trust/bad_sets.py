@@ -203,7 +203,7 @@ def cases() -> list[Case]:
             partial(_claim, 2**31),
         ),
         of_zip(
-            "packed with bzip2, of which 45 bytes can be 45 MB",
+            "packed with bzip2, which can pack 45 MB into 45 bytes",
             partial(_packed, zipfile.ZIP_BZIP2),
             "x.png: it is packed by a method other than deflate",
         ),
@@ -247,7 +247,7 @@ def cases() -> list[Case]:
         ),
         of_tar("packed with gzip", lambda tar: member(tar, "x.png"), change=gzip.compress),
         of_tar(
-            "packed with bzip2, of which 45 bytes can be 45 MB",
+            "packed with bzip2, which can pack 45 MB into 45 bytes",
             lambda tar: member(tar, "x.png"),
             "set.tar is not a whole tar file",
             bz2.compress,

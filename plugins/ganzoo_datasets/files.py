@@ -217,7 +217,7 @@ class _Files(DataSource):
         return class_count(self.labels)
 
     def _peek_all(self, reason: str) -> ImageSpec:
-        """Return the spec of the first usable image; for a set of which no sampled image is usable."""
+        """Return the spec of the first usable image, if no image of the sample was usable."""
         for item in self:
             if isinstance(item, SourceImage):
                 return spec_of(item, self._classes)

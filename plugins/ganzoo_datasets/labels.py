@@ -32,8 +32,8 @@ def why_no_folders(names: Sequence[str]) -> str:
     folders = folders_of(names)
     if folders[0] == "":
         at_top = next(name for name in names if not _folder(name))
-        return f"{at_top} lies in no directory of its class"
-    return f"all images lie in one directory, {folders[0]}, and classes are two or more" if len(folders) == 1 else ""
+        return f"{at_top} is not in the directory of a class"
+    return f"all images are in one directory, {folders[0]}; at least two classes are required" if len(folders) == 1 else ""
 
 
 def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tuple[dict[str, int] | None, Any]:

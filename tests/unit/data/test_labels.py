@@ -88,14 +88,14 @@ def test_a_dataset_json_without_labels_means_no_labels(opened, directory):
 def test_without_a_directory_for_every_image_there_are_no_labels(opened, directory):
     image().convert("L").save(directory / "lost.png")
     assert found(opened()) is None and opened().class_names == ()
-    with pytest.raises(GanzooError, match=r"data\.labels=folders: .*: lost\.png lies in no directory of its class"):
+    with pytest.raises(GanzooError, match=r"data\.labels=folders: .*: lost\.png is not in the directory of a class"):
         opened("folders")
 
 
 def test_one_class_is_none(opened, tmp_path):
     place = fill(tmp_path / "one", ["cat"])
     assert found(opened(place=place)) is None
-    with pytest.raises(GanzooError, match="all images lie in one directory, cat, and classes are two or more"):
+    with pytest.raises(GanzooError, match="all images are in one directory, cat; at least two classes are required"):
         opened("folders", place=place)
 
 

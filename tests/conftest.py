@@ -4,12 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
-if os.environ.get("PYTEST_XDIST_WORKER"):  # one core a worker, for its subprocesses too; before torch is imported
+if os.environ.get("PYTEST_XDIST_WORKER"):  # one core per worker and subprocess; before torch is imported
     os.environ["OMP_NUM_THREADS"] = "1"
-# The programs of tests/support import its other modules.
+# The programs in tests/support import other modules of that directory.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
-os.environ["GANZOO_WAITS"] = "off"  # on a busy machine anything may last two seconds
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read once; without it cuBLAS is not deterministic
+os.environ["GANZOO_WAITS"] = "off"  # no notes on waits: on a busy machine anything may take two seconds
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it once, and is not deterministic without it
 
 import pytest
 from support.browsing import settle
@@ -22,7 +22,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 @pytest.fixture(scope="module")
 def browser():
-    """A real Chromium, driven by Playwright; tests that want it are skipped where either is missing."""
+    """Chromium, driven by Playwright. Tests that use it are skipped if either is not installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium on the PATH")
@@ -32,7 +32,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Opens a page; when the test ends, it must have said nothing and asked nobody."""
+    """A function that opens a page. No page may write to the console or request anything but file: and data: URLs."""
     contexts = []
     said: list[str] = []
     asked: set[str] = set()
@@ -41,7 +41,7 @@ def open_page(browser):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)  # on a busy machine a page takes long
+        page.set_default_timeout(60_000)  # a page takes long on a busy machine
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.add(request.url))
@@ -58,7 +58,7 @@ def open_page(browser):
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """The installed zoo; a plugin that fails to load fails the suite. Its runs get no report, which takes long."""
+    """The installed zoo, without the report plugin, which is slow. A plugin that fails to load fails the tests."""
     registry = Registry.load(strict=True)
     registry._manager.unregister(name="ganzoo:report")
     return registry
@@ -66,7 +66,7 @@ def registry() -> Registry:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """One cache for the whole suite, never the user's."""
+    """A temporary cache directory for the whole session, so that the user's cache is not used."""
     before = os.environ.get("GANZOO_DATA")
     os.environ["GANZOO_DATA"] = str(tmp_path_factory.mktemp("ganzoo-data"))
     yield
@@ -91,7 +91,7 @@ TINY = {
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Settings that make a combination small and fast, scored with nothing."""
+    """A function that returns settings for a small and fast run of an architecture, without metrics."""
 
     def settings(architecture: str, **loop: object) -> list[str]:
         values = {"kimg": 0.512, "batch": 16, "log_kimg": 0.128, "snapshot_kimg": 0.256, "device": "cpu", **loop}
@@ -102,7 +102,7 @@ def tiny():
 
 @pytest.fixture
 def logged():
-    """All that is logged below ``ganzoo``, a line each."""
+    """A list of the lines that are logged below ``ganzoo``."""
     from ganzoo.console.messages import Messages, showing
 
     lines: list[str] = []
@@ -112,7 +112,7 @@ def logged():
 
 @pytest.fixture
 def make_loop(registry, tmp_path, tiny):
-    """Builds a small loop of a recipe into a directory of that name."""
+    """A function that builds a small loop of a recipe, with a run directory of the given name."""
     from support.loops import build_loop
 
     def make(recipe, name, settings=(), device="cpu"):
@@ -124,7 +124,7 @@ def make_loop(registry, tmp_path, tiny):
 
 @pytest.fixture
 def ganzoo(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty directory; its exit code and what it printed."""
+    """A function that runs the command line in an empty directory. It returns the exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
@@ -146,10 +146,10 @@ LONGEST = {
 
 
 def pytest_collection_modifyitems(items):
-    """Mark as ``fast`` the tests of units that are not known to take seconds, and begin with the longest tests."""
+    """Mark unit tests without the mark ``seconds`` or ``long`` as ``fast``, and put the longest tests first."""
     here = Path(__file__).parent
     for item in items:
         place = item.path.relative_to(here).parts if item.path.is_relative_to(here) else ()
         if place[:1] == ("unit",) and not any(map(item.get_closest_marker, ("seconds", "long"))):
             item.add_marker("fast")
-    items.sort(key=lambda item: LONGEST.get(item.path.name, len(LONGEST)))  # so that none is left alone at the end
+    items.sort(key=lambda item: LONGEST.get(item.path.name, len(LONGEST)))  # so that none runs alone at the end

@@ -12,7 +12,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, file):
-    """That page in a browser."""
+    """The page, opened in a browser."""
     found = Opened(browser, file, viewport={"width": 1600, "height": 1000})
     yield found
     found.context.close()

@@ -1,4 +1,4 @@
-"""The leaderboard page in a real browser: `pip install playwright`, and a Chromium on the PATH."""
+"""The leaderboard page in a real browser. Needs `pip install playwright` and a Chromium on the PATH."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_keyboard_sorts(opened):
 
 def test_published_rows_take_part_in_the_order_but_look_otherwise(opened):
     group = opened.section("10,000 generated")
-    assert opened.column(3, "10,000 generated") == ["15.0"]  # they are folded
+    assert opened.column(3, "10,000 generated") == ["15.0"]  # the published rows are folded
     group.get_by_role("button", name="7 published figures in the table").click()
     group.get_by_role("button", name="FID", exact=True).click()
     values = opened.column(3, "10,000 generated")
@@ -82,7 +82,7 @@ def marks(opened, chart: str, shape: str) -> int:
 
 def test_charts_draw_what_the_filters_leave(opened):
     points = "mark-symbol.role-mark"
-    assert marks(opened, "time", points) == 5  # neither the failed row nor the one that was not alone
+    assert marks(opened, "time", points) == 5  # without the failed row and the one trained beside others
     assert marks(opened, "matrix", "mark-rect.role-mark") == 6
     opened.choose("Budget", "10 min")
     assert marks(opened, "time", points) == 2  # a point for each machine
@@ -102,7 +102,7 @@ def test_the_way_is_drawn_over_images_or_over_time(opened):
     assert figure.locator(lines).count() == 7
     figure.get_by_role("combobox").select_option("over training time")
     opened.settle()
-    assert figure.locator(lines).count() == 6  # without the row that was not alone
+    assert figure.locator(lines).count() == 6  # without the row that was trained beside others
     assert "minutes of training" in figure.locator("svg").text_content()
 
 

@@ -1,4 +1,4 @@
-"""How a reader finds a row of the leaderboard page: opening table, details, links, axes, and without scripts."""
+"""The leaderboard page for readers: opening table, details, links, axes, and the page without scripts."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_the_value_axis_ends_just_beside_the_results(opened):
     low, high = section.locator("figure[data-chart=time] .chart").evaluate("chart => chart.view.scale('y').domain()")
     assert 9.0 / 1.2 < low < 9.0 and 70.0 < high < 70.0 * 1.2
     low, high = section.locator("figure[data-chart=curve] .chart").evaluate("chart => chart.view.scale('y').domain()")
-    assert 27.0 / 1.2 < low < 27.0  # 9 * (1 + 20 / 10) at the last of its points
-    assert high < 70.0 * 3 * 1.5 * 1.2 < 70.0 * 11  # the first point of the worst run lies beyond
+    assert 27.0 / 1.2 < low < 27.0  # 9 * (1 + 20 / 10) is the last point of the best run
+    assert high < 70.0 * 3 * 1.5 * 1.2 < 70.0 * 11  # the first point of the worst run is outside
 
 
 def test_ticks_are_round(opened):
@@ -76,7 +76,7 @@ def test_without_scripts_everything_can_be_read(browser, file):
     page.goto(file.as_uri())
     assert page.locator(".overview table").first.is_visible()
     assert page.locator("main > section tr.inside:visible").count() == 8
-    published = page.locator("main > section tr.published")  # of every group
+    published = page.locator("main > section tr.published")  # in every group
     assert page.locator("tr.published:visible").count() == published.count() > 7
     assert page.locator(".unfold:visible, .fold:visible, #choice:visible").count() == 0
     page.get_by_role("link", name="60.00").click()

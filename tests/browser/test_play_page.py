@@ -1,4 +1,4 @@
-"""The play page in a real browser: `pip install playwright`, and a Chromium on the PATH."""
+"""The play page in a real browser. Needs `pip install playwright` and a Chromium on the PATH."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RESTING = "main[aria-busy=false]"
 
 @pytest.fixture(scope="module")
 def players():
-    """One without truncation whose name is malicious, one with it, one with classes."""
+    """Three players: without truncation and with a malicious name, with truncation, and with classes."""
     for package in ("onnx", "onnxruntime", "onnxscript"):
         pytest.importorskip(package)
     return [
@@ -57,7 +57,7 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def site(players, tmp_path_factory):
-    """A host with two pages deep in it: of all three players, and of the first alone."""
+    """A server with two pages in a subdirectory: one of all three players, one of the first player."""
     root = tmp_path_factory.mktemp("site")
     (root / "some/where").mkdir(parents=True)
     write_page(players, root / "some/where/all")
@@ -70,7 +70,7 @@ def site(players, tmp_path_factory):
 
 @pytest.fixture
 def open_page(browser, site):
-    """Opens a page; when the test ends, it must have said nothing and asked nobody else."""
+    """A function that opens a page. At the end, the console must be empty and all requests local."""
     contexts = []
     said: list[str] = []
     asked: set[str] = set()
@@ -95,7 +95,7 @@ def open_page(browser, site):
 
 
 def rest(page):
-    """Until every image is made anew; a control says at once that there is something to do."""
+    """Wait until every image is redrawn. A changed control marks the page as busy at once."""
     page.wait_for_selector(RESTING)
 
 
@@ -230,7 +230,7 @@ def test_the_pad_takes_the_pointer_and_the_keys(open_page):
     for _ in range(30):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowUp")
-    rest(page)  # it is said with the next frame
+    rest(page)  # the text changes with the next frame
     assert pad.get_attribute("aria-valuetext") == "direction 1: -4.0, direction 2: 1.0"
     page.get_by_label("Left to right").select_option("direction 3")
     rest(page)
@@ -288,7 +288,7 @@ def test_the_game_counts(open_page):
         right["discriminator"] += rival
         for who, so_far in right.items():
             assert page.locator(f"#{who}").inner_text().startswith(f"{so_far} of {8 * round_} (")
-        cards.nth(0).click()  # too late
+        cards.nth(0).click()  # too late to count
         assert page.locator(f"#rounds:text-is('{round_}')").count() == 1
         page.get_by_role("button", name="Next eight").click()
     page.reload()

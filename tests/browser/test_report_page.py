@@ -1,4 +1,4 @@
-"""The report in a real browser: `pip install playwright`, and a Chromium on the PATH."""
+"""The report in a real browser. Needs `pip install playwright` and a Chromium on the PATH."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run with a probability, whose names are malicious."""
+    """The report of a finished run with malicious names; its discriminator gives probabilities."""
     path = write_run(tmp_path_factory.mktemp("finished"), recipe=EVIL)
     (path / "provenance.json").write_text(json.dumps({"device": EVIL, "versions": {EVIL: EVIL}}))
     return write_report(RunDir(path))
@@ -29,7 +29,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unfinished(tmp_path_factory):
-    """A critic's run, half way."""
+    """The report of an unfinished run with a critic, after 4 of 8 kimg."""
     path = tmp_path_factory.mktemp("unfinished")
     write_run(path, recipe="dcgan+wgan-gp", probability=False, border=False, budget=8.0, scores=False)
     write_look(path, generated=[0.1] + [9.0] * 15)
@@ -102,7 +102,7 @@ def test_every_chart_has_its_lines_and_axes(open_page, finished):
     assert "thousands of real images shown (kimg)" in words and "pairs ranked correctly" in words and "50%" in words
 
 
-# Every word lies inside its chart, and every chart inside the window.
+# True if no word extends past the right edge of its chart, and no chart past that of the window.
 INSIDE = """() => [...document.querySelectorAll('.chart svg')].every((svg) => {
   const { right } = svg.getBoundingClientRect();
   const words = [...svg.querySelectorAll('text')];
@@ -177,7 +177,7 @@ def test_the_closer_look_shows_each_image_above_its_nearest(open_page, unfinishe
     assert page.locator("#closer li").count() == 32 and page.locator("#closer .copy").inner_text() == "0.0"
     tiles = page.locator("#closer .pairs").first.locator("li").nth(9).locator("div")
     places = tiles.evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundPosition)")
-    assert places == ["14.29% 14.29%", "14.29% 42.86%"]  # the tenth of the generated ones, and of their neighbours
+    assert places == ["14.29% 14.29%", "14.29% 42.86%"]  # the tenth generated image and its neighbour
     seen = tiles.first.evaluate("one => getComputedStyle(one).backgroundImage.slice(0, 16)")
     assert seen == 'url("data:image/'
     above, below = (tile.bounding_box() for tile in tiles.all())

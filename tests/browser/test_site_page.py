@@ -1,4 +1,4 @@
-"""The documentation site in a real browser, opened from its files: it asks nobody, and fits a phone."""
+"""The documentation site in a real browser, opened from its files: it uses no network and fits a phone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_search_works_without_a_server(site, open_page):
 
 
 def test_the_lessons_pictures_follow_the_sites_colours(site, open_page):
-    """An SVG is dark where the page is, whichever of the two the system prefers."""
+    """An SVG is dark if the page is dark, whether or not the system prefers dark colours."""
     page = open_page(site / "lesson.html", viewport={"width": 1280, "height": 900}, color_scheme="light")
     ground = """() => {
       const image = [...document.images].find((one) => one.src.endsWith("losses.svg"));
@@ -62,7 +62,7 @@ def toy(site, open_page):
 
 
 def test_the_gradient_of_the_playground_is_that_of_its_losses(toy):
-    """Against finite differences: at a weight of the generator, through the discriminator."""
+    """The gradients of generator weights agree with finite differences for both losses."""
     worst = toy.evaluate("""() => {
       let worst = 0;
       for (const loss of ["minimax", "non-saturating"]) {
@@ -109,7 +109,7 @@ def test_the_playground_trains(toy):
 
 
 def test_minimax_pushes_less_where_the_discriminator_is_sure(toy):
-    """By the odds of being real: with the same points and the same discriminator."""
+    """At the same points, minimax's gradient is non-saturating's times the odds of being real, exp(logit)."""
     worst, surest = toy.evaluate("""() => {
       const game = new (document.getElementById("toy").Game)({ ratio: 5 });
       for (let k = 0; k < 30; k++) game.step();

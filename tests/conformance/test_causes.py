@@ -1,4 +1,4 @@
-"""What the conformance kit says of a mistake: one line that names the cause. And what is no mistake."""
+"""The messages of the conformance kit: one line names the cause of a mistake, and correct parts pass."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_an_architecture_that_refuses_unlabelled_images_says_so():
 
 
 class ZeroGains(StandInGenerator):
-    """Conditional, though all classes are alike at the beginning."""
+    """A conditional generator whose classes are all alike before training."""
 
     conditional = True
 
@@ -153,7 +153,7 @@ def test_classes_that_are_alike_at_the_beginning_are_no_mistake():
 
 
 class ReadsHeads(Loss):
-    """Classes, an embedding, labels and progress, with a moving average in a buffer."""
+    """A loss that reads classes, an embedding, labels and progress, and keeps a moving average in a buffer."""
 
     def __init__(self, params):
         super().__init__(params)
@@ -178,7 +178,7 @@ class InBothSteps(Penalty):
 
 
 class EachPatch(Penalty):
-    """A row of values for each sample."""
+    """A penalty with a row of values for each sample."""
 
     def __call__(self, inputs):
         return (inputs.real_outputs.logits + inputs.fake_outputs.logits).square().reshape(len(inputs.real), -1)

@@ -1,4 +1,4 @@
-"""The conformance kit: a good plugin passes every check, and for each check there is one that fails it alone."""
+"""The conformance kit: good parts pass every check, and for each check there is a plugin that fails only this one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ganzoo.testing import check
 from ganzoo.testing.conformance import CHECKS, plan
 from ganzoo.testing.tape import MESSAGE, Tape
 
-SLOW = ("trains", "capture_safe", "resumes", "devices")  # looked at by the good plugin and by the ones that fail them
+SLOW = ("trains", "capture_safe", "resumes", "devices")  # run only on good parts and on the parts that violate them
 
 FILE = """
 import torch
@@ -49,7 +49,7 @@ class Careless(Loss):
 
 
 def test_there_is_a_violation_of_every_check():
-    elsewhere = {"loads", "cheap_import", "names", "life_cycle"}  # their own tests, below
+    elsewhere = {"loads", "cheap_import", "names", "life_cycle"}  # these have their own tests below
     for kind, checks in CHECKS.items():
         assert {check.__name__ for check in checks} - elsewhere == set(BAD[kind]), kind
         assert all((check.__doc__ or "").strip() for check in checks)
@@ -112,7 +112,7 @@ def test_what_stays_on_the_device_is_let_be():
         values.add_(torch.where(values < 0, 1.0, 2.0)).sort().values.to(torch.float64)
 
     replay = Tape([])(work)
-    assert values.tolist() == [-1.0, 2.0, 3.0]  # a capture does nothing
+    assert values.tolist() == [-1.0, 2.0, 3.0]  # a capture changes no value
     replay()
     assert values.tolist() == [0.0, 2.0, 2.0]
 

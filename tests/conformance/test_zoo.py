@@ -1,4 +1,4 @@
-"""The zoo under the conformance kit, as any distribution, and what is asked of it beyond."""
+"""The zoo passes the conformance kit, and its networks pass further tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ every_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
 
 
 def cases() -> list[Case]:
-    """All but the data sets that are downloaded or lie elsewhere, which have tests of their own."""
+    """Return the cases of the zoo, without data sets that are downloaded or need a path; these have their own tests."""
     found = plan("ganzoo", settings=["generator.width=4", "discriminator.width=4"]).cases
     return [case for case in found if case.subject.kind != "dataset" or case.subject.title == "dataset fashion-10k"]
 
@@ -52,7 +52,7 @@ def test_architectures_conform_as_conditional_ones(name):
 
 
 def small(params: type) -> Any:
-    """The dataclass with whichever of its fields have a small value, for speed."""
+    """Return the parameters, with those that ``SMALL`` names set to small values for speed."""
     names = {field.name for field in fields(params)}
     return params(**{name: value for name, value in SMALL.items() if name in names})
 
@@ -98,11 +98,11 @@ def test_pixels_and_logits_of_every_size_are_in_range(name, image):
 @every_architecture
 @pytest.mark.parametrize("training", [True, False])
 def test_the_same_seed_gives_the_same_images(name, training):
-    """Of one generator, whatever it made in between."""
+    """One generator gives the same images for a seed again, and other images for another seed."""
     generator = pair(name)[0].train(training)
     state = deepcopy(generator.state_dict())
     first = generate(generator, seed=3)
-    if any("parametrizations" in key for key in state):  # the power method goes on in training
+    if any("parametrizations" in key for key in state):  # a forward pass in training changes the power method's vectors
         generator.load_state_dict(state)
     assert torch.equal(first, generate(generator, seed=3))
     assert not torch.equal(first, generate(generator, seed=4))
@@ -110,7 +110,10 @@ def test_the_same_seed_gives_the_same_images(name, training):
 
 @every_architecture
 def test_networks_say_whether_they_mix_samples(name):
-    """``mixes_samples`` is what the training step trusts: one that says so without need is slower."""
+    """``mixes_samples`` is true exactly if a logit depends on the other images of its batch.
+
+    The training step judges real and fake images in separate calls if it is true, which is slower.
+    """
     discriminator = pair(name)[1].train()
     images = random_images(IMAGE, 4)
     others = torch.cat([images[:1], 0.1 * random_images(IMAGE, 3, seed=1)])
@@ -123,7 +126,7 @@ def test_a_gradient_penalty_reaches_every_weight(name):
     discriminator = pair(name, Needs(per_sample=True))[1]
     with torch.no_grad():
         for gain in (value for value in discriminator.parameters() if value.ndim == 0):
-            gain.fill_(1)  # attention has one that starts at 0, which lets nothing through
+            gain.fill_(1)  # attention's gain starts at 0, which stops all gradients
     images = random_images(IMAGE, 3).requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(discriminator, images).sum(), images, create_graph=True)
     gradient.square().sum().backward()

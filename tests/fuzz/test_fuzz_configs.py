@@ -1,4 +1,4 @@
-"""Configurations by anyone: text, files, settings. What is refused is refused in a line, and nothing is let out."""
+"""Configurations from anyone: bad text, files and settings are refused in one line, and none reads the environment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def place(tmp_path_factory):
 
 
 def resolved(text: str | bytes, place, settings=()) -> None:
-    """Resolve a file; what comes of it repeats itself and holds nothing of the environment."""
+    """Resolve a file. The YAML of an accepted configuration resolves to itself and contains no environment variable."""
     file = place / "config.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode(errors="surrogatepass"))
     config = clean(resolve, REGISTRY, None, file, settings)
@@ -148,7 +148,7 @@ def test_what_yaml_can_say_beyond_plain_values_is_refused(text, says):
     ],
 )
 def test_no_setting_reads_the_environment_or_grows(settings, tmp_path):
-    """On the command line it is the name of a directory, in a file it is refused."""
+    """On the command line, ``data.root`` with a resolver is a literal directory name. In a file it is refused."""
     text = settings[0].removeprefix("data.root=")
     assert resolve(REGISTRY, "mlp+minimax", None, settings[:1]).values.data.root == text
     file = tmp_path / "config.yaml"

@@ -1,4 +1,4 @@
-"""Labels, zips, shards and the places they are said to be, by anyone."""
+"""Labels, zips, shards and locations of data sets from anyone are read, or refused in one line."""
 
 from __future__ import annotations
 

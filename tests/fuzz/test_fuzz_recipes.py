@@ -1,4 +1,4 @@
-"""Recipes and data names of any text: a combination that is written as it was read, or one line."""
+"""Recipes and data names of any text: each is refused in one line, or its written form is read as the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records, published figures and a grid's notes as a stranger may have written them."""
+"""Records, published figures and the notes of a grid from anyone are read, or refused in one line."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read(file: Path, content: bytes) -> None:
 def test_records_that_are_sealed_but_strange(place, content):
     try:
         text = as_text(sealed(content))
-    except ValueError:  # not finite: who seals does not get that far
+    except ValueError:  # a number is not finite, so the record cannot be sealed
         text = as_text({**content, "digest": "0"})
     read(place / "record.json", text.encode())
 

@@ -1,4 +1,4 @@
-"""A run's directory as a stranger may hand it on: checkpoints, logs, scores, provenance."""
+"""Run directories from anyone: checkpoints, logs, scores and provenance are read, left out or refused in one line."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ SPEED = Path(__file__).parents[2] / "benchmarks/speed"
 
 @pytest.fixture
 def script(monkeypatch, tmp_path):
-    """Imports a script of ``benchmarks/speed`` by name; its tables go into ``tmp_path``."""
+    """A function that imports a script of ``benchmarks/speed`` by name. Its tables are written to ``tmp_path``."""
     monkeypatch.syspath_prepend(str(SPEED))
 
     def imported(name):

@@ -1,4 +1,4 @@
-"""The Python API, from a script's point of view: it trains, loads, samples and scores, and keeps quiet."""
+"""The Python API as scripts use it: it trains, loads, samples and scores, and prints nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = {
 
 
 class Listener(Callback):
-    """Keep the names of what was heard, in order."""
+    """A callback that records the names of its calls in order."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []

@@ -39,7 +39,7 @@ TINY_MLP = ["generator.width=16", "generator.layers=1", "discriminator.width=16"
 
 
 class InProcess(Launcher):
-    """Does its jobs here, and remembers them."""
+    """A launcher that performs its jobs in this process and records them."""
 
     def __init__(self, registry: Registry) -> None:
         super().__init__(None)
@@ -138,7 +138,7 @@ def test_a_row_says_what_repeats_it(harness, grid, registry):
 
 
 def test_a_row_keeps_what_its_run_measured_and_goes_on_with_it(harness, grid, registry, monkeypatch, tmp_path):
-    """Called again after a stop, it resumes, though its configuration has the choice in addition."""
+    """A row that was stopped resumes, although its saved configuration also holds the measured settings."""
     monkeypatch.setattr("ganzoo.training.calibration.gain_of", lambda one, other: 2.0)
     grid.losses, grid.settings = ["minimax"], [*grid.settings, "loop.calibrate=true", f"data.root={tmp_path / 'cache'}"]
     train = work._train
@@ -263,13 +263,13 @@ def test_rows_of_another_budget_are_not_mixed_in(harness, grid):
 def test_only_the_best_rows_keep_their_weights(harness, grid, tmp_path):
     maker = harness(grid)
     records = maker.run()
-    assert list(tmp_path.rglob("results/**/*.safetensors")) == []  # none of them is scored
+    assert list(tmp_path.rglob("results/**/*.safetensors")) == []  # no record is scored
     for number, record in enumerate(records):
         record.scores["fid"] = 10.0 - number
         write_record(tmp_path / f"results/small/fashion-10k--{record.recipe}--s0.json", record)
         (tmp_path / "results/small" / record.weights.file).touch()
     grid.losses = ["minimax"]
-    harness(grid)._prune_weights(1)  # a call that names other rows spares the best one's
+    harness(grid)._prune_weights(1)  # a call for other rows keeps the weights of the best row
     assert [file.name for file in tmp_path.rglob("results/**/*.safetensors")] == [
         "fashion-10k--mlp+wgan-gp--s0.safetensors"
     ]
@@ -326,7 +326,7 @@ def first_row(registry, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def row(first_row, tmp_path):
-    """A test's own copy of the row."""
+    """The record of the row, in a copy for each test."""
     shutil.copytree(first_row, tmp_path / "results")
     return tmp_path / "results/small/fashion-10k--mlp+minimax--s0.json"
 
@@ -390,7 +390,7 @@ def weights(results: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(registry, tmp_path_factory) -> list[str]:
-    """Checksums of the weights of a grid that nothing happened to, trained in this process."""
+    """Checksums of the weights of an uninterrupted grid, trained in this process."""
     directory = tmp_path_factory.mktemp("undisturbed")
     launcher = InProcess(registry)
     Harness(STOPPED, registry, launcher, directory / "results", directory / "work", lambda line: None).run()

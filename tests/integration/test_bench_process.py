@@ -1,4 +1,4 @@
-"""A job's process ends when its parent does."""
+"""The process of a benchmark job ends when its parent ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ time.sleep(60)
 
 
 def test_a_closed_pipe_ends_a_job_that_was_born_ignoring_interrupts() -> None:
-    """As everything is that a shell starts in the background."""
+    """A shell starts its background processes with SIGINT ignored."""
     command = ["sh", "-c", 'trap "" INT; exec "$0" -c "$1"', sys.executable, JOB]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as job:
         assert job.stdin is not None and job.stdout is not None

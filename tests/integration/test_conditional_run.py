@@ -1,4 +1,4 @@
-"""One class-conditional run on images in folders, and all that commands and pages say of its classes."""
+"""A class-conditional run on images in folders, and its classes in commands, grids, pages, exports and cards."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(place, _own_cache) -> ganzoo.Run:
-    """A finished run of dcgan by class on three classes of six images, brighter from class to class."""
+    """A finished class-conditional run of dcgan on three classes of six images; brightness rises with the label."""
     rng = np.random.default_rng(0)
     for label, name in enumerate(NAMES):
         (place / "set" / name).mkdir(parents=True)
@@ -63,7 +63,7 @@ def run(place, _own_cache) -> ganzoo.Run:
 
 @pytest.fixture
 def command(place, run, capsys, monkeypatch):
-    """Run a command on the run; what it printed and what it warned of."""
+    """A function that runs a command on the run and returns its stdout and stderr."""
     monkeypatch.chdir(place)
 
     def call(*arguments: str, code: int = 0) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def test_snapshots_show_the_same_latents_in_the_order_of_the_classes(run):
     assert (read_grid(last)[..., 0] == made[:, 0].numpy()).all()
     record = json.loads((run.path / f"verdicts/{last.stem}.json").read_text())
     assert record["labels"] == grid_labels(3).tolist()
-    # An image whose random class is the one of its row is what it would have been without the order.
+    # If the random class of an image equals the class of its row, the image is the same as without the order.
     same = labels_of(generator, 64, 0) == grid_labels(3)
     drawn = torch.cat(list(sample(generator, 64, 0)))
     assert 5 < same.sum() < 64 and torch.equal(drawn[same], made[same]) and not torch.equal(drawn, made)
@@ -285,7 +285,7 @@ def test_a_score_of_each_class_beside_that_of_the_whole(command, monkeypatch):
 def test_the_names_of_unknown_classes_are_numbers():
     from ganzoo.runs.class_names import find_class
 
-    assert find_class("1", (), 3) == 1 and find_class("10", ["10", "x"], 2) == 0  # a name goes before a number
+    assert find_class("1", (), 3) == 1 and find_class("10", ["10", "x"], 2) == 0  # names take precedence over numbers
     with pytest.raises(GanzooError, match="the run knows no names; give a number, 0 to 2"):
         find_class("bag", (), 3)
 

@@ -1,4 +1,4 @@
-"""One run on several devices: the same weights, figures and scores as on one, and nothing lost where one dies."""
+"""A run on several devices: weights, log and scores equal those of one device; after a process dies it resumes."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ RECIPES = [
     "sngan+relativistic+dragan",
     "stylegan-lite+top-k+lecam+bcr+path-length",
 ]
-# Six images each: no whole number of the groups of four that minibatch standard deviation takes.
+# Six images for each process: not a multiple of four, the group size of minibatch standard deviation.
 SETTINGS = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
 TOLERANCE = 1e-4
-# Ten steps, of which the first three of each kind are not captured.
+# Ten steps. The first three of each kind are not captured.
 CAPTURABLE = [*SETTINGS, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.discriminator.name=adam"]
 CAPTURED = {"dcgan+wgan-gp": [], "stylegan-lite+non-saturating+r1+ada": ["penalties.r1.interval=2"]}
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory) -> Path:
-    """Every recipe on one process and on two, and a run that was on one, then on two, then on one."""
+    """Every recipe on one process and on two, a run moved from one to two and back, and eager and captured runs."""
     directory = tmp_path_factory.mktemp("devices")
     one, two = (
         [Job(recipe, SETTINGS, str(directory / side / recipe)) for recipe in RECIPES] for side in ("one", "two")
@@ -85,8 +85,8 @@ def test_two_processes_train_what_one_trains(both, recipe):
 @pytest.mark.long
 @pytest.mark.parametrize("recipe", CAPTURED)
 def test_captured_steps_hold_their_all_reduces(both, recipe):
-    """On two processes a replayed step is the eager one to the bit, but for the learning rate, which it has in
-    float32."""
+    """On two processes, replayed steps give the weights of eager steps bit for bit. Logged values differ slightly,
+    because replayed steps hold the learning rate in float32."""
     found = compare(both / "eager" / recipe, both / rank.CAPTURED / recipe)
     assert found.weights == 0 and found.logged < 1e-8 and found.moved > 0.1
 
@@ -102,7 +102,7 @@ def test_a_run_goes_on_on_another_number_of_devices(both):
 
 @pytest.mark.long
 def test_a_score_is_the_same_on_two_processes(both, tmp_path, monkeypatch):
-    monkeypatch.setattr("ganzoo.metrics.reader.load_extractor", None)  # put back what rank.score replaces
+    monkeypatch.setattr("ganzoo.metrics.reader.load_extractor", None)  # so that what rank.score replaces is put back
     monkeypatch.setattr("ganzoo.metrics.extractors.find_network", None)
     for names, values in json.loads((both / "jobs.scores").read_text()).items():
         assert values == pytest.approx(rank.score(tmp_path / names, *names.split(",")), rel=1e-4)
@@ -110,7 +110,7 @@ def test_a_score_is_the_same_on_two_processes(both, tmp_path, monkeypatch):
 
 @pytest.fixture
 def as_rank(monkeypatch):
-    """Be one of several, without the others."""
+    """A function that makes this process act as one of several processes."""
 
     def be(number: int, world: int) -> None:
         monkeypatch.setattr(collectives, "_here", collectives.Place(number, world, True))
@@ -260,7 +260,7 @@ LONGER = [*SETTINGS, "loop.kimg=0.144", "loop.snapshot_kimg=0.048"]
 
 @pytest.fixture
 def dying(tmp_path):
-    """A run on two devices, one of which dies; its command as a process."""
+    """A function that runs training on two devices, one of which is killed, and returns the finished process."""
     file = write_loss(tmp_path, "dying", "died", then="os.kill(os.getpid(), signal.SIGKILL)")
 
     def start(*more: str) -> subprocess.CompletedProcess[str]:
@@ -274,7 +274,7 @@ def dying(tmp_path):
 
 
 def assert_whole(tmp_path: Path) -> None:
-    """The run equals one on a single device that nothing happened to."""
+    """Assert that the run equals an uninterrupted run on one device."""
     train([Job("mlp+minimax", LONGER, str(tmp_path / "undisturbed"))])
     assert compare(tmp_path / "undisturbed", tmp_path / "run").weights < TOLERANCE
 

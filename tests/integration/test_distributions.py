@@ -1,4 +1,4 @@
-"""The distributions under plugins/ that are none of ours: wheels beside ours in a fresh environment, used, removed."""
+"""The separate distributions under plugins/: wheels that are installed beside ganzoo's, used and uninstalled."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ THIN = ["generator.width=4", "discriminator.width=4"]
 SMALL = [*THIN, "loop.batch=8", "loop.log_kimg=0.008", "loop.device=cpu"]
 UNSCORED = "metrics.names=[]"
 SEEN = ["discriminator.backbone=test_resnet", "discriminator.pretrained=false"]
-EVENTS = find_spec("tensorboard") is not None  # what a plugin needs and is not there is no mistake of the plugin's
+EVENTS = find_spec("tensorboard") is not None  # ganzoo-tensorboard cannot load without it
 SCORED = find_spec(PACKAGE) is not None
-MOST_MIB = 25  # of our wheel: the images of fashion-10k, their statistics and the runtime of `ganzoo play` are 15
-MOST_WEIGHTS_MIB = 8  # of the trained generators in it
+MOST_MIB = 25  # of ganzoo's wheel; fashion-10k, its statistics and the runtime of `ganzoo play` take 15
+MOST_WEIGHTS_MIB = 8  # of the trained generators in the wheel
 LEFT_BESIDE = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 Call = Callable[..., str]
 BUILD = """
@@ -48,7 +48,7 @@ def test_none_of_them_is_part_of_ours() -> None:
 
 @pytest.fixture
 def call(tmp_path: Path) -> Call:
-    """Run a command in a fresh environment; what it printed. Exit codes other than ``code`` fail the test."""
+    """A function that runs a command in a fresh environment, asserts its exit code and returns what it printed."""
     environment = fresh_environment(tmp_path / "venv")
     environment["GANZOO_STRICT"] = "1" if EVENTS else ""
 
@@ -62,7 +62,7 @@ def call(tmp_path: Path) -> Call:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a wheel of ours and of each of the others."""
+    """A directory with the wheels of ganzoo and of each separate distribution."""
     directory = tmp_path_factory.mktemp("built") / "wheels"
     _build([ROOT, *SOURCES], directory)
     return directory
@@ -94,7 +94,7 @@ def test_our_wheel_holds_what_runs_need_and_nothing_else(wheels: Path) -> None:
 
 
 def _source_files(directory: Path) -> list[Path]:
-    """What a package consists of, without what Python and the tools leave beside it."""
+    """Return the files of a package, without the caches that Python and the tools write."""
     return [path for path in directory.rglob("*") if path.is_file() and not LEFT_BESIDE & set(path.parts)]
 
 
@@ -130,19 +130,19 @@ def test_only_wheels_from_installing_to_removing(call: Call, tmp_path: Path, whe
 
 
 def _build(sources: Sequence[Path], wheels: Path) -> None:
-    """All in one process: ``pip wheel`` calls the same function, after starting three for each source."""
+    """Build all wheels in one process. ``pip wheel`` calls the same function, but starts more processes."""
     wheels.mkdir()
     subprocess.run([sys.executable, "-c", BUILD, wheels, *sources], check=True, stdout=subprocess.DEVNULL)
 
 
 def _install(call: Call, wheels: Path, beginning: str) -> None:
-    """The wheels whose names begin so; what they depend on is there."""
+    """Install the wheels whose names start with ``beginning``. Their dependencies are already installed."""
     found = sorted(wheels.glob(f"{beginning}*.whl"))
     call("pip", "install", "--quiet", "--no-deps", "--ignore-installed", *found)
 
 
 def _train_in_a_grid(call: Call, directory: Path) -> None:
-    """With our losses, penalties and augmentations, and with each other."""
+    """Train the plugins with each other and with ganzoo's losses, penalties and augmentations."""
 
     def grid(name: str, recipes: Sequence[str], *settings: str) -> None:
         options = [*(f"--recipe={recipe}" for recipe in recipes), *(f"--set={setting}" for setting in settings)]
@@ -155,11 +155,11 @@ def _train_in_a_grid(call: Call, directory: Path) -> None:
     told = {recipe: (record.status, record.reason, "fid" in record.scores) for recipe, record in records.items()}
     assert told == {own: ("done", "", SCORED), mixed: ("done", "", SCORED), seen: ("done", "", False)}
     assert records[seen].plugins.keys() == {"ganzoo", "ganzoo-projected", "ganzoo-r3gan"}
-    assert records[seen].marks == []  # a random backbone has seen nothing
+    assert records[seen].marks == []  # a random backbone is not pretrained
     assert len(list(directory.glob("runs/bench/**/events.out.tfevents.*"))) == (3 if EVENTS else 0)
     board = to_markdown(read_report(directory / "results", directory / "none"), directory)
     on_board = {recipe for recipe in records if f"`{recipe}`" in board}
-    assert on_board == ({seen} if SCORED else set(records))  # scored against the images it saw, a row stays off
+    assert on_board == ({seen} if SCORED else set(records))  # scores against training images are left out
 
 
 def _check(call: Call) -> None:

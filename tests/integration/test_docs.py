@@ -1,4 +1,4 @@
-"""The pages under ``docs/``: every hook is on one, every example works, what is generated is current."""
+"""The pages under ``docs/``: every hook has a page, every example works, generated pages are current."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_ways_to_break_a_plugin():
 
 
 def test_the_reference_describes_every_field():
-    """Under its class, or, for fields that entries share, under the class of all entries."""
+    """The field is in the section of its class or, if all entries share it, in the section ``Entry``."""
     sections = dict(
         re.findall(r"^### (\w+)\n\n(.*?)(?=^###? |\Z)", (DOCS / "reference.md").read_text(), re.DOTALL | re.M)
     )
@@ -110,14 +110,15 @@ def test_the_reference_describes_every_field():
     } <= set(sections)
     for name, section in sections.items():
         header, text = section.split("```\n", 1)
-        if "@dataclass" in header and name != "PenaltyParams":  # whose fields have help texts
+        if "@dataclass" in header and name != "PenaltyParams":  # the fields of PenaltyParams have help texts
             for field in re.findall(r"^    (\w+): ", header, re.M):
                 assert f"`{field}`" in text or (name.endswith("Entry") and f"`{field}`" in entries), f"{name}.{field}"
 
 
 @pytest.fixture
 def shell(tmp_path):
-    """An empty directory, and what runs a script there: exit code, output, where it ended. The environment is fresh."""
+    """A function that runs a script in a fresh environment and returns its exit code, output and final directory; and
+    an empty directory to run it in."""
     directory = tmp_path / "empty"
     directory.mkdir()
     source = Path(ganzoo.__file__).parents[1]

@@ -1,4 +1,4 @@
-"""What only a GPU can show; `python -m pytest -m gpu`."""
+"""Tests that need a GPU; run them with `python -m pytest -m gpu`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_same_latents_give_the_same_images_as_on_the_cpu(registry, tiny, tmp
         torch.cat(list(sample(load_generator(registry, tmp_path / "run", "latest", torch.device(device)), 8, seed=1)))
         for device in ("cpu", "cuda")
     ]
-    assert (images[0].int() - images[1].int()).abs().max() <= 1  # a level of 256, from rounding
+    assert (images[0].int() - images[1].int()).abs().max() <= 1  # one of 256 levels, from rounding
 
 
 def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):
@@ -58,7 +58,7 @@ def test_a_run_moves_from_the_gpu_to_the_cpu_and_back(make_loop):
 
 
 def test_a_failed_capture_leaves_the_process_usable(make_loop, logged):
-    """The run goes on as an eager one, and what comes after it draws, captures and replays."""
+    """The run continues eagerly. After it, random numbers can be drawn and another run is captured and replayed."""
     stream = torch.cuda.current_stream()
     failing = make_loop("mlp+minimax", "failing", device="cuda")
     discriminator = failing.model.loss.discriminator
@@ -101,7 +101,7 @@ def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
 
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory) -> Path:
-    """Each recipe in a world of one on NCCL, captured and eagerly, and in one process without."""
+    """Runs of each recipe in a world of one process on NCCL, captured and eager, and in a process without NCCL."""
     directory = tmp_path_factory.mktemp("worlds")
     world.train_all(directory, "cuda")
     return directory
@@ -114,6 +114,6 @@ def test_a_captured_step_holds_its_all_reduces(worlds, recipe):
 
 @pytest.mark.parametrize("recipe", world.RECIPES)
 def test_a_world_of_one_on_nccl_trains_what_one_process_trains(worlds, recipe):
-    """On one GPU, a world of one is all that can be shown."""
+    """With one GPU, NCCL can be tested only in a world of one process."""
     found = compare(worlds / "alone" / recipe, worlds / "together" / recipe)
     assert found.weights < world.TOLERANCE and found.logged < world.TOLERANCE and found.moved > 100 * world.TOLERANCE

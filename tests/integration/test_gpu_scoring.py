@@ -1,6 +1,6 @@
 """Scores on CUDA; `python -m pytest -m gpu tests/integration/test_gpu_scoring.py`.
 
-Wants Fashion-MNIST under GANZOO_DATA, or a network to fetch it by, and the FID network.
+They need the FID network, and Fashion-MNIST under GANZOO_DATA or a connection to download it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ganzoo_fidelity.metrics import KID, PrecisionRecall
 from ganzoo_fidelity.network import find_network
 
 pytestmark = pytest.mark.gpu
-ROOT = data_root(None)  # now: while tests run, GANZOO_DATA is a directory of their own
-# Of the test images against the first 10,000 of the training images, exact mode on a CPU.
+ROOT = data_root(None)  # read on import, because tests change GANZOO_DATA
+# FID of the test images against the first 10,000 training images, in exact mode on a CPU.
 FASHION_FID = 2.5304
 
 
@@ -32,7 +32,7 @@ def sides(registry):
 
 @pytest.fixture(scope="module")
 def scored(registry, sides):
-    """Scores by mode, each computed once."""
+    """A function that returns the score of a mode; each score is computed once."""
     known = {}
 
     def score(mode):
@@ -58,7 +58,7 @@ def test_the_protocol_says_what_is_in_tf32(scored):
 
 @pytest.fixture
 def tf32_allowed():
-    """All that torch can compute in TF32 may be."""
+    """TF32 allowed in cuDNN and in matrix products."""
     places = torch.backends.cudnn, torch.backends.cuda.matmul
     before = [place.allow_tf32 for place in places]
     for place in places:
@@ -69,7 +69,7 @@ def tf32_allowed():
 
 
 def test_exact_features_are_those_of_a_cpu_where_tf32_is_allowed(sides, tf32_allowed):
-    """TF32 would be off by some 1e-4 of the features' size, float32 is by some 1e-6."""
+    """The relative error of the features is about 1e-6 in float32; in TF32 it would be about 1e-4."""
     network, images = find_network(None, ROOT), torch.from_numpy(np.array(sides[0][:20]))
     extractors = (InceptionExtractor(network, "exact", torch.device(device), ("2048",)) for device in ("cpu", "cuda"))
     cpu, cuda = (extractor(images)["2048"].cpu() for extractor in extractors)

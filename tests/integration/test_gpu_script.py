@@ -1,4 +1,4 @@
-"""The script that spends a GPU's minutes: limits, what is done, what comes back. Its steps here are small commands."""
+"""Tests of `benchmarks/gpu.py` with small commands as steps: time limits, the states of steps, packed results."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PLANS = sorted((ROOT / "benchmarks").glob("gpu*.yaml"))
 
 
 def python(code: str) -> str:
-    """A step's command that runs this code; the placeholders in it are filled in."""
+    """Return the command of a step that runs this code. The script fills in the placeholders in the code."""
     return f"python -c {shlex.quote(code)}"
 
 
 @pytest.fixture
 def call(tmp_path):
-    """Runs the script on a plan of these steps; the finished process and the state it left."""
+    """A function that runs the script on a plan of the given steps and returns its process and the steps' states."""
 
     def called(steps, *arguments):
         plan, out = tmp_path / "plan.yaml", tmp_path / "out"
@@ -92,7 +92,7 @@ def test_results_are_packed_before_the_next_step_begins(call, tmp_path):
 
 
 def test_a_second_call_goes_on_with_what_is_not_done(call, tmp_path):
-    """A step that failed, or that found no time, is not done."""
+    """A second call repeats failed steps and steps that lacked time, but not finished ones."""
     count = tmp_path / "count"
     steps = [
         {"name": "counts", "run": python(f"open(r'{count}', 'a').write('x')")},
@@ -116,7 +116,7 @@ def test_what_a_rehearsal_skips_is_not_done(call, tmp_path):
     assert (done.returncode, states) == (0, {"nccl": "skipped: only a GPU can do it", "small": "done"})
     assert (tmp_path / "out/gpu/logs/small.txt").read_text() == "['cpu', '--few']\n"
     done, _ = call(steps)
-    assert done.returncode == 2 and "give another --out" in done.stderr  # nor is a rehearsal's done a GPU's
+    assert done.returncode == 2 and "give another --out" in done.stderr  # a GPU run cannot continue a rehearsal
 
 
 def test_only_the_flag_skips(call):
@@ -138,7 +138,7 @@ RECORD = "import json, os, sys; os.makedirs(r'{results}/row', exist_ok=True); "
 
 @pytest.mark.parametrize(("batch", "budget"), [(64, "--kimg 2400"), (32, "--minutes 1")])
 def test_the_measured_speed_becomes_kimg(call, tmp_path, batch, budget):
-    """Where no speed was measured for the batch, the grid gets minutes and measures it."""
+    """The budget is in kimg if a speed was measured for the batch, otherwise in minutes."""
     table = f"import json; json.dump({SPEED!r}, open(r'{tmp_path}/out/speed/results/training-h100-32-64.json', 'w'))"
     row = RECORD + "json.dump(dict(status='done'), open(r'{results}/row/a.json', 'w')); print(*sys.argv[1:])"
     _, states = call(

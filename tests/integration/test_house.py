@@ -1,4 +1,4 @@
-"""The table of the code in CONTRIBUTING.md is the tree."""
+"""The tables of the code match the tree, the core stays small, and files follow the rules of the repository."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_package_and_module_of_the_core_is_in_the_table_and_nothing_else()
 
 
 def plugin_table() -> dict[str, set[str]]:
-    """What each directory of plugins registers."""
+    """Return the names that each plugin directory registers, from plugins/README.md."""
     rows = [line.split("|") for line in (ROOT / "plugins/README.md").read_text(encoding="utf-8").splitlines()]
     return {row[1].strip().strip("`"): set(re.findall(r"`([\w-]+)`", row[3])) for row in rows if len(row) == 5}
 
@@ -37,7 +37,7 @@ def test_the_table_of_plugins_names_what_they_register(registry):
     named = {name for directory, names in plugin_table().items() if "_" in directory for name in names}
     entries = (entry for kind in registry.entries.values() for entry in kind.values())
     own = {entry.name for entry in entries if entry.owner.distribution == "ganzoo"}
-    assert named == own - registry.entries["weights"].keys()  # these follow the benchmark's records
+    assert named == own - registry.entries["weights"].keys()  # weights follow the benchmark's records
 
 
 def test_the_table_is_one_screen():
@@ -55,7 +55,7 @@ def test_the_order_of_the_table_is_the_order_of_the_layers():
 
 
 def test_no_file_of_the_core_names_the_fid():
-    """The core ranks by whatever metric comes first; torch-fidelity and the names of its plugin are not meant."""
+    """The core ranks by the first metric. Longer names that contain "fid", such as torch-fidelity, are allowed."""
     named = re.compile(r"(?<![a-z])fids?(?![a-z])", re.IGNORECASE)
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
@@ -69,7 +69,7 @@ def test_no_file_of_the_core_names_the_fid():
 
 SMALL_CORE = ("config", "models", "plugin", "training")
 MOST_CODE = 3800  # lines of code of the contract and the packages above
-MOST_LINES = 300  # of a file
+MOST_LINES = 300  # in a file
 
 
 def code_lines(file: Path) -> int:

@@ -1,4 +1,4 @@
-"""Nothing let in: every bad input of ``benchmarks/trust`` that takes no training is handled, or refused by one line."""
+"""Every bad input of ``benchmarks/trust/inputs.py`` is handled, or refused with one line."""
 
 from __future__ import annotations
 

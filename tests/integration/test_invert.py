@@ -1,4 +1,4 @@
-"""`docs/invert.py`, the documented example of a command in one file, works to the letter."""
+"""Tests of `docs/invert.py`, the documented example of a command in one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lesson: its pictures are small and whole, its figures are those of its runs, its words are in the glossary."""
+"""The lesson: its pictures are small and self-contained, its numbers match its text, its terms are in the glossary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PICTURES = sorted(path.name for path in ASSETS.glob("*.svg"))
 
 @pytest.fixture
 def lesson(monkeypatch):
-    """Imports a script of the lesson by name."""
+    """A function that imports a script of the lesson by name."""
     monkeypatch.syspath_prepend(str(DOCS))
     return importlib.import_module
 
@@ -60,7 +60,7 @@ def test_the_slopes_are_those_of_the_losses(lesson):
 
 
 def test_the_figures_tell_what_the_words_do():
-    """If another training ends differently, the words of the lesson have to change, too."""
+    """The numbers of the runs agree with the text of the lesson. If new runs differ, the text must change too."""
     words = json.loads((ASSETS / "lesson.json").read_text())["words"]
     assert float(words["plain_auc_first"]) > 0.9
     assert float(words["plain_auc_least"]) < float(words["plain_auc_last"])

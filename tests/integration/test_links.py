@@ -1,4 +1,4 @@
-"""Every link between the files of the repository, and between the pages of the site, leads somewhere. No network."""
+"""Every link between files of the repository, and between pages of the site, has a target. No network is used."""
 
 from __future__ import annotations
 

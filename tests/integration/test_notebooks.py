@@ -1,6 +1,6 @@
-"""The notebooks of the documentation: each runs from its first cell to its last and shows what it promises.
+"""The notebooks of the documentation: each runs from its first cell to its last and shows the expected results.
 
-To the letter where there is time, else with fewer images.
+Slow tests run the notebooks unchanged; the other tests reduce the number of images.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FEWER = {
 
 
 def brief_and_letter(name):
-    """Fixture parameters: with fewer images, and as it stands."""
+    """Return the parameters of a fixture that runs a notebook with fewer images and, as a slow test, unchanged."""
     return {
         "params": [FEWER[name], pytest.param({}, marks=pytest.mark.slow)],
         "ids": ["brief", "letter"],
@@ -43,7 +43,7 @@ def brief_and_letter(name):
 
 
 def badges():
-    """The module ``docs/make_badges.py``."""
+    """Import the module ``docs/make_badges.py``."""
     spec = importlib.util.spec_from_file_location("make_badges", ROOT / "docs/make_badges.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -167,7 +167,7 @@ def test_the_kit_finds_the_overflow_and_then_nothing(write_a_loss):
 @pytest.mark.long
 def test_it_is_registered_and_trained(write_a_loss):
     assert "'soft-hinge'" in "".join(outputs(write_a_loss[5], "text/plain"))
-    assert len(outputs(write_a_loss[-1], "image/png")) == 2  # the curves, and the samples of both
+    assert len(outputs(write_a_loss[-1], "image/png")) == 2  # the curves, and the samples of both runs
 
 
 @pytest.mark.long

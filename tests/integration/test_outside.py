@@ -1,5 +1,5 @@
-"""Plugins that were written from the documentation alone: one run uses a class-conditional BigGAN, ACGAN, LeCam,
-a data source and a metrics sink, none of them the project's own, and every command takes it."""
+"""Plugins written from the documentation alone. One run uses a class-conditional BigGAN, ACGAN, LeCam, a data source
+and a metrics sink, none of them part of ganzoo, and the commands work with this run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ OUTSIDE = Path(outside.__file__).parent
 INVERT = Path(__file__).parents[2] / "docs/invert.py"
 FILES = sorted(OUTSIDE.glob("outside_*.py"))
 RECIPE = "outside-biggan+hinge+outside-acgan+outside-lecam+diffaug"
-SIZE, NAMES = 8, ["bag", "boot", "shirt"]  # in the order of the labels
+SIZE, NAMES = 8, ["bag", "boot", "shirt"]  # NAMES is in the order of the labels
 TABLE = "garments.csv"
-TOLERANCE = 1e-4  # between one process and two, as in test_devices.py
+TOLERANCE = 1e-4  # between runs of one process and of two, as in test_devices.py
 SHORT = ["loop.batch=12", "loop.kimg=0.096", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
 LONG = [
     *("loop.device=cpu", "loop.batch=16", "loop.kimg=2.4", "loop.log_kimg=0.4", "loop.snapshot_kimg=2.4"),
@@ -55,7 +55,7 @@ def write_table(file: Path) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A directory with the table; in it, every plugin of `FILES` is loaded without being named."""
+    """The directory of the table, as the working directory; GANZOO_PLUGINS_DIR loads every plugin of `FILES`."""
     directory = tmp_path_factory.mktemp("outside")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANZOO_PLUGINS_DIR", str(OUTSIDE))
@@ -71,27 +71,27 @@ def means(place) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def data(place, means) -> list[str]:
-    """Settings that name the table."""
+    """Settings that select the table as data."""
     return [f"data.name=outside-table:{place / TABLE}", "data.options.label=kind"]
 
 
 @pytest.fixture(scope="module")
 def short(place, data) -> Path:
-    """A short undisturbed run."""
+    """A short run without interruptions."""
     train([Job(RECIPE, [*COMPARABLE, *data, *SHORT], str(place / "short"))])
     return place / "short"
 
 
 @pytest.fixture(scope="module")
 def run(place, data) -> Path:
-    """A run that is long enough to draw the classes."""
+    """A run that is long enough to learn the classes."""
     train([Job(RECIPE, [*data, *LONG], str(place / "run"))])
     return place / "run"
 
 
 @pytest.fixture
 def call(place, capsys):
-    """Run the command line; return its exit code and what it printed."""
+    """A function that runs the command line and returns its exit code, stdout and stderr."""
 
     def called(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -147,7 +147,7 @@ def test_both_networks_learn_the_classes(run, means):
 
 
 class Interrupt(ganzoo.Callback):
-    """Ctrl-C between two checkpoints."""
+    """Raise KeyboardInterrupt after 60 images, between two checkpoints."""
 
     def interval_logged(self, run, record):
         if record["shown"] == 60:
@@ -156,7 +156,7 @@ class Interrupt(ganzoo.Callback):
 
 @pytest.fixture(scope="module")
 def resumed(short, place) -> Path:
-    """The short run again, stopped in the middle and resumed."""
+    """A run with the configuration of the short run, interrupted in the middle and resumed."""
     path = place / "resumed"
     with pytest.raises(KeyboardInterrupt):
         ganzoo.train(None, config=short / "config.yaml", out=path, callbacks=[Interrupt()])

@@ -1,4 +1,4 @@
-"""The pictures of the README: each is one that docs/make_pictures.py makes, small, and of the best records."""
+"""The pictures of the README: docs/make_pictures.py makes them, they are small and show the best records."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture
 def made(monkeypatch):
-    """Import one of the scripts beside the pages."""
+    """A function that imports a script of ``docs/`` by name."""
     monkeypatch.syspath_prepend(str(DOCS))
     return importlib.import_module
 
 
 def results(place: Path, *records) -> Path:
-    """Write records, each with a grid whose images have the brightness of its place."""
+    """Write records with grids of images and return the directory. The brightness increases from record to record."""
     for number, record in enumerate(records):
         file = place / record.grid / f"{number:03d}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def test_tiles_are_the_samples_in_a_section_for_each_data_set(made, tmp_path):
     first = maker.MARGIN + 10, maker.MARGIN + maker.TITLE + 10
     second = first[0] + maker.TILE + maker.GAP, first[1] + maker.TITLE + maker.TILE_HEIGHT + maker.LABEL
     assert one.getpixel(first) == both.getpixel(first) == (20, 20, 20, 255)
-    assert both.getpixel(second) == (30, 30, 30, 255)  # dcgan+hinge, the better one, is left of it
+    assert both.getpixel(second) == (30, 30, 30, 255)  # mlp+wgan; dcgan+hinge is better and left of it
     assert both.getpixel((first[0], second[1])) == (40, 40, 40, 255)
 
 
@@ -110,7 +110,7 @@ def test_without_a_record_it_says_so(made, tmp_path):
 
 @pytest.fixture
 def drawn(made, tmp_path):
-    """The terminal of a run that was never trained, as SVG."""
+    """The terminal of a synthetic run, as SVG."""
     run = ganzoo.load(write_run(tmp_path / "run"))
     return made("make_terminal_picture").draw_terminal(run, "ganzoo run mlp+minimax")
 
@@ -126,7 +126,7 @@ def test_the_terminal_shows_the_end_of_the_run(drawn):
         "score: ",
     ):
         assert words in text
-    assert text.count("╭") == 1  # one frame, the last one
+    assert text.count("╭") == 1  # only the last frame
 
 
 def test_the_terminal_loads_nothing_and_draws_images_without_a_font(drawn):

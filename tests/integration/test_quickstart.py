@@ -1,7 +1,7 @@
-"""`docs/notebooks/quickstart.ipynb` runs from its first cell to its last in a kernel of its own, and shows what it
-promises.
+"""`docs/notebooks/quickstart.ipynb` runs from its first cell to its last in its own kernel and shows the expected
+results.
 
-To the letter where there is time, else with fewer images to train on and to score.
+Slow tests run it unchanged; the other tests train on and score fewer images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def test_it_has_five_code_cells(cells):
 
 def test_progress_and_samples_are_shown_inline(cells):
     assert any("kimg" in html for html in outputs(cells[1], "text/html"))
-    assert len(outputs(cells[1], "image/png")) == 2  # the newest grid while it trains, and the run itself
+    assert len(outputs(cells[1], "image/png")) == 2  # the newest grid during training, and the run
     assert outputs(cells[3], "image/png")
 
 
@@ -39,4 +39,4 @@ def test_it_ends_with_a_score(cells):
 
 def test_nothing_was_printed(cells):
     streams = [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
-    assert [output.text for output in streams if "TqdmWarning" not in output.text] == []  # tqdm wants ipywidgets
+    assert [output.text for output in streams if "TqdmWarning" not in output.text] == []  # tqdm needs ipywidgets

@@ -1,4 +1,4 @@
-"""A grid on a Ray cluster of two workers, one of which is killed while it trains."""
+"""A grid on a Ray cluster of two workers; one worker is killed during training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_killed_worker_loses_nothing(registry, tmp_path, monkeypatch):
     def weights(name: str) -> list[str]:
         return [record.weights.sha256 for record in read_records(tmp_path / "results" / name)]
 
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray gives to a task of one core; sums depend on it
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # Ray sets this for a task of one core; sums depend on it
     local = make_launcher(registry, "local", [])
     Harness(grid("calm"), registry, local, tmp_path / "results", tmp_path / "work", print).run()
 
@@ -69,6 +69,6 @@ def _run_in_background(harness: Harness):
 
 
 def _begun_twice(logs: Path) -> int:
-    """How many jobs were resumed: their last process says so by beginning behind the start of the run."""
+    """Return how many jobs were resumed: the log of their last process begins after 0.1 kimg."""
     firsts = [float(log.read_text().split("kimg  D")[0].split()[-1]) for log in logs.glob("*/log.txt")]
     return sum(first > 0.1 for first in firsts)

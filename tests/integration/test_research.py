@@ -31,7 +31,7 @@ pytestmark = pytest.mark.seconds
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory) -> Registry:
-    """The zoo with the plugins of the page and of ``docs/``."""
+    """A registry with the plugins of the page and ``docs/bigan.py``."""
     directory = tmp_path_factory.mktemp("research")
     for name, text in FILES.items():
         (directory / name).write_text(text)
@@ -56,7 +56,7 @@ def make(zoo, tmp_path):
 
 
 def iterate(loop: Loop, count: int) -> dict[str, float]:
-    """Take iterations; return the means of what was logged in them."""
+    """Take ``count`` iterations and return the means of the values logged in them."""
     loop.statistics.read()
     for _ in range(count):
         loop.iteration()
@@ -64,7 +64,7 @@ def iterate(loop: Loop, count: int) -> dict[str, float]:
 
 
 def test_the_order_of_calls_is_that_of_the_reference(make, monkeypatch):
-    """``docs/reference.md``, "What is called when": the two numbered lists, with fresh fakes and without."""
+    """The two lists of "What is called when" in ``docs/reference.md`` are right, without and with fresh fakes."""
     made = ["sample_latents", "generate"]
     judged = ["augment", "discriminate"]
     taught = ["loss.discriminator", "penalty", "step_d", "constrain", "adapt"]
@@ -95,7 +95,7 @@ def test_the_order_of_calls_is_that_of_the_reference(make, monkeypatch):
 
 
 def noting(calls: list[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that notes down each call."""
+    """Return a function that adds ``name`` to ``calls`` at each call."""
 
     def noted(*arguments: Any, **named: Any) -> Any:
         calls.append(name)

@@ -1,4 +1,4 @@
-"""Runs that go on with other settings: longer, on moved images, after an edit of their configuration."""
+"""Runs that are resumed with other settings: more kimg, moved images, an edited configuration."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_an_edit_of_what_may_not_change_is_refused(trained):
         Run(run.path).resume(accept_edits=True)
     with pytest.raises(GanzooError, match=r"^seed cannot change"):
         Run(run.path).evaluate(metrics=[], accept_edits=True)
-    run.config_file.write_text(run.config_file.read_text().partition("\n")[2])  # as its first line says
+    run.config_file.write_text(run.config_file.read_text().partition("\n")[2])  # as its first line tells the user
     with pytest.raises(GanzooError, match=r"^seed cannot change"):
         Run(run.path).resume()
 

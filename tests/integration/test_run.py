@@ -1,4 +1,4 @@
-"""Runs from beginning to end: what they leave behind, and that nothing is lost."""
+"""Whole runs: the files they write, and resuming without loss after they are stopped or killed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def trained(registry, quiet, tiny, tmp_path):
 
 @pytest.fixture(scope="module")
 def first_run(registry, tiny, tmp_path_factory) -> Path:
-    """What ``trained()`` makes, once for all tests that only read it, copy it or are refused."""
+    """The default run of ``trained()``, made once for all tests that do not change it."""
     directory = tmp_path_factory.mktemp("first") / "run"
     config = resolve(registry, "dcgan+wgan-gp", None, tiny("dcgan"))
     start(registry, config, Display(Console(quiet=True)), out=directory)
@@ -63,7 +63,7 @@ def first_run(registry, tiny, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def copied(first_run, tmp_path) -> Path:
-    """A test's own copy of the first run."""
+    """A copy of the first run for each test."""
     return Path(shutil.copytree(first_run, tmp_path / "copied"))
 
 
@@ -140,7 +140,7 @@ LONG = ["loop.kimg=6", "loop.log_kimg=0.25", "loop.snapshot_kimg=0.5"]
 
 @pytest.fixture(scope="module")
 def undisturbed(registry, tiny, tmp_path_factory):
-    """A run that nothing happens to, long enough to kill another like it on its way."""
+    """An uninterrupted run that is long enough to kill an identical run midway."""
     directory = tmp_path_factory.mktemp("undisturbed") / "run"
     config = resolve(registry, "mlp+non-saturating", None, [*tiny("mlp"), *LONG])
     start(registry, config, Display(Console(quiet=True)), out=directory)
@@ -149,7 +149,7 @@ def undisturbed(registry, tiny, tmp_path_factory):
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_killed_and_resumed_equals_undisturbed(undisturbed, registry, quiet, tiny, tmp_path, kill):
-    """A real signal, somewhere after the first checkpoints, then a resume in another process: this one."""
+    """A run that a real signal stops after two checkpoints has the undisturbed run's weights after a resume."""
     killed = tmp_path / "killed"
     process = subprocess.Popen(
         [sys.executable, "-m", "ganzoo", "run", "mlp+non-saturating", *tiny("mlp"), *LONG, "--out", str(killed)],
@@ -171,7 +171,7 @@ def test_killed_and_resumed_equals_undisturbed(undisturbed, registry, quiet, tin
     assert resume(registry, killed, quiet).finished
     assert same(final_weights(undisturbed), final_weights(killed))
     shown, expected = ([record["shown"] for record in read_jsonl(at / "log.jsonl")] for at in (killed, undisturbed))
-    stopped_between = set(shown) - set(expected)  # Ctrl-C logs what was trained since the last interval
+    stopped_between = set(shown) - set(expected)  # Ctrl-C logs the steps since the last interval
     assert [value for value in shown if value not in stopped_between] == expected
     assert len(stopped_between) <= (kill == signal.SIGINT)
 
@@ -214,7 +214,7 @@ def test_resuming_with_other_images_is_refused(copied, registry, quiet):
 
 
 class Breaking(Loss):
-    """Turns into NaN on the discriminator's side at the tenth step."""
+    """A loss whose discriminator part is NaN from the tenth step on."""
 
     calls = 0
 
@@ -223,7 +223,7 @@ class Breaking(Loss):
         return d_fake.mean() * (float("nan") if Breaking.calls >= 10 else 1.0)
 
     def generator(self, *, d_real, d_fake):
-        assert d_real is not None  # asked for by generator_needs_real
+        assert d_real is not None  # because of generator_needs_real
         return (d_real - d_fake).mean()
 
 
@@ -242,7 +242,7 @@ def test_nan_stops_the_run_with_step_part_and_last_good_checkpoint(quiet, tiny, 
         start(registry, resolve(registry, "mlp+breaking", None, settings), quiet, out=tmp_path / "run")
     message = str(caught.value)
     assert "loss discriminator is not finite at discriminator step 9" in message
-    assert "kimg000000.128" in message  # images 129 to 144 of 16 each hold the tenth step
+    assert "kimg000000.128" in message  # the tenth step, of images 145 to 160, comes next
     assert (tmp_path / "run/checkpoints/kimg000000.128").exists()
 
 
@@ -288,7 +288,7 @@ def test_without_the_fid_network_a_run_succeeds_unscored(registry, tiny, tmp_pat
 def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
     registry, quiet, tiny, tmp_path, monkeypatch, often
 ):
-    """Scores get worse from snapshot to snapshot, so the first one scored is the best."""
+    """Scores get worse from snapshot to snapshot, so the first scored snapshot is the best."""
     from ganzoo.metrics.score import Score
 
     given: list[float] = []

@@ -1,4 +1,4 @@
-"""Every wait that is known of says what, how far and how long: seen by a clock in whose eyes all takes ten seconds."""
+"""Every known wait is reported. A fake clock makes each wait last ten seconds or more, so none is too short."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.seconds
 
 
 class Slow:
-    """A clock that runs ten seconds on at each look, and a ticker that looks twice: at the beginning and at the end."""
+    """A clock that advances ten seconds at each call, and a ticker that ticks at the beginning and at the end."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -48,7 +48,7 @@ class Slow:
 
 @pytest.fixture
 def said(monkeypatch):
-    """What was said of waits so far, without how far and how long."""
+    """A function that returns the names of the waits reported so far, without progress and duration."""
     stream, slow = io.StringIO(), Slow()
     lines = Lines(stream, slow, slow.ticker)
     monkeypatch.setattr("ganzoo.cli.main.on_stderr", lambda: lines)
@@ -68,7 +68,7 @@ def call(capsys):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    """A finished little run."""
+    """A finished small run."""
     registry = Registry.load(strict=True)
     registry._manager.unregister(name="ganzoo:report")
     path = tmp_path_factory.mktemp("trained") / "run"
@@ -137,7 +137,7 @@ def test_the_hub(said, monkeypatch, tmp_path):
 
 @pytest.fixture
 def halves(monkeypatch):
-    """Extractors are the mean brightness of each half of an image."""
+    """Replace the extractor with one that returns the mean brightness of the even and of the odd pixels."""
 
     def read(images: torch.Tensor) -> dict[str, torch.Tensor]:
         half = images.float().flatten(1)
@@ -153,7 +153,7 @@ def halves(monkeypatch):
 
 
 def test_bench_verify_scores_aloud(registry, said, call, halves, monkeypatch, tmp_path, capsys):
-    """The record and its networks are stand-ins, the reading is not."""
+    """The record, the images and the networks are stand-ins; the code that reads and scores the images is real."""
     from ganzoo.bench import verify as verification
 
     config = resolve(registry, "mlp+minimax", None, ["metrics.names=[fid]", "metrics.fakes=64"])

@@ -1,4 +1,4 @@
-"""The documentation site: each page is in its navigation, and each command on a page is one that ganzoo understands."""
+"""The documentation site: each page is in the navigation, and `ganzoo` can parse each command on a page."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DOCS = ROOT / "docs"
 FENCE = re.compile(r"(<!-- not run: \S.*? -->\n)?^```(?:sh|bash)\n(.*?)^```", re.DOTALL | re.M)
 SEPARATORS = {"&&", "||", "|", ";", ">", "2>"}
 TAKE_SETTINGS = {"run", "explain", "resume", "eval"}
-OWN_PARTS = {"tutorial.md", "research.md"}  # their commands name parts that the page writes; other tests run them
+OWN_PARTS = {"tutorial.md", "research.md"}  # their commands use plugins written on the page; other tests run them
 
 
 class Lenient(yaml.SafeLoader):
-    """Reads mkdocs.yml without its Python objects."""
+    """A YAML loader for mkdocs.yml that replaces its Python objects with None."""
 
 
 Lenient.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
@@ -37,7 +37,7 @@ def pages_of(nav: object) -> list[str]:
 
 
 def commands_of(text: str) -> list[list[str]]:
-    """The words of each ``ganzoo ...`` in the fenced blocks that are not marked as not run."""
+    """Return the arguments of each ``ganzoo`` command in the fenced blocks, except in blocks marked ``not run``."""
     found: list[list[str]] = []
     for mark, block in FENCE.findall(text):
         for line in [] if mark else block.replace("\\\n", " ").splitlines():
@@ -73,12 +73,12 @@ def parse(words: list[str]) -> click.Context:
 
 
 def settings_of(given: dict[str, Any]) -> tuple[str | None, Path | None, list[str]]:
-    """The recipe, which a run's directory is named after, the file of settings, and the settings themselves."""
+    """Return the recipe, the settings file and the settings of a command; the name of a run gives its recipe."""
     if "run" in given:
         name = re.fullmatch(r"runs/(.+)-\d{3}", str(given["run"]))
         return name[1] if name else "dcgan+wgan-gp", None, list(given["settings"])
     words = [word for word in (given["recipe"], *given["settings"]) if word]
-    recipe = words.pop(0) if words and "=" not in words[0] else None  # `ganzoo run --config FILE KEY=VALUE` has none
+    recipe = words.pop(0) if words and "=" not in words[0] else None  # not in `ganzoo run --config FILE KEY=VALUE`
     return recipe, given.get("config"), words
 
 
@@ -106,7 +106,7 @@ def test_the_commands_of_a_page_parse(page, registry, monkeypatch):
             context = parse(words)
             if context.info_name in TAKE_SETTINGS and page not in OWN_PARTS and "--plugin" not in words:
                 recipe, file, settings = settings_of(context.params)
-                if file is None or file.is_file():  # else it is a file of the reader
+                if file is None or file.is_file():  # a missing file is one that readers write themselves
                     resolve(registry, recipe, file, settings)
         except Exception as error:
             pytest.fail(f"{page}: {said}: {error}")

@@ -1,4 +1,4 @@
-"""``benchmarks/speed/peer_*.py``, without their timings, on stand-ins for the other projects."""
+"""Tests of ``benchmarks/speed/peer_*.py`` with stand-ins for the other projects, without timings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def clones(tmp_path):
 
 
 class Tiny(torch.nn.Module):
-    """A network of ganzoo's interface that notes the shapes it is given."""
+    """A network with ganzoo's interface that records the shapes of its inputs."""
 
     def __init__(self, ins, outs):
         super().__init__()
@@ -37,7 +37,7 @@ class Tiny(torch.nn.Module):
 
 @pytest.fixture
 def tiny_work(monkeypatch):
-    """Networks of one layer and 200 colour images of 8 x 8, which a loop takes four at a time."""
+    """Work of networks of one layer on 200 colour images of 8 x 8 in batches of four, and its model."""
     training = importlib.import_module("training")
     model = argparse.Namespace(generator=Tiny(5, 3), discriminator=Tiny(192, 0))
     values = argparse.Namespace(
@@ -84,7 +84,7 @@ def test_the_first_steps_of_a_borrowed_loop_do_not_count(script, monkeypatch):
     wanted = []
     while not wanted or wanted[-1]:
         wanted.append(clock.tick())
-    assert wanted == [True] * 5 + [False]  # three to warm up, three of 10 s
+    assert wanted == [True] * 5 + [False]  # three warm-up steps, then three of 10 s
     assert clock.steps == 3 and clock.speed(8) == pytest.approx(8 * 3 / 40)
 
 

@@ -1,4 +1,4 @@
-"""The scripts under ``benchmarks/speed``, without their timings."""
+"""Tests of the scripts under ``benchmarks/speed``, without timings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_both_sides_of_an_evaluation_have_the_same_arithmetic(script, monkeypatc
 
 
 def test_the_reference_side_computes_in_what_it_is_told(script, monkeypatch):
-    """torch lets cuDNN take TF32 by default, and torch-fidelity leaves it so."""
+    """The reference side turns TF32 off, which torch allows in cuDNN by default and torch-fidelity does not change."""
     evaluation, seen = script("evaluation"), []
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setattr(evaluation, "WARM_UP", 1)
@@ -46,7 +46,7 @@ def test_the_reference_side_computes_in_what_it_is_told(script, monkeypatch):
 
 
 def test_a_table_is_written_before_the_next_line_is_measured(script, monkeypatch, tmp_path):
-    """So that a time limit leaves what was measured."""
+    """When a time limit ends the script, earlier measurements are kept."""
     inception, lines = script("inception"), []
 
     def measure(extractor, layout, search, batch, seconds):
@@ -67,7 +67,7 @@ def test_busy_measures_each_setting_beside_each_load_and_closes_what_it_started(
 
     class Side:
         def __init__(self, build, *arguments):
-            inspect.signature(build).bind(*arguments)  # what the process will be called with
+            inspect.signature(build).bind(*arguments)  # the process is called with these arguments
             spins.append(os.environ.get("GOMP_SPINCOUNT"))
             open_sides.append(self)
 

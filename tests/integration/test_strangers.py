@@ -1,4 +1,4 @@
-"""Plugins as other people install them: distributions beside ours, one good (CONTRIBUTING's), one broken."""
+"""Plugins in other installed distributions: the example of CONTRIBUTING.md, which works, and a broken one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def install(site: Path, distribution: str, entry_point: str) -> None:
-    """What an installer leaves behind, enough for importlib.metadata."""
+    """Write the metadata of an installed distribution that importlib.metadata reads."""
     info = site / f"{distribution.replace('-', '_')}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
@@ -28,7 +28,7 @@ def install(site: Path, distribution: str, entry_point: str) -> None:
 
 @pytest.fixture
 def ganzoo(tmp_path):
-    """Run the command line in a process that sees ``tmp_path/site`` too."""
+    """A function that runs the command line in a process that can import from ``tmp_path/site``."""
 
     def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
@@ -57,8 +57,8 @@ def test_a_broken_distribution_does_not_hurt(ganzoo, tmp_path):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, capfd):
-    """Run the command line in this process, which costs no second start of torch, with ``tmp_path/site`` seen here and
-    by the processes it starts; its exit code and what went to stderr."""
+    """A function that runs the command line in this process, which saves another import of torch, and returns its exit
+    code and stderr. This process and its child processes can import from ``tmp_path/site``."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str]:
@@ -76,7 +76,7 @@ def here(tmp_path, monkeypatch, capfd):
 
 @pytest.mark.long
 def test_contributings_example_works_to_the_letter(ganzoo, here, tmp_path):
-    """Written out, built as a wheel, installed, explained, run, and a row of a grid: the core knows nothing of it."""
+    """The example is built as a wheel, installed, described by `info`, trained by `run` and by `bench`."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     files = dict(re.findall(r"`(pyproject\.toml|ganzoo_absolute/\w+\.py)`[^\n]*\n```\w+\n(.*?)```", text, re.DOTALL))
     assert set(files) == {"pyproject.toml", "ganzoo_absolute/__init__.py", "ganzoo_absolute/loss.py"}
@@ -111,11 +111,11 @@ def test_every_hook_is_documented():
 
 
 def test_the_core_names_no_plugin():
-    """No architecture, loss, penalty or data set of the zoo is spelt out in the core's code."""
+    """The code of the core contains no quoted name of an architecture, loss, penalty or other registered part."""
     from ganzoo.plugin.registry import Registry
 
     names = {name for entries in Registry.load().entries.values() for name in entries}
-    # Common words, and the setting metrics.inception, which is older than extractors.
+    # Common words, and the setting metrics.inception, which is older than the extractors.
     allowed = {"folder", "zip", "inception", "score"}
     pattern = re.compile("|".join(rf'"{re.escape(name)}"' for name in sorted(names - allowed)))
     for file in (ROOT / "ganzoo").rglob("*.py"):

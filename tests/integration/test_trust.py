@@ -1,4 +1,4 @@
-"""Nothing lost: a selection of ``benchmarks/trust``, and what it takes for granted."""
+"""A selection of ``benchmarks/trust``, and tests of damaged files, locks, signals and failed writes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRUST = Path(__file__).parents[2] / "benchmarks/trust"
 
 
 def of_trust(script: str) -> str:
-    """A script's quick selection, in a process of its own: it forks, which this one with its threads should not."""
+    """Run a script with ``--quick`` in a separate process, because it forks and this process has threads."""
     command = [sys.executable, str(TRUST / script), "--quick"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -92,7 +92,7 @@ def test_a_damaged_config_is_replaced_by_the_checkpoints_copy(finished, logged):
     newest = finished.latest().path
     assert finished.good_config() == newest / "config.yaml"
     assert logged == [f"{finished.config_file} is damaged: its checksum does not match; the copy in {newest} is used"]
-    for size in (200, 40, 5, 0, 100):  # the last one of zeros, as after a power cut
+    for size in (200, 40, 5, 0, 100):  # the last file is all zeros, as after a power cut
         os.truncate(finished.config_file, size)
         assert finished.good_config() == newest / "config.yaml"
 
@@ -154,7 +154,7 @@ def test_sigterm_before_training_ends_at_once_and_while_training_it_is_asked_for
 
 @pytest.mark.parametrize("moment", ["while scoring", "just before"])
 def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tiny, tmp_path, monkeypatch, moment):
-    """SIGTERM within the second of four scores, or as the loop turns to it: the curve has all four in the end."""
+    """SIGTERM arrives during or just before the second of four scores. After the resume the curve has all four."""
     from ganzoo.metrics.score import Score
 
     known, asked, scored = RunDir.score_of, list[int](), list[int]()

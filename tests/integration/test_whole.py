@@ -1,4 +1,4 @@
-"""The whole, briefly: every first-party combination learns images far better than where it began."""
+"""Brief runs of three architectures with three losses: training lowers the FID of each by more than a quarter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALL = {
         "generator.mixing": 0,
         "discriminator.width": 8,
         "discriminator.width_max": 32,
-        "discriminator.spectral": False,  # minimax's by default, which pays in longer runs
+        "discriminator.spectral": False,  # on by default with minimax, but it helps only in longer runs
         "optimizer.generator.lr": 4e-3,
         "optimizer.discriminator.lr": 4e-3,
         "loop.batch": 8,
@@ -44,7 +44,7 @@ ALL = {
     "ema.half_life_kimg": 1,
 }
 LOSSES = ["minimax", "non-saturating", "wgan-gp"]
-# Each architecture and each loss once, for as many kimg as it takes; the other combinations where there is time.
+# Three combinations with each architecture and each loss once, and their kimg; the other combinations are slow.
 BRIEF = {("mlp", "minimax"): 30, ("dcgan", "wgan-gp"): 7, ("stylegan-lite", "non-saturating"): 8}
 COMBINATIONS = [pytest.param(*pair, marks=() if pair in BRIEF else pytest.mark.slow) for pair in product(SMALL, LOSSES)]
 

@@ -1,4 +1,4 @@
-"""A world of one on gloo, with a stand-in for CUDA graphs: the tests of NCCL in test_gpu.py, as far as a CPU can go."""
+"""A world of one process on gloo with a stand-in for CUDA graphs: the NCCL tests of test_gpu.py, on a CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganzoo.training.loop import Loop
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    """Train jobs in a world of one that is this process: starting another takes longer than training."""
+    """A function that trains jobs in this process as a world of one; starting a process takes longer than training."""
 
     def train(jobs, directory):
         with monkeypatch.context() as patched:

@@ -1,4 +1,4 @@
-"""Records as a benchmark would leave them, without training anything."""
+"""Benchmark records for tests, made without training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INCEPTION = "5b79bf1ba01d239d121efbb15ac7a045b5478c99dfb1d940df6d427fa63307c6"
 
 
 def protocol(**changes: Any) -> dict[str, Any]:
-    """2,000 images against the test images of Fashion-MNIST."""
+    """Return the protocol of 2,000 generated images, compared with the test images of Fashion-MNIST."""
     return {
         "reference": "fashion-mnist", "split": "test", "fingerprint": "efe5", "resize": {}, "truncation": 1.0,
         "quantisation": "uint8", "classes": "none", "real_statistics": "cached", "real_pictures": 10000,
@@ -36,7 +36,7 @@ def make_record(
     curve: bool | list[dict[str, Any]] = False,
     **changes: Any,
 ) -> Record:
-    """One record. fakes, seed and recipe are told to configuration and protocol as well."""
+    """Make a record. Its configuration has the same recipe, seed and fakes, and its protocol the same fakes."""
     architectures, loss, *penalties = recipe.split("+")
     generator, _, discriminator = architectures.partition("/")
     scores = {} if fid is None or failed else {"fid": fid, "kid_mean": fid / 1000, "precision": 0.6, "recall": 0.3}
@@ -63,7 +63,7 @@ def make_record(
 
 
 def write_records(directory: Path, records: list[Record], *, samples: bool = False) -> list[Path]:
-    """Each in a file of its own, with a coloured sample grid beside it if wanted."""
+    """Write each record to its own file. samples: also write a coloured sample grid for each finished run."""
     files = []
     for number, record in enumerate(records):
         file = directory / record.grid / f"{number:03d}.json"

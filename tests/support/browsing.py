@@ -1,8 +1,8 @@
-"""What the tests of our pages ask a browser."""
+"""Helpers for tests that open pages in a browser."""
 
 from __future__ import annotations
 
-# Text that stands out less than WCAG 2.1, 1.4.3 asks of it.
+# A script that returns the texts with a contrast below 4.5, the minimum of WCAG 2.1, 1.4.3.
 CONTRASTS = """() => {
   const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
   const light = (rgb) => rgb.map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
@@ -26,5 +26,5 @@ CONTRASTS = """() => {
 
 
 def settle(page) -> None:
-    """Until every chart is drawn anew."""
+    """Wait until all charts of a page are drawn."""
     page.evaluate("() => Promise.all([...document.querySelectorAll('.chart')].map((chart) => chart.drawn))")

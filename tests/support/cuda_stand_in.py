@@ -1,4 +1,4 @@
-"""As much of ``torch.cuda`` as a capture touches, and what torch 2.11 leaves behind where capturing cannot be ended."""
+"""A stand-in for the parts of ``torch.cuda`` that a capture uses, with the state that torch 2.11 leaves if it fails."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MAIN, SIDE = "the main stream", "the capture's stream"
 
 
 class State:
-    """What a generator draws from; a graph holds on to it."""
+    """The state of a random generator. A graph keeps a reference to it."""
 
     def __init__(self, drawn: int = 0) -> None:
         self.drawn, self.capturing, self.of_graph = drawn, False, 0
 
 
 class Random:
-    """A CUDA generator: only counts what is drawn."""
+    """A stand-in for a CUDA generator, which only counts the draws."""
 
     def __init__(self, cuda: Cuda, state: State | None = None) -> None:
         self.cuda, self.state = cuda, state or State()
@@ -41,7 +41,7 @@ class Random:
 
 
 class Graph:
-    """A ``torch.cuda.CUDAGraph``."""
+    """A stand-in for ``torch.cuda.CUDAGraph``."""
 
     def __init__(self, cuda: Cuda) -> None:
         self.cuda, self.states, self.ended = cuda, [], False
@@ -53,7 +53,7 @@ class Graph:
         self.register_generator_state(self.cuda.default)
         for state in self.states:
             state.capturing, state.of_graph = True, 0
-        # A pool that no graph uses any more is kept for cuBLAS's workspace, but takes no other capture.
+        # torch keeps a pool that no graph uses any more for cuBLAS's workspace, but does not capture into it again.
         assert self.cuda.uses.get(pool) != 0, "it->second->use_count > 0 INTERNAL ASSERT FAILED"
         self.cuda.uses[pool] = self.cuda.uses.get(pool, 0) + 1
         self.cuda.recording.add(pool)
@@ -81,12 +81,12 @@ class Graph:
 
 
 class Cuda:
-    """A device, in place of ``torch.cuda`` while ``monkeypatch`` lasts."""
+    """A device that replaces ``torch.cuda`` until ``monkeypatch`` is undone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stream, self.capturing, self.invalidated = MAIN, False, False
         self.recording: set[int] = set()
-        self.uses: dict[int, int] = {}  # graphs of each pool of memory
+        self.uses: dict[int, int] = {}  # the number of graphs that use each memory pool
         self.default, pools = Random(self), count(1)
         for name, stand_in in {
             "CUDAGraph": lambda: Graph(self),
@@ -111,10 +111,10 @@ class Cuda:
             yield
         finally:
             graph.end()
-            self.stream = before  # not where the line above raises
+            self.stream = before  # not reached if the line above raises
 
     def read(self) -> None:
-        """A value, on the host."""
+        """Read a value on the host, which raises RuntimeError and invalidates the capture during one."""
         if self.capturing:
             self.invalidated = True
             raise RuntimeError("CUDA error: operation not permitted when stream is capturing")

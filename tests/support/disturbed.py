@@ -1,4 +1,4 @@
-"""A plugin file with a loss that is minimax, but at the tenth step of the second process something happens, once."""
+"""A plugin file with the minimax loss, which is disturbed once, at the tenth step of the second process."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ class Disturbed(Minimax):
 
 
 def write_loss(directory: Path, name: str, mark: str, *, then: str = "", first: str = "") -> Path:
-    """``name``_loss.py. The file ``mark`` is made beside it, then ``then`` is done; ``first``: what is done on loading
-    it. Both are code."""
+    """Write ``name``_loss.py and return its path.
+
+    mark: the file that the loss creates beside it at the tenth step. then: code that it runs next. first: code that
+    runs when the plugin is loaded.
+    """
     file = directory / f"{name}_loss.py"
     file.write_text(LOSS.format(name=name, mark=mark, then=then, first=first))
     return file

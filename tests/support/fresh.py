@@ -1,4 +1,4 @@
-"""A fresh virtual environment that sees what is installed here: nothing is downloaded, torch least of all."""
+"""A fresh virtual environment that uses the packages installed here, so that nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def fresh_environment(venv: Path, *beside: Path) -> dict[str, str]:
-    """Make it; the variables that processes in it have, ``python`` and ``pip`` on the PATH.
+    """Create the environment. Return the environment variables of its processes, with its programs on the PATH.
 
-    Of this checkout it sees only the directories ``beside``.
+    Of this checkout, only the directories ``beside`` are on its module search path.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     outer = [sysconfig.get_path("purelib"), *filter(None, sys.path)]
@@ -26,7 +26,7 @@ def fresh_environment(venv: Path, *beside: Path) -> dict[str, str]:
     return {
         **inherited,
         "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PIP_NO_BUILD_ISOLATION": "0",  # pip's way to say that it is off: hatchling is here
+        "PIP_NO_BUILD_ISOLATION": "0",  # "0" turns isolation off: hatchling is installed here
         "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PYTEST_ADDOPTS": "-p no:cacheprovider",
@@ -34,12 +34,12 @@ def fresh_environment(venv: Path, *beside: Path) -> dict[str, str]:
 
 
 def write_script(venv: Path, name: str, line: str) -> None:
-    """A command that is the environment's Python with these arguments."""
+    """Write a command that runs the environment's Python with the arguments in ``line``."""
     script = venv / "bin" / name
     script.write_text(f'#!/bin/sh\nexec "{venv}/bin/python" {line} "$@"\n')
     script.chmod(0o755)
 
 
 def _of_this_checkout(path: Path) -> bool:
-    """Its own directories, but not those of an environment that lies in it."""
+    """Return whether a path is in this checkout, but not in the current environment, which may be in the checkout."""
     return path.is_relative_to(ROOT) and not path.is_relative_to(sys.prefix)

@@ -1,7 +1,7 @@
-"""What the tests with made-up input share: how much of it, what it is made of, and what may come of it.
+"""Shared parts of the fuzz tests: the number of examples, the generated inputs, and the check of an error.
 
-``GANZOO_FUZZ=5000 python -m pytest tests/fuzz`` tries so many of each, another draw each time; the suite
-tries two dozen, the same every time.
+``GANZOO_FUZZ=5000 python -m pytest tests/fuzz`` tries 5,000 inputs in each test, different ones each time. Without
+``GANZOO_FUZZ``, each test tries 24 inputs, the same ones each time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ texts = st.one_of(st.sampled_from(EVIL), st.text(max_size=20), st.text(alphabet=
 numbers = st.one_of(
     st.integers(-3, 3),
     st.sampled_from([2**31, 2**53, 2**63 - 1, -(2**63), 2**64, 10**400, -1e308, 1e-320]),
-    st.floats(allow_subnormal=False),  # a run before in this process may flush them
+    st.floats(allow_subnormal=False),  # an earlier run in this process may flush subnormals to 0
 )
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, texts),
@@ -61,7 +61,10 @@ deep = st.integers(1, 3000).map(lambda depth: "[" * depth + "]" * depth)
 
 
 def clean(call: Callable[..., T], *arguments: Any, **options: Any) -> T | None:
-    """What a call gives, None where it refuses as it should: by one GanzooError, one line that can be printed."""
+    """Return the result of a call, or None if it raises GanzooError.
+
+    The message must be one printable line of fewer than 1,220 characters, without the secret.
+    """
     try:
         return call(*arguments, **options)
     except GanzooError as error:
@@ -73,7 +76,7 @@ def clean(call: Callable[..., T], *arguments: Any, **options: Any) -> T | None:
 
 @st.composite
 def changed(draw: st.DrawFn, valid: Any) -> Any:
-    """Plain values of which some places hold something else, are gone, or are there besides."""
+    """Draw a copy of plain values with up to three values replaced, removed or added."""
     found: Any = json.loads(json.dumps(valid))
     for _ in range(draw(st.integers(0, 3))):
         node = found
@@ -96,7 +99,7 @@ def changed(draw: st.DrawFn, valid: Any) -> Any:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """Bytes of which some are others, some are gone, some stand twice, or that end early."""
+    """Draw a copy of bytes with one to four faults: changed, removed, inserted or repeated bytes, or an early end."""
     found = bytearray(whole)
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(found) - 1)))
@@ -118,5 +121,5 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 
 def as_text(value: Any) -> str:
-    """JSON, half characters and all."""
+    """Return a value as JSON, in which incomplete characters are escaped."""
     return json.dumps(value)

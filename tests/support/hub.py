@@ -1,4 +1,4 @@
-"""A hub in this process: the endpoints that huggingface_hub's client calls for a push and a download."""
+"""A hub in this process, with the endpoints that huggingface_hub's client calls for a push and a download."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ TOKEN = "hf_somebodys"
 
 
 class Hub:
-    """``repositories[OWNER/NAME][PATH]`` are bytes; ``requests`` all that was asked, ``unknown`` what it does not know.
+    """A server on a free local port. ``repositories[OWNER/NAME][PATH]`` is the content of a file, in bytes.
 
-    ``large``: endings of files that travel as large files, each with a request of its own.
+    ``requests``: all requests. ``unknown``: the requests to endpoints that it does not have. ``large``: the endings of
+    files that are uploaded as large files, each in its own request.
     """
 
     def __init__(self, large: tuple[str, ...] = (".safetensors", ".png")) -> None:
@@ -38,12 +39,12 @@ class Hub:
         self.server.server_close()
 
     def revision(self, name: str) -> str:
-        """A commit's name, of the content."""
+        """Return the name of a commit, which is a hash of the repository's content."""
         content = sorted((path, hashlib.sha1(data).hexdigest()) for path, data in self.repositories[name].items())
         return hashlib.sha1(repr(content).encode()).hexdigest()
 
     def downloaded(self) -> set[str]:
-        """Paths of the files whose content was asked for."""
+        """Return the paths of the files whose content was requested."""
         return {found[1] for line in self.requests if (found := re.match(r"GET /\S+/resolve/\w+/(.+)", line))}
 
 
@@ -52,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing on the terminal."""
+        """Write nothing to the terminal."""
 
     def _answer(self, content: Any, status: int = 200, **headers: str) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()

@@ -1,4 +1,4 @@
-"""Data sets by the names that a configuration gives them."""
+"""Open data sets by the names that a configuration uses."""
 
 from __future__ import annotations
 

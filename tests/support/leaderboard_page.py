@@ -1,4 +1,4 @@
-"""A leaderboard of small records, and its page opened in a browser."""
+"""A leaderboard of a few records, and its page in a browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ EVIL = '<img src="https://example.com/x.png" onerror="window.evil = 1">'
 
 
 def write_leaderboard(directory: Path) -> Path:
-    """Write a page of two data sets, two protocols, two machines, two budgets, a failed row and a malicious one."""
+    """Write a page of two data sets, four protocols, two budgets and three machines, with a failed and a malicious row.
+
+    The machines are a CPU, the same CPU with two runs at a time, and a GPU.
+    """
     cifar = protocol(reference="cifar10", split="train", real_pictures=50000, fake_pictures=50000)
     records = [
         *(make_record(fid=fid, seed=seed, curve=True) for seed, fid in enumerate((20.0, 24.0))),
@@ -35,12 +38,12 @@ def write_leaderboard(directory: Path) -> Path:
 
 
 class Opened:
-    """A page, with all it said on its console and asked of the network."""
+    """A page in a browser, with its console messages and errors in ``said`` and its requests in ``asked``."""
 
     def __init__(self, browser, file, **options):
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)  # on a busy machine a page takes long
+        self.page.set_default_timeout(60_000)  # a page takes long on a busy machine
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -50,7 +53,7 @@ class Opened:
         self.settle()
 
     def settle(self):
-        """Until every chart of a visible group is drawn anew."""
+        """Wait until all charts are drawn."""
         self.page.evaluate("() => Promise.all([...document.querySelectorAll('.chart')].map((chart) => chart.drawn))")
 
     def choose(self, label: str, option: str):

@@ -1,4 +1,4 @@
-"""The links of Markdown files, notebooks and HTML pages, and those that lead nowhere. Nothing is fetched."""
+"""Find the broken links of Markdown files, notebooks and HTML pages. Links to other sites are not checked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Html(HTMLParser):
 
 
 def broken_links(file: Path, root: Path) -> list[str]:
-    """A line for each link of a file to a file, picture or heading below ``root`` that is not there."""
+    """Return a line for each local link of a file to a missing heading, or to a file or picture not below ``root``."""
     found = []
     for target in targets(file):
         if ELSEWHERE.match(target):
@@ -55,7 +55,7 @@ def broken_links(file: Path, root: Path) -> list[str]:
 
 
 def targets(file: Path) -> Iterator[str]:
-    """Yield the address of each link and picture, in whatever way it is written."""
+    """Yield the address of each link and picture, in HTML or in any notation of Markdown."""
     text = _text(file)
     if file.suffix == ".html":
         yield from Html(text).targets
@@ -68,7 +68,7 @@ def targets(file: Path) -> Iterator[str]:
 
 @cache
 def anchors(file: Path) -> frozenset[str]:
-    """Return what ``#...`` may name in a file: its ids, and the headings of Markdown as GitHub names them."""
+    """Return the anchors of a file: its ids and, in Markdown, its headings as GitHub names them."""
     text = _text(file)
     if file.suffix == ".html":
         return frozenset(Html(text).anchors)
@@ -83,7 +83,7 @@ def anchors(file: Path) -> frozenset[str]:
 
 
 def _text(file: Path) -> str:
-    """The text of a page; of a notebook, that of its Markdown cells."""
+    """Return the text of a page, or of the Markdown cells of a notebook."""
     text = file.read_text(encoding="utf-8")
     if file.suffix != ".ipynb":
         return text

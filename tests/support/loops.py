@@ -1,4 +1,4 @@
-"""Training loops that tests drive step by step, and the comparison of replayed steps with eager ones."""
+"""Training loops that tests run step by step, and the comparison of replayed steps with eager steps."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ganzoo.training.optim import LearningRate
 from support.images import open_images
 
 Values = dict[str, torch.Tensor]
-MARGIN = 10  # times the distance between eager runs
+MARGIN = 10  # the allowed distance of a replayed run from an eager run, in distances between eager runs
 ROUNDING = 1e-7
-FLOOR = 1e-3  # a tensor whose largest number is below counts as one of this size
+FLOOR = 1e-3  # the smallest value that is used as the largest number of a tensor
 
 
 def build_loop(registry: Registry, directory: Path, recipe: str, settings: Sequence[str]) -> Loop:
-    """A loop on 8x8 images that calls no hooks and takes no scores."""
+    """Build a loop on 8x8 images that calls no hooks and computes no scores."""
     config = resolve(registry, recipe, None, settings)
     device = torch.device(config.values.loop.device)
     images = open_images(registry, config.values.data.name, split="train", size=8)
@@ -38,7 +38,7 @@ def build_loop(registry: Registry, directory: Path, recipe: str, settings: Seque
 
 
 def with_learning_rates(loop: Loop) -> Loop:
-    """Hold the learning rates in tensors, as captured steps do: float32 rounds them."""
+    """Keep the learning rates in tensors, as captured steps do. This rounds them to float32."""
     state = loop.state
     state.learning_rates = [
         LearningRate(optimizer, loop.device) for optimizer in (state.optimizer_d, state.optimizer_g)
@@ -53,7 +53,7 @@ def with_tape(loop: Loop) -> Loop:
 
 
 def with_noise(loop: Loop, seed: int) -> Loop:
-    """Change each logit by a rounding error, as sums do that come in another order in each run."""
+    """Add a random rounding error to each logit, as if sums were computed in a different order in each run."""
     noise = torch.Generator(loop.device).manual_seed(seed)
 
     def add(module: torch.nn.Module, given: Any, logits: torch.Tensor) -> torch.Tensor:
@@ -64,7 +64,7 @@ def with_noise(loop: Loop, seed: int) -> Loop:
 
 
 def values(loop: Loop, steps: int) -> Values:
-    """All weights, buffers and logged means after some more steps."""
+    """Take ``steps`` more steps. Return all weights, buffers and logged means."""
     for _ in range(steps):
         loop.iteration()
     found = {
@@ -76,7 +76,7 @@ def values(loop: Loop, steps: int) -> Values:
 
 
 def has_gather(recipe: str) -> bool:
-    """Whether a recipe uses ``gather``, whose gradient is summed by atomic adds on CUDA.
+    """Return whether a recipe uses ``gather``, whose gradient is summed by atomic adds on CUDA.
 
     Its deterministic form copies from the host, which cannot be captured.
     """
@@ -85,9 +85,9 @@ def has_gather(recipe: str) -> bool:
 
 @contextmanager
 def deterministic(recipe: str = "") -> Iterator[None]:
-    """Use algorithms that give the same sums each time, but for ``gather``; another operator that has none warns.
+    """Use deterministic algorithms, only those of cuDNN if the recipe uses ``gather``. An operator without one warns.
 
-    On CUDA, cuBLAS needs ``CUBLAS_WORKSPACE_CONFIG`` too, which conftest.py sets.
+    On CUDA, cuBLAS also needs ``CUBLAS_WORKSPACE_CONFIG``, which conftest.py sets.
     """
     cudnn = torch.backends.cudnn
     before = torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark
@@ -101,7 +101,7 @@ def deterministic(recipe: str = "") -> Iterator[None]:
 
 
 def apart(one: Values, other: Values) -> float:
-    """The largest distance of two tensors of one name, as a share of the tensor's largest number."""
+    """Return the largest difference between two tensors of the same name, as a share of the tensor's largest number."""
     assert one.keys() == other.keys()
     pairs = [(value.double(), other[name].double()) for name, value in one.items()]
     found = torch.stack([(a - b).abs().max() / a.abs().max().clamp(min=FLOOR) for a, b in pairs])
@@ -110,16 +110,17 @@ def apart(one: Values, other: Values) -> float:
 
 
 def check_replayed(replayed: Values, eager: Sequence[Values]) -> None:
-    """Raise AssertionError unless replayed steps computed what eager ones did; see :func:`check_distance`."""
+    """Raise AssertionError unless replayed steps gave the values of eager steps; see :func:`check_distance`."""
     spread = max(apart(one, other) for one, other in combinations(eager, 2))
     check_distance(min(apart(replayed, one) for one in eager), spread)
 
 
 def check_distance(found: float, spread: float) -> None:
-    """Raise AssertionError where a replayed run is too far from the nearest eager one, given how far those are apart.
+    """Raise AssertionError if a replayed run is too far from the nearest eager run.
 
-    Where the eager runs agree to the bit, so must the replayed one. Where they do not, because of :func:`with_noise` or
-    an operator without a deterministic form, it may be ``MARGIN`` times as far from them as they are from each other.
+    found: the distance to the nearest eager run. spread: the largest distance between two eager runs.
+    If the eager runs are equal bit for bit, the replayed run must equal them. If they differ, because of
+    :func:`with_noise` or an operator without a deterministic form, ``found`` may be up to ``MARGIN`` times ``spread``.
     """
     assert MARGIN * spread < 1, f"eager runs are {spread:.1e} apart, which says nothing of a replayed one"
     assert found <= MARGIN * spread, f"replayed and eager steps are {found:.1e} apart, eager runs {spread:.1e}"

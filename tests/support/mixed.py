@@ -1,4 +1,4 @@
-"""Sets of image files of every kind, written as directories, zips and shards."""
+"""Image files of many kinds, and data sets of them as directories, zips and shards."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def deep(value: int = 40000) -> Image.Image:
 
 
 def half_transparent(colour: tuple[int, ...] = RED) -> Image.Image:
-    """The upper half opaque, the lower half not there."""
+    """Return an image whose upper half is opaque and whose lower half is transparent."""
     array = np.zeros((8, 8, len(colour) + 1), np.uint8)
     array[:, :, :-1] = colour
     array[:4, :, -1] = 255
@@ -46,14 +46,14 @@ def half_transparent(colour: tuple[int, ...] = RED) -> Image.Image:
 
 
 def white_is_zero() -> bytes:
-    """A TIFF of deep grey whose 0 is white."""
+    """Return a 16-bit grey TIFF in which 0 is white."""
     content = encoded(deep(), "tiff")
     at = content.index(b"\x06\x01\x03\x00\x01\x00\x00\x00\x01\x00") + 8
     return content[:at] + b"\0" + content[at + 1 :]
 
 
 def write(files: dict[str, bytes], kind: str, place: Path) -> str:
-    """Write the files as a set of that kind; return its name."""
+    """Write the files as a data set of that kind. Return its name."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     if kind == "folder":
@@ -75,7 +75,7 @@ def write(files: dict[str, bytes], kind: str, place: Path) -> str:
 
 
 def png16(colour_type: int, sample: bytes, extra: bytes = b"") -> bytes:
-    """An 8x8 PNG of 16 bits a channel whose every pixel is that sample."""
+    """Return an 8x8 PNG with 16 bits per channel in which every pixel is ``sample``."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -87,7 +87,7 @@ def png16(colour_type: int, sample: bytes, extra: bytes = b"") -> bytes:
 
 
 def opener(registry: Registry, place: Path) -> Callable[..., Images]:
-    """Return what writes files as a set and opens it; its spec is the one that was foretold."""
+    """Return a function that writes files as a data set, opens it, and asserts that ``peek_spec`` gives its spec."""
 
     def opens(files: dict[str, bytes], kind: str = "folder", **how: Any) -> Images:
         name = write(files, kind, place / "set")

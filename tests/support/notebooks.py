@@ -1,4 +1,4 @@
-"""Notebooks of the documentation, executed in a kernel of their own."""
+"""Read the notebooks of the documentation and run each in its own kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read(name: str) -> Any:
 
 
 def execute(name: str, place: Path, fewer: Mapping[str, str]) -> list[Any]:
-    """Run a notebook in a directory, each text in ``fewer`` replaced where it stands, and return its code cells."""
+    """Run a notebook in a directory and return its code cells. fewer: texts to replace in its cells before it runs."""
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     notebook = read(name)
@@ -32,11 +32,11 @@ def execute(name: str, place: Path, fewer: Mapping[str, str]) -> list[Any]:
 
 
 def outputs(cell: Any, kind: str) -> list[str]:
-    """Return what a cell shows in a format."""
+    """Return the outputs of a cell in a format."""
     return [output["data"][kind] for output in cell.outputs if kind in output.get("data", {})]
 
 
 def printed(cells: list[Any]) -> str:
-    """Return what cells print."""
+    """Return the text that cells print."""
     streams = [output for cell in cells for output in cell.outputs if output.output_type == "stream"]
     return "".join(output.text for output in streams)

@@ -1,4 +1,4 @@
-"""Small players of the play page, never trained, for its tests."""
+"""Small untrained generators, games and runs for tests of the play page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVIL = "</script><img src='https://example.com/x.png' onerror='window.evil = 1'>
 
 
 class Conditional(Generator):
-    """A colour for each class, moved by the latents."""
+    """A generator of images in one colour, which depends on the class and the latents."""
 
     conditional = True
 
@@ -34,7 +34,7 @@ class Conditional(Generator):
 
 
 def generator_of(name: str, image: ImageSpec) -> Generator:
-    """An architecture's, small, with weights and means that are not those of its first moment."""
+    """Return a small generator of an architecture after three forward passes, which change its running means."""
     entry = Registry.load(strict=True).get(ArchitectureEntry, name)
     params = entry.generator_params()
     params.width = 8
@@ -48,7 +48,7 @@ def generator_of(name: str, image: ImageSpec) -> Generator:
 
 
 def game(size: int, *, probability: bool = True, border: bool = True) -> Game:
-    """64 dark images and 64 bright ones, judged correctly three times in four."""
+    """Return a game of 64 dark fakes and 64 bright real images, of which the discriminator judges 3/4 correctly."""
     rng = np.random.default_rng(0)
     dark = rng.integers(0, 120, (64, size, size, 1)).repeat(3, 3).astype(np.uint8)
     fake = [2.0 if place % 4 == 0 else -2.0 - place / 100 for place in range(64)]
@@ -64,7 +64,7 @@ def player(
 
 
 def write_run(path, registry, settings=(), recipe="mlp+minimax", checkpoint=True):
-    """A run's directory with the networks as they are built, and nothing to play the game with."""
+    """Write a run directory without files for the game. checkpoint: write a checkpoint of an untrained generator."""
     config = resolve(
         registry, recipe, None, ["generator.width=16", "generator.layers=1", "metrics.names=[]", *settings]
     )

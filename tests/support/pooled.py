@@ -1,4 +1,4 @@
-"""An extractor that takes images of any size and no time, in the place of Inception."""
+"""A fast extractor for images of any size, in place of Inception."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 8
 
 
 class Pooled:
-    """Each image, as grey of 4 x 4 pixels, through a fixed random projection. read: how many images so far."""
+    """A fixed random projection of each image, averaged to 4 x 4 grey pixels. read: the number of images so far."""
 
     def __init__(self) -> None:
         self.read = 0
@@ -32,7 +32,7 @@ class Pooled:
 
 
 def install_pooled(monkeypatch) -> Pooled:
-    """Make every command and function read features by it, under the name and feature of Inception."""
+    """Use this extractor instead of Inception in all commands and functions, under the same names. Return it."""
     pooled, registry = Pooled(), Registry.load()
     entries = registry.entries[ExtractorEntry.kind]
     narrow = {"2048": WIDTH, "logits_unbiased": 1008}

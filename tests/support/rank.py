@@ -1,5 +1,7 @@
-"""What each of several processes does in test_devices.py: trains what it is told to, eagerly and with captured steps,
-and scores a generator."""
+"""The program of each process in test_devices.py.
+
+It trains the given jobs, some eagerly and some with captured steps, and scores a generator.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,12 @@ from ganzoo.training.loop import Loop
 from support.loops import with_tape
 from support.scoring import NETWORK, Blur, Set, Stub
 
-CAPTURED = "captured"  # the directory of the runs that capture their steps, as on a GPU
-SCORES = "fid", "fid,kid,prc"  # from sums alone, and from all features
+CAPTURED = "captured"  # the parent directory of the runs that capture their steps, as on a GPU
+SCORES = "fid", "fid,kid,prc"  # the first needs only sums of features, the second all features
 
 
 class Noisy(Blur):
-    """Draws noise too, as a StyleGAN does."""
+    """A generator that also draws noise, as a StyleGAN does."""
 
     def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
         images = super().forward(latents, labels)
@@ -37,7 +39,7 @@ class Noisy(Blur):
 
 
 def score(root: Path, *names: str) -> dict[str, float]:
-    """Of 251 images against 121, with an extractor that takes no time."""
+    """Return the scores of 251 fakes against 121 real images, with a stand-in for the extractor."""
     readers.load_extractor, extractors.find_network = lambda *_: Stub(), lambda *_: NETWORK  # type: ignore[assignment]
     registry = Registry(strict=True)
     registry.add(lambda: ganzoo_fidelity, "fidelity", "ganzoo")
@@ -49,7 +51,7 @@ def score(root: Path, *names: str) -> dict[str, float]:
 
 
 def train_captured(loop: Loop, eagerly: Callable[[Loop], None] = Loop.train) -> None:
-    """``Loop.train`` with a stand-in for CUDA graphs."""
+    """Run ``Loop.train`` with a stand-in for CUDA graphs."""
     eagerly(with_tape(loop))
     assert loop.steps.capture is not None and loop.steps._replays
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def write_grid(file: Path, images: np.ndarray) -> None:
-    """Images ``(64, S, S)`` or ``(64, S, S, 3)``, uint8, two pixels apart."""
+    """Write uint8 images ``(64, S, S)`` or ``(64, S, S, 3)`` as a grid of 8 x 8 images, two pixels apart."""
     size = images.shape[1]
     sheet = np.full((8 * (size + 2) + 2, 8 * (size + 2) + 2, 3), 255, dtype=np.uint8)
     for place, image in enumerate(images):
@@ -42,7 +42,7 @@ def write_run(
     verdicts: bool = True,
     channels: int = 1,
 ) -> Path:
-    """A run whose images grow out of noise and whose discriminator is fooled more and more."""
+    """Write a run whose samples blend from one noise image into another and whose fakes get ever higher logits."""
     rng = np.random.default_rng(0)
     for directory in ("samples", "verdicts", "checkpoints"):
         (path / directory).mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def write_run(
 
 
 def write_look(path: Path, **near: Any) -> None:
-    """A closer look at such a run, of noise, with no copies but where ``near`` says otherwise."""
+    """Write a closer look with grids of noise and no copies of training images. near: changes of its nearest images."""
     rng = np.random.default_rng(0)
     (path / "closer").mkdir(exist_ok=True)
     for name in ("nearest", "between", "truncation"):

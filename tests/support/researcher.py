@@ -1,4 +1,4 @@
-"""A plugin that uses all of the contract: a conditional pair with heads, state in a penalty, optional arguments."""
+"""A plugin that uses the whole contract: conditional networks with heads, a penalty with state, optional arguments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Conditions:
 
 
 class Labelled(Generator):
-    """Latents and an embedding of the class to an image."""
+    """A generator from the sum of the latents and an embedding of the class to an image."""
 
     def __init__(self, image, params):
         super().__init__()
@@ -47,7 +47,7 @@ class Labelled(Generator):
 
 
 class Judging(Discriminator):
-    """A projection discriminator with a class head and its features, each only if something needs it."""
+    """A projection discriminator. It returns class logits and its features only if ``needs`` includes them."""
 
     def __init__(self, image, params, needs):
         super().__init__()
@@ -73,7 +73,7 @@ class Judging(Discriminator):
 
 
 class PatchJudge(Discriminator):
-    """A logit for each of 16 patches."""
+    """A discriminator with a logit for each of 16 patches of an 8x8 image."""
 
     def __init__(self, image, params, needs):
         super().__init__()
@@ -85,7 +85,7 @@ class PatchJudge(Discriminator):
 
 
 class ClassHead(Penalty):
-    """The class head's cross-entropy, in the step of each network."""
+    """The cross-entropy of the class head: of real images in the discriminator's step, of fakes in the generator's."""
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         judged = inputs.real_outputs if inputs.step_of == "discriminator" else inputs.fake_outputs
@@ -94,7 +94,7 @@ class ClassHead(Penalty):
 
 
 class Moving(Penalty):
-    """The distance of each logit from the moving average of the real ones, which is kept in a buffer."""
+    """The squared distance of each fake's logit from the moving average of the real logits, which is in a buffer."""
 
     def __init__(self, params) -> None:
         super().__init__(params)
@@ -108,7 +108,7 @@ class Moving(Penalty):
 
 
 class Observing(Loss):
-    """Remembers what it is given beside the logits."""
+    """A loss that records its optional arguments: outputs, labels, latents and the sum of progress."""
 
     def __init__(self, params) -> None:
         super().__init__(params)
@@ -125,7 +125,7 @@ class Observing(Loss):
 
 
 class Patchy(Loss):
-    """Takes logits of patches."""
+    """A loss for logits of patches."""
 
     def discriminator(self, *, d_real, d_fake):
         return (d_fake - d_real).mean()
@@ -135,7 +135,7 @@ class Patchy(Loss):
 
 
 def descent(parameters, *, lr, momentum=0.0):
-    """Plain gradient descent; takes neither betas nor weight decay."""
+    """Return plain gradient descent, which takes neither betas nor weight decay."""
     return torch.optim.SGD(parameters, lr=lr, momentum=momentum)
 
 

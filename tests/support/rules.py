@@ -1,6 +1,6 @@
-"""Small networks for tests of losses and penalties, and what each of several processes computes of a shared batch.
+"""Small networks for tests of losses and penalties, and the values that several processes compute of a shared batch.
 
-Run as a program with a path, it is one of those processes.
+Run as a program with a path, this module is one of these processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Values = dict[str, Tensor]
 
 
 class Heads(Discriminator):
-    """One hidden layer, then a logit (or one for each of four patches), a class head, an embedding and proxies."""
+    """A discriminator with a logit (or one for each of four patches), a class head, an embedding and proxies."""
 
     def __init__(self, patches: bool = False) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Heads(Discriminator):
 
 
 class Plain(Generator):
-    """Latents through two layers to images."""
+    """A generator of two layers, from latents to images."""
 
     latent_dim = LATENTS
 
@@ -66,7 +66,7 @@ class Plain(Generator):
 
 
 class Styled(Plain):
-    """The same in two halves; the styles of its two layers are added up."""
+    """The same generator, split into styles and synthesis, which takes the mean of the two styles of a sample."""
 
     def styles(self, latents: Tensor, labels: Tensor | None = None, *, rng: torch.Generator | None = None) -> Tensor:
         return torch.tanh(self.mapping(latents))[:, None].expand(-1, 2, -1)
@@ -76,19 +76,19 @@ class Styled(Plain):
 
 
 def penalty(name: str, **params: Any) -> Penalty:
-    """A new penalty of the zoo."""
+    """Make a penalty of the zoo."""
     entry = Registry.load().get(PenaltyEntry, name)
     return entry.load()(entry.params(**params))
 
 
 def loss(name: str, **params: Any) -> Loss:
-    """A new loss of the zoo."""
+    """Make a loss of the zoo."""
     entry = Registry.load().get(LossEntry, name)
     return entry.load()(entry.params(**params))
 
 
 def networks(generator: type[Plain] = Plain, patches: bool = False, seed: int = 0) -> tuple[Plain, Heads]:
-    """Both networks, the same for the same seed."""
+    """Return a generator and a discriminator. The same seed gives the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return generator(), Heads(patches)
@@ -102,7 +102,10 @@ def inputs(
     batch: int = BATCH,
     rows: slice = slice(None),
 ) -> PenaltyInputs:
-    """What a training step gives a penalty, for some rows of a batch, with the networks set as in that step."""
+    """Return the inputs that a training step gives a penalty, for some rows of a batch.
+
+    Only the network of ``step_of`` requires gradients, as in that step.
+    """
     rng = torch.Generator().manual_seed(seed)
     real, latents = torch.rand(batch, *PIXELS, generator=rng) * 2 - 1, torch.randn(batch, LATENTS, generator=rng)
     labels = torch.randint(CLASSES, (batch,), generator=rng)[rows]
@@ -118,7 +121,7 @@ def inputs(
 
 
 def reaches(value: Tensor, network: nn.Module) -> set[str]:
-    """The names of the parameters that get a gradient from the mean of a value, other than 0; all must be finite."""
+    """Return the names of the parameters that get a nonzero gradient from the value's mean. All must be finite."""
     for parameter in network.parameters():
         parameter.grad = None
     value.mean().backward(retain_graph=True)
@@ -135,7 +138,7 @@ CASES = (
 
 
 def measured() -> dict[str, Tensor]:
-    """Value, gradients and buffers of each case after some steps, as training would see them on all ranks."""
+    """Return the value and gradients of each case at each step, averaged over all ranks, and the final buffers."""
     place, found = collectives.here(), {}
     for name, step_of in CASES:
         generator, discriminator = networks(Styled if name.endswith("styled") else Plain)
@@ -156,7 +159,7 @@ def measured() -> dict[str, Tensor]:
 
 
 def value_of(rule: Loss | Penalty, given: PenaltyInputs) -> Tensor:
-    """The mean of a penalty, or the generator's side of a loss."""
+    """Return the mean of a penalty, or the generator's loss."""
     if isinstance(rule, Penalty):
         return rule(given).mean()
     assert given.fake_outputs is not None

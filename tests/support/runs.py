@@ -1,4 +1,4 @@
-"""Runs with the hooks of a registry's plugins, as the Python API begins and resumes them, and runs without training."""
+"""Start and resume runs with the hooks of a registry's plugins, as the Python API does, and write untrained runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def start(registry: Registry, config: Config, *callbacks: Callback, **options: A
 
 
 def resume(registry: Registry, path: Path, *callbacks: Callback, **options: Any) -> Outcome:
-    """Go on with a run."""
+    """Resume a run."""
     config = load_config(registry, RunDir.open(path), scoring=True)
     return run.resume(config, path, *callbacks, Hooks(registry), **options)
 
@@ -42,9 +42,9 @@ def write_untrained(
     scores: Iterable[float] = (),
     changed: float | None = None,
 ) -> RunDir:
-    """Write what a run leaves behind that got to ``kimg``: a log, and a checkpoint for each of its thousands.
+    """Write the files of a run that reached ``kimg``: a log record and a checkpoint for every 1,000 images.
 
-    scores: FID of its checkpoints, from the first. changed: when it was last written to, in seconds since 1970.
+    scores: the FID of the first checkpoints. changed: the modification time of its files, in seconds since 1970.
     """
     directory = RunDir(path)
     path.mkdir(parents=True)

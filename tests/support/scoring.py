@@ -1,4 +1,4 @@
-"""Stand-ins for what a score reads: a set, a generator, an extractor."""
+"""Stand-ins for the data set, the generator and the extractor of a score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NETWORK = Network(Path("none"), "ab" * 32, "cd" * 32, "a stand-in", lacks=("logi
 
 @dataclass
 class Set:
-    """What scoring reads of ganzoo.data.dataset.Images."""
+    """The attributes of ganzoo.data.dataset.Images that scoring reads."""
 
     array: np.ndarray
     labels: np.ndarray | None
@@ -33,7 +33,7 @@ class Set:
 
 
 class Blur(Generator):
-    """A conditional generator without training: class k is a brighter noise than class k - 1."""
+    """An untrained conditional generator of noise. Class k is brighter than class k - 1."""
 
     conditional = True
 

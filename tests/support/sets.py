@@ -1,4 +1,4 @@
-"""Images and shards of random pixels for tests of data sets."""
+"""Images and shards with random pixels, for tests of data sets."""
 
 from __future__ import annotations
 

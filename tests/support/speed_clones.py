@@ -1,6 +1,6 @@
 """Stand-ins for the projects whose training loops ``benchmarks/speed/peer_training.py`` measures.
 
-Each has what the script needs of the real one: its names, its imports and the order of its calls.
+Each has the parts of the real project that the script uses: its names, its imports and the order of its calls.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class GAN:
 
 
 class Trainer:
-    """As much of Lightning's as a loop needs."""
+    """The part of Lightning's ``Trainer`` that a training loop uses."""
 
     def __init__(self, *, callbacks, logger, enable_checkpointing, **others):
         self.callbacks, self.should_stop = callbacks, False
@@ -123,7 +123,7 @@ class Trainer:
 
 
 def write_clones(directory):
-    """Write stand-ins for the three clones; return their roots by the option that names them."""
+    """Write stand-ins for the three clones. Return the root of each by the name of its option."""
     roots = {name: directory / name for name in ("collections", "mimicry", "lightning")}
     files = {
         roots["collections"] / "dcgan.py": COLLECTIONS,

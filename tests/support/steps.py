@@ -1,4 +1,4 @@
-"""A training step by itself, with SGD, on six random 8x8 images."""
+"""A single training step with SGD, on six random 8x8 images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_step(
     change: Callable[[Model], Model] = lambda model: model,
     **options: Any,
 ) -> tuple[TrainingStep, Model]:
-    """The step of a recipe, and its model after ``change``. options: of the step."""
+    """Return the step of a recipe and its model. change: applied to the model first. options: passed to the step."""
     config = resolve(registry, recipe, None, settings)
     model = change(build_model(config, IMAGE))
     step = TrainingStep(
@@ -44,10 +44,10 @@ def make_step(
 
 
 def weights(network: nn.Module) -> torch.Tensor:
-    """All parameters of a network in one vector, copied."""
+    """Return a copy of all parameters of a network in one vector."""
     return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
 
 
 def real() -> torch.Tensor:
-    """The images, always the same."""
+    """Return the six images, which are the same in every call."""
     return torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1

@@ -1,4 +1,4 @@
-"""A stranger's plugin, as a registry sees one."""
+"""A registry with a third-party plugin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganzoo.plugin.registry import Registry
 
 
 class Absolute(Loss):
-    """CONTRIBUTING's example."""
+    """The loss of the example in CONTRIBUTING.md."""
 
     def discriminator(self, *, d_real, d_fake):
         return (d_real - 1).abs().mean() + (d_fake + 1).abs().mean()
@@ -27,7 +27,7 @@ ABSOLUTE = LossEntry(name="absolute", summary="Absolute distances", target=f"{__
 def with_stranger(
     *entries: Entry, hook: str = "register_losses", distribution: str = "ganzoo-absolute", version: str = "1.0"
 ) -> Registry:
-    """The installed zoo and a distribution that registers these entries, by default one loss."""
+    """Return the installed zoo with another distribution that registers these entries, by default one loss."""
 
     def register_them(register: Any) -> None:
         for entry in entries or (ABSOLUTE,):

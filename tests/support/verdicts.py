@@ -1,4 +1,4 @@
-"""Verdicts of the conformance kit on parts that tests make up."""
+"""Verdicts of the conformance kit on parts that tests define."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small registered weights for tests: packages with runs that were never trained."""
+"""Small registered weights for tests: packages with weights of untrained runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write_run(
     settings: Iterable[str] = (),
     seed: int = 0,
 ) -> Path:
-    """Write a run directory with both networks' files, as they are built from a seed, and a score."""
+    """Write a run directory with a checkpoint of a generator built from a seed, and a score unless fid is None."""
     chosen = [f"data.name={data}", "metrics.names=[]", *SIZES.get(recipe.partition("+")[0], ()), *settings]
     config = resolve(registry, recipe, None, chosen)
     directory = RunDir.create(place, recipe, config.to_yaml())
@@ -63,7 +63,7 @@ def write_run(
 
 
 def plugin_of_package(package: str = PACKAGE) -> SimpleNamespace:
-    """A plugin that registers all weights of a package."""
+    """Return a plugin that registers all weights of a package."""
 
     def register_them(register: Any) -> None:
         for entry in packed_weights(package):
@@ -73,7 +73,7 @@ def plugin_of_package(package: str = PACKAGE) -> SimpleNamespace:
 
 
 def plugin_of_entries(*entries: WeightsEntry) -> SimpleNamespace:
-    """A plugin that registers these weights."""
+    """Return a plugin that registers these weights."""
 
     def register_them(register: Any) -> None:
         for entry in entries:
@@ -83,17 +83,17 @@ def plugin_of_entries(*entries: WeightsEntry) -> SimpleNamespace:
 
 
 def zoo_without_weights() -> Registry:
-    """Ganzoo's own zoo without the weights that it comes with."""
+    """Return ganzoo's own zoo without its packaged weights."""
     points = [point for point in entry_points(group="ganzoo") if point.dist and point.dist.name == "ganzoo"]
     return Registry.load(strict=True, points=[point for point in points if point.name != "pretrained"], files=[])
 
 
 def pack_tiny(directory: Path, runs: dict[str, dict[str, Any]], package: str = PACKAGE) -> Path:
-    """Make a package below a directory with the weights of untrained runs: what :func:`write_run` takes, by recipe."""
+    """Write a package with the weights of untrained runs. runs: the options of :func:`write_run` for each recipe."""
     registry, place = zoo_without_weights(), directory / package
     place.mkdir(parents=True)
     (place / "__init__.py").touch()
-    sys.modules.pop(package, None)  # that of an earlier test
+    sys.modules.pop(package, None)  # an earlier test may have imported it
     importlib.invalidate_caches()
     for number, (recipe, options) in enumerate(runs.items()):
         run = write_run(registry, directory / f"{package}-runs" / str(number), recipe, **options)

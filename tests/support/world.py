@@ -1,6 +1,6 @@
-"""A world of one process: what the tests of NCCL train, on a GPU, and of gloo, on a CPU.
+"""Runs in a world of one process, for the tests of NCCL on a GPU and of gloo on a CPU.
 
-Run as a program, it is that process.
+Run as a program, this module is that process.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ RECIPES = {
 }
 SHORT = [*COMPARABLE, "loop.batch=12", "loop.kimg=0.048", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.024"]
 TOLERANCE = 1e-4
-# Ten steps, of which the first three of each kind are not captured.
+# Ten steps. The first three of each kind are not captured.
 ADAM = [*SHORT, "loop.kimg=0.12", "optimizer.generator.name=adam", "optimizer.discriminator.name=adam"]
 CAPTURED, FAULTY, EAGER, TOGETHER, ALONE = "captured", "faulty", ("eager0", "eager1", "eager2"), "together", "alone"
 
 
 def in_a_process(jobs: Sequence[Job], directory: Path) -> None:
-    """Train the jobs in a world of one that ``torchrun`` starts."""
+    """Train the jobs in a world of one process, which ``torchrun`` starts."""
     train_on(1, jobs, directory / "jobs.json", [__file__])
 
 
 def train_all(directory: Path, device: str, together: Callable[[Sequence[Job], Path], None] = in_a_process) -> None:
-    """Train each recipe into a directory of each name above: ``ALONE`` in this process, the others ``together``, in a
-    world of one."""
+    """Train each recipe once in a directory of each name above.
+
+    The runs of ``ALONE`` are trained in this process, the others by ``together``, in a world of one process.
+    """
 
     def jobs(name: str, settings: list[str]) -> list[Job]:
         (directory / name).mkdir()
@@ -52,14 +54,14 @@ def train_all(directory: Path, device: str, together: Callable[[Sequence[Job], P
 
 
 def train_exactly(jobs: Iterable[Job]) -> None:
-    """Train one after the other; see :func:`exact`."""
+    """Train the jobs one after the other, each with :func:`exact`."""
     for job in jobs:
         with exact(job.recipe):
             train([job])
 
 
 def check_captured(directory: Path, recipe: str, name: str = CAPTURED) -> None:
-    """Raise AssertionError unless captured steps left what eager ones left; see ``loops.check_distance``."""
+    """Raise AssertionError unless captured steps gave the values of eager steps; see ``loops.check_distance``."""
 
     def apart(one: str, other: str) -> float:
         found = compare(directory / one / recipe, directory / other / recipe)
@@ -71,7 +73,7 @@ def check_captured(directory: Path, recipe: str, name: str = CAPTURED) -> None:
 
 @contextmanager
 def exact(recipe: str) -> Iterator[None]:
-    """Deterministic algorithms, and convolutions in float32 instead of TF32."""
+    """Use deterministic algorithms, and float32 instead of TF32 in convolutions."""
     cudnn = torch.backends.cudnn
     before, cudnn.allow_tf32 = cudnn.allow_tf32, False
     try:
@@ -82,7 +84,7 @@ def exact(recipe: str) -> Iterator[None]:
 
 
 def train_as_named(loop: Loop, whole=Loop.train) -> None:
-    """``Loop.train`` in the way that the name of the run's parent directory says."""
+    """Run ``Loop.train`` with captured, faulty or eager steps, depending on the name of the run's parent directory."""
     name = loop.directory.path.parent.name
     captured = name in (CAPTURED, FAULTY)
     if captured and loop.device.type == "cpu":
@@ -92,7 +94,7 @@ def train_as_named(loop: Loop, whole=Loop.train) -> None:
         if has_gather(str(loop.config.recipe)):
             with_noise(loop, seed=EAGER.index(name))
     if name == FAULTY:
-        loop.state.learning_rates = []  # replayed steps go on with the first learning rate
+        loop.state.learning_rates = []  # so replayed steps keep using the first learning rate
     whole(loop)
     assert bool(loop.steps._replays) == captured
 

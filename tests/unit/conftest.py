@@ -9,7 +9,7 @@ from ganzoo.models.build import build_model
 
 @pytest.fixture
 def noisy(registry, tiny):
-    """A conditional generator whose noise shows."""
+    """A class-conditional generator with all noise strengths at 1, so that noise changes its images."""
     settings = [*tiny("stylegan-lite"), "generator.conditional=true"]
     config = resolve(registry, "stylegan-lite+non-saturating", None, settings)
     generator = build_model(config, ImageSpec(1, 8, 3)).generator.eval()

@@ -1,1 +1,1 @@
-"""Plugins of an outside researcher: `GANZOO_PLUGINS_DIR` may name this directory."""
+"""Plugins of a researcher outside of the project. Tests set `GANZOO_PLUGINS_DIR` to this directory."""

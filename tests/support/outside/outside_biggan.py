@@ -101,7 +101,7 @@ class Up(nn.Module):
 
 
 class BigGenerator(Generator):
-    """Latents in chunks, one for the first layer and one beside the class for each block, to tanh pixels."""
+    """A generator that splits the latents into chunks: one for the first layer, one with the class for each block."""
 
     conditional = "required"
 
@@ -148,7 +148,7 @@ class Down(nn.Module):
 
 
 class ProjectionDiscriminator(Discriminator):
-    """Residual blocks, summed features, a logit with the projection of the class, and a class head on demand."""
+    """A residual discriminator: a logit with a projection of the class, and a class head if needed."""
 
     conditional = "required"
 

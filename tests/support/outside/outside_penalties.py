@@ -55,7 +55,7 @@ def register_penalties(register) -> None:
 
 
 class Acgan(Penalty):
-    """The cross-entropy of the class head, in the step of each network."""
+    """The cross-entropy of the class head, in the steps of both networks."""
 
     def __call__(self, inputs: PenaltyInputs) -> Tensor:
         of_fakes = cross_entropy(inputs.fake_outputs.classes, inputs.labels, reduction="none")
@@ -66,7 +66,7 @@ class Acgan(Penalty):
 
 
 class Lecam(Penalty):
-    """The moving averages start at 0 and are divided by the weight that they have gathered (as Adam's are)."""
+    """The LeCam penalty. Its moving averages start at 0 and are divided by their accumulated weight, as in Adam."""
 
     def __init__(self, params: LecamParams) -> None:
         super().__init__(params)

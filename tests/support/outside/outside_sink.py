@@ -1,7 +1,6 @@
-"""Hooks from outside of the project: the figures of each interval go into RUN/intervals.csv.
+"""A metrics sink from outside of the project: it writes the figures of each interval to RUN/intervals.csv.
 
-A run that resumes goes back to its newest checkpoint, and the intervals after it are logged again: their rows are
-replaced.
+A resumed run continues from its newest checkpoint and logs the later intervals again. The sink replaces their rows.
 """
 
 from __future__ import annotations

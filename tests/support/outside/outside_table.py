@@ -1,4 +1,4 @@
-"""A data source from outside of the project: images in a CSV table, a row for each, a column for each pixel.
+"""A data source from outside of the project: a CSV table with a row for each image and a column for each pixel.
 
 ganzoo run dcgan+hinge data.name=table:garments.csv data.options.label=kind --plugin outside_table.py
 """
@@ -50,7 +50,7 @@ def register_datasets(register) -> None:
 
 
 class Table(DataSource):
-    """Reads the table row by row; classes are numbered in the order of their names."""
+    """A source that reads the table row by row. Classes are numbered in the order of their names."""
 
     def __init__(self, location: str | None, root: Path, split: str, params: Any = None) -> None:
         super().__init__(location, root, split, params)
@@ -75,7 +75,7 @@ class Table(DataSource):
 
     @cached_property
     def label_column(self) -> int | None:
-        """The place of the column of the class."""
+        """The index of the column of the class, or None."""
         return self.header.index(self.params.label) if self.params.label else None
 
     @cached_property

@@ -1,4 +1,4 @@
-"""For each check of the conformance kit a part that violates it, and nothing else."""
+"""Good parts, and for each check of the conformance kit a part that violates only this check."""
 
 from __future__ import annotations
 

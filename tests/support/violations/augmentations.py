@@ -1,4 +1,4 @@
-"""Augmentations that violate one check."""
+"""Augmentations that each violate one check."""
 
 from __future__ import annotations
 

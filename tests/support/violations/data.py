@@ -1,4 +1,4 @@
-"""Data sets, metrics and extractors that violate one check."""
+"""Data sets, metrics and extractors that each violate one check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ganzoo.testing.stand_in_parts import StandInSource
 
 class GoodSource(StandInSource):
     def content_key(self):
-        return f"{type(self).__name__} {self.split}"  # not that of another one with other images
+        return f"{type(self).__name__} {self.split}"  # other images have another key
 
 
 class NoSource:
@@ -96,7 +96,7 @@ class NoMetric:
 
 
 class MeansMetric(GoodMetric):
-    """Reads the extractor below, whose features have another width than Inception's."""
+    """A metric of the extractor below, whose features have a different width from Inception's."""
 
     def distance(self, real, fake):
         assert real.statistics["mu"].shape == (3,)
@@ -104,7 +104,7 @@ class MeansMetric(GoodMetric):
 
 
 class GoodExtractor(Extractor):
-    """The mean of each channel."""
+    """An extractor of the mean of each channel."""
 
     @classmethod
     def find(cls, file, root):

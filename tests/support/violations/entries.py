@@ -1,4 +1,4 @@
-"""Entries of parts, by default of good ones, and the plugin that registers them."""
+"""Entries of parts, by default of good parts, and the plugin that registers them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def optimizer(cls: type = steps.GoodOptimizer, **facts: Any) -> Entry:
     return OptimizerEntry(name="bad-optimizer", summary="an optimizer", target=target_of(cls), **facts)
 
 
-ABSENT = 0  # no function
+ABSENT = 0  # not a function
 not_a_command = "text"
 
 
@@ -88,7 +88,7 @@ def undescribed() -> None: ...
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1)
 def takes_anything(words: tuple[str, ...]) -> None:
-    """Take options that it does not know as words."""
+    """Take unknown options as words."""
 
 
 def fetch_anything(address: str) -> Path:
@@ -100,7 +100,7 @@ def command(name: str) -> CommandEntry:
 
 
 def plugin_of(*entries: Entry) -> ModuleType:
-    """A module that registers them."""
+    """Return a plugin module that registers the entries."""
     module = ModuleType("violating")
     for hook, cls in REGISTRATION.items():
         own = [entry for entry in entries if isinstance(entry, cls)]

@@ -1,4 +1,4 @@
-"""Losses that violate one check, and one that keeps its state in a buffer."""
+"""Losses that each violate one check, and a good loss that keeps its state in a buffer."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class ConstrainsInEvaluation(StandInLoss):
 
 
 class Remembers(StandInLoss):
-    """A moving average in a tensor that is no buffer."""
+    """A loss with a moving average in a tensor that is not a buffer."""
 
     def __init__(self, params):
         super().__init__(params)

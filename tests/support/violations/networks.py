@@ -1,4 +1,4 @@
-"""Networks that violate one check, and the late failures that other parts use."""
+"""Networks that each violate one check, and the late failure that other parts also use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.autograd.function import once_differentiable
 from ganzoo.interfaces import Discriminator, DiscriminatorOutputs
 from ganzoo.testing.stand_in_parts import StandInDiscriminator, StandInGenerator
 
-LATE = 30  # calls after which something goes wrong that is not seen before
+LATE = 30  # the number of calls before a part fails; only the check `trains` makes more
 
 
 class OnceDifferentiable(torch.autograd.Function):
-    """The identity, whose gradient has no gradient."""
+    """The identity, with a gradient that cannot be differentiated again."""
 
     @staticmethod
     def forward(context: Any, value: torch.Tensor) -> torch.Tensor:
@@ -28,7 +28,7 @@ class OnceDifferentiable(torch.autograd.Function):
 
 
 def late(calls: torch.Tensor) -> torch.Tensor:
-    """1, and after a while not a number."""
+    """Return 1 for up to ``LATE`` calls, and NaN for more."""
     return torch.where(calls > LATE, float("nan"), 1.0)
 
 
@@ -167,7 +167,7 @@ class JudgesIgnoringLabels(StandInDiscriminator):
 
 
 class NoHeads(Discriminator):
-    """It overrides outputs and gives no head, whatever it was asked for."""
+    """A discriminator that overrides ``outputs`` but never returns a head."""
 
     def __init__(self, image, params, needs):
         super().__init__()
@@ -193,7 +193,7 @@ class DetachedHead(StandInDiscriminator):
 
 
 class Drifts(StandInGenerator):
-    """State in a tensor that is no buffer."""
+    """A generator with state in a tensor that is not a buffer."""
 
     def __init__(self, *given):
         super().__init__(*given)

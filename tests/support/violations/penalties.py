@@ -1,4 +1,4 @@
-"""Penalties that violate one check, and one that keeps its state in a buffer."""
+"""Penalties that each violate one check, and a good penalty that keeps its state in a buffer."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class OneLogitOfPenalty(GoodPenalty):
 
 
 class AveragingPenalty(GoodPenalty):
-    """A moving average in a tensor that is no buffer."""
+    """A penalty with a moving average in a tensor that is not a buffer."""
 
     def __init__(self, params):
         super().__init__(params)

@@ -1,4 +1,4 @@
-"""Steps and optimizers that violate one check."""
+"""Steps and optimizers that each violate one check."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RememberingStep(TrainingStep):
 
 
 class NoisyStep(TrainingStep):
-    """Noise on the real images from the rng itself."""
+    """A step that adds noise to the real images and draws it from the rng itself."""
 
     noise = staticmethod(lambda like, rng: torch.randn(like.shape, generator=rng))
 
@@ -81,7 +81,7 @@ class LateStep(TrainingStep):
 
 
 class GoodOptimizer(torch.optim.Optimizer):
-    """Momentum, with its state where it belongs."""
+    """An optimizer with momentum that keeps its state in ``self.state``, as it should."""
 
     def __init__(self, params, lr, decay=0.5):
         super().__init__(params, {"lr": lr, "decay": decay})

@@ -1,4 +1,4 @@
-"""Registered weights that violate one check: runs of stand-ins in a package that lives as long as the tests."""
+"""Registered weights that each violate one check, in a temporary package of an untrained run of stand-ins."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _scratch = tempfile.TemporaryDirectory(prefix="violating-weights-")
 
 @cache
 def _packed() -> WeightsEntry:
-    """Good weights, in a package that can be found."""
+    """Write good weights in a package that can be imported. Return their entry."""
     registry = Registry.load(strict=True, points=[], files=[])
     registry.add(lambda: stand_ins, "stand-ins", stand_ins.DISTRIBUTION, "1.0")
     place = Path(_scratch.name)
@@ -40,12 +40,12 @@ def _packed() -> WeightsEntry:
 
 
 def weights(**changes: Any) -> WeightsEntry:
-    """The entry of good weights with some fields changed."""
+    """Return the entry of good weights with some fields changed."""
     return replace(_packed(), **changes)
 
 
 def weights_that_are_not_finite() -> WeightsEntry:
-    """Weights whose checksum is right and which draw no image."""
+    """Return the entry of weights with a correct checksum, all of which are NaN."""
     entry, directory = _packed(), Path(_scratch.name) / PACKAGE / DIRECTORY
     place = directory / "not-finite"
     if not place.exists():

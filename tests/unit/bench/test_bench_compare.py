@@ -1,4 +1,4 @@
-"""`ganzoo bench compare`: finding the two sides, the difference over seeds, and over resampled images."""
+"""`ganzoo bench compare`: finding the two sides, and their difference over seeds and over resampled images."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def records(recipe, *values, **changes):
 
 @pytest.fixture
 def results(tmp_path):
-    """Writes the grids of a directory of results, each record under its grid."""
+    """A function that writes records into a directory of results, each below its grid, and returns the directory."""
 
     def write(*found):
         write_records(tmp_path, list(found))
@@ -170,7 +170,7 @@ def test_seeds_of_several_machines_are_one_side(sides):
     more = [make_record("a+x", fid=20.2, seed=3, hardware=GPU), make_record("a+x", fid=20.6, seed=1, hardware=GPU)]
     first, _ = sides(*records("a+x", *A), *more, *records("b+x", *B))
     assert {seed.number: seed.value for seed in first.seeds} == {0: 20.0, 1: 20.5, 2: 20.1, 3: 20.2}
-    assert len(first.places) == len(first.describe()["from"]) == 5  # seed 1 was trained on both
+    assert len(first.places) == len(first.describe()["from"]) == 5  # seed 1 was trained on both machines
 
 
 def test_one_seed_of_two_machines_is_two_sides(sides, results, registry):
@@ -205,7 +205,7 @@ SETTINGS = ["data.name=fashion-10k", "data.size=8", "generator.width=16", "gener
 
 @pytest.fixture
 def kept(registry, tmp_path, monkeypatch):
-    """Writes a record of one seed with its weights, scored by a stand-in for the extractor, and finds it as a side."""
+    """A function that writes a record with its weights, scored by a stand-in extractor; its `find` opens the sides."""
     monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
     monkeypatch.setattr(readers, "load_extractor", lambda *_: Stub())
     root = tmp_path / "data"
@@ -247,7 +247,7 @@ def test_the_interval_over_images_is_that_of_a_bootstrap_by_hand(kept):
     reach = stats.t.ppf(0.975, 19) * error
     assert (found.interval.low, found.interval.high) == pytest.approx((one - other - reach, one - other + reach))
     assert found.biases[0] == pytest.approx(np.mean([value for value, _ in found.values]) - one)
-    assert min(found.biases) > 0  # samples with repeated images vary less: the distance rises
+    assert min(found.biases) > 0  # resampled images repeat, so they vary less and the distance rises
     again = bootstrap(sides, means, resamples=20, seed=5)
     assert again == found and bootstrap(sides, means, resamples=20, seed=6) != found
 

@@ -1,4 +1,4 @@
-"""From records to the leaderboard: what is averaged, ranked, set beside what, and kept apart."""
+"""The leaderboard of records: averages, claims, ranks, groups, published figures, and the files that are written."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_files_have_each_seed_and_the_claims():
 
 
 def older(tmp_path):
-    """Results with an older grid of the name of a newer one, and the same protocol."""
+    """Write a grid and an older grid with the same name and a common protocol; return the directory of results."""
     results = tmp_path / "results"
     write_records(results, [make_record(fid=20.0, fakes=10000)], samples=True)
     write_records(results / "older", [make_record(fid=19.0), make_record(fid=21.0, seed=1, fakes=10000)], samples=True)
@@ -179,7 +179,7 @@ def test_what_differs_in_more_than_the_seed_and_the_machine_is_not_averaged(othe
 
 
 def test_a_class_conditional_row_is_marked_and_on_its_own():
-    """Even if the configurations are the same, as with an architecture that reads labels if there are any."""
+    """A protocol with classes gives a record its own group and a mark, even if both configurations are the same."""
     classes = "drawn from the real set's labels"
     free, told = make_record(fid=20.0, seed=0), make_record(fid=10.0, seed=1, protocol=protocol(classes=classes))
     report = report_of(free, told, figures=[replace(LUCIC, fake_pictures=2000)])
@@ -225,7 +225,7 @@ def test_a_protocol_is_a_group_of_its_own_and_ranked_alone():
     assert ranks == [[("dcgan+minimax", 1)], [("dcgan+minimax", 1), ("mlp+minimax", 2)], [("mlp+minimax", 1)]]
     labels = protocol_labels(report.groups)
     assert labels[0] == "10,000 against 10,000 test"
-    assert len(set(labels)) == 3  # the same counts with another network have a name of their own
+    assert len(set(labels)) == 3  # groups with the same counts but different networks have different labels
 
 
 def test_how_the_statistics_were_come_by_is_no_protocol():
@@ -388,7 +388,7 @@ def test_sample_grids_are_made_small(tmp_path):
     from PIL import Image
 
     Image.radial_gradient("L").resize((2000, 1000)).convert("RGB").save(tmp_path / "big.png")
-    with urlopen(data_uri(tmp_path / "big.png")) as stream:  # a data: address, no network
+    with urlopen(data_uri(tmp_path / "big.png")) as stream:  # a data: address needs no network
         small = Image.open(BytesIO(stream.read()))
     assert (small.size, small.mode) == ((LONGEST, LONGEST // 2), "L")
 
@@ -408,7 +408,7 @@ def test_the_markdown_has_every_figure_and_links_its_samples(tmp_path):
 
 
 class Elements(HTMLParser):
-    """Every start tag, and every address an attribute would load."""
+    """A parser that collects the start tags of a page with their attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -458,7 +458,7 @@ def test_the_page_loads_nothing(tmp_path):
     tags = Elements(page).tags
     addresses = [attributes[name] for _, attributes in tags for name in ("src", "href") if name in attributes]
     addresses = [address for address in addresses if not address.startswith("#row-")]
-    assert len(addresses) == 3  # two sample grids, no icon
+    assert len(addresses) == 3  # two sample grids and the empty icon
     assert all(address.startswith("data:") for address in addresses)
     style = page.partition("<style>")[2].partition("</style>")[0]
     assert "url(" not in style and "@import" not in style

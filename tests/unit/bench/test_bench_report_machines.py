@@ -1,4 +1,4 @@
-"""Rows of several machines, and the table that the leaderboard opens with."""
+"""The leaderboard's rows with records of several machines, and its opening table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report_of(*records, older=()):
 
 
 def on_two_machines():
-    """A row of two seeds on a CPU and one on a GPU, in another order of their files."""
+    """Return the records of one row: seeds 0 and 1 on a CPU and seed 2 on a GPU, not in this order."""
     return [
         make_record(fid=20.0, seed=0, minutes=50.0),
         make_record(fid=29.0, seed=2, minutes=2.0, hardware=H100),
@@ -155,7 +155,7 @@ def test_the_table_with_the_most_combinations_comes_first():
         (3, 2000, "5 min"), (2, 10000, "5 min"), (2, 2000, "30 min")
     ]  # fmt: skip
     even = overviews(report_of(*many, *few, make_record("b+x", fid=9.0, fakes=10000)))
-    assert [one.group.fakes for one in even] == [10000, 2000]  # of equals the one with the most generated images
+    assert [one.group.fakes for one in even] == [10000, 2000]  # if equal, the table with more generated images
 
 
 def test_older_rows_are_in_the_opening_table_only_if_there_are_no_others():

@@ -1,4 +1,4 @@
-"""What seeds say of a difference, against SciPy and by hand."""
+"""The statistics of a difference between seeds, checked against SciPy and by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAMPLES = [
     ("one", "other", "expected"),
     [
         ((20.0, 21.0), (22.0, 23.0), True),
-        ((22.0, 23.0), (21.0, 20.0), True),  # in whichever order
+        ((22.0, 23.0), (21.0, 20.0), True),  # in either order
         ((20.0, 22.0), (21.0, 23.0), False),
         ((20.0, 22.0), (22.0, 23.0), False),  # equal seeds do not separate
         ((20.0,), (22.0, 23.0), False),

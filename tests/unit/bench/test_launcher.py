@@ -1,4 +1,4 @@
-"""How many jobs the local launcher runs side by side, on a stand-in for a GPU."""
+"""How many jobs the local launcher runs side by side, tested with a stand-in for a GPU."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ganzoo.bench.job import NEIGHBOURS, Job
 from ganzoo_launchers import LocalParams, local
 from ganzoo_launchers.local import LocalLauncher
 
-LINES = 30  # of the log of a job that runs alone from beginning to end
+LINES = 30  # lines in the log of a job that runs alone from beginning to end
 
 
 class Gpu:
-    """``together`` is what so many jobs reach, as a multiple of one alone; ``alone`` are the jobs' own speeds."""
+    """A stand-in for a GPU. together: total speed by number of jobs, relative to one; alone: images/s by job."""
 
     def __init__(self, together: dict[int, float], alone: dict[str, float]) -> None:
         self.together, self.alone = together, alone
         self.running = list[str]()
-        self.history = list[tuple[str, ...]]()  # who ran, one entry a line of the first one's log
+        self.history = list[tuple[str, ...]]()  # the running jobs at each line of the first job's log
         self.shown: dict[str, float] = {}
 
     def process(self, job: Job) -> Process:
@@ -28,7 +28,7 @@ class Gpu:
 
 
 class Process:
-    """Stands for ``JobProcess``: each question for its outcome is one interval of training."""
+    """A stand-in for ``JobProcess``: each call of ``outcome`` is one interval of training."""
 
     def __init__(self, gpu: Gpu, job: Job) -> None:
         self.gpu, self.job, self.stopped = gpu, job, False
@@ -63,7 +63,7 @@ class Process:
 
 @pytest.fixture
 def launch(tmp_path, monkeypatch):
-    """Runs jobs a, b, c, ... on such a GPU; the GPU, and the outcomes by job."""
+    """A function that runs jobs a, b, c, ... on such a GPU and returns the GPU and each job's name and outcome."""
 
     def launched(together, count=4, budget=None, alone=None, memory=(1000.0, 80000.0), measured=False, **params):
         gpu = Gpu(together, alone or {})
@@ -88,7 +88,7 @@ def most(gpu: Gpu) -> int:
 def test_a_second_job_that_does_not_pay_leaves_again_and_goes_on_later(launch):
     gpu, outcomes = launch({1: 1.0, 2: 1.05})
     assert outcomes == [(name, "") for name in "abcd"]
-    assert gpu.history[:3] == [("a",)] * 3  # measured before it shares
+    assert gpu.history[:3] == [("a",)] * 3  # job a is measured alone before it shares the GPU
     shared = [names for names in gpu.history if len(names) > 1]
     assert set(shared) == {("a", "b")} and len(shared) < 8  # no other pair is tried
 
@@ -99,12 +99,12 @@ def test_as_many_run_as_pay(launch, tmp_path):
     assert most(gpu) == 3 and len([names for names in gpu.history if len(names) == 3]) < 10
     counts = [len(names) for names in gpu.history]
     begun, ended = counts.index(2), len(counts) - counts[::-1].index(2)
-    assert counts[begun:ended].count(1) <= 6  # a moment after each job
+    assert counts[begun:ended].count(1) <= 6  # at most one interval alone per job
     assert (tmp_path / "a" / NEIGHBOURS).read_text() == "3"
 
 
 def test_a_faster_combination_is_no_gain(launch):
-    """Images of b are cheap: beside it all images per second rise, though both train at half their speed."""
+    """The images of b are cheap, so it raises the total images per second, but both jobs train at half their speed."""
     gpu, _ = launch({1: 1.0, 2: 1.0}, count=2, alone={"a": 100.0, "b": 1000.0})
     assert len([names for names in gpu.history if len(names) > 1]) < 8
 

@@ -1,4 +1,4 @@
-"""``benchmarks/pretrained.py`` packs the best of each architecture, with its score and what it was trained with."""
+"""``benchmarks/pretrained.py`` packs the best generator of each architecture, with its score and configuration."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def record(tmp_path, registry):
-    """Write a record of a combination with the weights of its untrained generator."""
+    """A function that writes a record of a combination with the weights of its untrained generator."""
 
     def write(recipe: str, fid: float, *, fakes: int = 2000, kept: bool = True, plugins: tuple[str, ...] = ("ganzoo",)):
         settings = [*SIZES[recipe.partition("+")[0]], "data.name=fashion-mnist", "loop.device=cuda"]
@@ -68,7 +68,7 @@ def test_the_best_of_each_architecture_is_packed(script, record, tmp_path, capsy
     record("mlp+minimax", 40.0)
     best = record("mlp+wgan-gp", 30.0)
     record("mlp+hinge", 20.0, kept=False)
-    record("mlp+lsgan", 10.0, fakes=500)  # of fewer images
+    record("mlp+lsgan", 10.0, fakes=500)  # scored with fewer images
     record("dcgan+hinge", 50.0)
     record("dcgan+minimax", 5.0, plugins=("ganzoo", "ganzoo-other"))
     package = tmp_path / "package"

@@ -1,4 +1,4 @@
-"""How jobs share a CPU: measured by stand-ins, and once by processes."""
+"""How jobs share a CPU: with a stand-in for the measurement, and once measured in real processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def jobs(tmp_path):
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Speeds alone and side by side, by recipe; what was measured."""
+    """A function that sets the speeds (alone, side by side) by architecture and returns the list of measurements."""
     asked = list[tuple[str, int, int]]()
 
     def speeds(**by_recipe):
@@ -64,7 +64,7 @@ def test_jobs_run_one_at_a_time_where_a_second_thread_pays(jobs, measured):
 
 
 def test_the_whole_grid_counts(jobs, measured):
-    """dcgan gains from its second thread, and takes ten times as long as mlp."""
+    """dcgan decides for the whole grid: it gains from a second thread and takes ten times as long as mlp."""
     asked = measured(mlp=(1000.0, 900.0), dcgan=(100.0, 40.0))
     grid = [*jobs(2), *jobs(2, recipe="dcgan+minimax")]
     assert choose_sharing(grid, lambda _: None).slots == 1
@@ -124,7 +124,7 @@ def test_a_step_that_cannot_be_measured_is_told(jobs, monkeypatch):
 
 
 class Done:
-    """Stands for ``JobProcess``: done when it is asked for the second time."""
+    """A stand-in for ``JobProcess`` that is done at the third call of ``outcome``."""
 
     started = list[Job]()
 
@@ -146,7 +146,7 @@ class Done:
 
 @pytest.fixture
 def launched(monkeypatch):
-    """Runs jobs; those that were started, and the largest number of them at once as each noted it."""
+    """A function that runs jobs and returns the started ones and, from each job's file, the most that ran at once."""
     monkeypatch.setattr(local, "JobProcess", Done)
     monkeypatch.setattr(local, "POLL", 0)
     monkeypatch.setattr(Done, "started", [])

@@ -1,4 +1,4 @@
-"""Scoring a record again: by its own protocol, with the files of extractors that are named."""
+"""A record is scored again under its own protocol, with the given files of extractors."""
 
 from __future__ import annotations
 

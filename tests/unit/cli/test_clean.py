@@ -1,4 +1,4 @@
-"""`ganzoo clean` removes old checkpoints and caches, on request, and nothing that is not ganzoo's."""
+"""`ganzoo clean` removes old checkpoints and caches on request, and leaves all other files alone."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FIRST, SECOND, THIRD, FOURTH = (f"kimg00000{place}.000" for place in (1, 2, 3, 4
 
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
-    """An empty directory of data and caches."""
+    """The directory of data and caches, which does not exist yet."""
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 
 
 @pytest.fixture
 def run(ganzoo, root) -> RunDir:
-    """A run with four checkpoints, of which the second is the best."""
+    """A run with four checkpoints; the second has the best score."""
     return write_untrained(Path("runs/a"), kimg=4, budget=4, scores=(9, 3, 5))
 
 
@@ -98,7 +98,7 @@ def test_caches_go_and_are_made_anew_and_data_stays(ganzoo, root, registry, monk
     images = open_images(registry, "fashion-10k", root=root)
     expected = images.array[:8].copy()
     reader = type("Read", (), {"name": "0123456789abcdef-exact-cpu"})()
-    assert "name" in vars(Reader)  # what cache_name asks for
+    assert "name" in vars(Reader)  # the attribute that cache_name reads
     for end in ("", "-features"):
         write_arrays(root / "statistics" / f"{cache_name(images, reader)}{end}.npz", {"mu": np.zeros(3)})
     (root / "MNIST/raw").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The command line as a user meets it."""
+"""The command line: runs, samples, dry runs, bad input, and the lists of parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.seconds
 
 @pytest.fixture(scope="module")
 def finished(tiny, tmp_path_factory):
-    """A finished little run, trained once."""
+    """A small finished run, trained once for all tests."""
     directory = tmp_path_factory.mktemp("finished") / "run"
     with pytest.raises(SystemExit) as stop:
         main(["run", "stylegan-lite+non-saturating", *tiny("stylegan-lite"), "--out", str(directory)])
@@ -26,7 +26,7 @@ def finished(tiny, tmp_path_factory):
 
 @pytest.fixture
 def run_dir(finished, tmp_path):
-    """A test's own copy of it, relative to the working directory."""
+    """A copy of the finished run for each test, as a path relative to the working directory."""
     shutil.copytree(finished, tmp_path / "runs/copy")
     return "runs/copy"
 
@@ -53,7 +53,7 @@ def test_a_grid_and_single_images(ganzoo, run_dir, tmp_path):
     files = sorted((tmp_path / "single").iterdir())
     assert [f.name for f in files] == ["000000.png", "000001.png", "000002.png"]
     assert {Image.open(f).size for f in files} == {(28, 28)}
-    assert ganzoo("sample", run_dir, "-n", "3", "--out", "single")[0] == 2  # holds something
+    assert ganzoo("sample", run_dir, "-n", "3", "--out", "single")[0] == 2  # the directory is not empty
 
 
 def test_a_sample_depends_on_its_seed_alone(ganzoo, run_dir, tmp_path):
@@ -94,7 +94,7 @@ def test_bad_input_is_one_line_and_exit_code_2(ganzoo, tmp_path, arguments, says
     code, _, err = ganzoo(*arguments)
     assert code == 2
     assert says in err and err.count("\n") == 1 and "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []  # nothing was made on the way to the refusal
+    assert list(tmp_path.iterdir()) == []  # nothing was written before the error
 
 
 def test_sampling_refuses_what_the_generator_cannot(ganzoo, run_dir):

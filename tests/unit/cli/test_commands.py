@@ -1,4 +1,4 @@
-"""Commands come from plugins: any of them can be missing, and a stranger's is as good as the zoo's own."""
+"""Commands from plugins: each of them can be missing, and those of third parties work like the zoo's own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fetch_nothing(address: str) -> str:
 
 @pytest.fixture
 def install(monkeypatch):
-    """Make a registry the installed zoo."""
+    """A function that makes a registry the installed zoo."""
 
     def installed(registry: Registry) -> None:
         monkeypatch.setattr(Registry, "load", lambda *arguments, **options: registry)
@@ -57,7 +57,7 @@ def install(monkeypatch):
 
 
 def with_command(entry: CommandEntry) -> Registry:
-    """The installed zoo, not strict, and a distribution that registers a command."""
+    """Return the installed zoo, not strict, with another distribution that registers a command."""
     registry = Registry.load(strict=False)
     plugin = SimpleNamespace(register_commands=hookimpl(lambda register: register(entry)))
     registry.add(lambda: plugin, "stranger", "ganzoo-stranger", "1.0")
@@ -207,7 +207,7 @@ def test_a_path_below_a_file_is_refused_in_one_line(ganzoo, tmp_path, arguments)
 
 
 def test_an_error_of_the_system_about_a_path_is_one_line(ganzoo, monkeypatch):
-    """Whatever command it came from."""
+    """An OSError with a path becomes one line that names the path, here while a command is looked up."""
 
     def fail(self, *arguments):
         raise NotADirectoryError(20, "Not a directory", "file/x")

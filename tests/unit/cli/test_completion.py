@@ -22,7 +22,7 @@ from ganzoo.plugin.registry import Registry
 
 
 def complete(*words: str) -> list[str]:
-    """What may stand in place of the last word."""
+    """Return the completions of the last word."""
     *before, incomplete = words
     return [item.value for item in ShellComplete(app, {}, "ganzoo", VARIABLE).get_completions(before, incomplete)]
 
@@ -130,7 +130,7 @@ def test_every_argument_that_names_a_run_completes_it(registry):
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_in_bash_itself(ganzoo, tmp_path):
-    """The script defines a function that asks the command, which imports no torch for it."""
+    """In bash, the script completes a recipe by running `ganzoo`, which imports no torch for it."""
     script = ganzoo("completion", "bash")[1]
     program = tmp_path / "bin/ganzoo"
     program.parent.mkdir()

@@ -1,4 +1,4 @@
-"""`ganzoo doctor`: each check is ok, or says what to do; what is broken makes it exit with 1."""
+"""`ganzoo doctor`: each check is ok or says what to do; a broken one makes the exit code 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ganzoo.plugin.registry import Registry
 
 @pytest.fixture(autouse=True)
 def found(monkeypatch, tmp_path):
-    """A machine on which all is well: room, no GPU, and the network of any extractor in a file."""
+    """A healthy machine: enough disk space, no GPU, and the network of each extractor in a file."""
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100 * GIB))
     monkeypatch.setattr(shutil, "which", lambda name: None)

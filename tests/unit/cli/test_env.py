@@ -1,4 +1,4 @@
-"""`ganzoo env`: what a bug report needs, without the name of its author."""
+"""`ganzoo env` prints what a bug report needs, without the path of the home directory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ganzoo.utils.files import with_tilde
 
 @pytest.fixture
 def home(monkeypatch, tmp_path) -> Path:
-    """A home directory of a person."""
+    """The home directory of a user; GANZOO_DATA is a path below it."""
     place = tmp_path / "home/ann"
     place.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(place))

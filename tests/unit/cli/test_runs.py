@@ -1,4 +1,4 @@
-"""`ganzoo runs`: each run in a line, and what is none is counted."""
+"""`ganzoo runs` prints one line per run and counts directories that are not runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_run_that_a_process_works_in_is_running(ganzoo):
 
 
 def test_the_lock_that_a_dead_process_left_is_not_tried(ganzoo, monkeypatch):
-    """So that a look gets in the way of no process that begins."""
+    """`ganzoo runs` does not try the lock of a dead process, since this could block a process that starts."""
     directory = write_untrained(Path("runs/killed"), kimg=1, budget=2)
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     (directory.path / "lock").write_text(f"process {child.stdout.strip()} on {socket.gethostname()}")

@@ -1,4 +1,4 @@
-"""`ganzoo plugins new`: what it writes is built, installed, passes its own tests and conforms, for every kind."""
+"""`ganzoo plugins new`: a new package of each kind can be built and installed, passes its own tests and conforms."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PACKED = [
     "index.json",
     *(f"{RUN}/{name}" for name in ("config.yaml", "provenance.json", "score.json")),
     *(f"{RUN}/checkpoints/kimg000004.000/{name}" for name in ("ema.safetensors", "meta.json")),
-]  # what a package holds of a run
+]  # the files of a run in a package
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
-    """A directory with one new distribution of each kind, and a ``site`` in which their wheels are installed."""
+    """A directory with a new distribution of each kind, and a directory ``site`` where their wheels are installed."""
     hatchling = pytest.importorskip("hatchling.build")
     directory, registry, before = tmp_path_factory.mktemp("new"), Registry.load(), Path.cwd()
     run = str(write_run(registry, directory / "run"))
@@ -70,9 +70,9 @@ def test_every_file_is_there(written):
 
 @pytest.mark.long
 def test_their_own_tests_pass_and_they_conform(written):
-    """Their tests hold the conformance kit, so this is `ganzoo plugins check` of each too."""
+    """The packages' own tests pass. They include the conformance kit, so this also covers `ganzoo plugins check`."""
     tests = written / "tests"
-    for kind in MODULES:  # in one process, as each start costs seconds; so their names must differ
+    for kind in MODULES:  # one process runs them all, since a start takes seconds; so the file names must differ
         for file in (written / kind / "tests").iterdir():
             tests.mkdir(exist_ok=True)
             shutil.copy(file, tests / f"{file.stem}_{kind}.py")
@@ -129,7 +129,7 @@ def test_what_cannot_be_is_one_line_and_writes_nothing(tmp_path, monkeypatch, ca
     assert not list((tmp_path / "there").iterdir())
 
 
-@pytest.mark.long  # .ci/run installs ruff after the first selection
+@pytest.mark.long  # .ci/run installs ruff only after the tests that are not long
 def test_ruff_finds_nothing_in_what_is_written(written):
     ruff = shutil.which("ruff")
     if ruff is None:

@@ -1,4 +1,4 @@
-"""`ganzoo sample --seeds`: an image of each seed, the same one in any list; and the formats of a grid."""
+"""`ganzoo sample --seeds` draws an image for each seed, the same in any list; and the file formats of a grid."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def run(place, _own_cache, tiny) -> zoo.Run:
 
 @pytest.fixture
 def command(place, run, capsys, monkeypatch):
-    """Call `ganzoo sample run`; what it printed."""
+    """A function that calls `ganzoo sample run` and returns what it printed."""
     monkeypatch.chdir(place)
 
     def call(*arguments: str, code: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""Registered weights on the command line: each command that reads a generator takes their names."""
+"""Registered weights on the command line: each command that reads a generator accepts their names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TINY = [*SIZES["mlp"], "discriminator.width=8", "discriminator.layers=1", "metri
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> Path:
-    """A directory with a package of two untrained generators, the second with the better score."""
+    """A directory with a package of two untrained generators; the second has the better score."""
     directory = tmp_path_factory.mktemp("weights")
     pack_tiny(directory, {"mlp+minimax": {"fid": 30.0}, "mlp+wgan-gp": {"fid": 20.0, "seed": 1}})
     return directory
@@ -41,7 +41,7 @@ def package(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def zoo(package, monkeypatch) -> Registry:
-    """The installed zoo has these weights and no others."""
+    """The installed zoo, with these weights and no others."""
     monkeypatch.syspath_prepend(package)
     registry = zoo_without_weights()
     registry.add(plugin_of_package, "tiny", "ganzoo-tiny", "1.0")
@@ -51,7 +51,7 @@ def zoo(package, monkeypatch) -> Registry:
 
 @pytest.fixture
 def here(zoo, package, ganzoo):
-    """The command line with these weights; nothing may be written beside them."""
+    """The command line with these weights; afterwards, no file may have been added to their package."""
 
     def contents() -> set[str]:
         return {str(path) for path in package.rglob("*") if "__pycache__" not in path.parts}
@@ -159,7 +159,7 @@ def test_they_cannot_be_resumed(here):
 
 @pytest.fixture
 def scored(tmp_path, monkeypatch) -> dict[str, float]:
-    """The zoo has weights with a score that takes no time, whose values it returns; '@wrong' says others."""
+    """The values of a fast score. The zoo has weights '@right' that record them, and '@wrong' with other values."""
     registry, directory = zoo_without_weights(), tmp_path / "scored"
     parts = plugin_of(extractor(), metric(MeansMetric, name="means", extractor="bad-extractor"))
     registry.add(lambda: parts, "means", "ganzoo-means", "1.0")

@@ -1,4 +1,4 @@
-"""`ganzoo list` and `ganzoo info` say whose a part is and how it is used."""
+"""`ganzoo list` and `ganzoo info` show which distribution a part comes from and how to use it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganzoo.plugin.registry import Registry
 
 @pytest.fixture
 def ganzoo(monkeypatch):
-    """Its output, with a stranger's loss among what is installed."""
+    """A function that runs the command line, with a third-party loss installed, and returns its output."""
     registry = with_stranger(replace(ABSOLUTE, paper="Somebody 2020", formula="E[|d|]"))
     monkeypatch.setattr(Registry, "load", lambda: registry)
 
@@ -61,7 +61,7 @@ def test_a_part_is_explained_to_the_last_parameter(ganzoo, registry):
 
 @pytest.fixture
 def researcher(monkeypatch):
-    """The zoo with a step, an optimizer, and penalties that need labels and outputs; ``ganzoo`` on it."""
+    """The zoo with the parts of support.researcher and the step bigan, and a function that runs ``ganzoo`` on it."""
     registry = with_stranger()
     monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "docs"))
     for name in ("support.researcher", "bigan"):
@@ -109,7 +109,7 @@ def all_entries() -> list[Entry]:
 
 @pytest.mark.parametrize("entry", all_entries(), ids=lambda entry: f"{entry.kind}-{entry.name}")
 def test_every_example_would_run(registry, ganzoo, entry):
-    lines = ganzoo("info", entry.name).splitlines()  # two kinds may have a name in common: a metric and a command
+    lines = ganzoo("info", entry.name).splitlines()  # two kinds may share a name, such as a metric and a command
     (own,) = (number for number, line in enumerate(lines) if line.startswith(f"{entry.name}  {entry.kind},"))
     program, verb, *arguments = shlex.split(lines[lines.index("example", own) + 1])
     assert program == "ganzoo"
@@ -139,7 +139,7 @@ def test_every_example_would_run(registry, ganzoo, entry):
 
 
 def test_an_example_takes_a_loss_that_goes_with_the_part(registry):
-    """Whatever is registered first: not one that brings the penalty, nor one without the border the part needs."""
+    """The examples of gp and ada skip wgan-gp, even if it is registered first: it brings gp and has no border at 0."""
     losses = registry.entries["loss"]
     turned = with_stranger()
     turned.entries["loss"] = {"wgan-gp": losses["wgan-gp"], **losses}

@@ -1,4 +1,4 @@
-"""What stands behind the equals sign of a setting, read as its field asks for."""
+"""The values of settings, which are read according to their fields; and paths with unusual characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from PIL import Image
 from rich.console import Console
-from support import fuzzing  # noqa: F401  its profile
+from support import fuzzing  # noqa: F401  loads the hypothesis profile
 from support.images import open_images
 
 from ganzoo.bench.grid import Cell
@@ -34,10 +34,10 @@ NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
-    """And still is when the run's own configuration, its report or the command that repeats it are read."""
+    """A path is read unchanged, also from the run's configuration and facts; the command to repeat it can be made."""
     directory = tmp_path / "sets" / name
     directory.mkdir(parents=True)
-    (tmp_path / "sets" / name.split(" #")[0]).mkdir(exist_ok=True)  # what YAML would make of some
+    (tmp_path / "sets" / name.split(" #")[0]).mkdir(exist_ok=True)  # the name that YAML would read
     Image.new("L", (8, 8), 7).save(directory / "a.png")
     data = f"folder:{directory}"
     given = [f"data.name={data}", "generator.width=8", "discriminator.width=8", "loop.batch=1", "loop.kimg=0.002",
@@ -135,7 +135,7 @@ def test_a_setting_that_is_written_is_read_as_it_was(key, value):
     if key == "maybe" and not isinstance(value, (str, type(None))):
         return
     if key == "texts" and not isinstance(value, (list, type(None))):
-        return  # commas make a list of it
+        return  # commas turn the value into a list
     assert typed(read_settings([write_setting(key, value, schema)]), schema, str) == {key: value}
 
 

@@ -36,7 +36,7 @@ def test_what_may_not(key):
 
 
 def test_every_setting_that_may_change_exists(registry):
-    """A field that was renamed would be refused for ever."""
+    """Each name in MAY_CHANGE is a setting; if one were outdated, changes of the renamed setting would be refused."""
     from ganzoo.config.changes import MAY_CHANGE
 
     config = resolve(registry, "mlp+minimax").as_dict()

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: images and curves in characters, the display, and watching from another process."""
+"""A run in the terminal: images and curves as characters, the display, and `ganzoo watch`."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_finished_run_is_shown_at_its_end(tmp_path, capsys):
 
 
 def test_a_run_is_watched_until_it_is_scored(tmp_path):
-    """Each sleep is a step of the run: a line of the log, silence, the last line, the score."""
+    """Each pause of `watch` advances the run: a log line, a time without lines, the rest of the log, the score."""
     write_run(tmp_path)
     log = (tmp_path / "log.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "log.jsonl").write_text("".join(log[:10]))

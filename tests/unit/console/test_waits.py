@@ -1,4 +1,4 @@
-"""What the terminal shows of a wait, by a clock that stands still until a test moves it."""
+"""What the terminal shows during a wait, tested with a clock that only the tests advance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ganzoo.utils.waiting import aside, counted, waiting, watched_by, watcher
 
 
 class Time:
-    """A clock, and a ticker that looks at every open wait when time goes by."""
+    """A clock that tests advance, and a ticker that then updates every open wait."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -45,7 +45,7 @@ class Terminal(io.StringIO):
 
 
 def empty(shown: str) -> bool:
-    """Whether the terminal's last line is empty and its cursor visible."""
+    """Return whether the terminal's last line is empty and its cursor visible."""
     return shown.endswith("\x1b[2K\x1b[?25h\r")
 
 
@@ -154,12 +154,12 @@ def test_a_bar_in_a_terminal_goes_when_the_work_is_done(time, bars):
         time.passes(3)
     shown = bars.getvalue()
     assert "hashing [x]" in shown and "1 of 4 files, 4 s, about 12 s left" in shown
-    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is back
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")  # the cursor is visible again
     assert empty(shown)
 
 
 def test_what_is_printed_meanwhile_is_not_drawn_over(time, bars, monkeypatch):
-    monkeypatch.setattr(sys, "stderr", bars)  # pytest put its own back before the test
+    monkeypatch.setattr(sys, "stderr", bars)  # pytest replaces stderr between the fixture and the test
     with showing(to_stderr()), waiting("training") as advance:
         time.passes(3)
         logging.getLogger("ganzoo.x").warning("careful")

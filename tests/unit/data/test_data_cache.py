@@ -1,4 +1,4 @@
-"""Decoded once, keyed by content, there whole or not at all."""
+"""The cache of decoded images: keyed by content, and either complete or absent."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_files_that_did_not_change_are_not_read_again(registry, root, directory,
 
 def test_fresh_files_and_damaged_notes_are_not_trusted(registry, root, directory, monkeypatch):
     first = opened(registry, directory, root)
-    assert not (root / "keys").exists()  # written a moment ago
+    assert not (root / "keys").exists()  # the files are too new for their keys to be remembered
     monkeypatch.setattr(fingerprints, "SETTLED_NS", 0)
     opened(registry, directory, root)
     (note,) = (root / "keys").iterdir()
@@ -172,7 +172,7 @@ def test_leftovers_of_the_dead_are_removed_those_of_the_living_are_not(tmp_path,
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([elsewhere.name, "a", "b"])
 
 
-# Forked, not spawned: a fresh process would spend seconds importing torch, and these use none of its threads.
+# Fork, not spawn: a new process would take seconds to import torch, and these processes use none of its threads.
 FORK = multiprocessing.get_context("fork")
 
 
@@ -193,7 +193,7 @@ def test_a_kill_while_caching_leaves_no_half_cache(registry, root, directory):
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert [name[0] for name in in_cache(root)] == ["."]  # begun, never named
+    assert [name[0] for name in in_cache(root)] == ["."]  # only the temporary directory, which was never renamed
     assert len(opened(registry, directory, root)) == 4
     assert [name[0] == "." for name in in_cache(root)] == [False]
 

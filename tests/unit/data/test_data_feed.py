@@ -12,7 +12,7 @@ from ganzoo.data.loader import Feed
 
 
 def numbered(count: int) -> Images:
-    """Images whose pixels and label are their number, bright on the left."""
+    """Return images whose left half and label are their number; the right half is 0."""
     array = np.zeros((count, 1, 4, 4), np.uint8)
     array[..., :2] = np.arange(count)[:, None, None, None]
     return Images(array, np.arange(count), ImageSpec(1, 4, count), "numbers", "train", "f" * 64)

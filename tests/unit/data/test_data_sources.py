@@ -1,4 +1,4 @@
-"""Every kind of source, and every kind of bad input with what it says."""
+"""Every kind of data source, and every kind of bad input with its error message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def root(tmp_path) -> Path:
 
 @pytest.fixture
 def directory(tmp_path) -> Path:
-    """Six square grey images in a tree."""
+    """A directory with six square grey images, three of them in a subdirectory."""
     directory = tmp_path / "images"
     (directory / "deep").mkdir(parents=True)
     for number in range(6):
@@ -52,7 +52,7 @@ def test_the_embedded_set(registry, root):
     assert images.demonstration and images.class_names[9] == "ankle boot"
     assert peek_spec(registry, "fashion-10k", root=root) == images.spec
     first = images.array[0, 0]
-    assert images.labels[0] == 9 and first[:7].max() == 0 and first.max() == 255  # a low boot under empty rows
+    assert images.labels[0] == 9 and first[:7].max() == 0 and first.max() == 255  # an ankle boot below empty rows
 
 
 def test_a_directory(registry, root, directory):
@@ -98,7 +98,7 @@ def test_labels_of_a_directory(registry, root, directory):
     labels = {"labels": [[name, int(name[-5])] for name in names]}
     (directory / "dataset.json").write_text(json.dumps(labels))
     images = open_images(registry, f"folder:{directory}", root=root)
-    assert images.labels.tolist() == [0, 2, 4, 1, 3, 5]  # deep/ comes after the digits
+    assert images.labels.tolist() == [0, 2, 4, 1, 3, 5]  # deep/ sorts after the digits
     (directory / "deep/5.png").write_bytes(b"bad")
     fewer = open_images(registry, f"folder:{directory}", root=root, skip_bad=True)
     assert fewer.labels.tolist() == [0, 2, 4, 1, 3] and fewer.spec == images.spec
@@ -137,7 +137,7 @@ def test_an_image_of_gigabytes_is_not_read(registry, root, tmp_path, monkeypatch
 
 
 def idx(path: Path, *shape: int, whole: bool = True) -> None:
-    """A file in MNIST's format, zeros in it."""
+    """Write a file of zeros in MNIST's format; unless ``whole``, without its last byte."""
     path.parent.mkdir(parents=True, exist_ok=True)
     header = bytes([0, 0, 8, len(shape)]) + b"".join(length.to_bytes(4, "big") for length in shape)
     path.write_bytes(header + bytes(int(np.prod(shape)) - (not whole)))

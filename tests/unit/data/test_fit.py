@@ -1,4 +1,4 @@
-"""Mixed images become square and train with a size alone."""
+"""``data.fit`` makes images square, and ``data.size`` is the only setting that mixed images need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def opened(registry, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_an_image_becomes_square_as_asked(opened, kind, fit):
-    """Twice as wide as high: black, white and grey beside each other."""
+    """A strip of black, white and grey, twice as wide as high, is cropped, padded or stretched to a square."""
     strip = np.zeros((16, 32), np.uint8)
     strip[:, 8:24] = 255
     strip[:, 24:] = 100
@@ -77,7 +77,7 @@ def test_a_wrong_setting_is_named(registry, setting, says):
 
 
 def photographs() -> dict[str, bytes]:
-    """Every mode a phone, a scanner or a page of the web brings, of many sizes; most of them colour photographs."""
+    """Return 22 image files of many sizes, 18 in colour, in formats and modes of phones, scanners and the web."""
     turned = Image.Exif()
     turned[0x0112] = 6
     makers = [

@@ -1,4 +1,4 @@
-"""Which files are read: what systems leave among them, runs from before data.formats, and what is said."""
+"""Which files are read: system files among the images, runs from before data.formats, and error messages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ OLD = {"a.png": encoded(red(), "png"), "b.png": encoded(Image.new("L", (8, 8), 9
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_set_of_before_keeps_its_key(opened, registry, tmp_path, kind):
-    """What was cached is found, with new settings and those of a run from before."""
+    """PNG files have the same key with data.formats=basic (that of earlier runs) and all, so they are cached once."""
     before = opened(OLD, kind, formats="basic")
     assert opened(OLD, kind).fingerprint == before.fingerprint
     (made,) = (tmp_path / "root/cache").iterdir()
@@ -55,7 +55,7 @@ def test_a_set_of_before_keeps_its_key(opened, registry, tmp_path, kind):
 
 
 def test_the_key_is_that_of_before_to_the_digit(opened, monkeypatch):
-    """Of the settings there were: content, size, resizing and skip_bad alone, channels where they are not auto."""
+    """The key hashes only the earlier settings: content, size, resizing and skip_bad, and channels if not auto."""
     monkeypatch.setattr("ganzoo_datasets.files.Folder.content_key", lambda _: "content")
     resize = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
     expected = {
@@ -77,7 +77,7 @@ NEW = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("basic_first", [True, False])
 def test_a_run_from_before_goes_on_with_the_images_it_had(opened, kind, what, basic_first):
-    """Both find their own, whichever was there first."""
+    """data.formats=basic and data.formats=all each find their own images, in either order."""
     files = {**OLD, **NEW[what]}
     order = ["basic", "all", "basic", "all"] if basic_first else ["all", "basic", "all", "basic"]
     found = [(formats, opened(files, kind, skip_bad=True, formats=formats)) for formats in order]

@@ -1,4 +1,4 @@
-"""Where labels come from: a directory for each class, dataset.json, or nowhere."""
+"""The labels of a set: from a directory for each class, from dataset.json, or none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def fill(directory: Path, classes=CLASSES) -> Path:
 
 @pytest.fixture
 def directory(tmp_path) -> Path:
-    """Two images of each of three classes, a directory for each."""
+    """A directory with two images of each of three classes, and a subdirectory for each class."""
     return fill(tmp_path / "set")
 
 
@@ -113,7 +113,7 @@ def test_a_missing_dataset_json_is_named(opened, directory):
         (directory / name / "dataset.json").write_text('{"labels": null}')
     with pytest.raises(GanzooError, match=r"has no dataset\.json at its top \(2 below\)"):
         opened("json")
-    assert found(opened()) is None  # the directories may not be what those files say
+    assert found(opened()) is None  # the directories may differ from the labels in those files
     assert "labels not read: 2 files are named dataset.json" in str(opened().usage)
     assert found(opened("folders")) == [0, 0, 1, 1, 2, 2] and "not read" not in str(opened("folders").usage)
 
@@ -157,7 +157,7 @@ def test_a_configuration_decides(registry, directory, tmp_path):
 
 
 def old_key(directory: Path) -> str:
-    """The fingerprint of a directory without dataset.json from before there was data.labels."""
+    """Return the fingerprint that a directory without dataset.json had before data.labels existed."""
     digest = hashlib.sha256()
     for file in sorted(directory.rglob("*.png"), key=lambda file: file.relative_to(directory).as_posix()):
         name = file.relative_to(directory).as_posix()
@@ -176,7 +176,7 @@ def test_what_was_decoded_without_labels_is_found_by_those_who_want_none(opened,
 
 
 def test_remembered_keys_of_one_set_are_told_apart(opened, directory, monkeypatch):
-    """The files are old enough for their keys to be remembered, and the same for all."""
+    """The remembered keys of the same files differ by data.labels; the files are old enough to be remembered."""
     monkeypatch.setattr("ganzoo.data.fingerprints.SETTLED_NS", 0)
     with_json(directory)
     for _ in range(2):

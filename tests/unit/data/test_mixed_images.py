@@ -1,4 +1,4 @@
-"""Images as phones, scanners and drawing programs write them: every kind is read or refused by name."""
+"""Image files of phones, scanners and drawing programs: each kind is read, or refused with the name of the file."""
 
 from __future__ import annotations
 

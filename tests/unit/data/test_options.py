@@ -33,7 +33,7 @@ class ShadeParams:
 
 class Shades(DataSource):
     def content_key(self):
-        return "shades"  # the parameters are not in it
+        return "shades"  # does not depend on the parameters
 
     def __len__(self):
         return 4
@@ -74,7 +74,7 @@ def test_what_was_decoded_with_others_is_not_used(zoo, tmp_path):
 
 def test_they_are_part_of_the_configuration(zoo, tmp_path):
     config = configured(zoo, "data.options.column=#7: x", "data.options.shade=3")
-    assert config.as_dict()["data"]["options"] == {"shade": 3, "column": "#7: x"}  # text as it stands
+    assert config.as_dict()["data"]["options"] == {"shade": 3, "column": "#7: x"}  # the text is unchanged
     (tmp_path / "config.yaml").write_text(config.to_yaml())
     assert resolve(zoo, None, tmp_path / "config.yaml").as_dict() == config.as_dict()
     command = repeat_command(config, resolve(zoo, str(config.recipe), None, [data_setting(config)]))

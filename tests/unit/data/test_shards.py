@@ -1,4 +1,4 @@
-"""WebDataset shards: read from files and over HTTP, refused by name where they are bad, resumed in mid-epoch."""
+"""WebDataset shards: read from files and over HTTP, errors that name a bad shard, and resuming within an epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.seconds
 
 @pytest.fixture
 def shards(tmp_path) -> Path:
-    """Three shards of nine images."""
+    """A directory with three shards of nine images each."""
     for number in range(3):
         write_shard(tmp_path / f"set-{number:03d}.tar", number * EACH)
     return tmp_path
@@ -87,7 +87,7 @@ def test_bad_shards_are_named(registry, shards, location, message):
 
 
 def test_a_run_on_shards_is_resumed_in_mid_epoch(registry, shards, monkeypatch):
-    """Twelve images a step of 27: the stop is in the second epoch."""
+    """A run that stops in its second epoch (27 images in steps of 12) is resumed and ends with the same weights."""
     settings = [f"data.name=webdataset:{shards}/set-{{000..002}}.tar", "data.root=" + str(shards / "root")]
     more = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.072"]
     config = resolve(registry, "mlp+minimax", None, [*COMPARABLE, *settings, *more])

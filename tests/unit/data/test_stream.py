@@ -1,4 +1,4 @@
-"""Sets that are decoded as they are shown: the same images, an order of their own, resumed to the bit."""
+"""Streamed sets: the same images as a cached set, their own order, and runs that resume bit for bit."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COUNT = 3 * EACH
 
 @pytest.fixture
 def shards(tmp_path, monkeypatch) -> Path:
-    """Three shards of nine images, of which two or three are a block."""
+    """A directory with three shards of nine images each, in blocks of two or three images."""
     monkeypatch.setattr(stream, "BLOCK", 2500)
     monkeypatch.setattr(stream, "MIXED", 2)
     monkeypatch.setattr(stream, "KEPT", 6)
@@ -61,7 +61,7 @@ def name(shards: Path, kind: str = "webdataset-streamed") -> str:
 
 
 def configured(registry: Registry, shards: Path, data: str, settings: list[str]) -> Config:
-    """A small run on it, whose weights can be compared."""
+    """Return the configuration of a small run on a set, for comparing the weights of two runs."""
     place = [f"data.name={data}", f"data.root={shards / 'root'}"]
     return resolve(registry, "mlp+minimax", None, [*COMPARABLE, *place, *settings])
 
@@ -115,7 +115,7 @@ def test_images_are_mixed_within_some_blocks_at_a_time(opened):
     blocks = (np.searchsorted(bounds, order, "right") - 1).tolist()
     assert sorted(order.tolist()) == list(range(COUNT))
     groups = list(dict.fromkeys(blocks))
-    for start in range(0, len(groups), 2):  # two blocks, and then no image of them again
+    for start in range(0, len(groups), 2):  # two blocks are mixed; their images do not come again
         last = max(place for place, block in enumerate(blocks) if block in groups[start : start + 2])
         assert set(blocks[: last + 1]) == set(groups[: start + 2])
     assert blocks != sorted(blocks, key=groups.index)
@@ -138,7 +138,7 @@ def test_no_block_is_read_twice_in_an_epoch(opened, monkeypatch):
     asked, read = [], opened.array.reader.source.read
     monkeypatch.setattr(opened.array.reader.source, "read", lambda *part: asked.append(part) or read(*part))
     feed = Feed(opened, 6, 1, "cpu")
-    for start in (0, 6, 12):  # the next one already looks into the next epoch
+    for start in (0, 6, 12):  # the batch after these would read ahead into the next epoch
         feed.seek(start)
     opened.array.close()
     assert len(set(asked)) == len(asked) > 3
@@ -169,7 +169,7 @@ def test_each_rank_reads_its_rows(opened, monkeypatch):
 
 
 def test_a_run_that_is_killed_in_mid_epoch_goes_on_to_the_bit(registry, shards, monkeypatch):
-    """Twelve images a step of 27. The kill is in the second epoch, a step after a checkpoint."""
+    """A run killed in its second epoch (27 images in steps of 12), a step after a checkpoint, resumes bit for bit."""
     settings = ["loop.batch=12", "loop.kimg=0.072", "loop.log_kimg=0.012", "loop.snapshot_kimg=0.036"]
     config = configured(registry, shards, name(shards), settings)
     display: Display = make_display()
@@ -200,7 +200,7 @@ def test_a_shard_that_changes_meanwhile_is_named(opened, shards):
 
 
 class Parts(SimpleHTTPRequestHandler):
-    """Sends parts of files, as servers of shards do, but fails at first, as they do too."""
+    """A handler of Range requests for parts of files; the next ``fails`` of them get error 503."""
 
     fails = 0
     asked: list[str]
@@ -225,7 +225,7 @@ class Parts(SimpleHTTPRequestHandler):
 
 
 def hanging(held: Callable[[], bool]) -> tuple[type[Parts], threading.Event]:
-    """One that sends nothing while it is held, and whether somebody has waited for it."""
+    """Return a handler that sends nothing while ``held()``, and an event that is set once a request waits."""
     waiting = threading.Event()
 
     class Hanging(Parts):
@@ -295,7 +295,7 @@ def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
 
 
 def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypatch):
-    """It sends no byte more from the second epoch on; SIGTERM comes while the loop waits for it."""
+    """SIGTERM stops a run that waits for a server; the server sends nothing from the second epoch on."""
     held = threading.Event()
     server, waiting = hanging(held.is_set)
     monkeypatch.setattr(stream, "KEPT", 1)
@@ -325,7 +325,7 @@ def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypat
 
 @pytest.mark.slow
 def test_a_server_that_hangs_holds_no_stop_of_several_processes_up(shards, serve):
-    """One block is kept and nothing decoded ahead, so that they wait for it at once."""
+    """SIGTERM stops two processes that wait for a server; they keep one block and decode nothing ahead."""
     held = shards / "held"
     server, waiting = hanging(held.exists)
     plugin = write_loss(shards, "holding", held.name, first="stream.KEPT, stream.AHEAD = 1, 0")

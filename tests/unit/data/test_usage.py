@@ -1,4 +1,4 @@
-"""Which images of a set are used, which are not and why: counted, said before training, kept with the run."""
+"""The usage of a set: counts of used, skipped and converted images, printed before training and kept with the run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def directory(tmp_path):
 
 @pytest.fixture
 def opened(registry, directory, tmp_path):
-    """Opens the directory, or a zip or shard of it."""
+    """A function that opens the directory, or a zip or shard made of it."""
 
     def opens(kind: str = "folder", **how):
         place = directory
@@ -63,7 +63,7 @@ KINDS = ["folder", "zip", "webdataset", "webdataset-streamed"]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("skip_bad", [False, True])
 def test_most_images_decide_between_grey_and_colour(opened, directory, kind, skip_bad):
-    """Not the first by name: all of them can be used."""
+    """The majority decides, not the first image by name, and the other images are converted."""
     for number in range(3):
         save(directory / f"a{number}.png", "L", value=50)
     for number in range(40):

@@ -1,4 +1,4 @@
-"""What is set for a whole process before it trains, and which precision ``auto`` picks."""
+"""The settings of a process before it trains, and the precision that ``auto`` picks."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ print(float(torch.tensor(1e-30) * torch.tensor(1e-10)))
 
 
 def observed(state: str) -> tuple[int, int, float]:
-    """MiB of a block of 24 that the system maps for it alone, to take them back when it is freed; MiB still held after
-    120 were taken and freed; a number below float32's full precision."""
+    """Return, from a new process: the MiB that glibc maps separately for a block of 24 MiB, and so returns to the
+    system when it is freed; the MiB still held after 120 MiB were allocated and freed; and a denormal product."""
     done = subprocess.run([sys.executable, "-c", KEPT, state], capture_output=True, text=True, check=True)
     mapped, kept, product = done.stdout.split()
     return int(mapped), int(kept), float(product)
@@ -55,7 +55,7 @@ def observed(state: str) -> tuple[int, int, float]:
 def test_a_prepared_process_keeps_its_memory_and_drops_denormals() -> None:
     plain, prepared = observed("plain"), observed("prepared")
     assert prepared[0] == 0 < 24 <= plain[0]
-    assert prepared[1] > 110  # what a plain one keeps hangs on where its other blocks happen to lie
+    assert prepared[1] > 110  # how much a plain process keeps depends on the addresses of its other blocks
     assert prepared[2] == 0.0 < plain[2]
 
 

@@ -1,4 +1,4 @@
-"""Apple silicon, as far as a machine without it can tell: what is picked, and what MPS lacks is not asked of it."""
+"""The MPS device (Apple silicon), tested without one: when it is picked, and that training needs nothing it lacks."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_run_names_it(make_loop, monkeypatch):
 
 
 class MpsRandom:
-    """Its generator, as far as others know it."""
+    """A stand-in for the random number generator of MPS."""
 
     device = MPS
 
@@ -125,7 +125,7 @@ def test_random_states_of_other_devices_are_not_taken_over():
 
 
 class OnMps(torch.Tensor):
-    """A tensor that says it is on MPS, and refuses float64 as one there does."""
+    """A tensor that reports the device MPS and refuses float64, as MPS tensors do."""
 
     @property
     def device(self):
@@ -157,7 +157,7 @@ def test_scores_leave_float64_to_the_cpu():
 
 
 def kernels() -> dict[str, bool]:
-    """Of every operator whether torch has a kernel for MPS, or one for all devices, by torch's own table."""
+    """Return, for each operator in torch's own table, whether it has a kernel for MPS or for all devices."""
     file = Path(torchgen.__file__).parent / "packaged/ATen/native/native_functions.yaml"
     table = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
     entries = {entry["func"].partition("(")[0]: entry for entry in table}
@@ -172,7 +172,7 @@ def kernels() -> dict[str, bool]:
 
 
 class Mps(TorchDispatchMode):
-    """Notes what MPS would refuse: operators without a kernel for it, and types that it lacks."""
+    """Collects what MPS would refuse: operators without an MPS kernel, and types that MPS lacks."""
 
     def __init__(self, known: dict[str, bool]) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ def test_a_step_asks_nothing_of_the_device_that_it_lacks(registry, tiny, tmp_pat
     settings = [*tiny(recipe.split("+")[0]), "loop.precision=float32"]
     with Mps(known) as mps:
         loop = build_loop(registry, tmp_path / "run", recipe, settings)
-    mps.refused.clear()  # what makes a model and a set does so on the CPU
+    mps.refused.clear()  # the model and the data set are built on the CPU
     with mps:
         loop.iteration()
         loop.iteration()
@@ -214,5 +214,5 @@ def test_a_step_asks_nothing_of_the_device_that_it_lacks(registry, tiny, tmp_pat
 
 
 def test_the_table_knows_what_is_missing(known):
-    """Else the test above could not fail."""
+    """heaviside has no kernel for MPS; add and lerp have one. If all had one, the test above could not fail."""
     assert not known["heaviside"] and known["add.Tensor"] and known["lerp.Tensor"]

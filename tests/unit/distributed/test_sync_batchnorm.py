@@ -1,4 +1,4 @@
-"""Which batch norms see the samples of all ranks."""
+"""Synchronised batch norm: which layers are replaced, and that they use the samples of all ranks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ganzoo.testing.ranks import Ranks
 
 
 class Activated(nn.BatchNorm2d):
-    """A batch norm whose forward does more, as timm's does."""
+    """A batch norm whose forward also applies an activation, like timm's."""
 
     def forward(self, input):
         return super().forward(input).relu()
 
 
 def test_a_batch_norm_that_does_more_stays_as_it_is():
-    """Replacing it would leave its activation out."""
+    """A batch norm with its own forward is not replaced, since that would remove its activation."""
     ranks = Ranks(2)
     with ranks.simulated(), ranks.at(0):
         network = synchronise(nn.Sequential(Activated(3), nn.BatchNorm2d(3)))

@@ -1,4 +1,4 @@
-"""Scores of class-conditional generators, against closed forms, naive references and generators that disobey."""
+"""Tests of scores by class: closed forms, naive references, and generators that draw the wrong class."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ WIDTH, CLASSES = 6, 4
 
 
 def side(seed: int, each: int, *, shown: str = "asked") -> Features:
-    """Features that lie around a corner for each class; ``shown``: what is drawn of the class that is asked for."""
+    """Return features near one point for each class. ``shown`` sets which class is drawn: the one that is asked for, a
+    random one ("none") or the next one ("other")."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.repeat(np.arange(CLASSES), each))
     looks = {"asked": labels, "none": rng.permutation(labels), "other": (labels + 1) % CLASSES}[shown]
@@ -104,7 +105,7 @@ def test_the_seed_does_not_matter_and_labels_may_have_gaps():
 
 
 def test_the_classifier_is_at_the_minimum_of_its_convex_problem():
-    """Compare with many steps of plain gradient descent."""
+    """20,000 steps of plain gradient descent reach the same weights and predictions."""
     real = side(0, 25)
     features, labels = real.matrix.double(), torch.from_numpy(real.labels)
     found = LogisticRegression(features, labels)
@@ -146,7 +147,7 @@ def test_damaged_values_of_classes_are_left_out(damaged):
 
 @pytest.fixture
 def scored(registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A score on stand-in features of a labelled set with class names."""
+    """A function that scores a labelled set with class names, with stand-in features."""
     stub = Stub()
     monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
     monkeypatch.setattr(readers, "load_extractor", lambda *args: stub)
@@ -172,7 +173,7 @@ def test_a_score_has_the_values_of_each_class_by_its_name(scored):
     assert found.values["intra_fid"] == pytest.approx(np.mean(list(found.by_class["intra_fid"].values())))
     assert found.protocol["ranked_by"] == {"value": "intra_fid", "lower_is_better": True}
     assert read_by_class(json.loads(json.dumps(found.to_dict()))) == found.by_class
-    # This generator draws each class brighter than the one before, as the set has them.
+    # The generator draws each class brighter than the one before, as in the data set.
     assert found.values["classifier_accuracy"] > 0.8
 
 

@@ -1,4 +1,4 @@
-"""DINOv2 as an extractor, with timm's real network and random weights: the published ones are not at hand."""
+"""Tests of the DINOv2 extractors, with timm's networks and random weights instead of the published ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MODEL = Dinov2Small.model
 
 @pytest.fixture(scope="module")
 def original() -> torch.nn.Module:
-    """The network as timm makes it, at the size of its training; its position embedding is not zero."""
+    """timm's network at its training size, whose position embedding is not zero."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return timm.create_model(MODEL, pretrained=False, num_classes=0).eval()
@@ -97,8 +97,8 @@ def test_resizing_on_the_device_is_pillows_but_for_two_steps_of_255(size: int) -
 
 
 def test_position_embeddings_are_resampled_as_dinov2s_own_code_does() -> None:
-    """Without antialiasing, 16.1 new patches to 37 old ones: a plane nearly keeps its slope, and one patch of 37 is not
-    spread over its neighbours' new patches."""
+    """The resampling has a scale of 16.1 / 37 and no antialiasing: a plane nearly keeps its slope, and one patch
+    changes at most 4 new ones."""
     rows, columns = torch.meshgrid(torch.arange(37.0), torch.arange(37.0), indexing="ij")
     embedding = torch.cat([torch.full((1, 1, 2), 7.0), torch.stack([rows, columns], 2).reshape(1, 37 * 37, 2)], 1)
     found = resample(embedding, 16)

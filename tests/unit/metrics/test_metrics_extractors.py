@@ -1,4 +1,4 @@
-"""Metrics read the extractors that their entries name, each with weights and caches of its own."""
+"""Metrics read the extractors that their entries name, and each extractor has its own weights and caches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HERE = __name__
 
 
 class Pixels(Extractor):
-    """Means and deviations of each channel. A file, if one is given, holds the factor of both."""
+    """An extractor of the mean and standard deviation of each channel; the weights file contains a factor for both."""
 
     read = 0
 
@@ -57,7 +57,7 @@ class Pixels(Extractor):
 
 
 class OtherPixels(Pixels):
-    """The same by another name."""
+    """The same extractor under another name."""
 
 
 class Apart(Metric):
@@ -146,7 +146,7 @@ def test_each_extractor_and_feature_has_a_cache_of_its_own(
     first, origins = plan.read_set(real, tmp_path, "")
     assert origins == {"pixels": "extracted", "other-pixels": "extracted"}
     kept = [file.name for file in (tmp_path / "statistics").iterdir()]
-    assert len(kept) == 4 and sum(name.endswith("-features.npz") for name in kept) == 1  # one metric reads them all
+    assert len(kept) == 4 and sum(name.endswith("-features.npz") for name in kept) == 1  # one metric reads all features
     again, origins = plan.read_set(real, tmp_path, "")
     assert origins == {"pixels": "cached", "other-pixels": "cached"}
     for key, side in first.items():

@@ -1,4 +1,4 @@
-"""Metrics that read the labels of both sides."""
+"""Tests of metrics that read the labels of real and generated images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READ: list[Features] = []
 
 
 class PerClass(Metric):
-    """Takes down what it is given."""
+    """A metric that stores the features that it gets."""
 
     def __call__(self, *, real: Features, fake: Features, seed: int) -> dict[str, float]:
         READ[:] = [real, fake]
@@ -71,7 +71,7 @@ SETTINGS = MetricsConfig(names=["per-class"], fakes=130, seed=3)
 
 def test_both_sides_have_the_labels_of_their_images(zoo: Registry, real: Set, tmp_path: Path) -> None:
     generator = Blur()
-    for _ in range(2):  # the second time the real features are in the cache
+    for _ in range(2):  # the second time, the real features come from the cache
         generator.seen = []
         score(find_scoring(SETTINGS, zoo), generator, real, root=tmp_path)
         of_real, of_fake = READ
@@ -80,7 +80,7 @@ def test_both_sides_have_the_labels_of_their_images(zoo: Registry, real: Set, tm
             assert side.labels.shape == (count,) == (len(side.matrix),)
         assert of_real.labels.tolist() == real.labels.tolist()
         assert of_fake.labels.tolist() == torch.cat(generator.seen)[:130].tolist()
-    # Of this generator each class is brighter than the one before.
+    # This generator draws each class brighter than the one before.
     brightness = [float(of_fake.matrix[torch.from_numpy(of_fake.labels == label)].abs().mean()) for label in range(3)]
     assert len(set(of_fake.labels.tolist())) == 3 and brightness == sorted(brightness)
 

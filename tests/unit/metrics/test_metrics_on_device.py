@@ -1,4 +1,4 @@
-"""KID, precision and recall as a device computes them, here on the CPU."""
+"""Tests of the code that computes KID, precision and recall on a device, run on the CPU."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def distances(one, two):
 
 
 def test_precision_and_recall_are_those_of_the_definition(sides, monkeypatch):
-    monkeypatch.setattr(on_device, "BLOCK", 37)  # no size is a multiple
+    monkeypatch.setattr(on_device, "BLOCK", 37)  # no size is a multiple of it
 
     def covered(points, centres):
         radii = np.sort(distances(centres, centres), axis=1)[:, NEIGHBOURS]
@@ -65,7 +65,7 @@ def test_a_device_gives_what_torch_fidelity_gives(features, monkeypatch, metric)
     expected = metric()(real=real, fake=fake, seed=3)
     monkeypatch.setattr(metrics, "_on_device", lambda fake: True)
     for name in ("kid_features_to_metric", "prc_features_to_metric"):
-        monkeypatch.delattr(metrics, name)  # nothing but the device's arithmetic may answer
+        monkeypatch.delattr(metrics, name)  # so that only the device's code can compute the values
     found = metric()(real=real, fake=fake, seed=3)
     assert found.keys() == expected.keys()
     for name, value in expected.items():

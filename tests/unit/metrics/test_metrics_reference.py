@@ -42,7 +42,7 @@ def score() -> dict:
 
 
 def scored_again(ganzoo, *options: str) -> dict:
-    """What ``eval`` prints below its progress."""
+    """Return the JSON that ``eval`` prints after its progress."""
     out = ganzoo("eval", "run", *options)[1]
     return json.loads(out[out.index("{") :])
 

@@ -1,4 +1,4 @@
-"""Features of images drawn with replacement, against the features of the images copied out."""
+"""The features of images drawn with replacement equal the features of copies of the images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean and covariance from sums, against those of the whole matrix."""
+"""The mean and covariance from running sums equal those of the whole matrix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganzoo.metrics.running import BLOCK, RunningStatistics
 
 @pytest.mark.parametrize("count", [2, 30, BLOCK, 3 * BLOCK + 7])
 def test_sums_give_the_same_as_the_whole_matrix(count: int) -> None:
-    # As Inception's features are: positive, of one scale, far from centred.
+    # Like Inception's features: positive, on one scale, and with a mean far from zero.
     rows = torch.rand(count, 16, generator=torch.Generator().manual_seed(0)).square() + 0.4
     running = RunningStatistics()
     for part in rows.split(20):

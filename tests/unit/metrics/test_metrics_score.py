@@ -71,11 +71,11 @@ def test_the_real_set_is_read_once(zoo: Registry, real: Set, stub: Stub, tmp_pat
     assert stub.read == 120 + 150 + 150
     assert first.values == second.values
     assert (first.protocol["real_statistics"], second.protocol["real_statistics"]) == ("extracted", "cached")
-    # KID wants what was not kept, and after that nothing is read again.
+    # KID reads the features of each image, which FID did not cache; after that, the real set is not read again.
     scored(zoo, real, tmp_path, "kid")
     third = scored(zoo, real, tmp_path, "fid", "kid", "prc")
     assert stub.read == 120 + 150 + 150 + (120 + 150) + 150
-    assert third.values["fid"] == pytest.approx(first.values["fid"], rel=1e-12)  # summed there, from all of them here
+    assert third.values["fid"] == pytest.approx(first.values["fid"], rel=1e-12)  # first from sums, third from features
     assert set(third.values) == {"fid", "kid_mean", "kid_std", "precision", "recall", "f_score"}
 
 
@@ -155,7 +155,7 @@ def test_a_score_on_cuda_says_whether_float32_was_tf32(
 
 
 def test_chunks_do_not_bound_the_batch(zoo: Registry, real: Set, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A generator makes 100 images at a time; a GPU wants more than that."""
+    """The extractor's batch of 250 is larger than the generator's chunks of 100 images."""
     sizes: list[int] = []
     monkeypatch.setattr(readers, "load_extractor", lambda *_: lambda part: sizes.append(len(part)) or stub(part))
     images = torch.from_numpy(np.repeat(real.array, 5, axis=0))
@@ -222,7 +222,7 @@ def test_the_inception_score_reads_the_fakes_alone(
     zoo: Registry, real: Set, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def logits(images: torch.Tensor) -> dict[str, torch.Tensor]:
-        # Two classes, the dark and the bright images, each told with certainty: the score is 2.
+        # Two classes, dark and bright images, each recognised with certainty: the score is 2.
         bright = images.float().flatten(1).mean(1) > 127
         return {"logits_unbiased": 1e3 * torch.stack([bright, ~bright], dim=1).float()}
 
@@ -242,7 +242,7 @@ class Greedy:
 
 @pytest.fixture(scope="module")
 def directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Two small sets of images as arrays and as directories of PNGs, and the network."""
+    """Two small sets of images, as arrays and as directories of PNG files, and the network."""
     root = tmp_path_factory.mktemp("directories")
     try:
         network = find_network(None, root)
@@ -253,7 +253,7 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         "fake": rng.integers(0, 256, (12, 3, 16, 16), dtype=np.uint8),
         "real": rng.integers(0, 128, (10, 3, 16, 16), dtype=np.uint8),
     }
-    # Alike enough that precision and recall are neither 0 nor 1.
+    # Similar enough that precision and recall are neither 0 nor 1.
     arrays["real"][:4] = arrays["fake"][:4] // 2 + 64
     for name, array in arrays.items():
         (root / name).mkdir()

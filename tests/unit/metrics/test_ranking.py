@@ -1,4 +1,4 @@
-"""A run and a leaderboard follow the first metric's primary value in the direction that the metric says."""
+"""Runs and leaderboards rank by the primary value of the first metric, in the direction that the metric states."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ BEAUTY = {"value": "beauty", "lower_is_better": False}
 
 
 class Channels(GoodExtractor):
-    """Needs no weights."""
+    """An extractor that needs no weights."""
 
 
 class Beauty(Metric):
-    """Falls from score to score, though higher is better."""
+    """A metric that falls with each score, although higher is better."""
 
     given: list[float] = []
 
@@ -47,7 +47,7 @@ class Beauty(Metric):
 
 
 class Plugin:
-    """Registers both."""
+    """A plugin with the extractor and the metric."""
 
     @hookimpl
     def register_extractors(self, register) -> None:
@@ -74,7 +74,7 @@ class Plugin:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run that is scored four times."""
+    """A run that was scored four times."""
     zoo = Registry.load(strict=True)
     zoo.add(Plugin, "beauty", "ganzoo-beauty", "1.0")
     settings = [

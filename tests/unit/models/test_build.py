@@ -26,7 +26,7 @@ class Flat(Generator):
 
 
 class Secretive(Discriminator):
-    """Mixes samples and does not say so."""
+    """A discriminator that mixes the samples of a batch without declaring it."""
 
     def __init__(self, image, params, needs):
         super().__init__()

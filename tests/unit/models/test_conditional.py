@@ -1,4 +1,4 @@
-"""What conditional networks are made of, against the formulas."""
+"""The parts of conditional networks, compared with the formulas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every image that is written shows its tensor, pixel for pixel."""
+"""Every written image shows its tensor pixel for pixel."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from ganzoo_report.write import write_report
 
 
 def drawn(count: int, channels: int, height: int = 9, width: int = 9) -> torch.Tensor:
-    """Images without two equal rows or columns, uint8 ``(N, C, H, W)``."""
+    """Return random images, uint8 ``(N, C, H, W)``, in which no two rows or columns are equal."""
     rng = torch.Generator().manual_seed(count)
     return torch.randint(256, (count, channels, height, width), generator=rng, dtype=torch.uint8)
 
 
 def shown(image: Image.Image) -> np.ndarray:
-    """Its pixels ``(C, H, W)``."""
+    """Return an image's pixels, ``(C, H, W)``."""
     array = np.asarray(image)
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
@@ -90,7 +90,7 @@ def test_a_sheet_of_a_report_shows_each_image(channels, count):
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["grey", "colour"])
 def trained(request, registry, tmp_path_factory):
-    """A short run's directory, and its generator."""
+    """A short run's directory, its generator, and its number of channels."""
     place = tmp_path_factory.mktemp("images")
     for number, image in enumerate(drawn(20, request.param, 8, 8)):
         (place / "set").mkdir(exist_ok=True)
@@ -108,7 +108,7 @@ def made(generator, count: int, seed: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("count", [1, 2, 101])
 def test_single_pngs_are_the_generators_images(trained, registry, tmp_path, count):
-    """Read back as a data set they are the same array, so that their FID is that of the tensors."""
+    """The PNG files, read as a data set, equal the generator's array, so their FID is that of the tensors."""
     path, generator, channels = trained
     with pytest.raises(SystemExit):
         main(["sample", str(path), "-n", str(count), "--seed", "5", "--out", str(tmp_path / "made")])
@@ -176,10 +176,10 @@ def test_a_reports_snapshots_show_the_grids(trained):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_leaderboards_image_of_a_record_is_its_grid(tmp_path, channels):
-    """Up to 256 colours; more are reduced, since the page carries all grids."""
+    """The image is exact up to 256 colours; more are reduced, since the page contains all grids."""
     images = drawn(GRID**2, channels)
     if channels == 3:
-        images = images // 64 * 64  # 65 colours with the white between them
+        images = images // 64 * 64  # 64 colours and the white between the images
     image = grid(images, GRID)
     image.save(tmp_path / "grid.png")
     uri = record_uri(tmp_path / "grid.png")

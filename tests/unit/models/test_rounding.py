@@ -1,4 +1,4 @@
-"""Weights that are rounded and scaled together against each by itself."""
+"""Weights that are rounded and scaled together equal those that are rounded and scaled one by one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tensors() -> list[Tensor]:
 )
 def test_values_gradients_and_their_gradients_are_those_of_each_alone(together: Any, alone: Any, create_graph: bool):
     def found(outputs: Any, given: list[Tensor]) -> list[Tensor]:
-        """One of the three is not used."""
+        """Return the outputs, gradients and second gradients of a loss that uses two of the three tensors."""
         loss = sum(output.float().square().square().sum() for output in outputs[:2])
         first = torch.autograd.grad(loss, given[:2], create_graph=create_graph)
         with pytest.raises(RuntimeError, match="unused"):
@@ -55,7 +55,7 @@ def network() -> nn.Sequential:
 @pytest.mark.parametrize("bf16", [False, True])
 def test_a_network_computes_what_autocast_makes_of_it(bf16: bool):
     plain, rounded = network(), network()
-    rounding = deepcopy(Rounded(rounded))  # the copy looks at the copy
+    rounding = deepcopy(Rounded(rounded))  # the rounding of a copy must use the weights of the copy
     images = torch.randn(4, 3, 1, 1)
     results = []
     for made in (plain, rounding):

@@ -1,4 +1,4 @@
-"""Spectral normalisation: every weight of a discriminator that asks for it has a largest singular value of 1."""
+"""Spectral normalisation gives every weight of a discriminator a largest singular value of 1."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_only_training_improves_the_estimate_and_autocast_changes_nothing() -> N
 
 
 def reference(weight: Tensor, v: Tensor) -> Tensor:
-    """A weight over |W v| for a unit vector v, in plain operators."""
+    """Return a weight over |W v|, where v is scaled to unit length, from plain operators."""
     return weight / (weight.movedim(1, -1).flatten(1) @ (v / v.norm())).norm()
 
 
@@ -113,13 +113,13 @@ def test_a_weight_of_zeros_stays_and_has_a_finite_gradient() -> None:
 
 
 def pair_of_networks() -> tuple[nn.Sequential, nn.Sequential]:
-    """The same one twice; the second has all its weights normalised together."""
+    """Return the same network twice; the second normalises all its weights together."""
     torch.manual_seed(0)
     layers = [spectral(nn.Conv2d(3, 8, 4)), nn.Conv2d(8, 8, 1), spectral(nn.Conv2d(8, 2, 1))]
     alone = nn.Sequential(*layers, nn.Flatten(), spectral(nn.Linear(2, 1)))
     together = deepcopy(alone)
     normalise_together(together)
-    return alone, deepcopy(together)  # the copy's hooks have to look at the copy
+    return alone, deepcopy(together)  # the hooks of a copy must use the layers of the copy
 
 
 def test_all_weights_together_are_each_alone_to_the_bit() -> None:

@@ -1,4 +1,4 @@
-"""Two distributions with one name: both are there under their full names, and the short one is refused."""
+"""Two distributions that register the same name: the full names work, and the short name is refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OTHERS = (
 
 @pytest.fixture(scope="module")
 def clashing() -> Registry:
-    """The zoo with a stranger that has a loss, a penalty and a data set of the zoo's names."""
+    """The zoo and a third-party plugin whose loss, penalty and data set have the same names as the zoo's."""
     registry = Registry.load(strict=False, files=[])
     registry.add(lambda: plugin_of(*OTHERS), "stranger", "Ganzoo_Stranger", "2.0")
     return registry
@@ -84,7 +84,7 @@ def test_a_loss_brings_its_own_distributions_penalty(clashing):
 
 
 def test_settings_keep_their_keys(clashing, registry):
-    """So that a run that was begun without the stranger goes on with it."""
+    """penalties.gp.weight is still valid with the third-party gp installed, so that earlier runs can be resumed."""
     config = resolve(clashing, "mlp+wgan-gp", None, ["penalties.gp.weight=3"])
     assert config.values.penalties.gp.weight == 3
     assert resolve(registry, "mlp+wgan-gp", None, ["penalties.gp.weight=3"]).as_dict() == config.as_dict()
@@ -152,5 +152,5 @@ def test_info_shows_both_and_list_says_what_to_write(clashing, monkeypatch, caps
 
 
 def test_an_image_spec_is_none_of_this(clashing):
-    """What is registered once keeps its short name."""
+    """A data set that only one distribution registers keeps its short name."""
     assert clashing.get(DatasetEntry, "mnist").image == ImageSpec(1, 28, 10)

@@ -1,4 +1,4 @@
-"""Plugins that are single files: on the command line, in a directory, in the processes that are started, in a run."""
+"""Plugins in single files: named on the command line, loaded from a directory, kept in a run, given to jobs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write(directory: Path, name: str = "single") -> Path:
 
 @pytest.fixture
 def ganzoo(tmp_path, monkeypatch, capsys):
-    """Run the command line in an empty directory, without the modules of files that were loaded before."""
+    """A function that runs the command line in an empty directory and then unloads the modules of plugin files."""
     monkeypatch.chdir(tmp_path)
     for name in (FILES, DIRECTORY, ONLY):
         monkeypatch.delenv(name, raising=False)
@@ -157,7 +157,7 @@ def test_a_run_keeps_a_copy_and_says_where_it_is(ganzoo, tmp_path):
 
 @pytest.mark.long
 def test_a_grid_hands_the_file_to_its_jobs(ganzoo, tmp_path):
-    """A job has a process of its own, perhaps on another machine: it gets the text, not the place."""
+    """A job gets the text of the file instead of its path, since its process may run on another machine."""
     write(tmp_path / "away")
     settings = [part for setting in SMALL if "kimg" not in setting for part in ("--set", setting)]
     command = ["bench", "--arch", "mlp", "--loss", "single", "--kimg", "0.256", *settings, "--results", "results"]

@@ -92,9 +92,9 @@ def test_a_broken_plugin_is_reported_and_the_rest_works(fresh, load, reason):
     report = fresh.add(load, "bad", "bad-dist", "2.0")
     assert reason in report.error
     assert (report.distribution, report.version, report.registered, report.hooks) == ("bad-dist", "2.0", [], [])
-    assert list(fresh.entries["loss"]) == ["good"]  # nothing of a half registration stays
+    assert list(fresh.entries["loss"]) == ["good"]  # the entries of the failed plugin are removed
     assert fresh.clashes == {}
-    assert not fresh.notify("run_started", run=None, config=None)  # nor any of its hooks
+    assert not fresh.notify("run_started", run=None, config=None)  # and so are its hooks
     assert fresh.get(LossEntry, "good").name == "good"
 
 
@@ -167,7 +167,7 @@ def test_a_dry_run_imports_nothing_as_slow_as_torch_beside_it():
 
 
 def test_hooks_that_are_to_go_warn_beside_the_plugin_that_has_them(fresh, capsys, monkeypatch):
-    """What a later version's hookspecs would hold, as docs/hooks/README.md promises it."""
+    """Deprecated hooks and arguments warn, as docs/hooks/README.md promises; `Later` stands in for a later version."""
 
     class Later:
         @hookspecs.hookspec(warn_on_impl=DeprecationWarning("run_began goes with 0.3; use run_started"))
@@ -195,7 +195,7 @@ def test_hooks_that_are_to_go_warn_beside_the_plugin_that_has_them(fresh, capsys
 
 
 def test_a_hook_takes_those_arguments_that_it_names(fresh):
-    """So that a hook can get new ones."""
+    """A hook is called with only the arguments that it names, so that a later version can add new ones."""
     seen = []
 
     def nothing():

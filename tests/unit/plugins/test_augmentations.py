@@ -1,4 +1,4 @@
-"""Augmentations against what they must do to known images, and through a whole run."""
+"""Tests of the augmentations on known images and in a whole run."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_the_strength_is_the_share_of_images_that_change() -> None:
     augmentation.strength.fill_(0.25)
     many = torch.full((4000, 1, 1, 1), 0.5)
     changed = (augmentation(many, seeded()) != many).float().mean()
-    assert changed == pytest.approx(1 - 0.75**2 * (1 - 0.125), abs=0.03)  # an inversion changes only half of the time
+    assert changed == pytest.approx(1 - 0.75**2 * (1 - 0.125), abs=0.03)  # the sign changes in only half of the draws
 
 
 def test_the_strength_follows_the_sign_of_real_logits() -> None:

@@ -1,4 +1,4 @@
-"""The parts of biggan-lite against explicit, slower forms of the same sums."""
+"""The parts of biggan-lite, compared with explicit, slower forms of the same sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Penalties on a class head and on an embedding, against loops in NumPy."""
+"""The penalties on a class head and on an embedding, compared with loops in NumPy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> list[float]:
 
 
 def d2d(embedding: Tensor, proxies: Tensor, labels: Tensor, tau: float, m_p: float, m_n: float) -> list[float]:
-    """The formula of Kang et al. 2021, sample by sample."""
+    """Compute the formula of Kang et al. 2021, sample by sample."""
     f, v = (part.detach().double().numpy() for part in (embedding, proxies))
     f, v = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (f, v))
     values = []
@@ -36,7 +36,7 @@ def d2d(embedding: Tensor, proxies: Tensor, labels: Tensor, tau: float, m_p: flo
 
 
 def embedded(embedding: Tensor, proxies: Tensor, labels: Tensor) -> PenaltyInputs:
-    """Inputs of a discriminator's step whose real images have these features."""
+    """Return the inputs of a discriminator step whose real images have these features."""
     features = {"embedding": embedding, "proxies": proxies}
     given = inputs(*networks(), "discriminator", batch=len(labels))
     outputs = DiscriminatorOutputs(torch.zeros(len(labels)), None, features)
@@ -75,7 +75,7 @@ def test_reacgan_is_the_formula_at_real_images_for_the_discriminator_and_at_fake
 
 
 def test_reacgan_in_closed_form():
-    """At its proxy and at right angles to another class there is nothing to pull or push; alone, nothing to compare."""
+    """An embedding at its proxy and at right angles to another class costs log(2); alone, it costs 0."""
     axes = torch.eye(4)[:2] * 3
     value = penalty("reacgan")(embedded(axes, axes, torch.tensor([0, 1])))
     torch.testing.assert_close(value, torch.full((2,), float(np.log(2))))

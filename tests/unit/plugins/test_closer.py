@@ -1,4 +1,4 @@
-"""The closer look at a generator: neighbours, walks, truncation, and the section of the report."""
+"""The closer look at a generator: neighbours, walks, truncation, and its section in the report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def real_images(array: np.ndarray) -> Images:
 
 
 class Mirrored:
-    """A reader whose features are the mean brightness of each half, so that features and pixels disagree."""
+    """A feature reader that returns the mean brightness of each half, so that features and pixels disagree."""
 
     features = ("halves",)
 
@@ -86,14 +86,14 @@ def test_pixels_find_a_copy_and_features_decide_where_they_are_read():
     assert read.space == "features" and read.searched == 300 and 4 <= read.compared <= 8
     assert read.index.tolist() == [7, 250] and read.distance.tolist() == [0, 0]
 
-    shuffled = array[::-1].copy()  # features that stand in another order than the pixels would give
+    shuffled = array[::-1].copy()  # features in the reverse order of the pixels
     kept = Mirrored().read([torch.from_numpy(shuffled)], 300, "")["halves"]
     whole = nearest(queries, nowhere, real_images(array), 0, Mirrored(), kept)
     assert whole.index.tolist() == [292, 49] and (whole.space, whole.compared) == ("features", 300)
 
 
 def test_a_small_set_is_compared_whole():
-    """With features, more are asked for than there are."""
+    """The number of candidates, 16, is larger than the set of 5 images."""
     array = np.random.default_rng(0).integers(0, 256, (5, 1, 8, 8)).astype(np.uint8)
     found = nearest(torch.from_numpy(array), torch.arange(5), real_images(array), 0, Mirrored(), None, chosen=16)
     assert (found.space, found.searched, found.compared) == ("features", 5, 5)
@@ -159,8 +159,8 @@ def test_a_look_is_the_same_whenever_it_is_taken_and_taken_once(registry, traine
     first = {file.name: file.read_bytes() for file in files}
     (analysis_directory(trained.path) / "between.png").unlink()
     look_closer(registry, trained)
-    assert not (analysis_directory(trained.path) / "between.png").exists()  # it is there already
-    analysis_file(trained.path).unlink()  # as when it was stopped
+    assert not (analysis_directory(trained.path) / "between.png").exists()  # look.json exists: nothing is written
+    analysis_file(trained.path).unlink()  # as after an interrupted look
     look_closer(registry, trained)
     assert {file.name: file.read_bytes() for file in analysis_directory(trained.path).iterdir()} == first
     story = read_grid(max(trained.samples.glob("*.png")))

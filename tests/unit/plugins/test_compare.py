@@ -1,4 +1,4 @@
-"""Runs side by side, in the terminal and as a page."""
+"""Tests of `ganzoo compare`: runs side by side in the terminal and on a page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EVIL = '"><img src=x onerror="window.evil=1">.[0]'
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """A run with a border, a critic half as long, and one with a malicious name and nothing in it."""
+    """A run, a critic without a border and with half as long a log, and an empty run with a malicious name."""
     directory = tmp_path_factory.mktemp("runs")
     one = write_run(directory / "one")
     two = write_run(
@@ -64,7 +64,7 @@ def test_the_terminal_shows_them_abreast(paths, width):
     curve = [line for line in out.splitlines() if line.startswith("pairs ranked correctly")][1]
     if width >= 80:
         first, second = (curve[curve.index("70.0%") + 6 :]).split("70.0%")
-        assert len(first.strip()) >= 1.8 * len(second.split("–")[0].strip())  # half as long
+        assert len(first.strip()) >= 1.8 * len(second.split("–")[0].strip())  # the second run is half as long
 
 
 def test_a_terminal_of_ascii_alone(paths):
@@ -137,7 +137,7 @@ def test_the_page_moves_and_hovers(open_page, page_file):
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 3)
     page.locator("#vg-tooltip-element.visible").wait_for()
     cells = page.locator("#vg-tooltip-element tr").all_inner_texts()
-    assert any("two.x" in cell and "70.0%" in cell for cell in cells)  # a dot in a name is no step into it
+    assert any("two.x" in cell and "70.0%" in cell for cell in cells)  # a dot in a name is not a nested field
 
 
 @pytest.mark.browser

@@ -1,4 +1,4 @@
-"""The architectures with a setting ``conditional``: what it changes, and what stays as it was without."""
+"""The effect of the setting ``conditional``, and the networks without it, which have not changed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ganzoo.models.build import build_model
 
 IMAGE = ImageSpec(1, 16, classes=3)
 ALL = ["dcgan", "sngan", "stylegan-lite", "biggan-lite"]
-UNCONDITIONAL = ["dcgan", "sngan", "stylegan-lite", "mlp"]  # unless they are told to be
+UNCONDITIONAL = ["dcgan", "sngan", "stylegan-lite", "mlp"]  # unless conditional=true
 LABELS = torch.arange(4) % 3
 
-# Of the generator and the discriminator as they were before they could be conditional, for one channel, 28 pixels and
-# seed 0: a hash of the names and shapes of their weights, and the sum of all parameters, each times its place.
+# From before these networks could be conditional, for one channel, 28 pixels and seed 0. For each network: a hash of
+# the names and shapes of the weights, and the sum of the parameters, each multiplied by its number.
 BEFORE = {
     "dcgan": ("9c3472fa2283a914", 856.081523, "c2044ce56d1faa58", 385.929735),
     "mlp": ("7376ba6aff7bb714", 5214.966945, "b6054321d9213603", 142.681178),
@@ -30,7 +30,7 @@ BEFORE = {
 
 @pytest.fixture
 def build(registry, tiny):
-    """Both networks of a small recipe."""
+    """A function that builds both networks of a small recipe."""
 
     def built(recipe: str, *settings: str, image: ImageSpec = IMAGE):
         name = recipe.split("+")[0].split("/")[0]
@@ -72,7 +72,7 @@ def test_one_setting_makes_both_networks_read_the_labels(build, name):
     assert generator.conditional == discriminator.conditional == "required"
     latents = generator.sample_latents(1, torch.Generator().manual_seed(0)).expand(4, -1)
     with torch.no_grad():
-        for value in generator.parameters():  # the gains and biases of all classes are equal at the start
+        for value in generator.parameters():  # at the start, the gains and biases of all classes are equal
             value.add_(0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(0)))
         for network, given in ((generator, latents), (discriminator, pixels(1).expand(4, -1, -1, -1))):
             made = network.eval()(given, LABELS)
@@ -109,7 +109,7 @@ def test_a_discriminator_follows_the_generator_of_another_architecture(registry)
 
     assert conditional("dcgan/sngan+hinge", "generator.conditional=true") is True
     assert conditional("biggan-lite/dcgan+hinge") is None
-    assert conditional("mlp/dcgan+hinge") is False  # which has no such setting
+    assert conditional("mlp/dcgan+hinge") is False  # mlp has no such setting
     assert conditional("dcgan+hinge", "generator.conditional=true", "discriminator.conditional=false") is False
 
 
@@ -147,7 +147,7 @@ def test_conditional_pairs_train(make_loop, name, precision):
         old = dict(getattr(before, network).named_parameters())
         for key, value in getattr(loop.model, network).named_parameters():
             assert value.isfinite().all(), key
-            if value.ndim > 1:  # a bias of the logit may have no gradient at first, as real and fake cancel
+            if value.ndim > 1:  # the logit's bias may have no gradient at first: real and fake cancel
                 assert not torch.equal(value, old[key]), key
 
 

@@ -1,4 +1,4 @@
-"""Consistency regularisation against images that are padded, cropped and flipped one by one."""
+"""Consistency regularisation, compared with images that are padded, cropped and flipped one by one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHIFT = 2
 
 
 def augmented(images: Tensor, draws: Tensor, shift: int = SHIFT) -> Tensor:
-    """Each image padded with its mirror image, cropped where it has moved to, and flipped first if it is."""
+    """Flip each image if its first draw is at least 0.5, pad it with its reflection, and crop it at its shift."""
     made = []
     for image, (flip, down, right) in zip(images.numpy(), draws.tolist(), strict=True):
         turned = image[:, :, ::-1] if flip >= 0.5 else image
@@ -42,7 +42,7 @@ def test_flip_and_shift():
 
 
 def test_flip_and_shift_further_than_the_image_is_wide():
-    """Small images are mirrored again and again, and stay within their own pixels."""
+    """If the shift is larger than the image, the result consists only of the image's own pixels."""
     images = torch.rand(20, 1, 3, 1, generator=torch.Generator().manual_seed(0))
     moved = flip_and_shift(images, draws_of(torch.Generator().manual_seed(1), 20), 4)
     for image, other in zip(images, moved, strict=True):
@@ -76,7 +76,7 @@ def test_without_rng_images_are_flipped():
 
 
 class Mean(Heads):
-    """Looks only at what flips leave as it is."""
+    """A discriminator that sees only the mean of each channel, which a flip does not change."""
 
     def outputs(self, images, labels=None, *, rng=None):
         return super().outputs(images.mean((2, 3), keepdim=True).expand_as(images), labels)
@@ -98,7 +98,7 @@ def test_only_the_discriminator_learns(name):
 
 
 def test_both_judgements_have_a_gradient():
-    """Of a linear discriminator w.x the penalty is (w.(x - T x))^2, so its gradient is 2 w.(x - T x) (x - T x)."""
+    """For a linear discriminator w.x, the penalty is (w.(x - T x))^2, so its gradient is 2 w.(x - T x) (x - T x)."""
     generator, discriminator = networks()
     discriminator.body = nn.Flatten()  # type: ignore[assignment]
     discriminator.logit, discriminator.classes = nn.Linear(32, 1), nn.Linear(32, 3)

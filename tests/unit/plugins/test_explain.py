@@ -1,4 +1,4 @@
-"""A combination explained: what is said is what is built, for strangers' parts too."""
+"""Tests of `ganzoo explain`: the description matches the networks that are built, also for third-party plugins."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class StrangeParams(PenaltyParams):
 
 
 class StrangeGenerator(Generator):
-    """One matrix, latents of its own kind, nothing inside that could be hooked."""
+    """A generator with a single matrix, its own prior for the latents, and no submodule that could be hooked."""
 
     def __init__(self, image, params):
         super().__init__()
@@ -117,7 +117,7 @@ def test_the_boxes_count_what_is_built(registry, name):
     assert lines(system, "discriminator")[2].startswith("1×28×28 → ") and lines(system, "discriminator")[2].endswith(
         "→ 1"
     )
-    assert "×3×3" not in lines(system, "discriminator")[2]  # a kernel is no image
+    assert "×3×3" not in lines(system, "discriminator")[2]  # a kernel's shape is not listed
     labels = {(arrow.source, arrow.target): arrow.label for arrow in system.arrows}
     told = " + 5 labels" if model.generator.conditional else ""
     assert labels["latents", "generator"] == f"5×{model.generator.latent_dim}{told}"
@@ -144,7 +144,7 @@ def test_every_loss_is_split_and_every_penalty_shown(registry, name):
 
 @pytest.mark.parametrize("recipe", ["mlp+minimax", "mlp+relativistic+diffaug"])
 def test_the_gradient_runs_back_where_the_weights_are(registry, recipe):
-    """Against the arrows, from its loss to the network that learns, and nowhere else."""
+    """The gradient flows from each loss against the arrows to the network that learns, and to no other part."""
     system = explained(registry, recipe, *SMALL)
     for learner, ways in (("discriminator", ["d_fake", "d_real"]), ("generator", ["d_fake"])):
         back = {(arrow.target, arrow.source) for arrow in system.arrows if learner in arrow.gradients}

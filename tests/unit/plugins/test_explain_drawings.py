@@ -1,4 +1,4 @@
-"""Every drawing of an explained combination is sound: nothing overlaps, all fits, a browser shows it."""
+"""The drawings of `ganzoo explain`: nothing overlaps, everything fits, and a browser shows the page."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_files_ask_for_nothing(registry):
 
 
 def test_colours_can_be_read():
-    """Every ink on every ground by WCAG's contrast of 4.5, light and dark."""
+    """Each text colour has a WCAG contrast of at least 4.5 on each background, in the light and the dark theme."""
 
     def luminance(colour):
         digits = colour * 2 if len(colour) == 3 else colour
@@ -117,7 +117,7 @@ def test_the_page_in_a_browser(registry, browser, tmp_path, width, scheme):
     assert page.locator("figure > svg:visible:not(.chart)").count() == 1
     size = "svg => [...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect().height)"
     heights = page.locator("figure > svg:visible:not(.chart)").evaluate(size)
-    assert min(h for h in heights if h) >= 10  # still read, however far it was shrunk
+    assert min(h for h in heights if h) >= 10  # the text is readable at each width
     overflowing = page.locator("figure > svg:visible:not(.chart)").evaluate(
         "svg => [...svg.querySelectorAll('.part')].filter(g => { const r = g.querySelector('rect').getBBox();"
         " return [...g.querySelectorAll('text')].some(t => t.getBBox().width + t.getBBox().x > r.x + r.width); })"

@@ -1,4 +1,4 @@
-"""How `explain` and `--dry-run` tell of labels: whether and how they enter each network, and who reads what."""
+"""`explain` and `--dry-run` say whether and how labels enter each network, and which parts read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported generators make the run's own images, whoever reads the file."""
+"""Exported generators make the same images as the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IMAGE = ImageSpec(3, 8, 5)
 
 @pytest.fixture(scope="module")
 def make(registry):
-    """A small generator with weights, noise and means that are not those of its first moment."""
+    """A function that makes a small generator with noise and with running means that are not the initial ones."""
 
     def made(name: str) -> Generator:
         entry = registry.get(ArchitectureEntry, name.removesuffix(" by class"))
@@ -52,14 +52,14 @@ def make(registry):
 
 @pytest.fixture(scope="module")
 def stylegan_program(make, tmp_path_factory) -> Path:
-    """The exported program of ``stylegan-lite``, written once for the tests that look at it."""
+    """The exported program of ``stylegan-lite``, written once for several tests."""
     file = tmp_path_factory.mktemp("program") / "g.pt2"
     export_generator(make("stylegan-lite"), "torch", file)
     return file
 
 
 class Conditional(Generator):
-    """A colour for each class, moved by the latents; says len(), as people do."""
+    """A generator of one colour for each class, shifted by the latents. It calls len(), as users' code does."""
 
     conditional = True
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_exported_leaves_nothing(generator, says, tmp_path, capfd
 
 
 def test_a_wrong_file_is_refused(make, tmp_path, monkeypatch):
-    """As if the runtime computed something else."""
+    """If the written file computes something else, it is refused and removed."""
 
     def not_numbers(inputs):
         return torch.full((len(inputs["latents"]), 3, 8, 8), float("nan"))

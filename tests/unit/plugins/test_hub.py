@@ -1,4 +1,4 @@
-"""Publishing a run and using it from elsewhere, with huggingface_hub's own client against a hub in this process."""
+"""Tests of `ganzoo push` and of hf:// addresses, with the client of huggingface_hub and a hub in this process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PUBLISHED = {"README.md", "config.yaml", "provenance.json", "samples.png", "scor
 
 @pytest.fixture
 def trained(tiny, tmp_path):
-    """A finished little run, scored where ``score`` is given."""
+    """A function that trains a small run and, if ``score`` is given, writes that score."""
 
     def train(recipe="mlp+minimax", settings=(), registry=None, score=None, name="run") -> Path:
         registry = registry or Registry.load(strict=True)
@@ -55,7 +55,7 @@ def trained(tiny, tmp_path):
 
 @pytest.fixture(params=[False, True], ids=["large-files", "streamed"])
 def hub(request, here):
-    """Large files as such, or all in the commit as the client streams them where it could speak Xet."""
+    """A hub to which large files are uploaded separately or, with Xet enabled, all files in the commit."""
     yield from here(xet=request.param)
 
 
@@ -108,7 +108,7 @@ def test_other_commands_take_an_address_too(one_hub, ganzoo, trained, tmp_path):
     assert ganzoo("sample", address, "-n", "1")[1] == "1 image: sample.png\n"
     assert ganzoo("export", address, "--format", "torch")[1].splitlines()[-1] == "exported: generator.pt2"
     assert (tmp_path / "sample.png").is_file() and (tmp_path / "generator.pt2").is_file()
-    assert ganzoo("eval", address)[:2] == (0, "{}\n")  # this run asks for no metric
+    assert ganzoo("eval", address)[:2] == (0, "{}\n")  # this run has no metrics
 
 
 def test_a_later_push_replaces_the_earlier(one_hub, ganzoo, trained):
@@ -139,7 +139,7 @@ def test_the_card_tells_score_protocol_parts_and_command(ganzoo, trained, tmp_pa
                  "    ganzoo run mlp+minimax data.name=", "(samples.png)", "pip install ganzoo=="):  # fmt: skip
         assert said in card
     assert "Not scored" not in card and "Unfinished" not in card
-    assert ganzoo("push", str(run), "alice/garments", "--out", "card")[0] == 2  # holds something by now
+    assert ganzoo("push", str(run), "alice/garments", "--out", "card")[0] == 2  # the directory is not empty now
 
 
 def test_unfinished_and_unscored_is_said_in_card_and_terminal(ganzoo, trained):
@@ -165,7 +165,7 @@ HOSTILE = "<script>x</script> | [a](javascript:b) `c`\n# d\x1b[31m"
 
 
 def test_nothing_from_outside_is_read_as_markup(trained, tmp_path, monkeypatch):
-    """Not what a plugin, a record or a file says of itself."""
+    """No text from a plugin, a record or a file is read as markup."""
     from dataclasses import replace
 
     import ganzoo_hub.publish as module
@@ -191,7 +191,7 @@ def test_nothing_from_outside_is_read_as_markup(trained, tmp_path, monkeypatch):
     (told,) = ModelCardData(**yaml.safe_load(front)).eval_results
     flat = "<script>x</script> | [a](javascript:b) `c` # d[31m"
     assert told.metric_type == flat and told.metric_args == {flat: flat}
-    prose = [line for line in body.splitlines() if not line.startswith("    ")]  # indented lines are code
+    prose = [line for line in body.splitlines() if not line.startswith("    ")]  # indented lines are code blocks
     for markup in ("<script", "](javascript", "`c`"):
         assert not any(markup in line for line in prose)
     assert "\x1b" not in card and "\n# d" not in card
@@ -242,7 +242,7 @@ def test_the_command_repeats_the_run(registry, recipe, settings):
     program, verb, *arguments = shlex.split(repeat_command(config, defaults))
     assert (program, verb) == ("ganzoo", "run")
     assert resolve(registry, arguments[0], None, arguments[1:]).as_dict() == config.as_dict()
-    assert len(arguments) - 2 <= len(settings)  # defaults are not spelt out
+    assert len(arguments) - 2 <= len(settings)  # settings at their defaults are left out
 
 
 def test_a_card_says_that_settings_changed_but_not_where_files_lay(registry, trained, tmp_path):
@@ -308,7 +308,7 @@ def test_what_others_published_is_not_executed(one_hub, ganzoo, trained, tmp_pat
 def test_wrong_addresses_are_one_line(one_hub, address, says, ganzoo):
     one_hub.repositories["alice/empty"] = {"README.md": b"nothing"}
     code, _, err = ganzoo("sample", address)
-    last = err.splitlines()[-1]  # after the client's own progress
+    last = err.splitlines()[-1]  # after the client's progress
     assert code == 2 and last.startswith("ganzoo: ") and says in last
 
 

@@ -1,4 +1,4 @@
-"""LeCam against moving averages kept in a loop."""
+"""LeCam, compared with moving averages computed in a loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ganzoo.interfaces import DiscriminatorOutputs, PenaltyInputs
 
 
 def given(real: Tensor, fake: Tensor) -> PenaltyInputs:
-    """Inputs whose logits are these."""
+    """Return inputs with these logits."""
     made = inputs(*networks(), "discriminator", batch=len(real))
     return replace(made, real_outputs=DiscriminatorOutputs(real), fake_outputs=DiscriminatorOutputs(fake))
 
@@ -25,7 +25,7 @@ def logits(seed: int, shape: tuple[int, ...] = (6,)) -> tuple[Tensor, Tensor]:
 
 
 def average(values: list[float], decay: float) -> float:
-    """The mean of all values so far, each weighted with what the decay has left of it."""
+    """Return the weighted mean of all values so far; a weight is the decay to the power of the value's age."""
     weights = decay ** np.arange(len(values))[::-1]
     return float((weights * values).sum() / weights.sum())
 

@@ -1,4 +1,4 @@
-"""Losses against values worked out by hand and against binary cross-entropy."""
+"""The losses, compared with values computed by hand and with binary cross-entropy."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_relativistic_is_the_logistic_loss_of_each_pair() -> None:
 
 
 def test_minimax_saturates_and_non_saturating_does_not() -> None:
-    """Where the discriminator is sure of a fake, one passes no gradient and the other a full one."""
+    """If the discriminator is sure of a fake, minimax has almost no gradient, and non-saturating has one of size 1."""
     gradients = {}
     for name in ("minimax", "non-saturating"):
         d_fake = torch.tensor([-20.0], requires_grad=True)
@@ -114,7 +114,7 @@ def test_finite_at_extreme_logits(name: str) -> None:
 def test_higher_means_more_real(name: str) -> None:
     """The discriminator gains by raising real and lowering fake logits, the generator by raising fake ones."""
     loss, step = make(name), 0.1
-    real, fake = torch.tensor([0.6, -1.0]), torch.tensor([-0.3, -0.9])  # within every loss's margins
+    real, fake = torch.tensor([0.6, -1.0]), torch.tensor([-0.3, -0.9])  # inside the margins of every loss
     before = loss.discriminator(d_real=real, d_fake=fake)
     assert loss.discriminator(d_real=real + step, d_fake=fake) < before
     assert loss.discriminator(d_real=real, d_fake=fake - step / 2) < before
@@ -123,7 +123,7 @@ def test_higher_means_more_real(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if entry_of(name).patches])
 def test_the_logits_of_patches_count_alike(name: str) -> None:
-    """The loss of logits (N, H, W) is that of as many single ones."""
+    """The loss of logits (N, H, W) equals the loss of the flattened logits."""
     rng = torch.Generator().manual_seed(0)
     real, fake = torch.randn(2, 3, 2, 5, generator=rng)
     loss, single = make(name), {"d_real": real.flatten(), "d_fake": fake.flatten()}

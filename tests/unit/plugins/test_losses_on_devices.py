@@ -1,4 +1,4 @@
-"""Losses and penalties that look at the whole batch, or keep an average of it, on two processes and on one."""
+"""Losses and penalties that need the whole batch or an average give the same values on two processes as on one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.testing.devices import train_on
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory) -> list[dict[str, torch.Tensor]]:
-    """What each of two processes measured."""
+    """The measurements of each of two processes."""
     file = tmp_path_factory.mktemp("rules") / "jobs.json"
     train_on(2, [], file, [str(Path(rules.__file__))])
     return [torch.load(file.with_suffix(f".{rank}"), weights_only=True) for rank in range(2)]

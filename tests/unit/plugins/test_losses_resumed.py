@@ -1,4 +1,4 @@
-"""A run whose losses and penalties keep moving averages goes on from a checkpoint as if it had not stopped."""
+"""A run whose losses and penalties keep moving averages resumes from a checkpoint to the same weights and log."""
 
 from __future__ import annotations
 

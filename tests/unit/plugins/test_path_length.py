@@ -1,4 +1,4 @@
-"""Path length regularisation against Jacobians that are known or computed whole."""
+"""Path length regularisation, compared with Jacobians that are known or computed in full."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ DECAY = 0.99
 
 
 class Linear(Styled):
-    """Images are a linear function of the styles, so the Jacobian is the weight."""
+    """A generator whose images are a linear function of the styles, so that its Jacobian is the weight."""
 
     def synthesise(self, styles, *, rng=None):
         return self.pixels(styles.sum(1) / 2).view(-1, *PIXELS)
 
 
 def noise(seed: int) -> Tensor:
-    """What the penalty draws, scaled, ``(N, pixels)``."""
+    """Return the noise that the penalty draws, scaled, ``(N, pixels)``."""
     rng = torch.Generator().manual_seed(seed + 100)
     return torch.randn(BATCH, *PIXELS, generator=rng).flatten(1) / math.sqrt(PIXELS[1] * PIXELS[2])
 
 
 def test_a_linear_generator_in_closed_form_over_several_steps():
-    """Each of two layers has half of the weight as its Jacobian: the mean square over them is a quarter of its own."""
+    """Each of the two layers has half of the weight as its Jacobian, so the length is half of |noise @ weight|."""
     path_length, seen = penalty("path-length"), []
     generator, discriminator = networks(Linear)
     for step in range(3):
@@ -73,7 +73,7 @@ def test_only_the_generator_learns(kind):
 
 
 def test_the_gradient_against_finite_differences():
-    """The average is a constant of the gradient, so the differences are taken with it held."""
+    """The average is a constant of the gradient, so it stays fixed in the finite differences."""
     generator, discriminator = networks(Styled)
     path_length = penalty("path-length")
     given = inputs(generator, discriminator, "generator")

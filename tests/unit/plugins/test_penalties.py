@@ -1,4 +1,4 @@
-"""Gradient penalties against networks whose gradient is known in closed form."""
+"""Gradient penalties on networks whose gradient is known in closed form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ("gp", "dragan", "r1", "r2")
 
 
 class Formula(Discriminator):
-    """A discriminator given as a function of its images and its weight."""
+    """A discriminator given by a function of the images and the weight."""
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor], weight: Tensor) -> None:
         super().__init__()
@@ -49,12 +49,12 @@ def penalty(name: str, discriminator: Discriminator, real: Tensor, fake: Tensor,
 
 
 def linear(x: Tensor, w: Tensor) -> Tensor:
-    """Gradient w everywhere."""
+    """Return x.w, whose gradient is w everywhere."""
     return x.flatten(1) @ w
 
 
 def quadratic(x: Tensor, w: Tensor) -> Tensor:
-    """Gradient w * x."""
+    """Return sum(w x^2) / 2, whose gradient is w * x."""
     return (x.flatten(1).square() * w).sum(1) / 2
 
 
@@ -69,7 +69,7 @@ def images(seed: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tenso
 
 
 def test_linear_closed_forms() -> None:
-    """The gradient is w at every image, so only its norm counts."""
+    """The gradient is w at every image, so the penalty depends only on its norm."""
     w = torch.linspace(-1, 1, 18)
     norm = w.norm()
     real, fake = images(0)
@@ -87,7 +87,7 @@ def test_r1_looks_at_real_and_r2_at_fake() -> None:
 
 
 def test_gp_draws_one_share_per_sample_between_real_and_fake() -> None:
-    """At x = e real + (1 - e) fake with unit weights the gradient is x, so (|x| - 1)^2 with e from the same seed."""
+    """With unit weights, the gradient at x = e real + (1 - e) fake is x, so the penalty is (|x| - 1)^2."""
     real, fake = images(2)
     share = torch.rand(5, 1, 1, 1, generator=torch.Generator().manual_seed(7))
     at = share * real + (1 - share) * fake
@@ -142,7 +142,7 @@ def test_finite_gradient_where_the_gradient_vanishes(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_float32_under_bf16_autocast(name: str) -> None:
-    """Close to float32's value even though the network itself runs in bfloat16."""
+    """The value stays close to float32's although the network runs in bfloat16."""
     real, fake = images(6)
     discriminator = Formula(smooth, torch.linspace(-0.4, 0.6, 36))
     exact = penalty(name, discriminator, real, fake)
@@ -156,7 +156,7 @@ def test_float32_under_bf16_autocast(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_inputs_stay_out_of_the_graph(name: str) -> None:
-    """The generator gets no gradient through a penalty on the discriminator."""
+    """A penalty on the discriminator gives the generator no gradient."""
     real, fake = images(7)
     fake.requires_grad_(True)
     discriminator = Formula(smooth, torch.linspace(-0.4, 0.6, 36))

@@ -1,4 +1,4 @@
-"""The play page's directory and its server: what is in it, who is let in. What the page does: test_play_page.py."""
+"""The files and the server of the play page. test_play_page.py tests the page itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.seconds
 
 @pytest.fixture(scope="module")
 def stub():
-    """Pages without ONNX: a generator's file says which it is."""
+    """Pages without ONNX, in which a generator's file contains the name of its class."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             module, "export_generator", lambda generator, form, file, names: file.write_text(type(generator).__name__)
@@ -55,7 +55,7 @@ def page(stub, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ask(page):
-    """Asks the server of the page for a path; its answer's status, headers and content."""
+    """A function that asks the page's server for a path and returns the answer's status, headers and content."""
     (page.parent / "secret.txt").write_text("secret")
     (page / "link.txt").symlink_to(page.parent / "secret.txt")
     with make_server(page) as server:
@@ -179,7 +179,7 @@ def test_a_taken_port_is_one_line(page):
 
 
 class Linear(Generator):
-    """Pixels that are sums of latents, with known singular vectors."""
+    """A generator whose pixels are linear in the latents, with known singular vectors."""
 
     def __init__(self) -> None:
         super().__init__()

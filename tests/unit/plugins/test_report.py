@@ -1,4 +1,4 @@
-"""The report of a run: its story, its diagnosis, what repeats it, and what it does with damaged directories."""
+"""The report of a run: story, diagnosis, the script that repeats the run, and damaged directories."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOTHING = Story((), None)
 
 
 def facts(fids: list[float] = (), config=CONFIG, **figures: list[float]) -> Facts:
-    """A log of 20 records whose figures change in even steps through the given values."""
+    """Return facts with 20 log records, whose figures are interpolated between the given values."""
     places = np.linspace(0, 1, 20)
     columns = {name: np.interp(places, np.linspace(0, 1, len(v)), v) for name, v in figures.items()}
     log = [log_record((k + 1) / 5, **{name: float(v[k]) for name, v in columns.items()}) for k in range(20)]
@@ -77,12 +77,12 @@ def test_a_discriminator_without_a_gradient_that_guesses_has_stopped_learning():
     )
     assert (found.kind, found.title) == ("trouble", "The discriminator stopped learning") and "45.0%" in found.why
     rule = diagnosis.discriminator_stopped
-    assert rule(facts(auc=[0.9, 0.99, 0.99], gradient_discriminator=gone), NOTHING) is None  # it has won
+    assert rule(facts(auc=[0.9, 0.99, 0.99], gradient_discriminator=gone), NOTHING) is None  # the discriminator has won
     assert rule(facts(auc=[0.6, 0.45, 0.45], gradient_discriminator=[3.0, 1.0, 1.0]), NOTHING) is None
 
 
 def test_a_discriminator_that_stopped_learning_in_the_middle_of_a_run_stalled():
-    # The quarters of a run on CIFAR-10 whose learning rates were too high until the schedule lowered them.
+    # From a run on CIFAR-10 whose learning rates were too high until the schedule lowered them.
     auc, gradient = [0.62, 0.62, 0.5, 0.5, 0.72], [2.0, 1.6, 0.5, 0.5, 5.0]
     (found,) = diagnosis.diagnose(facts(auc=auc, gradient_discriminator=gradient), NOTHING)
     assert (found.kind, found.title) == ("trouble", "The discriminator stalled") and "third quarter" in found.why
@@ -91,7 +91,7 @@ def test_a_discriminator_that_stopped_learning_in_the_middle_of_a_run_stalled():
     assert rule(facts(auc=auc, gradient_discriminator=[2.0, 2.0, 2.0]), NOTHING) is None  # it learned throughout
     assert rule(facts(auc=[0.6, 0.6, 0.5, 0.5], gradient_discriminator=gradient), NOTHING) is None  # near a guess
     assert rule(facts(auc=auc), NOTHING) is None
-    # The quarters of stylegan-lite+minimax, seed 1, with an FID of 89.25, and of dcgan+minimax, which learned (12.93).
+    # The quarters of stylegan-lite+minimax, seed 1 (FID 89.25), and of dcgan+minimax, which learned (FID 12.93).
     poor = facts(auc=quarters(0.72, 0.58, 0.59, 0.64), gradient_discriminator=quarters(1.77, 0.43, 0.41, 0.66))
     assert titles(diagnosis.diagnose(poor, NOTHING)) == ["The discriminator stalled"]
     good = facts(auc=quarters(0.6, 0.58, 0.58, 0.6), gradient_discriminator=quarters(0.79, 0.34, 0.29, 0.29))
@@ -106,10 +106,10 @@ def test_a_discriminator_that_tells_apart_more_and_more_pulls_ahead():
     falling = rule(facts(auc=[0.7, 0.6, 0.6, 0.8], lr_discriminator=[0.1, 0.1, 0.0]), NOTHING)
     assert falling and "rates fell meanwhile" in falling.why and "FID" not in falling.why
     assert rule(facts(fids=[20.2, 20.0], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING)
-    assert rule(facts(fids=[20.2, 16.6], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING) is None  # the images gain from it
+    assert rule(facts(fids=[20.2, 16.6], auc=[0.7, 0.6, 0.6, 0.8]), NOTHING) is None  # the FID falls clearly
     assert rule(facts(auc=[0.5, 0.5, 0.55, 0.58]), NOTHING) is None  # still near a guess
     assert rule(facts(auc=[0.9, 0.8, 0.8, 0.8]), NOTHING) is None
-    assert rule(facts(auc=[0.7, 0.9, 0.99, 0.99]), NOTHING) is None  # too strong: said already
+    assert rule(facts(auc=[0.7, 0.9, 0.99, 0.99]), NOTHING) is None  # already reported as too strong
 
 
 def test_a_discriminator_that_ranks_worse_than_a_guess_is_behind():
@@ -133,7 +133,7 @@ def test_samples_that_lie_close_together_are_a_suspected_collapse():
     found = diagnosis.mode_collapse(facts(), story(1.0, 0.8, 0.5, 0.3))
     assert found and found.kind == "trouble" and "30%" in found.why and "generator.lr=5e-05" in found.command
     assert diagnosis.mode_collapse(facts(), story(0.0, 0.9, 0.95)) is None
-    assert diagnosis.mode_collapse(facts(), story(0.1)) is None  # the start says nothing
+    assert diagnosis.mode_collapse(facts(), story(0.1)) is None  # the first snapshot alone shows nothing
     assert diagnosis.mode_collapse(facts(), NOTHING) is None
 
 
@@ -279,7 +279,7 @@ def test_a_run_never_fails_because_of_its_report(tmp_path, logged):
 @pytest.mark.long
 @pytest.mark.seconds
 def test_two_hundred_snapshots_stay_under_20_mb(tmp_path):
-    """Of noise, which nothing compresses: in colour at 64 pixels it would be 50 MB as it is."""
+    """The images are noise, which does not compress: in colour at 64 pixels, they would take 50 MB as PNG."""
     write_run(tmp_path, steps=2, size=64, channels=3)
     for step in range(1, 199):
         for directory, end in (("samples", "png"), ("verdicts", "json")):

@@ -24,7 +24,7 @@ def pooled(monkeypatch):
 
 @pytest.fixture
 def places(tmp_path):
-    """Two sets of 20 images of 8 x 8 pixels, as directories ``a`` and ``b``."""
+    """Two sets of 20 images of 8 x 8 pixels, in the directories ``a`` and ``b``."""
     a, b = random_images(20, 8, 8, 3), random_images(20, 8, 8, 3, seed=1, most=128)
     write_images(tmp_path / "a", a)
     write_images(tmp_path / "b", b)
@@ -72,14 +72,14 @@ def test_the_other_fid_of_two_directories_is_pytorch_fids(ganzoo, tmp_path, monk
         network = find_network(None, tmp_path / "root")
     except NetworkMissing as missing:
         pytest.skip(str(missing))
-    # It would download the numbers that are here already, and has a bias for class scores that it does not use.
+    # pytorch-fid would download these same weights, and it has a bias for class scores, which it does not use.
     state = {**load_state(network.path), "fc.bias": torch.zeros(1008)}
     monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: state)
     write_images(tmp_path / "a", random_images(6, 16, 16, 3))
     write_images(tmp_path / "b", random_images(5, 16, 16, 3, seed=1, most=128))
     model = inception.InceptionV3()
     read = [get_activations(sorted((tmp_path / side).iterdir()), model, 5, num_workers=0) for side in ("a", "b")]
-    # Its own square root of a matrix of 2048 x 2048 takes half a minute.
+    # pytorch-fid's own square root of a 2048 x 2048 matrix takes half a minute.
     theirs = frechet_of_features(*map(torch.from_numpy, read))
     code, out, err = ganzoo("score", "a", "--reference", "b", "--metrics", "fid-pytorch,fid")
     assert code == 0, err
@@ -111,7 +111,7 @@ def test_every_kind_of_side_has_the_same_fid(ganzoo, places, pooled, tmp_path):
 
 def test_statistics_are_what_pytorch_fid_reads(ganzoo, places, pooled, tmp_path):
     ganzoo("stats", "a", "--out", "a.npz")
-    with np.load(tmp_path / "a.npz") as file:  # as its fid_score.py does
+    with np.load(tmp_path / "a.npz") as file:  # as pytorch-fid's fid_score.py reads it
         mean, covariance = file["mu"][:], file["sigma"][:]
     assert mean.shape == (WIDTH,) and covariance.shape == (WIDTH, WIDTH)
     assert (mean.dtype, covariance.dtype) == (np.float64, np.float64)
@@ -123,7 +123,7 @@ def test_statistics_are_what_pytorch_fid_reads(ganzoo, places, pooled, tmp_path)
 
 
 def test_a_data_set_is_named_with_its_split(ganzoo, pooled, tmp_path, monkeypatch):
-    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "root"))  # others have features of this set by networks of theirs
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "root"))  # the shared cache has features from other networks
     images = random_images(20, 28, 28)
     write_images(tmp_path / "a", images)
     found, _ = fid_of(ganzoo, "a", "fashion-10k:train")
@@ -153,7 +153,7 @@ def test_several_metrics_at_once(ganzoo, places, pooled):
 
 
 def test_few_images_and_the_same_images_are_said(ganzoo, places, pooled, tmp_path, monkeypatch):
-    assert "biased" not in fid_of(ganzoo, "a", "b")[1]  # 20 images, 8 features
+    assert "biased" not in fid_of(ganzoo, "a", "b")[1]  # 20 images are more than the 8 features
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     found, err = fid_of(ganzoo, "a", "copy")
     assert "hold the same images" in err and found["protocol"]["same_images"]

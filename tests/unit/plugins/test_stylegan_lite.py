@@ -1,4 +1,4 @@
-"""The parts of stylegan-lite against explicit, slower forms of the same sums."""
+"""The parts of stylegan-lite, compared with explicit, slower forms of the same sums."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_sizes() -> None:
 
 
 def per_sample_convolution(layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
-    """Karras et al. 2020, eq. 1 and 3, as printed: a weight per sample, as groups of one convolution."""
+    """Compute Karras et al. 2020, eq. 1 and 3, as printed: one weight for each sample, as a grouped convolution."""
     n, inputs, height, _ = x.shape
     outputs = len(layer.weight)
     modulated = layer.weight[None] * layer.scale * layer.style(w)[:, None, :, None, None]
@@ -86,7 +86,7 @@ def test_scaling_activations_equals_modulating_weights(up: bool) -> None:
 
 
 def test_demodulation_keeps_the_deviation_whatever_the_style() -> None:
-    """Unit inputs leave with deviation sqrt(2), the gain meant for the ReLU, however large the styles."""
+    """Inputs of deviation 1 leave with deviation sqrt(2), the ReLU's gain, for small and for large styles."""
     torch.manual_seed(0)
     layer = StyledConv(32, 32, 10)
     x, w = normal(8, 32, 16, 16), normal(8, 10, seed=1)
@@ -101,13 +101,13 @@ def test_upsampling_keeps_constants_up_to_the_border() -> None:
 
 
 def test_upsampling_is_linear_interpolation() -> None:
-    """The filter [1, 3, 3, 1] on doubled images is bilinear interpolation, edges repeated."""
+    """The filter [1, 3, 3, 1] on doubled images is bilinear interpolation with repeated edges."""
     image = normal(2, 3, 5, 5)
     expected = F.interpolate(image, scale_factor=2, mode="bilinear")
     torch.testing.assert_close(Upsample(3, 5)(image), expected)
 
 
-# stride, padding, transposed; an odd size, of which a stride of 2 leaves a pixel unread
+# stride, padding, transposed; with an odd size, a stride of 2 leaves one pixel unread
 FILTERS = pytest.mark.parametrize("options", [(1, 1, False), (1, 2, False), (2, 1, False), (2, 1, True)])
 
 
@@ -155,7 +155,7 @@ def test_downsampling_keeps_constants_and_removes_stripes(kernel: int) -> None:
 
 
 def test_minibatch_std_by_hand() -> None:
-    """Groups of 4 of 8 samples: one group of equal samples, one of +1, -1, +1, -1."""
+    """8 samples form two groups of 4: one of equal samples, and one of +1, -1, +1, -1."""
     x = torch.zeros(8, 2, 3, 3)
     x[1::2] = torch.tensor([1.0, -1.0, 1.0, -1.0]).view(4, 1, 1, 1)
     channel = minibatch_std(x)[:, 2]
@@ -168,7 +168,7 @@ def test_style_mixing_only_in_training_mode() -> None:
     network, latents = generator(mixing=1.0), normal(16, 6)
     network.train()
     assert not torch.allclose(network(latents, rng=seeded(0)), network(latents, rng=seeded(1)))
-    network.eval()  # the noise has strength 0 at first, so that nothing else differs
+    network.eval()  # the noise has strength 0 at first, so nothing else can differ
     torch.testing.assert_close(network(latents, rng=seeded(0)), network(latents, rng=seeded(1)), rtol=0, atol=0)
 
 
@@ -249,7 +249,7 @@ def test_double_backward_through_minibatch_std() -> None:
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_forward_mode_and_torch_func_find_the_same_derivatives(bf16: bool) -> None:
-    """They refuse functions with a gradient of their own."""
+    """Forward mode and torch.func do not support autograd functions with a gradient of their own."""
     network, images, direction = discriminator(minibatch_std=False), normal(4, 1, 8, 8), normal(4, 1, 8, 8, seed=1)
     tolerance = {"rtol": 0.05, "atol": 0.05} if bf16 else {}
 

@@ -1,4 +1,4 @@
-"""Top-k training against sorting in a loop."""
+"""The loss top-k, compared with sorting in a loop."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_replayed_step_follows_the_progress():
         replay()
         assert torch.equal(found, value(top_k, d_fake, share))
         seen.append(found.item())
-    assert seen[0] > seen[1] > seen[2]  # of hinge, minus the mean of fewer and higher logits
+    assert seen[0] > seen[1] > seen[2]  # hinge is minus the mean of the chosen logits: fewer and higher ones
 
 
 def test_the_generator_learns():

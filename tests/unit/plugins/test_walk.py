@@ -1,4 +1,4 @@
-"""`ganzoo interpolate`: a closed walk through the latents, as GIF, WebP or MP4."""
+"""Tests of `ganzoo interpolate`, which writes a closed walk through the latents as GIF, WebP or MP4."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.seconds
 
 @pytest.fixture
 def plain(registry, tiny):
-    """A generator without noise and classes."""
+    """A generator without noise or classes."""
     return build_model(resolve(registry, "mlp+minimax", None, tiny("mlp")), ImageSpec(1, 8)).generator.eval()
 
 
@@ -38,7 +38,7 @@ def test_a_walk_passes_the_image_of_each_seed_and_ends_before_the_first(plain):
     assert frames.shape == (12, 1, 8, 8) and frames.dtype == torch.uint8
     assert torch.equal(frames[::4], to_uint8(plain.sample_seeds([3, 1, 2])))
     there, back = frames_of(plain, [3, 1], 2).float().unflatten(0, (2, 2))[:, 1]
-    assert (there - back).abs().max() <= 1  # halfway, in either direction
+    assert (there - back).abs().max() <= 1  # both are halfway, one in each direction
     assert len({frame.numpy().tobytes() for frame in frames}) == 12
 
 
@@ -46,7 +46,7 @@ def test_noise_is_the_first_seeds_in_every_frame(noisy):
     still = frames_of(noisy, [5, 5], 3)
     assert (still == still[0]).all()
     assert torch.equal(still[0], to_uint8(noisy.sample_seeds([5]))[0])
-    assert not torch.equal(still[0], to_uint8(noisy(*latents_and_class(noisy, 5)))[0])  # as it is without noise
+    assert not torch.equal(still[0], to_uint8(noisy(*latents_and_class(noisy, 5)))[0])  # the image without noise
 
 
 def latents_and_class(generator, seed):
@@ -168,7 +168,7 @@ def test_the_command_writes_a_film(interpolate, place):
     assert out == "12 frames of class trouser, 1.5 seconds: run/walk.gif\n"
     with Image.open(place / "run/walk.gif") as film:
         assert film.size == (280, 280)
-        assert seconds(film) == pytest.approx(1.5, abs=0.1)  # equal frames are kept as a longer one
+        assert seconds(film) == pytest.approx(1.5, abs=0.1)  # the file merges equal frames into a longer one
     code, out, _ = interpolate("--seeds", "1-2", "--frames", "2", "--scale", "1", "--out", "small.webp")
     assert code == 0 and Image.open(place / "small.webp").size == (28, 28)
 

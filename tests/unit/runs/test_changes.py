@@ -1,4 +1,4 @@
-"""Changes of settings as a run's provenance notes them."""
+"""Changes of settings, as a run's provenance records them."""
 
 from __future__ import annotations
 

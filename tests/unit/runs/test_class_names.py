@@ -1,4 +1,4 @@
-"""Names of classes are kept with a run, and a run without labels stays one."""
+"""A run keeps the names of its classes, and a run without labels stays without them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganzoo.runs.run_dir import RunDir
 
 @pytest.fixture
 def directory(tmp_path) -> Path:
-    """Six images of each of two classes."""
+    """A directory with six images of each of two classes."""
     for number in range(12):
         place = tmp_path / "set" / ("cat", "dog")[number % 2]
         place.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def test_a_damaged_provenance_names_none(tmp_path):
 
 
 def test_a_run_from_before_labels_by_directory_resumes_to_the_bit(registry, train, directory, tmp_path):
-    """Its config.yaml lacks data.labels. Its images would have labels today."""
+    """The old config.yaml has no data.labels; with today's default, the images would have labels."""
     kept = train("data.labels=json-or-none")
     before = tmp_path / "before"
     shutil.copytree(kept.path, before)

@@ -1,4 +1,4 @@
-"""A run names the plugins it needs; without one, the first thing said is what to install."""
+"""A run records the plugins that it needs; if one is missing, the first message says what to install."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def quiet() -> Display:
 
 @pytest.fixture
 def strangers_run(tmp_path, tiny, quiet):
-    """A finished run with a stranger's loss, on images that are gone by now."""
+    """A finished run with a third-party loss, whose images have been deleted since."""
     (tmp_path / "images").mkdir()
     for number in range(16):
         Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"images/{number}.png")
@@ -51,7 +51,7 @@ def strangers_run(tmp_path, tiny, quiet):
 
 
 def note(directory, needs) -> None:
-    """Make a run say that it needs these."""
+    """Replace the needs that a run has recorded."""
     for file in [directory / "provenance.json", *directory.glob("checkpoints/*/meta.json")]:
         file.write_text(json.dumps(sealed({**json.loads(file.read_text()), "needs": needs})))
 
@@ -79,7 +79,7 @@ def test_directory_and_checkpoints_name_distributions_and_versions(strangers_run
 
 
 def test_without_the_plugin_the_first_thing_said_is_what_to_install(strangers_run, registry, quiet):
-    """Images, loss and checkpoint are not there either; a config that cannot be read changes nothing."""
+    """The message comes before those about missing images, a missing checkpoint or a damaged config.yaml."""
     for call in calls(registry, quiet, strangers_run):
         with pytest.raises(GanzooError) as caught:
             call()
@@ -168,7 +168,7 @@ def test_all_that_is_missing_is_named_at_once(registry):
 
 
 def test_a_part_is_known_by_its_short_name_too(tiny):
-    """As a registry keeps it where another distribution claims that name."""
+    """A registry stores a part under its full name if another distribution has the same short name."""
     registry = with_stranger()
     entry = replace(ABSOLUTE, name="ganzoo-absolute:absolute")
     registry.plugins[-1].registered = [("loss", entry.name)]
@@ -202,7 +202,7 @@ def test_a_damaged_image_is_refused(strangers_run, image):
 
 
 def test_what_a_run_names_is_neither_imported_nor_installed(strangers_run, registry, tmp_path, monkeypatch):
-    """A module of that very name lies on the path, and starting a process or opening a connection would show."""
+    """A module of that name is on the path, and an audit hook would notice a new process or connection."""
     (tmp_path / "evil.py").write_text("import pathlib; pathlib.Path(__file__).with_name('imported').touch()\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     note(strangers_run, write_needs([Need("loss", "evil", "evil", "1.0"), Need("loss", "evil:Loss", "evil", "1.0")]))

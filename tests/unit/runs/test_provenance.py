@@ -1,4 +1,4 @@
-"""Where a run's code comes from."""
+"""Tests of the commit that a run's provenance records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not a run is recognised, and nothing is ever trained in it."""
+"""Paths that are not runs are recognised, and no command changes them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_checkpoint_alone_is_recognised(runs, tmp_path, capsys):
 
 
 def test_a_persons_own_config_is_no_run(tmp_path, capsys, monkeypatch):
-    """Even where it names a recipe: training would fill the directory of a project."""
+    """A config.yaml alone is not a run, even if it names a recipe: training would fill a user's own directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text("recipe: mlp+minimax\nloop: {kimg: 0.016}\n")
     with pytest.raises(SystemExit) as left:

@@ -1,4 +1,4 @@
-"""Registered weights: what can be registered, what a name means, and that no other weights are ever used."""
+"""Registered weights: which entries are valid, what a name refers to, and the refusal of all other weights."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ganzoo.runs.weights import find_weights, is_local, is_weights, ranked, weig
 
 SHA256 = "ab" * 32
 TEXT = "10,000 images against 10,000 of mnist test"
-STORED: list[Path] = []  # what the store of the tests has
+STORED: list[Path] = []  # the contents of the test store
 ASKED: list[str] = []
 
 
 def fetch_stored(address: str) -> Path:
-    """A store: the newest of what it has; none means that there is no connection."""
+    """Return the newest directory of the test store; an empty store acts as if there were no connection."""
     ASKED.append(address)
     if not STORED:
         raise GanzooError(f"{address}: the place was not reached")
@@ -47,7 +47,7 @@ def registry_of(*entries: WeightsEntry) -> Registry:
 
 @pytest.fixture
 def packed(tmp_path, monkeypatch) -> Registry:
-    """The zoo, and a distribution with the weights of two untrained runs."""
+    """The zoo and a distribution with the weights of two untrained runs."""
     pack_tiny(tmp_path, {"mlp+minimax": {"fid": 30.0}, "mlp+wgan-gp": {"fid": 20.0, "seed": 1}})
     monkeypatch.syspath_prepend(tmp_path)
     registry = zoo_without_weights()
@@ -94,9 +94,9 @@ def test_the_best_of_the_data_and_of_a_recipe_that_begins_so():
     def found(name: str) -> str:
         return find_weights(registry, name).name
 
-    assert found("@mnist") == "sngan+hinge@mnist"  # 1.0 is of another protocol
+    assert found("@mnist") == "sngan+hinge@mnist"  # the value 1.0 has another protocol
     assert found("dcgan@mnist") == "dcgan+hinge+r1@mnist"
-    assert found("dcgan+hinge@mnist") == "dcgan+hinge@mnist"  # the very name goes first
+    assert found("dcgan+hinge@mnist") == "dcgan+hinge@mnist"  # an exact match comes first
     assert found("mlp@mnist") == "mlp+hinge@mnist" and found("@cifar10") == "mlp+hinge@cifar10"
     higher = [WeightsScore(metric="recall", value=value, protocol=TEXT, lower_is_better=False) for value in (0.1, 0.4)]
     entries = [entry("a+b@c", score=higher[0]), entry("a+d@c", score=higher[1])]
@@ -167,7 +167,7 @@ def test_other_weights_than_the_registered_are_refused(packed):
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(GanzooError, match=r"is not what ganzoo-tiny 1\.0 registered \(its checksum\); reinstall"):
         fetch(packed, "mlp+minimax@fashion-10k")
-    assert fetch(packed, "mlp@fashion-10k").name == "mlp+wgan-gp@fashion-10k"  # the others work
+    assert fetch(packed, "mlp@fashion-10k").name == "mlp+wgan-gp@fashion-10k"  # the other weights still load
     shutil.rmtree(place / "checkpoints")
     with pytest.raises(GanzooError, match=r"there are no weights in .*; reinstall ganzoo-tiny"):
         fetch(packed, "mlp+minimax@fashion-10k")
@@ -183,7 +183,7 @@ def test_a_package_that_is_gone_is_one_line():
 
 @pytest.fixture
 def remote(packed, monkeypatch, tmp_path) -> WeightsEntry:
-    """Weights at an address of a store, which has them."""
+    """Weights at an address of the test store, which has them."""
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
     known = packed.get(WeightsEntry, "mlp+minimax@fashion-10k")
     STORED[:], ASKED[:] = [fetch(packed, known.name)], []

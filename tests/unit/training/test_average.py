@@ -1,4 +1,4 @@
-"""The averaged generator against the formula, tensor by tensor."""
+"""The averaged generator, compared with the formula tensor by tensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganzoo.training.ema import Average, move_by_foreach, move_by_lerp
 
 
 def network(seed: int) -> nn.Module:
-    """Weights, buffers and a counter, all filled; one convolution's channels last."""
+    """Return a network with random weights and buffers and a counter, in the channels-last format."""
     torch.manual_seed(seed)
     made = nn.Sequential(nn.Conv2d(3, 8, 4), nn.BatchNorm2d(8), nn.Linear(5, 2)).to(memory_format=torch.channels_last)
     made[1].running_mean.normal_()

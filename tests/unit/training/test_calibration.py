@@ -1,4 +1,4 @@
-"""A run that measures on a CPU how it computes fastest: on a clock in whose eyes a step takes what the test says."""
+"""Tests of `loop.calibrate`: a run measures its fastest settings on a CPU, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ Step = Callable[[Loop], float]
 
 
 def one_thread_is_faster(loop: Loop) -> float:
-    """Seconds of a step: one thread gains 1.3x, the contiguous layout another 1.2x, bf16 loses."""
+    """Return the seconds of a step: one thread gains 1.3x, the contiguous layout another 1.2x, bf16 loses."""
     layout = 1.0 if loop.settings.layout == "contiguous" else 1.2
     precision = 2.0 if loop.settings.precision == "bf16" else 1.0
     return 0.01 * layout * precision * (1.3 if torch.get_num_threads() > 1 else 1.0)
 
 
 def nothing_gains(loop: Loop) -> float:
-    """Seconds of a step: what is not the default loses, or gains too little."""
+    """Return the seconds of a step: the alternatives to the default are slower, or gain too little."""
     layout = 0.97 if loop.settings.layout == "contiguous" else 1.0
     return 0.01 * layout * (2.0 if torch.get_num_threads() == 1 else 1.0)
 
 
 @pytest.fixture
 def two_threads(monkeypatch):
-    """Two threads, which nobody asked for."""
+    """Two threads, a number that the user has not set."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("ganzoo.utils.openmp._chosen", None)
     before = torch.get_num_threads()
@@ -52,7 +52,8 @@ def two_threads(monkeypatch):
 
 @pytest.fixture
 def machine(monkeypatch, two_threads):
-    """Sets what a step takes; ``steps`` counts those of trials, ``lasting`` the seconds of all."""
+    """A function that sets the seconds of a step and returns a clock. ``steps`` is the number of trial steps;
+    ``counts`` lists the number of threads in each step of a run."""
     clock, whole = SimpleNamespace(now=0.0, steps=0, counts=[]), Loop.iteration
     monkeypatch.setattr(calibration, "time", SimpleNamespace(perf_counter=lambda: clock.now))
     monkeypatch.setattr(calibration, "has_bf16", lambda device: True)
@@ -74,7 +75,7 @@ def machine(monkeypatch, two_threads):
 
 @pytest.fixture
 def train(registry, tiny, tmp_path):
-    """Trains a small run with its own cache."""
+    """A function that trains a small run with a cache in the test's directory."""
 
     def trained(name: str, *settings: str) -> RunDir:
         chosen = [*tiny("mlp", kimg=0.064), "data.size=8", f"data.root={tmp_path / 'cache'}", *settings]
@@ -103,7 +104,7 @@ def test_the_fastest_choice_becomes_part_of_the_configuration(machine, train, lo
     clock = machine(one_thread_is_faster)
     run = train("run", ON)
     assert settings_of(run) == (1, "float32", "contiguous")
-    assert set(clock.counts) == {1} and torch.get_num_threads() == 2  # the process is as it was
+    assert set(clock.counts) == {1} and torch.get_num_threads() == 2  # the process keeps its two threads
     noted = run.provenance()
     assert noted["threads"] == 1
     assert noted[CALIBRATED] == {
@@ -200,11 +201,11 @@ def test_a_choice_that_makes_no_sense_is_left_out(registry, tiny):
 def test_measuring_takes_few_steps_where_they_are_long(machine, train):
     clock = machine(lambda loop: 60.0)
     train("run", ON)
-    assert clock.steps == 3 * 2 * 3  # three settings, two options: to warm up, to count, one pair
+    assert clock.steps == 3 * 2 * 3  # three settings, two options, three steps: warm-up, estimate, one pair
 
 
 def test_measuring_leaves_the_run_as_it_is(train, two_threads, monkeypatch):
-    """Random state, weights and data order: with real steps and a real clock, whatever it finds."""
+    """Calibration with real steps and the real clock does not change random state, weights or data order."""
     measured = train("measured", ON)
     threads, precision, layout = settings_of(measured)
     pinned = train("pinned", f"loop.threads={threads}", f"loop.precision={precision}", f"loop.layout={layout}")
@@ -212,7 +213,7 @@ def test_measuring_leaves_the_run_as_it_is(train, two_threads, monkeypatch):
 
 
 def test_the_number_of_threads_is_that_of_the_environment(train, tmp_path, registry, two_threads):
-    """``loop.threads=1`` trains to the bits of a process with one thread."""
+    """``loop.threads=1`` gives the same weights, bit for bit, as a process with one thread."""
     one = train("one", "loop.threads=1")
     torch.set_num_threads(1)
     assert same(one, train("all are one"))

@@ -1,4 +1,4 @@
-"""Who hears of a run: the display, a program's callbacks, the plugins' hooks; and how its end is told."""
+"""The events of a run: who receives them (display, callbacks, plugin hooks), when, and how the end is reported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EVENTS = ("run_started", "interval_logged", "snapshot_taken", "checkpoint_writte
 
 
 class Recorder(Callback):
-    """Notes each event's name and arguments."""
+    """A callback that records the name and the arguments of each event."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, tuple]] = []
@@ -61,7 +61,7 @@ def watched_zoo(**hooks) -> Registry:
 
 
 def free(path: Path) -> bool:
-    """Whether the run's lock is free and Ctrl-C would end the process."""
+    """Return whether Ctrl-C would end the process, while holding the run's lock, which must be free."""
     with alone_in(path):
         return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

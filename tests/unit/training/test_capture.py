@@ -1,4 +1,4 @@
-"""A captured run is an eager one: here with a stand-in for CUDA graphs, on a GPU with the graphs themselves."""
+"""Captured runs equal eager runs. Without a GPU, a stand-in replaces CUDA graphs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAZY = ["penalties.r1.interval=4", "loop.schedule=linear", "ema.half_life_kimg=0
 
 
 def changing(recipe: str) -> list[str]:
-    """Settings by which learning rate, decay and due penalties change from step to step."""
+    """Return settings with which the learning rate, the decay and the due penalties change from step to step."""
     return LAZY if "r1" in recipe else LAZY[1:]
 
 
@@ -36,8 +36,7 @@ def changing(recipe: str) -> list[str]:
     ],
 )
 def test_replayed_steps_give_the_weights_of_eager_ones(make_loop, recipe, more, kinds):
-    """Exactly, as the same operators run in the same order, though learning rate, decay and batch change with each
-    step."""
+    """The values are equal to the bit although learning rate, decay and batch change at each step."""
     settings = [*changing(recipe), *more]
     taped = with_tape(make_loop(recipe, "taped", settings))
     eager = [values(with_learning_rates(make_loop(recipe, f"eager{number}", settings)), STEPS) for number in range(2)]
@@ -68,8 +67,8 @@ def other_numbers(loop):
 @pytest.mark.parametrize("unstable", [False, True])
 @pytest.mark.parametrize("fault", [stale_batch, stale_learning_rate, stale_decay, stale_weight, other_numbers])
 def test_the_comparison_sees_a_fault(make_loop, tmp_path, unstable, fault):
-    """Also if an operator's sums differ a little from run to run."""
-    # bf16, the default of some machines, makes a difference of one rounding error a large one within these steps.
+    """A fault is found even if an operator's sums differ slightly from run to run."""
+    # In bf16, the default on some machines, a single rounding error grows large within these steps.
     settings = [*LAZY[1:], "penalties.r1.interval=1", "loop.precision=float32"]
 
     def train(name, prepare, then):
@@ -88,7 +87,7 @@ def test_the_comparison_sees_a_fault(make_loop, tmp_path, unstable, fault):
 
 
 def test_each_thing_that_changes_reaches_the_replayed_steps(make_loop):
-    """Learning rate, decay of the average, weight of a penalty, count of images, each alone."""
+    """Learning rate, decay of the average, weight of a penalty and count of images are changed one at a time."""
     recipe = "mlp+non-saturating+r1"
     settings, number = ["penalties.r1.interval=1"], count()
 
@@ -137,7 +136,7 @@ def test_code_that_reads_a_value_runs_eagerly_and_says_so(make_loop, logged):
 
 
 def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
-    """And only captured ones have their learning rates in tensors, which others read back at each step, or refuse."""
+    """Only captured optimizers have learning rates in tensors, which others would read back at each step or refuse."""
     cuda = torch.device("cuda")
     monkeypatch.setattr("ganzoo.training.cuda_graph.wants_fp16", lambda *_: False)  # as on cards with bf16
     monkeypatch.setattr("ganzoo.training.loop.can_capture", lambda config, device: can_capture(config, cuda))
@@ -163,12 +162,13 @@ def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
     ("recipe", "precision"),
     [
         *product((*RECIPES, "dcgan+non-saturating+r1", "stylegan-lite+non-saturating+r1"), ("float32", "bf16")),
-        # The one architecture in which rounding errors stay small: their spread is 4e-7, and a fault shows as 1e-3.
+        # The only architecture with small rounding errors: eager runs are 4e-7 apart; a fault changes values by 1e-3.
         ("mlp+non-saturating+r1+ada", "float32"),
     ],
 )
 def test_a_captured_run_is_an_eager_one(make_loop, recipe, precision):
-    """To the bit, or as near as eager runs with rounding errors are to each other."""
+    """The values are equal to the bit; with ada, within 10 times the distance between eager runs with rounding
+    errors."""
     settings, warnings = [*changing(recipe), f"loop.precision={precision}"], list[str]()
 
     def eager(number):

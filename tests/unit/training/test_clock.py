@@ -1,4 +1,4 @@
-"""Speeds on a device that works off later what it is asked to do, as a GPU does: simulated, on a clock of its own."""
+"""Measured speeds on a simulated device with its own clock, which works asynchronously as a GPU does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ sys.path.append(str(Path(__file__).parents[3] / "benchmarks/speed"))
 import pairs
 
 READS = (torch.Tensor.tolist, torch.Tensor.item, torch.Tensor.cpu, torch.Tensor.numpy, torch.Tensor.__float__)
-WORK = 2e-3  # seconds that the device takes for a step
+WORK = 2e-3  # seconds of the device for a step
 
 
 class Device(TorchFunctionMode):
-    """A step takes the host ``asking`` seconds and the device 2 ms; reading a tensor waits for all that was asked."""
+    """A step takes the host ``asking`` seconds and the device 2 ms; reading a tensor waits for all earlier steps."""
 
     def __init__(self, asking: float) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def test_the_log_counts_the_time_that_the_device_takes(make_loop, monkeypatch):
 
 
 def test_a_measured_speed_lets_the_host_go_ahead(monkeypatch):
-    """Waiting for the device after each step, the host would ask for the next one too late: 3 ms a step, not 2."""
+    """If the host waited for the device after each step, a step would take 3 ms instead of 2 ms."""
     device = Device(asking=1e-3)
     monkeypatch.setattr(torch.cuda, "synchronize", device.wait)
     monkeypatch.setattr(pairs, "time", SimpleNamespace(perf_counter=device.clock))

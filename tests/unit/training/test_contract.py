@@ -1,4 +1,4 @@
-"""What researchers' parts may ask of the training step: outputs, labels, progress, state, steps, optimizers, parts."""
+"""What plugins may use in a training step: outputs, labels, progress, state, steps, optimizers, batches in parts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SMALL = ["generator.width=16", "discriminator.width=16"]
 
 @pytest.fixture(scope="module")
 def zoo() -> Registry:
-    """The zoo with the researcher's plugin and the documented step."""
+    """The zoo with the researcher's plugin and the step of the documentation."""
     sys.path.insert(0, str(DOCS))
     try:
         import bigan
@@ -48,7 +48,7 @@ def zoo() -> Registry:
 
 
 def images(spec: ImageSpec = IMAGE, count: int = 48) -> Images:
-    """Noise, brighter with each class."""
+    """Return images of noise; each class is brighter than the one before."""
     rng = np.random.default_rng(0)
     labels = np.arange(count) % spec.classes if spec.classes else None
     pixels = rng.integers(0, 100, (count, spec.channels, spec.size, spec.size), dtype=np.uint8)
@@ -59,7 +59,7 @@ def images(spec: ImageSpec = IMAGE, count: int = 48) -> Images:
 
 @pytest.fixture
 def make(zoo, tmp_path):
-    """A loop that trains a recipe on noise with three classes."""
+    """A function that makes a training loop on noise, by default with three classes."""
 
     def made(recipe: str, *settings: str, spec: ImageSpec = IMAGE, name: str = "run") -> Loop:
         config = resolve(zoo, recipe, None, [*SETTINGS, *settings])
@@ -138,7 +138,7 @@ def test_a_penalty_of_both_networks_teaches_each_in_its_step(make):
     loop.statistics.read()
     later = iterate(loop, 20).statistics.read()[0]
     for name in ("penalty_class-head_discriminator", "penalty_class-head_generator"):
-        assert later[name] < 0.5 * math.log(3)  # guessing gives the logarithm of the number of classes
+        assert later[name] < 0.5 * math.log(3)  # a guess gives the logarithm of the number of classes
 
 
 def test_an_augmented_discriminator_says_all_that_the_discriminator_says(make):
@@ -183,7 +183,7 @@ def test_replayed_steps_equal_eager_ones(make, recipe):
 
 @pytest.mark.parametrize("recipe", ["labelled+hinge+class-head", "mlp+non-saturating"])
 def test_accumulated_gradients_are_those_of_the_whole_batch(make, recipe):
-    """Without augmentation and noise the only draws are latents, which a batch in parts draws in the same order."""
+    """Without augmentation and noise, only latents are drawn, and a batch in parts draws them in the same order."""
     settings = ["optimizer.discriminator.name=sgd", "optimizer.generator.name=sgd", "loop.fresh_fakes=true"]
     settings += SMALL if recipe.startswith("mlp") else []
     whole = make(recipe, *settings, name="whole")

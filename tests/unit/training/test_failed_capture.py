@@ -1,6 +1,6 @@
-"""A capture that fails leaves a process that draws, allocates and captures: with a stand-in for ``torch.cuda``.
+"""After a failed capture the process can still draw, allocate and capture. A stand-in replaces ``torch.cuda``.
 
-On a GPU, test_gpu.py shows the same.
+test_gpu.py tests the same on a GPU.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training that goes wrong is seen within a log interval; with rollbacks it goes on, the same way each time."""
+"""Failures of training are found within a log interval; with rollbacks, training continues reproducibly."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_exploding_gradients(watch, norm, fault):
 
 def test_what_is_usually_large_does_not_explode():
     assert not said(Watch([{**USUAL, "gradient_discriminator": 1e5}] * 4), gradient_discriminator=5e6)
-    assert not said(Watch(), gradient_generator=1e6)  # nothing is usual yet
+    assert not said(Watch(), gradient_generator=1e6)  # there is no usual norm yet
 
 
 @pytest.mark.parametrize(
     ("means", "reason"),
     [
         ({"ties": 1.0, "gradient_generator": 0.0}, "its output is the same for every image"),
-        ({"ties": 1.0}, ""),  # bf16 shows no difference, but there is one
+        ({"ties": 1.0}, ""),  # bf16 hides the difference, but a gradient remains
         ({"gradient_discriminator": 0.0, "gradient_generator": 0.0, "auc": 1.0}, "its gradient is zero"),
         ({"gradient_discriminator": 0.0, "auc": 0.6}, "its gradient is zero"),
-        ({"gradient_discriminator": 0.0, "auc": 1.0}, ""),  # a hinge that is satisfied: the generator goes on
+        ({"gradient_discriminator": 0.0, "auc": 1.0}, ""),  # a satisfied hinge: the generator still learns
         ({}, ""),
         ({"ties": 0.99}, ""),
     ],
@@ -83,14 +83,14 @@ def test_a_dead_generator(watch, means):
     assert "optimizer.discriminator.lr" in caught.value.advice
     assert not said(watch, gradient_generator=1e-30)
     unstepped = {name: value for name, value in USUAL.items() if name != "gradient_generator"}
-    watch.judge(unstepped, {}, 64)  # an interval without a step of the generator
+    watch.judge(unstepped, {}, 64)  # an interval without a generator step
 
 
 def test_no_gradient_at_the_very_beginning_is_a_last_layer_of_zeros():
     watch = Watch()
     assert not said(watch, gradient_generator=0.0)
     assert said(watch, gradient_generator=0.0).startswith("dead generator")
-    assert said(Watch([USUAL]), gradient_generator=0.0).startswith("dead generator")  # as a resumed run sees it
+    assert said(Watch([USUAL]), gradient_generator=0.0).startswith("dead generator")  # as in a resumed run
 
 
 def test_equal_logits_at_the_very_beginning_are_a_last_layer_of_zeros():
@@ -100,7 +100,7 @@ def test_equal_logits_at_the_very_beginning_are_a_last_layer_of_zeros():
 
 
 class Once(Loss):
-    """Is NaN the tenth time it is asked."""
+    """A loss that is NaN at its tenth discriminator step."""
 
     calls = 0
 
@@ -113,14 +113,14 @@ class Once(Loss):
 
 
 class Always(Once):
-    """Is NaN each time."""
+    """A loss that is always NaN."""
 
     def discriminator(self, *, d_real, d_fake):
         return d_fake.mean() * float("nan")
 
 
 class Constant(Loss):
-    """Teaches nothing."""
+    """A loss that teaches nothing."""
 
     def discriminator(self, *, d_real, d_fake):
         return 0 * (d_real.mean() + d_fake.mean())
@@ -130,7 +130,7 @@ class Constant(Loss):
 
 
 class Saturated(Loss):
-    """Teaches the discriminator alone."""
+    """A loss that teaches only the discriminator."""
 
     def discriminator(self, *, d_real, d_fake):
         return d_fake.square().mean() + (d_real - 1).square().mean()
@@ -166,7 +166,7 @@ def weights(directory: RunDir) -> dict[str, bytes]:
 def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
     registry, quiet, tiny, tmp_path, monkeypatch, schedule
 ):
-    """Twice something goes wrong at 200 images; after that, at 300, the run is stopped."""
+    """Both runs have two faults after 200 images; one of them is also stopped after 300 images and resumed."""
     judge, whole = Watch.judge, Loop.iteration
     rate = resolve(registry, "mlp+minimax", None, [*settings(tiny), f"loop.schedule={schedule}"])
 

@@ -1,4 +1,4 @@
-"""Training in fp16: scaled losses, penalties that do not see it, skipped steps, checkpoints. On the CPU."""
+"""Training in fp16 on the CPU: scaled losses, penalties in float32, skipped steps, checkpoints."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_step_is_that_of_float32_but_for_rounding(registry, tiny, recipe):
 
 
 class Faint(Discriminator):
-    """Its gradient with respect to a pixel is 1e-9, which fp16 takes for zero."""
+    """A discriminator whose gradient with respect to a pixel is 1e-9, which fp16 rounds to zero."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def test_a_penalty_and_its_gradient_keep_digits_that_fp16_has_not(registry, tiny
     means, bad = step.statistics.read()
     assert bad == {}
     assert means["penalty_r1"] == pytest.approx(64 * 1e-18 / 2, rel=1e-3)
-    pulled = []  # without the penalty and with it, whose own pull is d/dw of 1e9 |w|^2 / 2: 1e9 w, which is 1
+    pulled = []  # without and with the penalty, whose own gradient is d/dw of 1e9 |w|^2 / 2: 1e9 w, which is 1
     for due in ([], [r1]):
         step = make_step(registry, "mlp+minimax", tiny("mlp"), faint, scalers=scalers())[0]
         before = weights(step.discriminator)
@@ -101,7 +101,7 @@ def test_a_gradient_that_no_scale_mends_is_a_fault(registry, tiny):
 def test_a_run_resumes_bit_for_bit_with_its_scale(make_loop):
     settings = ["loop.precision=fp16"]
     whole = make_loop("dcgan+minimax", "whole", settings)
-    whole.state.scalers["generator"]._scaler._scale.fill_(2.0**121)  # so that steps are skipped before and after
+    whole.state.scalers["generator"]._scaler._scale.fill_(2.0**121)  # steps are skipped before and after the checkpoint
     values(whole, 4)
     expected = values(whole, 4)
     assert 4 < int(whole.state.scalers["generator"].skipped) <= 8
@@ -150,4 +150,4 @@ def test_auto_is_what_the_card_gains_from(registry, monkeypatch, capability, nat
     assert precision_of("float32", CUDA) == "float32"
     assert wants_fp16("fp16", CUDA) and not wants_fp16("float32", CUDA) and not wants_fp16("bf16", CUDA)
     config = resolve(registry, "mlp+minimax", None, [])
-    assert can_capture(config, CUDA) is not found[1]  # whether a step is taken is decided on the host
+    assert can_capture(config, CUDA) is not found[1]  # fp16 decides on the host whether a step is taken

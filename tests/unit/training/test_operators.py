@@ -1,4 +1,4 @@
-"""How many operators a step runs: a count, the same on every machine. Widths do not change it."""
+"""The number of operators in a step, which does not depend on the machine or on the widths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from operators import Operators, count
 pytestmark = pytest.mark.seconds
 
 SMALL = ("generator.width=8", "discriminator.width=8")
-# Half of what each took when every statistic, mean, weight and channel had operators of its own.
+# Half of the counts from when every statistic, mean, weight and channel had its own operators.
 BOUNDS = {
     "dcgan+non-saturating": {"plain": 200},
     "stylegan-lite+wgan-gp": {"plain": 1072},
@@ -33,7 +33,7 @@ def test_a_step_stays_within_its_operators(recipe: str) -> None:
 def test_what_is_counted() -> None:
     x = torch.ones(4, requires_grad=True)
     with Operators() as operators:
-        y = (x.view(2, 2) * 2).sum()  # views are free
-        torch._foreach_add_([torch.empty(3), torch.empty(2)], 1)  # so is allocation; a list is one
-        y.backward()  # ones to begin with, mul
+        y = (x.view(2, 2) * 2).sum()  # views are not counted
+        torch._foreach_add_([torch.empty(3), torch.empty(2)], 1)  # nor are allocations; a list counts as one
+        y.backward()  # ones_like, then mul
     assert operators.counts == {"mul": 2, "sum": 1, "_foreach_add_": 1, "ones_like": 1}

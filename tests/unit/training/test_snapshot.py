@@ -1,4 +1,4 @@
-"""What is kept of a snapshot: the same latents and real images, and logits that cost the run nothing."""
+"""The files of a snapshot: the same latents and real images each time, and logits computed without side effects."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_asking_the_discriminator_changes_nothing(registry, tiny, images, recipe
 
 
 def test_a_batch_that_mixes_is_judged_as_it_was_trained(registry, tiny, images):
-    """With batch norm the logits are those of training mode, a call for each side."""
+    """With batch norm, the logits are computed in training mode, in one call for each side."""
     config = resolve(registry, "dcgan+minimax", None, [*tiny("dcgan"), "discriminator.norm=batch"])
     discriminator = build_model(config, ImageSpec(1, 28)).discriminator
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""A checkpoint taken back on another kind of device: a CPU and a GPU draw random numbers by different methods."""
+"""Checkpoints restored on another kind of device, although CPUs and GPUs draw random numbers by different methods."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ganzoo.distributed.random import restore_stream
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.training.loop import Loop
 
-OF_CUDA = torch.arange(16, dtype=torch.uint8)  # a seed and an offset
+OF_CUDA = torch.arange(16, dtype=torch.uint8)  # 16 bytes: a seed and an offset
 OF_CPU = torch.Generator().get_state()
 
 
 class CudaRandom:
-    """A CUDA generator, as far as a CPU knows it: it takes over 16 bytes and refuses all else."""
+    """A stand-in for a CUDA generator: it accepts a state of 16 bytes and refuses any other."""
 
     device = torch.device("cuda")
     taken: object = None
@@ -37,7 +37,7 @@ class CudaRandom:
 
 @pytest.fixture
 def from_cuda(monkeypatch):
-    """Each checkpoint is read as if a GPU had written it."""
+    """Checkpoints load as if a GPU had written them."""
     load = Checkpoint.load_state
     monkeypatch.setattr(Checkpoint, "load_state", lambda self: {**load(self), "rng": OF_CUDA})
 

@@ -25,7 +25,7 @@ def test_auc_counts_pairs_and_halves_ties():
     statistics = Statistics("cpu", zero_is_border=False)
     statistics.add_logits(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 1.0]))
     means, _ = statistics.read()
-    # 3>2, 3>1 right; 1<2 wrong; 1=1 a tie
+    # 3 > 2 and 3 > 1 are right, 1 < 2 is wrong, 1 = 1 is a tie
     assert means == {"auc": pytest.approx(2.5 / 4), "ties": 0.25}
 
 
@@ -47,7 +47,7 @@ def test_the_first_bad_step_of_each_part_is_remembered():
 
 
 def test_against_sums_in_plain_python_with_names_that_come_late():
-    """Two phases a step, a penalty from step 3 on in every fourth, values that are not finite; read twice."""
+    """Each step has two phases, every fourth step a penalty; some values are not finite, and there are two reads."""
     statistics, rng = Statistics("cpu", zero_is_border=True), np.random.default_rng(0)
     bad = {("loss", 5): NAN, ("loss", 7): INFINITE, ("penalty", 7): -INFINITE, ("gradient", 21): NAN}
     for steps in (range(20), range(20, 40)):
@@ -98,7 +98,7 @@ def test_a_captured_step_goes_on_writing_when_other_names_have_come():
             for name in names:
                 statistics.add(name, value)
 
-    step("loss", "gradient")  # makes its tensors, as the eager steps before a capture do
+    step("loss", "gradient")  # creates its tensors, as the eager steps before a capture do
     replay = Tape([])(lambda: step("loss", "gradient"))
     step("loss", "penalty", "gradient")
     statistics.read()
@@ -123,7 +123,7 @@ def test_a_step_that_fails_leaves_nothing_behind():
 
 
 def test_all_ranks_say_the_mean_and_the_first_bad_step_of_all(monkeypatch):
-    """Another rank, simulated: it has added 5.0 to each once, and its gradient was not finite at step 1."""
+    """Another rank is simulated: it added 5.0 to both names once, and its gradient was not finite at step 1."""
     statistics = Statistics("cpu", zero_is_border=True)
     with statistics.together():
         statistics.add("loss", torch.tensor(1.0))

@@ -35,7 +35,7 @@ def test_each_update_changes_its_own_network_alone(registry, tiny, recipe):
 @pytest.mark.parametrize("recipe", [*NINE, *OTHERS])
 def test_no_global_random_state_and_no_host_read_in_the_step(registry, tiny, recipe):
     step, model = make_step(registry, recipe, tiny(recipe.split("+")[0]))
-    step.update_discriminator(real(), None, model.penalties)  # fills buffers that are made once
+    step.update_discriminator(real(), None, model.penalties)  # creates buffers that are made only once
     step.update_generator(real(), None, ())
     state = torch.get_rng_state()
 
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_weights(registry):
 
 
 class Half(Penalty):
-    """Worth half the first logit's weight sum: a known gradient."""
+    """A penalty of half the sum of the discriminator's parameters, whose gradient is 0.5 everywhere."""
 
     def __call__(self, inputs):
         return 0.5 * sum(p.sum() for p in inputs.discriminator.parameters()) * torch.ones(len(inputs.real))
@@ -82,7 +82,7 @@ def test_a_penalty_adds_its_weighted_mean(registry):
     without = weights(model.discriminator)
     step, model = make_step(registry, "mlp+minimax", settings)
     step.update_discriminator(real(), None, [ScheduledPenalty("half", "discriminator", Half(None), 2.0, 1)])
-    # the penalty's gradient is 0.5 everywhere, its weight 2, the learning rate 0.1
+    # the penalty's gradient is 0.5 everywhere, its weight is 2, and the learning rate is 0.1
     assert torch.allclose(without - weights(model.discriminator), torch.full_like(without, 0.1), atol=1e-6)
 
 

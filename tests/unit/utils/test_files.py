@@ -1,4 +1,4 @@
-"""Directories of ``--out``."""
+"""The output directory of ``--out``."""
 
 import pytest
 

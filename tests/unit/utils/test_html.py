@@ -1,4 +1,4 @@
-"""The scripts that draw the charts of pages: unchanged, with their licences, and harmless inside a page."""
+"""The scripts that draw a page's charts: they are unchanged, have their licences and do not break the page."""
 
 from __future__ import annotations
 

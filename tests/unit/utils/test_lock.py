@@ -1,4 +1,4 @@
-"""The lock of a directory: who holds it, who loses it, and file systems without locks."""
+"""The lock of a directory: holders that died, file systems without locks, and holders that wrote no name."""
 
 import errno
 import os

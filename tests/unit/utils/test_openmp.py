@@ -1,4 +1,4 @@
-"""What is set for OpenMP before torch is imported."""
+"""The OpenMP settings that are made before torch is imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine of 8 processors without limits, on which a user has set nothing."""
+    """A machine with 8 processors and no settings by the user, and a function that writes its control-group limits."""
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(openmp, "_chosen", None)
@@ -84,7 +84,7 @@ def test_what_a_user_has_set_stays(machine, monkeypatch):
 
 def test_several_processes_share_what_is_allowed(machine, monkeypatch):
     machine("0::/\n", max="600000 100000")
-    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that it is as it was afterwards
+    monkeypatch.setenv("OMP_NUM_THREADS", "")  # so that monkeypatch restores the variable afterwards
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     openmp.prepare()
@@ -94,7 +94,7 @@ def test_several_processes_share_what_is_allowed(machine, monkeypatch):
 
 
 def test_the_command_line_sets_it_before_torch_is_imported():
-    """In its own process, where torch then reads it, and in those of a benchmark."""
+    """The command line sets GOMP_SPINCOUNT in its own process, before torch is imported and reads it."""
     code = (
         "import os, sys, ganzoo.utils.openmp as openmp\n"
         "from ganzoo.cli.main import main\n"

@@ -33,7 +33,9 @@ def why_no_folders(names: Sequence[str]) -> str:
     if folders[0] == "":
         at_top = next(name for name in names if not _folder(name))
         return f"{at_top} is not in the directory of a class"
-    return f"all images are in one directory, {folders[0]}; at least two classes are required" if len(folders) == 1 else ""
+    if len(folders) == 1:
+        return f"all images are in one directory, {folders[0]}; at least two classes are required"
+    return ""
 
 
 def parse_labels(text: bytes, file: str, names: Sequence[str], where: str) -> tuple[dict[str, int] | None, Any]:

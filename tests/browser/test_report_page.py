@@ -122,7 +122,6 @@ def test_no_word_of_a_chart_is_cut_on_a_phone_or_in_a_window_that_becomes_narrow
 def test_charts_zoom_and_answer_the_pointer(open_page, finished):
     page = open_page(finished, viewport={"width": 1600, "height": 1000})
     assert page.locator("figure svg").count() == 6
-    before = page.locator("figure").first.inner_html()
     chart = page.locator("figure .chart svg").first
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
@@ -135,6 +134,7 @@ def test_charts_zoom_and_answer_the_pointer(open_page, finished):
     page.mouse.wheel(0, -300)
     page.keyboard.up("Control")
     page.wait_for_function(f"({domain})() !== '{whole}'")
+    before = page.locator("figure").first.inner_html()
     page.get_by_label("Show", exact=True).select_option("its last quarter")
     settle(page)
     assert page.locator("figure").first.inner_html() != before

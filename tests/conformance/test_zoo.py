@@ -78,11 +78,14 @@ def test_every_entry_cites_a_paper():
 
 @every_architecture
 @pytest.mark.parametrize("size", [9, 30, 36])
-def test_a_refused_size_is_named(name, size):
+def test_an_unusual_size_is_refused_by_name_or_generated(name, size):
+    image = ImageSpec(3, size)
     try:
-        REGISTRY.get(ArchitectureEntry, name).check_image(ImageSpec(3, size))
+        REGISTRY.get(ArchitectureEntry, name).check_image(image)
     except ValueError as error:
         assert "size" in str(error)
+    else:
+        assert generate(pair(name, image=image)[0]).shape[1:] == (3, size, size)
 
 
 @every_architecture

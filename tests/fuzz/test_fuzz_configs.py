@@ -150,7 +150,7 @@ def test_what_yaml_can_say_beyond_plain_values_is_refused(text, says):
 def test_no_setting_reads_the_environment_or_grows(settings, tmp_path):
     """On the command line, ``data.root`` with a resolver is a literal directory name. In a file it is refused."""
     text = settings[0].removeprefix("data.root=")
-    assert resolve(REGISTRY, "mlp+minimax", None, settings[:1]).values.data.root == text
+    assert resolve(REGISTRY, "mlp+minimax", None, settings).values.data.root == text
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({"recipe": "mlp+minimax", "data": {"root": text}}))
     with pytest.raises(GanzooError, match=r"data\.root uses a resolver .*, which is disabled, or more than one"):

@@ -36,13 +36,6 @@ def test_a_recipe_is_refused_in_a_line_or_reads_as_it_is_written(text):
         assert len(recipe.penalty_keys) == len(recipe.penalties)
 
 
-@given(likely)
-def test_most_combinations_of_what_there_is_are_recipes(text):
-    names = text.replace("/", "+").split("+")
-    assert all(name in NAMES for name in names)
-    clean(parse_recipe, text, REGISTRY)
-
-
 @given(st.builds(lambda name, rest: f"{name}:{rest}", part, texts) | texts)
 def test_a_data_set_is_found_or_refused_in_a_line(text):
     found = clean(parse_data, text, REGISTRY)

@@ -170,8 +170,7 @@ def test_it_is_registered_and_trained(write_a_loss):
     assert len(outputs(write_a_loss[-1], "image/png")) == 2  # the curves, and the samples of both runs
 
 
-@pytest.mark.long
-def test_the_loss_is_the_tutorials():
+def test_the_tutorial_and_the_notebook_write_the_same_loss():
     tutorial = (ROOT / "docs/tutorial.md").read_text()
     body = "return softplus(margin - d_real).mean() + softplus(margin + d_fake).mean()"
     assert body in tutorial

@@ -105,7 +105,7 @@ def test_a_config_changed_on_purpose_counts(registry, finished):
     assert load_config(registry, finished).values.seed == 7
 
 
-def test_a_directory_is_one_processs(tmp_path):
+def test_one_process_at_a_time_uses_a_directory(tmp_path):
     with (
         alone_in(tmp_path),
         pytest.raises(GanzooError, match=rf"is in use by process {os.getpid()} on .*; wait for it to end, or stop it"),

@@ -122,9 +122,9 @@ def test_an_image_without_a_label_that_was_passed_over_before(opened):
 
 
 def test_an_address_is_named_whole_and_says_what_to_do(registry, tmp_path):
-    for kind, says in (("zip", "download it"), ("folder", "download it")):
+    for kind in ("zip", "folder"):
         address = "https://example.org/set.zip"
-        with pytest.raises(GanzooError, match=f"{address} is an address; {says} and write data.name={kind}:PATH"):
+        with pytest.raises(GanzooError, match=f"{address} is an address; download it and write data.name={kind}:PATH"):
             open_images(registry, f"{kind}:{address}", root=tmp_path)
 
 

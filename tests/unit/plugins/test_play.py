@@ -10,6 +10,7 @@ import threading
 import webbrowser
 from http.client import HTTPConnection
 from http.server import ThreadingHTTPServer
+from queue import Queue
 
 import pytest
 import torch
@@ -248,7 +249,7 @@ def test_what_cannot_be_played_is_one_line(registry, stub, tmp_path, capsys, mon
 
 
 def test_the_command_serves_opens_the_browser_and_ends_with_ctrl_c(registry, stub, tmp_path, capsys, monkeypatch):
-    run, asked, opened = write_run(tmp_path / "run", registry), [], []
+    run, asked, opened = write_run(tmp_path / "run", registry), [], Queue()
 
     def interrupted(server):
         connection = HTTPConnection(*server.server_address, timeout=10)
@@ -258,14 +259,12 @@ def test_the_command_serves_opens_the_browser_and_ends_with_ctrl_c(registry, stu
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", interrupted)
-    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.put)
     code, out, err = call("play", run.path, capsys=capsys)
     address = re.search(r"^open: (http://127\.0\.0\.1:\d+/) ", out, re.MULTILINE)[1]
     assert (code, err) == (0, "") and b"ganzoo play" in asked[0]
-    while not opened:
-        pass
-    assert opened == [address]
-    assert call("play", run.path, "--no-open", capsys=capsys)[0] == 0 and len(asked) == 2 and len(opened) == 1
+    assert opened.get(timeout=60) == address
+    assert call("play", run.path, "--no-open", capsys=capsys)[0] == 0 and len(asked) == 2 and opened.empty()
 
 
 def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry, tmp_path):

@@ -34,7 +34,7 @@ NAMES = ["set #2", "notes: cats", "trailing ", " leading", "a\tb", "a\nb", "[1, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, name):
+def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, name, monkeypatch):
     """A path is read unchanged, also from the run's configuration and facts; the command to repeat it can be made."""
     directory = tmp_path / "sets" / name
     directory.mkdir(parents=True)
@@ -51,8 +51,11 @@ def test_a_directory_of_any_name_is_the_one_that_is_read(registry, tmp_path, nam
     facts = read_facts(begun)
     assert facts.config["data"]["name"].replace("\\", "") == data.replace("\\", "")
     command = repeat_command(config, resolve(registry, "mlp+minimax", None, [data_setting(config)]))
+    monkeypatch.chdir(directory.parent)  # a published command names the directory alone
     recipe, *repeated = shlex.split(command)[2:]
-    assert resolve(registry, recipe, None, repeated).as_dict() == config.as_dict()
+    expected = config.as_dict()
+    expected["data"]["name"] = f"folder:{name}"
+    assert resolve(registry, recipe, None, repeated).as_dict() == expected
 
 
 @pytest.mark.seconds

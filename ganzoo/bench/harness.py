@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from omegaconf import OmegaConf
 from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
+from ganzoo.bench.outdated import changed_settings
 from ganzoo.bench.record import GRID_FILE, Record, read_record, read_records, write_record
 from ganzoo.config.recipe import parse_recipe
+from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import Config
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
@@ -52,6 +56,7 @@ class Harness:
         self._set_damaged_aside()
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
         self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
+        self._warn_of_changes()
         budgets = self._budgets(missing)
         jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]
         for job, reason in counted("training and scoring", self.launcher.run(jobs), len(jobs), "jobs"):
@@ -111,6 +116,23 @@ class Harness:
                 aside = file.with_suffix(".damaged")
                 file.replace(aside)
                 self.say(f"warning: {error}; it is made again; the old file is now {aside.name}")
+
+    def _warn_of_changes(self) -> None:
+        """Name the finished records whose recipes have other settings today, with those settings."""
+        today: dict[str, Config] = {}
+        for cell in (cell for cell in self.cells if self._file(cell).exists()):
+            record = read_record(self._file(cell))
+            if record.status != "done":
+                continue
+            with suppress(GanzooError):  # the record stays, even if its recipe cannot be trained here
+                if cell.combination not in today:
+                    settings = self._job(cell, {"kimg": record.budget.kimg}).all_settings
+                    today[cell.combination] = resolve(self.registry, cell.recipe, None, settings)
+                if changed := changed_settings(record, today[cell.combination]):
+                    self.say(
+                        f"warning: {self._file(cell)} was made with other settings than its recipe has today "
+                        f"({'; '.join(changed)}); to train the row with them, delete the record and call this again"
+                    )
 
     def _forget(self, cell: Cell) -> bool:
         """Return whether the row has failed. If so, delete its run, which would only fail again."""

@@ -1,0 +1,26 @@
+"""The settings of a row that differ from those of its recipe today, for example after a default has changed."""
+
+from __future__ import annotations
+
+from ganzoo.bench.record import Record
+from ganzoo.config.schema import Config
+from ganzoo.errors import printable
+from ganzoo.utils.layers import flatten
+
+# Differ between seeds and machines: paths, and what a calibration chooses.
+NOT_COMPARED = (
+    "seed", "data.root", "metrics.inception", "metrics.weights", "loop.threads", "loop.precision", "loop.layout",
+)  # fmt: skip
+
+
+def changed_settings(record: Record, today: Config) -> list[str]:
+    """Return the settings that training the row again would change, such as "loop.batch 32, now 16".
+
+    Settings that did not exist when the row was trained are left out. today: the configuration of the row's job.
+    """
+    then, now = dict(flatten(record.config)), dict(flatten(today.as_dict()))
+    return [
+        printable(f"{key} {then[key]}, now {now[key]}")
+        for key in sorted(then.keys() & now.keys())
+        if then[key] != now[key] and not key.startswith(NOT_COMPARED)
+    ]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from ganzoo.bench.record import Record
 from ganzoo.config.schema import Config
 from ganzoo.errors import printable
+from ganzoo.runs.changes import PLACES
 from ganzoo.utils.layers import flatten
 
 # Differ between seeds and machines: paths, and what a calibration chooses.
-NOT_COMPARED = (
-    "seed", "data.root", "metrics.inception", "metrics.weights", "loop.threads", "loop.precision", "loop.layout",
-)  # fmt: skip
+NOT_COMPARED = ("seed", *PLACES, "loop.threads", "loop.precision", "loop.layout")
 
 
 def changed_settings(record: Record, today: Config) -> list[str]:

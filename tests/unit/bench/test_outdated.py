@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from omegaconf import OmegaConf
 from support.bench_records import make_record
 
 from ganzoo.bench.grid import Cell, Grid
@@ -12,6 +13,7 @@ from ganzoo.bench.harness import Harness
 from ganzoo.bench.job import Job
 from ganzoo.bench.record import write_record
 from ganzoo.config.resolve import resolve
+from ganzoo.utils.layers import nest
 
 RECIPE, DATA = "mlp+minimax", "fashion-10k"
 SETTINGS = ["loop.device=cpu"]
@@ -36,12 +38,7 @@ def warnings(registry, tmp_path):
             job = Job("train", "grid", cell, tmp_path, tuple(SETTINGS), {"kimg": 100.0})
             config = resolve(registry, RECIPE, None, job.all_settings).as_dict()
             if seed == 1:
-                for key, value in changes.items():
-                    *sections, name = key.split(".")
-                    section = config
-                    for part in sections:
-                        section = section[part]
-                    section[name] = value
+                config = OmegaConf.to_container(OmegaConf.merge(config, nest(changes)))
             record = make_record(RECIPE, seed=seed, data=DATA, config=config, **fields)
             write_record(tmp_path / f"results/grid/{cell.name}.json", record)
         said = []

@@ -1,4 +1,4 @@
-"""Weights that are rounded and scaled together equal those that are rounded and scaled one by one."""
+"""Rounding and scaling all weights together gives the same values as doing it one weight at a time."""
 
 from __future__ import annotations
 

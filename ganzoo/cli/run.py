@@ -76,7 +76,7 @@ def run(
     from ganzoo.console.display import make_display
     from ganzoo.distributed.collectives import check_batch
 
-    check_batch(resolved.values.loop.batch, max(1, devices))
+    check_batch(resolved.values.loop.batch, resolved.values.loop.accumulate, max(1, devices))
     with on_devices(devices, max_restarts) as place:
         finished = train_resolved(registry, resolved, [make_display()], out=out, init_from=init_from, heed_signals=True)
     _close(finished, place)

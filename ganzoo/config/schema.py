@@ -106,6 +106,9 @@ class EMAConfig:
         above_zero(self, "ramp_up")
 
 
+MACHINE_CHOICES = ("threads", "precision", "layout")  # of LoopConfig: may be chosen for each machine, by measuring
+
+
 @dataclass
 class LoopConfig:
     kimg: float = param(100.0, "budget: thousands of real images shown to the discriminator")

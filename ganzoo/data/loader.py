@@ -17,8 +17,8 @@ from ganzoo.utils.waiting import waiting
 class Feed:
     """The batches of a run: float32 images in [-1, 1] on the device, with int64 labels or None.
 
-    The set is kept on the device as uint8 if it takes less than half of the free memory; otherwise each batch is read
-    from the memory map or from the stream.
+    The set is kept on the device as uint8 if it takes less than half of the free memory, or of this rank's share of it
+    if ranks share the memory; otherwise each batch is read from the memory map or from the stream.
 
     batch: the size of a batch; each of several ranks reads its share. mirror: flip half of the images, chosen again in
     each epoch. resident: whether the set is kept on the device; None: if it fits.
@@ -132,6 +132,7 @@ def _free_memory(device: torch.device) -> int:
         return torch.cuda.mem_get_info(device)[0]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
+        free = 1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
     except (OSError, StopIteration):
-        return 4 * 2**30  # a guess for systems that do not report it
+        free = 4 * 2**30  # a guess for systems that do not report it
+    return free // collectives.ranks_here()

@@ -89,8 +89,16 @@ def _attempt() -> str:
 
 
 def restarted() -> bool:
-    """Return whether ``torchrun`` restarted all ranks after one had died."""
-    return _here.together and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    """Return whether ``torchrun`` restarted the ranks after one had died. All ranks must call this.
+
+    On several machines only the one with the dead rank counts a restart, so the ranks must agree.
+    """
+    return agreed(_here.together and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0")
+
+
+def ranks_here() -> int:
+    """Return how many ranks share this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1)) if _here.together else 1
 
 
 @contextmanager
@@ -161,12 +169,15 @@ def told_by_one(text: str) -> str:
     return told(text, int(least(torch.tensor(_here.rank if text else _here.world))))
 
 
-def check_batch(batch: int, world: int | None = None) -> None:
-    """Raise GanzooError if the batch cannot be shared evenly among the ranks."""
+def check_batch(batch: int, accumulate: int, world: int | None = None) -> None:
+    """Raise GanzooError if the ranks cannot share the batch evenly, or split their shares into ``accumulate`` parts."""
     world = _here.world if world is None else world
-    if batch % world:
-        near = batch - batch % world + world
-        raise GanzooError(f"loop.batch={batch} cannot be shared evenly by {world} devices; use loop.batch={near}")
+    if batch % (world * accumulate):
+        near = (batch // (world * accumulate) + 1) * world * accumulate
+        parts = f", each in {accumulate} parts (loop.accumulate)" if batch % world == 0 else ""
+        raise GanzooError(
+            f"loop.batch={batch} cannot be shared evenly by {world} devices{parts}; use loop.batch={near}"
+        )
 
 
 def own_cuda_device(setting: str) -> torch.device:

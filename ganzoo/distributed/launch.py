@@ -23,6 +23,12 @@ def is_worker() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
+def launch_id() -> str:
+    """Return a text that all processes and restarts of this launch share, and no other launch; "" if there is none."""
+    found = os.environ.get("TORCHELASTIC_RUN_ID", "")
+    return "" if found == "none" else found  # torchrun's default
+
+
 def launch(devices: int, restarts: int, arguments: list[str]) -> int:
     """Run ``python -m ganzoo`` with these arguments in ``devices`` processes; return the exit code.
 

@@ -113,11 +113,16 @@ class RunDir:
             raise Damaged(f"{self.config_file} cannot be read: {error.strerror}") from error
 
     @classmethod
-    def begun(cls, path: Path | None, recipe: str, config_yaml: str) -> RunDir | None:
-        """Return the newest run that :meth:`create` made from these arguments; None if there is none."""
-        for found in [path] if path else sorted(RUNS.glob(f"{_stem(recipe)}-???"), reverse=True):
-            if cls(found).is_of(config_yaml):
-                return cls(found)
+    def begun(
+        cls, path: Path | None, recipe: str, config_yaml: str, origin: Mapping[str, Any] | None = None
+    ) -> RunDir | None:
+        """Return the newest run that :meth:`create` made from these arguments; None if there is none.
+
+        origin: what the run's provenance must hold.
+        """
+        for found in map(cls, [path] if path else sorted(RUNS.glob(f"{_stem(recipe)}-???"), reverse=True)):
+            if found.is_of(config_yaml) and (origin or {}).items() <= found.provenance().items():
+                return found
         return None
 
     def is_of(self, config_yaml: str) -> bool:
@@ -187,10 +192,13 @@ class RunDir:
         """Return the number of images shown at the newest score; 0 if there is none."""
         return max((record["shown"] for record in self._scores()), default=0)
 
-    def score_of(self, checkpoint: str) -> dict[str, Any]:
-        """Return the newest score of a checkpoint; {} if it was not scored."""
+    def score_of(self, checkpoint: str, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the newest score of a checkpoint; {} if it was not scored.
+
+        asked: the settings that the score must have been computed with, if it records them (older scores do not).
+        """
         for record in reversed(self._scores()):
-            if record["checkpoint"] == checkpoint:
+            if record["checkpoint"] == checkpoint and asked in (None, record.get("asked", asked)):
                 by_class = read_by_class(record)
                 more = {BY_CLASS: by_class} if by_class else {}
                 return {

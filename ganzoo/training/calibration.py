@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import MACHINE_CHOICES, Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
@@ -41,10 +41,9 @@ from ganzoo.utils.waiting import waiting
 
 logger = logging.getLogger(__name__)
 CALIBRATED = "calibration"  # in the provenance, and the name of the cache's directory
-CHOICES = ("threads", "precision", "layout")
 CHOSEN, GAINS = "chosen", "gains"
 STEP = ("recipe", "generator", "discriminator", "loss", "penalties", "augmentation", "step")
-LOOP = ("batch", "accumulate", "discriminator_steps", "fresh_fakes", "clip_grad", *CHOICES)
+LOOP = ("batch", "accumulate", "discriminator_steps", "fresh_fakes", "clip_grad", *MACHINE_CHOICES)
 Options = dict[str, tuple[Any, ...]]
 LEAST_GAIN = 1.05  # the speed-up that an alternative to the default needs
 ROUNDS, SECONDS = 5, 0.4  # a comparison measures at most ROUNDS pairs, and starts none after SECONDS
@@ -108,7 +107,7 @@ def with_choice(config: Config, noted: object) -> Config:
     """Return the configuration with the choice that :func:`calibrate` noted; settings of the user do not change."""
     chosen = noted.get(CHOSEN) if isinstance(noted, Mapping) and config.values.loop.calibrate else None
     loop = config.values.loop
-    free = [name for name in CHOICES if getattr(loop, name) in (None, "auto")]
+    free = [name for name in MACHINE_CHOICES if getattr(loop, name) in (None, "auto")]
     with suppress(TypeError, ValueError):  # the note is damaged
         if isinstance(chosen, Mapping):
             loop = replace(loop, **{name: chosen[name] for name in free if name in chosen})

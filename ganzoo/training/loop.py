@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Config
+from ganzoo.data.arrival import images_arrived
 from ganzoo.data.loader import Feed
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import missing_operators_named
@@ -26,6 +27,7 @@ from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import Model
 from ganzoo.runs.checkpoint import Checkpoint, prune_checkpoints
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.scores import known_score, record_score
 from ganzoo.training.anomalies import Fault, Watch, untried
 from ganzoo.training.callbacks import Callback
 from ganzoo.training.cuda_graph import CudaCapture, Steps, can_capture
@@ -64,6 +66,7 @@ class Loop:
         self.real = real_images(feed, config.values.seed) if collectives.first() else None
         self.stop_requested = self.all_saved = False
         self.scored_anew = False  # whether to score the last checkpoint even if its score is known
+        self.missing_images = ""  # why images cannot be loaded
         self.watch, self.faults = Watch(), list[str]()
         captured = can_capture(config, device)
         self.state = TrainState(config, model, device, captured=captured)
@@ -85,7 +88,8 @@ class Loop:
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then save a checkpoint.
 
-        Raises TrainingFailed if :mod:`ganzoo.training.anomalies` finds a fault that allows no rollback.
+        Raises TrainingFailed if :mod:`ganzoo.training.anomalies` finds a fault that allows no rollback. Raises
+        GanzooError if images of a streamed set cannot be loaded, after saving a checkpoint.
         """
         collectives.equalise(self.state.modules.values())
         # Every rank looks before the first one writes the checkpoint on which the answer depends.
@@ -120,6 +124,8 @@ class Loop:
             recipe, place = str(self.config.recipe), good.path if good else None
             advice = fault.advice or untried(settings)
             raise TrainingFailed(str(fault), recipe, place, counters.rollbacks, advice)
+        collectives.wait()  # all ranks must have read the directory before the first one changes it
+        self.directory.set_aside_newer(good)
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()
@@ -139,11 +145,14 @@ class Loop:
         if scores.passed(counters.shown) and counters.shown < self.budget:  # stopped before this score
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
-        stop = collectives.agreed(self.stop_requested)
+        stop = self._stops()
         while counters.shown < self.budget and not stop:
-            if self._images_arrived():
+            here, self.missing_images = images_arrived(
+                self.feed, counters.shown, self.steps_per_generator_step, lambda: self.stop_requested
+            )
+            if here:
                 self.iteration()
-            stop = collectives.agreed(self.stop_requested)
+            stop = self._stops()
             for callback in self.callbacks:
                 callback.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
@@ -156,31 +165,17 @@ class Loop:
                 self._log((counters.shown - since_shown) / spent, means, not_finite)
                 if snapshot and counters.shown < self.budget:
                     checkpoint = self._snapshot()
-                    stop = collectives.agreed(self.stop_requested)
+                    stop = self._stops()
                     if not stop and scores.passed(counters.shown):
                         self._score(checkpoint, metrics.mode_between)
                 since, since_shown = time.perf_counter(), counters.shown
         self._save()
+        if self.missing_images:
+            raise GanzooError(self.missing_images)
 
-    def _images_arrived(self) -> bool:
-        """Wait until the images of the next iteration are there on all ranks; return False on a request to stop.
-
-        A run waits for a server only here, between iterations, where its state is consistent and can be saved. Raises
-        GanzooError if images cannot be loaded, after saving a checkpoint.
-        """
-        while self.feed.streamed is not None:
-            here, reason = True, ""
-            try:
-                here = self.feed.arrived(self.counters.shown, self.steps_per_generator_step)
-            except GanzooError as error:
-                reason = str(error)
-            missing, stop, failed = collectives.each_agreed([not here, self.stop_requested, bool(reason)])
-            if failed:
-                self._save()
-                raise GanzooError(collectives.told_by_one(reason))
-            if stop or not missing:
-                return not missing
-        return True
+    def _stops(self) -> bool:
+        """Return whether training ends here on all ranks: on request, or because images cannot be loaded."""
+        return collectives.agreed(self.stop_requested or bool(self.missing_images))
 
     def _save(self) -> None:
         """Save a checkpoint unless the newest one is current."""
@@ -278,17 +273,19 @@ class Loop:
         return latest
 
     def _score(self, checkpoint: Checkpoint, mode: str) -> dict[str, Any]:
-        """Return a checkpoint's score and record it. A checkpoint that was scored before a stop is not scored again."""
-        name = checkpoint.path.name
-        known = {} if self.scored_anew else self.directory.score_of(name)
+        """Return a checkpoint's score and record it.
+
+        A checkpoint that was scored before a stop is scored again only if its score was computed with other settings.
+        """
+        metrics = self.config.values.metrics
+        known = {} if self.scored_anew else known_score(self.directory, checkpoint, metrics, mode)
         self.all_saved = True
         if self.stop_requested:  # by a signal just before all_saved was set; from there on the handler itself raises
             raise Stopped(INTERRUPTED)
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False
         if new := bool(result) and not known:
-            record = {"shown": self.counters.shown, "kimg": checkpoint.kimg, "checkpoint": name, **result}
-            self.directory.append(self.directory.scores_file, record)
+            record_score(self.directory, checkpoint, metrics, mode, result)
         self.directory.write_json(self.directory.score_file, result)
         for callback in self.callbacks if new else ():
             callback.scored(self.directory.path, checkpoint.kimg, result)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, get_optimizer_info
 from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
@@ -40,7 +41,7 @@ def make_optimizer(
         raise GanzooError(
             f"optimizer options {config.options}: only registered optimizers have options; leave them out"
         )
-    options: dict[str, Any] = {"betas": tuple(config.betas)} if "adam" in config.name else {}
+    options: dict[str, Any] = {"betas": tuple(config.betas)} if _has_two_betas(config.name) else {}
     if config.name in FUSED:
         options |= {"fused": True, "capturable": capturable}
     try:
@@ -49,6 +50,14 @@ def make_optimizer(
         )
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:
         raise GanzooError(f"optimizer name {config.name!r}: {error}") from error
+
+
+def _has_two_betas(name: str) -> bool:
+    """Return whether timm's optimizer of this name takes two betas; False if timm does not know the name."""
+    with suppress(ValueError):
+        info = get_optimizer_info(name.removeprefix("lookahead_"))
+        return info.has_betas and info.num_betas == 2
+    return False
 
 
 def _make_registered(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from ganzoo.config.schema import Config
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.data.loader import Feed
-from ganzoo.data.sources import NONE
 from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process, threads, use_threads
+from ganzoo.distributed.launch import launch_id
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
@@ -30,6 +30,7 @@ from ganzoo.models.build import Model, build_model, check_image
 from ganzoo.runs.changes import CHANGES
 from ganzoo.runs.checkpoint import read_checkpoint
 from ganzoo.runs.class_names import CLASS_NAMES
+from ganzoo.runs.images_used import say_usage
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import fingerprint_of, provenance
 from ganzoo.runs.revision import Revision
@@ -43,6 +44,7 @@ from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
 INIT_FROM = "init_from"  # in the provenance: the checkpoint with the run's initial weights
+LAUNCH = "launch"  # in the provenance: the launch of several processes that began the run
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,7 @@ def start(
 
     After ``torchrun`` has restarted the ranks because one died, it resumes the run that it had begun.
     """
-    begun = RunDir.begun(out, str(config.recipe), config.to_yaml()) if collectives.restarted() else None
-    if begun is not None:
+    if collectives.restarted() and (begun := RunDir.begun(out, str(config.recipe), config.to_yaml(), _launch())):
         return resume(config, begun.path, *callbacks, heed_signals=heed_signals)
     with _watched(callbacks, heed_signals) as (watched, stop):
         if config.values.metrics.names:
@@ -86,12 +87,12 @@ def start(
         check_labels(
             config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
         )
-        usage = _say_usage(config, images, model)
+        usage = say_usage(config, images, model)
         directory = reserve_run(out, str(config.recipe))
         with alone_in_run(directory.path):
             directory.check_unbegun()
             loop = _loop(config, watched, directory, device, images, model)
-            origin = {**_origin(config, device, images, usage), **measured}
+            origin = {**_origin(config, device, images, usage), **measured, **_launch()}
             loop.state.class_names = images.class_names
             if source is not None:
                 loop.state.load_weights(source)
@@ -132,12 +133,12 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
                 "`ganzoo run --init-from`"
             )
         model = build_model(config, images.spec)
-        usage = _say_usage(config, images, model)
+        usage = say_usage(config, images, model)
         loop = _loop(config, watched, directory, device, images, model)
         loop.scored_anew = revision.scored_anew
         origin = _origin(config, device, images, usage)
         loop.state.class_names = images.class_names
-        origin |= {key: known[key] for key in (INIT_FROM, CALIBRATED) if key in known}
+        origin |= {key: known[key] for key in (INIT_FROM, CALIBRATED, LAUNCH) if key in known}
         newest = directory.newest_good()
         revision.check_budget(newest, path)
         collectives.wait()  # all ranks must have read the directory before the first one changes it
@@ -156,6 +157,11 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
         return _train(loop, watched, stop)
 
 
+def _launch() -> dict[str, str]:
+    """Return what the provenance records about the launch of several processes; {} if there is nothing to record."""
+    return {LAUNCH: found} if (found := launch_id()) else {}
+
+
 @contextmanager
 def _watched(callbacks: Sequence[Callback], heed: bool) -> Iterator[tuple[Audience, Stop]]:
     """Yield the audience of the run in the block and its :class:`Stop`, which handles signals if ``heed``."""
@@ -171,34 +177,12 @@ def _prepare(config: Config) -> tuple[torch.device, Images]:
     """Validate the inputs, cheapest checks first, and return the device and the opened data."""
     prepare_process()
     use_threads(config.values.loop.threads)
-    collectives.check_batch(config.values.loop.batch)
+    collectives.check_batch(config.values.loop.batch, config.values.loop.accumulate)
     device = pick_device(config.values.loop.device)
     check_image(config, peek_configured(config))
     images = collectives.by_first(partial(open_configured, config))  # the other ranks find what the first one decoded
     check_image(config, images.spec)  # peeking looks at only some images of a large set
     return device, images
-
-
-def _say_usage(config: Config, images: Images, model: Model) -> Usage:
-    """Log in one line which images are used, which are not and why; return that usage."""
-    usage = images.usage or Usage(len(images))
-    if images.labels is not None:
-        usage = replace(usage, remarks=(*usage.remarks, _labels_in_words(config, images.spec.classes, model)))
-    elif config.values.data.labels == NONE:
-        usage = replace(usage, remarks=(*usage.remarks, "no labels, as data.labels=none"))
-    logger.log(logging.INFO if usage.whole else logging.WARNING, f"{images.name}: {usage}")
-    return usage
-
-
-def _labels_in_words(config: Config, classes: int, model: Model) -> str:
-    """Return which networks are given the labels and which parts of the recipe read them, in words."""
-    networks = {"the generator": model.generator, "the discriminator": model.discriminator}
-    told = [name for name, network in networks.items() if network.conditional]
-    read = [rule.name for rule in config.recipe.demanding if rule.needs.labels]
-    said = [f"given to {' and '.join(told)}" if told else "", f"read by {' and '.join(read)}" if read else ""]
-    if not any(said):
-        return f"labels of {classes} classes are not used: neither network is class-conditional"
-    return f"labels of {classes} classes {' and '.join(filter(None, said))}"
 
 
 def _origin(config: Config, device: torch.device, images: Images, usage: Usage) -> dict[str, Any]:

@@ -211,6 +211,16 @@ def test_a_restarted_run_finds_what_it_had_begun(tmp_path, monkeypatch):
     found = RunDir.begun(None, "a/b+c", "seed: 1\n")
     assert found is not None and found.path == made[1].path
     assert RunDir.begun(tmp_path / "none", "a/b+c", "seed: 1\n") is None
+    made[0].note_provenance({"launch": "this one", "seed": 1})
+    ours = RunDir.begun(None, "a/b+c", "seed: 1\n", {"launch": "this one"})
+    assert ours is not None and ours.path == made[0].path
+    assert RunDir.begun(None, "a/b+c", "seed: 1\n", {"launch": "another"}) is None
+
+
+def test_all_ranks_restart_if_one_machine_counts_a_restart(as_rank, monkeypatch):
+    as_rank(1, 2)
+    monkeypatch.setattr(collectives, "_reduce", lambda flags, operation: torch.ones_like(flags))  # another rank's is 1
+    assert collectives.restarted()
 
 
 @pytest.mark.parametrize(
@@ -218,7 +228,15 @@ def test_a_restarted_run_finds_what_it_had_begun(tmp_path, monkeypatch):
     [
         (
             ["run", "mlp+minimax", "loop.batch=10", "--devices", "4"],
-            "loop.batch=10 cannot be shared evenly by 4 devices",
+            "loop.batch=10 cannot be shared evenly by 4 devices; use loop.batch=12",
+        ),
+        (
+            ["run", "mlp+minimax", "loop.batch=64", "loop.accumulate=16", "--devices", "8"],
+            "by 8 devices, each in 16 parts (loop.accumulate); use loop.batch=128",
+        ),
+        (
+            ["run", "mlp+minimax", "loop.batch=12", "loop.accumulate=4", "--devices", "2"],
+            "by 2 devices, each in 4 parts (loop.accumulate); use loop.batch=16",
         ),
         (["run", "mlp+minimax", "--devices", "0"], "--devices is 0, must be 1 or more"),
         (["resume", "nowhere", "--devices", "2", "--max-restarts", "-1"], "--max-restarts is -1, must be 0 or more"),

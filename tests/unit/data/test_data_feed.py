@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ganzoo import ImageSpec
+from ganzoo.data import loader
 from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
 
@@ -79,3 +80,10 @@ def test_mirror_flips_about_half_the_same_way_each_time():
     assert 25 < flipped.sum() < 75
     assert torch.equal(real, feed.batch(0)[0])
     assert torch.allclose(real[flipped, 0, 0, 3], label[flipped] / 127.5 - 1)
+
+
+def test_ranks_on_one_machine_share_its_memory(monkeypatch):
+    monkeypatch.setattr(loader.Path, "read_text", lambda path: "MemAvailable: 4 kB\n")  # 50 images take 800 bytes
+    assert Feed(numbered(50), 8, 0, "cpu").resident
+    monkeypatch.setattr(loader.collectives, "ranks_here", lambda: 4)
+    assert not Feed(numbered(50), 8, 0, "cpu").resident

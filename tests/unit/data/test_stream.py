@@ -33,6 +33,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing.devices import COMPARABLE, compare
 from ganzoo.training.loop import Loop
+from ganzoo.utils.files import read_jsonl
 from ganzoo_datasets import streamed
 
 pytestmark = pytest.mark.seconds
@@ -365,7 +366,10 @@ def test_what_was_trained_is_saved_before_a_server_is_given_up(registry, shards,
     monkeypatch.setattr(Loop, "iteration", then_gone)
     with pytest.raises(GanzooError, match="continue with `ganzoo resume`"):
         run.start(registry, config, make_display(), out=shards / "run")
-    assert RunDir(shards / "run").latest().meta["shown"] >= 27
+    directory = RunDir(shards / "run")
+    shown = directory.latest().meta["shown"]
+    assert shown >= 27
+    assert read_jsonl(directory.log_file)[-1]["shown"] == shown, "the last interval is judged and logged too"
 
 
 def test_no_part_is_asked_for_again_once_it_is_closed(opened, monkeypatch):

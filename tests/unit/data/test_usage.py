@@ -22,9 +22,9 @@ from ganzoo.data.usage import Usage
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.models.build import build_model
+from ganzoo.runs.images_used import say_usage
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training.run import _say_usage
 
 
 def save(file: Path, mode: str = "RGB", size: tuple[int, int] = (8, 8), value: int = 100) -> None:
@@ -298,5 +298,5 @@ def test_channels_are_converted_both_ways():
 def test_the_line_says_which_network_is_given_labels(registry, tiny, recipe, settings, says):
     config = resolve(registry, recipe, None, [*tiny("dcgan"), *settings])
     images = open_configured(config)
-    usage = _say_usage(config, images, build_model(config, images.spec))
+    usage = say_usage(config, images, build_model(config, images.spec))
     assert str(usage) == f"10,000 of 10,000 images; {says}" and usage.whole

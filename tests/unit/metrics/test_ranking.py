@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from support.bench_records import make_record, protocol
-from support.runs import start
+from support.runs import resume, start
 from support.violations.data import GoodExtractor
 
 from ganzoo import ExtractorEntry, MetricEntry, hookimpl
@@ -22,8 +23,13 @@ from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.load import revise
 from ganzoo.runs.ranking import Ranking, best_of, read_ranking
 from ganzoo.runs.reader import read_facts
+from ganzoo.runs.run_dir import RunDir
+from ganzoo.training import run
+from ganzoo.utils.files import read_jsonl
+from ganzoo.utils.signals import INTERRUPTED, Stopped
 from ganzoo_report import diagnosis
 from ganzoo_report.curves import charts
 from ganzoo_report.story import Story
@@ -111,6 +117,26 @@ def test_a_report_speaks_of_the_value_that_ranks_and_of_its_direction(trained):
     assert never is not None and "never rose above where it began" in never.why
     (score,) = (chart for chart in charts(facts) if chart["title"] == "beauty")
     assert "higher is better" in score["words"] and [row["v"] for row in score["rows"]] == [1.0, 0.5, 0.33333, 0.25]
+
+
+def test_a_score_that_a_stop_prevented_is_computed_by_the_next_resume(trained, tmp_path, monkeypatch):
+    """The run was scored with 16 images; a resume with 32 is stopped before its score."""
+    zoo = Registry.load(strict=True)
+    zoo.add(Plugin, "beauty", "ganzoo-beauty", "1.0")
+    directory = tmp_path / "run"
+    shutil.copytree(trained.directory.path, directory)
+
+    def stopped(*arguments, **options):
+        raise Stopped(INTERRUPTED)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "score_configured", stopped)
+        revision = revise(zoo, RunDir(directory), ["metrics.fakes=32"])
+        assert not run.resume(revision, directory).finished
+    assert resume(zoo, directory).score["protocol"]["fake_pictures"] == 32
+    lines = len(read_jsonl(directory / "scores.jsonl"))
+    assert resume(zoo, directory).score["protocol"]["fake_pictures"] == 32
+    assert len(read_jsonl(directory / "scores.jsonl")) == lines, "a known score is not computed again"
 
 
 def record_of(recipe: str, beauty: float, **changes):

@@ -16,6 +16,7 @@ from ganzoo.console.display import Display
 from ganzoo.errors import TrainingFailed
 from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
+from ganzoo.runs.checkpoint import ASIDE
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.loop import Loop
@@ -206,6 +207,32 @@ def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
             assert log[-1]["lr_generator"] == expected
         else:
             assert 0 < log[-2]["lr_generator"] < 0.2 * expected
+
+
+def test_a_damaged_checkpoint_is_set_aside_by_a_rollback(registry, quiet, tiny, tmp_path, monkeypatch):
+    """The newest checkpoint is damaged on the disk before the fault. A stop after the rollback still saves its work."""
+    judge = Watch.judge
+
+    def judged(self, means, not_finite, step):
+        judge(self, means, not_finite, step)
+        if loop.counters.shown > 200 and not loop.counters.rollbacks:
+            (loop.directory.latest().path / "generator.safetensors").write_bytes(b"damaged")
+            raise Fault("something went wrong")
+        loop.stop_requested = loop.counters.rollbacks == 1
+
+    def looped(self):
+        nonlocal loop
+        loop = self
+        whole(self)
+
+    loop, whole = None, Loop.train
+    monkeypatch.setattr(Watch, "judge", judged)
+    monkeypatch.setattr(Loop, "train", looped)
+    config = resolve(registry, "mlp+minimax", None, settings(tiny))
+    stopped = start(registry, config, quiet, out=tmp_path / "run")
+    assert not stopped.finished and loop.counters.rollbacks == 1
+    assert stopped.directory.latest().meta["shown"] == loop.counters.shown
+    assert (stopped.directory.checkpoints / f"{ASIDE}kimg000000.192").is_dir()
 
 
 def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):

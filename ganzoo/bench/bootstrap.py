@@ -115,10 +115,10 @@ class _Read:
         self.value, self.number = value, seed.protocol.get("seed", 0)
         check_protocol(seed.protocol)
         root, place = means.root or data_root(None), pick_device(means.device)
-        config, generator = _load(seed, means, root, place)
+        config, generator, tolerance = _load(seed, means, root, place)
         self.entry, self.real, self.fake = _features(seed.protocol, config, generator, root, place, means.progress)
         found = self.score(self.fake)
-        if not holds(found, seed.value, tolerance_on(place, seed.protocol)):
+        if not holds(found, seed.value, tolerance):
             raise GanzooError(
                 f"{seed.place}: its weights have {value} {found:.6g}, not {seed.value:.6g} as it says; "
                 f"{'name another run' if seed.is_run else 'see `ganzoo bench verify`'}"
@@ -139,13 +139,17 @@ class _Read:
             yield self.score(resampled(self.fake, rows, alone))
 
 
-def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Config, Generator]:
-    """Return the configuration and generator of a run or record. Raises GanzooError if its weights are not here."""
+def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Config, Generator, float]:
+    """Return the configuration and generator of a run or record, and the tolerance for its score.
+
+    Raises GanzooError if its weights are not here.
+    """
     settings = files_of_extractors(means.weights, means.inception)
     if seed.is_run:
         directory = RunDir.open(seed.place)
         config = load_config(means.registry, directory, tuple(settings), scoring=True)
-        return config, restore_generator(config, directory.checkpoint("latest"), place)
+        checkpoint = directory.checkpoint("latest")
+        return config, restore_generator(config, checkpoint, place), tolerance_on(place, seed.protocol, checkpoint)
     record = read_record(seed.place)
     weights = weights_of(record, seed.place)
     if weights is None:
@@ -154,7 +158,8 @@ def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Co
             "name a row with weights, or its run"
         )
     config = recorded_config(record, means.registry, settings)
-    return config, placed(load_recorded(record, config, weights, root), place)
+    generator = placed(load_recorded(record, config, weights, root), place)
+    return config, generator, tolerance_on(place, seed.protocol)
 
 
 def _features(

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ganzoo.utils.safe_yaml import read_mapping
 from ganzoo.utils.structured import read_as
 
 ALL = "all"
+UNSAFE = re.compile(r"[^A-Za-z0-9._+,-]")  # characters that a file name does not keep
 MOST_ROWS = 100_000
 
 
@@ -61,8 +63,14 @@ class Cell:
 
     @property
     def combination(self) -> str:
-        """The file name of what all seeds share."""
-        return re.sub(r"[^A-Za-z0-9._+,-]", "_", f"{self.data}--{self.recipe.replace('/', ',')}")
+        """The file name of what all seeds share.
+
+        If the data set's path has characters that a file name cannot keep, a checksum of the path tells it from others
+        that look the same without them.
+        """
+        _, _, place = self.data.partition(":")
+        checksum = f"-{sha256(place.encode(errors='surrogateescape')).hexdigest()[:8]}" if UNSAFE.search(place) else ""
+        return UNSAFE.sub("_", f"{self.data}{checksum}--{self.recipe.replace('/', ',')}")
 
     @property
     def name(self) -> str:

@@ -135,10 +135,14 @@ class Harness:
                     )
 
     def _forget(self, cell: Cell) -> bool:
-        """Return whether the row has failed. If so, delete its run, which would only fail again."""
+        """Return whether the row has failed. If so, delete its run, which would only fail again, and its record.
+
+        Without a record the row is like any other: if the grid is stopped, the next call resumes the row.
+        """
         failed = read_record(self._file(cell)).status == "failed"
         if failed:
             shutil.rmtree(self.work / cell.name, ignore_errors=True)
+            self._file(cell).unlink()
         return failed
 
     def _job(self, cell: Cell, budget: dict[str, float | None]) -> Job:
@@ -180,8 +184,10 @@ class Harness:
     def _fail(self, job: Job, reason: str) -> None:
         from ganzoo.bench.work import failed_record  # imports torch, which this process does not need otherwise
 
-        recipe = parse_recipe(job.cell.recipe, self.registry)
-        write_record(job.directory / RECORD, failed_record(job, recipe, reason))
+        recipe, config = parse_recipe(job.cell.recipe, self.registry), None
+        with suppress(GanzooError):  # the settings may be what failed; with them the record joins its row
+            config = resolve(self.registry, job.cell.recipe, None, job.all_settings)
+        write_record(job.directory / RECORD, failed_record(job, recipe, reason, config))
 
     def _publish(self, job: Job) -> None:
         """Copy what is kept of a job to the results. The record comes last: if it exists, the rest does too."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ganzoo.bench.record import Record
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import MACHINE_CHOICES, Config
 from ganzoo.errors import printable
 from ganzoo.runs.changes import PLACES
 from ganzoo.utils.layers import flatten
 
 # Differ between seeds and machines: paths, and what a calibration chooses.
-NOT_COMPARED = ("seed", *PLACES, "loop.threads", "loop.precision", "loop.layout")
+NOT_COMPARED = ("seed", *PLACES, *(f"loop.{name}" for name in MACHINE_CHOICES))
 
 
 def changed_settings(record: Record, today: Config) -> list[str]:

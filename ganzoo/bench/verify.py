@@ -29,7 +29,9 @@ from ganzoo.metrics.statistics_file import StatisticsFile
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGED
+from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.publish import is_half
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import fetch_weights
 from ganzoo.runs.weights import find_weights
@@ -40,7 +42,8 @@ from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
 # one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would change it by more.
-SAME_DEVICE, OTHER_DEVICE = 1e-4, 1e-2
+# Rounding the weights to float16 changes a few pixels in a hundred, mostly by one step.
+SAME_DEVICE, OTHER_DEVICE, ROUNDED = 1e-4, 1e-2, 1e-2
 PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # needed to score again
 OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
 
@@ -84,10 +87,11 @@ def verify(
         config = recorded_config(record, registry, files_of_extractors(weights, inception))
         check_protocol(record.protocol)
         loaded = load_recorded(record, config, generator, root or data_root(None))
-        found, tolerance = _score_again(record.protocol, config, loaded, device, root, progress)
+        found, place = _score_again(record.protocol, config, loaded, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
-    return _compare(str(file), record.scores, found, tolerance, f"; {CHANGED}" if CHANGED in record.marks else "")
+    tolerance, remark = tolerance_on(place, record.protocol), f"; {CHANGED}" if CHANGED in record.marks else ""
+    return _compare(str(file), record.scores, found, tolerance, remark)
 
 
 def verify_weights(
@@ -102,6 +106,7 @@ def verify_weights(
 ) -> Verdict:
     """Check the checksum of registered weights, and score them again as :func:`verify` does for a record.
 
+    The score may be that of the weights before they were rounded to float16: the tolerance is then 1e-2 on any device.
     Raises GanzooError if there are no such weights or they differ from the registered ones, and as :func:`verify` does.
     """
     entry = find_weights(registry, name)
@@ -115,11 +120,12 @@ def verify_weights(
         settings = files_of_extractors(weights, inception)
         config = load_config(registry, directory, settings, scoring=True)
         check_protocol(protocol)
-        generator = restore_generator(config, directory.checkpoint("latest"), torch.device("cpu"))
-        found, tolerance = _score_again(protocol, config, generator, device, root, progress)
+        checkpoint = directory.checkpoint("latest")
+        generator = restore_generator(config, checkpoint, torch.device("cpu"))
+        found, place = _score_again(protocol, config, generator, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{entry.name}: {error}") from error
-    return _compare(entry.name, values, found, tolerance)
+    return _compare(entry.name, values, found, tolerance_on(place, protocol, checkpoint))
 
 
 def _compare(
@@ -189,8 +195,13 @@ def check_protocol(protocol: Mapping[str, Any]) -> None:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
 
 
-def tolerance_on(place: torch.device, protocol: Mapping[str, Any]) -> float:
-    """Return the tolerance for a value that is computed again on the device ``place``."""
+def tolerance_on(place: torch.device, protocol: Mapping[str, Any], checkpoint: Checkpoint | None = None) -> float:
+    """Return the tolerance for a value that is computed again on the device ``place``.
+
+    checkpoint: that of a run, whose weights may be rounded; the value may be that of the weights before.
+    """
+    if checkpoint is not None and is_half(checkpoint):
+        return ROUNDED
     return SAME_DEVICE if protocol.get("extractor_device") == place.type else OTHER_DEVICE
 
 
@@ -231,7 +242,8 @@ def _score_again(
     device: str,
     root: Path | None,
     progress: Progress | None,
-) -> tuple[dict[str, float], float]:
+) -> tuple[dict[str, float], torch.device]:
+    """Return the values of a new score, and the device it was computed on."""
     prepare_process()
     place, root = pick_device(device), root or data_root(None)
     generator = placed(generator, place)
@@ -249,7 +261,7 @@ def _score_again(
     )
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError(OTHER_NETWORK)
-    return again.values, tolerance_on(place, protocol)
+    return again.values, place
 
 
 def _networks(protocol: Mapping[str, Any]) -> list[Any]:

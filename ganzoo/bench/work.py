@@ -27,7 +27,7 @@ from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Reco
 from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.config.recipe import Recipe, parse_recipe
 from ganzoo.config.resolve import resolve
-from ganzoo.config.schema import Config
+from ganzoo.config.schema import MACHINE_CHOICES, Config
 from ganzoo.console.display import Display
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
@@ -41,7 +41,7 @@ from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
 from ganzoo.runs.requirements import versions_of
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.training.calibration import CALIBRATED, CHOICES, with_choice
+from ganzoo.training.calibration import CALIBRATED, with_choice
 from ganzoo.training.callbacks import Callback, Hooks
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
@@ -97,6 +97,7 @@ def _train(job: Job, config: Config, *callbacks: Callback) -> Outcome:
     if directory.is_of(config.to_yaml()) and not _changed(config, run):
         return resume(config, run, *callbacks)
     shutil.rmtree(run, ignore_errors=True)
+    (job.directory / NEIGHBOURS).unlink(missing_ok=True)  # of the run that was just deleted; the launcher counts again
     return start(config, *callbacks, out=run)
 
 
@@ -196,7 +197,8 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
         content["metrics"]["inception"] = content["metrics"]["weights"] = None
     settings = [setting for setting in job.all_settings if not setting.startswith("data.root=")]
     if config and config.values.loop.calibrate:
-        settings += [f"loop.{name}={chosen}" for name in CHOICES if (chosen := content["loop"][name]) is not None]
+        loop = content["loop"]
+        settings += [f"loop.{name}={loop[name]}" for name in MACHINE_CHOICES if loop[name] is not None]
     return Record(
         schema=SCHEMA,
         grid=job.grid,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ganzoo.cli.completion import complete_part, complete_recipe
 from ganzoo.cli.options import PATH, inception_option, weights_option
@@ -75,6 +77,12 @@ def bench(
 ) -> None:
     """Train and score a grid of combinations; call it again to continue a grid that was stopped."""
     if context.invoked_subcommand is not None:
+        for option in context.command.params:
+            if context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
+                raise GanzooError(
+                    f"{option.opts[0]} before {context.invoked_subcommand} has no effect; give its options after it: "
+                    f"see `ganzoo bench {context.invoked_subcommand} --help`"
+                )
         return
     from ganzoo.bench.grid import load_grid
     from ganzoo.bench.harness import Harness, make_launcher
@@ -117,7 +125,10 @@ def verify(
     from ganzoo.runs.weights import is_weights
 
     refused = False
-    for file in (file for path in records for file in (record_files(path) if path.is_dir() else [path])):
+    files = {path: record_files(path) if path.is_dir() else [path] for path in records}
+    if empty := next((path for path, found in files.items() if not found), None):
+        raise GanzooError(f"no record under {empty}; train with `ganzoo bench`")
+    for file in itertools.chain(*files.values()):
         named = is_weights(str(file))
         try:
             if digest_only and named:

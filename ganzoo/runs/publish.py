@@ -17,6 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from ganzoo.config.schema import Config
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGES, public_changes, read_changes
+from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.reproduce import public_config, public_name
@@ -34,7 +36,8 @@ from ganzoo.utils.files import make_output_directory, write_text
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
-ELSEWHERE = ("plugins", "needs", "init_from")  # left out of the provenance: the checkpoint has them, or they are paths
+# Left out of the provenance: the checkpoint has them, they are paths, or they mean nothing elsewhere.
+ELSEWHERE = ("plugins", "needs", "init_from", "launch")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,12 @@ def publish(
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Round float32 tensors to float16. A tensor with a number outside float16's range stays as it is."""
     return {name: _halved(value) if value.dtype == torch.float32 else value for name, value in state.items()}
+
+
+def is_half(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint's averaged generator was rounded to float16."""
+    with safe_open(checkpoint.path / FILE, "pt") as stored:
+        return any(stored.get_slice(name).get_dtype() == "F16" for name in stored.keys())  # noqa: SIM118, no mapping
 
 
 def _halved(value: Tensor) -> Tensor:

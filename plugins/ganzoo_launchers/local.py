@@ -43,10 +43,10 @@ class LocalLauncher(Launcher):
                 allowed = slots.allowed(running)
                 if waiting and len(running) < allowed and not stopping:
                     running.append(JobProcess(waiting.pop(0)))
-                    _tell_neighbours(running)
                 elif len(running) - len(stopping) > allowed:
                     stopping.append(running[-1])
                     running[-1].ask_to_stop()
+                _tell_neighbours(running)
                 for one in list(running):
                     outcome = one.outcome()
                     if outcome is None:
@@ -131,13 +131,17 @@ def _gpu_memory() -> tuple[float, float] | None:
 
 
 def _tell_neighbours(running: list[JobProcess]) -> None:
-    """Write to each job's directory the largest number of jobs that ran at once, for its record."""
+    """Write to each job's directory the largest number of jobs that ran at once, for its record.
+
+    A job that starts its run anew deletes the file, so this is called again and again.
+    """
     for one in running:
         file: Path = one.job.directory / NEIGHBOURS
-        before = 1
+        before = 0
         with contextlib.suppress(OSError, ValueError):
             before = int(file.read_text())
-        file.write_text(str(max(before, len(running))))
+        if len(running) > before:
+            file.write_text(str(len(running)))
 
 
 def _stop(running: list[JobProcess]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from ganzoo.bench.job import RECORD, SAMPLES, SPEED, WEIGHTS, Job
@@ -60,9 +59,7 @@ def _collect(ray: Any, done: Any, job: Job) -> str:
         return f"its worker was lost: {str(error).strip().splitlines()[0]}"
     job.directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        file: Path = job.directory / name
-        if not file.exists():  # the worker does not share the directory
-            file.write_bytes(content)
+        (job.directory / name).write_bytes(content)  # may replace a file of an earlier training
     return str(outcome)
 
 

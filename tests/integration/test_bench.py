@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from ganzoo import ArchitectureEntry, LossEntry, hookimpl
 from ganzoo.bench import work
 from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
-from ganzoo.bench.job import Job
+from ganzoo.bench.job import NEIGHBOURS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.leaderboard.board import make_report
 from ganzoo.bench.leaderboard.markdown import to_markdown
@@ -77,6 +78,15 @@ def test_a_grid_is_a_product_and_names_each_row_once(registry):
     ]  # fmt: skip
     assert [cell.seed for cell in found] == [1, 2] * 5
     assert found[-1].name == "mnist--mlp,dcgan+wgan-gp--s2"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("folder:a/b", "folder:a_b"), ("folder:\u732b", "folder:\u72ac"), ("zip:a:b", "zip:a/b")]
+)
+def test_rows_of_different_paths_have_different_names(one, other):
+    names = {Cell("mlp+minimax", data, 0).name for data in (one, other)}
+    assert len(names) == 2 and all(re.fullmatch(r"[A-Za-z0-9._+,-]+", name) for name in names)
+    assert Cell("mlp+minimax", "folder:images", 0).name == "folder_images--mlp+minimax--s0"
 
 
 def test_all_takes_in_whatever_is_installed(registry):
@@ -235,6 +245,49 @@ def test_a_launcher_that_loses_a_job_leaves_a_row(harness, grid):
 
     records = harness(grid, Loses(None)).run()
     assert [(record.status, record.reason) for record in records] == [("failed", "its worker was lost")] * 2
+
+
+def test_a_retry_that_is_stopped_goes_on_with_the_next_call(harness, grid):
+    class Stopped(Launcher):
+        def run(self, jobs, *, alone=False):
+            raise KeyboardInterrupt
+            yield
+
+    class Loses(Launcher):
+        def run(self, jobs, *, alone=False):
+            yield from ((job, "its worker was lost") for job in jobs)
+
+    grid.losses = ["minimax"]
+    harness(grid, Loses(None)).run()
+    with pytest.raises(KeyboardInterrupt):
+        harness(grid, Stopped(None)).run(retry=True)
+    (record,) = harness(grid).run()
+    assert record.status == "done"
+
+
+def test_a_lost_row_has_the_settings_of_its_other_seeds(harness, grid):
+    class LosesOne(InProcess):
+        def run(self, jobs, *, alone=False):
+            yield from super().run(jobs[:1])
+            yield jobs[1], "its worker was lost"
+
+    grid.losses, grid.seeds = ["minimax"], [0, 1]
+    runner = harness(grid)
+    runner.launcher = LosesOne(runner.registry)
+    done, lost = runner.run()
+    assert lost.status == "failed" and {**lost.config, "seed": 0} == done.config
+
+
+def test_a_row_that_is_trained_again_counts_its_neighbours_anew(harness, grid, tmp_path):
+    grid.losses = ["minimax"]
+    (record,) = harness(grid).run()
+    (place,) = (tmp_path / "work/small").iterdir()
+    (place / NEIGHBOURS).write_text("3")
+    (tmp_path / "results/small/fashion-10k--mlp+minimax--s0.json").unlink()
+    grid.settings, grid.name = [*grid.settings, "loop.batch=8"], "small"
+    shutil.rmtree(tmp_path / "results")
+    (again,) = harness(grid).run()
+    assert again.steps_discriminator == 2 * record.steps_discriminator and again.hardware.side_by_side == 1
 
 
 @pytest.mark.long

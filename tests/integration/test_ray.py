@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ganzoo.bench.grid import Grid
+from ganzoo.bench.grid import Cell, Grid
 from ganzoo.bench.harness import Harness, make_launcher
+from ganzoo.bench.job import RECORD, SAMPLES, Job
 from ganzoo.bench.record import read_records
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import read_jsonl
+from ganzoo_launchers.ray import _collect
 
 SETTINGS = [
     "generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1", "loop.batch=16",
@@ -23,6 +26,20 @@ def test_without_ray_one_line_says_how_to_get_it(registry, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(GanzooError, match=r'pip install "ganzoo\[ray\]"'):
         list(make_launcher(registry, "ray", []).run([]))
+
+
+def test_a_workers_files_replace_those_of_an_earlier_training(tmp_path):
+    class Ray:
+        exceptions = SimpleNamespace(RayError=RuntimeError)
+
+        @staticmethod
+        def get(done):
+            return done
+
+    job = Job("train", "grid", Cell("mlp+minimax", "fashion-10k", 0), tmp_path)
+    (tmp_path / RECORD).write_bytes(b"old")
+    assert _collect(Ray, ("", {RECORD: b"new", SAMPLES: b"images"}), job) == ""
+    assert (tmp_path / RECORD).read_bytes() == b"new" and (tmp_path / SAMPLES).read_bytes() == b"images"
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import Any
 from ganzoo.bench.leaderboard.machines import Machine, Runs, Spread, machine_key
 from ganzoo.bench.leaderboard.protocols import is_conditional, protocol_key
 from ganzoo.bench.record import Record
+from ganzoo.config.schema import MACHINE_CHOICES
 
 # Settings that are newer than the first records, each with the value that means the same as its absence.
 LATER: Mapping[str, Any] = {
@@ -133,11 +134,12 @@ def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str
 
 
 def _identity(record: Record) -> str:
-    """Return what was asked for, as JSON, without the seed, the machine and the device setting."""
+    """Return what was asked for, as JSON, without the seed and what may be chosen for each machine."""
     config = _without_later({key: value for key, value in record.config.items() if key != "seed"})
     if isinstance(loop := config.get("loop"), dict):
         # A run that finished under "stop" met no fault, so it is the same as one from before these settings.
-        left_out = ("device", "on_nan", "max_rollbacks") if loop.get("on_nan") == "stop" else ("device",)
+        faults = ("on_nan", "max_rollbacks") if loop.get("on_nan") == "stop" else ()
+        left_out = ("device", *MACHINE_CHOICES, *faults)
         config["loop"] = {key: value for key, value in loop.items() if key not in left_out}
     if isinstance(metrics := config.get("metrics"), dict):  # a path on one machine; older records lack it
         config["metrics"] = {key: value for key, value in metrics.items() if key != "weights"}

@@ -54,6 +54,17 @@ def test_the_device_a_machine_was_told_to_use_parts_no_rows():
     assert len(group.rows) == 1
 
 
+@pytest.mark.parametrize("choice", [{"threads": 1}, {"precision": "float32"}, {"layout": "contiguous"}], ids=str)
+def test_what_was_chosen_for_a_machine_parts_no_rows(choice):
+    chosen = {"threads": None, "precision": "auto", "layout": "auto"}
+
+    def with_choice(loop, **changes):
+        return make_record(config={"recipe": "dcgan+minimax", "loop": {"batch": 32, **loop}}, **changes)
+
+    (group,) = report_of(with_choice(chosen), with_choice({**chosen, **choice}, seed=1)).groups
+    assert len(group.rows) == 1
+
+
 def test_times_are_of_one_machine_each():
     (group,) = report_of(*on_two_machines()).groups
     (row,) = group.rows

@@ -169,6 +169,21 @@ def test_an_error_of_a_command_is_one_line(ganzoo, install, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["bench", "--results", "other", "report"], "--results before report has no effect"),
+        (["bench", "--grid", "x.yaml", "verify", "y"], "--grid before verify has no effect"),
+        (["bench", "verify", "empty"], "no record under empty"),
+    ],
+)
+def test_a_benchmark_command_that_would_do_nothing_is_refused(ganzoo, tmp_path, arguments, says):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/grid.json").write_text("{}")
+    code, _, err = ganzoo(*arguments)
+    assert code == 2 and says in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["sample", "run", "--seed", "99999999999999999999"],

@@ -170,11 +170,11 @@ def scored(tmp_path, monkeypatch) -> dict[str, float]:
     place = directory / "scored_weights"
     place.mkdir(parents=True)
     (place / "__init__.py").touch()
-    for data, off in (("right", 0.0), ("wrong", 1.0)):
+    for data, off, half in (("right", 0.0, False), ("wrong", 1.0, False), ("rounded", 0.004, True)):
         values = {name: value + off for name, value in score["values"].items()}
         line = {"checkpoint": checkpoint.name, "shown": 4000, "kimg": 4.0, **score, "values": values}
         (run / "scores.jsonl").write_text(json.dumps(line) + "\n")
-        pack(registry, run, place, data=data, licence="CC0-1.0", half=False)
+        pack(registry, run, place, data=data, licence="CC0-1.0", half=half)
     monkeypatch.syspath_prepend(directory)
     registry.add(lambda: plugin_of_package("scored_weights"), "scored", "ganzoo-scored", "1.0")
     return score["values"]
@@ -190,6 +190,8 @@ def test_eval_scores_them_as_they_were_scored(ganzoo, scored):
 def test_verify_scores_them_again(ganzoo, scored):
     code, out, err = ganzoo("bench", "verify", "mlp+minimax@right")
     assert code == 0 and out.startswith("mlp+minimax@right: holds: "), err
+    code, out, _ = ganzoo("bench", "verify", "mlp+minimax@rounded")  # its score is that of the float32 weights
+    assert code == 0 and out.startswith("mlp+minimax@rounded: holds: ") and "tolerance 0.01" in out
     code, out, _ = ganzoo("bench", "verify", "mlp+minimax@wrong")
     assert code == 1 and out.startswith("mlp+minimax@wrong: does not hold: ")
     assert ganzoo("bench", "verify", "mlp+minimax@wrong", "--digest-only")[:2] == (

@@ -7,7 +7,7 @@ uses of ``${`` in OmegaConf are off. A setting of the command line is taken lite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
-from ganzoo.config.schema import BASIC, Config, CoreConfig, DataConfig, RunConfig, Scoring
-from ganzoo.config.scoring import find_scoring
+from ganzoo.config.schema import BASIC, Config, CoreConfig, DataConfig, ReferenceSet, RunConfig, Scoring
+from ganzoo.config.scoring import find_reference, find_scoring
 from ganzoo.config.sections import schema_of, scoring_schema
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, MetricEntry, OptimizerEntry, PenaltyEntry
@@ -41,15 +41,17 @@ def resolve(
 ) -> Config:
     """Merge settings, and check types and bounds. Raises a GanzooError that names the key, before any allocation.
 
-    The recipe is ``recipe_text``, or ``recipe:`` in the file or the settings. kept: whether the file is that of a run
-    or a record. If it was written before a setting existed, the setting gets the value that keeps the earlier
+    The recipe is ``recipe_text``, or ``recipe`` in the settings, or else in the file. kept: whether the file is that of
+    a run or a record. If it was written before a setting existed, the setting gets the value that keeps the earlier
     behaviour.
     """
     layers = [BEFORE] if kept else []
     layers += [] if file is None else [(str(file), _read_file(file))]
     layers.append(("the command line", _with_data(read_settings(settings))))
-    for _, layer in layers:
-        recipe_text = recipe_text or layer.get("recipe")
+    named = [text for text in (recipe_text, layers[-1][1].get("recipe")) if text]
+    if len(set(named)) > 1:
+        raise GanzooError(f"two recipes are given, {named[0]} and recipe={named[1]}; leave one out")
+    recipe_text = next((text for text in (*named, *(layer.get("recipe") for _, layer in layers)) if text), None)
     if not isinstance(recipe_text, str) or not recipe_text:
         raise GanzooError(f"no recipe given in {file}; add `recipe: dcgan+wgan-gp` or name it on the command line")
     recipe = parse_recipe(recipe_text, registry)
@@ -80,8 +82,8 @@ def resolve_scoring(
     layers = [("the settings", _with_data(read_settings(settings)))]
     if others := layers[0][1].keys() - {"data", "metrics"}:
         raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
-    entry = _dataset_entry(registry, layers)
-    defaults = [("the defaults", nest({"data.name": entry.name, **_default_metrics(registry)}))]
+    entry, name = _scored_set(registry, layers)
+    defaults = [("the defaults", nest({"data.name": name, **_default_metrics(registry)}))]
     values = _checked(scoring_schema(entry), defaults, layers)
     return entry, parse_data(values.data.name, registry)[1], values.data, find_scoring(values.metrics, registry)
 
@@ -178,6 +180,22 @@ def _read_file(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise GanzooError(f"{file} was changed after it was written: {error}; restore it") from error
     return recorded if isinstance(recorded, dict) else {}
+
+
+def _scored_set(registry: Registry, layers: Sequence[Layer]) -> tuple[DatasetEntry, str]:
+    """Return the data set that a score's ``data`` settings are for, and its name with its location.
+
+    Without ``data.name`` it is the set of ``metrics.reference``.
+    """
+    ((_, layer),) = layers
+    named, metrics = layer.get("data"), layer.get("metrics")
+    reference = metrics.get("reference") if isinstance(metrics, dict) else None
+    if isinstance(reference, str) and not (isinstance(named, dict) and "name" in named):
+        with suppress(GanzooError):  # the scoring names it
+            if isinstance(found := find_reference(str(reference), registry), ReferenceSet):
+                return found.entry, found.name
+    entry = _dataset_entry(registry, layers)
+    return entry, entry.name
 
 
 def _dataset_entry(registry: Registry, layers: Iterable[Layer]) -> DatasetEntry:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganzoo.config.schema import ALL, BASIC
-from ganzoo.data.kinds import FORMATS, TOO_LARGE, Kind, Unreadable, kind_of, named_formats, not_basic
+from ganzoo.data.kinds import FORMATS, PNG_DEPTH, TOO_LARGE, Kind, Unreadable, kind_of, named_formats, not_basic
 from ganzoo.interfaces import BadImage, SourceImage
 
 ORIENTATION = 0x0112  # the EXIF tag
@@ -82,6 +82,7 @@ def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
         try:
             with Image.open(io.BytesIO(data), formats=tuple(FORMATS[formats])) as image:
                 kind = kind_of(image, data)
+                _scale_hole(image, data)
                 if formats == BASIC and not kind.basic:
                     raise not_basic("more than 8 bits a channel" if kind.bits > 8 else "an alpha channel")
                 yield image, kind
@@ -95,6 +96,13 @@ def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
             raise Unreadable(
                 f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
             ) from error
+
+
+def _scale_hole(image: Image.Image, data: bytes) -> None:
+    """Give the transparent grey of a PNG with 1, 2 or 4 bits the scale of its pixels, which Pillow makes 0 to 255."""
+    hole, most = image.info.get("transparency"), 2 ** data[PNG_DEPTH] - 1 if image.format == "PNG" else 255
+    if image.mode in ("1", "L") and isinstance(hole, int) and hole <= most < 255:
+        image.info["transparency"] = hole * (255 // most)
 
 
 def _pixels(image: Image.Image, kind: Kind) -> np.ndarray:

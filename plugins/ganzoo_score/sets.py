@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.config.schema import ReferenceSet
+from ganzoo.data.decode import without_alpha
 from ganzoo.data.factory import open_dataset
+from ganzoo.data.kinds import Unreadable
 from ganzoo.data.sources import NONE, make_source
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import GanzooError, printable
@@ -59,9 +61,11 @@ def _loose(source: DataSource, name: str) -> Iterator[Tensor]:
     for item in source:
         if not isinstance(item, SourceImage):
             raise GanzooError(f"{name}: {printable(item.name)}: {item.reason}, or take it out")
-        if item.pixels.shape[2] not in (1, 3):
-            raise GanzooError(f"{name}: {printable(item.name)}: it has {item.pixels.shape[2]} channels; make it RGB")
-        yield torch.from_numpy(item.pixels.copy()).permute(2, 0, 1)[None]
+        try:
+            pixels, _ = without_alpha(item.pixels)
+        except Unreadable as error:
+            raise GanzooError(f"{name}: {printable(item.name)}: it is partly transparent; make it opaque") from error
+        yield torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]
 
 
 __all__ = ["open_files", "open_set"]

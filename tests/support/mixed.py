@@ -76,12 +76,17 @@ def write(files: dict[str, bytes], kind: str, place: Path) -> str:
 
 def png16(colour_type: int, sample: bytes, extra: bytes = b"") -> bytes:
     """Return an 8x8 PNG with 16 bits per channel in which every pixel is ``sample``."""
+    return png(colour_type, sample * 8, bits=16, extra=extra)
+
+
+def png(colour_type: int, row: bytes, *, bits: int, extra: bytes = b"") -> bytes:
+    """Return an 8x8 PNG in which every row is ``row``. extra: the transparent colour, in the chunk tRNS."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = struct.pack(">IIBBBBB", 8, 8, 16, colour_type, 0, 0, 0)
-    rows = zlib.compress((b"\0" + sample * 8) * 8)
+    header = struct.pack(">IIBBBBB", 8, 8, bits, colour_type, 0, 0, 0)
+    rows = zlib.compress((b"\0" + row) * 8)
     holes = chunk(b"tRNS", extra) if extra else b""
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + holes + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 

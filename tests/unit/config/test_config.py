@@ -144,3 +144,13 @@ def test_an_architecture_tunes_a_loss_and_more_so_a_loss_with_penalties():
     assert (both.loop.batch, both.optimizer.discriminator.lr, both.penalties.r1.weight) == (5, 0.5, 7.0)
     assert both.penalties.r2.weight == resolve(registry, "mlp+lsgan+r2").values.penalties.r2.weight
     assert resolve(registry, "tuned+hinge+r1").values.penalties.r1.weight != 7.0
+
+
+def test_a_recipe_on_the_command_line_replaces_the_files(registry, tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("recipe: dcgan+minimax\nloop: {batch: 7}\n")
+    found = resolve(registry, None, file, ["recipe=mlp+hinge"])
+    assert str(found.recipe) == found.values.recipe == "mlp+hinge" and found.values.loop.batch == 7
+    assert str(resolve(registry, "mlp+hinge", file, ["recipe=mlp+hinge"]).recipe) == "mlp+hinge"
+    with pytest.raises(GanzooError, match=r"two recipes are given, mlp\+minimax and recipe=mlp\+hinge; leave one out"):
+        resolve(registry, "mlp+minimax", None, ["recipe=mlp+hinge"])

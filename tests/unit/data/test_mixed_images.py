@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.mixed import GREY, KINDS, RED, deep, encoded, half_transparent, opener, png16, red, white_is_zero
+from support.mixed import GREY, KINDS, RED, deep, encoded, half_transparent, opener, png, png16, red, white_is_zero
 
 from ganzoo.errors import GanzooError
 
@@ -67,6 +67,15 @@ def test_deep_png_of_every_kind(opened, content, background, colour):
     images = opened({"a.png": content}, background=background)
     assert (images.array == np.reshape(colour, (1, -1, 1, 1))).all()
     assert "1 scaled from 16 to 8 bits" in str(images.usage)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("hole", [True, False], ids=["transparent", "nowhere used"])
+def test_a_transparent_grey_of_few_bits(opened, bits, hole):
+    white = 2**bits - 1
+    content = png(0, bytes([255] * bits), bits=bits, extra=(white if hole else 0).to_bytes(2, "big"))
+    images = opened({"a.png": content}, background="black")
+    assert (np.array(images.array) == (0 if hole else 255)).all()
 
 
 TRANSPARENT = {

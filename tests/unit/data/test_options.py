@@ -86,6 +86,17 @@ def test_a_score_without_a_recipe_has_them_too(zoo):
     assert resolve_scoring(zoo, ["data.name=shades", "data.options.shade=3"])[2].params == ShadeParams(3)
 
 
+def test_without_data_the_settings_of_a_score_are_for_its_reference(zoo):
+    entry, location, data, scoring = resolve_scoring(
+        zoo, ["metrics.reference=folder:images", "data.background=white", "data.fit=pad"]
+    )
+    assert (entry.name, location, data.background, data.fit) == ("folder", "images", "white", "pad")
+    assert scoring.reference.entry is entry
+    found = resolve_scoring(zoo, ["metrics.reference=fashion-mnist:train"])
+    assert (found[0].name, found[2].name) == ("fashion-mnist", "fashion-mnist")
+    assert resolve_scoring(zoo, ["metrics.reference=folder:images", "data.name=shades"])[0].name == "shades"
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [

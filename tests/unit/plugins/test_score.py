@@ -146,6 +146,17 @@ def test_images_of_mixed_sizes_are_each_read_as_they_are(ganzoo, places, pooled,
     assert 0 < found["values"]["fid"] < 100
 
 
+def test_an_alpha_channel_that_is_opaque_everywhere_is_dropped(ganzoo, places, pooled, tmp_path):
+    a, _ = places
+    (tmp_path / "c").mkdir()
+    for number, image in enumerate(a):
+        Image.fromarray(image).convert("RGBA").save(tmp_path / f"c/{number:02}.png")
+    assert fid_of(ganzoo, "c", "b")[0]["values"] == fid_of(ganzoo, "a", "b")[0]["values"]
+    Image.new("RGBA", (8, 8), (9, 9, 9, 128)).save(tmp_path / "c/00.png")
+    code, _, err = ganzoo("fid", "c", "b")
+    assert code == 2 and "folder:c: 00.png: it is partly transparent; make it opaque" in err.splitlines()[-1]
+
+
 def test_several_metrics_at_once(ganzoo, places, pooled):
     code, out, _ = ganzoo("score", "a", "--reference", "b", "--metrics", "fid,kid,prc")
     assert code == 0

@@ -13,8 +13,8 @@ PLAIN = re.compile(r"[\w+/.,:=@ -]+")
 
 def text_cell(text: str) -> str:
     """Return a text on one line for a table's cell, with all Markdown and HTML in it escaped."""
-    flat = html.escape(one_line(text))
-    return re.sub(r"[|`*_\[\]\\~#]", lambda found: f"&#{ord(found[0])};", flat)
+    flat = html.escape(one_line(text), quote=False)  # with quotes it would write "#", which the next line escapes
+    return re.sub(r"[\"'|`*_\[\]\\~#]", lambda found: f"&#{ord(found[0])};", flat)
 
 
 def code(text: str) -> str:

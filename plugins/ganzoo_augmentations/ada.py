@@ -75,6 +75,18 @@ class Chance:
         draw = draw_uniform((len(self.like),), self.rng, self.like)
         return self._pick(draw, deviation * draw_normal((len(self.like),), self.rng, self.like), 0.0, None)
 
+    def uniform_pair(self, low: float, high: float) -> tuple[Tensor, Tensor]:
+        """Return two uniform numbers for each image; either both are random or neither."""
+        draw = draw_uniform((len(self.like), 3), self.rng, self.like)
+        first, second = (self._pick(draw[:, 0], low + (high - low) * draw[:, place], 0.0, None) for place in (1, 2))
+        return first, second
+
+    def normal_pair(self, deviation: float) -> tuple[Tensor, Tensor]:
+        """Return two normal numbers for each image; either both are random or neither."""
+        draw = draw_uniform((len(self.like),), self.rng, self.like)
+        values = deviation * draw_normal((len(self.like), 2), self.rng, self.like)
+        return self._pick(draw, values[:, 0], 0.0, None), self._pick(draw, values[:, 1], 0.0, None)
+
     def lognormal(self, deviation: float) -> Tensor:
         return self.normal(deviation).exp()
 
@@ -90,7 +102,7 @@ def blit(chance: Chance, size: int) -> Tensor:
     """Return matrices ``(N, 3, 3)`` of random flips, quarter turns and whole-pixel shifts."""
     flip = 1 - 2 * chance.choice(2)
     turn = rotation(chance.choice(4) * (math.pi / 2))
-    shift = translation(*((chance.uniform(-SHIFT, SHIFT) * size).round() for _ in range(2)))
+    shift = translation(*((share * size).round() for share in chance.uniform_pair(-SHIFT, SHIFT)))
     return shift @ turn @ scaling(flip, torch.ones_like(flip))
 
 
@@ -104,7 +116,7 @@ def geometry(chance: Chance, size: int) -> Tensor:
     before = rotation(chance.uniform(-math.pi, math.pi, strength=half))
     stretch = chance.lognormal(SCALE)
     after = rotation(chance.uniform(-math.pi, math.pi, strength=half))
-    shift = translation(*(chance.normal(SHIFT) * size for _ in range(2)))
+    shift = translation(*(share * size for share in chance.normal_pair(SHIFT)))
     return shift @ after @ scaling(stretch, 1 / stretch) @ before @ scaling(scale, scale)
 
 

@@ -16,7 +16,7 @@ from ganzoo_report.closer import CLOSE, Look
 from ganzoo_report.story import Story
 
 ENOUGH = 8  # records of the log that a diagnosis needs
-TOO_STRONG = 0.95  # share of pairs ranked correctly; runs that learn stay below 0.85
+TOO_STRONG = 0.95  # share of pairs ranked correctly; runs that learn stay below it
 BEHIND = 0.35  # share of pairs ranked correctly, worse than a guess; runs that learn stay above 0.45
 VANISHED = 0.01  # gradient norm at the end, as a share of that in the first quarter
 COLLAPSED = 0.6  # distance to the nearest sample, as a share of that between real images; runs that learn reach 0.9

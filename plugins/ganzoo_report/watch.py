@@ -15,6 +15,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.grid_classes import caption
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.utils.lock import is_held
 
 PAUSE = 1.0  # seconds between two reads of the run
 QUIET = 60.0  # a run counts as quiet only after this many seconds without a line of the log ...
@@ -49,7 +50,8 @@ def watch(
             if ended(directory, facts):
                 display.state("finished")
                 return directory.last_score()
-            display.state(_state(facts, now() - _written(directory.log_file)))
+            held = is_held(directory.path)
+            display.state(_state(facts, now() - _written(directory.log_file), held=held))
             sleep(PAUSE)
             facts = _read(directory)
 
@@ -59,9 +61,9 @@ def ended(directory: RunDir, facts: Facts) -> bool:
     return facts.finished and _written(directory.score_file) >= _written(directory.log_file)
 
 
-def _state(facts: Facts, silent: float) -> str:
+def _state(facts: Facts, silent: float, *, held: bool) -> str:
     if facts.finished:
-        return "scoring"
+        return "scoring" if held else "stopped before its score was written; `ganzoo resume` computes it"
     took = facts.log[-1].get("seconds", 0.0) / len(facts.log) if facts.log else 0.0
     if silent > max(QUIET, LATE * took):
         return "quiet, perhaps stopped"

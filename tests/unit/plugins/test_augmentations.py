@@ -139,6 +139,16 @@ def test_the_strength_is_the_share_of_images_that_change() -> None:
     assert changed == pytest.approx(1 - 0.75**2 * (1 - 0.125), abs=0.03)  # the sign changes in only half of the draws
 
 
+def test_the_two_shifts_of_an_image_happen_together() -> None:
+    many = torch.zeros(4000, 1, 1, 1)
+    for draw in ("uniform_pair(-1, 1)", "normal_pair(1)"):
+        name, _, arguments = draw[:-1].partition("(")
+        chance = ada.Chance(many, of(0.25)[0], seeded())
+        first, second = getattr(chance, name)(*map(float, arguments.split(",")))
+        assert torch.equal(first != 0, second != 0) and (first != second).any()
+        assert (first != 0).float().mean() == pytest.approx(0.25, abs=0.03)
+
+
 def test_the_strength_follows_the_sign_of_real_logits() -> None:
     augmentation = make("ada", kimg=1.0, start=0.5)
     augmentation.strength.fill_(0.5)

@@ -96,7 +96,7 @@ def _substitutions(name: str, kind: str, distribution: str, package: str, regist
         "package": package,
         "module": MODULES[kind],
         "class_name": "".join(part.capitalize() for part in name.split("-")),
-        "requirement": f"ganzoo>={__version__}" if "+" not in __version__ else "ganzoo",
+        "requirement": f"ganzoo>={__version__.partition('+')[0]}",
         "architecture": any_of("architecture"),
         "loss": any_of("loss"),
     }

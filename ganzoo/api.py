@@ -18,7 +18,7 @@ from ganzoo.config.arguments import Settings, as_arguments
 from ganzoo.entries import KINDS, ImageSpec, WeightsEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.store import is_record
+from ganzoo.runs.store import check_only_checkpoint, is_record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,6 +145,7 @@ def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.de
         from ganzoo.bench.verify import load_record
         from ganzoo.distributed.device import device_or_auto
 
+        check_only_checkpoint(os.fspath(run), checkpoint)
         return load_record(Path(run), Registry.load())[2].to(device_or_auto(device))
     return load(run).generator(checkpoint, device=device)
 
@@ -201,7 +202,7 @@ def evaluate(
     named = {"data.name": data, "metrics.reference": reference, "metrics.fakes": samples, "metrics.seed": seed}
     given = as_arguments({key: value for key, value in named.items() if value is not None})
     chosen = [*given, *as_arguments(settings)]
-    if data is None and not any(setting.startswith("metrics.reference=") for setting in chosen):
+    if not any(setting.startswith(("data.name=", "metrics.reference=")) for setting in chosen):
         raise GanzooError("name what to score against: data=SET, or reference=SET:SPLIT or FILE.npz")
     if metrics is not None:
         chosen.append(f"metrics.names=[{','.join(metrics)}]")

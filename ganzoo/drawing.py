@@ -60,6 +60,11 @@ class DrawsImages(Protocol):
     ) -> Tensor: ...
 
 
+def takes_labels(generator: DrawsImages) -> bool:
+    """Return whether the generator uses labels: it is conditional, and its images have classes."""
+    return bool(generator.conditional and generator.image.classes)
+
+
 @torch.no_grad()
 def draw_images(
     generator: DrawsImages, count: int, seed: int, labels: Tensor | int | None = None, truncation: float = 1.0
@@ -136,7 +141,7 @@ def check_drawing(generator: DrawsImages, count: int, labels: Tensor | int | Non
 
 
 def _check_labels(generator: DrawsImages, count: int, labels: Tensor) -> None:
-    if not generator.conditional:
+    if not takes_labels(generator):
         raise GanzooError("this generator is not class-conditional; leave the class out")
     if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != count):
         raise GanzooError(f"labels have the shape {tuple(labels.shape)}, must be one class or ({count},)")

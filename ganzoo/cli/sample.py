@@ -133,8 +133,10 @@ def _read_seeds(text: str, count: int | None, seed: int | None, per_class: int |
 
 
 def _check_conditional(generator: Generator, option: str) -> None:
-    """Raises GanzooError if the generator takes no class."""
-    if not (generator.conditional and generator.image.classes):
+    """Raise GanzooError if the generator takes no class."""
+    from ganzoo.drawing import takes_labels
+
+    if not takes_labels(generator):
         raise GanzooError(f"this generator is not class-conditional; leave {option} out")
 
 

@@ -187,12 +187,10 @@ def _scored_set(registry: Registry, layers: Sequence[Layer]) -> tuple[DatasetEnt
 
     Without ``data.name`` it is the set of ``metrics.reference``.
     """
-    ((_, layer),) = layers
-    named, metrics = layer.get("data"), layer.get("metrics")
-    reference = metrics.get("reference") if isinstance(metrics, dict) else None
-    if isinstance(reference, str) and not (isinstance(named, dict) and "name" in named):
+    given = {key: value for _, layer in layers for key, value in flatten(layer)}
+    if given.get("metrics.reference") and "data.name" not in given:
         with suppress(GanzooError):  # the scoring names it
-            if isinstance(found := find_reference(str(reference), registry), ReferenceSet):
+            if isinstance(found := find_reference(str(given["metrics.reference"]), registry), ReferenceSet):
                 return found.entry, found.name
     entry = _dataset_entry(registry, layers)
     return entry, entry.name

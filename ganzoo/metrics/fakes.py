@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.distributed.random import own_rows, random_stream, share
-from ganzoo.drawing import CHUNK, check_drawing
+from ganzoo.drawing import CHUNK, check_drawing, takes_labels
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.models.sampling import to_uint8
@@ -37,12 +37,12 @@ def fake_images(
     """
     if generator.training:
         raise GanzooError("the generator to be scored is in training mode; call its eval() first")
-    if generator.conditional and labels is None:
+    if takes_labels(generator) and labels is None:
         raise GanzooError(
             "this generator is class-conditional, but the real set to draw its classes from has no labels"
         )
     check_drawing(generator, count, None, truncation)
-    pool = torch.from_numpy(np.asarray(labels, dtype=np.int64)) if generator.conditional else None
+    pool = torch.from_numpy(np.asarray(labels, dtype=np.int64)) if takes_labels(generator) else None
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
     rng = random_stream("cpu", CHUNK, seed)
     for start in range(0, count, CHUNK):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganzoo.config.schema import Scoring
 from ganzoo.distributed import collectives
+from ganzoo.drawing import takes_labels
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_images
@@ -84,7 +85,7 @@ def score(
     described = {
         "truncation": truncation,
         "quantisation": QUANTISATION,
-        "classes": f"drawn from {origin} labels" if generator.conditional else "none",
+        "classes": f"drawn from {origin} labels" if takes_labels(generator) else "none",
     }
 
     drawn: list[Tensor] = []
@@ -93,7 +94,7 @@ def score(
         drawn.clear()  # each extractor reads all images from the start
         return fake_images(generator, settings.fakes, settings.seed, pool, truncation, drawn)
 
-    labels = drawn if generator.conditional else None
+    labels = drawn if takes_labels(generator) else None
     return _against_set(scoring, chunks, real, described, root, device, batch, progress, shipped, labels, per_class)
 
 

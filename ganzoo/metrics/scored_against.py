@@ -12,6 +12,7 @@ from ganzoo.config.schema import Config, DataConfig, ReferenceSet, Scoring
 from ganzoo.data.dataset import Images
 from ganzoo.data.factory import open_configured, peek_configured
 from ganzoo.data.sources import AUTO
+from ganzoo.drawing import takes_labels
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
@@ -67,7 +68,7 @@ def training_classes(
     They are needed if ``metrics.reference`` names a set without labels or a file of statistics.
     """
     unlabelled = isinstance(real, StatisticsFile) or real.labels is None
-    if not generator.conditional or config.scoring.reference is None or not unlabelled:
+    if not takes_labels(generator) or config.scoring.reference is None or not unlabelled:
         return None
     return open_configured(config, root=root).labels
 

@@ -15,7 +15,7 @@ from ganzoo.utils.safe_yaml import is_number
 CHANGES = "changes"  # key in the provenance and in a checkpoint's meta.json
 CHANGED = "settings changed during training"  # the mark of a benchmark's record
 PLACES = ("data.root", "metrics.inception", "metrics.weights")  # paths on one machine
-DATA = "data.name"
+NAMES = {"data.name", "metrics.reference"}  # may contain a path
 FROM, TO = "from", "to"
 
 
@@ -61,8 +61,8 @@ def public_changes(noted: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for change in noted:
         kept = {key: value for key, value in change["settings"].items() if not key.startswith(PLACES)}
-        if DATA in kept:
-            kept[DATA] = {which: public_name(str(name)) for which, name in kept[DATA].items()}
+        for key in NAMES & kept.keys():
+            kept[key] = {which: name and public_name(str(name)) for which, name in kept[key].items()}
         if kept:
             found.append({**change, "settings": kept})
     return found

@@ -47,7 +47,7 @@ def pack(
         with tempfile.TemporaryDirectory(prefix=".", dir=index.parent) as scratch:
             published = publish(registry, run, checkpoint, Path(scratch), half=half, always=GROUP)
             item = _item(published, data, licence)
-            entry = read_entry(item, package.name)
+            entry = read_entry(item, package.resolve().name)
             try:
                 check_entry(entry)
             except ValueError as error:

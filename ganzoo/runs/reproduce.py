@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,20 +19,29 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.requirements import is_file, requirement, versions_of
 from ganzoo.utils.layers import flatten
 
+KIND = re.compile(r"(?:[\w.-]+:(?!//)){1,2}")  # before a data set's path, perhaps with its distribution
+
 
 def public_config(config: Config) -> dict[str, Any]:
     """Return the configuration without this machine's paths: ``folder:/home/me/cats`` becomes ``folder:cats``."""
     content = config.as_dict()
     content["data"]["name"] = public_name(content["data"]["name"])
+    if content["metrics"]["reference"]:
+        content["metrics"]["reference"] = public_name(content["metrics"]["reference"])
     content["data"]["root"] = content["metrics"]["inception"] = content["metrics"]["weights"] = None
     return content
 
 
 def public_name(data: str) -> str:
-    """Return a data set's name; a path that is absolute or begins with ``~`` or ``.`` is cut to its last part."""
-    kind, colon, location = data.partition(":")
+    """Return the name of a data set or of a file of statistics without the way to it on this machine.
+
+    A path that is absolute or begins with ``~`` or ``.`` is cut to its last part.
+    """
+    kind = KIND.match(data)
+    location = data[kind.end() :] if kind else data
     path = PurePath(location)
-    return f"{kind}{colon}{path.name if path.is_absolute() or location[:1] in '~.' else location}"
+    private = path.is_absolute() or location[:1] in ("~", ".")
+    return f"{kind[0] if kind else ''}{path.name if private else location}"
 
 
 def install_command(versions: Mapping[str, str]) -> str:

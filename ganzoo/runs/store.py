@@ -26,6 +26,12 @@ def is_record(run: str) -> bool:
     return run.endswith(".json")
 
 
+def check_only_checkpoint(record: str, checkpoint: str) -> None:
+    """Raise GanzooError if a checkpoint of a record is named: a record has the weights of one checkpoint."""
+    if checkpoint != "latest":
+        raise GanzooError(f"{record} has the weights of one checkpoint; leave the checkpoint {checkpoint!r} out")
+
+
 def is_elsewhere(run: str) -> bool:
     """Return whether a run is named by an address or as registered weights, so that its directory is not the user's."""
     return is_address(run) or is_weights(run)

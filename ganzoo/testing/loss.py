@@ -153,7 +153,8 @@ def direction(part: LossPart) -> None:
     """Check that the discriminator raises real logits and lowers fake ones, and that the generator raises fake ones."""
     loss = part.make()
     low, high = torch.linspace(-0.9, -0.1, 9), torch.linspace(-0.9, 0.9, 9)
-    real, fake = high.clone().requires_grad_(True), high.flip(0).clone().requires_grad_(True)
+    # Fakes above real images, so that losses with targets of 0 and 1 must lower them too.
+    real, fake = high.clone().requires_grad_(True), (high.flip(0) + 1).requires_grad_(True)
     value = part.value(loss, "discriminator", part.inputs(9).with_logits(real, fake))
     d_real, d_fake = torch.autograd.grad(value, (real, fake))
     expect(d_real.mean() < 0, "the discriminator's loss does not fall as logits of real images rise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import torch
 from torch import nn
@@ -57,7 +58,8 @@ def interface(part: OptimizerPart) -> None:
     for group in made.param_groups:
         expect("lr" in group, "its param_groups have no 'lr', which schedules and rollbacks set")
         expect(
-            float(group["lr"]) == lr, f"its learning rate is {float(group['lr']):g}, but {lr:g} was asked for; take lr"
+            math.isclose(float(group["lr"]), lr, rel_tol=1e-6),
+            f"its learning rate is {float(group['lr']):g}, but {lr:g} was asked for; take lr",
         )
 
 

@@ -277,15 +277,14 @@ class Loop:
 
         A checkpoint that was scored before a stop is scored again only if its score was computed with other settings.
         """
-        metrics = self.config.values.metrics
-        known = {} if self.scored_anew else known_score(self.directory, checkpoint, metrics, mode)
+        known = {} if self.scored_anew else known_score(self.directory, checkpoint, self.config.values.metrics, mode)
         self.all_saved = True
         if self.stop_requested:  # by a signal just before all_saved was set; from there on the handler itself raises
             raise Stopped(INTERRUPTED)
         result = known or self.score(self.state.generator, mode)
         self.all_saved = False
         if new := bool(result) and not known:
-            record_score(self.directory, checkpoint, metrics, mode, result)
+            record_score(self.directory, checkpoint, self.config.values.metrics, mode, result)
         self.directory.write_json(self.directory.score_file, result)
         for callback in self.callbacks if new else ():
             callback.scored(self.directory.path, checkpoint.kimg, result)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, get_optimizer_info
+from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
@@ -54,10 +53,8 @@ def make_optimizer(
 
 def _has_two_betas(name: str) -> bool:
     """Return whether timm's optimizer of this name takes two betas; False if timm does not know the name."""
-    with suppress(ValueError):
-        info = get_optimizer_info(name.removeprefix("lookahead_"))
-        return info.has_betas and info.num_betas == 2
-    return False
+    info = get_optimizer_info(known) if (known := name.removeprefix("lookahead_")) in list_optimizers() else None
+    return info is not None and info.has_betas and info.num_betas == 2
 
 
 def _make_registered(
@@ -73,6 +70,8 @@ def _make_registered(
         raise GanzooError(f"optimizer {entry.name}: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(made, torch.optim.Optimizer):
         raise GanzooError(f"optimizer {entry.name} is a {type(made).__name__}, must be a torch.optim.Optimizer")
+    for group in made.param_groups:  # a number, as schedules and checkpoints set it
+        group.update({"lr": float(group["lr"])} if "lr" in group else {})
     return made
 
 

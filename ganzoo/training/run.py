@@ -20,6 +20,7 @@ from ganzoo.data.usage import Usage
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process, threads, use_threads
 from ganzoo.distributed.launch import launch_id
+from ganzoo.drawing import takes_labels
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
@@ -85,7 +86,7 @@ def start(
             root = data_root(config.values.data.root)
             collectives.by_first(partial(open_reference, config, images.spec, root))  # fails now too
         check_labels(
-            config.scoring.metrics, images.name if images.labels is None else "", bool(model.generator.conditional)
+            config.scoring.metrics, images.name if images.labels is None else "", takes_labels(model.generator)
         )
         usage = say_usage(config, images, model)
         directory = reserve_run(out, str(config.recipe))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ganzoo.config.schema import Config
 from ganzoo.data.loader import Feed
+from ganzoo.drawing import takes_labels
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.sampling import grid, grid_labels, labels_of, sample, save_image
 from ganzoo.runs.checkpoint import Checkpoint
@@ -46,7 +47,7 @@ def take_images(
     No random state changes. real: the result of :func:`real_images`.
     """
     name, seed, loss = checkpoint.path.name, config.values.seed, config.recipe.loss
-    ordered = grid_labels(generator.image.classes) if generator.conditional and generator.image.classes else None
+    ordered = grid_labels(generator.image.classes) if takes_labels(generator) else None
     fake = torch.cat(list(sample(generator, COUNT, seed, label=ordered)))
     image = grid(fake, GRID)
     with writing(directory.samples):

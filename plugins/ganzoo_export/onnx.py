@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn.utils import parametrize
 
+from ganzoo.drawing import takes_labels
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.runs.class_names import CLASS_NAMES
@@ -97,7 +98,7 @@ def example_inputs(generator: Generator, count: int, truncation: float, seed: in
     """Return example inputs of this generator for ``count`` images, by name."""
     rng = torch.Generator().manual_seed(seed)
     inputs = {"latents": generator.sample_latents(count, rng)}
-    if generator.conditional:
+    if takes_labels(generator):
         inputs["labels"] = torch.randint(generator.image.classes, (count,), generator=rng)
     if generator.has_truncation:
         inputs["truncation"] = torch.tensor(truncation)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCHEME = "hf://"
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
-READ = ["config.yaml", "score.json", "checkpoints/*/meta.json", "checkpoints/*/ema.safetensors"]
+READ = ["config.yaml", "provenance.json", "score.json", "checkpoints/*/meta.json", "checkpoints/*/ema.safetensors"]
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 

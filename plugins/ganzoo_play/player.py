@@ -18,7 +18,7 @@ from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.ranking import ranked_value
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.runs.store import fetch, is_elsewhere, is_record
+from ganzoo.runs.store import check_only_checkpoint, fetch, is_elsewhere, is_record
 from ganzoo_play.directions import principal_directions
 from ganzoo_play.game import Game, read_game
 
@@ -65,7 +65,11 @@ def load_player(registry: Registry, source: str, checkpoint: str) -> Player:
     source: a run's directory, hf://OWNER/NAME, registered weights, or a leaderboard's record next to its weights.
     Raises GanzooError if it cannot be loaded.
     """
-    player = _recorded(registry, Path(source)) if is_record(source) else _run(registry, source, checkpoint)
+    if is_record(source):
+        check_only_checkpoint(source, checkpoint)
+        player = _recorded(registry, Path(source))
+    else:
+        player = _run(registry, source, checkpoint)
     if type(player.generator).sample_latents is not Generator.sample_latents:
         logger.warning(f"{source}: its latents are not standard normal; the page draws standard normal ones")
     return player

@@ -9,6 +9,7 @@ runs/N.png                the images of its game, if the run kept any
 from __future__ import annotations
 
 import lzma
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
@@ -23,6 +24,7 @@ from ganzoo_play.player import Player
 
 PACKED = ".xz"
 MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: marks a directory that may be overwritten
+OF_A_PAGE = re.compile(r"index\.html|[\w.-]+\.(css|js|mjs)|vendor/[\w./-]+|runs/\d+\.(onnx|png)")
 OWN = "ganzoo_play"
 
 
@@ -58,7 +60,10 @@ def check_place(directory: Path) -> None:
         return
     with suppress(OSError, UnicodeDecodeError):
         if MARK in (directory / "index.html").read_text(encoding="utf-8"):
-            return
+            names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir())
+            if (foreign := next((name for name in names if not OF_A_PAGE.fullmatch(name)), None)) is None:
+                return
+            raise GanzooError(f"{directory} holds {foreign}, which is not the page's; move it or choose another --out")
     raise GanzooError(f"{directory} already holds other files; choose another --out")
 
 

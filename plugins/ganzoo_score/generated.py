@@ -12,6 +12,7 @@ import torch
 from ganzoo.config.schema import Config
 from ganzoo.data.factory import open_configured
 from ganzoo.data.sources import NONE, make_source
+from ganzoo.drawing import takes_labels
 from ganzoo.errors import GanzooError
 from ganzoo.metrics.fakes import QUANTISATION, fake_images
 from ganzoo.plugin.registry import Registry
@@ -41,14 +42,14 @@ def open_run(path: Path, title: str, drawing: Drawing, registry: Registry, devic
     config = load_config(registry, directory)
     found = directory.checkpoint(drawing.checkpoint)
     generator = restore_generator(config, found, device)
-    labels = open_configured(config).labels if generator.conditional else None
+    labels = open_configured(config).labels if takes_labels(generator) else None
     count = config.values.metrics.fakes if drawing.samples is None else drawing.samples
     read = partial(fake_images, generator, count, drawing.seed, labels, drawing.truncation)
     described = {
         "checkpoint": found.path.name,
         "truncation": drawing.truncation,
         "quantisation": QUANTISATION,
-        "classes": "drawn from the training set's labels" if generator.conditional else "none",
+        "classes": "drawn from the training set's labels" if takes_labels(generator) else "none",
     }
     return Side(title, count, read=read, described=described, trained_on=_training_content(config))
 

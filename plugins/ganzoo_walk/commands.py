@@ -56,6 +56,7 @@ def interpolate(
     check_film(out or Path("walk.gif"), fps)
 
     from ganzoo.api import load
+    from ganzoo.drawing import takes_labels
     from ganzoo.models.sampling import to_image
     from ganzoo.runs.class_names import find_class
     from ganzoo.runs.store import output_directory
@@ -65,7 +66,7 @@ def interpolate(
     generator = loaded.generator(checkpoint)
     size, classes = generator.image.size, generator.image.classes
     scale = enlargement(size, scale)
-    conditional = bool(generator.conditional and classes)
+    conditional = takes_labels(generator)
     if label is not None and not conditional:
         raise GanzooError("this generator is not class-conditional; leave --class out")
     names = loaded.class_names if conditional else ()

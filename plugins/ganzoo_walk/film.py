@@ -55,20 +55,32 @@ def write_film(frames: Iterable[Image.Image], file: Path, fps: float) -> None:
 
 
 def _write_gif(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
-    _write_by_pillow(frames, file, 10 * round(100 / fps), "GIF")  # GIF counts hundredths of a second
+    _write_by_pillow(frames, file, fps, 10, "GIF")  # GIF counts hundredths of a second
 
 
 def _write_webp(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
-    _write_by_pillow(frames, file, round(1000 / fps), "WebP", lossless=True)
+    _write_by_pillow(frames, file, fps, 1, "WebP", lossless=True)
 
 
 def _write_by_pillow(
-    frames: Iterator[Image.Image], file: Path, milliseconds: int, form: str, **options: object
+    frames: Iterator[Image.Image], file: Path, fps: float, unit: int, form: str, **options: object
 ) -> None:
-    first = next(frames)
+    """Write a film. Durations are multiples of ``unit`` milliseconds; they vary so that the whole has its speed."""
+    durations: list[int] = []  # Pillow reads that of a frame when it writes the frame
+
+    def timed() -> Iterator[Image.Image]:
+        begin = 0
+        for number, frame in enumerate(frames, 1):
+            end = unit * round(1000 * number / (fps * unit))
+            durations.append(end - begin)
+            begin = end
+            yield frame
+
+    made = timed()
+    first = next(made)
 
     def write(stream: IO[bytes]) -> None:
-        first.save(stream, form, save_all=True, append_images=frames, duration=milliseconds, loop=0, **options)
+        first.save(stream, form, save_all=True, append_images=made, duration=durations, loop=0, **options)
 
     write_whole(file, write)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ganzoo.drawing import check_drawing, draw_seed
+from ganzoo.drawing import check_drawing, draw_seed, takes_labels
 from ganzoo.interfaces import Generator
 from ganzoo.models.sampling import to_uint8
 from ganzoo.utils.spherical import slerp
@@ -40,4 +40,4 @@ def walk(
 def class_of(generator: Generator, seed: int) -> int | None:
     """Return the class that a seed draws; None for a generator that is not conditional."""
     labels = draw_seed(generator, seed)[1]
-    return None if labels is None or not generator.conditional else int(labels[0])
+    return None if labels is None or not takes_labels(generator) else int(labels[0])

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from support import outside
 from support.verdicts import failures, plan_of, plan_of_module
-from support.violations import BAD, GOOD, loss, plugin_of
+from support.violations import BAD, GOOD, loss, losses, optimizer, plugin_of, steps
 
 from ganzoo import hookimpl
 from ganzoo.cli.main import main
@@ -67,6 +67,15 @@ def test_good_parts_pass_every_check():
         ("penalty bad-penalty", "patches"),
         ("optimizer bad-optimizer", "capture_safe"),
     }
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [loss(losses.ZeroAndOne, zero_is_border=False), optimizer(steps.TensorRate)],
+    ids=["least squares of 0 and 1", "a learning rate in a tensor"],
+)
+def test_other_correct_parts_pass(entry):
+    assert failures([case.result() for case in plan_of(entry).cases if case.name not in SLOW]) == {}
 
 
 @pytest.mark.filterwarnings("ignore:std.*degrees of freedom")

@@ -136,3 +136,13 @@ class RemembersInBuffer(StandInLoss):
 class WeighsByOwnRows(StandInLoss):
     def discriminator(self, *, d_real, d_fake):
         return super().discriminator(d_real=d_real, d_fake=d_fake) * (1 + 10 * d_real.detach().abs().amax())
+
+
+class ZeroAndOne(StandInLoss):
+    """Least squares with targets of 0 and 1 (Mao et al. 2017), a correct loss."""
+
+    def discriminator(self, *, d_real, d_fake):
+        return (d_real - 1).square().mean() + d_fake.square().mean()
+
+    def generator(self, *, d_real, d_fake):
+        return (d_fake - 1).square().mean()

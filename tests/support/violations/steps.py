@@ -149,3 +149,10 @@ class LateOptimizer(GoodOptimizer):
         state["steps"] = state.get("steps", 0) + 1
         if state["steps"] > LATE:
             parameter.fill_(float("nan"))
+
+
+class TensorRate(torch.optim.Adam):
+    """A correct optimizer that keeps its learning rate in a tensor."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, lr=torch.tensor(lr), foreach=False)

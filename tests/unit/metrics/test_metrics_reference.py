@@ -65,6 +65,7 @@ def test_a_run_is_scored_against_another_set(trained, ganzoo):
     images = np.asarray(random_images(12, 8, 8, 3)).transpose(0, 3, 1, 2)
     found = zoo.evaluate(images, reference="folder:other")
     assert found.protocol["reference"] == "folder:other"
+    assert zoo.evaluate(images, settings={"data.name": "folder:other"}).values == found.values
     with pytest.raises(GanzooError, match="name what to score against"):
         zoo.evaluate(images)
 

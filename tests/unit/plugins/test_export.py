@@ -221,3 +221,24 @@ def test_the_command_says_what_the_file_takes_and_gives(tiny, tmp_path, capsys, 
     ]:
         code, _, err = ganzoo("export", *arguments)
         assert code == 2 and says in err and err.count("\n") == 1
+
+
+class Willing(Generator):
+    """A generator that would read labels if the images had any."""
+
+    conditional = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.latent_dim = ImageSpec(1, 8), 4
+        self.layer = nn.Linear(4, 64)
+
+    def forward(self, latents, labels=None, *, truncation=1.0, rng=None):
+        assert labels is None
+        return self.layer(latents).tanh().view(-1, 1, 8, 8)
+
+
+def test_a_generator_that_reads_labels_if_there_are_any_has_no_such_input(tmp_path):
+    assert export_generator(Willing().eval(), "torch", tmp_path / "g.pt2") <= TOLERANCE
+    with pytest.raises(GanzooError, match="this generator is not class-conditional"):
+        Willing().eval().sample(2, seed=0, labels=1)

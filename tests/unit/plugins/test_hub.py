@@ -98,7 +98,7 @@ def test_what_is_pushed_makes_the_cards_images_elsewhere(hub, ganzoo, trained, t
     code, _, err = ganzoo(*shlex.split(command)[1:])
     assert code == 0, err
     assert (tmp_path / "samples.png").read_bytes() == content["samples.png"]
-    assert hub.downloaded() == {name for name in PUBLISHED if name.startswith(("config", "score", "checkpoints"))}
+    assert hub.downloaded() == PUBLISHED - {"README.md", "samples.png"}
     assert hub.unknown == []
 
 
@@ -204,7 +204,12 @@ def test_nothing_tells_where_things_lie_on_this_machine(trained, tmp_path):
     (secret / "cats").mkdir(parents=True)
     for number in range(4):
         Image.fromarray(np.full((8, 8), number, np.uint8)).save(secret / f"cats/{number}.png")
-    settings = [f"data.name=folder:{secret / 'cats'}", f"data.root={secret}", f"metrics.inception={secret / 'net.pt'}"]
+    settings = [
+        f"data.name=folder:{secret / 'cats'}",
+        f"data.root={secret}",
+        f"metrics.inception={secret / 'net.pt'}",
+        f"metrics.reference={secret / 'stats.npz'}",
+    ]
     score = {"values": {"fid": 1.0}, "protocol": {**PROTOCOL, "reference": f"folder:{secret / 'cats'}"}}
     registry = with_stranger(distribution=str(secret / "absolute.py"), version="")
     run = trained("mlp+absolute", settings, registry, score)
@@ -218,7 +223,9 @@ def test_nothing_tells_where_things_lie_on_this_machine(trained, tmp_path):
 @pytest.mark.parametrize(
     ("data", "public"),
     [("mnist", "mnist"), ("folder:/home/me/cats", "folder:cats"), ("zip:~/cats.zip", "zip:cats.zip"),
-     ("folder:cats", "folder:cats"), ("folder:../my/cats", "folder:cats"), ("web:https://a/b", "web:https://a/b")],
+     ("folder:cats", "folder:cats"), ("folder:../my/cats", "folder:cats"), ("web:https://a/b", "web:https://a/b"),
+     ("ganzoo:folder:/home/me/cats", "ganzoo:folder:cats"), ("/home/me/stats.npz", "stats.npz"), ("~/s.npz", "s.npz"),
+     ("my/stats.npz", "my/stats.npz"), ("cifar10:test", "cifar10:test"), ("folder:/home/a:b/cats", "folder:cats")],
 )  # fmt: skip
 def test_of_a_data_sets_name_the_way_to_it_is_left_out(data, public):
     assert public_name(data) == public
@@ -279,7 +286,7 @@ def test_what_others_published_is_not_executed(one_hub, ganzoo, trained, tmp_pat
     good = dict(content)
     assert ganzoo("sample", "hf://alice/garments", "-n", "1")[0] == 0
     meta = weights.replace("ema.safetensors", "meta.json")
-    assert one_hub.downloaded() == {"config.yaml", "score.json", weights, meta}
+    assert one_hub.downloaded() == {"config.yaml", "provenance.json", "score.json", weights, meta}
     for name, data, says in [
         (weights, pickle.dumps(Evil()), "cannot read"),
         ("config.yaml", b"recipe: !!python/object/apply:pathlib.Path.touch [executed]", "not valid YAML"),

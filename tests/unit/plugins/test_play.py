@@ -21,6 +21,7 @@ from support.report_runs import write_run as write_played_run
 from torch import nn
 
 import ganzoo_export.onnx
+from ganzoo import load_generator
 from ganzoo.bench.record import Weights
 from ganzoo.cli.main import main
 from ganzoo.entries import ImageSpec
@@ -125,6 +126,18 @@ def test_a_page_is_written_anew_but_nothing_else_is_written_over(stub, tmp_path)
         with pytest.raises(GanzooError, match="already holds other files"):
             write_page([player("b+c", Conditional())], foreign)
         assert [path.name for path in foreign.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["CNAME", ".git/HEAD", "runs/notes.txt", "README.md"])
+def test_files_that_were_put_beside_a_page_are_kept(stub, tmp_path, name):
+    page = tmp_path / "play"
+    write_page([player("b+c", Conditional())], page)
+    write_page([player("b+c", Conditional())], page)
+    (page / name).parent.mkdir(exist_ok=True)
+    (page / name).write_text("mine")
+    with pytest.raises(GanzooError, match=f"holds {name}, which is not the page's; move it or choose another --out"):
+        write_page([player("b+c", Conditional())], page)
+    assert (page / name).read_text() == "mine"
 
 
 def test_what_fails_leaves_the_page_as_it_was(tmp_path, monkeypatch):
@@ -276,6 +289,10 @@ def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry,
     gone, there = write_records(tmp_path, records)
     with pytest.raises(GanzooError, match="its weights were not kept"):
         load_player(registry, str(gone), "latest")
+    with pytest.raises(GanzooError, match="has the weights of one checkpoint; leave the checkpoint 'best' out"):
+        load_player(registry, str(there), "best")
+    with pytest.raises(GanzooError, match="has the weights of one checkpoint"):
+        load_generator(there, checkpoint="best")
     found = load_player(registry, str(there), "latest")
     assert found.about == "fashion-10k · 100 kimg · FID 30.00 · 001" and found.game is None
     assert found.generator.image == ImageSpec(1, 28, 10)

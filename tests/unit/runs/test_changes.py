@@ -57,3 +57,5 @@ def test_places_on_one_machine_are_not_published():
     (change,) = public_changes([moved])
     assert change["settings"] == {"data.name": {"from": "folder:cats", "to": "folder:cats"}}
     assert public_changes([note_change({"data.root": (None, "/x")}, 1.0)]) == []
+    (change,) = public_changes([note_change({"metrics.reference": (None, "/home/me/stats.npz")}, 1.0)])
+    assert change["settings"] == {"metrics.reference": {"from": None, "to": "stats.npz"}}

@@ -241,10 +241,12 @@ def test_a_later_run_of_the_same_name_replaces_the_earlier(tmp_path, monkeypatch
     assert names == ["index.json", "mlp+minimax@fashion-10k"]
 
 
-def test_images_of_ones_own_want_a_word(tmp_path):
+def test_images_of_ones_own_want_a_word(tmp_path, monkeypatch):
     registry, place = zoo_without_weights(), tmp_path / "package"
     run = write_run(registry, tmp_path / "run", fid=None)
     with pytest.raises(GanzooError, match=r"must be RECIPE@DATA in lower case.*; give data=NAME"):
         pack(registry, run, place, data="My cats")
     assert pack(registry, run, place, data="cats").name == "mlp+minimax@cats"
     assert sorted(path.name for path in (place / "weights").iterdir()) == ["index.json", "mlp+minimax@cats"]
+    monkeypatch.chdir(place)
+    assert pack(registry, run, Path(), data="cats").run.startswith("package:")

@@ -165,9 +165,9 @@ def test_a_score_that_was_stopped_is_taken_after_the_resume(registry, quiet, tin
             if len(asked) == 2:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    def score_of(directory, name):
+    def score_of(directory, name, *settings):
         ask_once("just before")
-        return known(directory, name)
+        return known(directory, name, *settings)
 
     def score(*_, **options):
         ask_once("while scoring")

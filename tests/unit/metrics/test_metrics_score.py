@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.scoring import NETWORK, Blur, Set, Stub
+from support.scoring import NETWORK, SPEC, Blur, Set, Stub
 
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.config.scoring import find_scoring
@@ -184,6 +184,17 @@ def test_fewer_images_are_the_first_of_more_and_classes_follow_the_real_set(real
     assert torch.equal(many[:130], few)
     drawn = torch.cat(generator.seen[:11]).bincount(minlength=3) / 1100
     assert drawn.tolist() == pytest.approx([0.75, 0.25, 0], abs=0.05)
+
+
+def test_a_generator_that_reads_labels_if_there_are_any_is_scored_without() -> None:
+    class Willing(Blur):
+        def forward(self, latents, labels=None, *, rng=None, truncation=1.0):
+            assert labels is None
+            return 0.3 * latents.view(-1, 1, 8, 8).clamp(-1, 1)
+
+    generator = Willing()
+    generator.image = replace(SPEC, classes=0)
+    assert torch.cat(list(fake_images(generator, 130, 3, None))).shape == (130, 1, 8, 8)
 
 
 def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:

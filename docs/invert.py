@@ -52,12 +52,13 @@ def invert(
     import numpy as np
     import torch
 
+    from ganzoo.drawing import takes_labels
     from ganzoo.runs.class_names import find_class
 
     loaded = ganzoo.load(run)
     generator = loaded.generator(checkpoint, device="cpu")
     target = read_image(image, generator.image.channels, generator.image.size)
-    classes, names = generator.image.classes if generator.conditional else 0, loaded.class_names
+    classes, names = generator.image.classes if takes_labels(generator) else 0, loaded.class_names
     if label is not None and not classes:
         raise GanzooError("this generator is not class-conditional; leave --class out")
     starts = STARTS if label is not None else max(STARTS, classes)  # at least one start in each class

@@ -48,8 +48,8 @@ def resolve(
     layers = [BEFORE] if kept else []
     layers += [] if file is None else [(str(file), _read_file(file))]
     layers.append(("the command line", _with_data(read_settings(settings))))
-    named = [text for text in (recipe_text, layers[-1][1].get("recipe")) if text]
-    if len(set(named)) > 1:
+    named = list(dict.fromkeys(str(text) for text in (recipe_text, layers[-1][1].get("recipe")) if text))
+    if len(named) > 1:
         raise GanzooError(f"two recipes are given, {named[0]} and recipe={named[1]}; leave one out")
     recipe_text = next((text for text in (*named, *(layer.get("recipe") for _, layer in layers)) if text), None)
     if not isinstance(recipe_text, str) or not recipe_text:

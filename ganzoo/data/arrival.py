@@ -1,4 +1,4 @@
-"""Waits for the images of a streamed set."""
+"""Wait for the images of a streamed set."""
 
 from __future__ import annotations
 

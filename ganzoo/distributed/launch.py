@@ -24,7 +24,10 @@ def is_worker() -> bool:
 
 
 def launch_id() -> str:
-    """Return a text that all processes and restarts of this launch share, and no other launch; "" if there is none."""
+    """Return what names this launch, for all its processes and restarts; "" if it has no name.
+
+    ``--devices`` and ``torchrun --standalone`` make a name, ``torchrun --rdzv-id`` gives one.
+    """
     found = os.environ.get("TORCHELASTIC_RUN_ID", "")
     return "" if found == "none" else found  # torchrun's default
 

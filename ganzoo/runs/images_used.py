@@ -1,4 +1,4 @@
-"""Says which images a run uses, and what their labels are used for."""
+"""Log which images a run uses, and which parts use their labels."""
 
 from __future__ import annotations
 

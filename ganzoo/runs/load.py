@@ -42,7 +42,8 @@ def revise(
     edited = on_purpose or (accept_edits and not as_written)
     if settings and not (edited or as_written) and (found := edits_in_words(registry, directory)):
         raise GanzooError(f"{directory.config_file} was edited too ({found}); add --accept-edits, or undo the edits")
-    config = load_config(registry, directory, settings, scoring=True, accept_edits=accept_edits)
+    kept = [setting for setting in settings if not setting.startswith("recipe=")]
+    config = load_config(registry, directory, kept, scoring=True, accept_edits=accept_edits)
     changes: Changes = {}
     if edited or settings:
         before = (written_config(directory) if edited else None) or config_file(registry, directory)

@@ -9,7 +9,7 @@ from ganzoo.config.schema import MetricsConfig
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunDir
 
-SETTINGS = ("names", "fakes", "seed", "reference")  # of ``metrics``: with the mode they decide the values
+SETTINGS = ("names", "fakes", "seed", "reference", "weights", "inception")  # of ``metrics``: they decide the values
 
 
 def known_score(directory: RunDir, checkpoint: Checkpoint, metrics: MetricsConfig, mode: str) -> dict[str, Any]:

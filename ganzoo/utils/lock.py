@@ -16,6 +16,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import is_alive, one_line, open_itself, regular, writing
 
 NAME = "lock"
+NOTE = r"process (\d{1,9}) on (.*)"  # what the holder writes into it
 logger = logging.getLogger(__name__)
 
 
@@ -51,13 +52,19 @@ def is_held(directory: Path) -> bool:
     """
     try:
         file = regular(directory / NAME)
-        noted = re.fullmatch(r"process (\d{1,9}) on (.*)", _holder(directory))
+        noted = re.fullmatch(NOTE, _holder(directory))
         if noted is None or (noted[2] == socket.gethostname() and not is_alive(int(noted[1]))):
             return False
         with file.open("rb") as stream:
             return not lock_descriptor(stream.fileno(), blocking=False)
     except OSError:
         return False
+
+
+def is_free(directory: Path) -> bool:
+    """Return whether no process holds the lock of a directory; False if that cannot be found out."""
+    noted = re.fullmatch(NOTE, _holder(directory))
+    return noted is not None and noted[2] == socket.gethostname() and not is_held(directory)
 
 
 def _holder(directory: Path) -> str:

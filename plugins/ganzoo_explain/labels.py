@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganzoo.drawing import takes_labels
 from ganzoo.entries import Entry
 from ganzoo.utils.files import one_line
 from ganzoo.utils.keywords import accepted
@@ -64,7 +65,7 @@ def reading(facts: Facts, entry: Entry) -> str:
 
 def generator_lines(facts: Facts) -> tuple[Line, ...]:
     """Return the lines about labels in the generator's box."""
-    return (Line("told the class"),) if facts.image.classes and facts.model.generator.conditional else ()
+    return (Line("told the class"),) if takes_labels(facts.model.generator) else ()
 
 
 def discriminator_lines(facts: Facts) -> tuple[Line, ...]:

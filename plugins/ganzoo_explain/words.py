@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from ganzoo.drawing import takes_labels
 from ganzoo.entries import Entry, PenaltyEntry
 from ganzoo.models.augmented import ScheduledPenalty
 from ganzoo.models.build import parameter_count
@@ -48,7 +49,7 @@ def round_of(facts: Facts) -> tuple[str, ...]:
     batch, steps, fresh = facts.batch, facts.steps, facts.config.values.loop.fresh_fakes
     shown = "Both are changed at random by the augmentation and shown" if facts.model.augmentation else "Both are shown"
     drawn = " with their labels" if labels.are_used(facts) else ""
-    asked = ", each for the class of a real one" if facts.image.classes and facts.model.generator.conditional else ""
+    asked = ", each for the class of a real one" if takes_labels(facts.model.generator) else ""
     lines = [
         f"{batch} real images are drawn{drawn}, and {batch} random inputs, from which the generator makes {batch} "
         f"images{asked}.",
@@ -106,7 +107,7 @@ def _latents(facts: Facts) -> Section:
         + (", drawn from a bell curve (mean 0, deviation 1)." if facts.normal_latents else "."),
         "They are the generator's only input: other numbers give another image. Training gives them a meaning.",
     ]
-    if facts.model.generator.conditional and facts.image.classes:
+    if takes_labels(facts.model.generator):
         lines.append(f"With them goes a label, one of {facts.image.classes} classes, that says what to make.")
     return Section("Random input", "", tuple(lines))
 

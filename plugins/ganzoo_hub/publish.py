@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from ganzoo.config.resolve import resolve
+from ganzoo.drawing import takes_labels
 from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.publish import publish
@@ -43,7 +44,7 @@ def write_publication(registry: Registry, path: Path, checkpoint: str, address: 
         origin=run.origin,
         repeat=repeat_command(run.config, defaults),
         samples=SAMPLES,
-        conditional=bool(run.generator.conditional and run.generator.image.classes),
+        conditional=takes_labels(run.generator),
         class_names=run.class_names,
     )
     for caveat in facts.caveats:

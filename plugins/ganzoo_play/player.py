@@ -12,6 +12,7 @@ import torch
 
 from ganzoo.bench.verify import load_record
 from ganzoo.config.schema import Config
+from ganzoo.drawing import takes_labels
 from ganzoo.interfaces import Generator
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.class_names import class_names
@@ -53,7 +54,7 @@ class Player:
             "size": generator.image.size,
             "channels": generator.image.channels,
             "truncation": generator.has_truncation,
-            "classes": list(self.class_names) if generator.conditional else [],
+            "classes": list(self.class_names) if takes_labels(generator) else [],
             "directions": [[round(value, DIGITS) for value in row] for row in directions.tolist()],
             "game": self.game.data() if self.game else None,
         }

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import lzma
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import save_image
@@ -24,7 +25,8 @@ from ganzoo_play.player import Player
 
 PACKED = ".xz"
 MARK = '<meta name="generator" content="ganzoo play">'  # in index.html: marks a directory that may be overwritten
-OF_A_PAGE = re.compile(r"index\.html|[\w.-]+\.(css|js|mjs)|vendor/[\w./-]+|runs/\d+\.(onnx|png)")
+OF_A_RUN = re.compile(r"runs/\d+\.(onnx|png)")
+PALETTE = "palette.css"
 OWN = "ganzoo_play"
 
 
@@ -41,7 +43,7 @@ def write_page(players: Sequence[Player], directory: Path, tell: Callable[[str],
             (partial / "runs").mkdir()
             _unpack(partial)
             data = [_write_player(player, number, partial, tell) for number, player in enumerate(players)]
-            write_text(partial / "palette.css", asset("ganzoo", "palette.css"))
+            write_text(partial / PALETTE, asset("ganzoo", PALETTE))
             write_text(partial / "index.html", to_page([player.recipe for player in players], data))
     except OSError as error:
         raise GanzooError(f"cannot write {directory}: {error.strerror or error}; choose another --out") from error
@@ -61,10 +63,16 @@ def check_place(directory: Path) -> None:
     with suppress(OSError, UnicodeDecodeError):
         if MARK in (directory / "index.html").read_text(encoding="utf-8"):
             names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir())
-            if (foreign := next((name for name in names if not OF_A_PAGE.fullmatch(name)), None)) is None:
+            if (foreign := next((name for name in names if not _is_of_a_page(name)), None)) is None:
                 return
             raise GanzooError(f"{directory} holds {foreign}, which is not the page's; move it or choose another --out")
     raise GanzooError(f"{directory} already holds other files; choose another --out")
+
+
+def _is_of_a_page(name: str) -> bool:
+    """Return whether a page has a file of this name."""
+    own = {name for _, name in _unpacked_names()}
+    return name in {*own, "index.html", PALETTE} or OF_A_RUN.fullmatch(name) is not None
 
 
 def _write_player(player: Player, number: int, directory: Path, tell: Callable[[str], None]) -> dict[str, object]:
@@ -80,10 +88,15 @@ def _write_player(player: Player, number: int, directory: Path, tell: Callable[[
 
 def _unpack(directory: Path) -> None:
     """Copy the page's own files and its libraries, and unpack those that are packed."""
-    for origin, place in ((files(OWN) / "assets", directory), (files(OWN) / "vendor", directory / "vendor")):
-        place.mkdir(exist_ok=True)
-        for file in origin.iterdir():
-            if file.name.endswith(PACKED):
-                (place / file.name.removesuffix(PACKED)).write_bytes(lzma.decompress(file.read_bytes()))
-            elif file.name != "index.html":
-                (place / file.name).write_bytes(file.read_bytes())
+    (directory / "vendor").mkdir(exist_ok=True)
+    for file, name in _unpacked_names():
+        content = file.read_bytes()
+        (directory / name).write_bytes(lzma.decompress(content) if file.name.endswith(PACKED) else content)
+
+
+def _unpacked_names() -> Iterator[tuple[Any, str]]:
+    """Yield each file of the page and of its libraries, with its path in a page."""
+    for origin, prefix in (("assets", ""), ("vendor", "vendor/")):
+        for file in (files(OWN) / origin).iterdir():
+            if file.name != "index.html":
+                yield file, prefix + file.name.removesuffix(PACKED)

@@ -15,11 +15,13 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.grid_classes import caption
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.utils.lock import is_held
+from ganzoo.utils.lock import is_free
 
 PAUSE = 1.0  # seconds between two reads of the run
 QUIET = 60.0  # a run counts as quiet only after this many seconds without a line of the log ...
 LATE = 5.0  # ... and after this many times the mean time of a line so far
+
+STOPPED = "stopped before its score was written; `ganzoo resume` computes it"
 
 
 def watch(
@@ -50,8 +52,8 @@ def watch(
             if ended(directory, facts):
                 display.state("finished")
                 return directory.last_score()
-            held = is_held(directory.path)
-            display.state(_state(facts, now() - _written(directory.log_file), held=held))
+            stopped = facts.finished and is_free(directory.path) and not ended(directory, facts)
+            display.state(STOPPED if stopped else _state(facts, now() - _written(directory.log_file)))
             sleep(PAUSE)
             facts = _read(directory)
 
@@ -61,9 +63,9 @@ def ended(directory: RunDir, facts: Facts) -> bool:
     return facts.finished and _written(directory.score_file) >= _written(directory.log_file)
 
 
-def _state(facts: Facts, silent: float, *, held: bool) -> str:
+def _state(facts: Facts, silent: float) -> str:
     if facts.finished:
-        return "scoring" if held else "stopped before its score was written; `ganzoo resume` computes it"
+        return "scoring"
     took = facts.log[-1].get("seconds", 0.0) / len(facts.log) if facts.log else 0.0
     if silent > max(QUIET, LATE * took):
         return "quiet, perhaps stopped"

@@ -32,6 +32,7 @@ from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import Onlooker
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
+from ganzoo.training.run import _launch
 from ganzoo.utils.files import read_jsonl
 
 RECIPES = [
@@ -215,6 +216,14 @@ def test_a_restarted_run_finds_what_it_had_begun(tmp_path, monkeypatch):
     ours = RunDir.begun(None, "a/b+c", "seed: 1\n", {"launch": "this one"})
     assert ours is not None and ours.path == made[0].path
     assert RunDir.begun(None, "a/b+c", "seed: 1\n", {"launch": "another"}) is None
+
+
+@pytest.mark.parametrize(("name", "found"), [(None, {}), ("none", {}), ("f00d", {"launch": "f00d"})])
+def test_a_run_records_the_launch_that_began_it(monkeypatch, name, found):
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    if name is not None:
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", name)
+    assert _launch() == found
 
 
 def test_all_ranks_restart_if_one_machine_counts_a_restart(as_rank, monkeypatch):

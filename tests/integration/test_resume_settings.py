@@ -66,6 +66,7 @@ def test_other_settings_are_refused_by_name_before_anything_is_written(trained):
     for settings, names in (
         (["seed=3", "generator.width=64", "loop.kimg=1"], "seed, generator.width"),
         (["recipe=mlp+hinge"], "recipe"),
+        (["recipe=mlp+wgan-gp"], "recipe"),
         (["data.size=16"], "data.size"),
         (["loop.fresh_fakes=true"], "loop.fresh_fakes"),
     ):

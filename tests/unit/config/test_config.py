@@ -154,3 +154,5 @@ def test_a_recipe_on_the_command_line_replaces_the_files(registry, tmp_path):
     assert str(resolve(registry, "mlp+hinge", file, ["recipe=mlp+hinge"]).recipe) == "mlp+hinge"
     with pytest.raises(GanzooError, match=r"two recipes are given, mlp\+minimax and recipe=mlp\+hinge; leave one out"):
         resolve(registry, "mlp+minimax", None, ["recipe=mlp+hinge"])
+    with pytest.raises(GanzooError):
+        resolve(registry, None, file, ["recipe.name=mlp+hinge"])

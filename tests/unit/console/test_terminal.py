@@ -17,7 +17,7 @@ from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, images, sparkline
 from ganzoo.errors import GanzooError
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.lock import alone_in
-from ganzoo_report.watch import watch
+from ganzoo_report.watch import STOPPED, watch
 
 pytestmark = pytest.mark.seconds
 
@@ -113,7 +113,7 @@ def test_a_finished_run_is_shown_at_its_end(tmp_path, capsys):
 
 def test_a_run_is_watched_until_it_is_scored(tmp_path):
     """Each pause of `watch` advances the run: a log line, a time without lines, the rest of the log, a process
-    that scores, the score."""
+    that scores and is killed, the score."""
     write_run(tmp_path)
     log = (tmp_path / "log.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "log.jsonl").write_text("".join(log[:10]))
@@ -129,6 +129,7 @@ def test_a_run_is_watched_until_it_is_scored(tmp_path):
         yield
         with alone_in(tmp_path):
             yield
+        yield  # the process has ended
         (tmp_path / "score.json").write_text(json.dumps({"values": {"fid": 3}}))
         later = clock[0] + 20_000
         os.utime(tmp_path / "score.json", (later, later))
@@ -139,8 +140,7 @@ def test_a_run_is_watched_until_it_is_scored(tmp_path):
     assert score == {"values": {"fid": 3}}
     lines = printed(console).splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["2.0", "2.2", "quiet,"]
-    stopped = "stopped before its score was written; `ganzoo resume` computes it"
-    assert lines[-3:] == [stopped, "scoring", "finished"] and lines[-4].split()[0] == "4.0"
+    assert lines[-3:] == ["scoring", STOPPED, "finished"] and lines[-4].split()[0] == "4.0"
 
 
 def test_a_run_that_cannot_be_watched_is_one_line(tmp_path):

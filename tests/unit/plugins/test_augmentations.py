@@ -139,14 +139,16 @@ def test_the_strength_is_the_share_of_images_that_change() -> None:
     assert changed == pytest.approx(1 - 0.75**2 * (1 - 0.125), abs=0.03)  # the sign changes in only half of the draws
 
 
-def test_the_two_shifts_of_an_image_happen_together() -> None:
+@pytest.mark.parametrize(("transform", "still"), [(ada.blit, ("choice",)), (ada.geometry, ("lognormal", "uniform"))])
+def test_the_two_shifts_of_an_image_happen_together(monkeypatch, transform, still) -> None:
     many = torch.zeros(4000, 1, 1, 1)
-    for draw in ("uniform_pair(-1, 1)", "normal_pair(1)"):
-        name, _, arguments = draw[:-1].partition("(")
-        chance = ada.Chance(many, of(0.25)[0], seeded())
-        first, second = getattr(chance, name)(*map(float, arguments.split(",")))
-        assert torch.equal(first != 0, second != 0) and (first != second).any()
-        assert (first != 0).float().mean() == pytest.approx(0.25, abs=0.03)
+    for name in still:  # the other transformations leave the images as they are
+        nothing = torch.full((4000,), float(name == "lognormal"))
+        monkeypatch.setattr(ada.Chance, name, lambda *_, nothing=nothing, **__: nothing)
+    shifts = transform(ada.Chance(many, of(0.25)[0], seeded()), 1000)[:, :2, 2]
+    moved = shifts != 0
+    assert moved.all(1).float().mean() == pytest.approx(0.25, abs=0.03)
+    assert (moved.all(1) == moved.any(1)).float().mean() > 0.99  # a share of 0.0005 or less is rounded to no pixel
 
 
 def test_the_strength_follows_the_sign_of_real_logits() -> None:

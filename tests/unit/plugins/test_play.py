@@ -128,7 +128,10 @@ def test_a_page_is_written_anew_but_nothing_else_is_written_over(stub, tmp_path)
         assert [path.name for path in foreign.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("name", ["CNAME", ".git/HEAD", "runs/notes.txt", "README.md"])
+FOREIGN = ["CNAME", ".git/HEAD", "runs/notes.txt", "README.md", "custom.css", "vendor/notes.txt"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
 def test_files_that_were_put_beside_a_page_are_kept(stub, tmp_path, name):
     page = tmp_path / "play"
     write_page([player("b+c", Conditional())], page)

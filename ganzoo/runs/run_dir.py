@@ -116,9 +116,9 @@ class RunDir:
     def begun(
         cls, path: Path | None, recipe: str, config_yaml: str, origin: Mapping[str, Any] | None = None
     ) -> RunDir | None:
-        """Return the newest run that :meth:`create` made from these arguments; None if there is none.
+        """Return the newest run with this recipe and configuration, or None.
 
-        origin: what the run's provenance must hold.
+        path: look only at this directory. origin: what the run's provenance must hold.
         """
         for found in map(cls, [path] if path else sorted(RUNS.glob(f"{_stem(recipe)}-???"), reverse=True)):
             if found.is_of(config_yaml) and (origin or {}).items() <= found.provenance().items():

@@ -13,7 +13,7 @@ SETTINGS = ("names", "fakes", "seed", "reference", "weights", "inception")  # of
 
 
 def known_score(directory: RunDir, checkpoint: Checkpoint, metrics: MetricsConfig, mode: str) -> dict[str, Any]:
-    """Return the checkpoint's score with these settings; {} if there is none."""
+    """Return the score that a checkpoint got with these settings, or {}."""
     return directory.score_of(checkpoint.path.name, _asked(metrics, mode))
 
 

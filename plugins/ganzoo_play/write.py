@@ -63,16 +63,13 @@ def check_place(directory: Path) -> None:
     with suppress(OSError, UnicodeDecodeError):
         if MARK in (directory / "index.html").read_text(encoding="utf-8"):
             names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir())
-            if (foreign := next((name for name in names if not _is_of_a_page(name)), None)) is None:
+            own = {"index.html", PALETTE, *(name for _, name in _own_files())}
+            if not (foreign := [name for name in names if name not in own and not OF_A_RUN.fullmatch(name)]):
                 return
-            raise GanzooError(f"{directory} holds {foreign}, which is not the page's; move it or choose another --out")
+            raise GanzooError(
+                f"{directory} holds {foreign[0]}, which is not the page's; move it or choose another --out"
+            )
     raise GanzooError(f"{directory} already holds other files; choose another --out")
-
-
-def _is_of_a_page(name: str) -> bool:
-    """Return whether a page has a file of this name."""
-    own = {name for _, name in _unpacked_names()}
-    return name in {*own, "index.html", PALETTE} or OF_A_RUN.fullmatch(name) is not None
 
 
 def _write_player(player: Player, number: int, directory: Path, tell: Callable[[str], None]) -> dict[str, object]:
@@ -89,12 +86,12 @@ def _write_player(player: Player, number: int, directory: Path, tell: Callable[[
 def _unpack(directory: Path) -> None:
     """Copy the page's own files and its libraries, and unpack those that are packed."""
     (directory / "vendor").mkdir(exist_ok=True)
-    for file, name in _unpacked_names():
+    for file, name in _own_files():
         content = file.read_bytes()
         (directory / name).write_bytes(lzma.decompress(content) if file.name.endswith(PACKED) else content)
 
 
-def _unpacked_names() -> Iterator[tuple[Any, str]]:
+def _own_files() -> Iterator[tuple[Any, str]]:
     """Yield each file of the page and of its libraries, with its path in a page."""
     for origin, prefix in (("assets", ""), ("vendor", "vendor/")):
         for file in (files(OWN) / origin).iterdir():

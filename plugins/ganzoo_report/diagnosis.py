@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Literal
 
 from ganzoo.runs.reader import Facts, Record
+from ganzoo_report.advice import again, longer, one_more_step, other_rates, scaled_rates
 from ganzoo_report.closer import CLOSE, Look
 from ganzoo_report.story import Story
 
@@ -51,7 +52,7 @@ def diagnose(facts: Facts, story: Story, look: Look | None = None) -> list[Findi
     copied = [finding] if look and (finding := copying(look)) else []
     if len(facts.log) < ENOUGH:
         few = f"The log holds {len(facts.log)} records; a diagnosis needs {ENOUGH} or more."
-        return [*copied, Finding("note", "Too early to say", few, *_longer(facts))]
+        return [*copied, Finding("note", "Too early to say", few, *longer(facts))]
     rules: Sequence[Callable[[Facts, Story], Finding | None]] = (
         no_learning,
         discriminator_stopped,
@@ -79,7 +80,9 @@ def discriminator_stopped(facts: Facts, story: Story) -> Finding | None:
         "correctly (a guess: 50%). Its output hardly depends on the image, so the generator learns nothing from it."
     )
     advice = "Try another normalisation if its architecture has one, or a lower learning rate from the start:"
-    return Finding("trouble", "The discriminator stopped learning", why, *_rates(facts, 1 / 4, advice, "discriminator"))
+    return Finding(
+        "trouble", "The discriminator stopped learning", why, *other_rates(facts, 1 / 4, advice, "discriminator")
+    )
 
 
 def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
@@ -99,7 +102,8 @@ def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
         "trouble",
         "The discriminator stalled",
         why,
-        *_rates(facts, 1 / 2, "Lower both learning rates:", "generator", "discriminator"),
+        "Lower both learning rates, and give it one more step for each step of the generator:",
+        again(facts, *scaled_rates(facts, 1 / 2, "generator", "discriminator"), one_more_step(facts)),
     )
 
 
@@ -126,7 +130,7 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
         "trouble",
         "The discriminator is too strong",
         why,
-        *_rates(facts, 1 / 4, "Let it learn more slowly:", "discriminator"),
+        *other_rates(facts, 1 / 4, "Let it learn more slowly:", "discriminator"),
     )
 
 
@@ -150,7 +154,7 @@ def discriminator_pulls_ahead(facts: Facts, story: Story) -> Finding | None:
     if learning_rates and learning_rates[-1] < learning_rates[len(learning_rates) // 2]:
         why += " The learning rates fell meanwhile: smaller steps are easier to judge, so part of it is usual."
     advice = "If the images no longer improve, let it learn more slowly:"
-    return Finding("note", "The discriminator pulls ahead", why, *_rates(facts, 1 / 2, advice, "discriminator"))
+    return Finding("note", "The discriminator pulls ahead", why, *other_rates(facts, 1 / 2, advice, "discriminator"))
 
 
 def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
@@ -162,8 +166,8 @@ def discriminator_behind(facts: Facts, story: Story) -> Finding | None:
         f"In the last quarter of the run it ranked only {auc:.1%} of real/generated pairs correctly; a guess reaches "
         "50%. While it is wrong, the generator learns the wrong things. At the start of a run this passes."
     )
-    faster = _rates(facts, 4, "If it lasts, let it learn faster:", "discriminator")
-    return Finding("note", "The discriminator is behind", why, *faster)
+    advice = "If it lasts, give it one more step for each step of the generator:"
+    return Finding("note", "The discriminator is behind", why, advice, again(facts, one_more_step(facts)))
 
 
 def mode_collapse(facts: Facts, story: Story) -> Finding | None:
@@ -180,8 +184,8 @@ def mode_collapse(facts: Facts, story: Story) -> Finding | None:
     )
     if last > GROWING * middle:
         why += f", but they move apart: in the middle of the run it was {middle:.0%}."
-        return Finding("note", "Little variety yet", why, *_longer(facts))
-    slower = _rates(facts, 1 / 4, "Let the generator take smaller steps:", "generator")
+        return Finding("note", "Little variety yet", why, *longer(facts))
+    slower = other_rates(facts, 1 / 4, "Let the generator take smaller steps:", "generator")
     return Finding("trouble", "Mode collapse suspected", f"{why}: many look alike.", *slower)
 
 
@@ -210,7 +214,7 @@ def no_learning(facts: Facts, story: Story) -> Finding | None:
     else:
         return None
     return Finding(
-        "trouble", "No learning", why, *_rates(facts, 4, "Let the generator take larger steps:", "generator")
+        "trouble", "No learning", why, *other_rates(facts, 4, "Let the generator take larger steps:", "generator")
     )
 
 
@@ -247,7 +251,7 @@ def still_improving(facts: Facts, story: Story) -> Finding | None:
     if not facts.finished:
         command = f"ganzoo resume {shlex.quote(str(facts.path))}"
         return Finding("note", "Still improving", why, "If it is not running, go on:", command)
-    return Finding("note", "Still improving", why, *_longer(facts))
+    return Finding("note", "Still improving", why, *longer(facts))
 
 
 def mean(records: Sequence[Record], name: str) -> float | None:
@@ -267,25 +271,6 @@ def _quarter(log: Sequence[Record], number: int) -> Sequence[Record]:
 
 def _quarters(log: Sequence[Record], name: str) -> list[float | None]:
     return [mean(_quarter(log, number), name) for number in range(4)]
-
-
-def _again(facts: Facts, *settings: str) -> str:
-    return shlex.join(["ganzoo", "run", "--config", str(facts.path / "config.yaml"), *settings])
-
-
-def _rates(facts: Facts, factor: float, advice: str, *networks: str) -> tuple[str, str]:
-    names = [f"optimizer.{network}.lr" for network in networks]
-    settings = [f"{name}={learning_rate * factor:g}" for name in names if (learning_rate := facts.number(name))]
-    return (advice, _again(facts, *settings)) if settings else ("", "")
-
-
-def _longer(facts: Facts) -> tuple[str, str]:
-    budget = facts.number("loop.kimg")
-    if not budget:
-        return "", ""
-    if not facts.finished:
-        return "If it is not running, go on:", f"ganzoo resume {shlex.quote(str(facts.path))}"
-    return "Train for twice as long:", _again(facts, f"loop.kimg={budget * 2:g}")
 
 
 def _all_well(facts: Facts, story: Story) -> str:

@@ -86,7 +86,9 @@ def test_a_discriminator_that_stopped_learning_in_the_middle_of_a_run_stalled():
     auc, gradient = [0.62, 0.62, 0.5, 0.5, 0.72], [2.0, 1.6, 0.5, 0.5, 5.0]
     (found,) = diagnosis.diagnose(facts(auc=auc, gradient_discriminator=gradient), NOTHING)
     assert (found.kind, found.title) == ("trouble", "The discriminator stalled") and "third quarter" in found.why
-    assert found.command.endswith("optimizer.generator.lr=0.0001 optimizer.discriminator.lr=0.0002")
+    assert found.command.endswith(
+        "optimizer.generator.lr=0.0001 optimizer.discriminator.lr=0.0002 loop.discriminator_steps=2"
+    )
     rule = diagnosis.discriminator_stalled
     assert rule(facts(auc=auc, gradient_discriminator=[2.0, 2.0, 2.0]), NOTHING) is None  # it learned throughout
     assert rule(facts(auc=[0.6, 0.6, 0.5, 0.5], gradient_discriminator=gradient), NOTHING) is None  # near a guess
@@ -115,7 +117,12 @@ def test_a_discriminator_that_tells_apart_more_and_more_pulls_ahead():
 def test_a_discriminator_that_ranks_worse_than_a_guess_is_behind():
     (found,) = diagnosis.diagnose(facts(auc=[0.6, 0.1, 0.1, 0.1]), NOTHING)
     assert (found.kind, found.title) == ("note", "The discriminator is behind") and "10.0%" in found.why
-    assert found.command.endswith("optimizer.discriminator.lr=0.0016")
+    assert found.command.endswith(" loop.discriminator_steps=2")
+    three_steps = Facts(
+        RUN, tuple({**record, "steps_d": 9, "steps_g": 3} for record in facts(auc=[0.1]).log), (), CONFIG
+    )
+    (found,) = diagnosis.diagnose(three_steps, NOTHING)
+    assert found.command.endswith(" loop.discriminator_steps=4")
     assert diagnosis.discriminator_behind(facts(auc=[0.1, 0.1, 0.45, 0.45]), NOTHING) is None
 
 

@@ -1,0 +1,44 @@
+"""Commands that repeat a run with settings that may cure what the diagnosis found."""
+
+from __future__ import annotations
+
+import shlex
+
+from ganzoo.runs.reader import Facts
+
+
+def again(facts: Facts, *settings: str) -> str:
+    """Return the command that trains the run's configuration again with other settings."""
+    return shlex.join(["ganzoo", "run", "--config", str(facts.path / "config.yaml"), *settings])
+
+
+def scaled_rates(facts: Facts, factor: float, *networks: str) -> list[str]:
+    """Return the settings that multiply the networks' learning rates by a factor; without those that are unknown."""
+    names = [f"optimizer.{network}.lr" for network in networks]
+    return [f"{name}={learning_rate * factor:g}" for name in names if (learning_rate := facts.number(name))]
+
+
+def one_more_step(facts: Facts) -> str:
+    """Return the setting that gives the discriminator one more step for each step of the generator.
+
+    The configuration may leave the number to the loss, so it is read from the steps in the log.
+    """
+    last = facts.log[-1] if facts.log else {}
+    steps = round(last.get("steps_d", 1) / max(1, last.get("steps_g", 1)))
+    return f"loop.discriminator_steps={max(1, steps) + 1}"
+
+
+def other_rates(facts: Facts, factor: float, advice: str, *networks: str) -> tuple[str, str]:
+    """Return the advice and its command with scaled learning rates; both empty if no rate is known."""
+    settings = scaled_rates(facts, factor, *networks)
+    return (advice, again(facts, *settings)) if settings else ("", "")
+
+
+def longer(facts: Facts) -> tuple[str, str]:
+    """Return the advice and its command to resume an unfinished run, or to train a finished one for twice as long."""
+    budget = facts.number("loop.kimg")
+    if not budget:
+        return "", ""
+    if not facts.finished:
+        return "If it is not running, go on:", f"ganzoo resume {shlex.quote(str(facts.path))}"
+    return "Train for twice as long:", again(facts, f"loop.kimg={budget * 2:g}")

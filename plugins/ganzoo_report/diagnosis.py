@@ -26,6 +26,7 @@ STILL = 0.15  # movement over a whole run, in distances between two real images;
 BETTER = 0.97  # ratio of the last score to the best one before; below 1 is better
 WORSE, MUCH_WORSE = 1.05, 1.25  # ratio of the last score to the best
 AHEAD = 0.6  # share of pairs ranked correctly at the end; below it, the discriminator hardly tells images apart
+FELL = 0.55  # the discriminator's gradient norm in a stall, as a share of that in the first quarter
 REVIVED = 1.5  # growth of the discriminator's gradient after a stall; in runs that learn it has no such dip
 CATCHING_UP = 0.05  # change in the share of pairs ranked correctly, from an earlier quarter to the last, that is a gain
 QUARTERS = ("first", "second", "third", "last")
@@ -90,7 +91,7 @@ def discriminator_stalled(facts: Facts, story: Story) -> Finding | None:
     auc = [share or 1.0 for share in _quarters(facts.log, "auc")]
     gradient = [norm or 0.0 for norm in _quarters(facts.log, "gradient_discriminator")]
     number = 1 if gradient[1] < gradient[2] else 2
-    fell, rose = gradient[number] < gradient[0] / 2, gradient[3] > REVIVED * gradient[number]
+    fell, rose = gradient[number] < FELL * gradient[0], gradient[3] > REVIVED * gradient[number]
     if not (fell and rose and auc[number] < AHEAD <= auc[3]):
         return None
     why = (

@@ -72,6 +72,14 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             tuned={
                 # One critic step instead of five: at small budgets, more generator steps help more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
+                # The equalised layers scale their weights of N(0, 1) down. The paper's bound of 0.01 on these weights leaves
+                # no gradient, 0.5 and more let the logits explode.
+                "wgan": {
+                    "loop.discriminator_steps": 1,
+                    "loss.clip": 0.3,
+                    "optimizer.generator.lr": 0.002,
+                    "optimizer.discriminator.lr": 0.002,
+                },
                 # A discriminator with unbounded logits wins at any learning rate; the loss then saturates and the
                 # generator learns nothing. With bounded logits, a generator that learns as fast as the discriminator
                 # stalls it: the logits stay near zero.

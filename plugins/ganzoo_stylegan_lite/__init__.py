@@ -72,8 +72,8 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             tuned={
                 # One critic step instead of five: at small budgets, more generator steps help more.
                 "wgan-gp": {"loop.discriminator_steps": 1},
-                # The equalised layers scale their weights of N(0, 1) down. The paper's bound of 0.01 on these weights leaves
-                # no gradient, 0.5 and more let the logits explode.
+                # The equalised layers scale their weights of N(0, 1) down: the paper's bound of 0.01 on these weights
+                # leaves no gradient. With 0.5 and more the gradients explode.
                 "wgan": {
                     "loop.discriminator_steps": 1,
                     "loss.clip": 0.3,

@@ -249,9 +249,6 @@ def still_improving(facts: Facts, story: Story) -> Finding | None:
         why = f"The discriminator ranked {middle:.1%} of pairs correctly in the second quarter, {late:.1%} in the last."
     else:
         return None
-    if not facts.finished:
-        command = f"ganzoo resume {shlex.quote(str(facts.path))}"
-        return Finding("note", "Still improving", why, "If it is not running, go on:", command)
     return Finding("note", "Still improving", why, *longer(facts))
 
 

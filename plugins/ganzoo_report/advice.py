@@ -13,7 +13,7 @@ def again(facts: Facts, *settings: str) -> str:
 
 
 def scaled_rates(facts: Facts, factor: float, *networks: str) -> list[str]:
-    """Return the settings that multiply the networks' learning rates by a factor; without those that are unknown."""
+    """Return settings that scale the learning rates of these networks by a factor. Unknown rates are left out."""
     names = [f"optimizer.{network}.lr" for network in networks]
     return [f"{name}={learning_rate * factor:g}" for name in names if (learning_rate := facts.number(name))]
 
@@ -23,9 +23,9 @@ def one_more_step(facts: Facts) -> str:
 
     The configuration may leave the number to the loss, so it is read from the steps in the log.
     """
-    last = facts.log[-1] if facts.log else {}
+    last = facts.log[-1]
     steps = round(last.get("steps_d", 1) / max(1, last.get("steps_g", 1)))
-    return f"loop.discriminator_steps={max(1, steps) + 1}"
+    return f"loop.discriminator_steps={steps + 1}"
 
 
 def other_rates(facts: Facts, factor: float, advice: str, *networks: str) -> tuple[str, str]:
@@ -36,9 +36,7 @@ def other_rates(facts: Facts, factor: float, advice: str, *networks: str) -> tup
 
 def longer(facts: Facts) -> tuple[str, str]:
     """Return the advice and its command to resume an unfinished run, or to train a finished one for twice as long."""
-    budget = facts.number("loop.kimg")
-    if not budget:
-        return "", ""
     if not facts.finished:
         return "If it is not running, go on:", f"ganzoo resume {shlex.quote(str(facts.path))}"
-    return "Train for twice as long:", again(facts, f"loop.kimg={budget * 2:g}")
+    budget = facts.number("loop.kimg")
+    return ("Train for twice as long:", again(facts, f"loop.kimg={budget * 2:g}")) if budget else ("", "")

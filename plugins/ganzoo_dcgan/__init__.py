@@ -53,7 +53,7 @@ class DiscriminatorParams:
 
 
 # The losses for which spectral normalisation beats batch normalisation on Fashion-MNIST. On colour images the
-# spectrally normalised discriminator stops learning at these learning rates; see benchmarks/README.md.
+# spectrally normalised discriminator stops learning at these learning rates; see benchmarks/trials.md.
 BY_CHANNELS = ("minimax", "non-saturating", "hinge", "lsgan", "relativistic")
 
 
@@ -69,7 +69,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/README.md.
+            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/trials.md.
             defaults={
                 "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 32,

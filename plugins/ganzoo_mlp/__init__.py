@@ -40,7 +40,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             discriminator="ganzoo_mlp.networks:MLPDiscriminator",
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
-            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/README.md.
+            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/trials.md.
             defaults={
                 "loop.schedule": "linear",
                 "loop.hold": 0.5,

@@ -44,7 +44,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
             generator_params=GeneratorParams,
             discriminator_params=DiscriminatorParams,
             check_image=check_doubling,
-            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/README.md.
+            # Tuned on Fashion-MNIST for runs of minutes on two CPU cores; see benchmarks/trials.md.
             defaults={
                 "discriminator.conditional": "${generator.conditional}",
                 "loop.batch": 32,

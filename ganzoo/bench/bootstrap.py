@@ -25,12 +25,12 @@ from ganzoo.bench.sides import Seed, Side
 from ganzoo.bench.verify import (
     OTHER_NETWORK,
     check_protocol,
-    files_of_extractors,
     holds,
     load_recorded,
     recorded_config,
     recorded_reference,
     recorded_scoring,
+    settings_of_extractors,
     tolerance_on,
     weights_of,
 )
@@ -144,7 +144,7 @@ def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Co
 
     Raises GanzooError if its weights are not here.
     """
-    settings = files_of_extractors(means.weights, means.inception)
+    settings = settings_of_extractors(means.weights, means.inception)
     if seed.is_run:
         directory = RunDir.open(seed.place)
         config = load_config(means.registry, directory, tuple(settings), scoring=True)

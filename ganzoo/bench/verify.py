@@ -42,8 +42,9 @@ from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
 # one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would change it by more.
-# Rounding the weights to float16 changes a few pixels in a hundred, mostly by one step.
-SAME_DEVICE, OTHER_DEVICE, ROUNDED = 1e-4, 1e-2, 1e-2
+# Rounding the weights to float16 changes a few pixels in a hundred, mostly by one step. An extractor in bf16 (the mode
+# fast) changes a Fréchet distance by about 0.01.
+SAME_DEVICE, OTHER_DEVICE, ROUNDED, OTHER_MODE = 1e-4, 1e-2, 1e-2, 1e-2
 PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # needed to score again
 OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
 
@@ -67,15 +68,18 @@ def verify(
     root: Path | None = None,
     weights: str | None = None,
     inception: str | None = None,
+    mode: str | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Check a record, and score its weights again under its protocol.
 
     weights, inception: the extractor files, as in the settings ``metrics.weights`` and ``metrics.inception``.
+    mode: as in ``metrics.mode``; None for the recorded one.
 
     A value holds if it differs from the recorded one by at most the tolerance times the larger of 1 and the recorded
-    magnitude. The tolerance is 1e-4 on the kind of device of the recorded score, 1e-2 on another. Raises GanzooError if
-    the record is damaged or not valid, or if the data, the weights or the extractor network are not the recorded ones.
+    magnitude. The tolerance is 1e-4 on the kind of device and in the mode of the recorded score, otherwise 1e-2. Raises
+    GanzooError if the record is damaged or not valid, or if the data, the weights or the extractor network are not the
+    recorded ones.
     """
     record = read_record(file)
     if record.status != "done" or record.weights is None:
@@ -84,13 +88,14 @@ def verify(
     if generator is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
     try:
-        config = recorded_config(record, registry, files_of_extractors(weights, inception))
+        config = recorded_config(record, registry, settings_of_extractors(weights, inception, mode))
         check_protocol(record.protocol)
         loaded = load_recorded(record, config, generator, root or data_root(None))
-        found, place = _score_again(record.protocol, config, loaded, device, root, progress)
+        found, place = _score_again(record.protocol, config, loaded, device, root, mode, progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
-    tolerance, remark = tolerance_on(place, record.protocol), f"; {CHANGED}" if CHANGED in record.marks else ""
+    tolerance = tolerance_on(place, record.protocol, mode=mode)
+    remark = f"; {CHANGED}" if CHANGED in record.marks else ""
     return _compare(str(file), record.scores, found, tolerance, remark)
 
 
@@ -102,6 +107,7 @@ def verify_weights(
     root: Path | None = None,
     weights: str | None = None,
     inception: str | None = None,
+    mode: str | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """Check the checksum of registered weights, and score them again as :func:`verify` does for a record.
@@ -117,15 +123,15 @@ def verify_weights(
     if not values or not isinstance(protocol, dict):
         return Verdict(None, f"{entry.name}: checksum right; it has no score to compare")
     try:
-        settings = files_of_extractors(weights, inception)
+        settings = settings_of_extractors(weights, inception, mode)
         config = load_config(registry, directory, settings, scoring=True)
         check_protocol(protocol)
         checkpoint = directory.checkpoint("latest")
         generator = restore_generator(config, checkpoint, torch.device("cpu"))
-        found, place = _score_again(protocol, config, generator, device, root, progress)
+        found, place = _score_again(protocol, config, generator, device, root, mode, progress)
     except GanzooError as error:
         raise GanzooError(f"{entry.name}: {error}") from error
-    return _compare(entry.name, values, found, tolerance_on(place, protocol, checkpoint))
+    return _compare(entry.name, values, found, tolerance_on(place, protocol, checkpoint, mode))
 
 
 def _compare(
@@ -195,13 +201,18 @@ def check_protocol(protocol: Mapping[str, Any]) -> None:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
 
 
-def tolerance_on(place: torch.device, protocol: Mapping[str, Any], checkpoint: Checkpoint | None = None) -> float:
+def tolerance_on(
+    place: torch.device, protocol: Mapping[str, Any], checkpoint: Checkpoint | None = None, mode: str | None = None
+) -> float:
     """Return the tolerance for a value that is computed again on the device ``place``.
 
-    checkpoint: that of a run, whose weights may be rounded; the value may be that of the weights before.
+    checkpoint: that of a run, whose weights may be rounded; the value may be that of the weights before. mode: the
+    extractor's mode; None for the recorded one.
     """
     if checkpoint is not None and is_half(checkpoint):
         return ROUNDED
+    if mode not in (None, protocol["extractor"]):
+        return OTHER_MODE
     return SAME_DEVICE if protocol.get("extractor_device") == place.type else OTHER_DEVICE
 
 
@@ -224,13 +235,16 @@ def recorded_reference(
     return real
 
 
-def recorded_scoring(protocol: Mapping[str, Any], config: Config) -> Scoring:
-    """Return the scoring of a configuration with the number of fakes, the seed and the mode of a protocol."""
+def recorded_scoring(protocol: Mapping[str, Any], config: Config, mode: str | None = None) -> Scoring:
+    """Return the scoring of a configuration with the number of fakes and the seed of a protocol.
+
+    mode: the extractors' mode; None for that of the protocol.
+    """
     settings = replace(
         config.values.metrics,
         fakes=protocol["fake_pictures"],
         seed=protocol["seed"],
-        mode=protocol["extractor"],
+        mode=mode or protocol["extractor"],
     )
     return replace(config.scoring, settings=settings)
 
@@ -241,6 +255,7 @@ def _score_again(
     generator: Generator,
     device: str,
     root: Path | None,
+    mode: str | None,
     progress: Progress | None,
 ) -> tuple[dict[str, float], torch.device]:
     """Return the values of a new score, and the device it was computed on."""
@@ -249,7 +264,7 @@ def _score_again(
     generator = placed(generator, place)
     real = recorded_reference(protocol, config, generator.image, root)
     again = score(
-        recorded_scoring(protocol, config),
+        recorded_scoring(protocol, config, mode),
         generator,
         real,
         root=root,
@@ -271,9 +286,9 @@ def _networks(protocol: Mapping[str, Any]) -> list[Any]:
     return [protocol["network"], *(other.get("network") for other in described if isinstance(other, dict))]
 
 
-def files_of_extractors(weights: str | None, inception: str | None) -> list[str]:
-    """Return the settings that name extractor files. weights: a file, or a mapping in YAML."""
-    settings = []
+def settings_of_extractors(weights: str | None, inception: str | None, mode: str | None = None) -> list[str]:
+    """Return the settings that name extractor files and their mode. weights: a file, or a mapping in YAML."""
+    settings = [f"metrics.mode={mode}"] if mode is not None else []
     if weights is not None:
         settings.append(f"metrics.weights={weights if weights.startswith('{') else json.dumps(weights)}")
     if inception is not None:

@@ -199,6 +199,15 @@ def test_verify_scores_them_again(ganzoo, scored):
     )  # fmt: skip
 
 
+def test_verify_takes_a_mode(ganzoo, scored):
+    """The tolerance is wider in another mode than the recorded one, and narrow in the same."""
+    found = {mode: ganzoo("bench", "verify", "mlp+minimax@right", "--mode", mode) for mode in ("exact", "reference")}
+    assert found["exact"][0] == 0 and "(tolerance 0.0001)" in found["exact"][1]
+    assert found["reference"][0] == 0 and "(tolerance 0.01)" in found["reference"][1]
+    code, _, err = ganzoo("bench", "verify", "mlp+minimax@right", "--mode", "slow")
+    assert code == 1 and "metrics.mode is 'slow', must be one of exact, fast, reference" in err and err.count("\n") == 1
+
+
 def test_changed_weights_are_refused_by_every_command(tmp_path, monkeypatch, ganzoo):
     place = pack_tiny(tmp_path / "other", {"mlp+minimax": {}})
     monkeypatch.syspath_prepend(tmp_path / "other")

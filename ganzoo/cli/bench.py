@@ -124,7 +124,7 @@ def verify(
     """Check records, and score their weights again if they were kept.
 
     A RECORD may also be registered weights, such as RECIPE@DATA (see ganzoo list --weights). --mode fast is two to
-    seven times as fast on a CPU with bf16, and compares with a tolerance of 1 %.
+    three times as fast on a CPU with bf16, and compares with a tolerance of 1 %.
     """
     from ganzoo.bench.record import read_record, record_files
     from ganzoo.plugin.registry import Registry

@@ -53,9 +53,10 @@ def measure(directory: Path, kimg: float) -> dict[str, Difference]:
 def table(found: dict[str, Difference], kimg: float) -> str:
     lines = [
         f"Two processes of {BATCH // 2} images against one of {BATCH}, {kimg:g} kimg in float32 on the CPU, "
-        "stochastic gradient descent with momentum. Weights: the largest difference of any, as a share of its tensor's "
-        "largest or of 0.001. Logged: of any loss, penalty, accuracy or norm. Moved: how far training took the "
-        "weights, by the first measure.",
+        "stochastic gradient descent with momentum. `weights` is the largest difference of any weight, divided by the "
+        "largest weight of its tensor, or by 0.001 if that is larger. `logged` is the largest relative difference of "
+        "any logged loss, penalty, accuracy or norm. `moved` is how far training moved the weights, measured as "
+        "`weights` is.",
         "",
         "| run | weights | logged | moved |",
         "| --- | --- | --- | --- |",

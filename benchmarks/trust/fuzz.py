@@ -61,8 +61,8 @@ def _tar(members: dict[str, bytes], mode: str) -> bytes:
 def reads(reader: str, place: Path) -> Callable[[bytes], None]:
     """Return the function that is called with each input. It raises an exception for anything that must not happen."""
     from ganzoo.errors import LONGEST, GanzooError
-    from ganzoo_datasets.files import Zip
     from ganzoo_datasets.shards import Shards
+    from ganzoo_datasets.zips import Zip
 
     source = {"zip": Zip, "shards": Shards}[reader]
 
@@ -86,7 +86,7 @@ def child(reader: str, place: Path, options: list[str]) -> None:
 
     for name in ("zipfile", "tarfile"):  # imported above without instrumentation
         del sys.modules[name]
-    with atheris.instrument_imports(include=["zipfile", "tarfile", "ganzoo_datasets.files", "ganzoo_datasets.shards"]):
+    with atheris.instrument_imports(include=["zipfile", "tarfile", "ganzoo_datasets.zips", "ganzoo_datasets.shards"]):
         read = reads(reader, place)
     atheris.Setup([sys.argv[0], *options], read)
     atheris.Fuzz()

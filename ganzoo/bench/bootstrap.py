@@ -114,8 +114,9 @@ class _Read:
     def __init__(self, seed: Seed, value: str, means: Means) -> None:
         self.value, self.number = value, seed.protocol.get("seed", 0)
         check_protocol(seed.protocol)
-        root, place = means.root or data_root(None), pick_device(means.device)
-        config, generator, tolerance = _load(seed, means, root, place)
+        place = pick_device(means.device)
+        config, generator, tolerance = _load(seed, means, place)
+        root = means.root or data_root(config.values.data.root)
         self.entry, self.real, self.fake = _features(seed.protocol, config, generator, root, place, means.progress)
         found = self.score(self.fake)
         if not holds(found, seed.value, tolerance):
@@ -139,7 +140,7 @@ class _Read:
             yield self.score(resampled(self.fake, rows, alone))
 
 
-def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Config, Generator, float]:
+def _load(seed: Seed, means: Means, place: torch.device) -> tuple[Config, Generator, float]:
     """Return the configuration and generator of a run or record, and the tolerance for its score.
 
     Raises GanzooError if its weights are not here.
@@ -158,7 +159,7 @@ def _load(seed: Seed, means: Means, root: Path, place: torch.device) -> tuple[Co
             "name a row with weights, or its run"
         )
     config = recorded_config(record, means.registry, settings)
-    generator = placed(load_recorded(record, config, weights, root), place)
+    generator = placed(load_recorded(record, config, weights, means.root or data_root(None)), place)
     return config, generator, tolerance_on(place, seed.protocol)
 
 

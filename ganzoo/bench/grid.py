@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -124,8 +124,3 @@ def cells(grid: Grid, registry: Registry) -> list[Cell]:
 
 def _expand(names: list[str], kind: type[Entry], registry: Registry) -> list[str]:
     return sorted(registry.entries[kind.kind]) if ALL in names else names
-
-
-def describe(grid: Grid) -> dict[str, Any]:
-    """Return the grid as plain containers, for JSON."""
-    return asdict(grid)

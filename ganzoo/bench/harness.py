@@ -25,6 +25,7 @@ from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import write_text
+from ganzoo.utils.lock import alone_in
 from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
 from ganzoo.utils.waiting import counted
@@ -50,8 +51,14 @@ class Harness:
     def run(self, *, keep: int = 3, retry: bool = False) -> list[Record]:
         """Run the grid and return all its records. Existing records are kept; ``retry`` runs failed ones again.
 
-        keep: the number of best rows of each data set whose weights are kept.
+        keep: the number of best rows of each data set whose weights are kept. Raises GanzooError if another process
+        runs this grid in the same directory.
         """
+        self.work.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.work):
+            return self._run(keep, retry)
+
+    def _run(self, keep: int, retry: bool) -> list[Record]:
         self._claim_directory()
         self._set_damaged_aside()
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
@@ -135,15 +142,18 @@ class Harness:
                     )
 
     def _forget(self, cell: Cell) -> bool:
-        """Return whether the row has failed. If so, delete its run, which would only fail again, and its record.
+        """Return whether the row has failed. If so, delete its record, and its run if that did not end.
 
-        Without a record the row is like any other: if the grid is stopped, the next call resumes the row.
+        A run that failed in training would only fail again. One that was trained but not scored is scored now. Without
+        a record the row is like any other: if the grid is stopped, the next call resumes the row.
         """
-        failed = read_record(self._file(cell)).status == "failed"
-        if failed:
+        record = read_record(self._file(cell))
+        if record.status != "failed":
+            return False
+        if record.shown < 1000 * record.budget.kimg:
             shutil.rmtree(self.work / cell.name, ignore_errors=True)
-            self._file(cell).unlink()
-        return failed
+        self._file(cell).unlink()
+        return True
 
     def _job(self, cell: Cell, budget: dict[str, float | None]) -> Job:
         settings = tuple(self.grid.settings)

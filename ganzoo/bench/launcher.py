@@ -26,6 +26,10 @@ class Launcher(ABC):
         again, since a job continues from the state in its directory. On KeyboardInterrupt the launcher lets its jobs
         write their checkpoints before it raises.
 
+        A job's record says how many jobs its machine trained at once: the launcher writes the largest number to
+        ``NEIGHBOURS`` in the job's directory, again and again, since a job that starts anew deletes it. 0 means
+        unknown; without the file the job was alone.
+
         jobs: plain data, which can be sent to another machine. alone: run one job at a time and nothing else, because
         the jobs measure speeds.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganzoo.bench.record import Record
 from ganzoo.config.schema import MACHINE_CHOICES, Config
 from ganzoo.errors import printable
-from ganzoo.runs.changes import PLACES
+from ganzoo.runs.changes import PLACES, plain
 from ganzoo.utils.layers import flatten
 
 # Differ between seeds and machines: paths, and what a calibration chooses.
@@ -17,7 +17,7 @@ def changed_settings(record: Record, today: Config) -> list[str]:
 
     Settings that did not exist when the row was trained are left out. today: the configuration of the row's job.
     """
-    then, now = dict(flatten(record.config)), dict(flatten(today.as_dict()))
+    then, now = dict(flatten(record.config)), dict(flatten(plain(today.as_dict())))
     return [
         printable(f"{key} {then[key]}, now {now[key]}")
         for key in sorted(then.keys() & now.keys())

@@ -43,8 +43,8 @@ class Hardware:
 
     kind: the class that rows are filtered by, "cpu" or the accelerator's name. memory_mib: the memory of the device, or
     of the machine for "cpu". side_by_side: the number of combinations trained on this device at the same time, 1 for
-    one alone. Times of rows with different numbers are not compared. precision: that of the training, "bf16", "fp16" or
-    "float32"; None if it is not known, as in records that were written before it was kept.
+    one alone, 0 if it is not known. Times of rows with different numbers are not compared. precision: that of the
+    training, "bf16", "fp16" or "float32"; None if it is not known, as in records that were written before it was kept.
     """
 
     kind: str
@@ -184,8 +184,10 @@ def read_record(file: Path) -> Record:
         raise Damaged(f"{file} is not a record: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or DIGEST not in content:
         raise Damaged(f"{file} is not a record: it has no digest")
-    if content["schema"] != SCHEMA if "schema" in content else True:
-        raise GanzooError(f"{file} has schema {content.get('schema')}, this version reads {SCHEMA}; update ganzoo")
+    if "schema" not in content:
+        raise Damaged(f"{file} is not a record: it has no schema")
+    if content["schema"] != SCHEMA:
+        raise GanzooError(f"{file} has schema {content['schema']}, this version reads {SCHEMA}; update ganzoo")
     try:
         found = digest_of(content)
     except ValueError as error:

@@ -6,6 +6,7 @@ Only sides with the same data and protocol are compared.
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -23,8 +24,10 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch
 from ganzoo.runs.weights import is_weights
+from ganzoo.utils.layers import flatten
 
 SHOWN = 3  # the most choices that a message names
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def differing(one: Side, other: Side) -> list[str]:
         found.append(f"the metric {one.ranking.value} against {other.ranking.value}")
     if protocol_key(one.protocol) == protocol_key(other.protocol):
         return found
-    left, right = (_flat(deciding(side.protocol)) for side in (one, other))
+    left, right = (dict(flatten(deciding(side.protocol))) for side in (one, other))
     for key in sorted(left.keys() | right.keys()):
         if left.get(key) != right.get(key):
             found.append(f"{key} {_short(left.get(key))} against {_short(right.get(key))}")
@@ -159,7 +162,7 @@ def _one_of(directory: Path, sides: Sequence[Side]) -> str:
 
 def _named(name: str, results: Path) -> list[Side]:
     """Return the sides of a combination; those of older grids only if there are no others."""
-    found = _read(results) if results.is_dir() else []
+    found = _read_whole(results) if results.is_dir() else []
     own = [(file, record) for file, record in found if record.recipe == name]
     sides = _sides([pair for pair in own if not is_older(pair[0], results)]) or _sides(own)
     if not sides:
@@ -167,6 +170,17 @@ def _named(name: str, results: Path) -> list[Side]:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise GanzooError(f"{name} is not a record, a run, a directory or a scored combination under {results}{hint}")
     return sides
+
+
+def _read_whole(directory: Path) -> list[tuple[Path, Record]]:
+    """Read the records under a directory. One that cannot be read is named in a warning and left out."""
+    found = []
+    for file in record_files(directory):
+        try:
+            found.append((file, read_record(file)))
+        except GanzooError as error:
+            logger.warning(f"{error}; it is left out")
+    return found
 
 
 def _read(directory: Path) -> list[tuple[Path, Record]]:
@@ -214,14 +228,6 @@ def _side_of_run(path: Path, registry: Registry) -> Side:
     config = load_config(registry, directory).values
     seed = Seed(path, config.seed, value, protocol, is_run=True)
     return Side(config.recipe, config.data.name, "", config.loop.kimg, ranking, (seed,))
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested fields as one level, with names joined by dots."""
-    found: dict[str, Any] = {}
-    for key, value in fields.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return found
 
 
 def _short(value: Any) -> str:

@@ -167,7 +167,10 @@ def recorded_config(record: Record, registry: Registry, settings: Iterable[str] 
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "config.yaml"
         file.write_text(write_yaml(literal(record.config)), encoding="utf-8")
-        return resolve(registry, None, file, settings, kept=True)
+        try:
+            return resolve(registry, None, file, settings, kept=True)
+        except GanzooError as error:  # the file is gone when the message is read
+            raise GanzooError(str(error).removeprefix(f"{file}: ")) from error
 
 
 def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generator]:

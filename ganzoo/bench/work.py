@@ -35,7 +35,7 @@ from ganzoo.errors import GanzooError, described
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.by_class import BY_CLASS, read_by_class
-from ganzoo.runs.changes import CHANGED, CHANGES, public_changes, read_changes
+from ganzoo.runs.changes import CHANGED, CHANGES, PLACES, plain, public_changes, read_changes
 from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
@@ -195,7 +195,7 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
     if content:
         content["data"]["root"] = None  # a path on one machine, like the two on the next line
         content["metrics"]["inception"] = content["metrics"]["weights"] = None
-    settings = [setting for setting in job.all_settings if not setting.startswith("data.root=")]
+    settings = [setting for setting in job.all_settings if not setting.startswith(PLACES)]
     if config and config.values.loop.calibrate:
         loop = content["loop"]
         settings += [f"loop.{name}={loop[name]}" for name in MACHINE_CHOICES if loop[name] is not None]
@@ -217,7 +217,7 @@ def _described(job: Job, recipe: Recipe, config: Config | None, **rest: Any) -> 
         ),
         hardware=hardware(config, job.directory),
         command=shlex.join(["ganzoo", "run", str(recipe), *settings, *plugin_options(rest["plugins"])]),
-        config=content,
+        config=plain(content),
         **rest,
     )
 

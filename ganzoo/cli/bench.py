@@ -51,7 +51,11 @@ RESULTS = Path("benchmarks/results")
 @click.option("--results", type=PATH, default=RESULTS, show_default=True, help="Directory of the records.")
 @click.option("--work", type=PATH, default="runs/bench", show_default=True, help="Directory of the runs.")
 @click.option(
-    "--keep-weights", type=int, default=3, show_default=True, help="Best rows of each data set that keep weights."
+    "--keep-weights",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Best rows of each data set that keep weights.",
 )
 @click.option("--retry", is_flag=True, help="Try failed rows again.")
 @click.pass_context

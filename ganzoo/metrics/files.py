@@ -11,7 +11,7 @@ import numpy as np
 
 from ganzoo.utils.files import write_shared
 
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile)
 """The errors that NumPy raises for a file that is missing, truncated or of another kind."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ def real_features(
     """
     count, name = len(images.array), cache_name(images, reader)
     statistics_file, matrix_file = (root / "statistics" / f"{name}{end}.npz" for end in ("", FEATURES))
-    statistics = collectives.common(read_arrays(statistics_file))
+    statistics = collectives.common(_read_statistics(statistics_file))
     if not whole:
         if statistics is not None:
             return Features(count, statistics=statistics, mode=reader.mode), "cached"
@@ -74,6 +74,11 @@ def kept_features(images: Images, reader: Reader, root: Path) -> Tensor | None:
     """Return all the features of the set, ``(N, D)``, if an earlier score cached them, else None."""
     file = root / "statistics" / f"{cache_name(images, reader)}{FEATURES}.npz"
     return _read_matrix(file, len(images.array))
+
+
+def _read_statistics(file: Path) -> dict[str, Any] | None:
+    found = read_arrays(file) or {}
+    return found if found.keys() >= {"mu", "sigma"} else None
 
 
 def _read_matrix(file: Path, count: int) -> Tensor | None:

@@ -25,7 +25,7 @@ def note_change(changes: Changes, kimg: float, *, edited: bool = False) -> dict[
         "kimg": kimg,
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "by": "an edit of config.yaml" if edited else "resume",
-        "settings": {key: {FROM: _plain(old), TO: _plain(new)} for key, (old, new) in changes.items()},
+        "settings": {key: {FROM: plain(old), TO: plain(new)} for key, (old, new) in changes.items()},
     }
 
 
@@ -45,7 +45,7 @@ def changes_in_force(
     ``kimg``.
     """
     found = [{**change, "kimg": min(change["kimg"], kimg)} for change in noted]
-    while found and any(_plain(settings.get(key)) != change[TO] for key, change in found[-1]["settings"].items()):
+    while found and any(plain(settings.get(key)) != change[TO] for key, change in found[-1]["settings"].items()):
         found.pop()
     return found
 
@@ -77,6 +77,10 @@ def _is_change(change: Any) -> bool:
     )
 
 
-def _plain(value: Any) -> Any:
-    """Return a value that a checksum accepts: infinity and NaN become text."""
+def plain(value: Any) -> Any:
+    """Return a value that JSON and a checksum accept: infinity and NaN become text, in lists and mappings too."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

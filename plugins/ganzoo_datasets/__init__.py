@@ -76,7 +76,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
         DatasetEntry(
             name="folder",
             summary="Any tree of image files; labels from a dataset.json, or a class for each directory",
-            target="ganzoo_datasets.files:Folder",
+            target="ganzoo_datasets.folder:Folder",
             takes_location=True,
             opens=("/",),
             label_sources=("folders", "json"),
@@ -88,7 +88,7 @@ def register_datasets(register: Callable[[DatasetEntry], None]) -> None:
             name="zip",
             summary="The StyleGAN data-set format: images and dataset.json in a zip",
             paper="Karras et al. 2020, Training GANs with Limited Data, arXiv:2006.06676 (its data-set tool)",
-            target="ganzoo_datasets.files:Zip",
+            target="ganzoo_datasets.zips:Zip",
             takes_location=True,
             opens=(".zip",),
             label_sources=("folders", "json"),

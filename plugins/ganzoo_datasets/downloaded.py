@@ -7,16 +7,19 @@ import io
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from torchvision import datasets
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadImage, SourceImage
 from ganzoo.utils.waiting import waiting
 from ganzoo_datasets.arrays import ArraySource
-from ganzoo_datasets.files import Zip
+from ganzoo_datasets.files import reason_of
+from ganzoo_datasets.zips import Zip
 
 
 class _Torchvision(ArraySource):
@@ -38,19 +41,24 @@ class _Torchvision(ArraySource):
             return self.make(download=False)
         except Exception as error:  # torchvision raises many types of errors for damaged files
             if "not found" not in str(error):
-                raise self._damaged(_short(error)) from error
+                raise self._damaged(reason_of(error)[:120]) from error
         try:
             with (
                 waiting(f"downloading {self.name}"),
+                FileLock(self._lock()),  # torchvision writes under the final names, so other processes have to wait
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(io.StringIO()),
             ):
                 return self.make(download=True)
         except Exception as error:
             raise GanzooError(
-                f"{self.name} is not under {self.root} and cannot be downloaded ({_short(error)}); "
+                f"{self.name} is not under {self.root} and cannot be downloaded ({reason_of(error)[:120]}); "
                 "put torchvision's files there, or set data.root or GANZOO_DATA to where they are"
             ) from error
+
+    def _lock(self) -> Path:
+        self.root.mkdir(parents=True, exist_ok=True)
+        return self.root / f"{self.name}.lock"
 
     def _damaged(self, how: str) -> GanzooError:
         directory = self.root / type(self).__name__ / "raw"
@@ -99,7 +107,3 @@ class CIFAR10(_Torchvision):
 
     def __iter__(self) -> Iterator[SourceImage | BadImage]:
         return iter(self._zip) if self._zip is not None else super().__iter__()
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

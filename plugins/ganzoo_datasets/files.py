@@ -1,11 +1,9 @@
-"""Sources of image files: a directory, or a zip in StyleGAN's data-set format."""
+"""The base of data sets of image files, in a directory or in a zip: names, labels and content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import stat
-import zipfile
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +28,9 @@ from ganzoo_datasets.specs import spec_of
 
 LOOKED_AT = 200  # images that are measured to find the most frequent size and channels
 MOST_BYTES = 2**30  # of an image or a list of labels; a larger file could fill the memory
-PIECE = 2**16
-# Only with these methods, a piece of the file is at most about a thousand times as large when it is unpacked.
-PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
-class _Files(DataSource):
+class FileSource(DataSource):
     """A source of named files in a fixed order, with labels from ``dataset.json`` or the directories, or without any.
 
     Hidden files and directories are skipped, since programs keep copies in them (``__MACOSX``, ``.Trash``).
@@ -52,7 +47,7 @@ class _Files(DataSource):
                 raise GanzooError(f"{self.location} is an address; download it and write {form}") from error
             raise GanzooError(f"{path} does not exist; check data.name") from error
         except (OSError, ValueError) as error:
-            raise GanzooError(f"{path} cannot be opened ({_short(error)}); check data.name") from error
+            raise GanzooError(f"{path} cannot be opened ({reason_of(error)}); check data.name") from error
         return path.resolve()
 
     @abstractmethod
@@ -224,77 +219,12 @@ class _Files(DataSource):
         raise GanzooError(f"{self.path}: none of its {len(self)} images can be used; the first, {reason}")
 
 
-class Folder(_Files):
-    """The image files under a directory, named by their relative paths. Links to files are followed."""
-
-    def listing(self) -> list[str]:
-        if not self.path.is_dir():
-            raise GanzooError(f"{self.path} is not a directory; for a zip write data.name=zip:{self.path}")
-        return [file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if not file.is_dir()]
-
-    def read(self, name: str) -> bytes:
-        file = self.path / name
-        try:
-            found = file.stat()
-            if not stat.S_ISREG(found.st_mode):  # reading a pipe or a device might never end
-                raise Unreadable("it is a pipe, a socket or a device, no file; remove it")
-            refuse_huge(found.st_size)
-            return file.read_bytes()
-        except OSError as error:
-            raise Unreadable(f"it cannot be read ({_short(error)})") from error
-
-    def files(self) -> Iterator[Path]:
-        yield from (self.path / name for name in self.names)
-        if self.label_file is not None:
-            yield self.path / self.label_file
-
-
-class Zip(_Files):
-    """The images of a zip, read in place. Nothing is unpacked to disk, so paths in its names are harmless."""
-
-    @cached_property
-    def archive(self) -> zipfile.ZipFile:
-        try:
-            if not self.path.is_file():
-                raise ValueError("it is not a regular file")
-            return zipfile.ZipFile(self.path)
-        except Exception as error:  # zipfile raises many types of errors for invalid files
-            raise GanzooError(
-                f"{self.path} is not a whole zip file ({_short(error)}); fetch or make it again"
-            ) from error
-
-    def listing(self) -> list[str]:
-        names = Counter(name for name in self.archive.namelist() if not name.endswith("/"))
-        for name, times in names.items():
-            if times > 1 and (is_image(name) or name == LABELS):
-                raise GanzooError(f"{self.path}: {name} is in it twice; make the zip again")
-        return list(names)
-
-    def read(self, name: str) -> bytes:
-        member = self.archive.getinfo(name)
-        if stat.S_ISLNK(member.external_attr >> 16):
-            raise Unreadable("it is a link; put the image itself into the zip")
-        if member.flag_bits & 1:
-            raise Unreadable("it is encrypted; make the zip again without a password")
-        if member.compress_type not in PACKED:
-            raise Unreadable("it is packed by a method other than deflate; make the zip again")
-        refuse_huge(member.file_size)
-        try:
-            # Read in pieces, so that no more is unpacked than the member's stated size.
-            with self.archive.open(member) as stream:
-                return b"".join(iter(lambda: stream.read(PIECE), b""))
-        except Exception as error:  # zipfile raises many types of errors for damaged members
-            raise Unreadable(f"it is damaged in the zip ({_short(error)})") from error
-
-    def files(self) -> Iterator[Path]:
-        yield self.path
-
-
 def refuse_huge(size: int) -> None:
     """Raise Unreadable if the size of a file exceeds that of any image."""
     if size > MOST_BYTES:
         raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, too much for an image; check the file")
 
 
-def _short(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return what went wrong in one line."""
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__

@@ -14,7 +14,7 @@ import tarfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,7 +29,7 @@ from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import user_path
 from ganzoo.utils.waiting import counted
-from ganzoo_datasets.files import refuse_huge
+from ganzoo_datasets.files import reason_of, refuse_huge
 from ganzoo_datasets.names import is_hidden, is_image, left_out
 from ganzoo_datasets.specs import spec_of
 
@@ -62,7 +62,9 @@ class Shards(DataSource):
                 scheme = urlsplit(shard).scheme if "://" in shard or shard.startswith("pipe:") else ""
                 there = bool(scheme) or user_path(shard).is_file()
             except (OSError, ValueError) as error:
-                raise GanzooError(f"{shard} is not a location of a shard ({_short(error)}); check data.name") from error
+                raise GanzooError(
+                    f"{shard} is not a location of a shard ({reason_of(error)}); check data.name"
+                ) from error
             if scheme not in ("", "http", "https"):
                 raise GanzooError(f"{shard}: shards are read only from files, http:// or https://; download them first")
             if not there:
@@ -135,7 +137,7 @@ def members(
         except Exception as error:  # tarfile, zlib and http raise many types of errors for damaged shards
             kind = "plain tar" if plain else "tar"
             raise GanzooError(
-                f"{shard} is not a whole {kind} file ({_short(error)}); fetch or make it again"
+                f"{shard} is not a whole {kind} file ({reason_of(error)}); fetch or make it again"
             ) from error
 
 
@@ -150,10 +152,6 @@ def _expand(pattern: str) -> Iterator[str]:
         for (span, digits, _, _), number in zip(ranges, numbers, strict=True):
             name, end = f"{name}{pattern[end : span[0]]}{number:0{len(digits)}d}", span[1]
         yield name + pattern[end:]
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _open(shard: str) -> BufferedReader | HTTPResponse:
@@ -171,8 +169,8 @@ class _Header(tarfile.TarInfo):
         try:
             found = super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if any(buf):
-                raise tarfile.ReadError(str(error)) from error
+            if any(buf) or not buf:
+                raise tarfile.ReadError(str(error) if buf else "its end is missing") from error
             raise  # zeros: the end of the archive
         if found.size < 0 or (found.type in NAMES and found.size > MOST_NAME):
             raise tarfile.ReadError(f"a header of {found.size} bytes")
@@ -210,7 +208,7 @@ def _version(shard: str) -> str:
         asked = urllib.request.Request(shard, method="HEAD")  # noqa: S310
         with urllib.request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310
             noted = [answer.headers.get(name) for name in ("ETag", "Last-Modified", "Content-Length")]
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise GanzooError(f"{shard} cannot be opened ({error}); check data.name") from error
     if not noted[0] and not noted[1]:
         raise GanzooError(f"{shard}: its server does not report changes; download it and name the file")

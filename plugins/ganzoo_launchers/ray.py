@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ganzoo.bench.job import RECORD, SAMPLES, SPEED, WEIGHTS, Job
+from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, SPEED, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.process import JobProcess
 from ganzoo.errors import GanzooError
@@ -17,13 +17,16 @@ POLL = 0.5
 RESULTS = (RECORD, SAMPLES, WEIGHTS, SPEED)
 
 
-def work(job: Job) -> tuple[str, dict[str, bytes]]:
+def work(job: Job, alone: bool) -> tuple[str, dict[str, bytes]]:
     """Run a job in its own process on a worker. Return its outcome and its small result files.
 
     The process ends with its worker. If the workers share the directory, the next try continues from the checkpoint.
+    alone: whether this is the only job that the cluster runs; otherwise its machine may run others.
     """
     process = JobProcess(job)
     while (outcome := process.outcome()) is None:
+        if not alone:
+            (job.directory / NEIGHBOURS).write_text("0")
         time.sleep(POLL)
     return outcome, {name: (job.directory / name).read_bytes() for name in RESULTS if (job.directory / name).is_file()}
 
@@ -45,7 +48,7 @@ class RayLauncher(Launcher):
         )
         jobs = [dataclasses.replace(job, directory=job.directory.resolve()) for job in jobs]
         for batch in [[job] for job in jobs] if alone else [jobs]:
-            waiting = {task.remote(job): job for job in batch}
+            waiting = {task.remote(job, len(batch) == 1): job for job in batch}
             while waiting:
                 (done,), _ = ray.wait(list(waiting), num_returns=1)
                 job = waiting.pop(done)

@@ -67,8 +67,8 @@ def check(scoring: Scoring, fake: Side, real: Side) -> None:
 
 def seen_in_training(fake: Side, real: Side) -> bool:
     """Return whether a run is scored against the images that it was trained on."""
-    pairs = ((fake.trained_on, real.content), (real.trained_on, fake.content))
-    return any(trained and trained == content for trained, content in pairs)
+    pairs = ((fake, real), (real, fake))
+    return any(run.trained_on is not None and run.trained_on(other) for run, other in pairs)
 
 
 def _read_real(plan: Plan, side: Side, root: Path) -> tuple[Sides, dict[str, str]]:

@@ -51,18 +51,20 @@ def open_run(path: Path, title: str, drawing: Drawing, registry: Registry, devic
         "quantisation": QUANTISATION,
         "classes": "drawn from the training set's labels" if takes_labels(generator) else "none",
     }
-    return Side(title, count, read=read, described=described, trained_on=_training_content(config))
+    return Side(title, count, read=read, described=described, trained_on=partial(_is_training_set, config))
 
 
-def _training_content(config: Config) -> str:
-    """Return the hash of the training images' content; "" if they are not on this machine."""
+def _is_training_set(config: Config, other: Side) -> bool:
+    """Return whether a side holds the training images; False if they are not on this machine. Downloads nothing."""
     data = config.values.data
+    if not other.content or not (config.dataset.takes_location or other.title.split(":")[0] == config.dataset.name):
+        return False
     with suppress(GanzooError):
         source = make_source(
             config.dataset, config.location, data_root(data.root), data.split, params=data.params, labels=NONE
         )
-        return source.content_key()
-    return ""
+        return source.content_key() == other.content
+    return False
 
 
 __all__ = ["Drawing", "open_run"]

@@ -40,10 +40,11 @@ def open_set(wanted: ReferenceSet, root: Path) -> Side:
     source = make_source(wanted.entry, wanted.location, root, wanted.split, labels=NONE, name=wanted.name)
     content = source.content_key()
     if wanted.entry.image is None:
+        count = len(source)  # reads shards, whose other files are counted only then
         if left_out := source.left_out():
             reasons = ", ".join(f"{number:,} {reason}" for reason, number in left_out.items())
             logger.warning(f"{wanted.name}: {reasons} skipped")
-        return Side(wanted.name, len(source), read=partial(_loose, source, wanted.name), content=content)
+        return Side(wanted.name, count, read=partial(_loose, source, wanted.name), content=content)
     images = open_dataset(wanted.entry, wanted.location, wanted.name, split=wanted.split, root=root)
     return Side(
         wanted.name,

@@ -23,8 +23,8 @@ class Side:
     state it. read: yields all images from the beginning, uint8 ``(n, 1 or 3, H, W)``; None for statistics.
     images: the decoded data set, whose features are cached; None for other images. shipped: the statistics that the
     data set ships. split: the split of the data set. content: the hash of the images' content; "" if unknown.
-    trained_on: the hash of the images that a run's generator was trained on. described: further facts for the protocol.
-    shapes: the number of images read, by shape.
+    trained_on: whether a run's generator was trained on the images of another side; None for other images. described:
+    further facts for the protocol. shapes: the number of images read, by shape.
     """
 
     title: str
@@ -35,7 +35,7 @@ class Side:
     shipped: str = ""
     split: str = "all"
     content: str = ""
-    trained_on: str = ""
+    trained_on: Callable[[Side], bool] | None = None
     described: Mapping[str, Any] = field(default_factory=dict)
     shapes: Counter[Shape] = field(default_factory=Counter)
 

@@ -41,8 +41,9 @@ def open_side(
     known = registry.lookup(DatasetEntry, first) or registry.lookup(DatasetEntry, ":".join(text.split(":")[:2]))
     if known is not None:
         found = find_reference(text, registry)
-        assert isinstance(found, ReferenceSet)
-        return open_set(found, root)
+        if isinstance(found, ReferenceSet):
+            return open_set(found, root)
+        raise GanzooError(f"{text} is a file of another kind; name {KINDS}")
     if is_elsewhere(text):
         return open_run(fetch(registry, text), text, drawing, registry, device)
     sets = ", ".join(sorted(entry.name for entry in registry.of_kind(DatasetEntry) if not entry.takes_location))

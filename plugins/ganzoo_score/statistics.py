@@ -44,7 +44,7 @@ def write_side(
         "extractor": extractor,
         "feature": feature,
         "network": plan.readers[extractor].source.network.sha256,
-        "mode": plan.readers[extractor].mode,
+        "mode": sides[key].mode,  # features of a named set are exact in fast mode too, and cached
     }
     write_statistics(file, sides[key].statistics, side.count, notes)
 

@@ -17,8 +17,8 @@ from support.sets import image, png
 
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo_datasets.files import Zip
 from ganzoo_datasets.shards import _expand
+from ganzoo_datasets.zips import Zip
 
 REGISTRY = Registry.load(strict=True)
 LABELS = {"labels": [[f"00000/img{number:08d}.png", number] for number in range(3)]}

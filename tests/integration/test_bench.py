@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -26,7 +27,7 @@ from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.leaderboard.board import make_report
 from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.record import read_record, read_records, write_record
-from ganzoo.bench.verify import verify
+from ganzoo.bench.verify import recorded_config, verify
 from ganzoo.bench.work import perform
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
@@ -34,6 +35,7 @@ from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.plugin.registry import Registry
 from ganzoo.run import Run
+from ganzoo.utils.lock import alone_in
 
 SMALL = ["loop.batch=16", "loop.device=cpu", "loop.log_kimg=0.064", "metrics.names=[]"]
 TINY_MLP = ["generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1"]
@@ -265,6 +267,52 @@ def test_a_retry_that_is_stopped_goes_on_with_the_next_call(harness, grid):
     assert record.status == "done"
 
 
+def test_a_retry_keeps_a_training_that_ended(harness, grid):
+    class LosesTheScore(InProcess):
+        def run(self, jobs, *, alone=False):
+            yield from ((job, "its score was lost") for job, _ in super().run(jobs))
+
+    grid.losses = ["minimax"]
+    first = harness(grid)
+    first.launcher = LosesTheScore(first.registry)
+    (failed,) = first.run()
+    assert (failed.status, failed.shown) == ("failed", 128)
+    mark = first.work / first.cells[0].name / "run" / "mark"
+    mark.touch()
+    (record,) = harness(grid).run(retry=True)
+    assert record.status == "done" and mark.exists()
+
+
+def test_a_grid_runs_in_one_process_at_a_time(harness, grid):
+    first = harness(grid)
+    first.work.mkdir(parents=True)
+    with alone_in(first.work), pytest.raises(GanzooError, match="is in use by process"):
+        harness(grid).run()
+
+
+def test_a_record_holds_no_path_of_this_machine_and_may_hold_infinity(harness, grid, registry, tmp_path):
+    grid.losses, file = ["minimax"], tmp_path / "network.pth"
+    grid.settings = [*grid.settings, "loop.snapshot_kimg=inf", f"metrics.inception={file}"]
+    said = []
+    runner = harness(grid)
+    (record,) = runner.run()
+    assert record.status == "done" and str(tmp_path) not in record.command
+    assert record.config["loop"]["snapshot_kimg"] == "inf"
+    assert recorded_config(record, registry).values.loop.snapshot_kimg == math.inf
+    again = harness(grid)
+    again.say = said.append
+    again.run()
+    assert not any("other settings" in line for line in said)
+
+
+def test_a_message_about_a_records_settings_names_no_temporary_file(harness, grid, registry):
+    grid.losses = ["minimax"]
+    (record,) = harness(grid).run()
+    record.config["loop"]["pace"] = 3
+    with pytest.raises(GanzooError, match=r"^unknown key 'loop\.pace'"):
+        recorded_config(record, registry)
+
+
 def test_a_lost_row_has_the_settings_of_its_other_seeds(harness, grid):
     class LosesOne(InProcess):
         def run(self, jobs, *, alone=False):
@@ -281,7 +329,7 @@ def test_a_lost_row_has_the_settings_of_its_other_seeds(harness, grid):
 def test_a_row_that_is_trained_again_counts_its_neighbours_anew(harness, grid, tmp_path):
     grid.losses = ["minimax"]
     (record,) = harness(grid).run()
-    (place,) = (tmp_path / "work/small").iterdir()
+    (place,) = (tmp_path / "work/small").glob("*--s0")
     (place / NEIGHBOURS).write_text("3")
     (tmp_path / "results/small/fashion-10k--mlp+minimax--s0.json").unlink()
     grid.settings, grid.name = [*grid.settings, "loop.batch=8"], "small"

@@ -10,10 +10,11 @@ import pytest
 
 from ganzoo.bench.grid import Cell, Grid
 from ganzoo.bench.harness import Harness, make_launcher
-from ganzoo.bench.job import RECORD, SAMPLES, Job
+from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, Job
 from ganzoo.bench.record import read_records
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import read_jsonl
+from ganzoo_launchers import ray as worker
 from ganzoo_launchers.ray import _collect
 
 SETTINGS = [
@@ -40,6 +41,17 @@ def test_a_workers_files_replace_those_of_an_earlier_training(tmp_path):
     (tmp_path / RECORD).write_bytes(b"old")
     assert _collect(Ray, ("", {RECORD: b"new", SAMPLES: b"images"}), job) == ""
     assert (tmp_path / RECORD).read_bytes() == b"new" and (tmp_path / SAMPLES).read_bytes() == b"images"
+
+
+@pytest.mark.parametrize(("alone", "noted"), [(True, None), (False, "0")])
+def test_a_job_beside_others_says_that_its_neighbours_are_not_known(tmp_path, monkeypatch, alone, noted):
+    outcomes = iter([None, ""])
+    process = SimpleNamespace(outcome=lambda: next(outcomes))
+    monkeypatch.setattr(worker, "JobProcess", lambda job: process)
+    monkeypatch.setattr(worker, "POLL", 0)
+    assert worker.work(Job("train", "grid", Cell("mlp+minimax", "fashion-10k", 0), tmp_path), alone) == ("", {})
+    file = tmp_path / NEIGHBOURS
+    assert (file.read_text() if file.exists() else None) == noted
 
 
 @pytest.mark.slow

@@ -10,14 +10,13 @@ from typing import Any
 import click
 import pytest
 import yaml
+from support.pages import commands_of
 
 from ganzoo.cli.commands import app
 from ganzoo.config.resolve import resolve
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-FENCE = re.compile(r"(<!-- not run: \S.*? -->\n)?^```(?:sh|bash)\n(.*?)^```", re.DOTALL | re.M)
-SEPARATORS = {"&&", "||", "|", ";", ">", "2>"}
 TAKE_SETTINGS = {"run", "explain", "resume", "eval"}
 OWN_PARTS = {"tutorial.md", "research.md"}  # their commands use plugins written on the page; other tests run them
 
@@ -34,24 +33,6 @@ def pages_of(nav: object) -> list[str]:
         return [nav]
     entries = nav.values() if isinstance(nav, dict) else nav
     return [page for entry in entries for page in pages_of(entry)]
-
-
-def commands_of(text: str) -> list[list[str]]:
-    """Return the arguments of each ``ganzoo`` command in the fenced blocks, except in blocks marked ``not run``."""
-    found: list[list[str]] = []
-    for mark, block in FENCE.findall(text):
-        for line in [] if mark else block.replace("\\\n", " ").splitlines():
-            words: list[str] = []
-            for word in [*shlex.split(line, comments=True), ";"]:
-                if word not in SEPARATORS:
-                    words.append(word)
-                    continue
-                while words and re.match(r"[A-Z_]+=", words[0]):
-                    del words[0]
-                if words and words[0] == "ganzoo":
-                    found.append(words[1:])
-                words = []
-    return found
 
 
 def without_plugins(words: list[str]) -> list[str]:
@@ -131,4 +112,5 @@ def test_a_wrong_command_is_found(line):
 def test_commands_are_found_among_others():
     text = "```sh\ncd x && A=1 ganzoo list | head  # ganzoo info\nganzoo run a+b \\\n  --dry-run\n```\n"
     marked = "<!-- not run: it needs a cluster -->\n```sh\nganzoo nothing\n```\n```text\nganzoo: an error\n```\n"
-    assert commands_of(text + marked) == [["list"], ["run", "a+b", "--dry-run"]]
+    inside = "1. An item:\n\n   ```sh\n   ganzoo runs\n   ```\n"
+    assert commands_of(text + marked + inside) == [["list"], ["run", "a+b", "--dry-run"], ["runs"]]

@@ -87,13 +87,18 @@ class Machine(Runs):
 
     @property
     def side_by_side(self) -> int:
-        """The number of combinations trained on the machine at the same time."""
+        """The number of combinations trained on the machine at the same time; 0 if it is not known."""
         return self.first.hardware.side_by_side
+
+    @property
+    def company(self) -> str:
+        """How many combinations were trained at the same time, in words."""
+        return "alone" if self.alone else f"{self.side_by_side or 'perhaps several'} side by side"
 
     @property
     def alone(self) -> bool:
         """Whether nothing else was trained at the same time, so that the times can be compared."""
-        return self.side_by_side <= 1
+        return self.side_by_side == 1
 
     @property
     def minutes(self) -> Spread | None:

@@ -194,7 +194,7 @@ def _machine(group: Group, machine: Machine, name: str, front: bool) -> dict[str
         "minutes": MINUTES.text(machine),
         "seeds": _seeds(group, machine)["title"] or NONE,
         "costs": [cost.text(machine) for cost in (MINUTES, SPEED, MEMORY)],
-        "notes": [*([] if machine.alone else [f"{machine.side_by_side} side by side"]),
+        "notes": [*([] if machine.alone else [machine.company]),
                   *(["on the Pareto front"] if front else [])],
     }  # fmt: skip
 

@@ -79,7 +79,7 @@ class Row(Runs):
         found |= dict.fromkeys(mark for _, record in self.records for mark in record.marks)
         if self.first.augmentation:
             found[f"augmentation {self.first.augmentation}"] = None
-        found |= {f"{machine.side_by_side} side by side": None for machine in self.machines if not machine.alone}
+        found |= {machine.company: None for machine in self.machines if not machine.alone}
         if self.done and self.failed:
             seeds = len({record.seed for _, record in self.records})
             what = "seeds" if seeds == len(self.records) else "runs"

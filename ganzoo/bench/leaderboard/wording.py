@@ -117,7 +117,7 @@ def machine_names(row: Row) -> list[str]:
         twins = [other for other in row.machines if other.hardware == machine.hardware]
         parts = [machine.device] if len({other.device for other in twins}) > 1 else []
         if len({other.side_by_side for other in twins}) > 1:
-            parts.append("alone" if machine.alone else f"{machine.side_by_side} side by side")
+            parts.append(machine.company)
         names.append(f"{machine.hardware} ({', '.join(parts)})" if parts else machine.hardware)
     return names
 

@@ -156,6 +156,14 @@ def test_a_name_in_several_grids_is_taken_from_one_that_both_share(sides, result
         find_sides("a+x", "b+x", place, registry)
 
 
+def test_a_damaged_record_beside_the_two_sides_is_only_named(sides, results, tmp_path, logged):
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "provenance.json").write_text(json.dumps({"sha256": "0" * 64}))
+    one, other = sides(*records("a+x", *A), *records("b+x", *B))
+    assert (one.combination, other.combination) == ("a+x", "b+x")
+    assert any("provenance.json is not a record" in line and "it is left out" in line for line in logged)
+
+
 def test_a_name_is_looked_up_in_older_grids_last(tmp_path, registry):
     write_records(tmp_path, [*records("a+x", *A), *records("b+x", *B)])
     write_records(tmp_path / "older", [*records("a+x", 1.0, 2.0), *records("c+x", 1.0, 2.0)])

@@ -174,6 +174,7 @@ def test_an_error_of_a_command_is_one_line(ganzoo, install, monkeypatch):
         (["bench", "--results", "other", "report"], "--results before report has no effect"),
         (["bench", "--grid", "x.yaml", "verify", "y"], "--grid before verify has no effect"),
         (["bench", "verify", "empty"], "no record under empty"),
+        (["bench", "--recipe", "mlp+minimax", "--kimg", "1", "--keep-weights", "-1"], "-1 is not in the range x>=0"),
     ],
 )
 def test_a_benchmark_command_that_would_do_nothing_is_refused(ganzoo, tmp_path, arguments, says):

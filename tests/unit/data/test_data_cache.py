@@ -79,7 +79,7 @@ def test_files_that_did_not_change_are_not_read_again(registry, root, directory,
     monkeypatch.setattr(fingerprints, "SETTLED_NS", 0)
     first = opened(registry, directory, root)
     with monkeypatch.context() as patched:
-        patched.setattr("ganzoo_datasets.files.Folder.read", lambda *_: pytest.fail("read again"))
+        patched.setattr("ganzoo_datasets.folder.Folder.read", lambda *_: pytest.fail("read again"))
         patched.setattr("ganzoo.data.factory.DataSource.peek", lambda _: None)
         assert opened(registry, directory, root).fingerprint == first.fingerprint
     save(directory / "3.png", 99)

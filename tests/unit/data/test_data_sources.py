@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from filelock import FileLock, Timeout
 from PIL import Image
 from support.images import open_images, peek_spec
 from support.sets import image, png
 
 from ganzoo import ImageSpec
 from ganzoo.config.recipe import parse_data
+from ganzoo.data.sources import make_source
 from ganzoo.errors import GanzooError
+from ganzoo_datasets.downloaded import FashionMNIST
 
 
 @pytest.fixture
@@ -31,6 +36,44 @@ def directory(tmp_path) -> Path:
     for number in range(6):
         image(8, 8, "L", number).save(directory / ("deep" if number % 2 else "") / f"{number}.png")
     return directory
+
+
+def test_a_directory_that_cannot_be_listed_is_an_error(registry, directory, root, monkeypatch):
+    scan = os.scandir
+
+    def denied(path):
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(GanzooError, match=r"deep cannot be listed \(Permission denied\); make it readable"):
+        open_images(registry, f"folder:{directory}", root=root)
+
+
+def test_links_to_directories_are_counted(registry, directory, root, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    image(8, 8, "L").save(tmp_path / "elsewhere" / "a.png")
+    (directory / "linked").symlink_to(tmp_path / "elsewhere")
+    entry, location = parse_data(f"folder:{directory}", registry)
+    source = make_source(entry, location, root, "train", labels="none")
+    assert len(source) == 6 and list(source.remarks()) == ["links to directories not followed: 1"]
+
+
+def test_one_process_downloads_at_a_time(root, monkeypatch):
+    """torchvision writes under the final names, so a second process would damage the file of the first."""
+    made = []
+
+    def make(self, download):
+        if not download:
+            raise RuntimeError("Dataset not found")
+        with pytest.raises(Timeout):
+            FileLock(root / "fashion-mnist.lock", timeout=0).acquire()
+        made.append(self.split)
+        return SimpleNamespace(data=np.zeros((2, 28, 28), np.uint8), targets=[0, 1])
+
+    monkeypatch.setattr(FashionMNIST, "make", make)
+    assert len(FashionMNIST("", root, "train")) == 2 and made == ["train"]
 
 
 def make_zip(path: Path, labels="some", count=4) -> Path:

@@ -56,7 +56,7 @@ def test_a_set_of_before_keeps_its_key(opened, registry, tmp_path, kind):
 
 def test_the_key_is_that_of_before_to_the_digit(opened, monkeypatch):
     """The key hashes only the earlier settings: content, size, resizing and skip_bad, and channels if not auto."""
-    monkeypatch.setattr("ganzoo_datasets.files.Folder.content_key", lambda _: "content")
+    monkeypatch.setattr("ganzoo_datasets.folder.Folder.content_key", lambda _: "content")
     resize = {"method": "torchvision bicubic", "antialias": True, "crop": "centre square"}
     expected = {
         json.dumps([1, "content", None, None, False]): {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +72,8 @@ def test_shards_behind_an_address_are_streamed_once(registry, shards):
         ("s3://bucket/set-000.tar", "shards are read only from files, http:// or https://"),
         ("file://{directory}/set-000.tar", "shards are read only from files, http:// or https://"),
         ("{directory}/cut.tar", "cut.tar is not a whole tar file"),
+        ("{directory}/shorter.tar", "shorter.tar is not a whole tar file (its end is missing); fetch or make it again"),
+        ("http://localhost:1/a b.tar", "cannot be opened"),
         ("{directory}/text.tar", "text.tar is not a whole tar file"),
         ("{directory}/bad.tar", "bad.tar/bad.png: it cannot be decoded"),
     ],
@@ -78,6 +81,9 @@ def test_shards_behind_an_address_are_streamed_once(registry, shards):
 def test_bad_shards_are_named(registry, shards, location, message):
     whole = (shards / "set-000.tar").read_bytes()
     (shards / "cut.tar").write_bytes(whole[: 512 * 3 + 100])
+    with tarfile.open(shards / "set-000.tar") as archive:
+        third = archive.getmembers()[2]
+    (shards / "shorter.tar").write_bytes(whole[: third.offset])  # two whole members
     (shards / "text.tar").write_bytes(b"no tar file at all" * 100)
     write_shard(shards / "bad.tar", 0, bad=b"no image")
     with pytest.raises(GanzooError) as raised:

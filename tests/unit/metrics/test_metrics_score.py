@@ -87,10 +87,12 @@ def test_what_is_cached_belongs_to_one_set_and_one_protocol(
         assert scored(zoo, other, tmp_path, "fid", mode=mode).protocol["real_statistics"] == "extracted"
 
 
-def test_a_damaged_cache_is_made_anew(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_damaged_cache_is_made_anew(zoo: Registry, real: Set, stub: Stub, tmp_path: Path, renamed: bool) -> None:
     first = scored(zoo, real, tmp_path, "fid", "kid")
     for file in (tmp_path / "statistics").iterdir():
-        file.write_bytes(file.read_bytes()[:100])
+        content = file.read_bytes()
+        file.write_bytes(content.replace(b"sigma.npy", b"sigmb.npy") if renamed else content[:100])
     assert scored(zoo, real, tmp_path, "fid", "kid").values == first.values
 
 

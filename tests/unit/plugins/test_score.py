@@ -12,6 +12,7 @@ from support.pooled import WIDTH, install_pooled, random_images, write_images
 
 from ganzoo.errors import NetworkMissing
 from ganzoo.metrics.frechet import frechet_of_features
+from ganzoo_datasets.downloaded import FashionMNIST
 from ganzoo_fidelity.network import find_network, load_state
 
 pytestmark = pytest.mark.seconds
@@ -186,6 +187,25 @@ def test_a_run_is_sampled_and_says_if_it_has_seen_the_images(ganzoo, places, poo
     assert fid_of(ganzoo, "run", "a", "--samples", "15")[0]["values"] != found["values"]
 
 
+def test_the_training_images_of_a_run_are_not_downloaded(ganzoo, places, pooled, tiny, monkeypatch):
+    settings = ["data.name=fashion-mnist", *tiny("mlp", batch=4, kimg=0.016)]
+    monkeypatch.setattr(FashionMNIST, "load", lambda _: (random_images(20, 28, 28, 1), np.zeros(20, np.int64)))
+    code, _, err = ganzoo("run", "mlp+minimax", *settings, "--out", "run")
+    assert code == 0, err
+    monkeypatch.setattr(FashionMNIST, "load", lambda _: pytest.fail("downloads"))
+    found, _ = fid_of(ganzoo, "run", "a", "--samples", "15")
+    assert "training_images" not in found["protocol"]
+
+
+def test_statistics_of_a_set_say_that_they_are_exact(ganzoo, pooled, tmp_path, monkeypatch):
+    """The features of a named set are cached and exact, also in fast mode."""
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "root"))
+    code, _, err = ganzoo("stats", "fashion-10k:train", "--out", "s.npz", "--mode", "fast")
+    assert code == 0, err
+    with np.load(tmp_path / "s.npz") as file:
+        assert "exact" in {str(file[name]) for name in file.files if file[name].shape == ()}
+
+
 WHOLE = "it compares the features of all images, but s.npz has"
 REFUSED = {
     f"kid: {WHOLE}": ("score", "a", "--reference", "s.npz", "--metrics", "kid"),
@@ -202,6 +222,7 @@ REFUSED = {
     "kid: it compares more than mean and covariance": ("stats", "a", "--out", "t.npz", "--metric", "kid"),
     "1 generated images cannot be scored": ("fid", "one", "a"),
     "0001.png: it cannot be decoded": ("fid", "damaged", "a"),
+    "zip:gone.npz is a file of another kind": ("fid", "zip:gone.npz", "a"),
 }  # fmt: skip
 
 

@@ -28,6 +28,8 @@ def main(name: str, counts: list[int]) -> None:
     registry, root = Registry.load(), data_root(None)
     entry, location = parse_data(name, registry)
     train = open_dataset(entry, location, name, split="train", root=root).array
+    if max(counts) > len(train):
+        sys.exit(f"floor: {name} has {len(train)} training images; name smaller counts")
     reference = open_dataset(entry, location, name, split=entry.reference, root=root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     reader = Reader(find_source(registry.get(ExtractorEntry, "inception"), None, root), "exact", device, ("2048",))

@@ -82,7 +82,7 @@ def rows(costs: Iterable[Cost], options: argparse.Namespace) -> Iterable[str]:
         + " | ".join(f"+ all-reduce, {world:,}" for world in WORLDS[1:])
         + " | kimg/h on 8 | on 1,024 |"
     )
-    yield "| --- " * (7 + len(WORLDS)) + "|"
+    yield "| --- " * (6 + len(WORLDS)) + "|"
     for found in costs:
         batch = BATCHES[found.size]
         step = max(options.least, batch * found.flop / (options.flops * options.share))

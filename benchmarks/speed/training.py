@@ -37,6 +37,7 @@ from ganzoo.training.loop import Loop
 
 NINE = [f"{a}+{loss}" for a in ("dcgan", "stylegan-lite", "mlp") for loss in ("minimax", "non-saturating", "wgan-gp")]
 WARM_UP = 5  # iterations
+COUNTED = 16  # iterations whose operations are counted: a multiple of the penalties' default intervals
 
 
 class Flops(TorchDispatchMode):
@@ -121,12 +122,14 @@ def _warm(iteration: Callable[[], object], batch: int, device: torch.device) -> 
 
 
 def count_flops(work: Work) -> float:
-    """Return the floating-point operations per image of the plain loop."""
-    loop = plain_loop(work)
-    loop.iteration()
-    with Flops() as counter:
+    """Return the floating-point operations per image of our loop, averaged over the intervals of its penalties."""
+    with tempfile.TemporaryDirectory() as scratch:
+        loop = our_loop(work, Path(scratch) / "run")
         loop.iteration()
-    return counter.total / loop.batch
+        with Flops() as counter:
+            for _ in range(COUNTED):
+                loop.iteration()
+    return counter.total / (COUNTED * loop.settings.batch)
 
 
 def start(work: Work, scratch: Path, stack: ExitStack) -> tuple[Side, Side]:

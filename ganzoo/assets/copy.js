@@ -1,6 +1,6 @@
 // A button of class "copy" copies what stands behind it, or where the browser refuses, selects it.
 document.addEventListener("click", async ({ target }) => {
-  const button = target.closest(".copy");
+  const button = target.closest("button.copy");
   if (!button) return;
   const code = button.nextElementSibling;
   try {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def find_class(wanted: str, names: Sequence[str], classes: int) -> int:
     folded = [label for label, name in enumerate(names) if name.casefold() == wanted.casefold()]
     if exact or folded:
         return (exact or folded)[0]
-    if wanted.lstrip("-").isdecimal():
+    if re.fullmatch(r"-?[0-9]+", wanted):
         if 0 <= int(wanted) < classes:
             return int(wanted)
         raise GanzooError(f"the class is {wanted}, must be 0 to {classes - 1}")

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 
+from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.reader import Facts
+from ganzoo.runs.run_dir import RunDir
+
+INIT_FROM = "init_from"  # in the provenance
 
 
 def again(facts: Facts, *settings: str) -> str:
     """Return the command that trains the run's configuration again with other settings."""
-    return shlex.join(["ganzoo", "run", "--config", str(facts.path / "config.yaml"), *settings])
+    begun = ["--init-from", source] if (source := initial_run(facts)) else []
+    config = str(facts.path / "config.yaml")
+    return shlex.join(["ganzoo", "run", "--config", config, *settings, *begun, *_plugins(facts)])
+
+
+def on_run(facts: Facts, command: str, *options: str) -> str:
+    """Return a command that reads the run's directory."""
+    return shlex.join(["ganzoo", command, str(facts.path), *options, *_plugins(facts)])
+
+
+def initial_run(facts: Facts) -> str:
+    """Return the path of the run that this one took its initial weights from; "" if there is none."""
+    source = facts.provenance.get(INIT_FROM)
+    path = PurePath(source) if isinstance(source, str) else PurePath()
+    return str(path.parents[1]) if len(path.parents) > 1 else ""
+
+
+def _plugins(facts: Facts) -> list[str]:
+    """Return the options that load the run's copies of its plugin files."""
+    return [part for file in copies(RunDir(facts.path)).values() for part in ("--plugin", str(file))]
 
 
 def scaled_rates(facts: Facts, factor: float, *networks: str) -> list[str]:
@@ -37,6 +61,6 @@ def other_rates(facts: Facts, factor: float, advice: str, *networks: str) -> tup
 def longer(facts: Facts) -> tuple[str, str]:
     """Return the advice and its command to resume an unfinished run, or to train a finished one for twice as long."""
     if not facts.finished:
-        return "If it is not running, go on:", f"ganzoo resume {shlex.quote(str(facts.path))}"
+        return "If it is not running, go on:", on_run(facts, "resume")
     budget = facts.number("loop.kimg")
     return ("Train for twice as long:", again(facts, f"loop.kimg={budget * 2:g}")) if budget else ("", "")

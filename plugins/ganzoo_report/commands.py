@@ -23,13 +23,14 @@ def report(run: Path, follow: bool) -> None:
     from ganzoo.runs.reader import read_facts
     from ganzoo.runs.run_dir import RunDir
     from ganzoo_report.analysis.run import look_or_say_why
+    from ganzoo_report.watch import ended
     from ganzoo_report.write import write_report
 
     directory = RunDir.open(run)
     registry, seen = Registry.load(), _state(directory.samples)
     look_or_say_why(registry, run)
     click.echo(write_report(directory))
-    while follow and not read_facts(directory).finished:
+    while follow and not ended(directory, read_facts(directory)):
         time.sleep(PAUSE)
         now = _state(directory.samples)
         if now != seen:

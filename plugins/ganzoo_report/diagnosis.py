@@ -5,14 +5,14 @@ The limits were set on runs of this project, some that learned well and some tha
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
+from ganzoo.runs.ranking import Ranking
 from ganzoo.runs.reader import Facts, Record
-from ganzoo_report.advice import again, longer, one_more_step, other_rates, scaled_rates
+from ganzoo_report.advice import again, longer, on_run, one_more_step, other_rates, scaled_rates
 from ganzoo_report.closer import CLOSE, Look
 from ganzoo_report.story import Story
 
@@ -120,7 +120,12 @@ def discriminator_too_strong(facts: Facts, story: Story) -> Finding | None:
     before, after = mean(early, "gradient_generator"), mean(late, "gradient_generator")
     if before and after is not None and after < VANISHED * before:
         why = f"The gradient that reaches the generator fell to {after / before:.2%} of what it was."
-    elif auc is not None and auc >= TOO_STRONG and mean(late, "accuracy_real") is not None:
+    elif (
+        auc is not None
+        and auc >= TOO_STRONG
+        and mean(late, "accuracy_real") is not None
+        and not _improved_to_the_end(facts)
+    ):
         why = (
             f"In the last quarter of the run it ranked {auc:.1%} of real/generated pairs correctly. If it is nearly "
             "always right, the generator learns little from it."
@@ -202,13 +207,18 @@ def copying(look: Look) -> Finding | None:
     return Finding("trouble", "Copying suspected", why, advice, "ganzoo list")
 
 
+def _gain(ranking: Ranking, before: float, after: float) -> float:
+    """Return by how much a value became better; negative if it became worse."""
+    return ranking.key(before) - ranking.key(after)
+
+
 def no_learning(facts: Facts, story: Story) -> Finding | None:
     """Report images, or a score, that did not change over the run."""
     moved = story.travelled
     ranking, scores = facts.ranking, [value for _, value in facts.ranked]
     if moved is not None and moved < STILL:
         why = f"Over the whole run the images moved by {moved:.0%} of the distance between two real images."
-    elif ranking and len(scores) > 2 and ranking.ratio(ranking.best(scores[1:]), scores[0]) > 0.99:
+    elif ranking and len(scores) > 2 and _gain(ranking, scores[0], ranking.best(scores[1:])) <= 0.01 * abs(scores[0]):
         moves, most = ("fell below", "lowest") if ranking.lower_is_better else ("rose above", "highest")
         first, best = (ranking.text(value, 1) for value in (scores[0], ranking.best(scores[1:])))
         why = f"The {ranking.title} never {moves} where it began ({first}; the {most} after that: {best})."
@@ -230,7 +240,7 @@ def past_its_best(facts: Facts, story: Story) -> Finding | None:
         return None
     was, now = (f"{ranking.text(value, 1)} at {kimg:g} kimg" for kimg, value in (best, last))
     why = f"The {ranking.title} was {was} and is {now}."
-    command = f"ganzoo sample {shlex.quote(str(facts.path))} --checkpoint best"
+    command = on_run(facts, "sample", "--checkpoint", "best")
     kind: Kind = "trouble" if worse > MUCH_WORSE else "note"
     return Finding(kind, "Past its best", why, "The best checkpoint was kept; use that one:", command)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
+from ganzoo.runs.changes import change_in_words, read_changes
 from ganzoo.runs.reader import Facts
 from ganzoo.runs.reproduce import install_command, plugin_options
 from ganzoo.utils.files import one_line
+from ganzoo_report.advice import initial_run
 
 
 def script(facts: Facts) -> str:
@@ -35,6 +37,12 @@ def script(facts: Facts) -> str:
     files = plugin_options(versions)
     if files:
         comments.append("# the directory plugins/ of the run holds what --plugin names")
+    if source := initial_run(facts):
+        files = ["--init-from", source, *files]
+        comments.append("# the initial weights are those that --init-from has now; the run took the newest of its time")
+    comments += [
+        f"# changed during the run, and not repeated here: {change_in_words(change)}" for change in read_changes(noted)
+    ]
     lines = [
         f"# {one_line(facts.recipe)}",
         *comments,

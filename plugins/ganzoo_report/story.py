@@ -108,7 +108,7 @@ class Story:
 def read_story(directory: RunDir, most: int = 200) -> Story:
     """Return the story so far. Of more than ``most`` snapshots, read evenly spaced ones with the first and the last."""
     real = read_grid(directory.verdicts / "real.png")
-    spread = None if real is None else distances(_thumbs(real))
+    spread = None if real is None else _spread(real)
     grids = sorted((kimg, path) for path in directory.samples.glob("kimg*.png") if (kimg := _kimg(path)) is not None)
     if len(grids) > most:
         grids = [grids[round(place * (len(grids) - 1) / (most - 1))] for place in range(most)]
@@ -151,11 +151,14 @@ def read_verdicts(file: Path) -> Verdicts | None:
 
 
 def judge(fake: Sequence[float], real: Sequence[float], *, probability: bool, zero_is_border: bool) -> Verdicts:
-    """Return verdicts for logits. Logits above 0 are real; if the loss has no border at 0, the upper half is real."""
+    """Return verdicts for logits. Logits above 0 are real; if the loss has no border at 0, the upper half is real.
+
+    Equal logits have ranks in turn, a generated image first, then a real one: neither side gains by a tie.
+    """
     both = np.array([*fake, *real])
-    order = np.argsort(-both, kind="stable")
+    turn = np.concatenate([np.arange(len(fake)) / len(fake), np.arange(len(real)) / len(real) + 1e-9])
     ranks = np.empty(len(both), dtype=int)
-    ranks[order] = np.arange(1, len(both) + 1)
+    ranks[np.lexsort((turn, -both))] = np.arange(1, len(both) + 1)
 
     def one(logit: float, rank: int) -> Judged:
         says_real = logit > 0 if zero_is_border else rank <= len(both) / 2
@@ -178,6 +181,12 @@ def distances(images: np.ndarray) -> tuple[float, float]:
     return mean, float(found.min(1).mean())
 
 
+def _spread(real: np.ndarray) -> tuple[float, float] | None:
+    """Return the distances of the real images; None for fewer than two. A grid repeats the images of a small set."""
+    different = np.unique(_thumbs(real), axis=0)
+    return distances(different) if len(different) > 1 else None
+
+
 def _thumbs(images: np.ndarray) -> np.ndarray:
     """Return the images reduced to ``THUMB`` pixels and flattened, for measuring distances."""
     if images.shape[1] > THUMB:
@@ -188,9 +197,10 @@ def _thumbs(images: np.ndarray) -> np.ndarray:
 
 def _kimg(path: Path) -> float | None:
     try:
-        return float(path.stem.removeprefix("kimg"))
+        kimg = float(path.stem.removeprefix("kimg"))
     except ValueError:
         return None
+    return kimg if math.isfinite(kimg) else None
 
 
 def as_data(story: Story) -> list[dict[str, Any]]:

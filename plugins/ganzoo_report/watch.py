@@ -60,7 +60,9 @@ def watch(
 
 def ended(directory: RunDir, facts: Facts) -> bool:
     """Return whether the budget is spent and the score is written. A run writes it after the last line of the log."""
-    return facts.finished and _written(directory.score_file) >= _written(directory.log_file)
+    scored = facts.scores[-1]["kimg"] if facts.scores else -1.0
+    whole = scored >= facts.kimg or _written(directory.score_file) >= _written(directory.log_file)
+    return facts.finished and whole
 
 
 def _state(facts: Facts, silent: float) -> str:

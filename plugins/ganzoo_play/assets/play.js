@@ -138,7 +138,9 @@ find("truncation-panel").hidden = !truncating.length;
 if (truncating.length < runs.length) {
   find("truncation-whose").textContent = `Of these runs only ${truncating.map(title).join(", ")} can do that.`;
 }
-const classes = runs.map((run) => run.classes).sort((a, b) => b.length - a.length)[0];
+const named = runs.map((run) => run.classes).filter((names) => names.length);
+const classes = Array.from({ length: Math.max(0, ...named.map((names) => names.length)) }, (_, label) =>
+  [...new Set(named.map((names) => names[label]).filter(Boolean))].join(" / ")); // runs may have other names
 list("class", classes);
 find("class-panel").hidden = !classes.length;
 

@@ -33,8 +33,9 @@ function draw() {
   const targets = document.querySelectorAll(".chart");
   charts.forEach(({ spec, rows }, place) => {
     const target = targets[place];
-    const last = rows.at(-1).k;
-    const from = rows[0].k + find("range").value * (last - rows[0].k);
+    const moments = rows.map(({ k }) => k); // one run after the other
+    const first = Math.min(...moments);
+    const from = first + find("range").value * (Math.max(...moments) - first);
     const points = rows.filter(({ k }) => k >= from);
     drawChart(target, spec, { points }, own);
   });

@@ -83,7 +83,7 @@ def _charts(runs: Sequence[Run]) -> list[dict[str, Any]]:
             rows = []
             for run, log in zip(runs, thinned, strict=True):
                 rows += points([*log, *run.facts.scores], replace(curve, series={figure: run.name}))
-            if rows:
+            if len({row["k"] for row in rows}) > 1:
                 made.append(chart(_of_runs(curve, figure, title, runs), rows))
     return made
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,67 @@ def test_images_that_stay_what_they_were_are_no_learning():
     assert diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0)) is None
     assert diagnosis.no_learning(facts(fids=[200, 210, 205]), story(1.0, 1.0)) is not None
     assert diagnosis.no_learning(facts(fids=[200, 100, 90]), story(1.0, 1.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("ranking", "values"),
+    [
+        (Ranking("precision", lower_is_better=False), [0.0, 0.4, 0.62]),
+        (Ranking("kid_mean"), [0.05, 0.002, -0.0003]),
+        (Ranking("likelihood", lower_is_better=False), [-120.0, -90.0, -80.0]),
+    ],
+)
+def test_values_of_zero_and_below_improve_too(ranking, values):
+    learnt = replace(facts(), ranking=ranking, scores=tuple(
+        {"kimg": float(k), ranking.value: value} for k, value in enumerate(values, 1)))  # fmt: skip
+    assert diagnosis.no_learning(learnt, NOTHING) is None
+    stuck = replace(learnt, scores=tuple({"kimg": float(k), ranking.value: values[0]} for k in (1, 2, 3)))
+    assert diagnosis.no_learning(stuck, NOTHING).title == "No learning"
+
+
+def test_a_strong_discriminator_is_no_trouble_while_the_score_improves():
+    strong = {"auc": quarters(0.97, 0.97, 0.97, 0.97), "accuracy_real": [0.9, 0.9]}
+    assert diagnosis.discriminator_too_strong(facts([60.0, 35.0, 34.9], **strong), NOTHING) is not None
+    assert diagnosis.discriminator_too_strong(facts([60.0, 35.0, 22.0], **strong), NOTHING) is None
+
+
+def test_a_collapse_is_found_for_a_small_set_of_images(tmp_path):
+    """A grid repeats the images of a small set, so that it holds equal images."""
+    rng = np.random.default_rng(0)
+    few = rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    write_run(tmp_path)
+    write_grid(tmp_path / "verdicts" / "real.png", few[np.arange(64) % 20])
+    alike = rng.integers(0, 256, (1, 8, 8, 3)) + rng.integers(-4, 5, (64, 8, 8, 3))
+    for file in (tmp_path / "samples").glob("kimg*.png"):
+        write_grid(file, np.clip(alike, 0, 255).astype(np.uint8))
+    found = diagnosis.mode_collapse(facts(), read_story(RunDir(tmp_path)))
+    assert found is not None and found.title == "Mode collapse suspected"
+
+
+def test_commands_name_the_plugin_files_and_the_initial_weights(tmp_path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "mine.py").touch()
+    begun = {"init_from": "/elsewhere/runs/first/checkpoints/kimg000001.000"}
+    run = replace(facts([60.0, 35.0, 22.0]), path=tmp_path, provenance=begun)
+    command = diagnosis.still_improving(run, NOTHING).command
+    assert command.endswith(f" --init-from /elsewhere/runs/first --plugin {tmp_path}/plugins/mine.py")
+    changed = {"changes": [{"kimg": 2.0, "settings": {"loop.kimg": {"from": 2.0, "to": 4.0}}}]}
+    text = script(replace(run, provenance=begun | changed))
+    assert "# changed during the run, and not repeated here: from 2 kimg on" in text
+    assert "ganzoo run --config config.yaml --init-from /elsewhere/runs/first" in text
+
+
+def test_equal_logits_favour_neither_side():
+    verdicts = judge([1.0] * 8, [1.0] * 8, probability=False, zero_is_border=False)
+    assert verdicts.fooled == 4 and verdicts.right == 0.5
+
+
+def test_a_picture_without_a_place_in_the_run_is_left_out(tmp_path):
+    write_run(tmp_path)
+    count = len(read_story(RunDir(tmp_path)).snapshots)
+    for name in ("kimgnan.png", "kimginf.png"):
+        write_grid(tmp_path / "samples" / name, np.zeros((64, 8, 8, 3), np.uint8))
+    assert len(read_story(RunDir(tmp_path)).snapshots) == count
 
 
 def test_a_fid_that_rises_again_is_past_its_best():

@@ -185,6 +185,8 @@ def test_a_run_is_sampled_and_says_if_it_has_seen_the_images(ganzoo, places, poo
     assert "training_images" not in again["protocol"] and "own training" not in err
     assert fid_of(ganzoo, "run", "a", "--samples", "15", "--seed", "3")[0]["values"] == found["values"]
     assert fid_of(ganzoo, "run", "a", "--samples", "15")[0]["values"] != found["values"]
+    protocol = fid_of(ganzoo, "a", "run", "--samples", "15", "--truncation", "1.0")[0]["protocol"]
+    assert protocol["reference_checkpoint"] == found["protocol"]["checkpoint"] and "checkpoint" not in protocol
 
 
 def test_the_training_images_of_a_run_are_not_downloaded(ganzoo, places, pooled, tiny, monkeypatch):

@@ -199,6 +199,8 @@ def evaluate(
     from ganzoo.metrics.configured import score_anything
     from ganzoo.training.callbacks import audience
 
+    if isinstance(metrics, str):
+        raise GanzooError(f"metrics is {metrics!r}, must be a list of names, such as [{metrics!r}]")
     named = {"data.name": data, "metrics.reference": reference, "metrics.fakes": samples, "metrics.seed": seed}
     given = as_arguments({key: value for key, value in named.items() if value is not None})
     chosen = [*given, *as_arguments(settings)]

@@ -34,8 +34,8 @@ class ArchitectureEntry(Entry):
     generator_params, discriminator_params: the dataclasses of their parameters.
     check_image: a function that raises ValueError with the reason if the architecture cannot make images of a spec.
     defaults: configuration with dotted keys that replaces the core's defaults.
-    tuned: further defaults for combinations with this architecture. A key is the name of a loss, or the names of a loss
-        and penalties joined with ``+``; the latter may also set the penalties' parameters.
+    tuned: further defaults for combinations with this architecture. A key is the name of a loss or of a penalty, or
+        names of both joined with ``+``; a key with a penalty may also set the penalty's parameters.
     """
 
     kind: ClassVar[str] = "architecture"

@@ -19,6 +19,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics.score import Score
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.by_class import read_by_class
+from ganzoo.runs.checkpoint import checkpoint_paths
 from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, load_generator, restore_generator, revise
 from ganzoo.runs.provenance import fingerprint_of
@@ -81,7 +82,7 @@ class Run:
     @property
     def checkpoints(self) -> list[str]:
         """The names of the checkpoints, oldest first."""
-        return [path.name for path in sorted(self.directory.checkpoints.glob("kimg*")) if path.is_dir()]
+        return [path.name for path in checkpoint_paths(self.directory.checkpoints) if path.is_dir()]
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -155,6 +156,8 @@ class Run:
         from ganzoo.metrics.configured import score_configured
         from ganzoo.training.callbacks import audience
 
+        if isinstance(metrics, str):
+            raise GanzooError(f"metrics is {metrics!r}, must be a list of names, such as [{metrics!r}]")
         chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else list(metrics)}
         given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
         arguments = (*as_arguments(given), *as_arguments(settings))

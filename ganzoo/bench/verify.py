@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -37,7 +36,7 @@ from ganzoo.runs.store import fetch_weights
 from ganzoo.runs.weights import find_weights
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
-from ganzoo.utils.safe_yaml import is_number, write_yaml
+from ganzoo.utils.safe_yaml import is_number, path_or_mapping, write_yaml
 from ganzoo.utils.structured import literal
 
 # Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
@@ -293,7 +292,7 @@ def settings_of_extractors(weights: str | None, inception: str | None, mode: str
     """Return the settings that name extractor files and their mode. weights: a file, or a mapping in YAML."""
     settings = [f"metrics.mode={mode}"] if mode is not None else []
     if weights is not None:
-        settings.append(f"metrics.weights={weights if weights.startswith('{') else json.dumps(weights)}")
+        settings.append(f"metrics.weights={path_or_mapping(weights)}")
     if inception is not None:
         settings.append(f"metrics.inception={inception}")
     return settings

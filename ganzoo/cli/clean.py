@@ -48,7 +48,7 @@ def clean(runs: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
     """
     if dry_run and yes:
         raise GanzooError("--dry-run and --yes contradict each other; give one of them")
-    total = 0
+    total = failed = 0
     for found in find(runs):
         size = f"{found.size / 2**20:.1f} MiB"
         line = f"{size:>12}  {printable(with_tilde(found.path))}  ({found.what})"
@@ -57,15 +57,18 @@ def clean(runs: tuple[Path, ...], dry_run: bool, yes: bool) -> None:
                 remove(found)
         except (GanzooError, OSError) as error:
             click.echo(f"not removed: {printable(with_tilde(found.path))}: {error}", err=True)
+            failed += 1
             continue
         total += found.size
         click.echo(line)
-    if not total:
+    if not total and not failed:
         click.echo("nothing to remove")
     elif yes:
         click.echo(f"removed {total / 2**20:.1f} MiB")
     else:
         click.echo(f"{total / 2**20:.1f} MiB would be removed; do it with --yes")
+    if failed:
+        raise click.exceptions.Exit(1)
 
 
 def find(runs: tuple[Path, ...]) -> Iterator[Clutter]:

@@ -161,5 +161,7 @@ class Zoo(click.Group):
     epilog="--version prints the version. Anywhere on the line, --plugin FILE.py loads a plugin from a file, and again "
     "for each further file; --debug shows tracebacks.",
 )
+@click.option("--plugin", multiple=True, hidden=True, expose_value=False)
+@click.option("--debug", is_flag=True, hidden=True, expose_value=False)
 def app() -> None:
-    """Take no options; ``main`` reads those that every command has."""
+    """Take no options; ``main`` reads those that every command has. The two are here for completion alone."""

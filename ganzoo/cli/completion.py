@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -140,7 +141,10 @@ def _below(place: Path, shown: str, beginning: str) -> list[CompletionItem[Any]]
     except OSError:
         return []
     for entry in entries:
-        if entry.is_dir() and entry.name.startswith(beginning) and not entry.name.startswith("."):
+        directory = False
+        with suppress(OSError):  # a link that leads to itself
+            directory = entry.is_dir()
+        if directory and entry.name.startswith(beginning) and not entry.name.startswith("."):
             end = "" if is_run(Path(entry.path)) else "/"
             found.append(CompletionItem(f"{shown}{entry.name}{end}"))
     return found

@@ -19,6 +19,7 @@ from ganzoo.cli.options import (
 from ganzoo.config.arguments import as_arguments
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import printable
+from ganzoo.utils.safe_yaml import path_or_mapping
 from ganzoo.utils.text_table import aligned
 
 
@@ -72,7 +73,7 @@ def evaluate(
     from ganzoo.console.display import make_display
 
     options = {
-        "metrics.weights": weights,
+        "metrics.weights": weights and path_or_mapping(weights),
         "metrics.inception": inception,
         "metrics.reference": reference,
         "metrics.mode": mode,

@@ -5,6 +5,7 @@ Nothing here imports torch at the top, so that help and listings are fast.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -113,7 +114,8 @@ def _report(error: Exception) -> int:
         return 130
     if isinstance(error, click.ClickException):  # the command line itself was wrong
         return _complain(f"{error.format_message()} See `ganzoo --help`.", 2)
-    if isinstance(error, UNUSABLE) and error.filename is not None:
+    unusable = isinstance(error, UNUSABLE) or getattr(error, "errno", None) == errno.ENAMETOOLONG
+    if isinstance(error, OSError) and unusable and error.filename is not None:
         return _complain(f"cannot use {_name(error)}: {error.strerror}; name another path", 2)
     message = " ".join(str(error).split()) or "no message"
     return _complain(f"unexpected {type(error).__name__}: {message} (run again with --debug for the traceback)", 1)

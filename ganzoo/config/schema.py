@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -139,8 +138,8 @@ class LoopConfig:
         at_least(self, 0, "max_rollbacks")
         if self.batch % self.accumulate:
             raise ValueError(f"accumulate is {self.accumulate}, must divide the batch of {self.batch}")
-        if self.kimg == math.inf:
-            raise ValueError("kimg is inf, must be a number of images")
+        if self.kimg > 1e12:
+            raise ValueError(f"kimg is {self.kimg:g}, must be at most 1e12")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")
@@ -155,7 +154,7 @@ class LoopConfig:
 class MetricsConfig:
     names: list[str] = param([], "metrics computed at the end of the run, the first ranks; [] for none")
     fakes: int = param(10000, "generated images per score")
-    times: int = param(1, "number of scores, evenly spaced over the run, the last at its end")
+    times: int = param(1, "number of scores over the run, each at a snapshot, the last at the end")
     every_kimg: float | None = param(None, "or kimg between scores, at snapshots, and at the end")
     weights: Any = param(
         None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as the extractor finds them"

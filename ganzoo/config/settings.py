@@ -36,6 +36,8 @@ def read_settings(settings: Iterable[str]) -> dict[str, Any]:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 raise GanzooError(f"{key}: {part!r} is already set to a value")
+        if isinstance(node.get(last), dict):
+            raise GanzooError(f"{key}: some of its keys are set already; give each key or the whole, not both")
         node[last] = Given(text)
     return result
 

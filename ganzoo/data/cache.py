@@ -5,6 +5,7 @@ For a streamed set, the cache holds the places of the images in their files inst
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 FORMAT = 1
 SUMS = "sums"
 COMPLETE = "all-formats"  # a file in a cache: data.formats=all leaves out the same images as this cache
+REFUSED = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}  # errors that say nothing about the content
 CHECKED = 4 * 2**30  # bytes; larger files are not verified, since reading them at each start would take too long
 
 _checked: set[tuple[str, int, int]] = set()  # path, size and time of the files that this process has verified
@@ -108,6 +110,10 @@ def _read(
         if meta["key"] != key or list(array.shape) != meta["shape"]:
             raise ValueError("its parts do not match")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno in REFUSED:
+            raise GanzooError(
+                f"cannot read the cache {directory}: {error.strerror}; set data.root to another"
+            ) from error
         raise Damaged(f"the cache {directory} is damaged") from error
     return array, labels, meta
 

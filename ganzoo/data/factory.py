@@ -15,7 +15,7 @@ from ganzoo.data.sources import NONE, make_source, params_of
 from ganzoo.data.usage import Usage
 from ganzoo.entries import DatasetEntry, ImageSpec
 from ganzoo.errors import GanzooError, printable
-from ganzoo.interfaces import DataSource, SourceImage
+from ganzoo.interfaces import BadImage, DataSource, SourceImage
 from ganzoo.utils.files import data_root
 
 
@@ -177,8 +177,12 @@ def _peek(
 ) -> ImageSpec:
     native = entry.image or source.peek()
     if size is None and native.size == 0:
-        first = next(item.name for item in source if isinstance(item, SourceImage) and not _is_square(item))
-        raise GanzooError(f"{name}: {printable(first)} is not square; set data.size=N to crop and resize all")
+        items = (item for item in source if not (isinstance(item, SourceImage) and _is_square(item)))
+        first = next(items, None)
+        if isinstance(first, BadImage):
+            raise GanzooError(f"{name}: {printable(first.name)}: {first.reason}, or take it out")
+        which = f"{printable(first.name)} is" if first else "some images are"
+        raise GanzooError(f"{name}: {which} not square; set data.size=N to crop and resize all")
     classes = 0 if labels == NONE else native.classes
     return ImageSpec(native.channels if channels == AUTO else int(channels), size or native.size, classes)
 

@@ -54,11 +54,6 @@ class Kind:
     inverted: bool
     basic: bool
 
-    @property
-    def deep_grey(self) -> bool:
-        """Whether the image is grey with more than 8 bits."""
-        return self.grey and self.bits > 8
-
 
 def named_formats(formats: str = ALL) -> str:
     """Return the formats that ``data.formats`` reads, in words: ``PNG, JPEG or WebP``."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 from ganzoo.models.spectral import spectral_weight
+from ganzoo.models.transforms import transformed
 
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
@@ -51,11 +51,6 @@ class Scale(torch.autograd.Function):
             return None, *gradients
         there, factors = map(list, zip(*pairs, strict=True))
         return None, *_in_place_of(gradients, torch._foreach_mul(there, factors))
-
-
-def transformed() -> bool:
-    """Return whether ``torch.func`` or forward-mode differentiation is active, which support only plain operators."""
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
 class Rounding:

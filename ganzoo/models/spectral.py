@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ganzoo.models.transforms import transformed
+
 Layer = TypeVar("Layer", bound=nn.Module)
 FIRST_PASSES = 15  # passes of the power method before training
 EPSILON = 1e-18  # keeps an all-zero weight at zero; small, but its own square is above 0 in float32
@@ -134,15 +136,21 @@ def _normalised(modules: Sequence[Spectral], weights: Sequence[Tensor]) -> tuple
                 if module.training:
                     torch.div(p, length, out=module.u)
             largest = list(torch._foreach_div(p_lengths, v_lengths))
+        if transformed():
+            return tuple(weight / _largest(weight, v) for weight, v in zip(weights, vs, strict=True))
         normalised: tuple[Tensor, ...] = Division.apply(Estimate(vs, ps, p_lengths, largest), *weights)
         return normalised
+
+
+def _largest(weight: Tensor, v: Tensor) -> Tensor:
+    """Return the estimate ``|W v| / |v|`` of the largest singular value, differentiable in the weight."""
+    return torch.linalg.vector_norm(torch.mv(_matrix(weight), v)) / torch.linalg.vector_norm(v)
 
 
 def _twice_differentiable(weight: Tensor, v: Tensor, gradient: Tensor) -> Tensor:
     """Return the gradient of one weight, computed by differentiable operators."""
     with torch.autocast(weight.device.type, enabled=False):
-        largest = torch.linalg.vector_norm(torch.mv(_matrix(weight), v)) / torch.linalg.vector_norm(v)
-        return torch.autograd.grad(weight / largest, weight, gradient, create_graph=True)[0]
+        return torch.autograd.grad(weight / _largest(weight, v), weight, gradient, create_graph=True)[0]
 
 
 def _matrix(weight: Tensor) -> Tensor:

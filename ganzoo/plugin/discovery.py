@@ -16,6 +16,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import ModuleSpec
@@ -28,6 +29,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.utils.files import user_path
 
 GROUP = "ganzoo"
+CONTENT = "__ganzoo_content__"  # attribute of a module that was loaded from a file: the file's bytes
 ONLY, FILES, DIRECTORY = "GANZOO_PLUGINS", "GANZOO_PLUGIN_FILES", "GANZOO_PLUGINS_DIR"
 
 
@@ -67,7 +69,9 @@ def find_sources(points: Iterable[EntryPoint] | None = None, files: Iterable[Pat
 
 def file_source(path: Path, *, asked_for: bool = False) -> Source:
     """Return the plugin in a file, not loaded yet."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    digest = "unreadable"  # loading it gives the reason
+    with suppress(OSError):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return Source(partial(load_file, path), path.stem, path.name, f"sha256:{digest}", path, asked_for)
 
 
@@ -78,9 +82,11 @@ def load_file(path: Path) -> ModuleType:
     """
     if path.suffix != ".py" or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", path.stem):
         raise ImportError("its name must be NAME.py, NAME of letters, digits, '_' and '-'")
-    known = sys.modules.get(path.stem)
+    known, content = sys.modules.get(path.stem), path.read_bytes()
     if known is not None and _origin(known.__spec__) == path:
-        return known
+        if getattr(known, CONTENT, content) == content:
+            return known
+        known = None  # it was edited since
     found = importlib.util.find_spec(path.stem) if known is None else None
     # A module in the current directory does not conflict: it is this file, or the original of a copy.
     if known is not None or (found is not None and _origin(found).parent not in (path.parent, Path.cwd())):
@@ -88,6 +94,7 @@ def load_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    setattr(module, CONTENT, content)
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -130,7 +137,7 @@ def _directory_files() -> list[Path]:
     directory = user_path(setting)
     if not directory.is_dir():
         raise GanzooError(f"{DIRECTORY} is {setting}, which is not a directory; create it or unset the variable")
-    return sorted(path for path in directory.glob("*.py") if not path.name.startswith("_"))
+    return sorted(path for path in directory.glob("*.py") if not path.name.startswith(("_", ".")) and path.is_file())
 
 
 def _of_point(point: EntryPoint) -> Source:

@@ -75,10 +75,7 @@ class Registry:
 
     @classmethod
     def load(
-        cls,
-        strict: bool | None = None,
-        points: Iterable[EntryPoint] | None = None,
-        files: Iterable[Path] | None = None,
+        cls, strict: bool | None = None, points: Iterable[EntryPoint] | None = None, files: Iterable[Path] | None = None
     ) -> Registry:
         """Return a registry with all plugins that :func:`ganzoo.plugin.discovery.find_sources` finds.
 
@@ -92,12 +89,7 @@ class Registry:
         return registry
 
     def add(
-        self,
-        load: Callable[[], Any],
-        name: str,
-        distribution: str = "",
-        version: str = "",
-        file: Path | None = None,
+        self, load: Callable[[], Any], name: str, distribution: str = "", version: str = "", file: Path | None = None
     ) -> PluginReport:
         """Load one plugin and keep all its entries; if it fails, keep none and note the reason in the report.
 

@@ -5,19 +5,25 @@ A copy is never loaded by default: code from a run's directory runs only if the 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.utils.files import write_text
+from ganzoo.utils.files import write_whole
 
 
 def keep_plugins(config: Config, directory: RunDir) -> None:
     """Copy the plugin files of the configuration's parts into the run's directory."""
     for file in {entry.owner.file for entry in config.entries if entry.owner.file is not None}:
         directory.plugins.mkdir(exist_ok=True)
-        write_text(directory.plugins / file.name, file.read_text(encoding="utf-8"))
+        write_whole(directory.plugins / file.name, partial(_copy, file))
+
+
+def _copy(file: Path, stream: IO[bytes]) -> None:
+    stream.write(file.read_bytes())
 
 
 def check_plugins(config: Config, directory: RunDir) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
+from ganzoo.plugin.discovery import normal
 from ganzoo.plugin.registry import PluginReport
 from ganzoo.utils.files import one_line
 
@@ -143,8 +144,4 @@ def _short(name: str) -> str:
 
 def _loaded(distribution: str, plugins: Sequence[PluginReport]) -> list[PluginReport]:
     """Return the plugins of a distribution, whose name is compared as package indexes do."""
-    return [plugin for plugin in plugins if _canonical(plugin.distribution) == _canonical(distribution)]
-
-
-def _canonical(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+    return [plugin for plugin in plugins if normal(plugin.distribution) == normal(distribution)]

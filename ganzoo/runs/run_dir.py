@@ -31,7 +31,7 @@ from ganzoo.runs.requirements import Need, read_needs
 from ganzoo.runs.run_path import CONFIG, RUNS, is_run, not_a_run
 from ganzoo.runs.sealed import is_as_written, is_unsealed, seal
 from ganzoo.utils.checksum import sealed, unsealed
-from ganzoo.utils.files import append_text, read_jsonl, write_text
+from ganzoo.utils.files import append_text, read_jsonl, regular, write_text
 from ganzoo.utils.safe_yaml import is_number, parse_json
 
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
@@ -71,11 +71,9 @@ class RunDir:
                 path = _make_next(RUNS, _stem(recipe))
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            raise GanzooError(f"{path} already exists and is not a directory; choose another --out") from error
+            raise GanzooError(f"{path or RUNS} already exists and is not a directory; choose another --out") from error
         except OSError as error:
-            raise GanzooError(
-                f"cannot make the run directory {path}: {error.strerror}; choose another --out"
-            ) from error
+            raise GanzooError(f"cannot make a run in {path or RUNS}: {error.strerror}; choose another --out") from error
         directory = cls(path)
         directory.check_unbegun()
         return directory
@@ -240,10 +238,12 @@ class RunDir:
         return [file for file in (self.log_file, self.scores_file) if file.exists()]
 
     def rewind(self, checkpoint: Checkpoint | None) -> None:
-        """Drop the records after a checkpoint, since the resumed run will log them again; with None drop all records.
+        """Drop the records after a checkpoint, since the resumed run will log them again.
 
-        If the rest does not begin with the checkpoint's copy, the copy replaces it and a warning is logged.
-        """
+        If the rest does not begin with the checkpoint's copy, the copy replaces it and a warning is logged. Raises
+        GanzooError for records without any checkpoint: a run writes its first one before its first record."""
+        if checkpoint is None and any(read_jsonl(file) for file in self.logs()):
+            raise GanzooError(f"{self.path} was trained, but holds no checkpoint; restore {self.checkpoints}")
         shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
             kept = [r for r in read_jsonl(file) if isinstance(r.get("shown"), int) and r["shown"] <= shown]
@@ -278,7 +278,7 @@ class RunDir:
 def read_json(file: Path) -> dict[str, Any]:
     """Read a small JSON file of a run; {} if it is missing or damaged."""
     try:
-        content = parse_json(file.read_bytes())
+        content = parse_json(regular(file).read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

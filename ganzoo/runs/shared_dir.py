@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.distributed import collectives
+from ganzoo.errors import GanzooError
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.lock import alone_in
@@ -45,5 +46,14 @@ def open_run(path: Path) -> RunDir:
 
 
 def alone_in_run(path: Path) -> AbstractContextManager[None]:
-    """Return a context that holds the directory's lock; the first rank holds it for all ranks."""
-    return alone_in(path) if collectives.first() else nullcontext()
+    """Return a context that holds the directory's lock; the first rank holds it for all ranks.
+
+    Raises GanzooError if a directory of the run is a link: files are written and deleted in it.
+    """
+    if not collectives.first():
+        return nullcontext()
+    run = RunDir(path)
+    for directory in (run.checkpoints, run.samples, run.verdicts, run.plugins):
+        if directory.is_symlink():
+            raise GanzooError(f"{directory} is a link, which may lead anywhere; put the directory itself there")
+    return alone_in(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor, nn
 
@@ -28,8 +30,7 @@ class PenaltyPart(Trained):
     """A penalty with its default parameters, and stand-in networks with the heads and labels that it needs."""
 
     def __init__(self, entry: PenaltyEntry, rig: Rig) -> None:
-        self.entry = entry
-        self.key = entry.name.replace("-", "_")
+        self.entry, self.key = entry, re.sub(r"\W", "_", entry.short)  # the recipe has no other penalty
         self.labelled = entry.needs.labels or CLASSES in entry.needs.outputs
         recipe = f"{CONDITIONAL if self.labelled else NAME}+{NAME}+{entry.name}"
         image = LABELLED if self.labelled else UNLABELLED

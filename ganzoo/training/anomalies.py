@@ -50,8 +50,10 @@ class Fault(Exception):
 class Watch:
     """The check of each log interval, by itself and against the intervals before it."""
 
-    def __init__(self, records: Iterable[Mapping[str, Any]] = ()) -> None:
-        """``records``: the log so far, so that a resumed run judges as an uninterrupted one."""
+    def __init__(self, records: Iterable[Mapping[str, Any]] = (), clipped: bool = False) -> None:
+        """``records``: the log so far, so that a resumed run judges as an uninterrupted one. ``clipped``: gradients are
+        clipped after their norms were taken, so that a large norm is no fault."""
+        self._clipped = clipped
         self._norms: dict[str, deque[float]] = {
             name: deque(maxlen=MEMORY) for name in ("gradient_generator", "gradient_discriminator")
         }
@@ -68,7 +70,7 @@ class Watch:
         for name, norms in self._norms.items():
             norm = means.get(name, 0.0)
             usual = median(norms) if len(norms) >= USUAL else float("inf")
-            if norm > TOO_MANY or (norm > LARGE and norm > MANY * usual):
+            if not self._clipped and (norm > TOO_MANY or (norm > LARGE and norm > MANY * usual)):
                 network = name.removeprefix("gradient_")
                 raise Fault(f"exploding gradient of the {network}, {norm:.2g}, before discriminator step {step}")
         if reason := self._dead(means):

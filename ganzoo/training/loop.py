@@ -67,7 +67,7 @@ class Loop:
         self.stop_requested = self.all_saved = False
         self.scored_anew = False  # whether to score the last checkpoint even if its score is known
         self.missing_images = ""  # why images cannot be loaded
-        self.watch, self.faults = Watch(), list[str]()
+        self.watch, self.faults = Watch(clipped=self.settings.clip_grad is not None), list[str]()
         captured = can_capture(config, device)
         self.state = TrainState(config, model, device, captured=captured)
         self.steps = Steps(CudaCapture(device, self.state.rng) if captured else None)
@@ -111,7 +111,7 @@ class Loop:
         self.statistics.step.fill_(self.counters.steps_d)
         self.directory.rewind(checkpoint)
         collectives.wait()
-        self.watch = Watch(read_jsonl(self.directory.log_file))
+        self.watch = Watch(read_jsonl(self.directory.log_file), self.settings.clip_grad is not None)
 
     def roll_back(self, fault: Fault) -> None:
         """Go back to the newest good checkpoint, to continue with another data order and half the learning rate.
@@ -129,6 +129,9 @@ class Loop:
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()
+        collectives.by_first(
+            partial(self.state.save, self.directory), self._latest
+        )  # a kill must not undo the rollback
         learning_rates = f"learning rate x{0.5**self.counters.rollbacks:g}, another data order"
         count = f"rollback {self.counters.rollbacks} of {settings.max_rollbacks}"
         said = f"{fault}; {count}: back to {good.path.name}, {learning_rates}"

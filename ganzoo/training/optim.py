@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
+from timm.optim import OptimInfo, create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
@@ -40,7 +40,14 @@ def make_optimizer(
         raise GanzooError(
             f"optimizer options {config.options}: only registered optimizers have options; leave them out"
         )
-    options: dict[str, Any] = {"betas": tuple(config.betas)} if _has_two_betas(config.name) else {}
+    known = _info(config.name)
+    if known is not None and known.second_order:
+        raise GanzooError(f"optimizer name {config.name!r}: it needs second derivatives; choose another")
+    options: dict[str, Any] = (
+        {"betas": tuple(config.betas)} if known and known.has_betas and known.num_betas == 2 else {}
+    )
+    if config.name == "kron":
+        options["deterministic"] = True  # it draws numbers, and a resumed run must draw the same
     if config.name in FUSED:
         options |= {"fused": True, "capturable": capturable}
     try:
@@ -51,10 +58,9 @@ def make_optimizer(
         raise GanzooError(f"optimizer name {config.name!r}: {error}") from error
 
 
-def _has_two_betas(name: str) -> bool:
-    """Return whether timm's optimizer of this name takes two betas; False if timm does not know the name."""
-    info = get_optimizer_info(known) if (known := name.removeprefix("lookahead_")) in list_optimizers() else None
-    return info is not None and info.has_betas and info.num_betas == 2
+def _info(name: str) -> OptimInfo | None:
+    """Return what timm knows about the optimizer of this name; None if it does not know the name."""
+    return get_optimizer_info(known) if (known := name.removeprefix("lookahead_")) in list_optimizers() else None
 
 
 def _make_registered(

@@ -27,7 +27,9 @@ def with_tilde(text: str | Path) -> str:
     """Return a text that others will read, with each occurrence of the caller's home directory replaced by ``~``."""
     home, ends = str(Path.home()), re.escape(os.sep + os.pathsep)
     # Not at the start of a longer name: /home/ann is not the start of the path /home/anna.
-    return re.sub(rf"{re.escape(home)}(?![^{ends}\s'\",;)])", "~", str(text)) if home != os.sep else str(text)
+    begins = r"(?<![^\s'\"=:,;(])"  # nor in the middle of one: /data/home/ann
+    pattern = rf"{begins}{re.escape(home)}(?![^{ends}\s'\",;)])"
+    return re.sub(pattern, "~", str(text)) if home != os.sep else str(text)
 
 
 def data_root(setting: str | None) -> Path:

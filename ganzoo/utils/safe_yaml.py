@@ -29,6 +29,11 @@ TAG = "tag:yaml.org,2002:"
 TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 
 
+def path_or_mapping(text: str) -> str:
+    """Return a setting that is a path or, if it begins with ``{``, a mapping, so that YAML reads the path as it is."""
+    return text if text.startswith("{") else json.dumps(text)
+
+
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON. Raises ValueError, whose message is the reason in one line."""
     value = parse_long_json(text, _whole)

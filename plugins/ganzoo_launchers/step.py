@@ -94,7 +94,7 @@ def main(file: str) -> None:
             while (spent := time.perf_counter() - begun) < asked["seconds"]:
                 loop.iteration()
                 iterations += 1
-        speed = iterations * config.values.loop.batch / spent
+        speed = iterations * config.values.loop.batch * config.discriminator_steps / spent
         print(json.dumps({"pictures_per_second": speed}), file=answers, flush=True)
 
 

@@ -22,6 +22,7 @@ from ganzoo.metrics.scored_against import feature_widths
 from ganzoo.plugin.registry import Registry
 from ganzoo.training.callbacks import audience
 from ganzoo.utils.files import data_root
+from ganzoo.utils.safe_yaml import path_or_mapping
 from ganzoo_score.generated import Drawing
 from ganzoo_score.side import Side
 from ganzoo_score.sides import open_side
@@ -56,7 +57,7 @@ def working(metrics: str, options: Mapping[str, Any]) -> Iterator[Work]:
         "metrics.fakes": options["samples"],
         "metrics.seed": options["seed"],
         "metrics.mode": options["mode"],
-        "metrics.weights": options["weights"],
+        "metrics.weights": options["weights"] and path_or_mapping(options["weights"]),
         "metrics.inception": options["inception"],
     }
     arguments = as_arguments({key: value for key, value in named.items() if value is not None})

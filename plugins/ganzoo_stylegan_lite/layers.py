@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganzoo.models.rounding import Round, Scale, transformed
+from ganzoo.models.rounding import Round, Scale
+from ganzoo.models.transforms import transformed
 
 SLOPE = 0.2  # of leaky ReLU
 

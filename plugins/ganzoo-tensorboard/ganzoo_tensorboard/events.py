@@ -35,6 +35,7 @@ class Events:
         resumed = any(run.glob("events.out.tfevents.*"))
         since = latest.meta["shown"] if latest and resumed else 0
         self.scored = since - 1  # the last step whose scores are written
+        self.logged = -1  # the last step whose log record was written by :meth:`interval`
         self.writer = SummaryWriter(str(run), purge_step=since if resumed else None)
         # Without the first of the three summaries, TensorBoard finds the settings and metrics itself, even over runs
         # that differ in both.
@@ -51,7 +52,12 @@ class Events:
         self.writer.flush()
 
     def interval(self, record: Mapping[str, Any]) -> None:
-        """Write a log record, and the scores that are new."""
+        """Write a log record, and the scores that are new. After a rollback, purge what is written again."""
+        if record["shown"] <= self.logged:
+            self.writer.close()
+            self.writer = SummaryWriter(str(self.directory.path), purge_step=record["shown"])
+            self.scored = min(self.scored, record["shown"] - 1)
+        self.logged = record["shown"]
         self._scalars(record)
         self._scores()
         self.writer.flush()

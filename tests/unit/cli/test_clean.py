@@ -36,6 +36,15 @@ def left(run: RunDir) -> set[str]:
     return {path.name for path in run.checkpoints.iterdir()}
 
 
+def test_what_cannot_be_removed_is_a_failure(ganzoo, run, monkeypatch):
+    def refuse(found):
+        raise PermissionError(13, "Permission denied", str(found.path))
+
+    monkeypatch.setattr("ganzoo.cli.clean.remove", refuse)
+    code, out, err = ganzoo("clean", "--yes", "runs/a")
+    assert code == 1 and err.count("not removed: ") == 2 and "nothing to remove" not in out
+
+
 def test_without_yes_nothing_goes(ganzoo, run):
     for arguments in ((), ("--dry-run",), ("runs/a",)):
         code, out, _ = ganzoo("clean", *arguments)

@@ -32,6 +32,18 @@ def begin_run(path: str) -> None:
     Path(path, "config.yaml").write_text("# sha256 0\n")
 
 
+def test_a_link_that_leads_to_itself_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    begin_run("runs/a")
+    Path("runs/b").symlink_to("b")
+    assert complete("resume", "runs/") == ["runs/a"]
+
+
+def test_options_of_every_command_may_come_first(tmp_path, monkeypatch):
+    assert "dcgan" in complete("info", "dcg")
+    assert "dcgan" in complete("--plugin", "mine.py", "info", "dcg") and "dcgan" in complete("--debug", "info", "dcg")
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_gets_a_script(ganzoo, shell):
     code, out, _ = ganzoo("completion", shell)

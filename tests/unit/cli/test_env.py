@@ -70,6 +70,7 @@ def test_packages_are_those_that_ganzoo_uses():
 
 def test_the_home_directory_is_shortened_wherever_it_stands(home):
     assert with_tilde(home) == "~"
+    assert with_tilde(f"/data{home}/cats") == f"/data{home}/cats" and with_tilde(f"data.root={home}") == "data.root=~"
     assert with_tilde(f"{home}/a:{home}/b") == "~/a:~/b"
     assert with_tilde(f"no file '{home}'; see {home}/x") == "no file '~'; see ~/x"
     assert with_tilde(f"{home}a/x") == f"{home}a/x"

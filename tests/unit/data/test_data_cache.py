@@ -152,6 +152,19 @@ def test_a_damaged_cache_is_named_and_made_anew(registry, root, directory, part,
     assert in_cache(root) == [made.name]
 
 
+def test_a_cache_that_another_user_made_is_not_taken_for_damaged(registry, root, directory, monkeypatch):
+    opened(registry, directory, root)
+    (cache,) = (root / "cache").iterdir()
+
+    def denied(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ganzoo.data.cache.np.load", denied)
+    with pytest.raises(GanzooError, match=r"cannot read the cache .*: Permission denied; set data.root to another"):
+        opened(registry, directory, root)
+    assert cache.exists()
+
+
 def test_what_skip_bad_cached_is_not_taken_without_it(registry, root, directory):
     (directory / "z.png").write_bytes(b"bad")
     assert len(opened(registry, directory, root, skip_bad=True)) == 4

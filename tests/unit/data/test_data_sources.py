@@ -76,6 +76,16 @@ def test_one_process_downloads_at_a_time(root, monkeypatch):
     assert len(FashionMNIST("", root, "train")) == 2 and made == ["train"]
 
 
+def test_a_cut_image_that_is_not_square_is_named(registry, root, directory):
+    wide = png(image(40, 20, "L"))
+    (directory / "0.png").write_bytes(wide[: len(wide) // 2])
+    for file in directory.rglob("*.png"):
+        if file.name != "0.png":
+            file.unlink()
+    with pytest.raises(GanzooError, match=r"0\.png: it cannot be decoded"):
+        peek_spec(registry, f"folder:{directory}", root=root)
+
+
 def make_zip(path: Path, labels="some", count=4) -> Path:
     with zipfile.ZipFile(path, "w") as out:
         names = [f"00000/img{number:08d}.png" for number in range(count)]

@@ -16,6 +16,17 @@ from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 IMAGE = ImageSpec(1, 28)
 
 
+def test_functional_transforms_have_the_same_gradient():
+    torch.manual_seed(0)
+    layer, inputs = spectral(nn.Linear(4, 3)), torch.randn(5, 4)
+    layer.eval()
+    weights = dict(layer.named_parameters())
+    found = torch.func.grad(lambda own: torch.func.functional_call(layer, own, (inputs,)).square().sum())(weights)
+    layer(inputs).square().sum().backward()
+    for name, parameter in layer.named_parameters():
+        torch.testing.assert_close(found[name], parameter.grad)
+
+
 @pytest.mark.parametrize(
     ("name", "params"),
     [

@@ -92,6 +92,36 @@ def test_a_directory_is_loaded_whole_and_a_broken_file_in_it_hurts_nothing(ganzo
     assert code == 2 and err == f"ganzoo: GANZOO_PLUGINS_DIR is nowhere, {why}\n"
 
 
+def test_an_edited_file_is_loaded_again_in_the_same_process(tmp_path, monkeypatch):
+    """As in a notebook: change the loss, then train again."""
+    monkeypatch.setenv(FILES, str(write(tmp_path)))
+    first = Registry.load(strict=True).get(LossEntry, "single")
+    same = Registry.load(strict=True).get(LossEntry, "single")
+    write(tmp_path).write_text(TEXT.replace("NAME", "single").replace("A loss in a file", "Another loss"))
+    second = Registry.load(strict=True).get(LossEntry, "single")
+    assert (first.summary, same.summary, second.summary) == ("A loss in a file", "A loss in a file", "Another loss")
+    assert first.owner.version != second.owner.version
+    del sys.modules["single_loss"]
+
+
+def test_a_file_with_windows_line_ends_is_resumed(ganzoo, tmp_path):
+    file = write(tmp_path)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    code, _, err = ganzoo("run", "mlp+single", *SMALL, "--plugin", "single_loss.py", "--out", "run")
+    assert code == 0, err
+    code, _, err = ganzoo("resume", "run", "loop.kimg=0.512", "--plugin", "single_loss.py")
+    assert code == 0, err
+
+
+def test_files_that_editors_leave_in_a_directory_are_passed_over(ganzoo, tmp_path, monkeypatch):
+    write(tmp_path / "mine")
+    (tmp_path / "mine/.#single_loss.py").symlink_to("somebody@host.1234")
+    (tmp_path / "mine/sub.py").mkdir()
+    monkeypatch.setenv(DIRECTORY, "mine")
+    code, out, err = ganzoo("list")
+    assert code == 0 and "  single  " in out and not err
+
+
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [

@@ -55,6 +55,11 @@ def test_exploding_gradients(watch, norm, fault):
     )
 
 
+def test_a_clipped_gradient_does_not_explode():
+    assert not said(Watch([USUAL] * 4, clipped=True), gradient_generator=3e4)
+    assert said(Watch([USUAL] * 4, clipped=True), gradient_generator=0.0).startswith("dead generator")
+
+
 def test_what_is_usually_large_does_not_explode():
     assert not said(Watch([{**USUAL, "gradient_discriminator": 1e5}] * 4), gradient_discriminator=5e6)
     assert not said(Watch(), gradient_generator=1e6)  # too few norms have been recorded to judge one
@@ -233,6 +238,30 @@ def test_a_damaged_checkpoint_is_set_aside_by_a_rollback(registry, quiet, tiny, 
     assert not stopped.finished and loop.counters.rollbacks == 1
     assert stopped.directory.latest().meta["shown"] == loop.counters.shown
     assert (stopped.directory.checkpoints / f"{ASIDE}kimg000000.192").is_dir()
+
+
+def test_a_rollback_survives_a_kill(registry, quiet, tiny, tmp_path, monkeypatch):
+    """The run is killed right after its rollback, before the next checkpoint."""
+
+    def fault(self, means, not_finite, step):
+        if step > 12:
+            raise Fault("something went wrong")
+
+    config = resolve(registry, "mlp+minimax", None, settings(tiny))
+    monkeypatch.setattr(Watch, "judge", fault)
+    monkeypatch.setattr(Loop, "iteration", killed_after_a_rollback(Loop.iteration))
+    with pytest.raises(ZeroDivisionError):
+        start(registry, config, quiet, out=tmp_path / "run")
+    assert RunDir(tmp_path / "run").latest().meta["rollbacks"] == 1
+
+
+def killed_after_a_rollback(iteration):
+    def one(self):
+        if self.counters.rollbacks:
+            raise ZeroDivisionError
+        iteration(self)
+
+    return one
 
 
 def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):

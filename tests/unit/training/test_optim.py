@@ -6,6 +6,7 @@ import pytest
 from torch import nn
 
 from ganzoo.config.schema import OptimizerConfig
+from ganzoo.errors import GanzooError
 from ganzoo.training.optim import make_optimizer
 
 
@@ -13,6 +14,17 @@ from ganzoo.training.optim import make_optimizer
 def test_betas_reach_every_optimizer_that_takes_two(name):
     made = make_optimizer(nn.Linear(2, 2), OptimizerConfig(name=name, betas=[0.25, 0.75]))
     assert made.param_groups[0]["betas"] == (0.25, 0.75)
+
+
+def test_an_optimizer_with_second_derivatives_is_refused():
+    with pytest.raises(GanzooError, match="'adahessian': it needs second derivatives; choose another"):
+        make_optimizer(nn.Linear(2, 2), OptimizerConfig(name="adahessian"))
+
+
+def test_kron_draws_the_same_numbers_after_a_resume():
+    """Otherwise it draws from torch's global random state, which no checkpoint holds."""
+    made = make_optimizer(nn.Linear(2, 2), OptimizerConfig(name="kron"))
+    assert made.deterministic
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adan", "adafactor"])

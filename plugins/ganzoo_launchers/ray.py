@@ -10,7 +10,7 @@ from typing import Any
 from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, SPEED, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.process import JobProcess
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 from ganzoo_launchers import RayParams
 
 POLL = 0.5
@@ -59,6 +59,9 @@ def _collect(ray: Any, done: Any, job: Job) -> str:
     try:
         outcome, files = ray.get(done)
     except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)  # of an error in the task itself; its own text begins with Ray's address
+        if cause is not None:
+            return f"its task failed: {described(cause)}"
         return f"its worker was lost: {str(error).strip().splitlines()[0]}"
     job.directory.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

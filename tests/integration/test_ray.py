@@ -43,6 +43,22 @@ def test_a_workers_files_replace_those_of_an_earlier_training(tmp_path):
     assert (tmp_path / RECORD).read_bytes() == b"new" and (tmp_path / SAMPLES).read_bytes() == b"images"
 
 
+def test_an_error_of_a_task_is_named(tmp_path):
+    class TaskError(RuntimeError):
+        cause = PermissionError(13, "Permission denied", "/jobs")
+
+    class Ray:
+        exceptions = SimpleNamespace(RayError=RuntimeError)
+
+        @staticmethod
+        def get(done):
+            raise TaskError("\x1b[36mray::work()\x1b[39m (pid=1, ip=127.0.0.1)")
+
+    job = Job("train", "grid", Cell("mlp+minimax", "fashion-10k", 0), tmp_path)
+    reason = _collect(Ray, None, job)
+    assert reason.startswith("its task failed: ") and "Permission denied" in reason and "\x1b" not in reason
+
+
 @pytest.mark.parametrize(("alone", "noted"), [(True, None), (False, "0")])
 def test_a_job_beside_others_says_that_its_neighbours_are_not_known(tmp_path, monkeypatch, alone, noted):
     outcomes = iter([None, ""])

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import ganzoo
 from ganzoo.cli.completion import complete_run
 from ganzoo.cli.options import PATH, check_file, run_argument, write_file
+
+if TYPE_CHECKING:
+    from ganzoo.runs.run_dir import RunDir
 
 PAUSE = 2.0  # seconds between two checks of a run with --follow
 
@@ -20,17 +24,15 @@ PAUSE = 2.0  # seconds between two checks of a run with --follow
 def report(run: Path, follow: bool) -> None:
     """Write a run's report.html, during or after training, with an analysis of its newest checkpoint."""
     from ganzoo.plugin.registry import Registry
-    from ganzoo.runs.reader import read_facts
     from ganzoo.runs.run_dir import RunDir
     from ganzoo_report.analysis.run import look_or_say_why
-    from ganzoo_report.watch import ended
     from ganzoo_report.write import write_report
 
     directory = RunDir.open(run)
     registry, seen = Registry.load(), _state(directory.samples)
     look_or_say_why(registry, run)
     click.echo(write_report(directory))
-    while follow and not ended(directory, read_facts(directory)):
+    while follow and not _over(directory):
         time.sleep(PAUSE)
         now = _state(directory.samples)
         if now != seen:
@@ -39,6 +41,16 @@ def report(run: Path, follow: bool) -> None:
     if follow:
         look_or_say_why(registry, run)
         write_report(directory)
+
+
+def _over(directory: RunDir) -> bool:
+    """Return whether a run has its last score, or was stopped after its training."""
+    from ganzoo.runs.reader import read_facts
+    from ganzoo.utils.lock import is_free
+    from ganzoo_report.watch import ended
+
+    facts = read_facts(directory)
+    return ended(directory, facts) or (facts.finished and is_free(directory.path))
 
 
 def _state(samples: Path) -> list[str]:

@@ -22,6 +22,7 @@ from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
 from ganzoo.console.display import Display
 from ganzoo.plugin.registry import Registry
+from ganzoo.training.anomalies import Fault, Watch
 from ganzoo.training.callbacks import Hooks
 from ganzoo.training.run import resume, start
 from ganzoo_tensorboard.events import flatten
@@ -120,6 +121,24 @@ def test_a_rewound_run_says_each_step_once(registry: Registry, config: Config, r
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     speeds = [event.value for event in events.Scalars("train/pictures_per_second")]
     assert speeds == pytest.approx([record["pictures_per_second"] for record in log])  # those after the resume
+
+
+def test_what_a_rollback_trains_again_is_written_once(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Watch.judge
+
+    def once(self: Watch, means: Any, not_finite: Any, step: int) -> None:
+        judge(self, means, not_finite, step)
+        if step == 12 and not faults:
+            faults.append(step)
+            raise Fault("something went wrong")
+
+    faults: list[int] = []
+    monkeypatch.setattr(Watch, "judge", once)
+    config = resolve(registry, "mlp+minimax", None, [*SMALL, "loop.on_nan=rollback"])
+    run = start(config, QUIET, Hooks(registry), out=tmp_path / "run").directory.path
+    assert faults == [12] and steps(read(run), "train/auc") == LOGGED
 
 
 def test_a_run_that_was_not_watched_from_the_start_is_shown_whole(

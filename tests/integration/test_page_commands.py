@@ -31,7 +31,7 @@ PAGES = [
     "shared-cpu.md",
 ]  # fmt: skip
 NOT_RUN = {
-    r"--devices 8": "eight processes",
+    r"--devices": "it starts its own command line again; the tests of several devices run it",
     r"cuda:1": "a second GPU",
     r"^bench ": "the tests of the benchmark run it",
     r"^play ": "it serves until it is stopped; the tests of the playground run it",

@@ -22,16 +22,15 @@ from torch import Tensor
 from ganzoo.bench.record import read_record
 from ganzoo.bench.seeds import Interval, around
 from ganzoo.bench.sides import Seed, Side
+from ganzoo.bench.tolerance import holds, tolerance_on
 from ganzoo.bench.verify import (
     OTHER_NETWORK,
     check_protocol,
-    holds,
     load_recorded,
     recorded_config,
     recorded_reference,
     recorded_scoring,
     settings_of_extractors,
-    tolerance_on,
     weights_of,
 )
 from ganzoo.config.schema import Config

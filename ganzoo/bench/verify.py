@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ganzoo.bench.record import Record, read_record
+from ganzoo.bench.tolerance import holds, tolerance_on
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, Scoring
 from ganzoo.data.dataset import Images
@@ -28,9 +29,7 @@ from ganzoo.metrics.statistics_file import StatisticsFile
 from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGED
-from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.load import load_config, restore_generator
-from ganzoo.runs.publish import is_half
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import fetch_weights
 from ganzoo.runs.weights import find_weights
@@ -39,11 +38,6 @@ from ganzoo.utils.files import data_root
 from ganzoo.utils.safe_yaml import is_number, path_or_mapping, write_yaml
 from ganzoo.utils.structured import literal
 
-# Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
-# one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would change it by more.
-# Rounding the weights to float16 changes a few pixels in a hundred, mostly by one step. An extractor in bf16 (the mode
-# fast) changes a Fréchet distance by about 0.01.
-SAME_DEVICE, OTHER_DEVICE, ROUNDED, OTHER_MODE = 1e-4, 1e-2, 1e-2, 1e-2
 PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # needed to score again
 OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
 
@@ -75,10 +69,8 @@ def verify(
     weights, inception: the extractor files, as in the settings ``metrics.weights`` and ``metrics.inception``.
     mode: as in ``metrics.mode``; None for the recorded one.
 
-    A value holds if it differs from the recorded one by at most the tolerance times the larger of 1 and the recorded
-    magnitude. The tolerance is 1e-4 on the kind of device and in the mode of the recorded score, otherwise 1e-2. Raises
-    GanzooError if the record is damaged or not valid, or if the data, the weights or the extractor network are not the
-    recorded ones.
+    A value holds if it is within the tolerance (:func:`ganzoo.bench.tolerance.holds`). Raises GanzooError if the record
+    is damaged or not valid, or if the data, the weights or the extractor network are not the recorded ones.
     """
     record = read_record(file)
     if record.status != "done" or record.weights is None:
@@ -201,26 +193,6 @@ def check_protocol(protocol: Mapping[str, Any]) -> None:
     """Raise GanzooError if a protocol lacks a field that is needed to score again."""
     if unknown := [name for name in PROTOCOL if name not in protocol]:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
-
-
-def tolerance_on(
-    place: torch.device, protocol: Mapping[str, Any], checkpoint: Checkpoint | None = None, mode: str | None = None
-) -> float:
-    """Return the tolerance for a value that is computed again on the device ``place``.
-
-    checkpoint: that of a run, whose weights may be rounded; the value may be that of the weights before. mode: the
-    extractor's mode; None for the recorded one.
-    """
-    if checkpoint is not None and is_half(checkpoint):
-        return ROUNDED
-    if mode not in (None, protocol["extractor"]):
-        return OTHER_MODE
-    return SAME_DEVICE if protocol.get("extractor_device") == place.type else OTHER_DEVICE
-
-
-def holds(found: float, recorded: float, tolerance: float) -> bool:
-    """Return whether a value is within the tolerance times the larger of 1 and the recorded magnitude."""
-    return abs(found - recorded) <= tolerance * max(1.0, abs(recorded))
 
 
 def recorded_reference(

@@ -11,6 +11,7 @@ import pytest
 from support.scoring import Blur, Set
 
 from ganzoo.bench import verify as verification
+from ganzoo.bench.tolerance import OTHER_MODE, SAME_DEVICE, holds
 from ganzoo.config.resolve import resolve
 from ganzoo.metrics.score import Score
 
@@ -54,3 +55,17 @@ def test_a_record_is_scored_again_by_its_protocol(registry, monkeypatch, tmp_pat
     assert [entry.name for entry in scoring.metrics] == ["fid"]
     assert (scoring.settings.fakes, scoring.settings.seed, scoring.settings.mode) == (77, 5, "reference")
     assert options["truncation"] == 0.7 and options["shipped"] == config.dataset.statistics
+
+
+@pytest.mark.parametrize(
+    ("recorded", "loose", "close"),
+    [
+        (78.0, 0.77, 0.0077),  # FID
+        (0.57, 0.0099, 0.000099),  # precision
+        (0.004, 0.00099, 0.000099),  # KID: a loose comparison must not accept any value
+    ],
+)
+def test_values_of_all_sizes_are_compared(recorded, loose, close):
+    for tolerance, most in ((OTHER_MODE, loose), (SAME_DEVICE, close)):
+        assert holds(recorded + most, recorded, tolerance)
+        assert not holds(recorded + 1.1 * most, recorded, tolerance)

@@ -1,0 +1,43 @@
+"""How near a value that is computed again must be to the recorded one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ganzoo.runs.checkpoint import Checkpoint
+from ganzoo.runs.publish import is_half
+
+# Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
+# one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would change it by more.
+# Rounding the weights to float16 changes a few pixels in a hundred, mostly by one step. An extractor in bf16 (the mode
+# fast) changes a Fréchet distance by about 0.01.
+SAME_DEVICE, OTHER_DEVICE, ROUNDED, OTHER_MODE = 1e-4, 1e-2, 1e-2, 1e-2
+SMALL = 0.1  # values below it, such as KID, are compared more closely
+
+
+def tolerance_on(
+    place: torch.device, protocol: Mapping[str, Any], checkpoint: Checkpoint | None = None, mode: str | None = None
+) -> float:
+    """Return the tolerance for a value that is computed again on the device ``place``.
+
+    checkpoint: that of a run, whose weights may be rounded; the value may be that of the weights before. mode: the
+    extractor's mode; None for the recorded one.
+    """
+    if checkpoint is not None and is_half(checkpoint):
+        return ROUNDED
+    if mode not in (None, protocol["extractor"]):
+        return OTHER_MODE
+    return SAME_DEVICE if protocol.get("extractor_device") == place.type else OTHER_DEVICE
+
+
+def holds(found: float, recorded: float, tolerance: float) -> bool:
+    """Return whether a value is near enough to the recorded one.
+
+    The tolerance is a share of the recorded magnitude; of 1 from 0.1 to 1, as for precision, and of 0.1 below, as for
+    KID. The difference may always be 1e-4, which is one image of 10,000 in a share of images.
+    """
+    scale = max(1.0, abs(recorded)) if abs(recorded) >= SMALL else SMALL
+    return abs(found - recorded) <= max(SAME_DEVICE, tolerance * scale)

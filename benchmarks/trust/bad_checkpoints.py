@@ -168,6 +168,8 @@ def change_config(old: str, new: str, directory: Path, checkpoint: Path) -> None
 
 def _begun_elsewhere(directory: Path, checkpoint: Path) -> None:
     shutil.rmtree(checkpoint)
+    for file in ("log.jsonl", "scores.jsonl"):
+        (directory / file).unlink(missing_ok=True)
     provenance = json.loads((directory / "provenance.json").read_text())
     provenance.pop("digest", None)
     (directory / "provenance.json").write_text(json.dumps({**provenance, "init_from": "/etc"}))

@@ -60,9 +60,11 @@ def watch(
 
 def ended(directory: RunDir, facts: Facts) -> bool:
     """Return whether the budget is spent and the score is written. A run writes it after the last line of the log."""
-    scored = facts.scores[-1]["kimg"] if facts.scores else -1.0
-    whole = scored >= facts.kimg or _written(directory.score_file) >= _written(directory.log_file)
-    return facts.finished and whole
+    if not facts.finished:
+        return False
+    values, last = directory.last_score().get("values"), facts.scores[-1] if facts.scores else {}
+    known = isinstance(values, dict) and values and values.items() <= last.items() and last["kimg"] >= facts.kimg
+    return bool(known) or _written(directory.score_file) >= _written(directory.log_file)  # times may change in a copy
 
 
 def _state(facts: Facts, silent: float) -> str:

@@ -180,6 +180,9 @@ def test_a_run_killed_before_anything_was_written_resumes_from_the_start(copied,
     directory = copied
     expected = final_weights(directory)
     shutil.rmtree(directory / "checkpoints")
+    with pytest.raises(GanzooError, match=r"copied was trained, but holds no checkpoint; restore"):
+        resume(registry, directory, quiet)
+    (directory / "log.jsonl").unlink()
     resume(registry, directory, quiet)
     assert same(expected, final_weights(directory))
 

@@ -15,9 +15,11 @@ from ganzoo.cli.main import main
 from ganzoo.console.display import Display, LiveDisplay, figures, make_display
 from ganzoo.console.images import BARS, PLAIN_BARS, SHADES, images, sparkline
 from ganzoo.errors import GanzooError
+from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.utils.files import read_jsonl
 from ganzoo.utils.lock import alone_in
-from ganzoo_report.watch import STOPPED, watch
+from ganzoo_report.watch import STOPPED, ended, watch
 
 pytestmark = pytest.mark.seconds
 
@@ -141,6 +143,18 @@ def test_a_run_is_watched_until_it_is_scored(tmp_path):
     lines = printed(console).splitlines()
     assert [line.split()[0] for line in lines[1:4]] == ["2.0", "2.2", "quiet,"]
     assert lines[-3:] == ["scoring", STOPPED, "finished"] and lines[-4].split()[0] == "4.0"
+
+
+def test_a_copied_run_has_ended_whatever_its_files_times_are(tmp_path):
+    write_run(tmp_path)
+    run = RunDir(tmp_path)
+    (*_, last) = read_jsonl(run.scores_file)
+    run.score_file.write_text(json.dumps({"values": last["values"]}))
+    os.utime(run.score_file, (1, 1))
+    assert ended(run, read_facts(run))
+    run.score_file.write_text(json.dumps({"values": {"fid": 1e9}}))
+    os.utime(run.score_file, (1, 1))
+    assert not ended(run, read_facts(run))
 
 
 def test_a_run_that_cannot_be_watched_is_one_line(tmp_path):

@@ -129,9 +129,8 @@ class Loop:
         self.restore(good, rollbacks=counters.rollbacks + 1)
         self.counters.seconds = counters.seconds
         self.steps.forget()
-        collectives.by_first(
-            partial(self.state.save, self.directory), self._latest
-        )  # a kill must not undo the rollback
+        # A kill before the next checkpoint must not undo the rollback.
+        collectives.by_first(partial(self.state.save, self.directory), self._latest)
         learning_rates = f"learning rate x{0.5**self.counters.rollbacks:g}, another data order"
         count = f"rollback {self.counters.rollbacks} of {settings.max_rollbacks}"
         said = f"{fault}; {count}: back to {good.path.name}, {learning_rates}"

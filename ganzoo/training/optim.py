@@ -43,9 +43,8 @@ def make_optimizer(
     known = _info(config.name)
     if known is not None and known.second_order:
         raise GanzooError(f"optimizer name {config.name!r}: it needs second derivatives; choose another")
-    options: dict[str, Any] = (
-        {"betas": tuple(config.betas)} if known and known.has_betas and known.num_betas == 2 else {}
-    )
+    two = known is not None and known.has_betas and known.num_betas == 2
+    options: dict[str, Any] = {"betas": tuple(config.betas)} if two else {}
     if config.name == "kron":
         options["deterministic"] = True  # it draws numbers, and a resumed run must draw the same
     if config.name in FUSED:

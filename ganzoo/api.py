@@ -197,17 +197,17 @@ def evaluate(
     """
     from ganzoo.config.resolve import resolve_scoring
     from ganzoo.metrics.configured import score_anything
+    from ganzoo.run import as_names
     from ganzoo.training.callbacks import audience
 
-    if isinstance(metrics, str):
-        raise GanzooError(f"metrics is {metrics!r}, must be a list of names, such as [{metrics!r}]")
+    names = None if metrics is None else as_names(metrics)
     named = {"data.name": data, "metrics.reference": reference, "metrics.fakes": samples, "metrics.seed": seed}
     given = as_arguments({key: value for key, value in named.items() if value is not None})
     chosen = [*given, *as_arguments(settings)]
     if not any(setting.startswith(("data.name=", "metrics.reference=")) for setting in chosen):
         raise GanzooError("name what to score against: data=SET, or reference=SET:SPLIT or FILE.npz")
-    if metrics is not None:
-        chosen.append(f"metrics.names=[{','.join(metrics)}]")
+    if names is not None:
+        chosen.append(f"metrics.names=[{','.join(names)}]")
     with audience(list(callbacks)) as watched:
         return score_anything(generator_or_images, *resolve_scoring(Registry.load(), chosen), watched.scoring)
 

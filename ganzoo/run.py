@@ -156,9 +156,7 @@ class Run:
         from ganzoo.metrics.configured import score_configured
         from ganzoo.training.callbacks import audience
 
-        if isinstance(metrics, str):
-            raise GanzooError(f"metrics is {metrics!r}, must be a list of names, such as [{metrics!r}]")
-        chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else list(metrics)}
+        chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else as_names(metrics)}
         given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
         arguments = (*as_arguments(given), *as_arguments(settings))
         if other := [key for key in map(_key, arguments) if not key.startswith(OF_SCORES)]:
@@ -199,6 +197,13 @@ def _warn_of_other_images(config: Config, directory: RunDir) -> None:
     images = collectives.by_first(partial(open_configured, config))
     if fingerprint_of(directory.provenance()) not in (None, images.fingerprint):
         logger.warning(f"{config.values.data.name} holds other images than {directory.path} was trained on")
+
+
+def as_names(metrics: Sequence[str]) -> list[str]:
+    """Return the names of metrics as a list. Raises GanzooError for one text, whose letters would be the names."""
+    if isinstance(metrics, str):
+        raise GanzooError(f"metrics is {metrics!r}, must be a list of names, such as [{metrics!r}]")
+    return list(metrics)
 
 
 def _key(setting: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,17 @@ def read_record(file: Path) -> Record:
     if found != content[DIGEST]:
         raise Damaged(f"{file} was changed after it was written: its digest does not match; restore it")
     return _check({key: value for key, value in content.items() if key != DIGEST}, str(file))
+
+
+def readable_records(directory: Path, left_out: Callable[[GanzooError], object]) -> Iterator[tuple[Path, Record]]:
+    """Yield the records under a directory with their files. Call ``left_out`` for each one that cannot be read."""
+    for file in record_files(directory):
+        try:
+            record = read_record(file)
+        except GanzooError as error:
+            left_out(error)
+            continue
+        yield file, record
 
 
 def record_files(directory: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ganzoo.bench.leaderboard.protocols import deciding, protocol_key
 from ganzoo.bench.leaderboard.rows import Row, make_rows
-from ganzoo.bench.record import Record, is_older, read_record, record_files
+from ganzoo.bench.record import Record, is_older, read_record, readable_records, record_files
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config
@@ -162,7 +162,8 @@ def _one_of(directory: Path, sides: Sequence[Side]) -> str:
 
 def _named(name: str, results: Path) -> list[Side]:
     """Return the sides of a combination; those of older grids only if there are no others."""
-    found = _read_whole(results) if results.is_dir() else []
+    readable = readable_records(results, lambda error: logger.warning(f"{error}; it is left out"))
+    found = list(readable) if results.is_dir() else []
     own = [(file, record) for file, record in found if record.recipe == name]
     sides = _sides([pair for pair in own if not is_older(pair[0], results)]) or _sides(own)
     if not sides:
@@ -170,17 +171,6 @@ def _named(name: str, results: Path) -> list[Side]:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise GanzooError(f"{name} is not a record, a run, a directory or a scored combination under {results}{hint}")
     return sides
-
-
-def _read_whole(directory: Path) -> list[tuple[Path, Record]]:
-    """Read the records under a directory. One that cannot be read is named in a warning and left out."""
-    found = []
-    for file in record_files(directory):
-        try:
-            found.append((file, read_record(file)))
-        except GanzooError as error:
-            logger.warning(f"{error}; it is left out")
-    return found
 
 
 def _read(directory: Path) -> list[tuple[Path, Record]]:

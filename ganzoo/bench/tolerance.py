@@ -13,7 +13,7 @@ from ganzoo.runs.publish import is_half
 # Latents and noise are the same numbers on every device. Convolutions round differently, which changes some pixels by
 # one step of 255 and a Fréchet distance by some thousandths; bf16 or TF32 in the generator would change it by more.
 # Rounding the weights to float16 changes a few pixels in a hundred, mostly by one step. An extractor in bf16 (the mode
-# fast) changed the FIDs of three rows by 0.01 to 0.11, 0.2 % at most, and a precision by 0.009.
+# fast) changed the Fréchet distances of three rows by 0.01 to 0.11, 0.2 % at most, and a precision by 0.009.
 SAME_DEVICE, OTHER_DEVICE, ROUNDED, OTHER_MODE = 1e-4, 1e-2, 1e-2, 1e-2
 SMALL = 0.1  # values below it, such as KID, are compared more closely
 

@@ -164,4 +164,4 @@ class Zoo(click.Group):
 @click.option("--plugin", multiple=True, hidden=True, expose_value=False)
 @click.option("--debug", is_flag=True, hidden=True, expose_value=False)
 def app() -> None:
-    """Take no options; ``main`` reads those that every command has. The two are here for completion alone."""
+    """Take no options: ``main`` reads those of every command. Shell completion needs the two declarations above."""

@@ -19,6 +19,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.runs.requirements import is_file, requirement, versions_of
 from ganzoo.utils.layers import flatten
 
+INIT_FROM = "init_from"  # in the provenance: the checkpoint with the run's initial weights
+
 KIND = re.compile(r"(?:[\w.-]+:(?!//)){1,2}")  # before a data set's path, perhaps with its distribution
 
 

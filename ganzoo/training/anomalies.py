@@ -51,8 +51,8 @@ class Watch:
     """The check of each log interval, by itself and against the intervals before it."""
 
     def __init__(self, records: Iterable[Mapping[str, Any]] = (), clipped: bool = False) -> None:
-        """``records``: the log so far, so that a resumed run judges as an uninterrupted one. ``clipped``: gradients are
-        clipped after their norms were taken, so that a large norm is no fault."""
+        """``records``: the log so far, so that a resumed run judges as an uninterrupted one. ``clipped``: the run clips
+        gradients. The log has their norms before clipping, so a large norm is then no fault."""
         self._clipped = clipped
         self._norms: dict[str, deque[float]] = {
             name: deque(maxlen=MEMORY) for name in ("gradient_generator", "gradient_discriminator")

@@ -34,6 +34,7 @@ from ganzoo.runs.class_names import CLASS_NAMES
 from ganzoo.runs.images_used import say_usage
 from ganzoo.runs.plugin_copies import check_plugins, keep_plugins
 from ganzoo.runs.provenance import fingerprint_of, provenance
+from ganzoo.runs.reproduce import INIT_FROM
 from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
@@ -44,7 +45,6 @@ from ganzoo.utils.files import data_root
 from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
-INIT_FROM = "init_from"  # in the provenance: the checkpoint with the run's initial weights
 LAUNCH = "launch"  # in the provenance: the launch of several processes that began the run
 
 

@@ -7,9 +7,8 @@ from pathlib import PurePath
 
 from ganzoo.runs.plugin_copies import copies
 from ganzoo.runs.reader import Facts
+from ganzoo.runs.reproduce import INIT_FROM
 from ganzoo.runs.run_dir import RunDir
-
-INIT_FROM = "init_from"  # in the provenance
 
 
 def again(facts: Facts, *settings: str) -> str:
@@ -25,7 +24,7 @@ def on_run(facts: Facts, command: str, *options: str) -> str:
 
 
 def initial_run(facts: Facts) -> str:
-    """Return the path of the run that this one took its initial weights from; "" if there is none."""
+    """Return the path of the run whose weights this run began with; "" if it began untrained."""
     source = facts.provenance.get(INIT_FROM)
     path = PurePath(source) if isinstance(source, str) else PurePath()
     return str(path.parents[1]) if len(path.parents) > 1 else ""

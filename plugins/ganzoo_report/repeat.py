@@ -39,7 +39,7 @@ def script(facts: Facts) -> str:
         comments.append("# the directory plugins/ of the run holds what --plugin names")
     if source := initial_run(facts):
         files = ["--init-from", source, *files]
-        comments.append("# the initial weights are those that --init-from has now; the run took the newest of its time")
+        comments.append("# --init-from takes the newest checkpoint of today; the run took the newest one at its start")
     comments += [
         f"# changed during the run, and not repeated here: {change_in_words(change)}" for change in read_changes(noted)
     ]

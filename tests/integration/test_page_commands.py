@@ -7,12 +7,10 @@ research.md to the letter.
 from __future__ import annotations
 
 import io
-import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -49,21 +47,13 @@ SMALL = {"loop.kimg": "0.064", "loop.batch": "16", "loop.log_kimg": "0.032", "lo
 DOWNLOADED = r"\b(fashion-mnist|cifar10)(:(train|test))?$"
 
 
-@contextmanager
-def inside(place: Path) -> Iterator[None]:  # contextlib.chdir requires Python 3.11
-    before = Path.cwd()
-    os.chdir(place)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
 def ganzoo(place: Path, *words: str) -> tuple[int, str]:
     """Run a command line in a directory. Return its exit code and all that it printed."""
     said = io.StringIO()
-    with inside(place), redirect_stdout(said), redirect_stderr(said), pytest.raises(SystemExit) as stop:
-        main(list(words))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+        patch.chdir(place)
+        with pytest.raises(SystemExit) as stop:
+            main(list(words))
     return int(stop.value.code or 0), said.getvalue()
 
 

@@ -17,7 +17,7 @@ from ganzoo.bench.leaderboard.protocols import protocol_key
 from ganzoo.bench.leaderboard.published import Published, read_published
 from ganzoo.bench.leaderboard.rows import Row, make_rows
 from ganzoo.bench.leaderboard.samples import check_samples
-from ganzoo.bench.record import Record, is_older, read_record, record_files
+from ganzoo.bench.record import Record, is_older, readable_records
 from ganzoo.errors import GanzooError
 from ganzoo.runs.ranking import Ranking
 
@@ -117,12 +117,7 @@ def read_report(results: Path, published: Path) -> Report:
     """
     found: list[Found] = []
     omitted: list[str] = []
-    for file in record_files(results):
-        try:
-            record = read_record(file)
-        except GanzooError as error:
-            omitted.append(f"left out: {error}")
-            continue
+    for file, record in readable_records(results, lambda error: omitted.append(f"left out: {error}")):
         try:
             check_samples(file, record, results)
         except GanzooError as error:

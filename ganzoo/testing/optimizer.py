@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -15,7 +16,7 @@ from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import Trained, trains
 from ganzoo.testing.training import capture_safe as replayed
 from ganzoo.testing.verdict import Failure, Skipped, expect
-from ganzoo.training.optim import load_state, make_optimizer, set_learning_rate, state_of
+from ganzoo.training.optim import load_state, make_optimizer, scale_learning_rates, state_of
 
 STEPS = 3
 
@@ -49,17 +50,17 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, seed: int = 0, ste
 
 
 def interface(part: OptimizerPart) -> None:
-    """Check that the target makes a torch.optim.Optimizer of all parameters with the requested learning rate."""
+    """Check that the target makes a torch.optim.Optimizer of all parameters, with learning rates that follow lr."""
     model = network()
     made = part.make(model)
     held = {id(p) for group in made.param_groups for p in group["params"]}
     expect(held == {id(p) for p in model.parameters()}, "its param_groups do not hold all parameters that it was given")
-    lr = part.config.values.optimizer.generator.lr
-    for group in made.param_groups:
-        expect("lr" in group, "its param_groups have no 'lr', which schedules and rollbacks set")
+    settings = part.config.values.optimizer.generator
+    doubled = make_optimizer(model, replace(settings, lr=2 * settings.lr), part.entry)
+    for once, twice in zip(made.param_groups, doubled.param_groups, strict=True):
         expect(
-            math.isclose(float(group["lr"]), lr, rel_tol=1e-6),
-            f"its learning rate is {float(group['lr']):g}, but {lr:g} was asked for; take lr",
+            math.isclose(twice["lr"], 2 * once["lr"], rel_tol=1e-6),
+            f"its learning rate is {once['lr']:g} for lr={settings.lr:g} and {twice['lr']:g} for twice that; take lr",
         )
 
 
@@ -79,7 +80,7 @@ def learning_rate(part: OptimizerPart) -> None:
     made = part.make(model)
     train(model, made)
     before = weights_of(model)
-    set_learning_rate(made, 0.0)
+    scale_learning_rates(made, 0.0)
     train(model, made)
     expect(
         torch.equal(weights_of(model), before),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -15,8 +16,13 @@ from ganzoo.entries import OptimizerEntry
 from ganzoo.errors import GanzooError
 from ganzoo.utils.keywords import accepted
 
+logger = logging.getLogger(__name__)
+
+Weights = list[torch.nn.Parameter]
+
 MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # of their parameter's shape, or scalars
 RATES = ("betas", "weight_decay")  # an optimizer's settings in addition to its learning rate
+OWN_RATE = "own_lr"  # key of a parameter group: the learning rate that it was made with
 FUSED = ("adam", "adamw")  # timm's optimizers that are made fused; only these of timm's can be captured
 
 
@@ -34,8 +40,15 @@ def make_optimizer(
     if the optimizer cannot be made.
     """
     parameters = [p for part in filter(None, (network, companion)) for p in part.parameters() if p.requires_grad]
-    if entry is not None:
-        return _make_registered(parameters, config, entry)
+    made = _registered(parameters, config, entry) if entry else _timm(parameters, config, capturable)
+    for number, group in enumerate(made.param_groups):
+        if "lr" not in group:
+            raise GanzooError(f"optimizer {config.name}: param_groups[{number}] has no 'lr'; give each group one")
+        group["lr"] = group[OWN_RATE] = float(group["lr"])  # a number, as schedules and checkpoints set it
+    return made
+
+
+def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> torch.optim.Optimizer:
     if config.options:
         raise GanzooError(
             f"optimizer options {config.options}: only registered optimizers have options; leave them out"
@@ -45,6 +58,8 @@ def make_optimizer(
         raise GanzooError(f"optimizer name {config.name!r}: it needs second derivatives; choose another")
     two = known is not None and known.has_betas and known.num_betas == 2
     options: dict[str, Any] = {"betas": tuple(config.betas)} if two else {}
+    if not two:
+        logger.info("optimizer %s does not use the setting betas", config.name)
     if config.name == "kron":
         options["deterministic"] = True  # it draws numbers, and a resumed run must draw the same
     if config.name in FUSED:
@@ -62,9 +77,7 @@ def _info(name: str) -> OptimInfo | None:
     return get_optimizer_info(known) if (known := name.removeprefix("lookahead_")) in list_optimizers() else None
 
 
-def _make_registered(
-    parameters: list[torch.nn.Parameter], config: OptimizerConfig, entry: OptimizerEntry
-) -> torch.optim.Optimizer:
+def _registered(parameters: Weights, config: OptimizerConfig, entry: OptimizerEntry) -> torch.optim.Optimizer:
     make = entry.load()
     settings = {"lr": config.lr, "betas": tuple(config.betas), "weight_decay": config.weight_decay}
     if unknown := set(config.options) - set(accepted(make, config.options)):
@@ -75,27 +88,24 @@ def _make_registered(
         raise GanzooError(f"optimizer {entry.name}: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(made, torch.optim.Optimizer):
         raise GanzooError(f"optimizer {entry.name} is a {type(made).__name__}, must be a torch.optim.Optimizer")
-    for group in made.param_groups:  # a number, as schedules and checkpoints set it
-        group.update({"lr": float(group["lr"])} if "lr" in group else {})
     return made
 
 
 class LearningRate:
-    """An optimizer's learning rate as a tensor: a captured step would keep using a number from capture time.
+    """An optimizer's learning rates as tensors: a captured step would keep using a number from capture time.
 
-    A schedule still assigns a number, which ``hold`` copies into the tensor.
+    A schedule still assigns numbers, which ``hold`` copies into the tensors.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
         self.optimizer = optimizer
-        self.tensor = torch.zeros((), device=device)
+        self.tensors = [torch.zeros((), device=device) for _ in optimizer.param_groups]
         self.hold()
 
     def hold(self) -> None:
-        """Copy the learning rate assigned since into the tensor, and put the tensor back in its place."""
-        for group in self.optimizer.param_groups:
-            self.tensor.fill_(group["lr"])
-            group["lr"] = self.tensor
+        """Copy the learning rates assigned since into the tensors, and put the tensors back in their place."""
+        for group, tensor in zip(self.optimizer.param_groups, self.tensors, strict=True):
+            group["lr"] = tensor.fill_(group["lr"])
 
 
 def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -110,7 +120,7 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], *, own_r
     own_rates: keep the optimizer's own moment decays and weight decay too. Raises ValueError if a moment's shape is not
     its parameter's.
     """
-    keys = ("capturable", *RATES) if own_rates else ("capturable",)
+    keys = ("capturable", OWN_RATE, *(RATES if own_rates else ()))
     kept = [{key: group[key] for key in keys if key in group} for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
     for group, own in zip(optimizer.param_groups, kept, strict=True):
@@ -122,24 +132,24 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], *, own_r
                 raise ValueError(f"{name} is {found}, its parameter {expected}")
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Set the learning rate, also as the initial one of a schedule that is made after this."""
+def scale_learning_rates(optimizer: torch.optim.Optimizer, share: float) -> None:
+    """Set each learning rate to a share of the one it was made with, also for a schedule that is made after this."""
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] = lr
+        group["lr"] = group["initial_lr"] = group[OWN_RATE] * share
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, settings: LoopConfig) -> Scheduler | None:
-    """Return the schedule, counted in discriminator steps; None for a constant learning rate.
-
-    A hold is timm's warm-up, from the full learning rate to the full learning rate.
-    """
-    steps = math.ceil(math.ceil(settings.kimg * 1000) / settings.batch)
-    hold = round(settings.hold * steps)
+    """Return the schedule, counted in discriminator steps after the hold; None for constant learning rates."""
+    steps, hold = steps_and_hold(settings)
     options: dict[str, Any] = {"t_initial": max(1, steps - hold), "lr_min": 0, "t_in_epochs": False}
-    if hold:
-        options |= {"warmup_t": hold, "warmup_lr_init": optimizer.param_groups[0]["lr"], "warmup_prefix": True}
     if settings.schedule == "cosine":
         return CosineLRScheduler(optimizer, **options)
     if settings.schedule == "linear":
         return PolyLRScheduler(optimizer, power=1.0, **options)
     return None
+
+
+def steps_and_hold(settings: LoopConfig) -> tuple[int, int]:
+    """Return a run's number of discriminator steps, and how many of them keep the full learning rates."""
+    steps = math.ceil(math.ceil(settings.kimg * 1000) / settings.batch)
+    return steps, round(settings.hold * steps)

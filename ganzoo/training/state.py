@@ -29,8 +29,9 @@ from ganzoo.training.optim import (
     load_state,
     make_optimizer,
     make_scheduler,
-    set_learning_rate,
+    scale_learning_rates,
     state_of,
+    steps_and_hold,
 )
 from ganzoo.training.progress import Counters, read_counters
 from ganzoo.training.scaling import Scaler
@@ -65,13 +66,12 @@ class TrainState:
         both = config.values.optimizer
         self.optimizer_g = self._optimizer(model.generator, both.generator, "generator", captured)
         self.optimizer_d = self._optimizer(model.discriminator, both.discriminator, "discriminator", captured)
+        self.optimizers = (self.optimizer_d, self.optimizer_g)
         self._make_schedulers()
         fp16 = wants_fp16(config.values.loop.precision, device)
         self.scalers = {side: Scaler(device) for side in ("generator", "discriminator")} if fp16 else {}
         # Only for captured steps: an optimizer that is not fused would read the tensor back to the host at each step.
-        self.learning_rates = (
-            [LearningRate(optimizer, device) for optimizer in (self.optimizer_d, self.optimizer_g)] if captured else []
-        )
+        self.learning_rates = [LearningRate(optimizer, device) for optimizer in self.optimizers] if captured else []
 
     @property
     def generator(self) -> Generator:
@@ -164,8 +164,11 @@ class TrainState:
         self.hold_learning_rates()
 
     def update_learning_rates(self) -> None:
-        """Move the learning rates along their schedules."""
-        self._follow_schedules()
+        """Move the learning rates along their schedules, counted in batches of the size that is set now."""
+        settings = self.config.values.loop
+        _, hold = steps_and_hold(settings)
+        for scheduler in self.schedulers:
+            scheduler.step_update(max(0, self.counters.shown // settings.batch - hold))
         self.hold_learning_rates()
 
     def hold_learning_rates(self) -> None:
@@ -220,18 +223,12 @@ class TrainState:
         return make_optimizer(network, settings, entry, companion=companion, capturable=captured)
 
     def _make_schedulers(self) -> None:
-        optimizers, settings = (self.optimizer_d, self.optimizer_g), self.config.values.loop
-        self.schedulers = [made for optimizer in optimizers if (made := make_scheduler(optimizer, settings))]
+        settings = self.config.values.loop
+        self.schedulers = [made for optimizer in self.optimizers if (made := make_scheduler(optimizer, settings))]
 
     def _set_learning_rates(self) -> None:
-        """Set the learning rates from the configuration; each rollback has halved them for the rest of the run."""
-        both, share = self.config.values.optimizer, 0.5**self.counters.rollbacks
-        set_learning_rate(self.optimizer_d, both.discriminator.lr * share)
-        set_learning_rate(self.optimizer_g, both.generator.lr * share)
+        """Set the optimizers' own learning rates; each rollback has halved them for the rest of the run."""
+        for optimizer in self.optimizers:
+            scale_learning_rates(optimizer, 0.5**self.counters.rollbacks)
         self._make_schedulers()
-        self._follow_schedules()
-
-    def _follow_schedules(self) -> None:
-        """Move the schedules to the current step, counted in batches of the size that is set now."""
-        for scheduler in self.schedulers:
-            scheduler.step_update(self.counters.shown // self.config.values.loop.batch)
+        self.update_learning_rates()

@@ -139,6 +139,20 @@ def descent(parameters, *, lr, momentum=0.0):
     return torch.optim.SGD(parameters, lr=lr, momentum=momentum)
 
 
+def two_speeds(parameters, *, lr):
+    """Return gradient descent that moves biases and other vectors at half the learning rate of matrices."""
+    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
+    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+    return torch.optim.SGD([{"params": matrices, "lr": lr}, {"params": vectors, "lr": lr / 2}])
+
+
+class Rateless(torch.optim.Optimizer):
+    """An optimizer whose groups have no learning rate."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {})
+
+
 HERE = "support.researcher"
 
 
@@ -168,3 +182,5 @@ def register_penalties(register):
 @hookimpl
 def register_optimizers(register):
     register(OptimizerEntry(name="descent", summary="Gradient descent", target=f"{HERE}:descent"))
+    register(OptimizerEntry(name="two-speeds", summary="Two learning rates", target=f"{HERE}:two_speeds"))
+    register(OptimizerEntry(name="rateless", summary="No learning rate", target=f"{HERE}:Rateless"))

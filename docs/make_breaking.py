@@ -28,11 +28,11 @@ FILE = Path(__file__).with_name("breaking.md")
 DISTRIBUTION, MODULE = "ganzoo-broken", "ganzoo_broken"
 
 HEAD = """\
-# Ways to break a plugin
+# Common plugin mistakes
 
-Written by `python docs/make_breaking.py`, which installs each of these plugins as `ganzoo-broken` 1.0 and takes down
-what is really said. Nothing here hurts the rest of the zoo: `ganzoo list` goes on without the plugin, a run that cannot
-be is refused before it begins, and `ganzoo plugins check` finds what would only show later.
+`python docs/make_breaking.py` installs each of these plugins as `ganzoo-broken` 1.0 and records the messages. A broken plugin
+does not stop the others. `ganzoo run` refuses an impossible run before it starts. `ganzoo plugins check` finds faults that
+would show only later.
 
 """
 

@@ -12,14 +12,14 @@ HEAD = """\
 
 Written by `python docs/make_conformance.py` from the checks.
 
-`ganzoo plugins check DISTRIBUTION` or `ganzoo plugins check FILE.py` checks every part that a plugin registers. A part
-is tried with its default parameters, or with those of `--set KEY=VALUE`, such as `--set generator.width=8`; beside it
-stand the smallest parts that train. A data set that is written `NAME:PATH` is checked with the images at `--location
-PATH`, and without it only its registration is; `--set data.options.KEY=VALUE` sets its parameters. In a distribution's
+`ganzoo plugins check DISTRIBUTION` or `ganzoo plugins check FILE.py` checks every part that a plugin registers. The kit
+combines each part with the smallest parts that train. It uses the part's default parameters, or those of `--set KEY=VALUE`,
+such as `--set generator.width=8`. For a data set that is written `NAME:PATH`, `--location PATH` names images to check it
+with; without them only its registration is checked. `--set data.options.KEY=VALUE` sets its parameters. In a distribution's
 own tests the fixture `ganzoo_check` makes a test of each check (`help(ganzoo.testing)`). Each failure is one line;
 [breaking.md](breaking.md) shows them.
 
-What is put beside a part follows its entry:
+The entry of a part decides what it is combined with:
 
 - `conditional = "required"`: images with classes, and labels in every call. `needs=Needs(labels=True)`, or a class head
   in `needs.outputs`: the same, with networks that require labels.
@@ -46,7 +46,9 @@ def page() -> str:
 
 
 def _first_line(text: str | None) -> str:
-    return (text or "").strip().partition("\n")[0].replace("|", "\\|")
+    """Return the first line of a check's docstring as a statement: without its "Check that"."""
+    line = (text or "").strip().partition("\n")[0].removeprefix("Check that ").replace("and that ", "and ")
+    return (line[:1].upper() + line[1:]).replace("|", "\\|")
 
 
 if __name__ == "__main__":

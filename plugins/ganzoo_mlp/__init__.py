@@ -34,7 +34,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
     register(
         ArchitectureEntry(
             name="mlp",
-            summary="Fully connected generator and discriminator: the smallest GAN that works",
+            summary="Fully connected generator and discriminator: the simplest networks that work",
             paper="Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661",
             generator="ganzoo_mlp.networks:MLPGenerator",
             discriminator="ganzoo_mlp.networks:MLPDiscriminator",

@@ -85,10 +85,9 @@ def formula_of(facts: Facts, learner: Learner) -> tuple[Line, ...]:
     """Return the formula that one network minimises: its side of the loss, and every penalty on it."""
     recipe, values = facts.config.recipe, facts.config.values
     lines = loss_formula(recipe.loss, learner, values.loss)
-    for entry, scheduled in zip(recipe.penalties, facts.model.penalties, strict=True):
+    for (key, entry), scheduled in zip(recipe.penalty_keys.items(), facts.model.penalties, strict=True):
         if entry.network in (learner, "both"):
-            params = getattr(values.penalties, entry.name.replace("-", "_"))
-            lines += penalty_formula(entry, scheduled, params, learner)
+            lines += penalty_formula(entry, scheduled, getattr(values.penalties, key), learner)
     return lines
 
 

@@ -20,7 +20,7 @@ from ganzoo_explain.system import Learner, Section, Setting
 def sections_of(facts: Facts) -> tuple[Section, ...]:
     """Return the parts in the order of the diagram, then the penalties, the step and the weight average."""
     recipe = facts.config.recipe
-    penalties = zip(recipe.penalties, facts.model.penalties, strict=True)
+    penalties = zip(recipe.penalty_keys.items(), facts.model.penalties, strict=True)
     return (
         _latents(facts),
         _generator(facts),
@@ -29,7 +29,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
         _discriminator(facts),
         _verdict(facts),
         _losses(facts),
-        *(_penalty(facts, entry, scheduled) for entry, scheduled in penalties),
+        *(_penalty(facts, key, entry, scheduled) for (key, entry), scheduled in penalties),
         *([_step(facts)] if recipe.step else []),
         _average(facts),
     )
@@ -231,11 +231,12 @@ def _generators_goal(where: str) -> str:
     return f", and the generator drives d_fake {where}; these opposite aims are the game" if where else ""
 
 
-def _penalty(facts: Facts, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> Section:
-    key = entry.name.replace("-", "_")
+def _penalty(facts: Facts, key: str, entry: PenaltyEntry, scheduled: ScheduledPenalty) -> Section:
+    recipe = facts.config.recipe
     whose = "each network's" if entry.network == "both" else f"the {entry.network}'s"
     lazily = f" with {scheduled.interval} times its weight" if scheduled.interval > 1 else ""
-    brought = " The loss brings it along." if entry.name in facts.config.recipe.loss.penalties else ""
+    own = entry in recipe.penalties[: len(recipe.loss.penalties)]
+    brought = " The loss brings it along." if own else ""
     return Section(
         "Penalty",
         facts.named(entry),

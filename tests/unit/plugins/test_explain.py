@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from support.images import peek_spec
 from support.strangers import ABSOLUTE, with_stranger
+from support.violations import plugin_of
 
 from ganzoo import ArchitectureEntry, LossEntry, PenaltyEntry, PenaltyParams, hookimpl
 from ganzoo.config.resolve import resolve
@@ -234,6 +235,22 @@ def test_a_strangers_combination():
         assert "<script" not in drawn and "\x1b" not in drawn and "&lt;script" in drawn
     nothing = explained(registry, "odd+absolute")
     assert nothing.updates[0].formula[0].text == "D loss = (its plugin states no formula)"
+
+
+def test_penalties_of_one_short_name():
+    stranger = PenaltyEntry(name="gp", summary="Pulls", target=f"{__name__}:StrangePenalty", params=StrangeParams)
+    registry = Registry.load(strict=False, files=[])
+    registry.add(lambda: plugin_of(stranger), "odd", "ganzoo-odd", "1.0")
+    system = explained(registry, "mlp+wgan-gp+ganzoo-odd:gp", *SMALL, "penalties.ganzoo_odd_gp.weight=3")
+    assert [line.text for line in system.updates[0].formula][-2:] == [
+        "+ 3 * ganzoo-odd:gp", "ganzoo-odd:gp, at every step",
+    ]  # fmt: skip
+    own, other = (section for section in system.sections if section.title == "Penalty")
+    assert own.settings[0].key == "penalties.ganzoo_gp.weight" and "brings it along" in own.sentences[0]
+    assert other.settings[0].key == "penalties.ganzoo_odd_gp.weight" and other.settings[0].value == "3.0"
+    assert "brings it along" not in other.sentences[0]
+    (alone,) = (part for part in explained(registry, "mlp+wgan-gp", *SMALL).sections if part.title == "Penalty")
+    assert alone.settings[0].key == "penalties.gp.weight" and "brings it along" in alone.sentences[0]
 
 
 def test_a_formula_of_another_form_is_shown_whole():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ def load_target(target: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise GanzooError(f"cannot load {target!r}: {reason}; reinstall the plugin it belongs to") from error
+        raise GanzooError(f"cannot load {target!r}: {described(error)}; reinstall the plugin it belongs to") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ganzoo.bench.record import OLDER
 from ganzoo.config.recipe import parse_data, parse_recipe
-from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, param
+from ganzoo.entries import ArchitectureEntry, DatasetEntry, Entry, LossEntry, above_zero, param
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.safe_yaml import read_mapping
@@ -45,10 +45,7 @@ class Grid:
             raise ValueError(f"name is {OLDER!r}, the directory of older grids; choose another")
         if (self.kimg is None) == (self.minutes is None):
             raise ValueError("the budget must be either kimg or minutes")
-        for name in ("kimg", "minutes"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} is {value}, must be above 0")
+        above_zero(self, "kimg", "minutes")
         if not self.recipes and not (self.architectures and self.losses):
             raise ValueError("there is nothing to train: give architectures and losses, or recipes")
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ganzoo.config.schema import ALL, BASIC
 from ganzoo.data.kinds import FORMATS, PNG_DEPTH, TOO_LARGE, Kind, Unreadable, kind_of, named_formats, not_basic
 from ganzoo.interfaces import BadImage, SourceImage
+from ganzoo.utils.files import reason_of
 
 ORIENTATION = 0x0112  # the EXIF tag
 LYING = {5, 6, 7, 8}  # orientations that swap width and height
@@ -93,9 +94,7 @@ def _opened(data: bytes, formats: str) -> Iterator[tuple[Image.Image, Kind]]:
         except UnidentifiedImageError as error:  # its own text contains an address in memory
             raise Unreadable(f"it cannot be decoded (not a {named_formats(formats)} file)") from error
         except Exception as error:  # Pillow raises nearly anything on damaged files
-            raise Unreadable(
-                f"it cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
-            ) from error
+            raise Unreadable(f"it cannot be decoded ({reason_of(error)})") from error
 
 
 def _scale_hole(image: Image.Image, data: bytes) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ganzoo.entries import MetricEntry
@@ -94,10 +93,7 @@ def named_classes(by_class: Mapping[str, Mapping[int, float]], names: Sequence[s
 
 def _within(side: Features, label: int) -> Features:
     assert side.labels is not None
-    chosen = torch.from_numpy(np.flatnonzero(side.labels == label))
-    matrix, logits = (None if rows is None else rows[chosen] for rows in (side._matrix, side._logits))
-    labels = side.labels[chosen.numpy()]
-    return Features(len(chosen), matrix=matrix, logits=logits, mode=side.mode, device=side.device, labels=labels)
+    return side.at(np.flatnonzero(side.labels == label))
 
 
 __all__ = ["OF_CLASS", "add_labels", "check_labels", "classes_of", "each_class", "named_classes", "split_values"]

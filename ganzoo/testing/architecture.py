@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, load_target
+from ganzoo.errors import described
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.testing.conditioning import inputs_left_alone, labels
 from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mixing
@@ -112,8 +113,8 @@ def resolutions(part: Architecture) -> None:
                 made = _made_at(part, image)
             except Exception as error:
                 raise Failure(
-                    f"check_image lets {channels}x{size}x{size} pass, but then: {type(error).__name__}: "
-                    f"{' '.join(str(error).split())}; refuse it there with a ValueError"
+                    f"check_image lets {channels}x{size}x{size} pass, but then: {described(error)}; "
+                    "refuse it there with a ValueError"
                 ) from error
             expected = (2, channels, size, size)
             for images, logits in made:

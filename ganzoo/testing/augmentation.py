@@ -7,6 +7,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ganzoo.entries import AugmentationEntry, ImageSpec
+from ganzoo.errors import described
 from ganzoo.interfaces import Augmentation
 from ganzoo.testing.loss_inputs import Watched
 from ganzoo.testing.networks import SIZES
@@ -96,8 +97,7 @@ def resolutions(part: AugmentationPart) -> None:
             try:
                 found = part.make(ImageSpec(channels, size))(given, seeded())
             except Exception as error:
-                text = " ".join(str(error).split())
-                raise Failure(f"at {channels}x{size}x{size}: {type(error).__name__}: {text}") from error
+                raise Failure(f"at {channels}x{size}x{size}: {described(error)}") from error
             expect(found.shape == given.shape, f"{channels}x{size}x{size} comes out as {tuple(found.shape)}")
             expect(found.isfinite().all(), f"{channels}x{size}x{size} comes out not finite")
 

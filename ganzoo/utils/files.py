@@ -147,6 +147,11 @@ def one_line(text: str) -> str:
     return "".join(c for c in " ".join(text.split()) if c.isprintable())
 
 
+def reason_of(error: BaseException) -> str:
+    """Return what went wrong in one line."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
 def read_jsonl(file: Path) -> list[dict[str, Any]]:
     """Return all whole records of a jsonl file; lines that a kill cut short or that are damaged are left out."""
     if not file.is_file():  # reading a pipe may never end

@@ -16,9 +16,9 @@ from torchvision import datasets
 
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadImage, SourceImage
+from ganzoo.utils.files import reason_of
 from ganzoo.utils.waiting import waiting
 from ganzoo_datasets.arrays import ArraySource
-from ganzoo_datasets.files import reason_of
 from ganzoo_datasets.zips import Zip
 
 

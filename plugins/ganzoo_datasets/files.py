@@ -19,7 +19,7 @@ from ganzoo.data.kinds import Unreadable, named_formats
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
-from ganzoo.utils.files import user_path
+from ganzoo.utils.files import reason_of, user_path
 from ganzoo.utils.waiting import counted
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.labels import class_count, folders_of, labels_by_folder, parse_labels, why_no_folders
@@ -223,8 +223,3 @@ def refuse_huge(size: int) -> None:
     """Raise Unreadable if the size of a file exceeds that of any image."""
     if size > MOST_BYTES:
         raise Unreadable(f"it takes {size / 2**20:,.0f} MiB, too much for an image; check the file")
-
-
-def reason_of(error: BaseException) -> str:
-    """Return what went wrong in one line."""
-    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__

@@ -10,7 +10,8 @@ from typing import NoReturn
 
 from ganzoo.data.kinds import Unreadable
 from ganzoo.errors import GanzooError
-from ganzoo_datasets.files import FileSource, reason_of, refuse_huge
+from ganzoo.utils.files import reason_of
+from ganzoo_datasets.files import FileSource, refuse_huge
 
 
 class Folder(FileSource):

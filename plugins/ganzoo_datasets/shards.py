@@ -27,9 +27,9 @@ from ganzoo.data.kinds import Unreadable
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
-from ganzoo.utils.files import user_path
+from ganzoo.utils.files import reason_of, user_path
 from ganzoo.utils.waiting import counted
-from ganzoo_datasets.files import reason_of, refuse_huge
+from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.names import is_hidden, is_image, left_out
 from ganzoo_datasets.specs import spec_of
 

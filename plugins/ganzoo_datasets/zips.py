@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ganzoo.data.kinds import Unreadable
 from ganzoo.errors import GanzooError
-from ganzoo_datasets.files import FileSource, reason_of, refuse_huge
+from ganzoo.utils.files import reason_of
+from ganzoo_datasets.files import FileSource, refuse_huge
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.names import is_image
 

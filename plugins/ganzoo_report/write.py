@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, described
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_text
@@ -38,6 +38,5 @@ def report_or_say_why(directory: RunDir) -> Path | None:
     try:
         return write_report(directory)
     except Exception as error:  # the run matters more than any error here
-        reason = " ".join(str(error).split())
-        logger.warning(f"no report: {type(error).__name__}: {reason}; try `ganzoo report {directory.path}`")
+        logger.warning(f"no report: {described(error)}; try `ganzoo report {directory.path}`")
         return None

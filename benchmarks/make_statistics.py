@@ -17,11 +17,11 @@ from ganzoo.data.factory import open_dataset
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import find_source
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.reader import Reader, array_chunks
 from ganzoo.metrics.shipped import save_shipped, unpack
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
+from ganzoo_fidelity.frechet import frechet_distance
 
 
 def main(name: str, out: Path) -> None:

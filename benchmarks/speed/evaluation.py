@@ -32,11 +32,11 @@ from ganzoo.distributed.device import has_bf16, pick_device, prepare_process
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractors import Source, find_source
 from ganzoo.metrics.features import Features, Statistics
-from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.reader import Reader, array_chunks, load_extractor
 from ganzoo.metrics.reference import real_features
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
+from ganzoo_fidelity.frechet import frechet_distance
 
 WARM_UP = 2
 MOST_TRUE = 2000  # images at most whose FID is also computed with torch-fidelity's extractor, which is slower

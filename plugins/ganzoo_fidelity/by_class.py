@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.frechet import frechet_of_features
 from ganzoo.metrics.labels import OF_CLASS, classes_of
+from ganzoo_fidelity.frechet import frechet_of_features
 from ganzoo_fidelity.metrics import FID
 
 logger = logging.getLogger(f"ganzoo.{__name__}")

@@ -18,7 +18,7 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.frechet import frechet_distance
+from ganzoo_fidelity.frechet import frechet_distance
 from ganzoo_fidelity.on_device import precision_recall, subset_mmds
 
 SUBSET = 1000

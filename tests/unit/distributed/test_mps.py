@@ -28,8 +28,8 @@ from ganzoo.distributed.device import (
 )
 from ganzoo.distributed.random import MPS_STATE, restore_stream
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.running import RunningStatistics
+from ganzoo_fidelity.frechet import frechet_distance
 from ganzoo_fidelity.on_device import precision_recall, subset_mmds
 
 MPS = torch.device("mps")

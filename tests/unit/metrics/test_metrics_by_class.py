@@ -20,11 +20,11 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.frechet import frechet_distance, frechet_of_features
 from ganzoo.metrics.labels import named_classes, split_values
 from ganzoo.metrics.score import Score, score, score_images
 from ganzoo.runs.by_class import read_by_class
 from ganzoo_fidelity.by_class import ClassifierAccuracy, IntraFID, LogisticRegression, held_out_of
+from ganzoo_fidelity.frechet import frechet_distance, frechet_of_features
 from ganzoo_fidelity.metrics import FID
 
 WIDTH, CLASSES = 6, 4

@@ -25,13 +25,13 @@ from ganzoo.console.display import Display
 from ganzoo.entries import load_target
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics.extractor import Network
-from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.score import score_arrays
 from ganzoo.plugin.registry import Registry
 from ganzoo.testing.conformance import plan
 from ganzoo.testing.extractor import CHECKS
 from ganzoo_fidelity import dinov2, vit_weights
 from ganzoo_fidelity.dinov2 import Dinov2Small, resample, resize, resize_with_pillow
+from ganzoo_fidelity.frechet import frechet_distance
 
 pytestmark = pytest.mark.seconds
 

@@ -6,7 +6,7 @@ import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.frechet import frechet_distance
+from ganzoo_fidelity.frechet import frechet_distance
 
 
 def gaussian(count: int, dimensions: int, seed: int) -> dict:

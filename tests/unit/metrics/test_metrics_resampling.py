@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ganzoo.metrics.features import Features
-from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.resampling import resampled, sample_statistics
+from ganzoo_fidelity.frechet import frechet_distance
 
 
 @pytest.mark.parametrize(("count", "dimensions"), [(300, 24), (40, 24), (30, 96)])

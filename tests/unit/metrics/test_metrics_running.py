@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganzoo.metrics.frechet import frechet_distance
 from ganzoo.metrics.running import BLOCK, RunningStatistics
+from ganzoo_fidelity.frechet import frechet_distance
 
 
 @pytest.mark.parametrize("count", [2, 30, BLOCK, 3 * BLOCK + 7])

@@ -11,8 +11,8 @@ from PIL import Image
 from support.pooled import WIDTH, install_pooled, random_images, write_images
 
 from ganzoo.errors import NetworkMissing
-from ganzoo.metrics.frechet import frechet_of_features
 from ganzoo_datasets.downloaded import FashionMNIST
+from ganzoo_fidelity.frechet import frechet_of_features
 from ganzoo_fidelity.network import find_network, load_state
 
 pytestmark = pytest.mark.seconds

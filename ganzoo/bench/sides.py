@@ -5,7 +5,6 @@ Only sides with the same data and protocol are compared.
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch
 from ganzoo.runs.weights import is_weights
 from ganzoo.utils.layers import flatten
+from ganzoo.utils.listing import did_you_mean, some_of
 
 SHOWN = 3  # the most choices that a message names
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side,
     Raises GanzooError if a name is not found, if the protocols differ (the error names the fields), if both share a
     record, or if more than one pair matches.
     """
-    choices = [(one, other) for one, other in product(*(_candidates(text, results, registry) for text in (a, b)))]
+    choices = list(product(*(_candidates(text, results, registry) for text in (a, b))))
     alike = [pair for pair in choices if not differing(*pair)]
     if not alike:
         nearest = min((differing(*pair) for pair in choices), key=len)
@@ -109,9 +109,8 @@ def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side,
         for text, sides in zip((a, b), zip(*apart, strict=True), strict=True):
             found = sorted({str(side.seeds[0].place) for side in sides})
             if len(found) > 1:
-                more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-                named = ", ".join(found[:SHOWN])
-                raise GanzooError(f"{text} is in {len(found)} rows; name a record or a directory: {named}{more}")
+                named = some_of(found, SHOWN)
+                raise GanzooError(f"{text} is in {len(found)} rows; name a record or a directory: {named}")
     return apart[0]
 
 
@@ -167,8 +166,7 @@ def _named(name: str, results: Path) -> list[Side]:
     own = [(file, record) for file, record in found if record.recipe == name]
     sides = _sides([pair for pair in own if not is_older(pair[0], results)]) or _sides(own)
     if not sides:
-        near = difflib.get_close_matches(name, {record.recipe for _, record in found}, n=SHOWN)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(name, {record.recipe for _, record in found}, most=SHOWN, cutoff=0.6)
         raise GanzooError(f"{name} is not a record, a run, a directory or a scored combination under {results}{hint}")
     return sides
 

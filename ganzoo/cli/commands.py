@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +13,7 @@ from ganzoo.entries import CommandEntry
 from ganzoo.errors import GanzooError
 from ganzoo.hookspecs import CORE_COMMANDS
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.listing import did_you_mean
 from ganzoo.utils.safe_yaml import LEAST, MOST
 
 TRAIN, ZOO, HERE = "Train and score", "See and extend the zoo", "Look after runs and this machine"
@@ -95,8 +95,8 @@ class Zoo(click.Group):
 
     def entries(self, registry: Registry | None = None) -> dict[str, CommandEntry]:
         """Return every command by its name, the core's own first."""
-        registered = (registry or Registry.load()).entries[CommandEntry.kind].values()
-        return {entry.name: entry for entry in (*OWN, *registered) if isinstance(entry, CommandEntry)}
+        registered = (registry or Registry.load()).of_kind(CommandEntry)
+        return {entry.name: entry for entry in (*OWN, *registered)}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.entries())
@@ -131,8 +131,7 @@ class Zoo(click.Group):
         registry = Registry.load()
         if clash := registry.clashes.get((CommandEntry.kind, name)):
             raise GanzooError(clash)
-        near = difflib.get_close_matches(name, self.entries(registry), n=2, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; see `ganzoo --help`"
+        hint = did_you_mean(name, self.entries(registry)) or "; see `ganzoo --help`"
         failed = [plugin.distribution for plugin in registry.plugins if plugin.error]
         failures = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
         raise GanzooError(f"unknown command {name!r}{hint}{failures}")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganzoo.utils.listing import some_of
+
 SHOWN = 3  # names at most
 UNREADABLE = "unreadable"
 
@@ -71,8 +73,7 @@ class Usage:
     def _names(self, reason: str) -> str:
         if reason != UNREADABLE or not self.named:
             return ""
-        more = f" and {len(self.named) - SHOWN} more" if len(self.named) > SHOWN else ""
-        return f" ({', '.join(self.named[:SHOWN])}{more})"
+        return f" ({some_of(self.named, SHOWN)})"
 
 
 def _counts(noted: Any) -> dict[str, int]:

@@ -7,7 +7,6 @@ of the zoo still works. If two distributions register the same name, both parts 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import warnings
@@ -24,6 +23,7 @@ from ganzoo.entries import KINDS, Entry, Owner
 from ganzoo.errors import GanzooError, described
 from ganzoo.plugin.discovery import GROUP, find_sources, normal
 from ganzoo.plugin.names import check_entry
+from ganzoo.utils.listing import did_you_mean
 
 PLURALS = {"loss": "losses", "penalty": "penalties", "weights": "weights"}
 REGISTRATION = {f"register_{PLURALS.get(cls.kind, f'{cls.kind}s')}": cls for cls in KINDS}
@@ -129,9 +129,8 @@ class Registry:
             if unknown is None:
                 raise
             known = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "ganzoo_spec")]
-            near = difflib.get_close_matches(unknown[1], known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise TypeError(f"unknown hook {unknown[1]!r}; {hint}") from error
+            hint = did_you_mean(unknown[1], known, most=1, cutoff=0.6) or f"; there are {', '.join(known)}"
+            raise TypeError(f"unknown hook {unknown[1]!r}{hint}") from error
 
     def _collect(self, plugin: Any) -> list[Entry]:
         staged: list[Entry] = []
@@ -221,9 +220,7 @@ class Registry:
         elif elsewhere:
             problem = f"{name!r} is {_one(elsewhere[0])}, expected {' or '.join(map(_one, names))}"
         else:
-            problem = f"unknown {' or '.join(names)} {name!r}"
-            if near := difflib.get_close_matches(name, known, n=2, cutoff=0.5):
-                problem += f"; did you mean {' or '.join(near)}?"
+            problem = f"unknown {' or '.join(names)} {name!r}{did_you_mean(name, known)}"
         failed = [p.distribution for p in self.plugins if p.error]
         hint = f" (failed to load: {', '.join(failed)}; see `ganzoo plugins`)" if failed else ""
         raise GanzooError(f"{problem} (installed: {', '.join(known) or 'none'}){hint}")

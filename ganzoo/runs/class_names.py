@@ -11,6 +11,7 @@ from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError, printable
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.utils.listing import some_of
 
 CLASS_NAMES = "class_names"  # in a checkpoint's meta.json, and under "data" in provenance.json
 LISTED = 20  # most names in an error
@@ -58,9 +59,8 @@ def find_class(wanted: str, names: Sequence[str], classes: int) -> int:
         raise GanzooError(f"the class is {wanted!r}, but the run knows no names; give a number, 0 to {classes - 1}")
     lowered = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(wanted.casefold(), lowered, n=1)
-    listed = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
     meant = f"did you mean {lowered[near[0]]!r}? " if near else ""
-    raise GanzooError(f"there is no class {wanted!r}; {meant}the classes are {listed}")
+    raise GanzooError(f"there is no class {wanted!r}; {meant}the classes are {some_of(names, LISTED)}")
 
 
 def _read(noted: Any) -> tuple[str, ...]:

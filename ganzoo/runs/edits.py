@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import CONFIG
 from ganzoo.runs.sealed import is_as_written, is_unsealed
 from ganzoo.utils.layers import flatten
+from ganzoo.utils.listing import some_of
 from ganzoo.utils.safe_yaml import parse_yaml, read_text
 
 logger = logging.getLogger(__name__)
@@ -74,17 +74,15 @@ def check_changes(changes: Changes, directory: RunDir) -> None:
     """Raise a GanzooError that names the settings if any of these changes is not allowed in a run."""
     wrong = refused(changes.keys())
     if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise GanzooError(
-            f"{', '.join(wrong[:SHOWN])}{more} cannot change in a run that has begun; start another run from its "
+            f"{some_of(wrong, SHOWN)} cannot change in a run that has begun; start another run from its "
             f"weights with `ganzoo run ... --init-from {directory.path}`"
         )
 
 
 def clipped(changes: Changes) -> str:
     """Describe the first changes in words, and say how many more there are."""
-    more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-    return in_words(dict(islice(changes.items(), SHOWN))) + more
+    return some_of([in_words({key: both}) for key, both in changes.items()], SHOWN)
 
 
 def _keys(file: Path) -> set[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from ganzoo.utils.listing import some_of
 
 RUNS = Path("runs")  # the default parent of a run's directory
 CONFIG = "config.yaml"
@@ -44,25 +47,19 @@ def _explanation(path: Path) -> str:
         return f"it is a {kind} in the run {run}; name that run"
     runs = sorted(found.name for found in _entries(path) if is_run(found))
     if runs:
-        more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
-        return f"it holds runs; name one of them: {', '.join(runs[:SHOWN])}{more}"
+        return f"it holds runs; name one of them: {some_of(runs, SHOWN)}"
     return f"it is a {kind}, but no run was begun in it; name a directory that `ganzoo run` made"
 
 
 def _kind(path: Path) -> str:
-    try:
-        if path.is_dir():
-            return "directory"
-        return "file" if path.exists() else "missing"
-    except (OSError, ValueError):  # a name that no file system takes
-        return "missing"
+    # pathlib raises for a name that no file system takes.
+    if os.path.isdir(path):  # noqa: PTH112
+        return "directory"
+    return "file" if os.path.exists(path) else "missing"  # noqa: PTH110
 
 
 def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+    return os.path.isfile(path)  # noqa: PTH113, as in _kind
 
 
 def _is_sealed(file: Path) -> bool:

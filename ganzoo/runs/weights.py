@@ -15,6 +15,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.ranking import Ranking
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
+from ganzoo.utils.listing import some_of
 
 NAMED = re.compile(r"([A-Za-z0-9][\w.:+/-]*)?@[A-Za-z0-9][\w.-]*", re.ASCII)
 FILE = "ema.safetensors"
@@ -123,5 +124,4 @@ def _advice(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, sorted(names), n=2, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-    return f"there are {', '.join(sorted(known)[:LISTED])}{more}"
+    return f"there are {some_of(sorted(known), LISTED)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +39,7 @@ from ganzoo.testing import (
 from ganzoo.testing.probe import told
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Result, Skipped, Status, Verdict
+from ganzoo.utils.listing import did_you_mean
 
 Check = Callable[[Any], None]
 CHECKS: dict[str, tuple[Check, ...]] = {
@@ -214,8 +214,7 @@ def _find(registry: Registry, target: str) -> tuple[list[PluginReport], list[Ent
     reports = [report for report in registry.plugins if normal(report.distribution) == normal(target)]
     if not reports:
         names = sorted({report.distribution for report in registry.plugins})
-        near = difflib.get_close_matches(target, names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(target, names, most=1, cutoff=0.6)
         raise GanzooError(
             f"no distribution {target!r} with a plugin is installed{hint} (there are: {', '.join(names)}); "
             "in its own directory: pip install -e ."

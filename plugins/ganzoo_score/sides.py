@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def open_side(
     Raises GanzooError for anything else.
     """
     path = user_path(text)
-    if _exists(path):
+    if os.path.exists(path):  # noqa: PTH110, pathlib raises for a name that no file system takes
         return _open_path(path, text, drawing, widths, registry, root, device)
     first = text.partition(":")[0]
     known = registry.lookup(DatasetEntry, first) or registry.lookup(DatasetEntry, ":".join(text.split(":")[:2]))
@@ -79,13 +80,6 @@ def _open_npz(path: Path, widths: Collection[int]) -> Side:
         return open_samples(path)
     found = read_statistics(path, widths)
     return Side(str(path), found.count, statistics=found, split=SPLIT)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # not a valid name for a file
-        return False
 
 
 __all__ = ["open_side"]

@@ -242,7 +242,7 @@ def _result(record: Record) -> str:
     if record.ranked is None:
         return "done"
     ranking, value = record.ranked
-    return f"{ranking.title} {ranking.text(value)}"
+    return ranking.words(value)
 
 
 def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> Launcher:

@@ -57,7 +57,7 @@ def _row(entry: WeightsEntry) -> tuple[str, ...]:
     score, said = "not scored", ""
     if entry.score is not None:
         ranking = Ranking(entry.score.metric, entry.score.lower_is_better)
-        score, said = f"{ranking.title} {ranking.text(entry.score.value)}", entry.score.protocol
+        score, said = ranking.words(entry.score.value), entry.score.protocol
     where = "here" if is_local(entry) else f"at {entry.run}"
     size = f"{entry.size / 2**20:.1f} MiB"
     return tuple(map(printable, (entry.name, score, said, size, entry.licence, where)))

@@ -48,14 +48,14 @@ def runs(directory: Path | None, as_json: bool) -> None:
         click.echo(f"no runs in {printable(str(place))}; `ganzoo run` begins one")
     if found.skipped:
         count, first = len(found.skipped), printable(found.skipped[0].name)
-        several = f"{count} directories were skipped, which hold no run: {first}, ..."
-        one = f"1 directory was skipped, which holds no run: {first}"
+        several = f"skipped {count} directories without a run: {first}, ..."
+        one = f"skipped 1 directory without a run: {first}"
         click.echo(several if count > 1 else one, err=True)
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:
     score, ranking = row.score, row.ranking
-    scored = "" if score is None or ranking is None else f"{ranking.title} {ranking.text(score)}"
+    scored = "" if score is None or ranking is None else ranking.words(score)
     kimg = f"{row.kimg:g}" if row.budget is None else f"{row.kimg:g}/{row.budget:g}"
     when = datetime.fromtimestamp(row.changed).strftime("%Y-%m-%d %H:%M")
     texts = (row.recipe, with_tilde(row.data), scored, row.state, kimg, when, str(row.path))

@@ -38,6 +38,10 @@ class Ranking:
         """Return a value as text for readers: fixed decimals from 1 up, significant digits below 1."""
         return f"{value:.{digits}f}" if abs(value) >= 1 else f"{value:.{digits + 1}g}"
 
+    def words(self, value: float) -> str:
+        """Return a value with its title, such as ``KID mean 0.02``."""
+        return f"{self.title} {self.text(value)}"
+
     def key(self, value: float) -> float:
         """Return a sort key that puts the best value first."""
         return value if self.lower_is_better else -value

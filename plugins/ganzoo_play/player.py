@@ -101,7 +101,7 @@ def _in_words(values: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
     if (ranked := ranked_value(values, protocol)) is None:
         return ""
     ranking, value = ranked
-    return f"{ranking.title} {ranking.text(value)}"
+    return ranking.words(value)
 
 
 def _player(

@@ -76,7 +76,7 @@ def _summary(facts: Facts) -> str:
         parts.append(str(device))
     parts.append(f"seed {facts.setting('seed')}")
     if facts.ranking and facts.ranked:
-        parts.append(f"{facts.ranking.title} {facts.ranking.text(facts.ranked[-1][1])}")
+        parts.append(facts.ranking.words(facts.ranked[-1][1]))
     return " · ".join(parts)
 
 

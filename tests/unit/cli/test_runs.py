@@ -65,7 +65,7 @@ def test_what_is_no_run_is_skipped_and_counted(ganzoo):
     Path("runs/circle").symlink_to(Path("runs").absolute())
     code, out, err = ganzoo("runs")
     assert code == 0 and len(out.splitlines()) == 2
-    assert err == "4 directories were skipped, which hold no run: damaged, ...\n"
+    assert err == "skipped 4 directories without a run: damaged, ...\n"
 
 
 def test_damaged_files_of_a_run_are_left_out(ganzoo):

@@ -19,19 +19,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.bench.record import read_record
 from ganzoo.bench.seeds import Interval, around
 from ganzoo.bench.sides import Seed, Side
 from ganzoo.bench.tolerance import holds, tolerance_on
 from ganzoo.bench.verify import (
     OTHER_NETWORK,
     check_protocol,
-    load_recorded,
-    recorded_config,
+    load_record,
     recorded_reference,
     recorded_scoring,
     settings_of_extractors,
-    weights_of,
 )
 from ganzoo.config.schema import Config
 from ganzoo.distributed.device import pick_device, placed, prepare_process
@@ -144,22 +141,14 @@ def _load(seed: Seed, means: Means, place: torch.device) -> tuple[Config, Genera
 
     Raises GanzooError if its weights are not here.
     """
-    settings = settings_of_extractors(means.weights, means.inception)
+    settings = settings_of_extractors(seed.protocol, means.weights, means.inception)
     if seed.is_run:
         directory = RunDir.open(seed.place)
         config = load_config(means.registry, directory, tuple(settings), scoring=True)
         checkpoint = directory.checkpoint("latest")
         return config, restore_generator(config, checkpoint, place), tolerance_on(place, seed.protocol, checkpoint)
-    record = read_record(seed.place)
-    weights = weights_of(record, seed.place)
-    if weights is None:
-        raise GanzooError(
-            f"{seed.place}: its weights were not kept, so its images cannot be made again; "
-            "name a row with weights, or its run"
-        )
-    config = recorded_config(record, means.registry, settings)
-    generator = placed(load_recorded(record, config, weights, means.root or data_root(None)), place)
-    return config, generator, tolerance_on(place, seed.protocol)
+    _, config, generator = load_record(seed.place, means.registry, settings, means.root)
+    return config, placed(generator, place), tolerance_on(place, seed.protocol)
 
 
 def _features(

@@ -79,10 +79,10 @@ def verify(
     if generator is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
     try:
-        config = recorded_config(record, registry, settings_of_extractors(weights, inception, mode))
         check_protocol(record.protocol)
+        config = recorded_config(record, registry, settings_of_extractors(record.protocol, weights, inception, mode))
         loaded = load_recorded(record, config, generator, root or data_root(None))
-        found, place = _score_again(record.protocol, config, loaded, device, root, mode, progress)
+        found, place = _score_again(record.protocol, config, loaded, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
     tolerance = tolerance_on(place, record.protocol, mode=mode)
@@ -108,18 +108,18 @@ def verify_weights(
     """
     entry = find_weights(registry, name)
     directory = RunDir.open(fetch_weights(registry, entry))
-    score = directory.last_score()
-    said, protocol = score.get("values"), score.get("protocol")
+    noted = directory.last_score()
+    said, protocol = noted.get("values"), noted.get("protocol")
     values = {key: value for key, value in said.items() if is_number(value)} if isinstance(said, dict) else {}
     if not values or not isinstance(protocol, dict):
         return Verdict(None, f"{entry.name}: checksum right; it has no score to compare")
     try:
-        settings = settings_of_extractors(weights, inception, mode)
-        config = load_config(registry, directory, settings, scoring=True)
         check_protocol(protocol)
+        settings = settings_of_extractors(protocol, weights, inception, mode)
+        config = load_config(registry, directory, settings, scoring=True)
         checkpoint = directory.checkpoint("latest")
         generator = restore_generator(config, checkpoint, torch.device("cpu"))
-        found, place = _score_again(protocol, config, generator, device, root, mode, progress)
+        found, place = _score_again(protocol, config, generator, device, root, progress)
     except GanzooError as error:
         raise GanzooError(f"{entry.name}: {error}") from error
     return _compare(entry.name, values, found, tolerance_on(place, protocol, checkpoint, mode))
@@ -164,8 +164,11 @@ def recorded_config(record: Record, registry: Registry, settings: Iterable[str] 
             raise GanzooError(str(error).removeprefix(f"{file}: ")) from error
 
 
-def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generator]:
-    """Load a record with its configuration and its generator, as :func:`load_recorded` does.
+def load_record(
+    file: Path, registry: Registry, settings: Iterable[str] = (), root: Path | None = None
+) -> tuple[Record, Config, Generator]:
+    """Load a record with its configuration, as :func:`recorded_config` does, and its generator, as
+    :func:`load_recorded` does.
 
     Raises GanzooError if its weights were not kept.
     """
@@ -173,8 +176,8 @@ def load_record(file: Path, registry: Registry) -> tuple[Record, Config, Generat
     weights = weights_of(record, file)
     if weights is None:
         raise GanzooError(f"{file}: its weights were not kept; name a row with weights, or a run")
-    config = recorded_config(record, registry)
-    return record, config, load_recorded(record, config, weights, data_root(None))
+    config = recorded_config(record, registry, settings)
+    return record, config, load_recorded(record, config, weights, root or data_root(None))
 
 
 def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:
@@ -209,17 +212,9 @@ def recorded_reference(
     return real
 
 
-def recorded_scoring(protocol: Mapping[str, Any], config: Config, mode: str | None = None) -> Scoring:
-    """Return the scoring of a configuration with the number of fakes and the seed of a protocol.
-
-    mode: the extractors' mode; None for that of the protocol.
-    """
-    settings = replace(
-        config.values.metrics,
-        fakes=protocol["fake_pictures"],
-        seed=protocol["seed"],
-        mode=mode or protocol["extractor"],
-    )
+def recorded_scoring(protocol: Mapping[str, Any], config: Config) -> Scoring:
+    """Return the scoring of a configuration with the number of fakes and the seed of a protocol."""
+    settings = replace(config.values.metrics, fakes=protocol["fake_pictures"], seed=protocol["seed"])
     return replace(config.scoring, settings=settings)
 
 
@@ -229,7 +224,6 @@ def _score_again(
     generator: Generator,
     device: str,
     root: Path | None,
-    mode: str | None,
     progress: Progress | None,
 ) -> tuple[dict[str, float], torch.device]:
     """Return the values of a new score, and the device it was computed on."""
@@ -238,7 +232,7 @@ def _score_again(
     generator = placed(generator, place)
     real = recorded_reference(protocol, config, generator.image, root)
     again = score(
-        recorded_scoring(protocol, config, mode),
+        recorded_scoring(protocol, config),
         generator,
         real,
         root=root,
@@ -260,9 +254,14 @@ def _networks(protocol: Mapping[str, Any]) -> list[Any]:
     return [protocol["network"], *(other.get("network") for other in described if isinstance(other, dict))]
 
 
-def settings_of_extractors(weights: str | None, inception: str | None, mode: str | None = None) -> list[str]:
-    """Return the settings that name extractor files and their mode. weights: a file, or a mapping in YAML."""
-    settings = [f"metrics.mode={mode}"] if mode is not None else []
+def settings_of_extractors(
+    protocol: Mapping[str, Any], weights: str | None, inception: str | None, mode: str | None = None
+) -> list[str]:
+    """Return the settings that name extractor files and their mode.
+
+    weights: a file, or a mapping in YAML. mode: None for that of the protocol.
+    """
+    settings = [f"metrics.mode={protocol['extractor'] if mode is None else mode}"]
     if weights is not None:
         settings.append(f"metrics.weights={path_or_mapping(weights)}")
     if inception is not None:

@@ -11,8 +11,6 @@ from ganzoo.bench.job import Job
 from ganzoo.utils import openmp
 from ganzoo.utils.subprocess import interpreter
 
-STOPPED = 130
-
 
 class JobProcess:
     """The process of a job. It starts on construction and writes its output to ``log.txt`` in the job's directory.

@@ -22,7 +22,7 @@ import torch
 from rich.console import Console
 
 from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, WEIGHTS, Job
-from ganzoo.bench.process import STOPPED, heed_parent
+from ganzoo.bench.process import heed_parent
 from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
 from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.config.recipe import Recipe, parse_recipe
@@ -46,7 +46,7 @@ from ganzoo.training.callbacks import Callback, Hooks
 from ganzoo.training.run import Outcome, resume, start
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import read_jsonl, write_text
-from ganzoo.utils.signals import Stopped
+from ganzoo.utils.signals import INTERRUPTED, Stopped
 
 CALIBRATION = ("loop.kimg=4", "loop.log_kimg=0.5", "loop.snapshot_kimg=4", "metrics.names=[]")
 
@@ -278,9 +278,9 @@ def main(file: str) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the process of a lost worker may still be writing its last checkpoint
         registry = Registry.load(files=job.write_plugins())
         try:
-            return 0 if perform(job, registry, Display(Console())) else STOPPED
+            return 0 if perform(job, registry, Display(Console())) else INTERRUPTED
         except Stopped:
-            return STOPPED
+            return INTERRUPTED
 
 
 if __name__ == "__main__":

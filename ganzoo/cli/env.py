@@ -18,7 +18,6 @@ from ganzoo.utils.files import data_root, user_path, with_tilde
 PREFIX = "GANZOO_"
 DEVELOPMENT = re.compile(r"extra\s*==\s*['\"](test|dev|docs)['\"]")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-ABSENT = "not installed"
 
 
 @click.command()
@@ -134,6 +133,8 @@ def _shortened(value: Any) -> Any:
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    from ganzoo.runs.provenance import ABSENT
+
     device = found["device"]
     commit = f" (commit {found['commit']})" if found["commit"] else ""
     yield f"ganzoo {found['ganzoo']}{commit}"

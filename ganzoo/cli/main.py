@@ -24,7 +24,7 @@ from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import FILES
 from ganzoo.utils import openmp
 from ganzoo.utils.files import user_path
-from ganzoo.utils.signals import Stopped
+from ganzoo.utils.signals import INTERRUPTED, Stopped
 from ganzoo.utils.waiting import watched_by
 
 PATIENCE = 10  # seconds
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             raise
         sys.exit(_report(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Stopped as stopped:
         sys.exit(stopped.code)
     sys.exit(code if isinstance(code, int) else 0)
@@ -111,7 +111,7 @@ def _report(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         return 1
     if isinstance(error, click.Abort):
-        return 130
+        return INTERRUPTED
     if isinstance(error, click.ClickException):  # the command line itself was wrong
         return _complain(f"{error.format_message()} See `ganzoo --help`.", 2)
     unusable = isinstance(error, UNUSABLE) or getattr(error, "errno", None) == errno.ENAMETOOLONG

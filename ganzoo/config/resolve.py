@@ -16,7 +16,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from ganzoo.config.recipe import Recipe, parse_data, parse_recipe
-from ganzoo.config.schema import BASIC, Config, CoreConfig, DataConfig, ReferenceSet, RunConfig, Scoring
+from ganzoo.config.schema import BASIC, LABELS, Config, CoreConfig, DataConfig, ReferenceSet, RunConfig, Scoring
 from ganzoo.config.scoring import find_reference, find_scoring
 from ganzoo.config.sections import schema_of, scoring_schema
 from ganzoo.config.settings import read_settings, typed
@@ -28,7 +28,7 @@ from ganzoo.utils.layers import REFERENCE, Layer, flatten, merge_layers, nest, r
 from ganzoo.utils.safe_yaml import parse_json, read_mapping
 from ganzoo.utils.structured import literal
 
-BEFORE: Layer = ("an older version", {"data": {"labels": "json-or-none", "formats": BASIC}})
+BEFORE: Layer = ("an older version", {"data": {"labels": LABELS[-1], "formats": BASIC}})
 
 
 def resolve(

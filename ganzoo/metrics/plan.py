@@ -16,13 +16,13 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics.extractors import feature_of, find_sources
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.reader import Progress, Reader
-from ganzoo.metrics.reference import real_features
+from ganzoo.metrics.reference import REAL, real_features
 from ganzoo.metrics.statistics_file import StatisticsFile
 
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Images
 
-FAKE, REAL = "generated images", "real images"
+FAKE = "generated images"
 Key: TypeAlias = tuple[str, str]
 """Extractor and feature."""
 Sides: TypeAlias = Mapping[Key, Features]
@@ -97,19 +97,21 @@ class Plan:
         origins: the origins of the real features, by extractor.
         """
         count, *picture = shape
-        described: list[dict[str, Any]] = []
-        for name, reader in self.readers.items():
-            origin = {} if origins is None else {"real_statistics": origins.get(name, "not needed")}
-            described.append({**origin, **reader.protocol()})
-        first, *others = described
-        names = list(self.readers)[1:]
+        described = {
+            name: {
+                **({} if origins is None else {"real_statistics": origins.get(name, "not needed")}),
+                **reader.protocol(),
+            }
+            for name, reader in self.readers.items()
+        }
+        (_, first), *others = described.items()
         return {
             "real_pictures": count or None,
             "fake_pictures": fakes,
             **({"picture": " x ".join(map(str, picture))} if picture else {}),
             **({"grey": "tiled to three channels"} if picture[:1] == [1] else {}),
             **first,
-            **({"extractors": dict(zip(names, others, strict=True))} if others else {}),
+            **({"extractors": dict(others)} if others else {}),
             "seed": seed,
             "metrics": {entry.name: f"{entry.summary}; {self._feature_in_words(entry)}" for entry in self.entries},
         }

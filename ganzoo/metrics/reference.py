@@ -23,12 +23,12 @@ from ganzoo.metrics.shipped import load_shipped
 if TYPE_CHECKING:
     from ganzoo.data.dataset import Images
 
-STAGE = "real images"
+REAL = "real images"
 FEATURES = "-features"  # the suffix of the file with all the features
 
 
 def real_features(
-    images: Images, reader: Reader, root: Path, *, whole: bool, shipped: str = "", stage: str = STAGE
+    images: Images, reader: Reader, root: Path, *, whole: bool, shipped: str = "", stage: str = REAL
 ) -> tuple[Features, str]:
     """Return the reader's first feature of the real set, and its origin: "cached", "shipped" or "extracted".
 

@@ -19,6 +19,7 @@ from ganzoo.distributed.device import precision_of
 from ganzoo.runs.requirements import needs_of, versions_of, write_needs
 
 COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
+ABSENT = "not installed"  # in place of a version
 PACKAGES = ("ganzoo", "torch", "torchvision", "timm", "torch-fidelity", "safetensors", "numpy", "pillow")
 
 
@@ -61,11 +62,11 @@ def describe_device(device: torch.device) -> str:
 
 
 def installed_version(name: str) -> str:
-    """Return the version of a distribution, or "not installed"."""
+    """Return the version of a distribution, or :data:`ABSENT`."""
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return ABSENT
 
 
 def git_commit() -> str | None:

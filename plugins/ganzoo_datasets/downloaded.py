@@ -14,6 +14,7 @@ import numpy as np
 from filelock import FileLock
 from torchvision import datasets
 
+from ganzoo.data.sources import BEFORE
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import BadImage, SourceImage
 from ganzoo.utils.files import reason_of
@@ -92,7 +93,7 @@ class CIFAR10(_Torchvision):
         file = self.root / f"cifar10-32x32-{self.split}.zip"
         if not file.exists():
             return None
-        found = Zip(str(file), self.root, self.split, labels="json-or-none")  # its directories are not classes
+        found = Zip(str(file), self.root, self.split, labels=BEFORE)  # its directories are not classes
         found.formats = self.formats
         return found
 

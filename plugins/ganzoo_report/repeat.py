@@ -57,8 +57,10 @@ def script(facts: Facts) -> str:
 
 def _versions(noted: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Yield the names and versions of ganzoo, its libraries and the plugins."""
+    from ganzoo.runs.provenance import ABSENT
+
     for group in ("versions", "plugins"):
         found = noted.get(group)
         for name, version in found.items() if isinstance(found, Mapping) else ():
-            if version and version != "not installed":
+            if version and version != ABSENT:
                 yield one_line(str(name)), one_line(str(version))

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -23,7 +24,7 @@ from ganzoo.console.messages import Messages, showing
 from ganzoo.console.waits import Bars, on_stderr
 from ganzoo.distributed import collectives
 from ganzoo.errors import printable
-from ganzoo.runs.grid_classes import caption
+from ganzoo.runs.grid_classes import caption, newest_grid
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.callbacks import Callback
 from ganzoo.utils.image_grid import cut
@@ -48,7 +49,7 @@ class Display(Callback):
 
     def warn(self, message: str) -> None:
         """Print a line about something that did not stop the run."""
-        self.console.print(f"[yellow]warning:[/] {_escape(printable(message))}", soft_wrap=True, highlight=False)
+        self.console.print(f"[yellow]warning:[/] {escape(printable(message))}", soft_wrap=True, highlight=False)
 
     def note(self, message: str) -> None:
         """Print a line about what happens next."""
@@ -96,7 +97,7 @@ class Display(Callback):
 
     def snapshot_taken(self, run: Path, kimg: float, image: Image.Image) -> None:
         directory = RunDir(run)
-        newest = max(directory.samples.glob("kimg*.png"), default=None)
+        newest = newest_grid(directory)
         self.show_samples(image, caption(directory, newest.stem) if newest else "")
 
     def show_record(self, record: Record) -> None:
@@ -255,9 +256,3 @@ def _line(record: Record, budget: int) -> str:
     if speed := record.get("pictures_per_second"):
         parts.append(f"{math.ceil((budget - record['kimg'] * 1000) / speed):4d} s left")
     return "  ".join(parts)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ganzoo.runs.checkpoint import PREFIX
 from ganzoo.runs.class_names import directory_names
 from ganzoo.runs.run_dir import RunDir, read_json
 
@@ -26,6 +28,11 @@ def names_of(labels: Sequence[int], provenance: Mapping[str, Any]) -> list[str]:
     return [names[label] if label < len(names) else str(label) for label in labels]
 
 
+def newest_grid(directory: RunDir) -> Path | None:
+    """Return the file of the newest snapshot's grid; None if there is none."""
+    return max(directory.samples.glob(f"{PREFIX}*.png"), default=None)
+
+
 def caption(directory: RunDir, snapshot: str) -> str:
     """Return the order of the classes in a snapshot's grid as text; "" if its generator is unconditional."""
     labels = read_labels(read_json(directory.verdicts / f"{snapshot}.json"))
@@ -33,4 +40,4 @@ def caption(directory: RunDir, snapshot: str) -> str:
     return f"classes in order: {', '.join(names)}" if names else ""
 
 
-__all__ = ["LABELS", "caption", "names_of", "read_labels"]
+__all__ = ["LABELS", "caption", "names_of", "newest_grid", "read_labels"]

@@ -22,7 +22,7 @@ from ganzoo_report.sheets import data_uri
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-COUNT = 2 * GRID
+COUNT = 2 * GRID  # generated images, and also real images, whose neighbours are searched
 CLOSE = 0.3  # share of the usual distance between real images, below which an image may be a copy
 STEPS = tuple(f"{level / (GRID - 1):.2g}" for level in range(GRID))
 SHEET = 2**20  # bytes of one sheet

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganzoo.runs.checkpoint import PREFIX
 from ganzoo.runs.grid_classes import read_labels
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.image_grid import GRID, read_grid
@@ -109,7 +110,8 @@ def read_story(directory: RunDir, most: int = 200) -> Story:
     """Return the story so far. Of more than ``most`` snapshots, read evenly spaced ones with the first and the last."""
     real = read_grid(directory.verdicts / "real.png")
     spread = None if real is None else _spread(real)
-    grids = sorted((kimg, path) for path in directory.samples.glob("kimg*.png") if (kimg := _kimg(path)) is not None)
+    found = directory.samples.glob(f"{PREFIX}*.png")
+    grids = sorted((kimg, path) for path in found if (kimg := _kimg(path)) is not None)
     if len(grids) > most:
         grids = [grids[round(place * (len(grids) - 1) / (most - 1))] for place in range(most)]
     return Story(tuple(_snapshots(grids, directory.verdicts, spread)), None if real is None else real[:SHOWN])
@@ -197,7 +199,7 @@ def _thumbs(images: np.ndarray) -> np.ndarray:
 
 def _kimg(path: Path) -> float | None:
     try:
-        kimg = float(path.stem.removeprefix("kimg"))
+        kimg = float(path.stem.removeprefix(PREFIX))
     except ValueError:
         return None
     return kimg if math.isfinite(kimg) else None

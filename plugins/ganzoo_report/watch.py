@@ -12,7 +12,7 @@ from PIL import Image
 
 from ganzoo.console.display import TRAINING, Display
 from ganzoo.errors import GanzooError
-from ganzoo.runs.grid_classes import caption
+from ganzoo.runs.grid_classes import caption, newest_grid
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.lock import is_free
@@ -77,7 +77,7 @@ def _state(facts: Facts, silent: float) -> str:
 
 
 def _show_newest(directory: RunDir, shown: Path | None, display: Display) -> Path | None:
-    newest = max(directory.samples.glob("kimg*.png"), default=None)
+    newest = newest_grid(directory)
     if newest is None or newest == shown:
         return shown
     try:

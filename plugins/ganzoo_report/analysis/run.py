@@ -37,10 +37,10 @@ from ganzoo.utils.image_grid import GRID
 from ganzoo.utils.waiting import waiting
 from ganzoo_report.analysis.interpolation import between, truncated
 from ganzoo_report.analysis.nearest_neighbors import Nearest, nearest
+from ganzoo_report.closer import COUNT
 from ganzoo_report.places import analysis_directory, analysis_file, read_analysis
 
 logger = logging.getLogger(f"ganzoo.{__name__}")
-COUNT = 2 * GRID  # generated images, and also real images, whose neighbours are searched
 SHEETS = ("between.png", "truncation.png", "nearest.png")
 CHOSEN = 16  # real images compared by features for each query, at most
 

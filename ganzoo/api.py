@@ -200,14 +200,17 @@ def evaluate(
     from ganzoo.run import as_names
     from ganzoo.training.callbacks import audience
 
-    names = None if metrics is None else as_names(metrics)
-    named = {"data.name": data, "metrics.reference": reference, "metrics.fakes": samples, "metrics.seed": seed}
+    named = {
+        "data.name": data,
+        "metrics.reference": reference,
+        "metrics.names": None if metrics is None else as_names(metrics),
+        "metrics.fakes": samples,
+        "metrics.seed": seed,
+    }
     given = as_arguments({key: value for key, value in named.items() if value is not None})
     chosen = [*given, *as_arguments(settings)]
     if not any(setting.startswith(("data.name=", "metrics.reference=")) for setting in chosen):
         raise GanzooError("name what to score against: data=SET, or reference=SET:SPLIT or FILE.npz")
-    if names is not None:
-        chosen.append(f"metrics.names=[{','.join(names)}]")
     with audience(list(callbacks)) as watched:
         return score_anything(generator_or_images, *resolve_scoring(Registry.load(), chosen), watched.scoring)
 
@@ -221,7 +224,10 @@ def show_progress() -> Callback:
 
 
 def image_grid(images: Tensor, columns: int = 8) -> Image.Image:
-    """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], in a grid; return a PIL image, as notebooks show."""
+    """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], in a grid.
+
+    Return a PIL image, which a notebook displays.
+    """
     import torch
 
     from ganzoo.models.sampling import as_uint8, grid

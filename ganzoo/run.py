@@ -59,12 +59,12 @@ class Run:
     @property
     def log(self) -> list[dict[str, Any]]:
         """The records of the log intervals, oldest first: ``kimg``, losses, accuracies, ``auc`` and so on."""
-        return list(read_jsonl(self.directory.log_file))
+        return read_jsonl(self.directory.log_file)
 
     @property
     def scores(self) -> list[dict[str, Any]]:
         """The scores of the run, oldest first, each with ``kimg``, ``values`` and ``protocol``."""
-        return list(read_jsonl(self.directory.scores_file))
+        return read_jsonl(self.directory.scores_file)
 
     @property
     def score(self) -> Score | None:
@@ -118,12 +118,11 @@ class Run:
         Raises GanzooError if a setting differs that may not change, the data have changed, a plugin is missing, or
         another process uses the directory.
         """
-        from ganzoo.distributed.collectives import joined
         from ganzoo.training.callbacks import Hooks
         from ganzoo.training.run import resume
 
         registry = Registry.load()
-        with joined():
+        with collectives.joined():
             revision = revise(registry, self.directory, as_arguments(settings), accept_edits=accept_edits)
             outcome = resume(revision, self.path, *callbacks, Hooks(registry), heed_signals=heed_signals)
         return Run(self.path, outcome)
@@ -152,7 +151,6 @@ class Run:
         Raises GanzooError if a setting is not one of a score or the checkpoint cannot be scored. Raises NetworkMissing
         if the network of an extractor is missing.
         """
-        from ganzoo.distributed.collectives import joined
         from ganzoo.metrics.configured import score_configured
         from ganzoo.training.callbacks import audience
 
@@ -161,7 +159,7 @@ class Run:
         arguments = (*as_arguments(given), *as_arguments(settings))
         if other := [key for key in map(_key, arguments) if not key.startswith(OF_SCORES)]:
             raise GanzooError(f"{', '.join(other)}: data.*, metrics.* and loop.device are settings of a score")
-        with joined(), audience(list(callbacks)) as watched:
+        with collectives.joined(), audience(list(callbacks)) as watched:
             prepare_process()
             config = load_config(Registry.load(), self.directory, arguments, scoring=True, accept_edits=accept_edits)
             if any(_key(argument).startswith("data.") for argument in arguments):

@@ -138,19 +138,20 @@ def _partly_labelled(labels: int, images: int) -> tuple[str, ...]:
 
 def peek_configured(config: Config, root: Path | None = None) -> ImageSpec:
     """Return the spec of the images that :func:`open_configured` returns, without decoding the data set."""
-    data, place = config.values.data, root or data_root(config.values.data.root)
-    source = make_source(
+    data = config.values.data
+    _check_fit(data.name, data.fit, data.size)
+    return peek_dataset(
         config.dataset,
         config.location,
-        place,
-        data.split,
-        params=data.params,
+        data.name,
+        split=data.split,
+        size=data.size,
+        root=root or data_root(data.root),
+        channels=data.channels,
         labels=data.labels,
+        params=data.params,
         formats=data.formats,
-        name=data.name,
     )
-    _check_fit(data.name, data.fit, data.size)
-    return _peek(config.dataset, source, data.name, data.size, data.channels, data.labels)
 
 
 def peek_dataset(
@@ -169,12 +170,6 @@ def peek_dataset(
     """Return the spec of the images that :func:`open_dataset` returns, without decoding the data set."""
     place = root or data_root(None)
     source = make_source(entry, location, place, split, params=params, labels=labels, formats=formats, name=name)
-    return _peek(entry, source, name, size, channels, labels)
-
-
-def _peek(
-    entry: DatasetEntry, source: DataSource, name: str, size: int | None, channels: str, labels: str
-) -> ImageSpec:
     native = entry.image or source.peek()
     if size is None and native.size == 0:
         items = (item for item in source if not (isinstance(item, SourceImage) and _is_square(item)))

@@ -94,8 +94,8 @@ def read_facts(directory: RunDir) -> Facts:
 
 def _records(file: Path) -> list[dict[str, Any]]:
     try:
-        return [record for record in read_jsonl(file) if isinstance(record, dict)]
-    except (OSError, UnicodeDecodeError):
+        return read_jsonl(file)
+    except OSError:
         return []
 
 

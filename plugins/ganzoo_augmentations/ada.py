@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganzoo.entries import ImageSpec
 from ganzoo.interfaces import Augmentation, draw_normal, draw_uniform
+from ganzoo.utils.mirroring import mirrored
 from ganzoo_augmentations import ADAParams
 
 # Strengths of each transformation (app. B, table in its algorithm).
@@ -196,12 +197,5 @@ def inverse(matrix: Tensor) -> Tensor:
 def _between(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return both pixels next to each position, mirrored into 0 ... size - 1, and its distance from the first one."""
     low = place.floor()
-    first, second = (_mirror(neighbour.long(), size) for neighbour in (low, low + 1))
+    first, second = (mirrored(neighbour.long(), size) for neighbour in (low, low + 1))
     return first, second, place - low
-
-
-def _mirror(index: Tensor, size: int) -> Tensor:
-    """Mirror indices into 0 ... size - 1; the outermost pixels are not repeated, so -1 becomes 1."""
-    period = 2 * (size - 1)
-    index = index.remainder(period)
-    return torch.minimum(index, period - index)

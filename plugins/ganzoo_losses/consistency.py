@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.interfaces import DiscriminatorOutputs, Penalty, PenaltyInputs, draw_uniform
+from ganzoo.utils.mirroring import mirrored
 from ganzoo_losses.params import ConsistencyParams
 
 
@@ -18,18 +19,12 @@ def flip_and_shift(images: Tensor, draws: Tensor, shift: int) -> Tensor:
     flip = draws[:, 0] >= 0.5
     down, right = ((draws[:, 1:] * (2 * shift + 1)).floor().long() - shift).unbind(1)
     rows, columns = (
-        _mirrored(torch.arange(size, device=images.device) - moved[:, None], size)
+        mirrored(torch.arange(size, device=images.device) - moved[:, None], size)
         for moved, size in ((down, images.shape[2]), (right, images.shape[3]))
     )
     columns = torch.where(flip[:, None], images.shape[3] - 1 - columns, columns)
     images = images.gather(2, rows[:, None, :, None].expand_as(images))
     return images.gather(3, columns[:, None, None, :].expand_as(images))
-
-
-def _mirrored(index: Tensor, size: int) -> Tensor:
-    """Map any indices to 0 ... size - 1 by mirroring; the outermost pixels are not repeated, so -1 becomes 1."""
-    index = index.remainder(max(2 * (size - 1), 1))
-    return torch.minimum(index, 2 * (size - 1) - index)
 
 
 class Consistency(Penalty):

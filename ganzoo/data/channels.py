@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 AUTO = "auto"
-CHANNELS = (AUTO, "1", "3")
 WORDS = {1: "grey", 3: "colour"}
 
 

@@ -30,17 +30,6 @@ def decode_named(name: str, data: bytes, label: int | None = None, formats: str 
         return BadImage(name, str(error))
 
 
-def decode(data: bytes) -> np.ndarray:
-    """Decode an image file to uint8 ``(H, W, 1)`` or ``(H, W, 3)``, upright.
-
-    Raises Unreadable if it cannot be decoded or is partly transparent.
-    """
-    found = decode_named("", data)
-    if isinstance(found, BadImage):
-        raise Unreadable(found.reason)
-    return without_alpha(found.pixels)[0]
-
-
 def measure(data: bytes, formats: str = ALL) -> tuple[int, int, int]:
     """Return the shape ``(H, W, C)`` without alpha, from the file's header. Raises Unreadable if it fails."""
     with _opened(data, formats) as (image, kind):

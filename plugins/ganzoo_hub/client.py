@@ -39,18 +39,11 @@ def check_repository(name: str) -> None:
         raise GanzooError(f"{name!r} is not OWNER/NAME, for example alice/garments") from error
 
 
-def is_address(run: str) -> bool:
-    """Return whether a run is on the hub."""
-    return run.startswith(SCHEME)
-
-
 def fetch(run: str) -> Path:
-    """Return a run's directory. A run on the hub is first downloaded into huggingface_hub's cache.
+    """Return the directory of the run at an address, downloaded into huggingface_hub's cache.
 
     Raises GanzooError if the address is invalid, the download fails or the repository holds no run.
     """
-    if not is_address(run):
-        return Path(run)
     name, at, revision = run.removeprefix(SCHEME).partition("@")
     check_repository(name)
     if at and not revision:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ganzoo.bench.leaderboard.machines import Machine, Runs, Spread, machine_key
+from ganzoo.bench.leaderboard.machines import Machine, Runs, machine_key
 from ganzoo.bench.leaderboard.protocols import is_conditional, protocol_key
 from ganzoo.bench.record import Record
 from ganzoo.config.schema import MACHINE_CHOICES
@@ -103,11 +103,6 @@ class Row(Runs):
     def samples(self) -> tuple[Path, Record] | None:
         """The file and the record whose sample grid is shown: the first, by seed, that has one. None without a grid."""
         return next(((file, record) for file, record in self.records if record.samples), None)
-
-    @property
-    def ranked(self) -> Spread | None:
-        """The ranking value over the seeds; None without a score."""
-        return self.score(self.ranking.value) if self.ranking else None
 
 
 def make_rows(found: Sequence[tuple[Path, Record]]) -> tuple[list[Row], list[str]]:

@@ -49,4 +49,4 @@ def _made(generator: Generator, latents: Tensor, labels: Tensor | None) -> Tenso
     return to_uint8(generator(latents, labels)).cpu()
 
 
-__all__ = ["between", "slerp", "truncated"]
+__all__ = ["between", "truncated"]

@@ -211,13 +211,13 @@ def test_peeking_decides_a_tie_as_decoding_does(registry, opened, directory, tmp
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_header_tells_the_upright_size(orientation):
-    from ganzoo.data.decode import decode, measure
+    from ganzoo.data.decode import decode_named, measure
 
     exif = Image.Exif()
     exif[0x0112] = orientation
     stream = io.BytesIO()
     Image.new("L", (6, 4)).save(stream, "JPEG", exif=exif)
-    assert measure(stream.getvalue()) == decode(stream.getvalue()).shape
+    assert measure(stream.getvalue()) == decode_named("", stream.getvalue()).pixels.shape
 
 
 def test_a_split_that_a_set_lacks_is_refused(registry, directory, tmp_path, capsys):

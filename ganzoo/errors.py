@@ -51,10 +51,8 @@ class TrainingFailed(GanzooError):
     """A fault that stopped a run, such as a loss or gradient that is not finite. The checkpoints are good."""
 
     def __init__(self, fault: str, recipe: str, checkpoint: Path | None, rollbacks: int, advice: str) -> None:
-        super().__init__(
-            f"{fault} of {recipe}{f', after {rollbacks} rollbacks' if rollbacks else ''}; "
-            f"last good checkpoint: {checkpoint or 'none'}; {advice}"
-        )
+        after = f", after {rollbacks} rollback{'s' if rollbacks > 1 else ''}" if rollbacks else ""
+        super().__init__(f"{fault} of {recipe}{after}; last good checkpoint: {checkpoint or 'none'}; {advice}")
 
 
 def described(error: BaseException) -> str:

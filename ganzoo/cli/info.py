@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -30,6 +29,7 @@ from ganzoo.entries import (
 )
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
+from ganzoo.utils.listing import did_you_mean
 
 
 @click.command()
@@ -43,9 +43,7 @@ def info(name: str) -> None:
     found = registry.find(name)
     if not found:
         names = sorted({known for entries in registry.entries.values() for known in entries})
-        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise GanzooError(f"nothing named {name!r}{hint} (installed: {', '.join(names)})")
+        raise GanzooError(f"nothing named {name!r}{did_you_mean(name, names)} (installed: {', '.join(names)})")
     for entry in found:
         _explain(registry, entry)
     mention_failures(registry)
@@ -53,7 +51,7 @@ def info(name: str) -> None:
 
 def _explain(registry: Registry, entry: Entry) -> None:
     owner = entry.owner
-    click.secho(f"{entry.name}", bold=True, nl=False)
+    click.secho(entry.name, bold=True, nl=False)
     click.echo(f"  {entry.kind}, from {owner.distribution} {owner.version}")
     click.echo(entry.summary)
     for line in _facts(entry):
@@ -64,8 +62,7 @@ def _explain(registry: Registry, entry: Entry) -> None:
         click.secho(title, bold=True)
         for item in fields(params):
             click.echo(f"  {item.name}: {_type(item)} = {_default(item)}  {item.metadata.get('help', '')}")
-    defaults = {**getattr(entry, "defaults", {})}
-    if defaults:
+    if defaults := getattr(entry, "defaults", {}):
         click.secho("other settings it changes", bold=True)
         for key, value in defaults.items():
             click.echo(f"  {key}={value}")
@@ -99,7 +96,7 @@ def _facts(entry: Entry) -> list[str]:
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         facts.append("needs a loss that puts the border between real and fake at 0")
     if isinstance(entry, (DatasetEntry, LauncherEntry)) and entry.default:
-        facts.append("used where none is named")
+        facts.append("used if none is named")
     if isinstance(entry, (DatasetEntry, WeightsEntry)) and entry.image:
         image = entry.image
         facts.append(f"images: {image.size}x{image.size}, channels: {image.channels}, classes: {image.classes}")
@@ -151,8 +148,7 @@ def _example(registry: Registry, entry: Entry) -> str:
     known = registry.of_kind(ArchitectureEntry)
     tuned = max(known, key=lambda entry: len(entry.tuned), default=None)  # for the most losses, so it suits any
     architecture = tuned.name if tuned else "ARCH"
-    losses = (loss for loss in registry.entries[LossEntry.kind].values() if isinstance(loss, LossEntry))
-    loss = next((loss.name for loss in losses if _go_together(loss, entry)), "LOSS")
+    loss = next((loss.name for loss in registry.of_kind(LossEntry) if _go_together(loss, entry)), "LOSS")
     if isinstance(entry, ArchitectureEntry):
         suggested = (recipe for recipe, _ in suggest(registry) if recipe.split("+")[0] == entry.name)
         return f"ganzoo run {next(suggested, f'{entry.name}+{loss}')}"
@@ -178,7 +174,7 @@ def _example(registry: Registry, entry: Entry) -> str:
         return f"ganzoo sample {entry.name}"
     name = entry.name
     if isinstance(entry, ExtractorEntry):
-        metrics = (metric for metric in registry.entries[MetricEntry.kind].values() if isinstance(metric, MetricEntry))
+        metrics = registry.of_kind(MetricEntry)
         name = next((metric.name for metric in metrics if metric.extractor == entry.name), "METRIC")
     return f"ganzoo run {architecture}+{loss} 'metrics.names=[{name}]'"
 

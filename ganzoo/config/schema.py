@@ -122,7 +122,7 @@ class LoopConfig:
     device: str = param("auto", "auto, cpu, cuda, cuda:N or mps (Apple silicon)")
     threads: int | None = param(None, "CPU threads of each process; null: OMP_NUM_THREADS, else one per processor")
     layout: str = param(
-        "auto", "order of images in memory: auto, channels_last or contiguous; auto: contiguous on mps alone"
+        "auto", "order in memory: auto, channels_last or contiguous; auto: contiguous on mps, channels_last elsewhere"
     )
     calibrate: bool = param(False, "on a CPU, measure at the start which threads, precision and layout are fastest")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
@@ -130,7 +130,7 @@ class LoopConfig:
     snapshot_kimg: float | None = param(None, "kimg between checkpoints and grids; null: a tenth of the run")
     keep: int = param(2, "newest checkpoints kept, besides the best one; with 1, a damaged one has no replacement")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
-    max_rollbacks: int = param(3, "most rollbacks, each with another data order and half the learning rate")
+    max_rollbacks: int = param(3, "rollbacks at most; each uses another data order and half the learning rate")
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")
@@ -152,12 +152,12 @@ class LoopConfig:
 
 @dataclass
 class MetricsConfig:
-    names: list[str] = param([], "metrics computed at the end of the run, the first ranks; [] for none")
+    names: list[str] = param([], "metrics to compute; the first one ranks the run; [] for none")
     fakes: int = param(10000, "generated images per score")
     times: int = param(1, "number of scores over the run, each at a snapshot, the last at the end")
-    every_kimg: float | None = param(None, "or kimg between scores, at snapshots, and at the end")
+    every_kimg: float | None = param(None, "instead of times: kimg between scores, taken at snapshots and at the end")
     weights: Any = param(
-        None, "file with the extractor's weights, of several {EXTRACTOR: FILE}; null: as the extractor finds them"
+        None, "the extractor's weights: FILE, or {EXTRACTOR: FILE} for several; null: in the extractor's usual places"
     )
     inception: str | None = param(
         None, "the same for the extractor inception; null: GANZOO_INCEPTION, the offline extra, download"

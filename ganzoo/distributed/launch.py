@@ -24,7 +24,7 @@ def is_worker() -> bool:
 
 
 def launch_id() -> str:
-    """Return what names this launch, for all its processes and restarts; "" if it has no name.
+    """Return the name of this launch, which all its processes and restarts share; "" if it has none.
 
     ``--devices`` and ``torchrun --standalone`` make a name, ``torchrun --rdzv-id`` gives one.
     """

@@ -111,15 +111,16 @@ def _check_outputs(recipe: Recipe, outputs: DiscriminatorOutputs, image: ImageSp
     if by_patch and refusing:
         raise GanzooError(
             f"{recipe}: the discriminator of {name} gives {logits}, a logit for each patch, but "
-            f"{' and '.join(refusing)} takes one for each image, (2,); choose another loss or penalty"
+            f"{' and '.join(refusing)} take{'s' if len(refusing) == 1 else ''} one for each image, (2,); "
+            "choose another loss or penalty"
         )
     if not by_patch and logits != (2,):
         raise GanzooError(f"{name}: the discriminator gives {logits}, expected one logit each, (2,)")
     if missing := outputs.lacks(recipe.needs.outputs):
         asking = [rule.name for rule in recipe.demanding if set(missing) & set(rule.needs.outputs)]
         raise GanzooError(
-            f"{recipe}: {' and '.join(asking)} reads {' and '.join(missing)} of the discriminator, which "
-            f"that of {name} does not have; choose another architecture for it (ARCH/DISCRIMINATOR)"
+            f"{recipe}: {' and '.join(asking)} need{'s' if len(asking) == 1 else ''} {' and '.join(missing)} from the "
+            f"discriminator, which that of {name} does not give; choose another architecture (ARCH/DISCRIMINATOR)"
         )
     if "classes" in recipe.needs.outputs and outputs.classes is not None:
         expected = (2, image.classes)

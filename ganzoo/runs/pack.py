@@ -38,7 +38,8 @@ def pack(
     """Put a run's averaged generator into a package and return its entry, which replaces one of the same name.
 
     package: the package's directory. data: the word for the images in the entry's name, by default the data set's
-    name. half: write float16. Raises GanzooError if the run cannot be loaded or its entry's name cannot be registered.
+    name. checkpoint: "latest", "best" or a checkpoint's name. half: write float16. Raises GanzooError if the run cannot
+    be loaded or its entry's name cannot be registered.
     """
     index = package / DIRECTORY / INDEX
     known = {item["name"]: item for item in _read(index)}

@@ -81,7 +81,8 @@ def value_range(part: Architecture) -> None:
             f"the generator's pixels go from {low:.3g} to {high:.3g}, must stay in [-1, 1] in evaluation",
         )
         for seen in (images, random_images(part.image, 16)):
-            expect(judge(discriminator.eval(), seen).isfinite().all(), "the discriminator gives logits not finite")
+            finite = judge(discriminator.eval(), seen).isfinite().all()
+            expect(finite, "the discriminator gives logits that are not finite")
 
 
 def batch_of_one(part: Architecture) -> None:

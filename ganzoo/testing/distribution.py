@@ -58,7 +58,7 @@ def loads(part: Distribution) -> None:
 def cheap_import(part: Distribution) -> None:
     """Check that registration does not import torch."""
     if not part.points:
-        raise Skipped("a file is loaded only where it is asked for; a distribution must register without torch")
+        raise Skipped("a file is loaded only if a user names it; a distribution must register without torch")
     job = json.dumps([sys.path, [point.value for point in part.points]])
     done = subprocess.run([sys.executable, import_probe.__file__, job], capture_output=True, text=True)  # noqa: S603
     expect(

@@ -50,7 +50,7 @@ def devices(part: Trainable) -> None:
         if places:
             raise Failure(
                 f"two devices train other weights than one: numbers are drawn from the rng itself{places[0]}; "
-                "use draw_normal or draw_uniform, which give each device its own samples'"
+                "use draw_normal or draw_uniform, which give each device the numbers of its own samples"
             )
         raise Failure(
             f"two devices train other weights than one ({name}); average over the batch, and compute what mixes its "

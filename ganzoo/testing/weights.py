@@ -88,7 +88,7 @@ def facts(part: WeightsPart) -> None:
         f"score is {entry.score.metric} {entry.score.value:g}, but score.json of the run says "
         f"{f'{ranked[0].value} {ranked[1]:g}' if ranked else 'nothing'}",
     )
-    expect(entry.score.protocol.strip(), "score has no protocol; say how many images it was computed of")
+    expect(entry.score.protocol.strip(), "score has no protocol; say how many images it was computed from")
 
 
 def draws(part: WeightsPart) -> None:

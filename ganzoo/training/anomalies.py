@@ -62,7 +62,7 @@ class Watch:
             self._remember(self._without_skipped(record))
 
     def judge(self, means: Mapping[str, float], not_finite: Mapping[str, int], step: int) -> None:
-        """Raises Fault if training has gone wrong. ``step``: the discriminator step reached by now."""
+        """Raise Fault if training has gone wrong. ``step``: the discriminator step reached by now."""
         means = self._without_skipped(means)
         if not_finite:
             part, first = min(not_finite.items(), key=lambda item: item[1])

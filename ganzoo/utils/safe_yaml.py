@@ -192,5 +192,5 @@ def _reason(error: yaml.YAMLError) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number (a boolean is none)."""
+    """Return whether a value is a finite number (a boolean is not a number)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

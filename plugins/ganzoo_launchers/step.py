@@ -23,7 +23,7 @@ class StepProcess:
     def __init__(self, job: Job) -> None:
         self._log, file = job.directory / LOG, job.write()
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603, no word of it from outside
+            self._process = subprocess.Popen(  # noqa: S603, the arguments are our own
                 [*interpreter(), "-m", "ganzoo_launchers.step", str(file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -56,7 +56,7 @@ def test_a_part_is_explained_to_the_last_parameter(ganzoo, registry):
         for field in fields(params):
             assert f"  {field.name}: {field.type} = " in out
     assert "and with minimax\n  discriminator.spectral=True" in ganzoo("info", "stylegan-lite")
-    assert "used where none is named" in ganzoo("info", "local") + ganzoo("info", "fashion-10k")
+    assert "used if none is named" in ganzoo("info", "local") + ganzoo("info", "fashion-10k")
 
 
 @pytest.fixture

@@ -201,8 +201,18 @@ def test_accumulate_must_divide_the_batch(zoo):
 @pytest.mark.parametrize(
     ("recipe", "spec", "settings", "message"),
     [
-        ("labelled/patchy+hinge+class-head", IMAGE, [], "class-head reads classes of the discriminator, which that of"),
-        ("labelled/patchy+patches+reads-body", IMAGE, [], "reads-body reads body of the discriminator, which that of"),
+        (
+            "labelled/patchy+hinge+class-head",
+            IMAGE,
+            [],
+            "class-head needs classes from the discriminator, which that of",
+        ),
+        (
+            "labelled/patchy+patches+reads-body",
+            IMAGE,
+            [],
+            "reads-body needs body from the discriminator, which that of",
+        ),
         ("mlp+hinge+reads-body", IMAGE, SMALL, "mlp+hinge+reads-body: the discriminator has no body; it has classes"),
         (
             "mlp/labelled+hinge+class-head",

@@ -277,7 +277,7 @@ def test_nan_weights_are_left_behind(faulty, quiet, tiny, tmp_path):
 
 def test_after_so_many_rollbacks_it_stops(faulty, quiet, tiny, tmp_path):
     config = resolve(faulty, "mlp+always", None, settings(tiny, "loop.max_rollbacks=1"))
-    with pytest.raises(TrainingFailed, match=r"not finite .* of mlp\+always, after 1 rollbacks; last good checkpoint"):
+    with pytest.raises(TrainingFailed, match=r"not finite .* of mlp\+always, after 1 rollback; last good checkpoint"):
         start(faulty, config, quiet, out=tmp_path / "run")
 
 

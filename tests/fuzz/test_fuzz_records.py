@@ -81,7 +81,8 @@ def test_a_failed_rows_reason_is_kept_to_the_letter(place, reason):
     record = make_record(failed=reason or "nothing")
     clean(write_record, place / "failed.json", record)
     found = clean(read_record, place / "failed.json")
-    assert found is None or found == record or reason in ("", "???") or "\ud800" in reason
+    if reason != "???" and "\ud800" not in reason:
+        assert found == record
 
 
 @pytest.mark.parametrize("text", ["${oc.env:GANZOO_SECRET}", "\\${a}", "${", "a ${b} c"])

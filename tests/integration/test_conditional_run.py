@@ -178,7 +178,8 @@ def test_an_unconditional_run_has_no_classes_to_ask_for(place, tiny, tmp_path):
         with pytest.raises(SystemExit) as stop:
             main(["sample", str(free.path), *options])
         assert stop.value.code == 2
-    assert all("labels" not in json.loads(file.read_text()) for file in (free.path / "verdicts").glob("*.json"))
+    verdicts = [json.loads(file.read_text()) for file in (free.path / "verdicts").glob("*.json")]
+    assert verdicts and all("labels" not in verdict for verdict in verdicts)
     assert caption(free.directory, free.samples[-1].stem) == ""
     assert torch.equal(torch.cat(list(sample(free.generator(device="cpu"), 64, 0)))[:, 0],
                        torch.from_numpy(read_grid(free.samples[-1])[..., 0]))  # fmt: skip

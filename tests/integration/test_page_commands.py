@@ -111,8 +111,9 @@ DONE = set[str]()  # commands that another page had before: each is run once in 
 def test_the_commands_of_a_page_run(page, prepared, tmp_path):
     place = tmp_path / "reader"
     shutil.copytree(prepared, place)
-    resumed = 0
-    for words in commands_of((ROOT / "docs" / page).read_text(encoding="utf-8")):
+    resumed, commands = 0, commands_of((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert commands
+    for words in commands:
         if skipped(words) or shlex.join(words) in DONE:
             continue
         DONE.add(shlex.join(words))

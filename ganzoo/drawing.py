@@ -81,11 +81,10 @@ def draw_images(
     for start in range(0, count, CHUNK):
         latents, drawn = draw_inputs(generator, rng, device)
         if drawn is not None:
-            chosen = drawn.clone()
             if labels is not None:
                 wanted = torch.as_tensor(labels).expand(count)[start : start + CHUNK]
-                chosen[: len(wanted)] = wanted
-            drawn = chosen.to(device)
+                drawn[: len(wanted)] = wanted
+            drawn = drawn.to(device)
         images = generator(latents, drawn, rng=rng, truncation=truncation)
         yield images[: count - start]
 

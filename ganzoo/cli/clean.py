@@ -15,7 +15,7 @@ import click
 from ganzoo.cli.completion import complete_run
 from ganzoo.cli.options import PATH
 from ganzoo.errors import Damaged, GanzooError, printable
-from ganzoo.utils.files import discard, regular, with_tilde
+from ganzoo.utils.files import data_root, discard, regular, with_tilde
 
 if TYPE_CHECKING:
     from ganzoo.runs.run_dir import RunDir
@@ -79,7 +79,6 @@ def find(runs: tuple[Path, ...]) -> Iterator[Clutter]:
     from ganzoo.runs.overview import look_through
     from ganzoo.runs.run_dir import RunDir
     from ganzoo.runs.run_path import RUNS
-    from ganzoo.utils.files import data_root
 
     chosen = [RunDir.open(run) for run in runs] or [RunDir(row.path) for row in look_through(RUNS).rows]
     for directory in chosen:

@@ -80,7 +80,6 @@ def sample(
     if per_class is not None or label is not None:
         _check_conditional(generator, "the class" if per_class is None else "--per-class")
         names = loaded.class_names
-        names = names if len(names) == classes else ()
     count = COUNT if count is None else count
     if per_class is not None:
         count, chosen = classes * per_class, torch.arange(classes).repeat_interleave(per_class)

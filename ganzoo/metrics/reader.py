@@ -141,23 +141,23 @@ def regrouped(chunks: Iterable[Tensor], size: int) -> Iterator[Tensor]:
 
     The last part may be smaller, and so may a part before an image of another shape.
     """
-    waiting, count = list[Tensor](), 0
+    pending, count = list[Tensor](), 0
     for chunk in chunks:
-        if waiting and chunk.shape[1:] != waiting[0].shape[1:]:
-            yield from _whole(waiting, count)
-            waiting, count = [], 0
-        waiting.append(chunk)
+        if pending and chunk.shape[1:] != pending[0].shape[1:]:
+            yield from _whole(pending, count)
+            pending, count = [], 0
+        pending.append(chunk)
         count += len(chunk)
         if count >= size:
-            *whole, rest = torch.cat(waiting).tensor_split(tuple(range(size, count + 1, size)))
+            *whole, rest = torch.cat(pending).tensor_split(tuple(range(size, count + 1, size)))
             yield from whole
-            waiting, count = [rest], len(rest)
-    yield from _whole(waiting, count)
+            pending, count = [rest], len(rest)
+    yield from _whole(pending, count)
 
 
-def _whole(waiting: list[Tensor], count: int) -> Iterator[Tensor]:
+def _whole(pending: list[Tensor], count: int) -> Iterator[Tensor]:
     if count:
-        yield torch.cat(waiting)
+        yield torch.cat(pending)
 
 
 def array_chunks(array: NDArray[Any] | StreamedArray, size: int = 1000) -> Iterator[Tensor]:

@@ -112,9 +112,9 @@ def score_images(
     """Score all given images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does."""
     if not isinstance(real, StatisticsFile) and images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
-    counted = replace(scoring, settings=replace(scoring.settings, fakes=len(images)))
+    sized = replace(scoring, settings=replace(scoring.settings, fakes=len(images)))
     described = {"pictures": "given images"}
-    return _against_set(counted, lambda: array_chunks(images), real, described, root, device, batch, progress, shipped)
+    return _against_set(sized, lambda: array_chunks(images), real, described, root, device, batch, progress, shipped)
 
 
 def _against_set(

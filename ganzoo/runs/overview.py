@@ -83,13 +83,12 @@ def read_row(path: Path) -> RunRow | None:
     return RunRow(path, recipe, name, state, kimg, limit, _changed(path), values, ranking)
 
 
-def _add(path: Path, found: Overview) -> bool:
+def _add(path: Path, found: Overview) -> None:
     row = read_row(path)
     if row is None:
         found.skipped.append(path)
     else:
         found.rows.append(row)
-    return True
 
 
 def _search(directory: Path, found: Overview, depth: int) -> bool:
@@ -97,7 +96,8 @@ def _search(directory: Path, found: Overview, depth: int) -> bool:
     seen = False
     for path in _directories(directory):
         if is_run(path):
-            seen |= _add(path, found)
+            _add(path, found)
+            seen = True
         elif depth > 1 and _search(path, found, depth - 1):
             seen = True
         elif depth == DEEPEST:

@@ -116,13 +116,13 @@ def _problem(parts: list[Need], plugins: Sequence[PluginReport], copies: Mapping
     distribution, version = parts[0].distribution, parts[0].version
     here = _loaded(distribution, plugins)
     failed = next((plugin for plugin in here if plugin.error), None)
-    requirement = parts[0].requirement
+    wanted = parts[0].requirement
     if failed:
         fate = f"which failed to load ({failed.error}); fix or reinstall it"
     elif here:
-        fate = f"where {here[0].version} is installed, which does not have it: pip install {requirement}"
-    elif requirement:
-        fate = f"which is not installed: pip install {requirement}"
+        fate = f"where {here[0].version} is installed, which does not have it: pip install {wanted}"
+    elif wanted:
+        fate = f"which is not installed: pip install {wanted}"
     else:
         copy = copies.get(PurePath(distribution).name)
         fate = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -80,8 +81,6 @@ def train_on(
 
 def rewind(directory: Path, checkpoints: int) -> None:
     """Keep only the ``checkpoints`` oldest checkpoints of a run, so that it can be resumed from the middle."""
-    import shutil
-
     for checkpoint in list_checkpoints(directory / "checkpoints")[checkpoints:]:
         shutil.rmtree(checkpoint.path)
 

@@ -90,7 +90,7 @@ def _quota_of(directory: Path) -> float:
             quota, period = (directory / "cpu.max").read_text().split()
         else:
             quota, period = ((directory / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
-        share = float(quota) / float(period)
+        allowed = float(quota) / float(period)
     except (OSError, ValueError, ZeroDivisionError):  # no quota here, or "max"
         return math.inf
-    return share if share > 0 else math.inf
+    return allowed if allowed > 0 else math.inf

@@ -63,7 +63,8 @@ class FileSource(DataSource):
         """The sorted names of the images. Raises GanzooError if the set has no images."""
         found = [name for name in self._listing if is_image(name, self.formats) and not is_hidden(name)]
         if not found:
-            why = f" ({counted})" if (counted := describe_left_out(self.left_out())) else ""
+            skipped = describe_left_out(self.left_out())
+            why = f" ({skipped})" if skipped else ""
             raise GanzooError(f"{self.path} holds no {named_formats(self.formats)} files{why}; check data.name")
         return found
 

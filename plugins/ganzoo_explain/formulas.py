@@ -28,7 +28,9 @@ def loss_formula(entry: LossEntry, learner: Learner, params: Any) -> tuple[Line,
     own, *more = _split_terms(whole)
     lines = [Line(f"{SYMBOL[learner]} loss = {own}", "formula"), *(Line(term, "formula") for term in more)]
     where = [note for note in notes if _mentions(whole, note.split()[0])] + _values(whole, params)
-    return tuple(lines + [Line("where " + ", ".join(where))] * bool(where))
+    if where:
+        lines.append(Line("where " + ", ".join(where)))
+    return tuple(lines)
 
 
 def penalty_formula(

@@ -31,12 +31,10 @@ def compare(
     begun, seed = time.perf_counter(), scoring.settings.seed
     check(scoring, fake, real)
     plan = make_plan(scoring, root, device, progress=progress)
-    given = {}
-    for side in (fake, real):  # report a file that does not fit before reading any image
-        if side.statistics is not None:
-            given[id(side)] = plan.given(side.statistics)
-    fake_sides = given[id(fake)][0] if fake.statistics else plan.read_fake(fake.chunks, fake.count)
-    real_sides, origins = given.get(id(real)) or _read_real(plan, real, root)
+    # A file that does not fit is reported before any image is read.
+    fake_given, real_given = (plan.given(side.statistics) if side.statistics else None for side in (fake, real))
+    fake_sides = fake_given[0] if fake_given else plan.read_fake(fake.chunks, fake.count)
+    real_sides, origins = real_given or _read_real(plan, real, root)
     _warn(plan, fake, real)
     protocol: dict[str, Any] = {
         **_describe(real),
@@ -54,7 +52,7 @@ def compare(
 
 
 def check(scoring: Scoring, fake: Side, real: Side) -> None:
-    """Raise GanzooError if a metric cannot be computed of these sides."""
+    """Raise GanzooError if a metric cannot be computed from these sides."""
     for side, what in ((fake, "generated"), (real, "real")):
         if side.statistics is None:
             check_count(what, side.count)

@@ -70,7 +70,6 @@ def interpolate(
     if label is not None and not conditional:
         raise GanzooError("this generator is not class-conditional; leave --class out")
     names = loaded.class_names if conditional else ()
-    names = names if len(names) == classes else ()
     chosen = class_of(generator, listed[0]) if label is None else find_class(label, names, classes)
 
     def enlarged(pixels: Tensor) -> Image.Image:

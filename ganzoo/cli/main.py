@@ -118,7 +118,16 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and unusable and error.filename is not None:
         return _complain(f"cannot use {_name(error)}: {error.strerror}; name another path", 2)
     message = " ".join(str(error).split()) or "no message"
+    if _is_out_of_memory(error):
+        return _complain(f"out of memory; choose a smaller loop.batch or network, or loop.accumulate=4 ({message})", 2)
     return _complain(f"unexpected {type(error).__name__}: {message} (run again with --debug for the traceback)", 1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory is short: NumPy's MemoryError, or what torch raises on a GPU and on a CPU."""
+    return isinstance(error, MemoryError) or any(
+        text in f"{type(error).__name__}: {error}" for text in ("OutOfMemoryError", "can't allocate memory")
+    )
 
 
 def _name(error: OSError) -> str:

@@ -133,3 +133,10 @@ def test_listing_imports_no_template_engine():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.stdout.endswith("set()\n"), ended.stderr
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_one_line(ganzoo, tiny):
+    code, _, err = ganzoo("run", "mlp+minimax", *tiny("mlp"), "loop.batch=1000000000000000")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("ganzoo: out of memory; choose a smaller loop.batch or network, or ")
+    assert "unexpected" not in err

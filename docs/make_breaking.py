@@ -30,9 +30,9 @@ DISTRIBUTION, MODULE = "ganzoo-broken", "ganzoo_broken"
 HEAD = """\
 # Common plugin mistakes
 
-`python docs/make_breaking.py` installs each of these plugins as `ganzoo-broken` 1.0 and records the messages. A broken plugin
-does not stop the others. `ganzoo run` refuses an impossible run before it starts. `ganzoo plugins check` finds faults that
-would show only later.
+`python docs/make_breaking.py` installs each of these plugins as `ganzoo-broken` 1.0 and records the messages. A
+broken plugin does not stop the others. `ganzoo run` refuses an impossible run before it starts. `ganzoo plugins
+check` finds faults that would show only later.
 
 """
 

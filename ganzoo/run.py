@@ -26,6 +26,7 @@ from ganzoo.runs.provenance import fingerprint_of
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
+from ganzoo.utils.safe_yaml import is_number
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +71,11 @@ class Run:
     def score(self) -> Score | None:
         """The newest score; None if there is none."""
         found = self.directory.last_score()
-        if not found:
+        values, protocol = found.get("values"), found.get("protocol")
+        if not isinstance(values, dict) or not isinstance(protocol, dict):
             return None
-        return Score(found["values"], found["protocol"], found.get("seconds", 0.0), read_by_class(found))
+        numbers = {name: value for name, value in values.items() if is_number(value)}
+        return Score(numbers, protocol, found.get("seconds", 0.0), read_by_class(found))
 
     @property
     def samples(self) -> list[Path]:
@@ -162,6 +165,8 @@ class Run:
         with collectives.joined(), audience(list(callbacks)) as watched:
             prepare_process()
             config = load_config(Registry.load(), self.directory, arguments, scoring=True, accept_edits=accept_edits)
+            if not config.values.metrics.names:
+                raise GanzooError(f"{self.path} names no metric; set metrics.names")
             if any(_key(argument).startswith("data.") for argument in arguments):
                 _warn_of_other_images(config, self.directory)
             device = pick_device(config.values.loop.device)

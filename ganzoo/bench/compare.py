@@ -58,7 +58,7 @@ class Comparison:
             seeds = "the seeds separate, but the interval includes zero" if self.separate else "the seeds overlap"
             return f"No difference can be claimed: {seeds} ({found})."
         low, high = sorted(map(abs, (self.interval.low, self.interval.high)))
-        title = self.a.ranking.title
+        title = printable(self.a.ranking.title)
         claim = (
             f"{self.better} is better by {self._text(abs(self.difference))} {title} "
             f"({words} {self._text(low)} to {self._text(high)})"
@@ -70,7 +70,7 @@ class Comparison:
     @property
     def text(self) -> str:
         """A small table, how the interval was computed, and the sentence."""
-        rows = [["", "combination", "data", "kimg", self.a.ranking.title, "seeds: values"]]
+        rows = [["", "combination", "data", "kimg", printable(self.a.ranking.title), "seeds: values"]]
         for name, side in zip(NAMES, (self.a, self.b), strict=True):
             mean = self._text(statistics.fmean(side.values))
             deviation = f" ± {self._text(statistics.stdev(side.values))}" if len(side.values) > 1 else ""

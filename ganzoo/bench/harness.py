@@ -182,8 +182,9 @@ class Harness:
                     self._publish(train)
                 continue
             speed = json.loads(job.result.read_text())["pictures_per_second"]
+            kimg = speed * self.grid.minutes * 60 / 1000
             known[job.cell.combination] = {
-                "kimg": round(speed * self.grid.minutes * 60 / 1000, 1),
+                "kimg": round(kimg, 1) or float(f"{kimg:.2g}"),
                 "minutes": self.grid.minutes,
                 "calibrated_pictures_per_second": round(speed, 1),
             }

@@ -38,7 +38,14 @@ from ganzoo.utils.files import data_root
 from ganzoo.utils.safe_yaml import is_number, path_or_mapping, write_yaml
 from ganzoo.utils.structured import literal
 
-PROTOCOL = ("fingerprint", "fake_pictures", "seed", "extractor", "truncation", "network")  # needed to score again
+PROTOCOL: dict[str, type | tuple[type, ...]] = {  # needed to score again
+    "fingerprint": str,
+    "fake_pictures": int,
+    "seed": int,
+    "extractor": str,
+    "truncation": (int, float),
+    "network": str,
+}
 OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
 
 
@@ -193,9 +200,12 @@ def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> 
 
 
 def check_protocol(protocol: Mapping[str, Any]) -> None:
-    """Raise GanzooError if a protocol lacks a field that is needed to score again."""
+    """Raise GanzooError if a protocol lacks a field that is needed to score again, or has one of another type."""
     if unknown := [name for name in PROTOCOL if name not in protocol]:
         raise GanzooError(f"it does not say how it was scored: its protocol lacks {', '.join(unknown)}")
+    for name, kind in PROTOCOL.items():
+        if not isinstance(protocol[name], kind) or isinstance(protocol[name], bool):
+            raise GanzooError(f"its protocol's {name} is {str(protocol[name])[:40]!r}, which cannot be repeated")
 
 
 def recorded_reference(

@@ -14,7 +14,7 @@ from ganzoo.cli.completion import complete_part, complete_recipe
 from ganzoo.cli.options import PATH, inception_option, weights_option
 from ganzoo.console.messages import say
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, printable
 
 RESULTS = Path("benchmarks/results")
 
@@ -158,10 +158,10 @@ def verify(
             verdict = verify_weights(str(file), registry, **means) if named else check(file, registry, **means)
         except GanzooError as error:
             refused = True
-            click.echo(f"refused: {error}", err=True)
+            click.echo(printable(f"refused: {error}"), err=True)
             continue
         refused |= verdict.holds is False
-        click.echo(verdict.text)
+        click.echo(printable(verdict.text))
     if refused:
         raise click.exceptions.Exit(1)
 

@@ -8,11 +8,17 @@ import torch
 from ganzoo.config.schema import Config, OptimizerConfig
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
+from ganzoo.metrics.extractors import check
 from ganzoo.models.build import build_model, parameter_count
 
 
 def print_dry_run(config: Config) -> None:
-    """Print the configuration and its networks; train and write nothing. Raises GanzooError if a run would raise it."""
+    """Print the configuration and its networks; train and write nothing.
+
+    Raises GanzooError for a configuration that a run would refuse.
+    """
+    if config.values.metrics.names:
+        check(config.scoring)
     device = pick_device(config.values.loop.device)
     image = peek_configured(config)
     model = build_model(config, image)

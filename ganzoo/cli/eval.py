@@ -80,7 +80,7 @@ def evaluate(
     }
     with on_devices(devices) as place:
         score = load(run).evaluate(
-            None if metrics is None else metrics.split(","),
+            None if metrics is None else [name.strip() for name in metrics.split(",")],
             samples=samples,
             seed=seed,
             truncation=truncation,

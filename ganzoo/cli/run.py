@@ -63,10 +63,12 @@ def run(
     if recipe is None and config is None:
         raise GanzooError(_suggest())
     from ganzoo.config.resolve import resolve
+    from ganzoo.distributed.collectives import check_batch
     from ganzoo.plugin.registry import Registry
 
     registry = Registry.load()
     resolved = resolve(registry, recipe, config, settings)
+    check_batch(resolved.values.loop.batch, resolved.values.loop.accumulate, max(1, devices))
     if dry_run:
         from ganzoo.cli.dry_run import print_dry_run
 
@@ -74,9 +76,7 @@ def run(
         return
     from ganzoo.api import train_resolved
     from ganzoo.console.display import make_display
-    from ganzoo.distributed.collectives import check_batch
 
-    check_batch(resolved.values.loop.batch, resolved.values.loop.accumulate, max(1, devices))
     with on_devices(devices, max_restarts) as place:
         finished = train_resolved(registry, resolved, [make_display()], out=out, init_from=init_from, heed_signals=True)
     _close(finished, place)

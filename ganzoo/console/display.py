@@ -254,5 +254,6 @@ def _line(record: Record, budget: int) -> str:
     }
     parts = [form.format(record[name]) for name, form in forms.items() if name in record]
     if speed := record.get("pictures_per_second"):
-        parts.append(f"{math.ceil((budget - record['kimg'] * 1000) / speed):4d} s left")
+        left = max(0.0, budget - record["kimg"] * 1000) / speed
+        parts.append(f"{math.ceil(left):4d} s left" if math.isfinite(left) else "")
     return "  ".join(parts)

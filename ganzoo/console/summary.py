@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ganzoo.errors import printable
+
 
 class Scored(Protocol):
     """A score: its values by name, and how they were computed."""
@@ -29,7 +31,8 @@ class Finished(Protocol):
 
 def summary(run: Finished) -> list[str]:
     """Return the run's score and the paths of its newest sample grid and its directory, one line each."""
-    return [score_line(run.score), *(f"samples: {grid}" for grid in run.samples[-1:]), f"run: {run.path}"]
+    grids = [f"samples: {grid}" for grid in run.samples[-1:]]
+    return [score_line(run.score), *map(printable, [*grids, f"run: {run.path}"])]
 
 
 def score_line(score: Scored | None) -> str:
@@ -38,19 +41,25 @@ def score_line(score: Scored | None) -> str:
         return "score: none"
     protocol = score.protocol
     values = ", ".join(f"{name} {value:.4g}" for name, value in score.values.items())
-    scored = f"images of {protocol['scored']}" if "scored" in protocol else "generated"
-    against = f"{protocol['fake_pictures']} {scored} against {_reference(protocol)}"
     note = ""
     if protocol.get("demonstration"):
         note = " (a demonstration: scored against its own training images)"
     elif protocol.get("training_images"):
         note = " (scored against its own training images)"
-    return f"score: {values}: {against}{note}"
+    return printable(f"score: {values}: {_scored(protocol)} against {_reference(protocol)}{note}")
+
+
+def _scored(protocol: Mapping[str, Any]) -> str:
+    """Return the generated side in words: how many images, or a file of statistics."""
+    count, name = protocol.get("fake_pictures"), protocol.get("scored")
+    if name is None:
+        return f"{count} generated"
+    return f"{count} images of {name}" if count else f"the statistics in {name}"
 
 
 def _reference(protocol: Mapping[str, Any]) -> str:
     """Return the real side in words: how many images of which split, or a file of statistics."""
-    name, count, split = protocol["reference"], protocol["real_pictures"], protocol["split"]
+    name, count, split = (protocol.get(key) for key in ("reference", "real_pictures", "split"))
     if split == "statistics":
         return f"the statistics in {name}" + (f" of {count} images" if count else "")
     return f"all {count} images of {name}" if split == "all" else f"{count} {split} images of {name}"

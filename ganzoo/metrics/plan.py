@@ -107,7 +107,7 @@ class Plan:
         (_, first), *others = described.items()
         return {
             "real_pictures": count or None,
-            "fake_pictures": fakes,
+            "fake_pictures": fakes or None,
             **({"picture": " x ".join(map(str, picture))} if picture else {}),
             **({"grey": "tiled to three channels"} if picture[:1] == [1] else {}),
             **first,

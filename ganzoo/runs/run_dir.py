@@ -20,6 +20,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,7 @@ class RunDir:
         """
         paths = {path.name: path for path in checkpoint_paths(self.checkpoints)}
         if not paths:
+            self._check_not_lost()
             raise GanzooError(f"{self.path} holds no checkpoint yet; start it with `ganzoo resume {self.path}`")
         name = self.best() if which == "best" else which
         if which == "latest" or name is None:
@@ -183,8 +185,7 @@ class RunDir:
 
     def best(self) -> str | None:
         """Return the name of the scored checkpoint with the best value of the first metric; None if none is scored."""
-        found = best_of(self._scores())
-        return found["checkpoint"] if found else None
+        return found["checkpoint"] if (found := best_of(self._scores())) else None
 
     def last_scored(self) -> int:
         """Return the number of images shown at the newest score; 0 if there is none."""
@@ -199,12 +200,7 @@ class RunDir:
             if record["checkpoint"] == checkpoint and asked in (None, record.get("asked", asked)):
                 by_class = read_by_class(record)
                 more = {BY_CLASS: by_class} if by_class else {}
-                return {
-                    "values": record["values"],
-                    **more,
-                    "protocol": record["protocol"],
-                    "seconds": record["seconds"],
-                }
+                return {"values": record["values"], **more, **{key: record[key] for key in ("protocol", "seconds")}}
         latest = self.latest()  # a published run has its one checkpoint's score only in score.json
         score = self.last_score() if latest is not None and latest.published else {}
         return score if all(isinstance(score.get(name), dict) for name in ("values", "protocol")) else {}
@@ -241,9 +237,9 @@ class RunDir:
         """Drop the records after a checkpoint, since the resumed run will log them again.
 
         If the rest does not begin with the checkpoint's copy, the copy replaces it and a warning is logged. Raises
-        GanzooError for records without any checkpoint: a run writes its first one before its first record."""
-        if checkpoint is None and any(read_jsonl(file) for file in self.logs()):
-            raise GanzooError(f"{self.path} was trained, but holds no checkpoint; restore {self.checkpoints}")
+        GanzooError for records without any checkpoint."""
+        if checkpoint is None:
+            self._check_not_lost()
         shown = -1 if checkpoint is None else checkpoint.meta["shown"]
         for file in (self.log_file, self.scores_file):
             kept = [r for r in read_jsonl(file) if isinstance(r.get("shown"), int) and r["shown"] <= shown]
@@ -255,6 +251,11 @@ class RunDir:
                 kept = [*copy, *(late if file == self.scores_file else [])]
             if file.exists() or copy:
                 write_text(file, "".join(json.dumps(record) + "\n" for record in kept))
+
+    def _check_not_lost(self) -> None:
+        """Raise GanzooError if there are records: a run writes its first checkpoint before its first record."""
+        if any(read_jsonl(file) for file in self.logs()):
+            raise GanzooError(f"{self.path} was trained, but holds no checkpoint; restore {self.checkpoints}")
 
     def set_aside_newer(self, checkpoint: Checkpoint) -> None:
         """Set aside the checkpoints after this one, all of which are damaged."""
@@ -290,11 +291,10 @@ def _stem(recipe: str) -> str:
 
 def _make_next(parent: Path, stem: str) -> Path:
     """Make the directory with the first free number; no other process gets the same one."""
-    number = 0
     parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        number += 1
+    for number in count(1):
         path = parent / f"{stem}-{number:03d}"
         with suppress(FileExistsError):
             path.mkdir()
             return path
+    raise AssertionError

@@ -104,7 +104,7 @@ def _read_nearest(record: dict[str, object], images: np.ndarray | None) -> Neare
             str(noted["held_out"]),
             *sides,
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
     whole = all(len(side) == COUNT and all(map(math.isfinite, side)) for side in sides)
     return found if whole and found.space in SPACES and found.usual > 0 else None

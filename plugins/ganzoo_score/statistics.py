@@ -19,12 +19,14 @@ from ganzoo_score.side import Side
 def write_side(
     scoring: Scoring, side: Side, file: Path, *, root: Path, device: torch.device, progress: Progress | None = None
 ) -> None:
-    """Write the mean and covariance of the features that the first metric reads, and their origin.
+    """Write the mean and covariance of the features that the metric reads, and their origin.
 
-    Raises GanzooError if the metric needs more than mean and covariance or the side is a file of statistics, and
-    WriteFailed if the file cannot be written.
+    Raises GanzooError for several metrics, for one that needs more than mean and covariance, or if the side is a file
+    of statistics, and WriteFailed if the file cannot be written.
     """
-    (metric, *_) = scoring.metrics
+    metric, *others = scoring.metrics
+    if others:
+        raise GanzooError(f"a file has the statistics of one metric; name {metric.name} alone")
     if metric.reads != "statistics":
         raise GanzooError(f"{metric.name}: it compares more than mean and covariance; name a metric such as fid")
     if side.statistics is not None:

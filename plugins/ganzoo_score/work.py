@@ -16,6 +16,7 @@ from ganzoo.config.resolve import resolve_scoring
 from ganzoo.config.schema import Scoring
 from ganzoo.console.display import make_display
 from ganzoo.distributed.device import pick_device, prepare_process
+from ganzoo.errors import GanzooError
 from ganzoo.metrics.extractors import check
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.scored_against import feature_widths
@@ -51,6 +52,8 @@ def working(metrics: str, options: Mapping[str, Any]) -> Iterator[Work]:
     metrics: their names, separated by commas. options: those of ``ganzoo_score.commands.shared``. Raises GanzooError if
     a metric is unknown or a setting is out of bounds.
     """
+    if not metrics.strip():
+        raise GanzooError("no metric is named; choose some, for example --metrics fid,kid")
     registry = Registry.load()
     named = {
         "metrics.names": metrics,

@@ -89,7 +89,7 @@ def _write_mp4(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
     import imageio_ffmpeg
 
     partial = file.with_name(f".{file.stem}.part.mp4")  # ffmpeg chooses the format by the suffix
-    first = _even(next(frames))
+    first, sent = _even(next(frames)), 1
     with writing(file), whole_file(file, partial):
         partial.unlink(missing_ok=True)  # an untrusted run directory may hold a link of that name
         try:
@@ -107,10 +107,14 @@ def _write_mp4(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
                 film.send(first.tobytes())
                 for frame in frames:
                     film.send(_even(frame).tobytes())
+                    sent += 1
             finally:
                 film.close()
-        except RuntimeError as error:  # no ffmpeg for this machine
-            raise WriteFailed(file, " ".join(str(error).split())) from error
+            written, _ = imageio_ffmpeg.count_frames_and_secs(str(partial))  # ffmpeg's exit code is not passed on
+        except RuntimeError as error:  # no ffmpeg for this machine, or a file that it cannot read
+            raise WriteFailed(file, " ".join(str(error).split())[-200:]) from error
+        if written != sent:
+            raise WriteFailed(file, f"only {written} of {sent} frames could be written")
 
 
 def _even(frame: Image.Image) -> Image.Image:

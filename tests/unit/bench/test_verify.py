@@ -13,6 +13,7 @@ from support.scoring import Blur, Set
 from ganzoo.bench import verify as verification
 from ganzoo.bench.tolerance import OTHER_MODE, SAME_DEVICE, holds
 from ganzoo.config.resolve import resolve
+from ganzoo.errors import GanzooError
 from ganzoo.metrics.score import Score
 
 PROTOCOL = {"fingerprint": "f" * 64, "fake_pictures": 77, "seed": 5, "extractor": "reference", "truncation": 0.7,
@@ -55,6 +56,16 @@ def test_a_record_is_scored_again_by_its_protocol(registry, monkeypatch, tmp_pat
     assert [entry.name for entry in scoring.metrics] == ["fid"]
     assert (scoring.settings.fakes, scoring.settings.seed, scoring.settings.mode) == (77, 5, "reference")
     assert options["truncation"] == 0.7 and options["shipped"] == config.dataset.statistics
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("fake_pictures", "10000"), ("fake_pictures", True), ("seed", "x"), ("truncation", None), ("extractor", ["a"])],
+)
+def test_a_protocol_of_other_types_is_refused(field, value):
+    with pytest.raises(GanzooError, match=f"its protocol's {field} is .*, which cannot be repeated"):
+        verification.check_protocol({**PROTOCOL, field: value})
+    verification.check_protocol(PROTOCOL)
 
 
 @pytest.mark.parametrize(

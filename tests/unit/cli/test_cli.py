@@ -63,6 +63,15 @@ def test_a_sample_depends_on_its_seed_alone(ganzoo, run_dir, tmp_path):
     assert a == b != c
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["metrics.names=nope"], "unknown metric 'nope'"), (["--devices", "7"], "cannot be shared evenly by 7 devices")],
+)
+def test_a_dry_run_refuses_what_a_run_refuses(ganzoo, arguments, says):
+    code, out, err = ganzoo("run", "mlp+minimax", "--dry-run", *arguments)
+    assert (code, out) == (2, "") and says in err
+
+
 def test_a_dry_run_writes_nothing(ganzoo, tmp_path):
     code, out, _ = ganzoo("run", "dcgan+wgan-gp", "--dry-run", "loop.batch=8")
     assert code == 0
@@ -140,3 +149,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_one_line(ganzoo, tiny):
     assert code == 2
     assert err.splitlines()[-1].startswith("ganzoo: out of memory; choose a smaller loop.batch or network, or ")
     assert "unexpected" not in err
+
+
+def test_a_run_without_metrics_is_not_scored_in_silence(ganzoo, run_dir):
+    code, out, err = ganzoo("eval", run_dir)
+    assert (code, out) == (2, "") and f"{run_dir} names no metric; set metrics.names" in err

@@ -33,6 +33,12 @@ def test_each_run_is_a_line_and_the_newest_is_first(ganzoo):
     assert first.endswith("runs/new") and second.endswith("runs/old")
 
 
+def test_a_published_run_has_the_kimg_of_its_checkpoint(ganzoo):
+    directory = write_untrained(Path("runs/published"))
+    directory.log_file.unlink()
+    assert row(ganzoo("runs")[1], "runs/published")[:4] == ["mlp+minimax", "fashion-10k", "finished", "3/3"]
+
+
 def test_another_directory_and_the_rows_of_a_benchmark_are_found(ganzoo):
     write_untrained(Path("work/bench/grid/row"))
     assert "work/bench/grid/row" in ganzoo("runs", "work")[1]
@@ -77,7 +83,7 @@ def test_damaged_files_of_a_run_are_left_out(ganzoo):
 
 
 def test_pipes_are_not_waited_for(ganzoo):
-    directory = write_untrained(Path("runs/pipes"))
+    directory = write_untrained(Path("runs/pipes"), kimg=0)
     for name in ("log.jsonl", "score.json", "lock"):
         (directory.path / name).unlink(missing_ok=True)
         os.mkfifo(directory.path / name)

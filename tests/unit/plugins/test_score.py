@@ -222,6 +222,8 @@ REFUSED = {
     "statistics are written as .npz": ("stats", "a", "--out", "a.txt"),
     "s.npz is a file of statistics already": ("stats", "s.npz", "--out", "t.npz"),
     "kid: it compares more than mean and covariance": ("stats", "a", "--out", "t.npz", "--metric", "kid"),
+    "a file has the statistics of one metric; name fid alone": ("stats", "a", "--out", "t.npz", "--metric", "fid,kid"),
+    "no metric is named": ("score", "a", "--reference", "b", "--metrics", ""),
     "1 generated images cannot be scored": ("fid", "one", "a"),
     "0001.png: it cannot be decoded": ("fid", "damaged", "a"),
     "zip:gone.npz is a file of another kind": ("fid", "zip:gone.npz", "a"),

@@ -14,7 +14,7 @@ import ganzoo_walk.film
 from ganzoo.cli.main import main
 from ganzoo.config.resolve import resolve
 from ganzoo.entries import ImageSpec
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.models.build import build_model
 from ganzoo.models.sampling import to_uint8
 from ganzoo_walk.film import enlargement, write_film
@@ -130,6 +130,28 @@ def test_a_film_is_whole_or_not_there(tmp_path, suffix):
     with pytest.raises(ValueError, match="no more"):
         write_film(broken(), tmp_path / f"walk.{suffix}", 25)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_mp4_that_the_disk_does_not_take_leaves_the_old_one(tmp_path, monkeypatch):
+    """imageio-ffmpeg does not pass on that ffmpeg could not write."""
+    ffmpeg, file = pytest.importorskip("imageio_ffmpeg"), tmp_path / "walk.mp4"
+    write_film(iter(pictures(3, 1)), file, 25)
+    before, write_frames = file.read_bytes(), ffmpeg.write_frames
+
+    def close_and_cut(path, *arguments, **options):
+        film = write_frames(path, *arguments, **options)
+        try:
+            while True:
+                film.send((yield))
+        finally:
+            film.close()
+            with Path(path).open("r+b") as stream:
+                stream.truncate(200)
+
+    monkeypatch.setattr(ffmpeg, "write_frames", close_and_cut)
+    with pytest.raises(WriteFailed, match="walk"):
+        write_film(iter(pictures(3, 1)), file, 25)
+    assert file.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["walk.mp4"]
 
 
 def test_a_link_in_a_runs_directory_is_not_followed(tmp_path):

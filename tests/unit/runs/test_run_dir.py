@@ -21,6 +21,16 @@ def test_a_log_without_its_checkpoints_is_kept(tmp_path):
     assert (run.log_file.read_bytes(), run.scores_file.read_bytes()) == (log, scores)
 
 
+def test_the_way_out_is_named_for_a_run_without_checkpoints(tmp_path):
+    new = RunDir(write_untrained(tmp_path / "new", kimg=0).path)
+    with pytest.raises(GanzooError, match=r"holds no checkpoint yet; start it with `ganzoo resume "):
+        new.checkpoint("latest")
+    run = write_untrained(tmp_path / "run")
+    run.checkpoints.rename(tmp_path / "elsewhere")
+    with pytest.raises(GanzooError, match=r"run was trained, but holds no checkpoint; restore "):
+        run.checkpoint("latest")
+
+
 @pytest.mark.parametrize("name", ["checkpoints", "samples", "verdicts", "plugins"])
 def test_a_run_with_a_linked_directory_is_not_worked_in(tmp_path, name):
     run = write_untrained(tmp_path / "run")

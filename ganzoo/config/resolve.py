@@ -126,7 +126,8 @@ def _plugin_defaults(registry: Registry, recipe: Recipe, dataset: DatasetEntry, 
     """
 
     def is_discriminators(key: str) -> bool:
-        return key.startswith(("discriminator.", "optimizer.discriminator."))
+        # A loss's settings bound the discriminator's weights.
+        return key.startswith(("discriminator.", "optimizer.discriminator.", "loss."))
 
     def possible(value: Any) -> bool:
         refers = isinstance(value, str) and REFERENCE.fullmatch(value)

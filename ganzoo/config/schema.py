@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -131,6 +132,11 @@ class LoopConfig:
     keep: int = param(2, "newest checkpoints kept, besides the best one; with 1, a damaged one has no replacement")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
     max_rollbacks: int = param(3, "rollbacks at most; each uses another data order and half the learning rate")
+
+    @property
+    def images(self) -> int:
+        """The budget in images: kimg rounded up, without the rounding error of the product (16.1 is 16,100 images)."""
+        return math.ceil(round(self.kimg * 1000, 6))
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")

@@ -70,7 +70,7 @@ class Display(Callback):
         return watcher() or on_stderr()
 
     def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
-        budget = math.ceil(config["loop"]["kimg"] * 1000)
+        budget = math.ceil(round(config["loop"]["kimg"] * 1000, 6))
         self.begin(f"{config['recipe']} on {config['data']['name']}, {budget / 1000:g} kimg, into {run}", budget)
 
     def run_finished(self, run: Path, score: Mapping[str, Any]) -> None:

@@ -50,18 +50,16 @@ def build_model(config: Config, image: ImageSpec) -> Model:
         companions: Mapping[Side, nn.Module] = {}
         if recipe.step:
             companions = recipe.step.load().networks(generator, discriminator, values.step)
+        penalties = []
+        for key, entry in recipe.penalty_keys.items():
+            params = getattr(values.penalties, key)
+            penalty = entry.load()(params)
+            penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
+        augmentation = recipe.augmentation.load()(image, values.augmentation) if recipe.augmentation else None
+        loss = recipe.loss.load()(values.loss)
     check_networks(config, generator, discriminator, image)
     for network in (generator, discriminator, *companions.values()):
         normalise_together(network)
-    penalties = []
-    for key, entry in recipe.penalty_keys.items():
-        params = getattr(values.penalties, key)
-        penalty = entry.load()(params)
-        penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
-    augmentation = None
-    if recipe.augmentation:
-        augmentation = recipe.augmentation.load()(image, values.augmentation)
-    loss = recipe.loss.load()(values.loss)
     return Model(generator, discriminator, loss, tuple(penalties), augmentation, companions)
 
 

@@ -79,18 +79,18 @@ def check_labels(recipe: Recipe, generator: Generator, discriminator: Discrimina
     if generator.conditional:
         return
     other = "choose another generator (ARCH/DISCRIMINATOR)"
-    if discriminator.conditional:
-        ways = ["set generator.conditional=true"] * makes + ["set discriminator.conditional=false"] * judges
-        raise GanzooError(
-            f"{recipe}: the discriminator is told the class of an image, but the generator is not, so every fake has a "
-            f"random one; {', or '.join(ways) or other}"
-        )
     judging = [entry for entry in recipe.penalties if entry.network == "discriminator"]
     teaching = [part.name for part in recipe.demanding if part.needs.labels and part not in judging]
     if teaching:
         raise GanzooError(
             f"{recipe}: {teaching[0]} asks the generator for a class that it is not told; "
             f"{'set generator.conditional=true' if makes else other}"
+        )
+    if discriminator.conditional:
+        ways = ["set generator.conditional=true"] * makes + ["set discriminator.conditional=false"] * judges
+        raise GanzooError(
+            f"{recipe}: the discriminator is told the class of an image, but the generator is not, so every fake has a "
+            f"random one; {', or '.join(ways) or other}"
         )
 
 

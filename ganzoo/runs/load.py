@@ -21,7 +21,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.edits import check_changes, config_file, edits_in_words, written_config
 from ganzoo.runs.plugin_copies import copies
-from ganzoo.runs.requirements import check_needs
+from ganzoo.runs.requirements import check_needs, with_own_parts
 from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.sealed import is_as_written, is_unsealed
@@ -37,7 +37,7 @@ def revise(
     A ``config.yaml`` without its first line was edited on purpose, since that line says to remove it then. Raises
     GanzooError as :func:`load_config` does, and for a setting that may not change.
     """
-    content = directory.config_bytes()
+    registry, content = with_own_parts(registry, directory.needs()), directory.config_bytes()
     on_purpose, as_written = is_unsealed(content), is_as_written(content)
     edited = on_purpose or (accept_edits and not as_written)
     if settings and not (edited or as_written) and (found := edits_in_words(registry, directory)):
@@ -69,6 +69,7 @@ def load_config(
     plugin files; plugins of metrics and extractors are needed only for ``scoring``. Differing versions are logged.
     """
     needs, place, kept = directory.needs(), str(directory.path), copies(directory)
+    registry = with_own_parts(registry, needs)
     check_needs([need for need in needs if need.kind not in SCORING], registry.plugins, place, kept)
     config = resolve(registry, None, config_file(registry, directory, accept_edits=accept_edits), settings, kept=True)
     if scoring:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.entries import Entry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.discovery import normal
-from ganzoo.plugin.registry import PluginReport
+from ganzoo.plugin.registry import PluginReport, Registry
 from ganzoo.utils.files import one_line
 
 if TYPE_CHECKING:
@@ -67,6 +68,18 @@ def needs_of(config: Config) -> tuple[Need, ...]:
     entries = (*config.entries, *config.scoring.metrics, *config.scoring.used)
     found = (Need(entry.kind, entry.short, entry.owner.distribution, entry.owner.version) for entry in entries)
     return tuple(dict.fromkeys(found))
+
+
+def with_own_parts(registry: Registry, needs: Iterable[Need]) -> Registry:
+    """Return a registry in which a name that several plugins register means the part that the run was made with."""
+    own = copy(registry)
+    own.entries = {kind: dict(entries) for kind, entries in registry.entries.items()}
+    for need in needs:
+        if (need.kind, need.name) in registry.clashes:
+            for entry in registry.entries[need.kind].values():
+                if entry.short == need.name and normal(entry.owner.distribution) == normal(need.distribution):
+                    own.entries[need.kind][need.name] = replace(entry, name=need.name)
+    return own
 
 
 def write_needs(needs: Iterable[Need]) -> list[dict[str, str]]:

@@ -32,7 +32,8 @@ class AugmentationPart(Trained):
 
     def make(self, image: ImageSpec = IMAGE) -> Augmentation:
         """Return a new augmentation at strength 1."""
-        augmentation: Augmentation = self.entry.load()(image, self.config.values.augmentation)
+        with global_seed(0):
+            augmentation: Augmentation = self.entry.load()(image, self.config.values.augmentation)
         with torch.no_grad():
             augmentation.strength.fill_(1)
         return augmentation

@@ -35,8 +35,9 @@ class LossPart(Trained):
         super().__init__(rig, recipe, image, prefixes=("loss.",))
 
     def make(self) -> Loss:
-        """Return a new loss."""
-        loss: Loss = self.entry.load()(self.config.values.loss)
+        """Return a new loss, built with the global random state seeded, as for a run."""
+        with global_seed(0):
+            loss: Loss = self.entry.load()(self.config.values.loss)
         return loss
 
     def inputs(self, count: int = 6, *, spread: float = 1.0, patches: bool = False) -> LossInputs:
@@ -199,8 +200,8 @@ def determinism(part: LossPart) -> None:
 
 def global_random_state(part: LossPart) -> None:
     """Check that the loss does not draw from, or seed, a global random state."""
+    loss = part.make()
     with global_state_watched("the loss"):
-        loss = part.make()
         for name in SIDES:
             part.value(loss, name, part.inputs())
 

@@ -162,9 +162,9 @@ def determinism(part: PenaltyPart) -> None:
 def global_random_state(part: PenaltyPart) -> None:
     """Check that the penalty does not draw from, or seed, a global random state."""
     for side in part.sides:
-        inputs = part.inputs(side)
+        penalty, inputs = part.make(), part.inputs(side)
         with global_state_watched("the penalty"):
-            part.make()(inputs)
+            penalty(inputs)
 
 
 CHECKS = (

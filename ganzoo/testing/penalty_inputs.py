@@ -39,8 +39,9 @@ class PenaltyPart(Trained):
         super().__init__(rig, recipe, image, own=own, prefixes=("penalties.",))
 
     def make(self) -> Penalty:
-        """Return a new penalty."""
-        penalty: Penalty = self.entry.load()(getattr(self.config.values.penalties, self.key))
+        """Return a new penalty, built with the global random state seeded, as for a run."""
+        with global_seed(0):
+            penalty: Penalty = self.entry.load()(getattr(self.config.values.penalties, self.key))
         return penalty
 
     @property

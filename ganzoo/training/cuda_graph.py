@@ -30,7 +30,7 @@ def can_capture(config: Config, device: torch.device) -> bool:
         return False
     if wants_fp16(values.loop.precision, device):  # its scaler decides on the host whether a step is taken
         return False
-    known = {*FUSED, *(name for name, entry in config.optimizers.items() if entry.captured)}
+    known = {*FUSED} - config.optimizers.keys() | {name for name, entry in config.optimizers.items() if entry.captured}
     others = sorted({values.optimizer.generator.name, values.optimizer.discriminator.name} - known)
     if (step := config.recipe.step) is not None and not step.captured:
         others.append(f"the step {step.name}")

@@ -37,7 +37,9 @@ class Average(ModelEmaV3):  # type: ignore[misc]
 
     def apply_update_(self, model: nn.Module, decay: Any) -> None:
         """Move the average towards ``model``; timm's argument ``decay`` is not used."""
-        means, values = (list(module.state_dict(keep_vars=True).values()) for module in (self.module, model))
+        states = (module.state_dict(keep_vars=True).values() for module in (self.module, model))
+        once = {id(mean): (mean, value) for mean, value in zip(*states, strict=True)}  # a tensor may have two names
+        means, values = zip(*once.values(), strict=True)
         moving = [mean.is_floating_point() for mean in means]
         move = move_by_foreach if self.share.is_cuda else move_by_lerp
         if any(moving):

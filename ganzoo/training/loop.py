@@ -79,11 +79,6 @@ class Loop:
         """The images shown, steps of each network, seconds and rollbacks."""
         return self.state.counters
 
-    @property
-    def budget(self) -> int:
-        """The number of images to show in all."""
-        return math.ceil(self.settings.kimg * 1000)
-
     @missing_operators_named()
     def train(self) -> None:
         """Train to the budget or until ``stop_requested``, then save a checkpoint.
@@ -144,11 +139,11 @@ class Loop:
         metrics = self.config.values.metrics
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
         scores = Marks(between, self.directory.last_scored())
-        if scores.passed(counters.shown) and counters.shown < self.budget:  # stopped before this score
+        if scores.passed(counters.shown) and counters.shown < self.settings.images:  # stopped before this score
             self._score(self._latest(), metrics.mode_between)
         since, since_shown = time.perf_counter(), counters.shown
         stop = self._stops()
-        while counters.shown < self.budget and not stop:
+        while counters.shown < self.settings.images and not stop:
             here, self.missing_images = images_arrived(
                 self.feed, counters.shown, self.steps_per_generator_step, lambda: self.stop_requested
             )
@@ -158,14 +153,14 @@ class Loop:
             for callback in self.callbacks:
                 callback.progress(counters.shown)
             snapshot = snapshots.passed(counters.shown)
-            due = logged.passed(counters.shown) or snapshot or counters.shown >= self.budget or stop
+            due = logged.passed(counters.shown) or snapshot or counters.shown >= self.settings.images or stop
             if due and counters.shown > since_shown:
                 # Reading waits for the device. Before it, the clock would only show how long queueing the steps took.
                 means, not_finite = self.statistics.read()
                 spent = time.perf_counter() - since
                 counters.seconds += spent
                 self._log((counters.shown - since_shown) / spent, means, not_finite)
-                if snapshot and counters.shown < self.budget:
+                if snapshot and counters.shown < self.settings.images:
                     checkpoint = self._snapshot()
                     stop = self._stops()
                     if not stop and scores.passed(counters.shown):
@@ -187,7 +182,7 @@ class Loop:
     def iteration(self) -> None:
         """Take the discriminator's steps, then one step of the generator and of its average."""
         counters, both = self.counters, not self.settings.fresh_fakes
-        self.step.progress.fill_(counters.shown / self.budget)
+        self.step.progress.fill_(counters.shown / self.settings.images)
         for left in reversed(range(self.steps_per_generator_step)):
             self.feed.seek(counters.shown)
             due = self._due("discriminator", counters.steps_d)

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import torch
-from timm.optim import OptimInfo, create_optimizer_v2, get_optimizer_info, list_optimizers
+from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
@@ -53,10 +53,13 @@ def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> tor
         raise GanzooError(
             f"optimizer options {config.options}: only registered optimizers have options; leave them out"
         )
-    known = _info(config.name)
-    if known is not None and known.second_order:
+    name = config.name.removeprefix("lookahead_")
+    if name not in list_optimizers():
+        raise GanzooError(f"optimizer name {config.name!r}: neither timm nor a plugin has it; timm's are lower-case")
+    known = get_optimizer_info(name)
+    if known.second_order:
         raise GanzooError(f"optimizer name {config.name!r}: it needs second derivatives; choose another")
-    two = known is not None and known.has_betas and known.num_betas == 2
+    two = known.has_betas and known.num_betas == 2
     options: dict[str, Any] = {"betas": tuple(config.betas)} if two else {}
     if not two:
         logger.info("optimizer %s does not use the setting betas", config.name)
@@ -70,11 +73,6 @@ def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> tor
         )
     except (ValueError, RuntimeError, TypeError, AssertionError) as error:
         raise GanzooError(f"optimizer name {config.name!r}: {error}") from error
-
-
-def _info(name: str) -> OptimInfo | None:
-    """Return what timm knows about the optimizer of this name; None if it does not know the name."""
-    return get_optimizer_info(known) if (known := name.removeprefix("lookahead_")) in list_optimizers() else None
 
 
 def _registered(parameters: Weights, config: OptimizerConfig, entry: OptimizerEntry) -> torch.optim.Optimizer:
@@ -151,5 +149,5 @@ def make_scheduler(optimizer: torch.optim.Optimizer, settings: LoopConfig) -> Sc
 
 def steps_and_hold(settings: LoopConfig) -> tuple[int, int]:
     """Return a run's number of discriminator steps, and how many of them keep the full learning rates."""
-    steps = math.ceil(math.ceil(settings.kimg * 1000) / settings.batch)
+    steps = math.ceil(settings.images / settings.batch)
     return steps, round(settings.hold * steps)

@@ -213,6 +213,8 @@ class TrainState:
             for network in (self.model.generator, self.ema.module):
                 checkpoint.load_weights("ema", network)
             return
+        if self.model.companions:
+            logger.info("the step's own networks start anew")
         for name, network in self.networks.items():
             checkpoint.load_weights(name, network)
 

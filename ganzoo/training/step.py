@@ -1,8 +1,7 @@
 """The update of the discriminator and the update of the generator.
 
 A whole step can be captured as a CUDA graph: shapes are static, no Python branch depends on a tensor's value, and
-nothing is read back to the host. Values for the log are summed in :class:`Statistics` on the device and read once per
-log interval.
+nothing is read back to the host. :class:`Statistics` sums the values for the log on the device.
 """
 
 from __future__ import annotations
@@ -80,6 +79,7 @@ class TrainingStep:
         scalers: Mapping[str, Unscaled] | None = None,
     ) -> None:
         self.generator, self.loss, self.augmentation = generator, loss, augmentation
+        self._bounded = discriminator  # without the augmentation
         self.discriminator = Augmented(discriminator, augmentation) if augmentation else discriminator
         self.generator_needs_real = generator_needs_real
         self.optimizer_g, self.optimizer_d = optimizer_g, optimizer_d
@@ -207,7 +207,7 @@ class TrainingStep:
         d_real, d_fake = (collectives.whole_batch(torch.cat(parts) if len(parts) > 1 else parts[0])
                           for parts in zip(*logits, strict=True))  # fmt: skip
         with torch.no_grad():
-            self.loss.constrain(self.discriminator)
+            self.loss.constrain(self._bounded)
             if self.augmentation is not None:
                 self.augmentation.adapt(d_real)
                 self.statistics.add("augmentation", self.augmentation.strength)
@@ -223,8 +223,9 @@ class TrainingStep:
         self._apply(self.optimizer_g, "generator")
 
     def _train_discriminator(self, trained: bool) -> None:
-        for network in filter(None, (self.discriminator, self.companions.get("discriminator"))):
-            network.requires_grad_(trained)
+        # The optimizer holds no weights that the network itself froze.
+        for parameter in (one for group in self.optimizer_d.param_groups for one in group["params"]):
+            parameter.requires_grad_(trained)
 
     def _outputs(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutputs:
         if self.needs_outputs:

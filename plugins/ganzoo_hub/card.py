@@ -56,7 +56,7 @@ class Facts:
     @property
     def budget(self) -> int:
         """The number of images that the run's configuration asks for."""
-        return math.ceil(self.config.values.loop.kimg * 1000)
+        return self.config.values.loop.images
 
     @property
     def caveats(self) -> list[str]:

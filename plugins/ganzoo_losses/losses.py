@@ -63,9 +63,10 @@ class ClippedWasserstein(Wasserstein):
     params: WGANParams
 
     def constrain(self, discriminator: Discriminator) -> None:
-        """Clip every weight to [-clip, clip]."""
-        torch._foreach_clamp_min_(list(discriminator.parameters()), -self.params.clip)
-        torch._foreach_clamp_max_(list(discriminator.parameters()), self.params.clip)
+        """Clip every trained weight to [-clip, clip]."""
+        weights: list[Tensor] = [weight for weight in discriminator.parameters() if weight.requires_grad]
+        torch._foreach_clamp_min_(weights, -self.params.clip)
+        torch._foreach_clamp_max_(weights, self.params.clip)
 
 
 class LeastSquares(PerFake):

@@ -59,7 +59,7 @@ class R1R2Params(PenaltyParams):
 @dataclass
 class LeCamParams(PenaltyParams):
     weight: float = param(0.3, "lambda; 0.3 in StudioGAN for CIFAR-10, less for larger logits")
-    decay: float = param(0.99, "share of the moving averages that each step keeps")
+    decay: float = param(0.99, "share of the moving averages that each step keeps (with loop.accumulate, each part)")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,6 +6,7 @@ import pytest
 
 from ganzoo import ArchitectureEntry, hookimpl
 from ganzoo.config.resolve import resolve
+from ganzoo.config.schema import LoopConfig
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.checksum import sealed
@@ -127,6 +128,14 @@ def test_the_discriminators_settings_come_from_its_own_architecture(registry):
     assert mixed.optimizer.discriminator == plain.optimizer.discriminator
 
 
+def test_the_bound_of_a_loss_comes_from_the_discriminators_architecture(registry):
+    def clip(recipe):
+        return resolve(registry, recipe).values.loss.clip
+
+    assert clip("dcgan/stylegan-lite+wgan") == clip("stylegan-lite+wgan") != clip("dcgan+wgan")
+    assert clip("stylegan-lite/dcgan+wgan") == clip("dcgan+wgan")
+
+
 def test_an_architecture_tunes_a_loss_and_more_so_a_loss_with_penalties():
     class Plugin:
         @hookimpl
@@ -157,3 +166,9 @@ def test_a_recipe_on_the_command_line_replaces_the_files(registry, tmp_path):
         resolve(registry, "mlp+minimax", None, ["recipe=mlp+hinge"])
     with pytest.raises(GanzooError):
         resolve(registry, None, file, ["recipe.name=mlp+hinge"])
+
+
+@pytest.mark.parametrize("kimg", [16.1, 4.03, 0.01, 725.1])
+def test_a_budget_in_decimals_is_no_image_more(kimg):
+    assert LoopConfig(kimg=kimg).images == int(f"{kimg * 1000:.0f}")
+    assert LoopConfig(kimg=kimg + 0.0001).images == int(f"{kimg * 1000:.0f}") + 1

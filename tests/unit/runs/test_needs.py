@@ -16,13 +16,13 @@ from rich.console import Console
 from support.runs import resume, start
 from support.strangers import ABSOLUTE, with_stranger
 
-from ganzoo import LossEntry, MetricEntry
+from ganzoo import ArchitectureEntry, LossEntry, MetricEntry, hookimpl
 from ganzoo.config.resolve import resolve
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import sample
 from ganzoo.plugin.registry import Registry
-from ganzoo.runs.load import load_config, load_generator
+from ganzoo.runs.load import load_config, load_generator, revise
 from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.checksum import sealed
@@ -176,6 +176,25 @@ def test_a_part_is_known_by_its_short_name_too(tiny):
     config = resolve(registry, "mlp+absolute", None, tiny("mlp"))
     loss = replace(config.recipe.loss, name=entry.name)
     assert NEED in needs_of(replace(config, recipe=replace(config.recipe, loss=loss)))
+
+
+def test_a_name_that_another_plugin_registers_later_means_the_part_of_the_run(tiny, tmp_path):
+    class Later:
+        @hookimpl
+        def register_architectures(self, register):
+            register(ArchitectureEntry(name="mlp", summary="Another", generator="a:B", discriminator="a:C"))
+
+    registry = Registry.load(strict=True)
+    config = resolve(registry, "mlp+hinge", None, tiny("mlp"))
+    directory = RunDir.create(tmp_path / "run", "mlp+hinge", config.to_yaml())
+    directory.note_provenance({"needs": write_needs(needs_of(config))})
+    registry.strict = False
+    registry.add(Later, "later", "later", "1.0")
+    with pytest.raises(GanzooError, match="is registered by"):
+        resolve(registry, "mlp+hinge", None, tiny("mlp"))
+    assert str(load_config(registry, directory).recipe) == "mlp+hinge"
+    assert load_config(registry, directory).recipe.generator.owner.distribution == "ganzoo"
+    assert str(revise(registry, directory, ["loop.kimg=9"]).config.recipe) == "mlp+hinge"
 
 
 def test_names_are_compared_as_package_indexes_do():

@@ -39,3 +39,19 @@ def test_each_tensor_moves_by_its_share_and_counters_are_copied(monkeypatch, dec
         else:
             assert found == value == 2
     assert [value.data_ptr() for value in mean.module.state_dict().values()] == places
+
+
+@pytest.mark.parametrize("move", [move_by_lerp, move_by_foreach])
+def test_a_tensor_with_two_names_moves_once(monkeypatch, move):
+    class Aliased(nn.Module):
+        def __init__(self, value: float) -> None:
+            super().__init__()
+            self.first = nn.Linear(1, 1)
+            self.body = nn.Sequential(self.first)
+            nn.init.constant_(self.first.weight, value)
+
+    monkeypatch.setattr(ema, "move_by_lerp", move)
+    mean = Average(Aliased(0.0))
+    mean.set_decay(0.9)
+    mean.update(Aliased(1.0))
+    assert mean.module.first.weight.item() == pytest.approx(0.1)

@@ -14,7 +14,7 @@ from support import researcher
 from support.loops import build_loop, with_learning_rates, with_tape
 from support.researcher import IMAGE, Labelled
 
-from ganzoo import ImageSpec
+from ganzoo import ImageSpec, OptimizerEntry, hookimpl
 from ganzoo.config.resolve import resolve
 from ganzoo.data.dataset import Images
 from ganzoo.data.loader import Feed
@@ -225,6 +225,12 @@ def test_accumulate_must_divide_the_batch(zoo):
         ("labelled+hinge", ImageSpec(1, 8), ["data.labels=none"], "but data.labels=none drops them; set it to auto"),
         ("mlp/labelled+hinge", IMAGE, [], "the discriminator is told the class of an image, but the generator is not"),
         ("mlp/labelled+hinge", IMAGE, [], "a random one; set discriminator.conditional=false"),
+        (
+            "dcgan+hinge+reacgan",
+            IMAGE,
+            SMALL,
+            "reacgan asks the generator for a class that it is not told; set generator",
+        ),
         ("mlp+hinge+class-head", IMAGE, SMALL, "that it is not told; choose another generator (ARCH/DISCRIMINATOR)"),
         ("dcgan+hinge+class-head", IMAGE, SMALL, "that it is not told; set generator.conditional=true"),
         (
@@ -266,6 +272,49 @@ def test_a_generator_that_alone_is_told_the_class_is_warned_of(zoo, caplog):
     assert caplog.text == ""
 
 
+def test_a_loss_constrains_the_discriminator_itself(make):
+    """Not the module that augments the images before the discriminator judges them."""
+    loop, given = make("mlp+hinge+diffaug", *SMALL), []
+    loop.model.loss.constrain = given.append
+    iterate(loop, 1)
+    assert given == [loop.model.discriminator]
+
+
+def test_frozen_weights_of_a_discriminator_stay_frozen(zoo, tmp_path):
+    config = resolve(zoo, "mlp+wgan", None, [*SETTINGS, *SMALL])
+    model = build_model(config, IMAGE)
+    frozen = next(model.discriminator.parameters()).requires_grad_(False)
+    before = frozen.clone()
+    assert before.abs().max() > config.values.loss.clip
+    feed = Feed(images(), config.values.loop.batch, 0, torch.device("cpu"))
+    loop = Loop(config, model, feed, RunDir.create(tmp_path / "run", "mlp+wgan", config.to_yaml()), torch.device("cpu"))
+    iterate(loop, 2)
+    assert torch.equal(frozen, before) and frozen.grad is None and not frozen.requires_grad
+
+
+def test_what_a_loss_draws_when_it_is_built_is_that_of_the_seed(zoo, monkeypatch):
+    def build(self, params):
+        super(researcher.Observing, self).__init__(params)
+        self.register_buffer("drawn", torch.randn(3))
+
+    monkeypatch.setattr(researcher.Observing, "__init__", build)
+    config, state = resolve(zoo, "labelled+observing", None, SETTINGS), torch.get_rng_state()
+    drawn = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        drawn.append(build_model(config, IMAGE).loss.drawn)
+    assert torch.equal(*drawn)
+    torch.set_rng_state(state)
+
+
+def test_initial_weights_are_not_those_of_a_steps_own_networks(make, caplog):
+    caplog.set_level("INFO")
+    first = make("mlp+non-saturating+bigan", *SMALL, name="first")
+    checkpoint = first.state.save(first.directory)
+    make("mlp+non-saturating+bigan", *SMALL, name="second").state.load_weights(checkpoint)
+    assert "the step's own networks start anew" in caplog.messages
+
+
 def test_a_loss_may_take_a_logit_for_each_patch(make):
     loop = iterate(make("mlp/patchy+patches", "generator.width=16"), 3)
     means, not_finite = loop.statistics.read()
@@ -295,6 +344,18 @@ def test_a_registered_optimizer_gets_what_it_names(make):
 def test_options_that_nobody_reads_are_refused(make, settings, message):
     with pytest.raises(GanzooError, match=message):
         make("mlp+hinge", *SMALL, *settings)
+
+
+def test_an_optimizer_that_replaces_timms_is_captured_only_if_its_entry_says_so():
+    class Plugin:
+        @hookimpl
+        def register_optimizers(self, register):
+            register(OptimizerEntry(name="adam", summary="Its own", target="support.researcher:descent"))
+
+    registry = Registry.load(strict=True)
+    assert can_capture(resolve(registry, "mlp+hinge", None, SETTINGS), torch.device("cuda"))
+    registry.add(Plugin, "own", "own")
+    assert not can_capture(resolve(registry, "mlp+hinge", None, SETTINGS), torch.device("cuda"))
 
 
 def test_an_optimizer_that_keeps_numbers_in_python_is_not_captured(zoo, caplog):

@@ -27,6 +27,13 @@ def test_kron_draws_the_same_numbers_after_a_resume():
     assert made.deterministic
 
 
+@pytest.mark.parametrize("name", ["Adam", "my_adam", "lookahead_Adam", "Adahessian", "nothing"])
+def test_other_spellings_are_refused(name):
+    """timm accepts some of them, but would not give them the settings of the optimizer that they mean."""
+    with pytest.raises(GanzooError, match=f"'{name}': neither timm nor a plugin has it"):
+        make_optimizer(nn.Linear(2, 2), OptimizerConfig(name=name))
+
+
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adan", "adafactor"])
 def test_other_optimizers_keep_their_own(name):
     made = make_optimizer(nn.Linear(2, 2), OptimizerConfig(name=name, betas=[0.25, 0.75]))

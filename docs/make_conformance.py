@@ -17,7 +17,7 @@ kit combines each part with the smallest parts that train. It uses the part's de
 KEY=VALUE`, such as `--set generator.width=8`. For a data set that is written `NAME:PATH`, `--location PATH` names
 images to check it with; without them only its registration is checked. `--set data.options.KEY=VALUE` sets its
 parameters. In a distribution's own tests the fixture `ganzoo_check` makes a test of each check
-(`help(ganzoo.testing)`). Each failure is one line; [breaking.md](breaking.md) shows them.
+(`help(ganzoo.testing)`). Each failure is one line; [Common plugin mistakes](breaking.md) shows them.
 
 The entry of a part decides what it is combined with:
 

@@ -48,6 +48,10 @@ class Grid:
         above_zero(self, "kimg", "minutes")
         if not self.recipes and not (self.architectures and self.losses):
             raise ValueError("there is nothing to train: give architectures and losses, or recipes")
+        if bool(self.architectures) != bool(self.losses):
+            raise ValueError("architectures and losses make combinations only together; give both, or recipes alone")
+        if self.extras != [""] and not self.architectures:
+            raise ValueError("extras are added to architectures and losses; write those of a recipe into the recipe")
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def load_grid(file: Path | None, changes: Mapping[str, Any]) -> Grid:
     for one, other in (("kimg", "minutes"), ("minutes", "kimg")):
         if one in changed and other not in changed:
             layer.pop(other, None)
+    if isinstance(own := layer.get("settings"), list):  # those of the command line come later, so they win
+        changed["settings"] = [*own, *changed.get("settings", [])]
     try:
         return read_as(Grid, {"name": "bench", **layer, **changed})
     except ValueError as error:

@@ -88,7 +88,8 @@ def permutation(one: Sequence[float], other: Sequence[float]) -> float | None:
         share = math.fsum(side)
         return abs(share / size - (total - share) / (len(pooled) - size))
 
-    found = distance(one) * (1 - 1e-12)  # a tolerance: the same split may be summed in another order
+    # A tolerance, since the same split may be summed in another order; rounding errors are in proportion to the values.
+    found = distance(one) - 1e-12 * max(map(abs, pooled))
     splits = [distance(side) >= found for side in combinations(pooled, size)]
     return sum(splits) / len(splits)
 

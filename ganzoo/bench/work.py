@@ -39,7 +39,7 @@ from ganzoo.runs.changes import CHANGED, CHANGES, PLACES, plain, public_changes,
 from ganzoo.runs.provenance import describe_device
 from ganzoo.runs.ranking import Ranking, read_ranking
 from ganzoo.runs.reproduce import plugin_options
-from ganzoo.runs.requirements import versions_of
+from ganzoo.runs.requirements import parts_of, versions_of
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.calibration import CALIBRATED, with_choice
 from ganzoo.training.callbacks import Callback, Hooks
@@ -107,7 +107,7 @@ def _changed(config: Config, run: Path) -> bool:
     Such a run is not continued: its row would be made by two versions.
     """
     origin = RunDir(run).provenance()  # empty if damaged; it is written before training begins
-    return bool(origin) and origin.get("plugins") != versions_of(config.entries)
+    return bool(origin) and origin.get("plugins") != versions_of(parts_of(config))
 
 
 def _record(job: Job, config: Config, outcome: Outcome) -> Record:

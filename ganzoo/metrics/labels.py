@@ -69,6 +69,15 @@ def each_class(entry: MetricEntry, metric: Metric, real: Features, fake: Feature
     }
 
 
+def check_primary(entry: MetricEntry, found: Mapping[str, float]) -> None:
+    """Raise GanzooError if the value that ranks a run, the primary or else the first one, is that of a class."""
+    name = entry.primary or next(iter(found), "")
+    if not split_values({name: 0.0})[0]:
+        raise GanzooError(
+            f"{entry.name}: {name} is the value of a class, which cannot rank a run; name another primary"
+        )
+
+
 def split_values(found: Mapping[str, float]) -> tuple[dict[str, float], dict[str, dict[int, float]]]:
     """Separate values of the whole set, by name, from those of a class, by name and label."""
     values: dict[str, float] = {}
@@ -96,4 +105,13 @@ def _within(side: Features, label: int) -> Features:
     return side.at(np.flatnonzero(side.labels == label))
 
 
-__all__ = ["OF_CLASS", "add_labels", "check_labels", "classes_of", "each_class", "named_classes", "split_values"]
+__all__ = [
+    "OF_CLASS",
+    "add_labels",
+    "check_labels",
+    "check_primary",
+    "classes_of",
+    "each_class",
+    "named_classes",
+    "split_values",
+]

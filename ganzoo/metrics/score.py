@@ -20,7 +20,7 @@ from ganzoo.drawing import takes_labels
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator, Metric
 from ganzoo.metrics.fakes import QUANTISATION, fake_images
-from ganzoo.metrics.labels import add_labels, check_labels, each_class, named_classes, split_values
+from ganzoo.metrics.labels import add_labels, check_labels, check_primary, each_class, named_classes, split_values
 from ganzoo.metrics.plan import Chunks, Plan, Sides, make_plan
 from ganzoo.metrics.reader import Progress, array_chunks
 from ganzoo.metrics.statistics_file import StatisticsFile
@@ -238,11 +238,14 @@ def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float
         found: Mapping[str, float] = dict(metric(real=real[key], fake=fake[key], seed=seed))
         if entry.primary and entry.primary not in found:
             raise GanzooError(f"{entry.name}: it returns no {entry.primary}, its primary value; fix its plugin")
+        check_primary(entry, found)
         if plan.per_class and not entry.reads_labels:  # a metric that reads labels handles classes itself
             found = {**found, **each_class(entry, metric, real[key], fake[key], seed)}
         for name, value in found.items():
             if not math.isfinite(value):
                 raise GanzooError(f"{entry.name}: {name} came out as {value}; the features of one side are degenerate")
+            if name in values:
+                raise GanzooError(f"{entry.name}: another metric returns {name} too; leave one of them out")
             values[name] = float(value)
     return values
 

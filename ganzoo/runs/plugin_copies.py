@@ -11,13 +11,14 @@ from typing import IO
 
 from ganzoo.config.schema import Config
 from ganzoo.errors import GanzooError
+from ganzoo.runs.requirements import parts_of
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import write_whole
 
 
 def keep_plugins(config: Config, directory: RunDir) -> None:
     """Copy the plugin files of the configuration's parts into the run's directory."""
-    for file in {entry.owner.file for entry in config.entries if entry.owner.file is not None}:
+    for file in {entry.owner.file for entry in parts_of(config) if entry.owner.file is not None}:
         directory.plugins.mkdir(exist_ok=True)
         write_whole(directory.plugins / file.name, partial(_copy, file))
 
@@ -28,7 +29,7 @@ def _copy(file: Path, stream: IO[bytes]) -> None:
 
 def check_plugins(config: Config, directory: RunDir) -> None:
     """Raise GanzooError if a part's plugin file differs from the one that the run was begun with."""
-    files = {entry.owner.file.name: entry.owner.file for entry in config.entries if entry.owner.file is not None}
+    files = {entry.owner.file.name: entry.owner.file for entry in parts_of(config) if entry.owner.file is not None}
     for name, copy in copies(directory).items():
         loaded = files.get(name)
         if loaded is not None and loaded.read_bytes() != copy.read_bytes():

@@ -16,7 +16,7 @@ import ganzoo
 from ganzoo.config.schema import Config
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import precision_of
-from ganzoo.runs.requirements import needs_of, versions_of, write_needs
+from ganzoo.runs.requirements import needs_of, parts_of, versions_of, write_needs
 
 COMMIT = "GANZOO_GIT_COMMIT"  # environment variable: the commit of a source tree that was copied without its .git
 ABSENT = "not installed"  # in place of a version
@@ -36,7 +36,7 @@ def provenance(config: Config, device: torch.device, fingerprint: str) -> dict[s
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "versions": {name: installed_version(name) for name in PACKAGES},
-        "plugins": versions_of(config.entries),
+        "plugins": versions_of(parts_of(config)),
         "needs": write_needs(needs_of(config)),
         "git_commit": git_commit(),
     }

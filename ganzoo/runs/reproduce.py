@@ -16,7 +16,7 @@ from ganzoo.config.schema import Config
 from ganzoo.config.sections import schema_of
 from ganzoo.config.settings import read_settings, typed
 from ganzoo.errors import GanzooError
-from ganzoo.runs.requirements import is_file, requirement, versions_of
+from ganzoo.runs.requirements import is_file, parts_of, requirement, versions_of
 from ganzoo.utils.layers import flatten
 
 INIT_FROM = "init_from"  # in the provenance: the checkpoint with the run's initial weights
@@ -73,7 +73,7 @@ def repeat_command(config: Config, defaults: Config) -> str:
         for key, value in flatten(content)
         if key not in default or value != default[key]
     ]
-    files = plugin_options(versions_of(config.entries))
+    files = plugin_options(versions_of(parts_of(config)))
     return shlex.join(["ganzoo", "run", str(config.recipe), data, *changed, *files])
 
 

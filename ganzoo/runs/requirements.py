@@ -58,15 +58,19 @@ def is_file(version: str) -> bool:
     return version.startswith("sha256:")
 
 
+def parts_of(config: Config) -> tuple[Entry, ...]:
+    """Return the entries that a run uses: its recipe's parts, its data set, its metrics and their extractors."""
+    return (*config.entries, *config.scoring.metrics, *config.scoring.used)
+
+
 def versions_of(entries: Iterable[Entry]) -> dict[str, str]:
     """Return the version of each distribution that these entries come from; for a plugin file, its digest."""
     return {entry.owner.distribution: entry.owner.version for entry in entries}
 
 
 def needs_of(config: Config) -> tuple[Need, ...]:
-    """Return what a run needs: its recipe's parts, its data set, its metrics and their extractors."""
-    entries = (*config.entries, *config.scoring.metrics, *config.scoring.used)
-    found = (Need(entry.kind, entry.short, entry.owner.distribution, entry.owner.version) for entry in entries)
+    """Return what a run needs, one for each of its parts."""
+    found = (Need(one.kind, one.short, one.owner.distribution, one.owner.version) for one in parts_of(config))
     return tuple(dict.fromkeys(found))
 
 

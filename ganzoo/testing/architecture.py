@@ -43,17 +43,23 @@ def interface(part: Architecture) -> None:
 
 
 def shapes(part: Architecture) -> None:
-    """Check that images are (N, C, size, size) and logits (N,), in training and in evaluation mode."""
+    """Check that images are (N, C, size, size) and logits (N,), or (N, ...) for patches, in training and evaluation."""
     generator, discriminator = part.pair()
     for training in (True, False):
         images = generate(generator.train(training))
         expected = (4, part.image.channels, part.image.size, part.image.size)
         expect(images.shape == expected, f"the generator makes {tuple(images.shape)}, expected {expected}")
         logits = judge(discriminator.train(training), images)
-        expect(
-            logits.shape == (4,),
-            f"the discriminator gives {tuple(logits.shape)}, expected one logit each, (4,)",
-        )
+        _expect_logits(logits, 4)
+
+
+def _expect_logits(logits: Tensor, count: int, where: str = "") -> None:
+    """Expect one logit for each image, ``(count,)``, or several for its patches."""
+    patches = logits.shape[:1] == (count,) and logits.numel() > count
+    expect(
+        logits.shape == (count,) or patches,
+        f"{where}the discriminator gives {tuple(logits.shape)}, expected one logit each, ({count},)",
+    )
 
 
 def dtypes(part: Architecture) -> None:
@@ -80,6 +86,7 @@ def value_range(part: Architecture) -> None:
             low >= -1 and high <= 1,
             f"the generator's pixels go from {low:.3g} to {high:.3g}, must stay in [-1, 1] in evaluation",
         )
+        expect(low < 0, f"the generator's pixels go from {low:.3g} to {high:.3g}, but black is -1; use tanh")
         for seen in (images, random_images(part.image, 16)):
             finite = judge(discriminator.eval(), seen).isfinite().all()
             expect(finite, "the discriminator gives logits that are not finite")
@@ -93,7 +100,7 @@ def batch_of_one(part: Architecture) -> None:
         expect(images.shape[:1] == (1,) and images.ndim == 4, f"one latent gives {tuple(images.shape)}")
         expect(images.isfinite().all(), "one latent gives an image that is not finite")
         logits = judge(discriminator.eval(), images)
-        expect(logits.shape == (1,), f"one image gives logits {tuple(logits.shape)}, expected (1,)")
+        _expect_logits(logits, 1)
         expect(logits.isfinite().all(), "one image gives a logit that is not finite")
 
 
@@ -120,7 +127,7 @@ def resolutions(part: Architecture) -> None:
             expected = (2, channels, size, size)
             for images, logits in made:
                 expect(images.shape == expected, f"at size {size} the generator makes {tuple(images.shape)}")
-                expect(logits.shape == (2,), f"at size {size} the discriminator gives {tuple(logits.shape)}")
+                _expect_logits(logits, 2, f"at size {size} ")
 
 
 def _made_at(part: Architecture, image: ImageSpec) -> list[tuple[Tensor, Tensor]]:

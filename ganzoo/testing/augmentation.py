@@ -30,9 +30,9 @@ class AugmentationPart(Trained):
         self.entry = entry
         super().__init__(rig, f"{NAME}+{NAME}+{entry.name}", IMAGE, prefixes=("augmentation.",))
 
-    def make(self, image: ImageSpec = IMAGE) -> Augmentation:
-        """Return a new augmentation at strength 1."""
-        with global_seed(0):
+    def make(self, image: ImageSpec = IMAGE, seed: int = 0) -> Augmentation:
+        """Return a new augmentation at strength 1, built with the global random state seeded, as for a run."""
+        with global_seed(seed):
             augmentation: Augmentation = self.entry.load()(image, self.config.values.augmentation)
         with torch.no_grad():
             augmentation.strength.fill_(1)
@@ -128,7 +128,7 @@ def double_backward(part: AugmentationPart) -> None:
 
 def save_and_load(part: AugmentationPart) -> None:
     """Check that another augmentation, loaded through safetensors, has the same strength and makes the same images."""
-    one, other = part.make(), part.make()
+    one, other = part.make(), part.make(seed=1)
     with torch.no_grad():
         one.strength.fill_(0.75)
         one.adapt(torch.linspace(-1, 1, 8))

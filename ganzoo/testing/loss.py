@@ -53,7 +53,7 @@ def interface(part: LossPart) -> None:
     """Check that the class follows its interface and is built from the entry's parameters."""
     cls = part.entry.load()
     expect(isinstance(cls, type) and issubclass(cls, Loss), f"{part.entry.target} is not a ganzoo.interfaces.Loss")
-    part.make()
+    expect(not list(part.make().parameters()), "it has parameters, which no optimizer trains; a network must hold them")
 
 
 def shapes(part: LossPart) -> None:

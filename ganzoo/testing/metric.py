@@ -16,6 +16,7 @@ from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
+from ganzoo.metrics.labels import check_primary
 from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, expect
@@ -138,6 +139,7 @@ def values(part: MetricPart) -> None:
         expect(math.isfinite(value), f"{name} is {value}")
     primary = part.entry.primary
     expect(not primary or primary in found, f"primary is {primary!r}, which is none of its values {', '.join(found)}")
+    check_primary(part.entry, found)
 
 
 def direction(part: MetricPart) -> None:

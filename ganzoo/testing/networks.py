@@ -16,7 +16,7 @@ from ganzoo.testing.verdict import Failure, Skipped
 from ganzoo.training.loop import Loop
 
 SIZES = (8, 9, 16, 28, 30, 32, 36, 48, 64)
-LARGER = (128, 256)  # tried if none of the others is supported
+LARGER = (96, 128, 192, 256, 512)  # tried if none of the others is supported
 FIRST = (16, 8, 32, 28, 64, 48, 36, 30, 9, *LARGER)  # most checks use the first supported one
 PER_SAMPLE = Needs(per_sample=True)
 CLASSES = 3
@@ -37,27 +37,33 @@ class Architecture:
     @cached_property
     def classes(self) -> int:
         """The number of classes that its images must have; 0 if it works without labels."""
-        unlabelled = [ImageSpec(3, size) for size in FIRST if self.refusal(ImageSpec(3, size)) is None]
-        if not unlabelled:
+        unlabelled = (ImageSpec(channels, size) for channels in (3, 1) for size in FIRST)
+        possible = next((image for image in unlabelled if self.refusal(image) is None), None)
+        if possible is None:
             return CLASSES
         try:
-            networks = self.pair(unlabelled[0])
+            networks = self.pair(possible)
         except ValueError:
             return CLASSES
         return CLASSES if any(network.conditional == "required" for network in networks) else 0
 
     @cached_property
+    def channels(self) -> int:
+        """The number of channels that most checks use: three, or one if it makes only grey images."""
+        return 3 if any(self.refusal(self.spec(3, size)) is None for size in FIRST) else 1
+
+    @cached_property
     def sizes(self) -> list[int]:
         """The supported sizes of :data:`SIZES`; if there are none, the first supported size of :data:`LARGER`."""
-        found = [size for size in SIZES if self.refusal(self.spec(3, size)) is None]
-        return found or [size for size in LARGER if self.refusal(self.spec(3, size)) is None][:1]
+        found = [size for size in SIZES if self.refusal(self.spec(self.channels, size)) is None]
+        return found or [size for size in LARGER if self.refusal(self.spec(self.channels, size)) is None][:1]
 
     @cached_property
     def image(self) -> ImageSpec:
-        """The spec that most checks use: three channels, three classes and a supported size."""
+        """The spec that most checks use: three channels if possible, three classes and a supported size."""
         for size in FIRST:
             if size in self.sizes:
-                return ImageSpec(3, size, classes=CLASSES)
+                return ImageSpec(self.channels, size, classes=CLASSES)
         raise Failure(f"none of the sizes {', '.join(map(str, (*SIZES, *LARGER)))} is supported")
 
     def spec(self, channels: int, size: int) -> ImageSpec:

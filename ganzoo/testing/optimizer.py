@@ -40,13 +40,17 @@ def network() -> nn.Module:
         return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
 
 
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, seed: int = 0, steps: int = STEPS) -> None:
-    """Train a model to predict the sum of its inputs."""
-    inputs = torch.randn(16, 4, generator=seeded(seed))
-    for _ in range(steps):
+def train(model: nn.Module, optimizer: torch.optim.Optimizer, seed: int = 0, steps: int = STEPS) -> list[float]:
+    """Train a model to predict the sum of its inputs. Return its loss before each step and at the end."""
+    inputs, losses = torch.randn(16, 4, generator=seeded(seed)), []
+    for step in range(steps + 1):
         optimizer.zero_grad(set_to_none=True)
-        (model(inputs) - inputs.sum(1, keepdim=True)).square().mean().backward()
-        optimizer.step()
+        loss = (model(inputs) - inputs.sum(1, keepdim=True)).square().mean()
+        losses.append(loss.item())
+        if step < steps:
+            loss.backward()
+            optimizer.step()
+    return losses
 
 
 def interface(part: OptimizerPart) -> None:
@@ -65,13 +69,14 @@ def interface(part: OptimizerPart) -> None:
 
 
 def updates(part: OptimizerPart) -> None:
-    """Check that a few steps change every parameter tensor, and that the weights stay finite."""
+    """Check that a few steps change every parameter tensor, keep the weights finite and lower the loss."""
     model = network()
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    train(model, part.make(model))
+    first, *_, last = train(model, part.make(model))
     for (name, parameter), old in zip(model.named_parameters(), before, strict=True):
         expect(parameter.isfinite().all(), f"{name} is not finite after {STEPS} steps")
         expect(not torch.equal(parameter, old), f"{STEPS} steps leave {name} as it was")
+    expect(last < first, f"{STEPS} steps of a regression raise its loss from {first:.6g} to {last:.6g}; go down")
 
 
 def learning_rate(part: OptimizerPart) -> None:

@@ -25,7 +25,7 @@ def interface(part: PenaltyPart) -> None:
     expect(
         isinstance(cls, type) and issubclass(cls, Penalty), f"{part.entry.target} is not a ganzoo.interfaces.Penalty"
     )
-    part.make()
+    expect(not list(part.make().parameters()), "it has parameters, which no optimizer trains; a network must hold them")
 
 
 def shapes(part: PenaltyPart) -> None:
@@ -39,6 +39,9 @@ def shapes(part: PenaltyPart) -> None:
         )
         expect(value.isfinite().all(), "the penalty is not finite")
         expect(value.requires_grad, "the penalty has no gradient; call torch.autograd.grad with create_graph=True")
+        again, weighted = (part.make(**other)(part.inputs(side, 4)) for other in ({}, {"weight": 2 * part.weight + 1}))
+        repeats = torch.equal(value, again)  # otherwise `determinism` reports it
+        expect(not repeats or torch.equal(value, weighted), "it multiplies by its weight, which the training step does")
 
 
 def inputs_left_alone(part: PenaltyPart) -> None:

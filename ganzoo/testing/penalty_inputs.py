@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +39,17 @@ class PenaltyPart(Trained):
         own = [f"penalties.{self.key}.interval=1"]
         super().__init__(rig, recipe, image, own=own, prefixes=("penalties.",))
 
-    def make(self) -> Penalty:
-        """Return a new penalty, built with the global random state seeded, as for a run."""
+    def make(self, **changes: float) -> Penalty:
+        """Return a new penalty with changed parameters, built with the global random state seeded, as for a run."""
+        params = replace(getattr(self.config.values.penalties, self.key), **changes)
         with global_seed(0):
-            penalty: Penalty = self.entry.load()(getattr(self.config.values.penalties, self.key))
+            penalty: Penalty = self.entry.load()(params)
         return penalty
+
+    @property
+    def weight(self) -> float:
+        """The weight that the training step applies."""
+        return float(getattr(self.config.values.penalties, self.key).weight)
 
     @property
     def sides(self) -> tuple[Side, ...]:

@@ -39,7 +39,7 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
 
 @hookimpl
 def register_losses(register: Callable[[LossEntry], None]) -> None:
-    register(LossEntry(name=SHORT, summary="The logistic loss", target=f"{PARTS}:StandInLoss"))
+    register(LossEntry(name=SHORT, summary="The logistic loss", target=f"{PARTS}:StandInLoss", patches=True))
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,24 @@ import torch
 from PIL import Image
 from support import outside
 from support.verdicts import failures, plan_of, plan_of_module
-from support.violations import BAD, GOOD, loss, losses, optimizer, plugin_of, steps
+from support.violations import (
+    BAD,
+    GOOD,
+    architecture,
+    data,
+    dataset,
+    loss,
+    losses,
+    metric,
+    networks,
+    optimizer,
+    penalties,
+    penalty,
+    plugin_of,
+    steps,
+)
 
-from ganzoo import hookimpl
+from ganzoo import ImageSpec, hookimpl
 from ganzoo.cli.main import main
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
@@ -85,6 +101,37 @@ def test_a_plugin_that_violates_one_check_fails_it_alone(kind, name):
     failed = failures([case.result() for case in cases if case.name == name or case.name not in SLOW])
     assert list(failed) == [f"{kind} {name}"], failed
     assert failed[f"{kind} {name}"] and "\n" not in failed[f"{kind} {name}"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "check", "says"),
+    [
+        (architecture(networks.Sigmoid), "value_range", "but black is -1; use tanh"),
+        (loss(losses.Learned), "interface", "it has parameters, which no optimizer trains"),
+        (penalty(penalties.WeighsItself), "shapes", "it multiplies by its weight, which the training step does"),
+        (optimizer(steps.Climbs), "updates", "steps of a regression raise its loss"),
+        (dataset(data.MostlySeen), "held_out", "the splits train and test hold the same images"),
+        (
+            dataset(data.WrongTestLabels, image=ImageSpec(1, 8, classes=2), reference="test"),
+            "labels",
+            "has the label 2, expected a number from 0 to 1",
+        ),
+        (metric(data.PerClass), "values", "is a value of one class|is the value of a class"),
+    ],
+)
+def test_mistakes_that_would_train_or_score_in_silence_are_found(entry, check, says):
+    (case,) = (case for case in plan_of(entry).cases if case.name == check)
+    found = case.result()
+    assert found.status == "failed" and re.search(says, found.message)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [architecture(discriminator=networks.Patches), architecture(check_image=networks.only_grey_of_96)],
+    ids=["patch logits", "one size in grey"],
+)
+def test_architectures_that_a_run_takes_are_not_refused(entry):
+    assert failures([case.result() for case in plan_of(entry).cases if case.name not in SLOW]) == {}
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,8 @@ def test_all_takes_in_whatever_is_installed(registry):
         ({"recipes": ["mlp+minimax"], "kimg": 0}, "kimg is 0"),
         ({"recipes": ["mlp+minimax"], "kimg": 1, "name": "../up"}, "name is '../up'"),
         ({"recipes": ["mlp+minimax"], "kimg": 1, "sedes": [1]}, "sedes"),
+        ({"recipes": ["mlp+minimax"], "kimg": 1, "losses": ["hinge"]}, "give both, or recipes alone"),
+        ({"recipes": ["mlp+minimax"], "kimg": 1, "extras": ["r1"]}, "write those of a recipe into the recipe"),
     ],
 )
 def test_a_grid_that_makes_no_sense_is_refused(changes, says):
@@ -127,6 +129,9 @@ def test_the_command_line_changes_a_file(tmp_path):
     assert (grid.name, grid.losses, grid.minutes, grid.kimg, grid.seeds) == ("fast", ["minimax"], None, 2.0, [3])
     one = load_grid(tmp_path / "fast.yaml", {"recipes": ["dcgan+wgan-gp"]})
     assert (one.recipes, one.architectures, one.losses) == (["dcgan+wgan-gp"], [], [])
+    (tmp_path / "own.yaml").write_text("recipes: [mlp+minimax]\nkimg: 1\nsettings: [metrics.fakes=10, loop.batch=8]\n")
+    longer = load_grid(tmp_path / "own.yaml", {"settings": ["loop.batch=4"]})
+    assert longer.settings == ["metrics.fakes=10", "loop.batch=8", "loop.batch=4"]
     (tmp_path / "bad.yaml").write_text("[1, 2]")
     with pytest.raises(GanzooError, match=r"bad\.yaml must hold keys"):
         load_grid(tmp_path / "bad.yaml", {})

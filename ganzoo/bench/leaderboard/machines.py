@@ -91,6 +91,11 @@ class Machine(Runs):
         return self.first.hardware.side_by_side
 
     @property
+    def precision(self) -> str:
+        """The precision of the training, in words."""
+        return self.first.hardware.precision or "unknown precision"
+
+    @property
     def company(self) -> str:
         """How many combinations were trained at the same time, in words."""
         return "alone" if self.alone else f"{self.side_by_side or 'perhaps several'} side by side"
@@ -110,6 +115,7 @@ class Machine(Runs):
         return spread(getattr(record.cost, name) for record in self.done if record.cost is not None)
 
 
-def machine_key(hardware: Hardware) -> tuple[str, str, int, int, int]:
+def machine_key(hardware: Hardware) -> tuple[str, str, int, int, int, str]:
     """Return the hardware fields that must agree for times to be averaged."""
-    return hardware.kind, hardware.device, hardware.cores, hardware.threads, hardware.side_by_side
+    shared = hardware.cores, hardware.threads, hardware.side_by_side
+    return hardware.kind, hardware.device, *shared, hardware.precision or ""

@@ -110,12 +110,15 @@ MEMORY = Cost("Memory", lambda machine: machine.cost("peak_memory_mib"),
 def machine_names(row: Row) -> list[str]:
     """Return the hardware class of each machine of a row.
 
-    Machines of the same class are distinguished by device name and number of simultaneous runs, where these differ.
+    Machines of the same class are distinguished by device name, precision and number of simultaneous runs, if these
+    differ.
     """
     names = []
     for machine in row.machines:
         twins = [other for other in row.machines if other.hardware == machine.hardware]
         parts = [machine.device] if len({other.device for other in twins}) > 1 else []
+        if len({other.precision for other in twins}) > 1:
+            parts.append(machine.precision)
         if len({other.side_by_side for other in twins}) > 1:
             parts.append(machine.company)
         names.append(f"{machine.hardware} ({', '.join(parts)})" if parts else machine.hardware)

@@ -11,7 +11,7 @@ from ganzoo import ImageSpec
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric, SourceImage
 from ganzoo.metrics.extractor import Extractor, Network
-from ganzoo.testing.stand_in_parts import StandInSource
+from ganzoo.testing.stand_in_parts import StandInSource, discs
 
 
 class GoodSource(StandInSource):
@@ -177,3 +177,29 @@ class RandomMetric(GoodMetric):
 
 class NoLauncher:
     pass
+
+
+class MostlySeen(GoodSource):
+    """A test split that begins with images of the training split."""
+
+    def __init__(self, location, root, split):
+        super().__init__(location, root, "train")
+        self.shown = 20 if split == "test" else 64
+
+    def __len__(self):
+        return self.shown
+
+    def __iter__(self):
+        images = discs(ImageSpec(1, 8), 64)[: self.shown]
+        return (SourceImage(f"disc {number}", pixels.transpose(1, 2, 0)) for number, pixels in enumerate(images))
+
+
+class WrongTestLabels(GoodSource):
+    def __iter__(self):
+        shift = self.split == "test"
+        return (SourceImage(p.name, p.pixels, number % 2 + shift) for number, p in enumerate(super().__iter__()))
+
+
+class PerClass(GoodMetric):
+    def __call__(self, *, real, fake, seed):
+        return {f"{name}:0": value for name, value in super().__call__(real=real, fake=fake, seed=seed).items()}

@@ -145,3 +145,8 @@ class DrawsFromRngInPenalty(GoodPenalty):
     def __call__(self, inputs):
         moved = inputs.real + torch.randn(inputs.real.shape, generator=inputs.rng)
         return self.slope(replace(inputs, real=moved))
+
+
+class WeighsItself(GoodPenalty):
+    def __call__(self, inputs):
+        return self.params.weight * self.slope(inputs)

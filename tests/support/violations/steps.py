@@ -156,3 +156,8 @@ class TensorRate(torch.optim.Adam):
 
     def __init__(self, params, lr):
         super().__init__(params, lr=torch.tensor(lr), foreach=False)
+
+
+class Climbs(torch.optim.SGD):
+    def __init__(self, params, lr):
+        super().__init__(params, lr=lr, maximize=True)

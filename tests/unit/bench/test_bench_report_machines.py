@@ -121,6 +121,15 @@ def test_machines_of_one_class_have_their_own_names():
     }  # fmt: skip
 
 
+def test_runs_in_another_precision_have_their_own_time():
+    one, other = {"precision": "bf16"}, {"precision": "float32"}
+    report = report_of(make_record(fid=20.0, hardware=one), make_record(fid=22.0, seed=1, hardware=other))
+    assert report.omitted == []
+    assert sorted(machine_names(report.groups[0].rows[0])) == [
+        "cpu, 2 of 2 cores (bf16)", "cpu, 2 of 2 cores (float32)"
+    ]  # fmt: skip
+
+
 def test_a_failed_run_of_a_seed_that_another_machine_finished_is_a_run():
     (group,) = report_of(make_record(), make_record(failed="no memory", hardware=H100)).groups
     assert "1 of 2 runs failed: no memory" in group.rows[0].marks

@@ -71,6 +71,11 @@ def test_the_permutation_test_is_scipys(one, other):
     assert permutation(one, other) == pytest.approx(expected.pvalue)
 
 
+def test_the_permutation_test_counts_mirrored_splits_of_large_values():
+    one, other = [19.99603, 19.99512, 19.99924], [19.99709, 20.00315, 19.99787]
+    assert permutation(one, other) == permutation(other, one) == pytest.approx(0.4)
+
+
 def test_the_permutation_test_is_left_out_where_it_takes_long():
     assert permutation([0.0] * 3, [1.0] * 3) == pytest.approx(2 / 20)
     assert permutation([0.0] * 10, [1.0] * 11) is None and MOST_SPLITS < 352_716

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from ganzoo.metrics.extractors import Source
 from ganzoo.metrics.fakes import fake_images
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.plan import Plan
-from ganzoo.metrics.score import score, score_arrays
+from ganzoo.metrics.score import _measure, score, score_arrays
 from ganzoo.metrics.shipped import save_shipped
 from ganzoo.plugin.registry import Registry
 from ganzoo_fidelity.network import find_network
@@ -331,3 +332,22 @@ def test_every_feature_a_metric_may_ask_for_is_known(zoo: Registry) -> None:
     )
     offered = set(zoo.get(ExtractorEntry, "inception").features)
     assert {entry.features for entry in metrics if entry.extractor == "inception"} == offered
+
+
+def returning(name: str, values: dict[str, float], primary: str = "") -> Any:
+    """Return an entry of a metric that returns these values."""
+    return SimpleNamespace(name=name, primary=primary, reads_labels=False, load=lambda: lambda: lambda **_: values)
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ([returning("a", {"d": 1.0}), returning("b", {"d": 2.0})], "b: another metric returns d too"),
+        ([returning("a", {"d:0": 1.0}, "d:0")], "a: d:0 is .* of .* class, which cannot rank a run"),
+        ([returning("a", {"d:0": 1.0})], "a: d:0 is .* of .* class, which cannot rank a run"),
+    ],
+)
+def test_a_value_that_would_be_lost_is_refused(entries: list[Any], says: str) -> None:
+    plan = SimpleNamespace(entries=entries, wanted={entry.name: "key" for entry in entries}, per_class=False)
+    with pytest.raises(GanzooError, match=says):
+        _measure(plan, {"key": None}, {"key": None}, 0)

@@ -23,6 +23,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.models.sampling import sample
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, load_generator, revise
+from ganzoo.runs.provenance import provenance
 from ganzoo.runs.requirements import Need, check_needs, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.checksum import sealed
@@ -123,6 +124,18 @@ def test_a_metric_is_needed_for_scoring_alone(strangers_run, registry):
     assert load_config(registry, directory, ("metrics.names=[fid]",), scoring=True)
     with pytest.raises(GanzooError, match=r"pip install ganzoo-beauty==3\.0"):
         load_config(registry, directory, scoring=True)
+
+
+def test_the_plugins_of_metrics_are_noted(tiny):
+    class Scores:
+        @hookimpl
+        def register_metrics(self, register):
+            register(MetricEntry(name="beauty", summary="Beauty", target="a:B", reads="statistics"))
+
+    registry = Registry.load(strict=True)
+    registry.add(Scores, "beauty", "ganzoo-beauty", "3.0")
+    config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "metrics.names=[beauty]"])
+    assert provenance(config, torch.device("cpu"), "")["plugins"]["ganzoo-beauty"] == "3.0"
 
 
 def test_what_scores_is_among_the_needs(tiny):

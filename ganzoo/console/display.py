@@ -49,11 +49,16 @@ class Display(Callback):
 
     def warn(self, message: str) -> None:
         """Print a line about something that did not stop the run."""
-        self.console.print(f"[yellow]warning:[/] {escape(printable(message))}", soft_wrap=True, highlight=False)
+        words = f"[yellow]warning:[/] {escape(printable(message))}"
+        self.console.print(words, soft_wrap=True, highlight=False, emoji=False)
 
     def note(self, message: str) -> None:
         """Print a line about what happens next."""
-        self.console.print(printable(message), highlight=False, soft_wrap=True, markup=False)
+        self._print(printable(message))
+
+    def _print(self, line: str) -> None:
+        """Print a line as it is, on one line; rich would replace names between colons by emoji."""
+        self.console.print(line, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -82,7 +87,7 @@ class Display(Callback):
     def begin(self, headline: str, budget: int) -> None:
         """Print the headline of a run. budget: the number of images to train on."""
         self.budget = budget
-        self.console.print(printable(headline), highlight=False, soft_wrap=True, markup=False)
+        self._print(printable(headline))
 
     def close(self) -> None:
         """Release the terminal; a second call does nothing."""
@@ -102,7 +107,7 @@ class Display(Callback):
 
     def show_record(self, record: Record) -> None:
         """Show a record of the log."""
-        self.console.print(_line(record, self.budget), highlight=False, soft_wrap=True, markup=False)
+        self._print(_line(record, self.budget))
 
     def show_samples(self, image: Image.Image, words: str = "") -> None:
         """Show the grid from fixed latents, and below it the order of its classes in words."""
@@ -111,13 +116,13 @@ class Display(Callback):
         """Show what the run is doing, if that has changed."""
         if words != self._state:
             self._state = words
-            self.console.print(words, highlight=False, markup=False)
+            self._print(words)
 
     def scoring(self, what: str, done: int, total: int) -> None:
         """Print the progress of scoring, at most every ten seconds and at the end."""
         if done >= total or time.monotonic() - self._scoring_since > 10:
             self._scoring_since = time.monotonic()
-            self.console.print(f"scoring: {what} {done}/{total}", highlight=False, markup=False)
+            self._print(f"scoring: {what} {done}/{total}")
 
 
 class LiveDisplay(Display):
@@ -126,7 +131,7 @@ class LiveDisplay(Display):
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[amount]}"),
             TimeRemainingColumn(),
@@ -255,5 +260,5 @@ def _line(record: Record, budget: int) -> str:
     parts = [form.format(record[name]) for name, form in forms.items() if name in record]
     if speed := record.get("pictures_per_second"):
         left = max(0.0, budget - record["kimg"] * 1000) / speed
-        parts.append(f"{math.ceil(left):4d} s left" if math.isfinite(left) else "")
+        parts += [f"{math.ceil(left):4d} s left"] if math.isfinite(left) else []
     return "  ".join(parts)

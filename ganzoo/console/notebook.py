@@ -93,7 +93,7 @@ class NotebookDisplay(Display):
             self._figures.update(html)
 
     def _html(self) -> str:
-        console = Console(file=io.StringIO(), record=True, width=WIDTH, force_jupyter=False)
+        console = Console(file=io.StringIO(), record=True, width=WIDTH, force_jupyter=False, emoji=False)
         for line in self._lines:
             console.print(line, highlight=False, markup=False)
         for words in list(self.waited_for.values()):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ganzoo.runs.ranking import Ranking, read_ranking
-from ganzoo.runs.run_path import CONFIG, is_run
+from ganzoo.runs.run_path import CONFIG, is_run, kimg_of_checkpoints
 from ganzoo.utils.files import regular
 from ganzoo.utils.lock import is_held
 from ganzoo.utils.safe_yaml import is_number, parse_json, parse_yaml, read_text
@@ -17,7 +16,6 @@ from ganzoo.utils.safe_yaml import is_number, parse_json, parse_yaml, read_text
 RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
 DEEPEST = 4  # levels below the given directory that are searched; a benchmark's rows are three deep
 TAIL = 2**16  # bytes read from the end of a log
-CHECKPOINT = re.compile(r"kimg([0-9]+\.[0-9]+)")  # as ganzoo.runs.checkpoint, which imports torch, names them
 MOST_JSON = 2**22  # most bytes read of a score
 
 
@@ -76,7 +74,7 @@ def read_row(path: Path) -> RunRow | None:
     if not isinstance(recipe, str):
         return None
     data, budget = _setting(config, "data", "name"), _setting(config, "loop", "kimg")
-    kimg = _kimg(path / "log.jsonl") or _kimg_of_checkpoints(path)  # a published run has no log
+    kimg = _kimg(path / "log.jsonl") or kimg_of_checkpoints(path)  # a published run has no log
     limit = float(budget) if is_number(budget) else None
     reached = limit is not None and kimg >= limit
     state = RUNNING if is_held(path) else FINISHED if reached else STOPPED
@@ -121,12 +119,6 @@ def _setting(config: Any, *keys: str) -> Any:
     for key in keys:
         config = config.get(key) if isinstance(config, dict) else None
     return config
-
-
-def _kimg_of_checkpoints(path: Path) -> float:
-    """Return the kimg in the name of the newest checkpoint; 0 if there is none."""
-    names = (CHECKPOINT.fullmatch(found.name) for found in path.glob("checkpoints/*"))
-    return max((float(name[1]) for name in names if name), default=0.0)
 
 
 def _kimg(log: Path) -> float:

@@ -28,7 +28,7 @@ from ganzoo.runs.changes import CHANGES, public_changes, read_changes
 from ganzoo.runs.checkpoint import Checkpoint
 from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
-from ganzoo.runs.reproduce import public_config, public_name
+from ganzoo.runs.reproduce import INIT_FROM, public_config, public_name
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.weights import FILE
@@ -37,7 +37,8 @@ from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
 # Left out of the provenance: the checkpoint has them, they are paths, or they mean nothing elsewhere.
-ELSEWHERE = ("plugins", "needs", "init_from", "launch")
+ELSEWHERE = ("plugins", "needs", INIT_FROM, "launch")
+BEGUN_FROM = "begun_from"  # in place of the path of the checkpoint that the weights came from
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def publish(
         origin[CHANGES] = changes
     else:
         origin.pop(CHANGES, None)
-    origin = {name: value for name, value in origin.items() if name not in ELSEWHERE}
+    begun = {BEGUN_FROM: "another run's weights"} if origin.get(INIT_FROM) else {}
+    origin = {name: value for name, value in origin.items() if name not in ELSEWHERE} | begun
     make_output_directory(place)
     kept = target.checkpoints / found.path.name
     kept.mkdir(parents=True)

@@ -80,11 +80,23 @@ def ranked_value(values: Any, protocol: Any) -> tuple[Ranking, float] | None:
     return None if ranking is None or value is None else (ranking, value)
 
 
+def comparable(scores: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of several scores, given oldest first, that were computed with the settings of the newest.
+
+    The extractor's mode may differ, as it does between scores during training and the last one. Older scores without
+    their settings (``asked``) count as comparable.
+    """
+    asked = [{**given, "mode": None} if isinstance(given := one.get("asked"), Mapping) else None for one in scores]
+    return [one for one, own in zip(scores, asked, strict=True) if own is None or asked[-1] in (None, own)]
+
+
 def best_of(scores: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Return the best of several scores, given oldest first, by the value that ranks the newest; None without any.
 
-    Each has ``values`` and ``protocol``; scores that lack the value are left out.
+    Each has ``values`` and ``protocol``. Scores that lack the value, or that were computed with other settings than the
+    newest, are left out.
     """
+    scores = comparable(scores)
     rankings = (read_ranking(score["values"], score["protocol"]) for score in reversed(scores))
     ranking = next(filter(None, rankings), None)
     if ranking is None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.runs.by_class import read_by_class
-from ganzoo.runs.ranking import Ranking, read_ranking
+from ganzoo.runs.ranking import Ranking, comparable, read_ranking
 from ganzoo.runs.run_dir import RunDir
+from ganzoo.runs.run_path import kimg_of_checkpoints
 from ganzoo.utils.files import read_jsonl
 from ganzoo.utils.safe_yaml import is_number, parse_yaml
 
@@ -20,9 +21,10 @@ Record = Mapping[str, float]
 class Facts:
     """A run's training, as its directory holds it.
 
-    path: the run's directory. log, scores: figures by name, each with ``kimg``, oldest first. config: the parsed
-    configuration. config_text: its text. provenance: software, machine and data. ranking: the newest score's ranking;
-    None if there are no scores. by_class: the newest score's per-class values.
+    path: the run's directory. log, scores: figures by name, each with ``kimg``, oldest first; scores that are not
+    comparable with the newest are left out. config: the parsed configuration. config_text: its text. provenance:
+    software, machine and data. ranking: the newest score's ranking; None if there are no scores. by_class: the newest
+    score's per-class values. kimg_kept: the kimg of the newest checkpoint.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class Facts:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     ranking: Ranking | None = None
     by_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    kimg_kept: float = 0.0
 
     @property
     def ranked(self) -> list[tuple[float, float]]:
@@ -58,8 +61,8 @@ class Facts:
 
     @property
     def kimg(self) -> float:
-        """The kimg that the run has reached."""
-        return self.log[-1]["kimg"] if self.log else 0.0
+        """The kimg that the run has reached. A published run has no log."""
+        return self.log[-1]["kimg"] if self.log else self.kimg_kept
 
     @property
     def finished(self) -> bool:
@@ -75,7 +78,7 @@ def read_facts(directory: RunDir) -> Facts:
         config = parse_yaml(config_text)
     except ValueError:
         config = None
-    records = _records(directory.scores_file)
+    records = comparable(_records(directory.scores_file))
     scores = (
         {"kimg": record.get("kimg"), **values} for record in records if isinstance(values := record.get("values"), dict)
     )
@@ -89,6 +92,7 @@ def read_facts(directory: RunDir) -> Facts:
         directory.provenance(),
         next(filter(None, rankings), None),
         read_by_class(records[-1]) if records else {},
+        kimg_of_checkpoints(directory.path),
     )
 
 

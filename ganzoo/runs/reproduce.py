@@ -37,13 +37,16 @@ def public_config(config: Config) -> dict[str, Any]:
 def public_name(data: str) -> str:
     """Return the name of a data set or of a file of statistics without the way to it on this machine.
 
-    A path that is absolute or begins with ``~`` or ``.`` is cut to its last part.
+    A path that is absolute or begins with ``~`` or ``.`` is cut to its last part. An address loses its query and its
+    user, which may be secrets.
     """
     kind = KIND.match(data)
     location = data[kind.end() :] if kind else data
     path = PurePath(location)
     private = path.is_absolute() or location[:1] in ("~", ".")
-    return f"{kind[0] if kind else ''}{path.name if private else location}"
+    if "://" in location:
+        location = re.sub(r"(?<=://)[^/@]*@", "", location.partition("?")[0])
+    return f"{kind[0] if kind else ''}{(path.name or 'PATH') if private else location}"
 
 
 def install_command(versions: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from ganzoo.utils.listing import some_of
@@ -11,6 +12,7 @@ RUNS = Path("runs")  # the default parent of a run's directory
 CONFIG = "config.yaml"
 SEAL = b"# sha256 "  # a configuration that a run wrote begins with this
 LEFT = ("provenance.json", "checkpoints", "log.jsonl")
+CHECKPOINT = re.compile(r"kimg([0-9]+\.[0-9]+)")  # the names that ganzoo.runs.checkpoint gives
 SHOWN = 3  # most runs that a message names
 
 
@@ -22,6 +24,12 @@ def is_run(path: Path) -> bool:
     if not _is_file(path / CONFIG) or is_checkpoint(path):
         return False
     return _is_sealed(path / CONFIG) or any((path / name).exists() for name in LEFT)
+
+
+def kimg_of_checkpoints(path: Path) -> float:
+    """Return the kimg in the name of a run's newest checkpoint; 0 if there is none."""
+    names = (CHECKPOINT.fullmatch(found.name) for found in path.glob("checkpoints/*"))
+    return max((float(name[1]) for name in names if name), default=0.0)
 
 
 def is_checkpoint(path: Path) -> bool:

@@ -36,7 +36,7 @@ def explain(recipe: str, settings: tuple[str, ...], html: Path | None, svg: Path
 
         from ganzoo_explain.terminal import print_system
 
-        print_system(system, Console())
+        print_system(system, Console(emoji=False))
     if html is not None:
         from ganzoo_explain.page import to_page
 

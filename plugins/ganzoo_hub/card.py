@@ -15,6 +15,7 @@ from ganzoo.config.schema import Config
 from ganzoo.entries import ImageSpec
 from ganzoo.runs.by_class import read_by_class
 from ganzoo.runs.changes import change_in_words, read_changes
+from ganzoo.runs.publish import BEGUN_FROM
 from ganzoo.runs.reproduce import install_command, public_name
 from ganzoo.runs.requirements import Need
 from ganzoo.utils.files import one_line
@@ -68,6 +69,10 @@ class Facts:
             found.append("Not scored.")
         elif self.score["protocol"].get("demonstration"):
             found.append("Scored against the images it was trained on: a demonstration, not to be compared.")
+        elif self.score["protocol"].get("training_images"):
+            found.append("Scored against the images it was trained on.")
+        if self.origin.get(BEGUN_FROM):
+            found.append("Begun with the weights of another run, which the command below does not repeat.")
         if marks := self.config.marks:
             found.append(f"Marked: {'; '.join(marks)}.")
         if changes := read_changes(self.origin):

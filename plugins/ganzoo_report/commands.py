@@ -88,7 +88,7 @@ def compare(runs: tuple[Path, ...], html: Path | None) -> None:
 
         from ganzoo_report.compare.terminal import print_runs
 
-        print_runs(found, Console())
+        print_runs(found, Console(emoji=False))
         return
     from ganzoo_report.compare.page import to_page
 

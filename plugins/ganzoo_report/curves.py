@@ -71,7 +71,7 @@ CURVES = (*LEARNING, *PACE)  # all curves of the log
 def score_curve(ranking: Ranking) -> Curve:
     """Return the curve of the value that ranks a run."""
     title = ranking.title
-    words = f"How close the generated images are to real ones, {ranking.direction}."
+    words = f"The value that ranks the run, {ranking.direction}."
     return Curve(title, words, title, {ranking.value: title}, dots=True)
 
 

@@ -23,6 +23,7 @@ VANISHED = 0.01  # gradient norm at the end, as a share of that in the first qua
 COLLAPSED = 0.6  # distance to the nearest sample, as a share of that between real images; runs that learn reach 0.9
 GROWING = 1.05  # growth of that distance from the middle of a run to its end, above which variety is still rising
 STILL = 0.15  # movement over a whole run, in distances between two real images; runs that learn exceed 2
+EARLY = 0.15  # share of the run; a first score after it is that of a trained generator
 BETTER = 0.97  # ratio of the last score to the best one before; below 1 is better
 WORSE, MUCH_WORSE = 1.05, 1.25  # ratio of the last score to the best
 AHEAD = 0.6  # share of pairs ranked correctly at the end; below it, the discriminator hardly tells images apart
@@ -216,9 +217,15 @@ def no_learning(facts: Facts, story: Story) -> Finding | None:
     """Report images, or a score, that did not change over the run."""
     moved = story.travelled
     ranking, scores = facts.ranking, [value for _, value in facts.ranked]
+    early = len(scores) > 2 and facts.ranked[0][0] <= EARLY * facts.kimg and past_its_best(facts, story) is None
     if moved is not None and moved < STILL:
         why = f"Over the whole run the images moved by {moved:.0%} of the distance between two real images."
-    elif ranking and len(scores) > 2 and _gain(ranking, scores[0], ranking.best(scores[1:])) <= 0.01 * abs(scores[0]):
+    elif (
+        ranking
+        and early
+        and len(scores) > 2
+        and _gain(ranking, scores[0], ranking.best(scores[1:])) <= 0.01 * abs(scores[0])
+    ):
         moves, most = ("fell below", "lowest") if ranking.lower_is_better else ("rose above", "highest")
         first, best = (ranking.text(value, 1) for value in (scores[0], ranking.best(scores[1:])))
         why = f"The {ranking.title} never {moves} where it began ({first}; the {most} after that: {best})."

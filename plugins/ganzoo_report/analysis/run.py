@@ -31,6 +31,7 @@ from ganzoo.metrics.reference import kept_features
 from ganzoo.models.sampling import grid, sample, save_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.load import load_config, restore_generator
+from ganzoo.runs.provenance import fingerprint_of
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import data_root, read_jsonl, write_text
 from ganzoo.utils.image_grid import GRID
@@ -71,7 +72,9 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
         sheets["truncation"] = truncated(generator, seed)
     found = None
     real = _open(config, config.values.data.split)
-    if len(real) > 1:
+    if fingerprint_of(directory.provenance()) not in (None, real.fingerprint):
+        logger.warning(f"the closer look leaves out the nearest real images: {config.values.data.name} has others now")
+    elif len(real) > 1:
         sheets["nearest"], found = _nearest(config, directory, generator, device, real)
     else:
         logger.info("the closer look leaves out the nearest real images: the data set has a single image")

@@ -17,7 +17,10 @@ from ganzoo_report.diagnosis import mean
 from ganzoo_report.story import Story, read_story
 
 SNAPSHOTS = 120  # read from all runs together
-PROTOCOL = ("reference", "split", "real_pictures", "fake_pictures", "network", "extractor", "truncation")
+PROTOCOL = (
+    "reference", "split", "fingerprint", "resize", "picture", "classes", "real_pictures", "fake_pictures", "network",
+    "extractor", "truncation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def incomparable(runs: Sequence[Run]) -> str:
     """Return a sentence that names the differences between the scores' protocols; "" if the scores are comparable."""
     ranked = [run for run in runs if run.facts.ranking and run.facts.ranked and run.protocol]
     scored = [run.protocol for run in ranked]
-    differ = [name for name in PROTOCOL if len({str(protocol.get(name)) for protocol in scored}) > 1]
+    # A field that a protocol lacks, as those of older versions do, is no difference.
+    differ = [name for name in PROTOCOL if len({str(one[name]) for one in scored if one.get(name) is not None}) > 1]
     if not differ:
         return ""
     titles = list(dict.fromkeys(run.facts.ranking.title for run in ranked if run.facts.ranking))

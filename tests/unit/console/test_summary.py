@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 from support.runs import write_untrained
 
 import ganzoo
-from ganzoo.console.display import _line
+from ganzoo.console.display import Display, _line
 from ganzoo.console.summary import score_line, summary
 from ganzoo.metrics.score import Score
+from ganzoo.runs.reader import read_facts
 
 PROTOCOL = {"fake_pictures": 20, "real_pictures": 30, "reference": "cifar10", "split": "test"}
 
@@ -53,7 +56,22 @@ def test_a_score_without_a_whole_protocol_is_shown(tmp_path):
     assert run.score.values == {"fid": 3.0} and summary(run)[0].startswith("score: fid 3: ")
 
 
-@pytest.mark.parametrize(("speed", "left"), [(100.0, "   0 s left"), (1e-320, "")])
+@pytest.mark.parametrize(("speed", "left"), [(100.0, "     0 s left"), (1e-320, "")])
 def test_the_time_left_is_a_time(speed, left):
     line = _line({"kimg": 4.1 if left else 0.0, "pictures_per_second": speed}, budget=1000)
-    assert line.endswith("images/s  " + left)
+    assert line.endswith("images/s" + left)
+
+
+def test_names_between_colons_are_no_emoji():
+    console = Console(file=io.StringIO(), width=100)
+    display = Display(console)
+    display.note("folder:cat: 10 of 10 images")
+    display.warn("folder:horse: 1 converted")
+    assert console.file.getvalue() == "folder:cat: 10 of 10 images\nwarning: folder:horse: 1 converted\n"
+
+
+def test_a_published_run_has_the_kimg_of_its_checkpoint(tmp_path):
+    directory = write_untrained(tmp_path / "run")
+    directory.log_file.unlink()
+    facts = read_facts(directory)
+    assert (facts.kimg, facts.finished) == (3.0, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,9 @@ def test_a_report_speaks_of_the_value_that_ranks_and_of_its_direction(trained):
     found = diagnosis.past_its_best(facts, NOTHING)
     assert found is not None and found.why.startswith("The beauty was 1.0 at 0.128 kimg and is 0.25 at 0.512 kimg")
     assert diagnosis.still_improving(facts, NOTHING) is None
-    never = diagnosis.no_learning(facts, NOTHING)
+    assert diagnosis.no_learning(facts, NOTHING) is None
+    stuck = replace(facts, scores=tuple({"kimg": k / 20, "beauty": 0.25} for k in (1, 2, 3)))
+    never = diagnosis.no_learning(stuck, NOTHING)
     assert never is not None and "never rose above where it began" in never.why
     (score,) = (chart for chart in charts(facts) if chart["title"] == "beauty")
     assert "higher is better" in score["words"] and [row["v"] for row in score["rows"]] == [1.0, 0.5, 0.33333, 0.25]
@@ -204,3 +207,18 @@ def test_a_point_of_a_records_curve_has_its_value_under_its_own_name(tmp_path):
         record.curve = [wrong]
         with pytest.raises(GanzooError, match="does not follow the schema: curve holds"):
             write_record(tmp_path / "wrong.json", record)
+
+
+def test_only_scores_with_the_settings_of_the_newest_are_compared():
+    """An FID of 1,000 images is higher than one of 10,000 of the same generator."""
+
+    def scored(checkpoint: str, fid: float, **asked: object) -> dict[str, object]:
+        given = {"asked": {"mode": "fast", **asked}} if asked else {}
+        return {"checkpoint": checkpoint, "values": {"fid": fid}, "protocol": {}, **given}
+
+    old, first, last = scored("a", 50.0), scored("b", 30.0, fakes=10_000), scored("c", 45.0, fakes=1_000)
+    better = {**scored("d", 41.0, fakes=1_000), "asked": {"mode": "exact", "fakes": 1_000}}
+    assert best_of([old, first])["checkpoint"] == "b"
+    assert best_of([old, first, last])["checkpoint"] == "c"
+    assert best_of([old, first, last, better])["checkpoint"] == "d"
+    assert best_of([]) is None

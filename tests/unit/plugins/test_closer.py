@@ -170,6 +170,15 @@ def test_a_look_is_the_same_whenever_it_is_taken_and_taken_once(registry, traine
     assert look.truncation is not None and min(look.nearest.real) > 0
 
 
+def test_images_that_the_run_was_not_trained_on_are_not_searched(registry, trained, monkeypatch, logged):
+    analysis_file(trained.path).unlink(missing_ok=True)
+    monkeypatch.setattr("ganzoo_report.analysis.run.fingerprint_of", lambda origin: "of other images")
+    look_closer(registry, trained)
+    assert read_look(trained).nearest is None
+    assert any("leaves out the nearest real images: fashion-10k has others now" in line for line in logged)
+    analysis_file(trained.path).unlink()
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_look_at_a_run_on_a_few_images(registry, tiny, tmp_path, logged, count):
     array = np.random.default_rng(0).integers(0, 256, (count, 8, 8)).astype(np.uint8)

@@ -83,6 +83,15 @@ def test_fids_of_other_protocols_are_not_compared(tmp_path):
     assert "not comparable" in " ".join(printed(runs, 80).split())
 
 
+def test_fids_against_other_images_are_not_compared(tmp_path):
+    for name, more in (("a", {}), ("b", {"fingerprint": "f" * 64}), ("c", {"fingerprint": "e" * 64})):
+        write_run(tmp_path / name)
+        (tmp_path / name / "score.json").write_text(json.dumps({"protocol": {"fake_pictures": 10, **more}}))
+    a, b, c = read_runs([tmp_path / name for name in "abc"])
+    assert "differ in fingerprint" in incomparable([b, c])
+    assert incomparable([a, b]) == ""  # an older protocol does not name it
+
+
 @pytest.mark.parametrize(
     ("places", "names"),
     [

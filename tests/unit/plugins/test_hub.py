@@ -26,6 +26,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.run import Run
 from ganzoo.runs.load import load_generator
 from ganzoo.runs.reproduce import data_setting, public_name, repeat_command
+from ganzoo.runs.run_dir import RunDir
 from ganzoo_hub import client
 from ganzoo_hub.card import write_card
 from ganzoo_hub.publish import write_publication
@@ -100,6 +101,18 @@ def test_what_is_pushed_makes_the_cards_images_elsewhere(hub, ganzoo, trained, t
     assert (tmp_path / "samples.png").read_bytes() == content["samples.png"]
     assert hub.downloaded() == PUBLISHED - {"README.md", "samples.png"}
     assert hub.unknown == []
+
+
+def test_the_card_says_what_a_score_and_a_command_leave_out(trained, tmp_path):
+    run = trained(
+        score={"values": {"fid": 12.5}, "protocol": {**PROTOCOL, "demonstration": False, "training_images": True}}
+    )
+    RunDir(run).note_provenance({**RunDir(run).provenance(), "init_from": "elsewhere/kimg1"})
+    write_publication(Registry.load(strict=True), run, "latest", "hf://alice/cats", tmp_path / "card")
+    card = (tmp_path / "card" / "README.md").read_text()
+    assert "**Scored against the images it was trained on.**" in card
+    assert "**Begun with the weights of another run, which the command below does not repeat.**" in card
+    assert "elsewhere" not in "".join(file.read_text() for file in (tmp_path / "card").glob("*.json"))
 
 
 def test_other_commands_take_an_address_too(one_hub, ganzoo, trained, tmp_path):
@@ -226,7 +239,8 @@ def test_nothing_tells_where_things_lie_on_this_machine(trained, tmp_path):
     [("mnist", "mnist"), ("folder:/home/me/cats", "folder:cats"), ("zip:~/cats.zip", "zip:cats.zip"),
      ("folder:cats", "folder:cats"), ("folder:../my/cats", "folder:cats"), ("web:https://a/b", "web:https://a/b"),
      ("ganzoo:folder:/home/me/cats", "ganzoo:folder:cats"), ("/home/me/stats.npz", "stats.npz"), ("~/s.npz", "s.npz"),
-     ("my/stats.npz", "my/stats.npz"), ("cifar10:test", "cifar10:test"), ("folder:/home/a:b/cats", "folder:cats")],
+     ("my/stats.npz", "my/stats.npz"), ("cifar10:test", "cifar10:test"), ("folder:/home/a:b/cats", "folder:cats"),
+     ("folder:.", "folder:PATH"), ("webdataset:https://me:secret@a.b/x.tar?X-Signature=1", "webdataset:https://a.b/x.tar")],
 )  # fmt: skip
 def test_of_a_data_sets_name_the_way_to_it_is_left_out(data, public):
     assert public_name(data) == public

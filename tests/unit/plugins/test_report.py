@@ -44,6 +44,12 @@ def facts(fids: list[float] = (), config=CONFIG, **figures: list[float]) -> Fact
     return Facts(RUN, tuple(log), tuple(scores), config, ranking=Ranking("fid") if fids else None)
 
 
+def early(fids: list[float]) -> Facts:
+    """Return facts whose first score was taken in the first eighth of the run."""
+    return replace(facts(), ranking=Ranking("fid"), scores=tuple(
+        {"kimg": k / 2, "fid": fid} for k, fid in enumerate(fids, 1)))  # fmt: skip
+
+
 def quarters(*values: float) -> list[float]:
     return [value for value in values for _ in range(5)]
 
@@ -157,8 +163,14 @@ def test_images_that_stay_what_they_were_are_no_learning():
     found = diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0, moved=0.01))
     assert found and found.command.endswith("optimizer.generator.lr=0.0008")
     assert diagnosis.no_learning(facts(), story(1.0, 1.0, 1.0)) is None
-    assert diagnosis.no_learning(facts(fids=[200, 210, 205]), story(1.0, 1.0)) is not None
-    assert diagnosis.no_learning(facts(fids=[200, 100, 90]), story(1.0, 1.0)) is None
+    assert diagnosis.no_learning(early(fids=[200, 210, 205]), story(1.0, 1.0)) is not None
+    assert diagnosis.no_learning(early(fids=[200, 100, 90]), story(1.0, 1.0)) is None
+
+
+def test_a_trained_generator_that_stays_as_it_is_is_not_called_untrained():
+    assert diagnosis.no_learning(facts(fids=[9.95, 9.93, 9.94]), story(1.0, 1.0)) is None  # first scored late
+    found = [finding.title for finding in diagnosis.diagnose(early(fids=[20, 24, 30, 40]), story(1.0, 1.0))]
+    assert "Past its best" in found and "No learning" not in found
 
 
 @pytest.mark.parametrize(
@@ -171,9 +183,9 @@ def test_images_that_stay_what_they_were_are_no_learning():
 )
 def test_values_of_zero_and_below_improve_too(ranking, values):
     learnt = replace(facts(), ranking=ranking, scores=tuple(
-        {"kimg": float(k), ranking.value: value} for k, value in enumerate(values, 1)))  # fmt: skip
+        {"kimg": k / 2, ranking.value: value} for k, value in enumerate(values, 1)))  # fmt: skip
     assert diagnosis.no_learning(learnt, NOTHING) is None
-    stuck = replace(learnt, scores=tuple({"kimg": float(k), ranking.value: values[0]} for k in (1, 2, 3)))
+    stuck = replace(learnt, scores=tuple({"kimg": k / 2, ranking.value: values[0]} for k in (1, 2, 3)))
     assert diagnosis.no_learning(stuck, NOTHING).title == "No learning"
 
 

@@ -35,15 +35,20 @@ class Zip(FileSource):
                 f"{self.path} is not a whole zip file ({reason_of(error)}); fetch or make it again"
             ) from error
 
-    def listing(self) -> list[str]:
-        names = Counter(name for name in self.archive.namelist() if not name.endswith("/"))
-        for name, times in names.items():
+    @cached_property
+    def members(self) -> dict[str, zipfile.ZipInfo]:
+        """The files by name. Some tools on Windows separate directories by backslashes."""
+        named = [(member.filename.replace("\\", "/"), member) for member in self.archive.infolist()]
+        for name, times in Counter(name for name, _ in named).items():
             if times > 1 and (is_image(name) or name == LABELS):
                 raise GanzooError(f"{self.path}: {name} is in it twice; make the zip again")
-        return list(names)
+        return {name: member for name, member in named if not name.endswith("/")}
+
+    def listing(self) -> list[str]:
+        return list(self.members)
 
     def read(self, name: str) -> bytes:
-        member = self.archive.getinfo(name)
+        member = self.members[name]
         if stat.S_ISLNK(member.external_attr >> 16):
             raise Unreadable("it is a link; put the image itself into the zip")
         if member.flag_bits & 1:

@@ -121,6 +121,14 @@ def test_a_zip_with_labels(registry, root, tmp_path):
     assert images.labels.tolist() == [0, 1, 2, 0] and images.spec.classes == 3
 
 
+def test_a_zip_that_separates_directories_by_backslashes_has_their_labels(registry, root, tmp_path):
+    with zipfile.ZipFile(make_zip(tmp_path / "a.zip", None)) as made, zipfile.ZipFile(tmp_path / "b.zip", "w") as out:
+        for number, name in enumerate(sorted(made.namelist())):
+            out.writestr(zipfile.ZipInfo(f"{'xy'[number % 2]}\\{Path(name).name}"), made.read(name))
+    images = open_images(registry, f"zip:{tmp_path / 'b.zip'}", root=root)
+    assert images.class_names == ("x", "y") and sorted(images.labels) == [0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("labels", [None, '{"labels": null}'])
 def test_a_zip_without_labels(registry, root, tmp_path, labels):
     assert open_images(registry, f"zip:{make_zip(tmp_path / 'a.zip', labels)}", root=root).labels is None

@@ -127,10 +127,14 @@ def test_mistakes_that_would_train_or_score_in_silence_are_found(entry, check, s
 
 @pytest.mark.parametrize(
     "entry",
-    [architecture(discriminator=networks.Patches), architecture(check_image=networks.only_grey_of_96)],
-    ids=["patch logits", "one size in grey"],
+    [
+        architecture(discriminator=networks.Patches),
+        architecture(check_image=networks.only_grey_of_96),
+        metric(data.Variety, lower_is_better=False),
+    ],
+    ids=["patch logits", "one size in grey", "a metric of variety"],
 )
-def test_architectures_that_a_run_takes_are_not_refused(entry):
+def test_parts_that_a_run_takes_are_not_refused(entry):
     assert failures([case.result() for case in plan_of(entry).cases if case.name not in SLOW]) == {}
 
 

@@ -200,6 +200,13 @@ class WrongTestLabels(GoodSource):
         return (SourceImage(p.name, p.pixels, number % 2 + shift) for number, p in enumerate(super().__iter__()))
 
 
+class Variety(GoodMetric):
+    """A correct metric of the generated images alone: their variance."""
+
+    def __call__(self, *, real, fake, seed):
+        return {"variance": float(np.trace(fake.statistics["sigma"]))}
+
+
 class PerClass(GoodMetric):
     def __call__(self, *, real, fake, seed):
         return {f"{name}:0": value for name, value in super().__call__(real=real, fake=fake, seed=seed).items()}

@@ -165,10 +165,10 @@ class Run:
         with collectives.joined(), audience(list(callbacks)) as watched:
             prepare_process()
             config = load_config(Registry.load(), self.directory, arguments, scoring=True, accept_edits=accept_edits)
-            if not config.values.metrics.names:
-                raise GanzooError(f"{self.path} names no metric; set metrics.names")
             if any(_key(argument).startswith("data.") for argument in arguments):
                 _warn_of_other_images(config, self.directory)
+            if not config.values.metrics.names:
+                raise GanzooError(f"{self.path} names no metric; set metrics.names")
             device = pick_device(config.values.loop.device)
             generator = restore_generator(config, self.directory.checkpoint(checkpoint), device)
             return score_configured(

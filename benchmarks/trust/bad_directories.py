@@ -221,7 +221,7 @@ def _listed(directory: Path, checkpoint: Path) -> None:
 def _list(directory: Path) -> None:
     """Do what `ganzoo runs` does, and `ganzoo clean` without --yes."""
     (row,) = look_through(directory.parent).rows
-    if row.kimg or row.values:
+    if row.values:  # the kimg is that of the checkpoint's name
         raise AssertionError(f"read: {row}")
     list(old_checkpoints(RunDir(directory)))
 

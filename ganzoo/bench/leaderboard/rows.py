@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,11 @@ class Row(Runs):
     def machines(self) -> tuple[Machine, ...]:
         """The runs of each machine, the machine of the lowest seed first."""
         found: dict[tuple[Any, ...], list[tuple[Path, Record]]] = {}
+        known = {name for _, record in self.records if (name := record.hardware.precision)}
+        lone = known.pop() if len(known) == 1 else None  # that of older records too, which do not say theirs
         for file, record in self.records:
-            found.setdefault(machine_key(record.hardware), []).append((file, record))
+            key = machine_key(replace(record.hardware, precision=record.hardware.precision or lone))
+            found.setdefault(key, []).append((file, record))
         return tuple(Machine(tuple(records)) for records in found.values())
 
     @property

@@ -131,7 +131,7 @@ def incomparable(runs: Sequence[Run]) -> str:
     """Return a sentence that names the differences between the scores' protocols; "" if the scores are comparable."""
     ranked = [run for run in runs if run.facts.ranking and run.facts.ranked and run.protocol]
     scored = [run.protocol for run in ranked]
-    # A field that a protocol lacks, as those of older versions do, is no difference.
+    # Older protocols lack some of the fields; a missing field is not a difference.
     differ = [name for name in PROTOCOL if len({str(one[name]) for one in scored if one.get(name) is not None}) > 1]
     if not differ:
         return ""

@@ -128,6 +128,8 @@ def test_runs_in_another_precision_have_their_own_time():
     assert sorted(machine_names(report.groups[0].rows[0])) == [
         "cpu, 2 of 2 cores (bf16)", "cpu, 2 of 2 cores (float32)"
     ]  # fmt: skip
+    older = report_of(make_record(fid=20.0, hardware=one), make_record(fid=22.0, seed=1))
+    assert machine_names(older.groups[0].rows[0]) == ["cpu, 2 of 2 cores"]  # older records do not say theirs
 
 
 def test_a_failed_run_of_a_seed_that_another_machine_finished_is_a_run():

@@ -34,7 +34,7 @@ def rates(loop) -> list[float]:
 
 
 def at(loop, images: int) -> list[float]:
-    """Return the learning rates when so many images have been shown."""
+    """Return the learning rates after this many images."""
     loop.state.counters.shown = images
     loop.state.update_learning_rates()
     return rates(loop)

@@ -26,7 +26,7 @@ from ganzoo.runs.provenance import fingerprint_of
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
-from ganzoo.utils.safe_yaml import is_number
+from ganzoo.utils.safe_yaml import numbers_of
 
 if TYPE_CHECKING:
     import torch
@@ -74,8 +74,7 @@ class Run:
         values, protocol = found.get("values"), found.get("protocol")
         if not isinstance(values, dict) or not isinstance(protocol, dict):
             return None
-        numbers = {name: value for name, value in values.items() if is_number(value)}
-        return Score(numbers, protocol, found.get("seconds", 0.0), read_by_class(found))
+        return Score(numbers_of(values), protocol, found.get("seconds", 0.0), read_by_class(found))
 
     @property
     def samples(self) -> list[Path]:

@@ -35,7 +35,7 @@ from ganzoo.runs.store import fetch_weights
 from ganzoo.runs.weights import find_weights
 from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
-from ganzoo.utils.safe_yaml import is_number, path_or_mapping, write_yaml
+from ganzoo.utils.safe_yaml import numbers_of, path_or_mapping, write_yaml
 from ganzoo.utils.structured import literal
 
 PROTOCOL: dict[str, type | tuple[type, ...]] = {  # needed to score again
@@ -116,8 +116,7 @@ def verify_weights(
     entry = find_weights(registry, name)
     directory = RunDir.open(fetch_weights(registry, entry))
     noted = directory.last_score()
-    said, protocol = noted.get("values"), noted.get("protocol")
-    values = {key: value for key, value in said.items() if is_number(value)} if isinstance(said, dict) else {}
+    values, protocol = numbers_of(noted.get("values")), noted.get("protocol")
     if not values or not isinstance(protocol, dict):
         return Verdict(None, f"{entry.name}: checksum right; it has no score to compare")
     try:

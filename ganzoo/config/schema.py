@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,7 @@ from ganzoo.entries import (
     param,
 )
 from ganzoo.utils.colours import parse_colour
+from ganzoo.utils.kimg import images_of
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -135,8 +135,8 @@ class LoopConfig:
 
     @property
     def images(self) -> int:
-        """The budget in images: kimg rounded up, without the rounding error of the product (16.1 is 16,100 images)."""
-        return math.ceil(round(self.kimg * 1000, 6))
+        """The budget in images."""
+        return images_of(self.kimg)
 
     def __post_init__(self) -> None:
         above_zero(self, "kimg", "clip_grad", "log_kimg", "snapshot_kimg")

@@ -28,6 +28,7 @@ from ganzoo.runs.grid_classes import caption, newest_grid
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.training.callbacks import Callback
 from ganzoo.utils.image_grid import cut
+from ganzoo.utils.kimg import images_of
 from ganzoo.utils.waiting import Watcher, watched_by, watcher
 
 Record = Mapping[str, Any]
@@ -75,7 +76,7 @@ class Display(Callback):
         return watcher() or on_stderr()
 
     def run_started(self, run: Path, config: Mapping[str, Any]) -> None:
-        budget = math.ceil(round(config["loop"]["kimg"] * 1000, 6))
+        budget = images_of(config["loop"]["kimg"])
         self.begin(f"{config['recipe']} on {config['data']['name']}, {budget / 1000:g} kimg, into {run}", budget)
 
     def run_finished(self, run: Path, score: Mapping[str, Any]) -> None:

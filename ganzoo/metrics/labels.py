@@ -70,7 +70,9 @@ def each_class(entry: MetricEntry, metric: Metric, real: Features, fake: Feature
 
 
 def check_primary(entry: MetricEntry, found: Mapping[str, float]) -> None:
-    """Raise GanzooError if the value that ranks a run, the primary or else the first one, is that of a class."""
+    """Raise GanzooError if the value that ranks a run, the primary or the first one, is missing or of one class."""
+    if entry.primary and entry.primary not in found:
+        raise GanzooError(f"{entry.name}: it returns no {entry.primary}, its primary value; fix its plugin")
     name = entry.primary or next(iter(found), "")
     if not split_values({name: 0.0})[0]:
         raise GanzooError(

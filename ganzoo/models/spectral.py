@@ -74,8 +74,8 @@ def spectral_weight(layer: nn.Module) -> Weight | None:
 
 
 def normalise_together(network: nn.Module) -> None:
-    """Make each forward pass of a network normalise all its spectral weights at once, which takes fewer operators: one
-    computes the lengths of all vectors, and one each what follows from the lengths."""
+    """Make each forward pass of a network normalise all its spectral weights at once. This takes fewer operators, since
+    one operator computes the lengths of all vectors."""
     weights = [weight for layer in network.modules() if (weight := spectral_weight(layer)) is not None]
     if weights:
         together = Together(weights)

@@ -29,7 +29,7 @@ def names_of(labels: Sequence[int], provenance: Mapping[str, Any]) -> list[str]:
 
 
 def newest_grid(directory: RunDir) -> Path | None:
-    """Return the file of the newest snapshot's grid; None if there is none."""
+    """Return the file of the newest sample grid, or None."""
     return max(directory.samples.glob(f"{PREFIX}*.png"), default=None)
 
 

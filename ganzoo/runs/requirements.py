@@ -76,10 +76,10 @@ def needs_of(config: Config) -> tuple[Need, ...]:
 
 def with_own_parts(registry: Registry, needs: Iterable[Need]) -> Registry:
     """Return a registry in which a name that several plugins register means the part that the run was made with."""
-    own = copy(registry)
+    own, clashes = copy(registry), registry.clashes
     own.entries = {kind: dict(entries) for kind, entries in registry.entries.items()}
     for need in needs:
-        if (need.kind, need.name) in registry.clashes:
+        if (need.kind, need.name) in clashes:
             for entry in registry.entries[need.kind].values():
                 if entry.short == need.name and normal(entry.owner.distribution) == normal(need.distribution):
                     own.entries[need.kind][need.name] = replace(entry, name=need.name)

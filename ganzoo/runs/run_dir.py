@@ -33,7 +33,7 @@ from ganzoo.runs.run_path import CONFIG, RUNS, is_run, not_a_run
 from ganzoo.runs.sealed import is_as_written, is_unsealed, seal
 from ganzoo.utils.checksum import sealed, unsealed
 from ganzoo.utils.files import append_text, read_jsonl, regular, write_text
-from ganzoo.utils.safe_yaml import is_number, parse_json
+from ganzoo.utils.safe_yaml import numbers_of, parse_json
 
 SCORED: dict[str, Any] = {"shown": int, "checkpoint": str, "values": dict, "protocol": dict, "seconds": (int, float)}
 UNBEGUN = {"lock", "plugins", "provenance.json"}  # may be left by a run that stopped before it began
@@ -199,8 +199,8 @@ class RunDir:
         for record in reversed(self._scores()):
             if record["checkpoint"] == checkpoint and asked in (None, record.get("asked", asked)):
                 by_class = read_by_class(record)
-                more = {BY_CLASS: by_class} if by_class else {}
-                return {"values": record["values"], **more, **{key: record[key] for key in ("protocol", "seconds")}}
+                values = {"values": record["values"], **({BY_CLASS: by_class} if by_class else {})}
+                return {**values, "protocol": record["protocol"], "seconds": record["seconds"]}
         latest = self.latest()  # a published run has its one checkpoint's score only in score.json
         score = self.last_score() if latest is not None and latest.published else {}
         return score if all(isinstance(score.get(name), dict) for name in ("values", "protocol")) else {}
@@ -208,7 +208,7 @@ class RunDir:
     def _scores(self) -> list[dict[str, Any]]:
         """Return the complete score records, each with only the values that are numbers."""
         return [
-            {**record, "values": {name: value for name, value in record["values"].items() if is_number(value)}}
+            {**record, "values": numbers_of(record["values"])}
             for record in read_jsonl(self.scores_file)
             if all(isinstance(record.get(name), kind) for name, kind in SCORED.items())
         ]

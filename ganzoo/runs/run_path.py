@@ -27,7 +27,7 @@ def is_run(path: Path) -> bool:
 
 
 def kimg_of_checkpoints(path: Path) -> float:
-    """Return the kimg in the name of a run's newest checkpoint; 0 if there is none."""
+    """Return the kimg that the name of a run's newest checkpoint gives, or 0."""
     names = (CHECKPOINT.fullmatch(found.name) for found in path.glob("checkpoints/*"))
     return max((float(name[1]) for name in names if name), default=0.0)
 

@@ -194,3 +194,8 @@ def _reason(error: yaml.YAMLError) -> str:
 def is_number(value: Any) -> bool:
     """Return whether a value is a finite number (a boolean is not a number)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def numbers_of(content: Any) -> dict[str, Any]:
+    """Return the values of a mapping that are finite numbers; {} for anything else."""
+    return {name: value for name, value in content.items() if is_number(value)} if isinstance(content, dict) else {}

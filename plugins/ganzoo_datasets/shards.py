@@ -157,7 +157,7 @@ def _expand(pattern: str) -> Iterator[str]:
 def _open(shard: str) -> BufferedReader | HTTPResponse:
     if "://" not in shard:
         return user_path(shard).open("rb")
-    stream: HTTPResponse = urllib.request.urlopen(shard, timeout=TIMEOUT)  # noqa: S310, only http(s): `Shards.shards` refuses the rest
+    stream: HTTPResponse = urllib.request.urlopen(shard, timeout=TIMEOUT)  # noqa: S310, http(s): see Shards.shards
     return stream
 
 

@@ -65,7 +65,7 @@ def _part(shard: str, start: int, stop: int) -> bytes:
         with user_path(shard).open("rb") as stream:
             stream.seek(start)
             return stream.read(stop - start)
-    asked = urllib.request.Request(shard, headers={"Range": f"bytes={start}-{stop - 1}"})  # noqa: S310, only http(s): `Shards.shards` refuses the rest
+    asked = urllib.request.Request(shard, headers={"Range": f"bytes={start}-{stop - 1}"})  # noqa: S310, see Shards.shards
     with urllib.request.urlopen(asked, timeout=TIMEOUT) as answer:  # noqa: S310
         if answer.status != HTTPStatus.PARTIAL_CONTENT:
             raise GanzooError(f"{shard}: its server does not support Range requests; download it and name the file")

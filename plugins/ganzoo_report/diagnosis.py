@@ -220,12 +220,7 @@ def no_learning(facts: Facts, story: Story) -> Finding | None:
     early = len(scores) > 2 and facts.ranked[0][0] <= EARLY * facts.kimg and past_its_best(facts, story) is None
     if moved is not None and moved < STILL:
         why = f"Over the whole run the images moved by {moved:.0%} of the distance between two real images."
-    elif (
-        ranking
-        and early
-        and len(scores) > 2
-        and _gain(ranking, scores[0], ranking.best(scores[1:])) <= 0.01 * abs(scores[0])
-    ):
+    elif ranking and early and _gain(ranking, scores[0], ranking.best(scores[1:])) <= 0.01 * abs(scores[0]):
         moves, most = ("fell below", "lowest") if ranking.lower_is_better else ("rose above", "highest")
         first, best = (ranking.text(value, 1) for value in (scores[0], ranking.best(scores[1:])))
         why = f"The {ranking.title} never {moves} where it began ({first}; the {most} after that: {best})."

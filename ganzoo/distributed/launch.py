@@ -74,7 +74,8 @@ def explain(failures: Mapping[int, Any]) -> int:
     codes = {rank: failure.exitcode for rank, failure in failures.items()}
     # After the first failure, the agent ends the other processes with SIGTERM, or they fail since they lost a rank. So
     # the cause is a process that another signal killed or, without one, a process that failed by itself.
-    rank, code = min(codes.items(), key=lambda item: (item[1] == -signal.SIGTERM, item[1] > 0, item[0]))
+    ended = (-signal.SIGTERM, PREEMPTED)
+    rank, code = min(codes.items(), key=lambda item: (item[1] in ended, item[1] > 0, item[0]))
     if code < 0:
         raise GanzooError(
             f"the process of device {rank} was ended by {signal.Signals(-code).name}, so the run stopped; "

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,15 +26,16 @@ from ganzoo.distributed.device import pick_device
 from ganzoo.distributed.launch import explain
 from ganzoo.distributed.random import random_stream
 from ganzoo.distributed.sync_batchnorm import SyncedBatchNorm, synchronise
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, RankLost
 from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.metrics.fakes import fake_images
 from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import Onlooker
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
-from ganzoo.training.run import _launch
+from ganzoo.training.run import _launch, _train
 from ganzoo.utils.files import read_jsonl
+from ganzoo.utils.signals import INTERRUPTED, PREEMPTED, Stop, Stopped
 
 RECIPES = [
     *(f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")),
@@ -271,7 +273,13 @@ def test_each_rank_takes_a_gpu_of_its_own(as_rank, monkeypatch):
 
 @pytest.mark.parametrize(
     ("codes", "expected"),
-    [({0: 2, 1: -15}, 2), ({0: -15, 1: 1}, 1), ({0: -15, 1: -9}, "device 1 was ended by SIGKILL")],
+    [
+        ({0: 2, 1: -15}, 2),
+        ({0: -15, 1: 1}, 1),
+        ({0: 75, 1: 1}, 1),
+        ({0: -15, 1: -9}, "device 1 was ended by SIGKILL"),
+        ({0: 75, 1: -9}, "device 1 was ended by SIGKILL"),
+    ],
 )
 def test_the_first_failure_is_told(codes, expected):
     failures = {number: SimpleNamespace(exitcode=code) for number, code in codes.items()}
@@ -280,6 +288,20 @@ def test_the_first_failure_is_told(codes, expected):
     else:
         with pytest.raises(GanzooError, match=expected):
             explain(failures)
+
+
+@pytest.mark.parametrize(("code", "raised"), [(PREEMPTED, Stopped), (INTERRUPTED, RankLost), (0, RankLost)])
+def test_a_process_that_the_launcher_ends_leaves_the_report_of_a_lost_rank_to_it(tmp_path, code, raised):
+    stop = Stop(together=True)
+
+    def lose_a_rank() -> None:
+        stop.code = code
+        raise RankLost("Connection closed by peer")
+
+    loop = Mock(directory=RunDir(tmp_path), train=lose_a_rank)
+    with pytest.raises(raised):
+        _train(loop, Mock(), stop)
+    loop.feed.close.assert_called_once_with()
 
 
 LONGER = [*SETTINGS, "loop.kimg=0.144", "loop.snapshot_kimg=0.048"]
@@ -310,8 +332,8 @@ def assert_whole(tmp_path: Path) -> None:
 def test_a_rank_that_dies_ends_the_run_with_one_line_and_a_checkpoint_to_go_on_from(dying, tmp_path):
     ended = dying()
     assert ended.returncode == 2
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("ganzoo: the process of device 1 was ended by SIGKILL, so the run stopped")
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert ended.stderr.startswith("ganzoo: the process of device 1 was ended by SIGKILL, so the run stopped")
     checkpoints = list_checkpoints(tmp_path / "run" / "checkpoints")
     assert [checkpoint.meta["shown"] for checkpoint in checkpoints] == [0, 48, 96]
     with pytest.raises(SystemExit) as finished:

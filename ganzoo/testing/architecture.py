@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganzoo.entries import ImageSpec, load_target
-from ganzoo.errors import described
+from ganzoo.entries import ImageSpec, LossEntry, PenaltyEntry, load_target
+from ganzoo.errors import GanzooError, described
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.testing.conditioning import inputs_left_alone, labels
 from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mixing
@@ -16,6 +16,7 @@ from ganzoo.testing.probe import random_images, seeded
 from ganzoo.testing.repetition import determinism, global_random_state, save_and_load
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.sharing import devices
+from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import capture_safe, trains
 from ganzoo.testing.verdict import Failure, Skipped, expect
 
@@ -40,6 +41,20 @@ def interface(part: Architecture) -> None:
     expect(isinstance(dim, int) and dim > 0, f"the generator's latent_dim is {dim!r}, must be a whole number above 0")
     shared = {id(tensor) for tensor in _tensors(generator)} & {id(tensor) for tensor in _tensors(discriminator)}
     expect(not shared, "generator and discriminator share a tensor; each must own its weights")
+
+
+def tuned(part: Architecture) -> None:
+    """Check that the settings in `tuned` exist and are valid, for the losses and penalties that are installed."""
+    registry, own = part.rig.registry, part.entry
+    for names, settings in own.tuned.items():
+        losses = [entry.name for name in names.split("+") if (entry := registry.lookup(LossEntry, name, near=own))]
+        others = [entry.name for name in names.split("+") if (entry := registry.lookup(PenaltyEntry, name, near=own))]
+        if len(losses) + len(others) < names.count("+") + 1:
+            continue
+        try:
+            part.rig.config("+".join([own.name, *(losses or [NAME]), *others]))
+        except GanzooError as error:
+            raise Failure(f"tuned[{names!r}] = {dict(settings)}: {error}") from error
 
 
 def shapes(part: Architecture) -> None:
@@ -166,6 +181,7 @@ def _tensors(network: nn.Module) -> list[Tensor]:
 
 CHECKS = (
     interface,
+    tuned,
     shapes,
     inputs_left_alone,
     dtypes,

@@ -79,7 +79,7 @@ GATES: dict[str, tuple[str, ...]] = {
     "loss": ("interface", "shapes", "facts", "inputs_left_alone", "averaged", "resumes"),
     "penalty": ("interface", "shapes", "inputs_left_alone", "resumes"),
     "augmentation": ("interface", "shapes", "inputs_left_alone", "dtypes", "resumes"),
-    "step": ("interface", "resumes"),
+    "step": ("interface", "updates", "resumes"),
     "optimizer": ("interface", "save_and_load"),
     "dataset": ("interface", "shapes"),
     "extractor": ("interface", "shapes"),

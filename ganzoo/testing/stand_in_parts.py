@@ -13,12 +13,15 @@ from torch.nn.functional import softplus
 from ganzoo.data.dataset import Images
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import (
+    Augmentation,
     BadImage,
     DataSource,
     Discriminator,
     DiscriminatorOutputs,
     Generator,
     Loss,
+    Penalty,
+    PenaltyInputs,
     SourceImage,
 )
 
@@ -144,6 +147,22 @@ class StandInLoss(Loss):
 
     def generator(self, *, d_real: Tensor | None, d_fake: Tensor) -> Tensor:
         return softplus(-d_fake).mean()
+
+
+class StandInPenalty(Penalty):
+    """The sum of squares of the weights of the network that is trained, the same for each sample."""
+
+    def __call__(self, inputs: PenaltyInputs) -> Tensor:
+        network = inputs.discriminator if inputs.step_of == "discriminator" else inputs.generator
+        squares = torch.stack([weight.float().square().sum() for weight in network.parameters()])
+        return squares.sum().expand(len(inputs.real))
+
+
+class StandInAugmentation(Augmentation):
+    """An augmentation that makes all images blank."""
+
+    def forward(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        return images * 0
 
 
 class StandInSource(DataSource):

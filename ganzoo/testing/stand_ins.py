@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ganzoo import ArchitectureEntry, DatasetEntry, ImageSpec, LossEntry, hookimpl
+from ganzoo import ArchitectureEntry, AugmentationEntry, DatasetEntry, ImageSpec, LossEntry, PenaltyEntry, hookimpl
 
 DISTRIBUTION = "ganzoo-testing"
 SHORT = "stand-in"
 NAME = f"{DISTRIBUTION}:{SHORT}"  # the full name, which no other part has
 SHORT_CONDITIONAL = "stand-in-conditional"
 CONDITIONAL = f"{DISTRIBUTION}:{SHORT_CONDITIONAL}"
+SHORT_PENALTY = "stand-in-decay"
+PENALTY = f"{DISTRIBUTION}:{SHORT_PENALTY}"
+SHORT_AUGMENTATION = "stand-in-blank"
+AUGMENTATION = f"{DISTRIBUTION}:{SHORT_AUGMENTATION}"
 PARTS = "ganzoo.testing.stand_in_parts"
 
 
@@ -40,6 +44,16 @@ def register_architectures(register: Callable[[ArchitectureEntry], None]) -> Non
 @hookimpl
 def register_losses(register: Callable[[LossEntry], None]) -> None:
     register(LossEntry(name=SHORT, summary="The logistic loss", target=f"{PARTS}:StandInLoss", patches=True))
+
+
+@hookimpl
+def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
+    register(PenaltyEntry(name=SHORT_PENALTY, summary="Weight decay", target=f"{PARTS}:StandInPenalty", network="both"))
+
+
+@hookimpl
+def register_augmentations(register: Callable[[AugmentationEntry], None]) -> None:
+    register(AugmentationEntry(name=SHORT_AUGMENTATION, summary="Blank images", target=f"{PARTS}:StandInAugmentation"))
 
 
 @hookimpl

@@ -14,8 +14,8 @@ from ganzoo.testing.probe import global_state_watched, weights_of
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.sharing import devices
-from ganzoo.testing.stand_in_parts import CLASSES
-from ganzoo.testing.stand_ins import CONDITIONAL, NAME
+from ganzoo.testing.stand_in_parts import CLASSES, disc_images
+from ganzoo.testing.stand_ins import AUGMENTATION, CONDITIONAL, NAME, PENALTY
 from ganzoo.testing.training import Trained, trains
 from ganzoo.testing.training import capture_safe as replayed
 from ganzoo.testing.verdict import Skipped, expect
@@ -34,6 +34,11 @@ class StepPart(Trained):
         recipe = f"{CONDITIONAL if labelled else NAME}+{NAME}+{entry.name}"
         image = ImageSpec(1, 8, classes=CLASS_COUNT if labelled else 0)
         super().__init__(rig, recipe, image, prefixes=("step.",))
+
+    def with_part(self, name: str) -> Loop:
+        """Return a loop of the recipe with one more part."""
+        config = self.rig.config(f"{self.recipe}+{name}", *self.settings)
+        return self.rig.loop(config, disc_images(self.image))
 
 
 def networks_of(loop: Loop) -> dict[str, nn.Module]:
@@ -67,6 +72,34 @@ def updates(part: StepPart) -> None:
             not torch.equal(weights_of(network), before[name]),
             f"an iteration leaves the weights of the {name} as they were; pass its gradients to the side's optimizer",
         )
+
+
+def penalties(part: StepPart) -> None:
+    """Check that the recipe's penalties change the weights of the network that they are for, in each of its updates."""
+    plain, penalised = part.loop(), part.with_part(PENALTY)
+    for loop in (plain, penalised):
+        loop.iteration()
+    for side in SIDES:
+        expect(
+            not _equal(plain, penalised, side),
+            f"a penalty on the {side} has no effect on its weights; add the penalties with self.penalised()",
+        )
+
+
+def augmentation(part: StepPart) -> None:
+    """Check that the recipe's augmentation changes what the discriminator learns."""
+    plain, augmented = part.loop(), part.with_part(AUGMENTATION)
+    for loop in (plain, augmented):
+        loop.iteration()
+    expect(
+        not _equal(plain, augmented, "discriminator"),
+        "an augmentation of all images has no effect on the discriminator's weights; judge images with "
+        "self.discriminator, and pass it self.rng",
+    )
+
+
+def _equal(one: Loop, other: Loop, name: str) -> bool:
+    return torch.equal(*(weights_of(networks_of(loop)[name]) for loop in (one, other)))
 
 
 def networks_left_alone(part: StepPart) -> None:
@@ -114,6 +147,8 @@ def capture_safe(part: StepPart) -> None:
 CHECKS = (
     interface,
     updates,
+    penalties,
+    augmentation,
     networks_left_alone,
     determinism,
     global_random_state,

@@ -30,6 +30,7 @@ GOOD: tuple[Entry, ...] = (
 BAD: dict[str, dict[str, Entry]] = {
     "architecture": {
         "interface": architecture(discriminator=networks.NoDiscriminator),
+        "tuned": architecture(tuned={"ganzoo-testing:stand-in-decay": {"generator.widht": 8}}),
         "shapes": architecture(discriminator=networks.TwoDimensional),
         "dtypes": architecture(networks.Double),
         "value_range": architecture(networks.Bright),
@@ -111,6 +112,8 @@ BAD: dict[str, dict[str, Entry]] = {
     "step": {
         "interface": step(steps.NoStep),
         "updates": step(steps.IdleStep),
+        "penalties": step(steps.UnpenalisedStep),
+        "augmentation": step(steps.PlainStep),
         "networks_left_alone": step(steps.EvaluatesInStep),
         "determinism": step(steps.CountingStep),
         "global_random_state": step(steps.RandomStep),

@@ -23,6 +23,16 @@ class IdleStep(TrainingStep):
             pass
 
 
+class UnpenalisedStep(TrainingStep):
+    def discriminator_loss(self, batch, penalties):
+        return super().discriminator_loss(batch, [])
+
+
+class PlainStep(TrainingStep):
+    def judge(self, batch):
+        return tuple(self._bounded.outputs(images, batch.labels) for images in (batch.real, batch.fake))
+
+
 class EvaluatesInStep(TrainingStep):
     def update_both(self, *given):
         super().update_both(*given)

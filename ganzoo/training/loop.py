@@ -135,8 +135,9 @@ class Loop:
     def _train_on(self) -> None:
         counters, settings = self.counters, self.settings
         logged = Marks(settings.log_kimg, counters.shown)
-        snapshots = Marks(settings.snapshot_kimg or settings.kimg / 10, counters.shown)
         metrics = self.config.values.metrics
+        tenths = settings.kimg / max(10, 1 if metrics.every_kimg else metrics.times)
+        snapshots = Marks(settings.snapshot_kimg or tenths, counters.shown)
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
         scores = Marks(between, self.directory.last_scored())
         if scores.passed(counters.shown) and counters.shown < self.settings.images:  # stopped before this score

@@ -313,6 +313,18 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
     assert len(given) == 4
 
 
+@pytest.mark.parametrize(("often", "count"), [("metrics.times=16", 16), ("metrics.every_kimg=0.128", 4)])
+def test_as_many_scores_are_taken_as_asked_without_a_snapshot_interval(
+    registry, quiet, tiny, tmp_path, monkeypatch, often, count
+):
+    from ganzoo.metrics.score import Score
+
+    monkeypatch.setattr(configured, "score", lambda *_, **__: Score({"fid": 1.0}, {}, 0.0))
+    settings = [*tiny("mlp"), "loop.snapshot_kimg=null", "loop.batch=32", "metrics.names=[fid]", often]
+    outcome = start(registry, resolve(registry, "mlp+minimax", None, settings), quiet, out=tmp_path / "run")
+    assert len(read_jsonl(outcome.directory.scores_file)) == count
+
+
 def test_a_held_schedule_leaves_the_first_share_alone(trained):
     settings = ["loop.schedule=linear", "loop.hold=0.5", "optimizer.generator.lr=0.001", "loop.log_kimg=0.016"]
     learning_rates = [

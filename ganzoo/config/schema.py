@@ -128,9 +128,7 @@ class LoopConfig:
     calibrate: bool = param(False, "on a CPU, measure at the start which threads, precision and layout are fastest")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "kimg between lines of the log")
-    snapshot_kimg: float | None = param(
-        None, "kimg between checkpoints and grids; null: a tenth of the run, less if metrics.times is above 10"
-    )
+    snapshot_kimg: float | None = param(None, "kimg between checkpoints and grids; null: as scores, at least ten times")
     keep: int = param(2, "newest checkpoints kept, besides the best one; with 1, a damaged one has no replacement")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
     max_rollbacks: int = param(3, "rollbacks at most; each uses another data order and half the learning rate")
@@ -146,8 +144,9 @@ class LoopConfig:
         at_least(self, 0, "max_rollbacks")
         if self.batch % self.accumulate:
             raise ValueError(f"accumulate is {self.accumulate}, must divide the batch of {self.batch}")
-        if self.kimg > 1e12:
-            raise ValueError(f"kimg is {self.kimg:g}, must be at most 1e12")
+        for name, value, most in (("kimg", self.kimg, "1e12"), ("threads", self.threads or 1, "1024")):
+            if value > float(most):
+                raise ValueError(f"{name} is {value:g}, must be at most {most}")
         if not 0 <= self.hold < 1:
             raise ValueError(f"hold is {self.hold}, must be from 0 to below 1")
         _one_of(self, "schedule", "constant", "cosine", "linear")

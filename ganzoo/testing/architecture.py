@@ -47,9 +47,10 @@ def tuned(part: Architecture) -> None:
     """Check that the settings in `tuned` exist and are valid, for the losses and penalties that are installed."""
     registry, own = part.rig.registry, part.entry
     for names, settings in own.tuned.items():
-        losses = [entry.name for name in names.split("+") if (entry := registry.lookup(LossEntry, name, near=own))]
-        others = [entry.name for name in names.split("+") if (entry := registry.lookup(PenaltyEntry, name, near=own))]
-        if len(losses) + len(others) < names.count("+") + 1:
+        split = names.split("+")
+        losses = [loss.name for name in split if (loss := registry.lookup(LossEntry, name, near=own))]
+        others = [penalty.name for name in split if (penalty := registry.lookup(PenaltyEntry, name, near=own))]
+        if len(losses) + len(others) < len(split):
             continue
         try:
             part.rig.config("+".join([own.name, *(losses or [NAME]), *others]))

@@ -116,9 +116,8 @@ class Loop:
         settings, counters = self.settings, self.counters
         good = self.directory.newest_good()
         if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
-            recipe, place = str(self.config.recipe), good.path if good else None
-            advice = fault.advice or untried(settings)
-            raise TrainingFailed(str(fault), recipe, place, counters.rollbacks, advice)
+            recipe, advice = str(self.config.recipe), fault.advice or untried(settings)
+            raise TrainingFailed(str(fault), recipe, good.path if good else None, counters.rollbacks, advice)
         collectives.wait()  # all ranks must have read the directory before the first one changes it
         self.directory.set_aside_newer(good)
         self.restore(good, rollbacks=counters.rollbacks + 1)
@@ -136,9 +135,8 @@ class Loop:
         counters, settings = self.counters, self.settings
         logged = Marks(settings.log_kimg, counters.shown)
         metrics = self.config.values.metrics
-        tenths = settings.kimg / max(10, 1 if metrics.every_kimg else metrics.times)
-        snapshots = Marks(settings.snapshot_kimg or tenths, counters.shown)
         between = metrics.every_kimg or (settings.kimg / metrics.times if metrics.times > 1 else math.inf)
+        snapshots = Marks(settings.snapshot_kimg or min(settings.kimg / 10, between), counters.shown)
         scores = Marks(between, self.directory.last_scored())
         if scores.passed(counters.shown) and counters.shown < self.settings.images:  # stopped before this score
             self._score(self._latest(), metrics.mode_between)

@@ -21,7 +21,7 @@ from ganzoo.distributed import collectives
 from ganzoo.distributed.device import pick_device, prepare_process, threads, use_threads
 from ganzoo.distributed.launch import launch_id
 from ganzoo.drawing import takes_labels
-from ganzoo.errors import GanzooError, NetworkMissing, RankLost, WriteFailed
+from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
 from ganzoo.metrics.configured import score_configured
 from ganzoo.metrics.extractors import check
@@ -42,7 +42,7 @@ from ganzoo.training.calibration import CALIBRATED, calibrate
 from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
 from ganzoo.utils.files import data_root
-from ganzoo.utils.signals import INTERRUPTED, PREEMPTED, Stop, Stopped, heeding_signals
+from ganzoo.utils.signals import INTERRUPTED, Stop, Stopped, heeding_signals
 
 logger = logging.getLogger(__name__)
 LAUNCH = "launch"  # in the provenance: the launch of several processes that began the run
@@ -215,10 +215,6 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
         last = Stopped(stop.code or stopped.code)  # a second signal may have come since
         watched.stopped = last.reason
         return Outcome(directory, False, {}, last.code)
-    except RankLost:
-        if stop.code == PREEMPTED:  # the launcher noticed the loss first: it ends this process and reports the cause
-            raise Stopped(PREEMPTED) from None
-        raise
     except WriteFailed as error:
         raise GanzooError(f"{error}; fix this, then continue with `ganzoo resume {directory.path}`") from error
     finally:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
+from ganzoo.errors import RankLost
+
 INTERRUPTED = 130  # a shell's exit code for a program that Ctrl-C ended
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again
 INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
@@ -66,7 +68,10 @@ class Stop:
 
 @contextmanager
 def heeding_signals(together: bool = False, heed: bool = True) -> Iterator[Stop]:
-    """Yield a :class:`Stop` that receives Ctrl-C and SIGTERM in the block, if ``heed`` and in the main thread."""
+    """Yield a :class:`Stop` that receives Ctrl-C and SIGTERM in the block, if ``heed`` and in the main thread.
+
+    Raises Stopped instead of RankLost after SIGTERM: the launcher noticed the loss first and reports its cause.
+    """
     stop = Stop(together)
     if not heed or threading.current_thread() is not threading.main_thread():
         yield stop
@@ -74,6 +79,10 @@ def heeding_signals(together: bool = False, heed: bool = True) -> Iterator[Stop]
     before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
+    except RankLost:
+        if stop.code == PREEMPTED:
+            raise Stopped(PREEMPTED) from None
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)

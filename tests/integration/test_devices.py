@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -33,9 +32,9 @@ from ganzoo.runs.checkpoint import list_checkpoints
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.shared_dir import Onlooker
 from ganzoo.testing.devices import COMPARABLE, Job, compare, rewind, train, train_on
-from ganzoo.training.run import _launch, _train
+from ganzoo.training.run import _launch
 from ganzoo.utils.files import read_jsonl
-from ganzoo.utils.signals import INTERRUPTED, PREEMPTED, Stop, Stopped
+from ganzoo.utils.signals import Stopped, heeding_signals
 
 RECIPES = [
     *(f"{a}+{loss}" for a in ("mlp", "dcgan", "stylegan-lite") for loss in ("minimax", "non-saturating", "wgan-gp")),
@@ -290,18 +289,12 @@ def test_the_first_failure_is_told(codes, expected):
             explain(failures)
 
 
-@pytest.mark.parametrize(("code", "raised"), [(PREEMPTED, Stopped), (INTERRUPTED, RankLost), (0, RankLost)])
-def test_a_process_that_the_launcher_ends_leaves_the_report_of_a_lost_rank_to_it(tmp_path, code, raised):
-    stop = Stop(together=True)
-
-    def lose_a_rank() -> None:
-        stop.code = code
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGTERM, Stopped), (signal.SIGINT, RankLost), (0, RankLost)])
+def test_a_process_that_the_launcher_ends_leaves_the_report_of_a_lost_rank_to_it(number, raised):
+    with pytest.raises(raised), heeding_signals(together=True) as stop:
+        stop.loop = SimpleNamespace(all_saved=False, stop_requested=False)
+        os.kill(os.getpid(), number)  # 0 sends no signal
         raise RankLost("Connection closed by peer")
-
-    loop = Mock(directory=RunDir(tmp_path), train=lose_a_rank)
-    with pytest.raises(raised):
-        _train(loop, Mock(), stop)
-    loop.feed.close.assert_called_once_with()
 
 
 LONGER = [*SETTINGS, "loop.kimg=0.144", "loop.snapshot_kimg=0.048"]

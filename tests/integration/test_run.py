@@ -313,7 +313,9 @@ def test_the_best_checkpoint_by_fid_is_kept_and_a_score_is_taken_once(
     assert len(given) == 4
 
 
-@pytest.mark.parametrize(("often", "count"), [("metrics.times=16", 16), ("metrics.every_kimg=0.128", 4)])
+@pytest.mark.parametrize(
+    ("often", "count"), [("metrics.times=16", 16), ("metrics.every_kimg=0.032", 16), ("metrics.every_kimg=0.128", 4)]
+)
 def test_as_many_scores_are_taken_as_asked_without_a_snapshot_interval(
     registry, quiet, tiny, tmp_path, monkeypatch, often, count
 ):

@@ -59,6 +59,7 @@ def test_small_numbers_need_no_dot(registry):
         ("seed=${sede}", "config: seed: Interpolation key 'sede' not found"),
         ("loop.kimg=1e306", "loop.kimg is 1e+306, must be at most 1e12"),
         ("loop.kimg=.inf", "loop.kimg is inf, must be at most 1e12"),
+        ("loop.threads=100000", "loop.threads is 100000, must be at most 1024"),
         ("seed=" + "9" * 30, "this number is too large"),
         ("optimizer.generator.betas={}", "optimizer.generator.betas is a list, was given {}"),
         ("metrics.names=[[fid]]", "metrics.names holds ['fid'], which is not of type str"),

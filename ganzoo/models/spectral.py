@@ -132,9 +132,11 @@ def _normalised(modules: Sequence[Spectral], weights: Sequence[Tensor]) -> tuple
             lengths = list(torch._foreach_norm([*vs, *ps]))
             torch._foreach_add_(lengths, EPSILON)
             v_lengths, p_lengths = lengths[: len(vs)], lengths[len(vs) :]
-            for module, p, length in zip(modules, ps, p_lengths, strict=True):
+            # An all-zero weight keeps its u: with u = 0 it would not be normalised once it is no longer zero.
+            directions = torch._foreach_add(ps, [module.u for module in modules], alpha=EPSILON)
+            for module, direction, length in zip(modules, directions, p_lengths, strict=True):
                 if module.training:
-                    torch.div(p, length, out=module.u)
+                    torch.div(direction, length, out=module.u)
             largest = list(torch._foreach_div(p_lengths, v_lengths))
         if transformed():
             return tuple(weight / _largest(weight, v) for weight, v in zip(weights, vs, strict=True))

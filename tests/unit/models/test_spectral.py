@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
-from ganzoo.models.spectral import Division, Estimate, normalise_together, spectral
+from ganzoo.models.spectral import FIRST_PASSES, Division, Estimate, normalise_together, spectral
 from ganzoo_stylegan_lite.layers import EqualConv, EqualLinear
 
 IMAGE = ImageSpec(1, 28)
@@ -112,6 +112,18 @@ def test_gradient_and_its_gradient_are_those_of_plain_operators(shape: tuple[int
         assert len(found) == 2 + 2 * create_graph
         for one, two in zip(found, expected, strict=True):
             torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
+
+
+def test_a_weight_of_zeros_is_normalised_once_it_is_no_longer_zero() -> None:
+    layer = nn.Linear(3, 2)
+    nn.init.zeros_(layer.weight)
+    spectral(layer)
+    layer(torch.ones(4, 3))
+    with torch.no_grad():
+        layer.parametrizations.weight.original.copy_(torch.full((2, 3), 5.0))
+    for _ in range(FIRST_PASSES):
+        layer(torch.ones(4, 3))
+    assert torch.linalg.matrix_norm(layer.eval().weight, 2).item() == pytest.approx(1)
 
 
 def test_a_weight_of_zeros_stays_and_has_a_finite_gradient() -> None:

@@ -20,14 +20,20 @@ RESULTS = (RECORD, SAMPLES, WEIGHTS, SPEED)
 def work(job: Job, alone: bool) -> tuple[str, dict[str, bytes]]:
     """Run a job in its own process on a worker. Return its outcome and its small result files.
 
-    The process ends with its worker. If the workers share the directory, the next try continues from the checkpoint.
+    The process ends with its worker. If the task is cancelled, it writes a checkpoint first. If the workers share the
+    directory, the next try continues from the checkpoint.
     alone: whether this is the only job that the cluster runs; otherwise its machine may run others.
     """
     process = JobProcess(job)
-    while (outcome := process.outcome()) is None:
-        if not alone:
-            (job.directory / NEIGHBOURS).write_text("0")
-        time.sleep(POLL)
+    try:
+        while (outcome := process.outcome()) is None:
+            if not alone:
+                (job.directory / NEIGHBOURS).write_text("0")
+            time.sleep(POLL)
+    except KeyboardInterrupt:  # Ray's way to cancel a task
+        process.ask_to_stop()
+        process.wait()
+        raise
     return outcome, {name: (job.directory / name).read_bytes() for name in RESULTS if (job.directory / name).is_file()}
 
 
@@ -49,10 +55,14 @@ class RayLauncher(Launcher):
         jobs = [dataclasses.replace(job, directory=job.directory.resolve()) for job in jobs]
         for batch in [[job] for job in jobs] if alone else [jobs]:
             waiting = {task.remote(job, len(batch) == 1): job for job in batch}
-            while waiting:
-                (done,), _ = ray.wait(list(waiting), num_returns=1)
-                job = waiting.pop(done)
-                yield job, _collect(ray, done, job)
+            try:
+                while waiting:
+                    (done,), _ = ray.wait(list(waiting), num_returns=1)
+                    job = waiting.pop(done)
+                    yield job, _collect(ray, done, job)
+            finally:  # after Ctrl-C, or if the caller needs no more results
+                for running in waiting:
+                    ray.cancel(running)
 
 
 def _collect(ray: Any, done: Any, job: Job) -> str:

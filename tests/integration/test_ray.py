@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -24,7 +26,7 @@ SETTINGS = [
 
 
 def test_without_ray_one_line_says_how_to_get_it(registry, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(GanzooError, match=r'pip install "ganzoo\[ray\]"'):
         list(make_launcher(registry, "ray", []).run([]))
 
@@ -68,6 +70,46 @@ def test_a_job_beside_others_says_that_its_neighbours_are_not_known(tmp_path, mo
     assert worker.work(Job("train", "grid", Cell("mlp+minimax", "fashion-10k", 0), tmp_path), alone) == ("", {})
     file = tmp_path / NEIGHBOURS
     assert (file.read_text() if file.exists() else None) == noted
+
+
+def test_a_cancelled_task_stops_its_job(tmp_path, monkeypatch):
+    asked = []
+
+    def cancelled():
+        raise KeyboardInterrupt
+
+    process = SimpleNamespace(
+        outcome=cancelled, ask_to_stop=lambda: asked.append("stop"), wait=lambda: asked.append("wait")
+    )
+    monkeypatch.setattr(worker, "JobProcess", lambda job: process)
+    with pytest.raises(KeyboardInterrupt):
+        worker.work(Job("train", "grid", Cell("mlp+minimax", "fashion-10k", 0), tmp_path), True)
+    assert asked == ["stop", "wait"]
+
+
+def test_the_tasks_that_still_run_are_cancelled_when_no_more_results_are_wanted(registry, tmp_path, monkeypatch):
+    class Ray:
+        exceptions = SimpleNamespace(RayError=RuntimeError)
+        cancelled: ClassVar[list[int]] = []
+        is_initialized = staticmethod(lambda: True)
+        wait = staticmethod(lambda tasks, num_returns: (tasks[:1], tasks[1:]))
+        get = staticmethod(lambda done: ("", {}))
+
+        @staticmethod
+        def remote(function):
+            task = SimpleNamespace(remote=lambda job, alone: job.cell.seed)
+            return SimpleNamespace(options=lambda **_: task)
+
+        @classmethod
+        def cancel(cls, task):
+            cls.cancelled.append(task)
+
+    monkeypatch.setitem(sys.modules, "ray", Ray)
+    jobs = [Job("train", "grid", Cell("mlp+minimax", "fashion-10k", seed), tmp_path / str(seed)) for seed in range(3)]
+    results = make_launcher(registry, "ray", []).run(jobs)
+    assert next(results) == (jobs[0], "")
+    results.close()
+    assert Ray.cancelled == [1, 2]
 
 
 @pytest.mark.slow

@@ -202,7 +202,10 @@ class MetricEntry(TargetEntry):
     reads: "statistics" (mean and covariance suffice) or "features" (those of every image).
     reads_labels: whether it also reads the labels of the images.
     primary: the returned value that ranks runs and checkpoints; "" for the first.
-    lower_is_better: the direction of the primary value. default: whether a run that names no metric is scored with it.
+    lower_is_better: the direction of the primary value.
+    ranks: whether the primary value may rank scores; False if neither direction is better, as for a share of copies.
+        Such a metric is used beside another one that ranks.
+    default: whether a run that names no metric is scored with it.
     """
 
     kind: ClassVar[str] = "metric"
@@ -212,6 +215,7 @@ class MetricEntry(TargetEntry):
     reads_labels: bool = False
     primary: str = ""
     lower_is_better: bool = True
+    ranks: bool = True
     default: bool = False
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from ganzoo.config.recipe import parse_data
@@ -24,25 +25,26 @@ def find_scoring(settings: MetricsConfig, registry: Registry) -> Scoring:
     metrics: list[MetricEntry] = []
     extractors: dict[str, ExtractorEntry] = {}
     problems: list[str] = []
-    for name in dict.fromkeys(settings.names):
-        try:
-            metric = registry.get(MetricEntry, name)
-            metrics.append(metric)
-            extractors[metric.name] = _extractor_of(metric, registry)
-        except GanzooError as error:
-            problems.append(str(error))
-    used = {entry.name: entry for entry in extractors.values()}
-    try:
-        weights = find_weights(settings, tuple(used.values()), registry)
-    except GanzooError as error:
-        weights = {}
-        problems.append(str(error))
+    weights: dict[str, str] = {}
     reference: ReferenceSet | Path | None = None
-    try:
+    for name in dict.fromkeys(settings.names):
+        with _noted(problems):
+            metrics.append(metric := registry.get(MetricEntry, name))
+            extractors[metric.name] = _extractor_of(metric, registry)
+    metrics.sort(key=lambda metric: not metric.ranks)  # the first one ranks
+    with _noted(problems):
+        weights = find_weights(settings, tuple({entry.name: entry for entry in extractors.values()}.values()), registry)
+    with _noted(problems):
         reference = find_reference(settings.reference, registry)
+    return Scoring(settings, tuple(metrics), extractors, weights, next(iter(problems), ""), reference)
+
+
+@contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
     except GanzooError as error:
         problems.append(str(error))
-    return Scoring(settings, tuple(metrics), extractors, weights, next(iter(problems), ""), reference)
 
 
 def find_reference(text: str | None, registry: Registry) -> ReferenceSet | Path | None:

@@ -84,6 +84,8 @@ def check(scoring: Scoring) -> None:
     """Raise GanzooError if the score cannot be computed."""
     if scoring.problem:
         raise GanzooError(scoring.problem)
+    if scoring.metrics and not scoring.metrics[0].ranks:
+        raise GanzooError(f"metrics.names: {scoring.metrics[0].name} ranks no scores; add a metric that does")
     if isinstance(scoring.reference, Path):
         check_statistics_suffice(scoring, str(scoring.reference))
 

@@ -19,7 +19,7 @@ from ganzoo.metrics.features import Features
 from ganzoo.metrics.labels import check_primary
 from ganzoo.testing.probe import global_state_watched, seeded
 from ganzoo.testing.rig import Rig
-from ganzoo.testing.verdict import Failure, expect
+from ganzoo.testing.verdict import Failure, Skipped, expect
 
 COUNT = 64  # images per side
 CLASSES = 2  # for a metric that reads labels
@@ -149,6 +149,8 @@ def values(part: MetricPart) -> None:
 
 def direction(part: MetricPart) -> None:
     """Check that the primary value ranks good images above bad ones, or above equal images, as lower_is_better says."""
+    if not part.entry.ranks:
+        raise Skipped("its entry says ranks=False, so its value has no better direction")
     name = part.entry.primary or next(iter(part.known()))
     near, far = (part.known(shift)[name] for shift in (0.0, 3.0))
     if math.isclose(near, far, rel_tol=1e-3):  # it may measure variety alone

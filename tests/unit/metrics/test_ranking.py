@@ -102,6 +102,33 @@ def test_the_best_checkpoint_of_a_run_has_the_highest_value_where_higher_is_bett
     assert trained.directory.score_of("kimg000000.128")["values"]["beauty"] == 1.0
 
 
+class Copies(Metric):
+    """The share of copies, which has no better direction."""
+
+    def __call__(self, *, real, fake, seed) -> Mapping[str, float]:
+        return {"copies": 0.5}
+
+
+class WithCopies(Plugin):
+    @hookimpl
+    def register_metrics(self, register) -> None:
+        super().register_metrics(register)
+        facts = {"extractor": "channels", "reads": "statistics", "ranks": False}
+        register(MetricEntry(name="copies", summary="copies", target=f"{__name__}:Copies", **facts))
+
+
+def test_a_metric_without_a_direction_does_not_rank_even_if_it_is_named_first(tmp_path):
+    zoo = Registry.load(strict=True)
+    zoo.add(WithCopies, "beauty", "ganzoo-beauty", "1.0")
+    settings = ["loop.kimg=0.064", "metrics.fakes=16", "loop.device=cpu"]
+    config = resolve(zoo, "mlp+minimax", None, [*settings, "metrics.names=[copies,made-up]"])
+    score = start(zoo, config, Display(Console(file=io.StringIO())), out=tmp_path / "run").score
+    assert score["values"]["copies"] == 0.5 and score["protocol"]["ranked_by"] == BEAUTY
+    alone = resolve(zoo, "mlp+minimax", None, [*settings, "metrics.names=[copies]"])
+    with pytest.raises(GanzooError, match=r"metrics\.names: copies ranks no scores; add a metric that does"):
+        start(zoo, alone, Display(Console(file=io.StringIO())), out=tmp_path / "alone")
+
+
 def test_a_runs_needs_name_the_extractor_of_its_metric(trained):
     needs = {(need.kind, need.name, need.distribution) for need in trained.directory.needs()}
     assert {("metric", "made-up", "ganzoo-beauty"), ("extractor", "channels", "ganzoo-beauty")} <= needs

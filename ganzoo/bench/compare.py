@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.bench.bootstrap import RESAMPLES, Bootstrap, Means, bootstrap
-from ganzoo.bench.seeds import LEAST, LEVEL, Interval, permutation, separated, welch
+from ganzoo.bench.seeds import INTERVAL, LEAST, LEVEL, Interval, permutation, separated, welch
 from ganzoo.bench.sides import Side
 from ganzoo.errors import printable
 from ganzoo.utils.text_table import aligned
@@ -50,9 +50,8 @@ class Comparison:
                 f"No difference can be claimed: {NAMES[len(self.b.seeds) == 1]} has one seed, which does not show "
                 "how much seeds differ."
             )
-        words = f"{LEVEL:.0%} interval".replace("%", " %")
         if self.better is None:
-            found = f"{words} of A - B: {self._text(self.interval.low)} to {self._text(self.interval.high)}"
+            found = f"{INTERVAL} of A - B: {self._text(self.interval.low)} to {self._text(self.interval.high)}"
             if self.method == IMAGES:
                 return f"No difference can be claimed: the draw of images can explain it ({found})."
             seeds = "the seeds separate, but the interval includes zero" if self.separate else "the seeds overlap"
@@ -61,7 +60,7 @@ class Comparison:
         title = printable(self.a.ranking.title)
         claim = (
             f"{self.better} is better by {self._text(abs(self.difference))} {title} "
-            f"({words} {self._text(low)} to {self._text(high)})"
+            f"({INTERVAL} {self._text(low)} to {self._text(high)})"
         )
         if self.method == SEEDS:
             return f"{claim}: the seeds separate."

@@ -1,7 +1,8 @@
 """Statistics over the seeds of two combinations. This module does not import torch.
 
-The leaderboard shows separation: each side has two or more seeds, and every seed of one side is better than every seed
-of the other. The interval is Welch's; the p value is that of the exact permutation test.
+One side is better than the other if their seeds separate (each side has two or more, and every seed of one side is
+better than every seed of the other) and Welch's interval of the difference excludes zero. The p value is that of the
+exact permutation test.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import combinations
 from ganzoo.runs.ranking import Ranking
 
 LEVEL = 0.95
+INTERVAL = f"{LEVEL:.0%} interval".replace("%", " %")  # its name in sentences
 LEAST = 2  # the fewest seeds on each side
 MOST_SPLITS = 100_000  # with more, the permutation test takes seconds
 STEPS = 400  # of Simpson's rule; the error is below 1e-9 here
@@ -42,11 +44,6 @@ def separated(ranking: Ranking, one: Sequence[float], other: Sequence[float]) ->
         return False
     first, second = sorted((sorted(map(ranking.key, side)) for side in (one, other)), key=lambda side: side[0])
     return first[-1] < second[0]
-
-
-def chance(one: int, other: int) -> float:
-    """Return the probability that ``one`` and ``other`` seeds of two equal combinations separate, in either order."""
-    return 2 / math.comb(one + other, one)
 
 
 def welch(one: Sequence[float], other: Sequence[float]) -> Interval | None:

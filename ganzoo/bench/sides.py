@@ -110,7 +110,9 @@ def find_sides(a: str, b: str, results: Path, registry: Registry) -> tuple[Side,
             found = sorted({str(side.seeds[0].place) for side in sides})
             if len(found) > 1:
                 named = some_of(found, SHOWN)
-                raise GanzooError(f"{text} is in {len(found)} rows; name a record or a directory: {named}")
+                raise GanzooError(
+                    f"{text} is in {len(found)} rows; name one grid with --results, or a record or a directory: {named}"
+                )
     return apart[0]
 
 

@@ -1,4 +1,4 @@
-"""Sentences on which neighbouring rows of a group the seeds separate, for both the Markdown and the page."""
+"""Sentences on which row of a group is better than the next one, for both the Markdown and the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 from ganzoo.bench.leaderboard.board import Group
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import seed_texts
-from ganzoo.bench.seeds import LEAST, chance, separated
+from ganzoo.bench.seeds import INTERVAL, LEAST, separated, welch
 
 ONE_SEED_EACH = "One seed each: no claim that one combination beats another."
 
@@ -30,13 +30,19 @@ def claims(group: Group) -> list[str]:
 
 
 def _claim(group: Group, better: Row, worse: Row) -> str:
-    assert group.ranking is not None
-    one, other = group.values(better), group.values(worse)
-    found = separated(group.ranking, one, other)
-    figures = f"{_listed(group, better)} against {_listed(group, worse)}"
-    by_chance = f"; equal combinations would separate with probability {chance(len(one), len(other)):.2g}"
-    verdict = "separated" if found else "not separated"
-    return f"{_name(group, better)} and {_name(group, worse)}: {verdict} ({figures}{by_chance if found else ''})."
+    """Say whether a row is better than the next one, by the rule of :class:`ganzoo.bench.compare.Comparison`."""
+    ranking, one, other = group.ranking, group.values(better), group.values(worse)
+    interval = welch(one, other)
+    assert ranking is not None and interval is not None
+    first, second = _name(group, better), _name(group, worse)
+    no_claim = f"{first} and {second}: no difference can be claimed, the seeds"
+    seeds = f"({_listed(group, better)} against {_listed(group, worse)})"
+    if not separated(ranking, one, other):
+        return f"{no_claim} overlap {seeds}."
+    found = f"the {INTERVAL} of the difference, {ranking.text(interval.low)} to {ranking.text(interval.high)},"
+    if not interval.without_zero:
+        return f"{no_claim} separate {seeds} but {found} includes zero."
+    return f"{first} is better than {second}: the seeds separate {seeds} and {found} excludes zero."
 
 
 def _name(group: Group, row: Row) -> str:

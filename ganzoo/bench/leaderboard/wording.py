@@ -211,8 +211,9 @@ def notes(report: Report) -> list[str]:
     found = [
         "A score is comparable only under the same protocol: rows are ranked within a group, never across groups. "
         "± is the sample deviation over seeds; one seed has none.",
-        "One combination beats another only if their seeds separate: two seeds or more of each, all of one better than "
-        "all of the other. The command ganzoo bench compare A B adds an interval of the difference.",
+        "One combination is better than another only if their seeds separate (two seeds or more of each, all of one "
+        "better than all of the other) and the 95 % interval of the difference excludes zero. The command ganzoo bench "
+        "compare A B compares any two.",
     ]
     if report.demonstrations:
         found.append(

@@ -151,7 +151,8 @@ def test_a_name_in_several_grids_is_taken_from_one_that_both_share(sides, result
     assert first.grid == second.grid == "grid"
     place = results(*records("a+x", *A, grid="other"), *records("b+x", *B, grid="other"))
     with pytest.raises(
-        GanzooError, match=r"a\+x is in 2 rows; name a record or a directory: .*grid/000\.json, .*other"
+        GanzooError,
+        match=r"a\+x is in 2 rows; name one grid with --results, or a record or a directory: .*grid/000\.json, .*other",
     ):
         find_sides("a+x", "b+x", place, registry)
 
@@ -183,7 +184,10 @@ def test_seeds_of_several_machines_are_one_side(sides):
 
 def test_one_seed_of_two_machines_is_two_sides(sides, results, registry):
     found = [make_record("a+x", fid=20.0), make_record("a+x", fid=30.0, hardware=GPU), make_record("b+x", fid=25.0)]
-    with pytest.raises(GanzooError, match=r"a\+x is in 2 rows; name a record or a directory: .*000.json, .*001.json"):
+    with pytest.raises(
+        GanzooError,
+        match=r"a\+x is in 2 rows; name one grid with --results, or a record or a directory: .*000.json, .*001.json",
+    ):
         sides(*found)
     place = results(*found)
     assert find_sides(str(place / "grid/001.json"), "b+x", place, registry)[0].values == [30.0]

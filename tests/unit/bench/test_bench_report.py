@@ -63,16 +63,19 @@ def seeds_of(recipe, *values, first=0):
     return [make_record(recipe, fid=fid, seed=seed) for seed, fid in enumerate(values, first)]
 
 
-def test_neighbours_are_told_apart_only_if_their_seeds_separate():
+def test_neighbours_differ_only_if_their_seeds_separate_and_the_interval_excludes_zero():
     lines = claims_of(
-        *seeds_of("a+x", 20.0, 21.0), *seeds_of("b+x", 22.0, 25.0, 23.0), *seeds_of("c+x", 24.0, 30.0),
-        *seeds_of("d+x", 23.5), make_record("e+x", failed="too hot"),
+        *seeds_of("a+x", 10.0, 10.5), *seeds_of("b+x", 20.0, 21.0), *seeds_of("c+x", 22.0, 25.0, 23.0),
+        *seeds_of("d+x", 24.0, 30.0), *seeds_of("e+x", 23.5), make_record("f+x", failed="too hot"),
     )  # fmt: skip
     assert lines == [
-        "#1 a+x and #2 b+x: separated (20.00, 21.00 against 22.00, 25.00, 23.00; equal combinations would separate "
-        "with probability 0.2).",
-        "#2 b+x and #4 c+x: not separated (22.00, 25.00, 23.00 against 24.00, 30.00).",
-        "One seed: no claim about #3 d+x.",
+        "#1 a+x is better than #2 b+x: the seeds separate (10.00, 10.50 against 20.00, 21.00) and the 95 % interval of "
+        "the difference, -13.71 to -6.79, excludes zero.",
+        "#2 b+x and #3 c+x: no difference can be claimed, the seeds separate (20.00, 21.00 against 22.00, 25.00, "
+        "23.00) but the 95 % interval of the difference, -6.13 to 0.461, includes zero.",
+        "#3 c+x and #5 d+x: no difference can be claimed, the seeds overlap (22.00, 25.00, 23.00 against 24.00, "
+        "30.00).",
+        "One seed: no claim about #4 e+x.",
     ]
 
 
@@ -90,7 +93,7 @@ def test_a_higher_value_may_be_the_better_one():
         for seed, value in enumerate(values)
     ]
     (line,) = claims_of(*records)
-    assert line.startswith("#1 b+x and #2 a+x: separated (0.5000, 0.5200 against 0.3000, 0.3100")
+    assert line.startswith("#1 b+x is better than #2 a+x: the seeds separate (0.5000, 0.5200 against 0.3000, 0.3100)")
 
 
 def test_the_files_have_each_seed_and_the_claims():
@@ -100,7 +103,7 @@ def test_the_files_have_each_seed_and_the_claims():
     assert "- One seed: no claim about &#35;2 b+x." in markdown
     assert 'title="seed 0: 20.00; seed 1: 24.00">2 seeds: 20.00, 24.00</small>' in page
     assert "<li>One seed: no claim about #2 b+x.</li>" in page
-    assert "all of one better than all of the other" in markdown
+    assert "all of one better than all of the other" in markdown and "the 95 % interval" in markdown
 
 
 def older(tmp_path):

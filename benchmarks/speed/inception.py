@@ -2,13 +2,18 @@
 
     python benchmarks/speed/inception.py [--device cuda] [--batches 250 500 100 50] [--modes exact fast]
 
-The images are grey, 28x28. The table is written after each line, so that a time limit does not lose the results.
+The images are grey, 28x28. The table is written after each line, so that a time limit does not lose the results. Each
+value of cudnn.benchmark has a process of its own, because cuDNN uses the kernel that it chose first for a shape.
 """
 
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from itertools import product
+from multiprocessing import get_context
 from typing import Any
 
 import torch
@@ -25,9 +30,17 @@ LAYOUTS = {"channels last": torch.channels_last, "NCHW": torch.contiguous_format
 COLUMNS = ("mode", "batch", "layout", "cudnn.benchmark", "images/s", "first call, s", "memory, MiB")
 
 
-def measure(extractor: InceptionExtractor, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
+@cache
+def extractor_of(device: torch.device, mode: str) -> InceptionExtractor:
+    """Return this process's extractor."""
+    prepare_process()
+    return InceptionExtractor(find_network(None, data_root(None)), mode, device, ("2048",))
+
+
+def measure(device: torch.device, mode: str, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
     """Return the images per second of one choice, the seconds of its first call, and its peak memory in MiB."""
-    device, network = extractor.device, extractor.model
+    extractor = extractor_of(device, mode)
+    network = extractor.model
     assert isinstance(network, Inception)
     network.set_layout(LAYOUTS[layout])
     torch.backends.cudnn.benchmark = search
@@ -40,7 +53,7 @@ def measure(extractor: InceptionExtractor, layout: str, search: bool, batch: int
     found = speed(lambda: extractor(images), batch, seconds, device)
     memory = torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else 0.0
     return {
-        "mode": extractor.mode, "batch": batch, "layout": layout, "benchmark": search, "pictures_per_second": found,
+        "mode": mode, "batch": batch, "layout": layout, "benchmark": search, "pictures_per_second": found,
         "first_call": first, "memory": memory,
     }  # fmt: skip
 
@@ -52,21 +65,20 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", default=["exact", "fast"], choices=["exact", "fast"])
     parser.add_argument("--seconds", type=float, default=0.4, help="of each line")
     given = parser.parse_args()
-    prepare_process()
     device = pick_device(given.device)
-    network = find_network(None, data_root(None))
-    extractors = [InceptionExtractor(network, mode, device, ("2048",)) for mode in given.modes]
     where = machine(device)
     name, title = f"inception-{slug(device)}", f"Images per second through Inception, {where['device']}"
     rows, figures = list[list[str]](), list[dict[str, Any]]()
     content = {**vars(given), "machine": where, "rows": figures}
-    for batch, extractor, layout, search in product(given.batches, extractors, LAYOUTS, (False, True)):
-        found = measure(extractor, layout, search, batch, given.seconds)
-        figures.append(found)
-        speeds = [f"{found['pictures_per_second']:.1f}", f"{found['first_call']:.2f}", f"{found['memory']:.0f}"]
-        rows.append([found["mode"], str(batch), layout, "on" if search else "off", *speeds])
-        print(*rows[-1], flush=True)
-        write(name, title, COLUMNS, rows, content)
+    with ExitStack() as stack:
+        processes = [stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))) for _ in (False, True)]
+        for batch, mode, layout, search in product(given.batches, given.modes, LAYOUTS, (False, True)):
+            found = processes[search].submit(measure, device, mode, layout, search, batch, given.seconds).result()
+            figures.append(found)
+            speeds = [f"{found['pictures_per_second']:.1f}", f"{found['first_call']:.2f}", f"{found['memory']:.0f}"]
+            rows.append([mode, str(batch), layout, "on" if search else "off", *speeds])
+            print(*rows[-1], flush=True)
+            write(name, title, COLUMNS, rows, content)
     save(name, title, COLUMNS, rows, content)
 
 

@@ -13,7 +13,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,9 @@ def _warm(iteration: Callable[[], object], batch: int, device: torch.device) -> 
 def count_flops(work: Work) -> float:
     """Return the floating-point operations per image of our loop, averaged over the intervals of its penalties."""
     with tempfile.TemporaryDirectory() as scratch:
-        loop = our_loop(work, Path(scratch) / "run")
+        # A replayed graph calls no operators that could be counted.
+        eager = replace(work, settings=(*work.settings, "loop.capture=false"))
+        loop = our_loop(eager, Path(scratch) / "run")
         loop.iteration()
         with Flops() as counter:
             for _ in range(COUNTED):

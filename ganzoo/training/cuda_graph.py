@@ -59,6 +59,8 @@ class CudaCapture:
 
     def __init__(self, device: torch.device, rng: torch.Generator) -> None:
         self.device, self.rng = device, rng
+        # Not torch's default one, which it makes once, on the device of the process's first capture.
+        self.stream = torch.cuda.Stream(device)
         self.forget()
 
     def forget(self) -> None:
@@ -71,12 +73,14 @@ class CudaCapture:
 
     def __call__(self, work: Work) -> Work:
         graph, reasons = torch.cuda.CUDAGraph(), list[Exception]()
-        graph.register_generator_state(self.rng)
+        if torch.__version__ < "2.14":  # newer versions find the generators by themselves
+            # They refuse a subclass such as SharedRandom; this plain generator has the same state.
+            graph.register_generator_state(self.rng.graphsafe_get_state())
         with (
             torch.cuda.device(self.device),
             self._undone_on_failure(graph, reasons),
             # thread_local: calls to the device from other threads do not concern the graph
-            torch.cuda.graph(graph, self.pool, capture_error_mode="thread_local"),
+            torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"),
         ):
             try:
                 work()

@@ -103,7 +103,7 @@ class LearningRate:
     def hold(self) -> None:
         """Copy the learning rates assigned since into the tensors, and put the tensors back in their place."""
         for group, tensor in zip(self.optimizer.param_groups, self.tensors, strict=True):
-            group["lr"] = tensor.fill_(group["lr"])
+            group["lr"] = tensor if group["lr"] is tensor else tensor.fill_(group["lr"])
 
 
 def state_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -128,6 +128,8 @@ def load_state(optimizer: torch.optim.Optimizer, state: dict[str, Any], *, own_r
             if moments[name].ndim and moments[name].shape != parameter.shape:
                 found, expected = (tuple(tensor.shape) for tensor in (moments[name], parameter))
                 raise ValueError(f"{name} is {found}, its parameter {expected}")
+            if moments[name].ndim:  # a fused optimizer walks raw memory, so the layout must be the parameter's
+                moments[name] = torch.empty_like(parameter, dtype=moments[name].dtype).copy_(moments[name])
 
 
 def scale_learning_rates(optimizer: torch.optim.Optimizer, share: float) -> None:

@@ -219,6 +219,7 @@ def _train(loop: Loop, watched: Audience, stop: Stop) -> Outcome:
         raise GanzooError(f"{error}; fix this, then continue with `ganzoo resume {directory.path}`") from error
     finally:
         loop.feed.close()
+        loop.steps.forget()  # a graph that is alive would keep NCCL from ending
     return Outcome(directory, True, watched.score)
 
 

@@ -99,6 +99,9 @@ def test_after_a_rollback_steps_are_captured_anew(make_loop, logged):
     check_replayed(found, eager)
 
 
+ONE_WORKER = pytest.mark.xdist_group("worlds")  # with --dist loadgroup the runs are trained once
+
+
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory) -> Path:
     """Runs of each recipe in a world of one process on NCCL, captured and eager, and in a process without NCCL."""
@@ -107,11 +110,13 @@ def worlds(tmp_path_factory) -> Path:
     return directory
 
 
+@ONE_WORKER
 @pytest.mark.parametrize("recipe", world.RECIPES)
 def test_a_captured_step_holds_its_all_reduces(worlds, recipe):
     world.check_captured(worlds, recipe)
 
 
+@ONE_WORKER
 @pytest.mark.parametrize("recipe", world.RECIPES)
 def test_a_world_of_one_on_nccl_trains_what_one_process_trains(worlds, recipe):
     """With one GPU, NCCL can be tested only in a world of one process."""

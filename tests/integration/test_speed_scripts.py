@@ -49,14 +49,26 @@ def test_a_table_is_written_before_the_next_line_is_measured(script, monkeypatch
     """When a time limit ends the script, earlier measurements are kept."""
     inception, lines = script("inception"), []
 
-    def measure(extractor, layout, search, batch, seconds):
+    class Pool:
+        def __init__(self, workers, context):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def submit(self, function, *arguments):
+            return argparse.Namespace(result=lambda: function(*arguments))
+
+    def measure(device, mode, layout, search, batch, seconds):
         files = list((tmp_path / "tables").glob("inception-*.json"))
         lines.append(len(json.loads(files[0].read_text())["rows"]) if files else 0)
         return {"mode": "exact", "batch": batch, "pictures_per_second": 1.0, "first_call": 1.0, "memory": 0.0}
 
     monkeypatch.setattr(inception, "measure", measure)
-    monkeypatch.setattr(inception, "find_network", lambda *_: None)
-    monkeypatch.setattr(inception, "InceptionExtractor", lambda *_: None)
+    monkeypatch.setattr(inception, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr("sys.argv", ["inception.py", "--device", "cpu", "--batches", "4", "--modes", "exact"])
     inception.main()
     assert lines == [0, 1, 2, 3]

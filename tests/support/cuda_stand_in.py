@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 import torch
+from torch.torch_version import TorchVersion
 
 MAIN, SIDE = "the main stream", "the capture's stream"
 
@@ -33,6 +34,9 @@ class Random:
         else:
             self.state.drawn += 1
 
+    def graphsafe_get_state(self) -> Random:
+        return Random(self.cuda, self.state)
+
     def clone_state(self) -> Random:
         return Random(self.cuda, State(self.state.drawn))
 
@@ -47,6 +51,8 @@ class Graph:
         self.cuda, self.states, self.ended = cuda, [], False
 
     def register_generator_state(self, generator: Random) -> None:
+        if type(generator) is not Random:
+            raise TypeError(f"expected a Generator, but got {type(generator).__name__}")
         self.states.append(generator.state)
 
     def begin(self, pool: int) -> None:
@@ -93,19 +99,21 @@ class Cuda:
             "graph": self.graph,
             "graph_pool_handle": lambda: next(pools),
             "device": nullcontext,
+            "Stream": lambda device: SIDE,
             "current_device": lambda: 0,
             "current_stream": lambda: self.stream,
             "set_stream": lambda stream: setattr(self, "stream", stream),
             "default_generators": (self.default,),
         }.items():
             monkeypatch.setattr(torch.cuda, name, stand_in)
+        monkeypatch.setattr(torch, "__version__", TorchVersion("2.11.0"))
         monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", self.end_allocation, raising=False)
         monkeypatch.setattr(torch._C, "_cuda_releasePool", self.release, raising=False)
 
     @contextmanager
-    def graph(self, graph: Graph, pool: int, capture_error_mode: str) -> Iterator[None]:
+    def graph(self, graph: Graph, pool: int, stream: str, capture_error_mode: str) -> Iterator[None]:
         self.empty_cache()
-        before, self.stream = self.stream, SIDE
+        before, self.stream = self.stream, stream
         graph.begin(pool)
         try:
             yield

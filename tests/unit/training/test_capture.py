@@ -8,6 +8,7 @@ import pytest
 import torch
 from support.loops import check_replayed, deterministic, has_gather, values, with_learning_rates, with_noise, with_tape
 
+from ganzoo.testing.tape import Tape
 from ganzoo.training.cuda_graph import WARM_UP, can_capture
 
 pytestmark = pytest.mark.seconds
@@ -166,18 +167,29 @@ def test_only_fused_optimizers_are_captured(make_loop, monkeypatch, logged):
         ("mlp+non-saturating+r1+ada", "float32"),
     ],
 )
-def test_a_captured_run_is_an_eager_one(make_loop, recipe, precision):
+def test_a_captured_run_is_an_eager_one(make_loop, logged, recipe, precision):
     """The values are equal to the bit; with ada, within 10 times the distance between eager runs with rounding
     errors."""
-    settings, warnings = [*changing(recipe), f"loop.precision={precision}"], list[str]()
+    check_captured(make_loop, logged, recipe, precision, "cuda")
+
+
+def test_what_the_gpu_is_to_show_holds_for_a_stand_in(make_loop, logged, monkeypatch):
+    """The comparison of the test above runs through, so that on a GPU only the GPU can fail it."""
+    monkeypatch.setattr("ganzoo.training.loop.can_capture", lambda config, device: config.values.loop.capture)
+    monkeypatch.setattr("ganzoo.training.loop.CudaCapture", lambda device, rng: Tape([rng]))
+    check_captured(make_loop, logged, "mlp+non-saturating+r1", "float32", "cpu")
+
+
+def check_captured(make_loop, logged, recipe, precision, device):
+    settings = [*changing(recipe), f"loop.precision={precision}"]
 
     def eager(number):
-        loop = with_learning_rates(make_loop(recipe, f"eager{number}", [*settings, "loop.capture=false"], "cuda"))
+        loop = with_learning_rates(make_loop(recipe, f"eager{number}", [*settings, "loop.capture=false"], device))
         return with_noise(loop, seed=number) if has_gather(recipe) else loop
 
     with deterministic(recipe):
-        captured = make_loop(recipe, "captured", settings, "cuda", warnings)
+        captured = make_loop(recipe, "captured", settings, device)
         found = values(captured, STEPS)
         expected = [values(eager(number), STEPS) for number in range(3)]
-    assert not warnings and len(captured.steps._replays) == 1 + ("r1" in recipe)
+    assert not logged and len(captured.steps._replays) == 1 + ("r1" in recipe)
     check_replayed(found, expected)

@@ -52,6 +52,19 @@ def test_a_failed_capture_leaves_the_process_usable(cuda, work, reason, logged):
     assert set(cuda.uses.values()) == {0}
 
 
+def test_a_generator_of_a_subclass_is_captured(cuda, logged):
+    """As that of several processes is; torch 2.11 refuses to register one."""
+
+    class Shared(Random):
+        pass
+
+    rng = Shared(cuda)
+    steps = steps_of(rng)
+    for _ in range(WARM_UP + 3):
+        steps.run("fine", rng.draw)
+    assert steps._replays and not logged and rng.state.drawn == WARM_UP + 3
+
+
 def test_after_a_rollback_steps_are_captured_into_another_pool(cuda, logged):
     rng = Random(cuda)
     steps = steps_of(rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,13 +18,29 @@ from ganzoo.data.factory import open_as
 from ganzoo.distributed import collectives
 from ganzoo.distributed.device import missing_operators_named, pick_device, prepare_process
 from ganzoo.entries import DatasetEntry
+from ganzoo.errors import NetworkMissing
 from ganzoo.interfaces import Generator
+from ganzoo.metrics.extractors import check
+from ganzoo.metrics.plan import make_plan
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import Score, score, score_images
 from ganzoo.metrics.scored_against import feature_widths, open_reference, shipped_statistics, training_classes
 from ganzoo.metrics.statistics_file import StatisticsFile, read_statistics
 from ganzoo.models.sampling import as_uint8
 from ganzoo.utils.files import data_root
+
+
+def check_configured(config: Config) -> None:
+    """Raise GanzooError if the scores that a run's configuration asks for cannot be computed.
+
+    That is found before training. A missing network is no error here: the run is trained, and its score left out.
+    """
+    metrics = config.values.metrics
+    check(config.scoring)
+    with suppress(NetworkMissing):
+        for mode in {metrics.mode, metrics.mode_between}:
+            scoring = replace(config.scoring, settings=replace(metrics, mode=mode))
+            make_plan(scoring, data_root(config.values.data.root), "cpu")
 
 
 @missing_operators_named()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -118,6 +119,9 @@ class Loop:
         if good is None or settings.on_nan == "stop" or counters.rollbacks >= settings.max_rollbacks:
             recipe, advice = str(self.config.recipe), fault.advice or untried(settings)
             raise TrainingFailed(str(fault), recipe, good.path if good else None, counters.rollbacks, advice)
+        # The restored log lacks the records since that checkpoint, which may name earlier faults.
+        dropped = [one for one in read_jsonl(self.directory.log_file) if one.get("shown", 0) > good.meta["shown"]]
+        self.faults = [*chain.from_iterable(one.get("faults", []) for one in dropped), *self.faults]
         collectives.wait()  # all ranks must have read the directory before the first one changes it
         self.directory.set_aside_newer(good)
         self.restore(good, rollbacks=counters.rollbacks + 1)

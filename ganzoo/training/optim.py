@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -63,7 +64,9 @@ def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> tor
     options: dict[str, Any] = {"betas": tuple(config.betas)} if two else {}
     if not two:
         logger.info("optimizer %s does not use the setting betas", config.name)
-    if config.name == "kron":
+    if name == "kron":
+        if find_spec("opt_einsum") is None:
+            raise GanzooError(f"optimizer name {config.name!r}: without opt_einsum it fills the memory; install that")
         options["deterministic"] = True  # it draws numbers, and a resumed run must draw the same
     if config.name in FUSED:
         options |= {"fused": True, "capturable": capturable}

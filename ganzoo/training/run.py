@@ -23,8 +23,7 @@ from ganzoo.distributed.launch import launch_id
 from ganzoo.drawing import takes_labels
 from ganzoo.errors import GanzooError, NetworkMissing, WriteFailed
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.configured import score_configured
-from ganzoo.metrics.extractors import check
+from ganzoo.metrics.configured import check_configured, score_configured
 from ganzoo.metrics.labels import check_labels
 from ganzoo.metrics.scored_against import open_reference
 from ganzoo.models.build import Model, build_model, check_image
@@ -76,7 +75,7 @@ def start(
         return resume(config, begun.path, *callbacks, heed_signals=heed_signals)
     with _watched(callbacks, heed_signals) as (watched, stop):
         if config.values.metrics.names:
-            check(config.scoring)  # a metric that cannot run should fail now, not after training
+            check_configured(config)  # a metric that cannot run should fail now, not after training
         source = RunDir.open(init_from).checkpoint("latest") if init_from else None
         device, images = _prepare(config)
         config, measured = calibrate(config, images.spec, device)
@@ -122,7 +121,7 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
     with _watched(callbacks, heed_signals) as (watched, stop), alone_in_run(path):
         check_plugins(config, directory)
         if revision.scored_anew and config.values.metrics.names:
-            check(config.scoring)
+            check_configured(config)
         device, images = _prepare(config)
         known = directory.provenance()
         if not known:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from support.scoring import NETWORK, SPEC, Blur, Set, Stub
 
+from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.config.scoring import find_scoring
 from ganzoo.entries import DatasetEntry, ExtractorEntry, ImageSpec, MetricEntry
@@ -20,6 +21,7 @@ from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.metrics import score as scoring
+from ganzoo.metrics.configured import check_configured
 from ganzoo.metrics.extractors import Source
 from ganzoo.metrics.fakes import fake_images
 from ganzoo.metrics.features import Features
@@ -223,6 +225,24 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
     refused("isc: the network from a stand-in has no class logits; set metrics.inception=PATH", "fid", "isc")
     refused("prc: 3 images", "prc", fakes=3)
     assert stub.read < 4 + 120 + 100, "most of it before the first image"
+
+
+def test_a_run_ends_before_training_if_its_network_lacks_what_a_metric_reads(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*names: str) -> None:
+        check_configured(resolve(registry, "mlp+minimax", None, [f"metrics.names=[{','.join(names)}]"]))
+
+    monkeypatch.setattr(extractors, "find_network", lambda *_: NETWORK)
+    asked("fid", "kid")
+    with pytest.raises(GanzooError, match="isc: the network from a stand-in has no class logits"):
+        asked("fid", "isc")
+
+    def missing(*_: Any) -> None:
+        raise NetworkMissing("no network")
+
+    monkeypatch.setattr(extractors, "find_network", missing)
+    asked("fid", "isc")  # trained without a score
 
 
 def test_a_metric_sees_only_what_its_entry_asks_for(zoo: Registry, real: Set, stub: Stub, tmp_path: Path) -> None:

@@ -214,6 +214,29 @@ def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
             assert 0 < log[-2]["lr_generator"] < 0.2 * expected
 
 
+def test_the_log_keeps_the_faults_of_records_that_a_rollback_drops(registry, quiet, tiny, tmp_path, monkeypatch):
+    """The log has a line between the faults at 200 and 240 images, which the second rollback drops."""
+    judge = Watch.judge
+
+    def judged(self, means, not_finite, step):
+        judge(self, means, not_finite, step)
+        if loop.counters.rollbacks < 2 and loop.counters.shown > (200, 240)[loop.counters.rollbacks]:
+            raise Fault("something went wrong")
+
+    def looped(self):
+        nonlocal loop
+        loop = self
+        whole(self)
+
+    loop, whole = None, Loop.train
+    monkeypatch.setattr(Watch, "judge", judged)
+    monkeypatch.setattr(Loop, "train", looped)
+    config = resolve(registry, "mlp+minimax", None, settings(tiny))
+    log = read_jsonl(start(registry, config, quiet, out=tmp_path / "run").directory.log_file)
+    faults = [fault for record in log for fault in record.get("faults", [])]
+    assert [fault.partition("; ")[2][:13] for fault in faults] == ["rollback 1 of", "rollback 2 of"]
+
+
 def test_a_damaged_checkpoint_is_set_aside_by_a_rollback(registry, quiet, tiny, tmp_path, monkeypatch):
     """The newest checkpoint is damaged on the disk before the fault. A stop after the rollback still saves its work."""
     judge = Watch.judge

@@ -24,10 +24,18 @@ def test_an_optimizer_with_second_derivatives_is_refused():
         make_optimizer(nn.Linear(2, 2), OptimizerConfig(name="adahessian"))
 
 
-def test_kron_draws_the_same_numbers_after_a_resume():
+@pytest.mark.parametrize("name", ["kron", "lookahead_kron"])
+def test_kron_draws_the_same_numbers_after_a_resume(name, monkeypatch):
     """Otherwise it draws from torch's global random state, which no checkpoint holds."""
-    made = make_optimizer(nn.Linear(2, 2), OptimizerConfig(name="kron"))
-    assert made.deterministic
+    monkeypatch.setattr("ganzoo.training.optim.find_spec", lambda name: name)
+    made = make_optimizer(nn.Linear(2, 2), OptimizerConfig(name=name))
+    assert getattr(made, "_base_optimizer", made).deterministic
+
+
+def test_kron_is_refused_without_the_package_that_bounds_its_memory(monkeypatch):
+    monkeypatch.setattr("ganzoo.training.optim.find_spec", lambda name: None)
+    with pytest.raises(GanzooError, match="'kron': without opt_einsum it fills the memory"):
+        make_optimizer(nn.Linear(2, 2), OptimizerConfig(name="kron"))
 
 
 @pytest.mark.parametrize("name", ["Adam", "my_adam", "lookahead_Adam", "Adahessian", "nothing"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from ganzoo.distributed import collectives
@@ -31,13 +32,25 @@ class Onlooker(RunDir):
     def write_json(self, file: Path, content: Mapping[str, Any]) -> None: ...
 
 
-def reserve_run(out: Path | None, recipe: str) -> RunDir:
-    """Make one new directory for all ranks. Raises GanzooError as :meth:`RunDir.reserve` does."""
+@contextmanager
+def reserved_run(out: Path | None, recipe: str) -> Iterator[RunDir]:
+    """Make one new directory for all ranks; yield it. Raises GanzooError as :meth:`RunDir.reserve` does.
+
+    If the block fails before a run begins in the directory, a directory that was named here is removed.
+    """
     if not collectives.first():
-        return Onlooker(Path(collectives.told("")))
+        yield Onlooker(Path(collectives.told("")))
+        return
     directory = RunDir.reserve(out, recipe)
     collectives.told(str(directory.path))
-    return directory
+    try:
+        yield directory
+    except BaseException:
+        with suppress(GanzooError, OSError):
+            directory.check_unbegun()
+            if out is None:
+                rmtree(directory.path)
+        raise
 
 
 def open_run(path: Path) -> RunDir:

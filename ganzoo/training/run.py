@@ -36,7 +36,7 @@ from ganzoo.runs.provenance import fingerprint_of, provenance
 from ganzoo.runs.reproduce import INIT_FROM
 from ganzoo.runs.revision import Revision
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.runs.shared_dir import alone_in_run, open_run, reserve_run
+from ganzoo.runs.shared_dir import alone_in_run, open_run, reserved_run
 from ganzoo.training.calibration import CALIBRATED, calibrate
 from ganzoo.training.callbacks import Audience, Callback, audience
 from ganzoo.training.loop import Loop
@@ -88,8 +88,7 @@ def start(
             config.scoring.metrics, images.name if images.labels is None else "", takes_labels(model.generator)
         )
         usage = say_usage(config, images, model)
-        directory = reserve_run(out, str(config.recipe))
-        with alone_in_run(directory.path):
+        with reserved_run(out, str(config.recipe)) as directory, alone_in_run(directory.path):
             directory.check_unbegun()
             loop = _loop(config, watched, directory, device, images, model)
             origin = {**_origin(config, device, images, usage), **measured, **_launch()}

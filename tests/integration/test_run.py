@@ -343,3 +343,17 @@ def test_training_counts_denormal_numbers_as_zero(trained):
     assert (tiny * 1e-10).item() > 0
     trained("mlp+minimax")
     assert (tiny * 1e-10).item() == 0
+
+
+@pytest.mark.parametrize("out", [None, "mine"])
+def test_a_run_that_cannot_begin_leaves_no_directory_that_it_named(registry, quiet, tiny, tmp_path, monkeypatch, out):
+    """One that the user named stays, and a run may begin in it."""
+    monkeypatch.chdir(tmp_path)
+    path = Path(out) if out else None
+    config = resolve(registry, "mlp+minimax", None, [*tiny("mlp"), "optimizer.generator.name=none"])
+    with pytest.raises(GanzooError, match="neither timm nor a plugin has it"):
+        start(registry, config, quiet, out=path)
+    left = {str(entry.relative_to(tmp_path)) for entry in tmp_path.rglob("*") if entry.is_dir()}
+    assert left - {"data"} == ({"mine"} if out else {"runs"})
+    config = resolve(registry, "mlp+minimax", None, tiny("mlp"))
+    assert start(registry, config, quiet, out=path).directory.path == Path(out or "runs/mlp+minimax-001")

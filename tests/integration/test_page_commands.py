@@ -24,14 +24,15 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    "../README.md", "api.md", "classes.md", "devices.md", "faq.md", "generators.md", "getting-started.md", "index.md",
+    "../README.md", "api.md", "benchmarks.md", "classes.md", "devices.md", "faq.md", "generators.md", "getting-started.md", "index.md",
     "lesson.md", "metrics.md", "own-pictures.md", "pretrained.md", "runs.md", "scale.md", "scores.md", "security.md",
     "shared-cpu.md",
 ]  # fmt: skip
 NOT_RUN = {
     r"--devices": "it starts its own command line again; the tests of several devices run it",
     r"cuda:1": "a second GPU",
-    r"^bench ": "the tests of the benchmark run it",
+    r"^bench (?!compare)": "the tests of the benchmark run it",
+    r"A\.json|RECORD\.json": "the reader's records",
     r"^play ": "it serves until it is stopped; the tests of the playground run it",
     r"^push |hf://": "it needs the hub; the tests of the hub run it against a stand-in",
     r"--inception FILE": "FILE is the reader's",
@@ -43,6 +44,7 @@ RUNS = {
     "dcgan+wgan-gp": [], "dcgan+minimax": [], "dcgan+non-saturating": [], "stylegan-lite+non-saturating+r1": [],
     "dcgan+hinge": ["generator.conditional=true"],
 }  # fmt: skip
+GRIDS = [f"benchmarks/results/{grid}" for grid in ("fashion-grid", "older/fashion-bf16", "older/fashion-float32")]
 SMALL = {"loop.kimg": "0.064", "loop.batch": "16", "loop.log_kimg": "0.032", "loop.device": "cpu"}
 DOWNLOADED = r"\b(fashion-mnist|cifar10)(:(train|test))?$"
 
@@ -65,6 +67,8 @@ def prepared(tmp_path_factory) -> Path:
         for directory, size in (("IMAGES/cats", 64), ("IMAGES/dogs", 64), ("SAMPLES", 28)):
             (place / directory).mkdir(parents=True, exist_ok=True)
             image(size, size, seed=number).save(place / directory / f"{number}.png")
+    for grid in GRIDS:
+        shutil.copytree(ROOT / grid, place / grid, ignore=shutil.ignore_patterns("weights", "*.png"))
     np.savez(place / "samples.npz", arr_0=np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8))
     for recipe, settings in RUNS.items():
         code, said = ganzoo(place, "run", recipe, *settings, *small({}), "metrics.names=[fid]", "metrics.fakes=16")

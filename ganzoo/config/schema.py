@@ -128,7 +128,9 @@ class LoopConfig:
     calibrate: bool = param(False, "on a CPU, measure at the start which threads, precision and layout are fastest")
     capture: bool = param(True, "on CUDA, replay each kind of step as one graph instead of running it from Python")
     log_kimg: float = param(1.0, "kimg between lines of the log")
-    snapshot_kimg: float | None = param(None, "kimg between checkpoints and grids; null: as scores, at least ten times")
+    snapshot_kimg: float | None = param(
+        None, "kimg between checkpoints and grids; null: a tenth of the run, or less if scores are taken more often"
+    )
     keep: int = param(2, "newest checkpoints kept, besides the best one; with 1, a damaged one has no replacement")
     on_nan: str = param("stop", "at NaN, exploding gradients or a dead network: stop or rollback")
     max_rollbacks: int = param(3, "rollbacks at most; each uses another data order and half the learning rate")

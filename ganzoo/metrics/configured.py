@@ -38,7 +38,7 @@ def check_configured(config: Config) -> None:
     metrics = config.values.metrics
     check(config.scoring)
     with suppress(NetworkMissing):
-        for mode in {metrics.mode, metrics.mode_between}:
+        for mode in (metrics.mode, metrics.mode_between):
             scoring = replace(config.scoring, settings=replace(metrics, mode=mode))
             make_plan(scoring, data_root(config.values.data.root), "cpu")
 

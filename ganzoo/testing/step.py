@@ -36,7 +36,7 @@ class StepPart(Trained):
         super().__init__(rig, recipe, image, prefixes=("step.",))
 
     def with_part(self, name: str) -> Loop:
-        """Return a loop of the recipe with one more part."""
+        """Return a loop as :meth:`loop` does, of the recipe with one more part."""
         config = self.rig.config(f"{self.recipe}+{name}", *self.settings)
         return self.rig.loop(config, disc_images(self.image))
 

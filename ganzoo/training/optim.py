@@ -66,7 +66,9 @@ def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> tor
         logger.info("optimizer %s does not use the setting betas", config.name)
     if name == "kron":
         if find_spec("opt_einsum") is None:
-            raise GanzooError(f"optimizer name {config.name!r}: without opt_einsum it fills the memory; install that")
+            raise GanzooError(
+                f"optimizer name {config.name!r}: it fills the memory without opt_einsum; pip install opt_einsum"
+            )
         options["deterministic"] = True  # it draws numbers, and a resumed run must draw the same
     if config.name in FUSED:
         options |= {"fused": True, "capturable": capturable}

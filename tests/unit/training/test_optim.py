@@ -34,7 +34,7 @@ def test_kron_draws_the_same_numbers_after_a_resume(name, monkeypatch):
 
 def test_kron_is_refused_without_the_package_that_bounds_its_memory(monkeypatch):
     monkeypatch.setattr("ganzoo.training.optim.find_spec", lambda name: None)
-    with pytest.raises(GanzooError, match="'kron': without opt_einsum it fills the memory"):
+    with pytest.raises(GanzooError, match="'kron': it fills the memory without opt_einsum"):
         make_optimizer(nn.Linear(2, 2), OptimizerConfig(name="kron"))
 
 

@@ -9,6 +9,7 @@ value of cudnn.benchmark has a process of its own, because cuDNN uses the kernel
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -35,6 +36,12 @@ def extractor_of(device: torch.device, mode: str) -> InceptionExtractor:
     """Return this process's extractor."""
     prepare_process()
     return InceptionExtractor(find_network(None, data_root(None)), mode, device, ("2048",))
+
+
+def prepare(device: torch.device, modes: Sequence[str]) -> None:
+    """Load the network for each mode."""
+    for mode in modes:
+        extractor_of(device, mode)
 
 
 def measure(device: torch.device, mode: str, layout: str, search: bool, batch: int, seconds: float) -> dict[str, Any]:
@@ -72,6 +79,8 @@ def main() -> None:
     content = {**vars(given), "machine": where, "rows": figures}
     with ExitStack() as stack:
         processes = [stack.enter_context(ProcessPoolExecutor(1, get_context("spawn"))) for _ in (False, True)]
+        for process in processes:
+            process.submit(prepare, device, given.modes)  # both at the same time
         for batch, mode, layout, search in product(given.batches, given.modes, LAYOUTS, (False, True)):
             found = processes[search].submit(measure, device, mode, layout, search, batch, given.seconds).result()
             figures.append(found)

@@ -6,6 +6,7 @@ Only the kit loads it. With it, a loss can be checked without an architecture, a
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from ganzoo import ArchitectureEntry, AugmentationEntry, DatasetEntry, ImageSpec, LossEntry, PenaltyEntry, hookimpl
 
@@ -14,8 +15,10 @@ SHORT = "stand-in"
 NAME = f"{DISTRIBUTION}:{SHORT}"  # the full name, which no other part has
 SHORT_CONDITIONAL = "stand-in-conditional"
 CONDITIONAL = f"{DISTRIBUTION}:{SHORT_CONDITIONAL}"
-SHORT_PENALTY = "stand-in-decay"
-PENALTY = f"{DISTRIBUTION}:{SHORT_PENALTY}"
+SHORT_PENALTIES: dict[Literal["discriminator", "generator"], str] = {
+    "discriminator": "stand-in-decay-d", "generator": "stand-in-decay-g"
+}  # fmt: skip
+PENALTIES = {side: f"{DISTRIBUTION}:{short}" for side, short in SHORT_PENALTIES.items()}
 SHORT_AUGMENTATION = "stand-in-blank"
 AUGMENTATION = f"{DISTRIBUTION}:{SHORT_AUGMENTATION}"
 PARTS = "ganzoo.testing.stand_in_parts"
@@ -48,7 +51,8 @@ def register_losses(register: Callable[[LossEntry], None]) -> None:
 
 @hookimpl
 def register_penalties(register: Callable[[PenaltyEntry], None]) -> None:
-    register(PenaltyEntry(name=SHORT_PENALTY, summary="Weight decay", target=f"{PARTS}:StandInPenalty", network="both"))
+    for side, short in SHORT_PENALTIES.items():
+        register(PenaltyEntry(name=short, summary="Weight decay", target=f"{PARTS}:StandInPenalty", network=side))
 
 
 @hookimpl

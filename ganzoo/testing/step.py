@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.entries import ImageSpec, StepEntry
 from ganzoo.testing.loss_inputs import CLASS_COUNT
@@ -15,7 +17,7 @@ from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.sharing import devices
 from ganzoo.testing.stand_in_parts import CLASSES, disc_images
-from ganzoo.testing.stand_ins import AUGMENTATION, CONDITIONAL, NAME, PENALTY
+from ganzoo.testing.stand_ins import AUGMENTATION, CONDITIONAL, NAME, PENALTIES
 from ganzoo.testing.training import Trained, trains
 from ganzoo.testing.training import capture_safe as replayed
 from ganzoo.testing.verdict import Skipped, expect
@@ -23,6 +25,7 @@ from ganzoo.training.loop import Loop
 from ganzoo.training.step import TrainingStep
 
 SIDES = ("discriminator", "generator")
+UPDATES = ((), ("loop.fresh_fakes=true", "loop.discriminator_steps=2"))  # update_both, and the two separate updates
 
 
 class StepPart(Trained):
@@ -35,9 +38,9 @@ class StepPart(Trained):
         image = ImageSpec(1, 8, classes=CLASS_COUNT if labelled else 0)
         super().__init__(rig, recipe, image, prefixes=("step.",))
 
-    def with_part(self, name: str) -> Loop:
+    def with_part(self, name: str, *settings: str) -> Loop:
         """Return a loop as :meth:`loop` does, of the recipe with one more part."""
-        config = self.rig.config(f"{self.recipe}+{name}", *self.settings)
+        config = self.rig.config(f"{self.recipe}+{name}", *self.settings, *settings)
         return self.rig.loop(config, disc_images(self.image))
 
 
@@ -75,31 +78,38 @@ def updates(part: StepPart) -> None:
 
 
 def penalties(part: StepPart) -> None:
-    """Check that the recipe's penalties change the weights of the network that they are for, in each of its updates."""
-    plain, penalised = part.loop(), part.with_part(PENALTY)
-    for loop in (plain, penalised):
-        loop.iteration()
-    for side in SIDES:
+    """Check that a penalty of the recipe changes the weights of its network, in common and in separate updates."""
+    for settings, side in product(UPDATES, PENALTIES):
+        loops = part.loop(*settings), part.with_part(PENALTIES[side], *settings)
+        for loop in loops:
+            loop.iteration()
         expect(
-            not _equal(plain, penalised, side),
-            f"a penalty on the {side} has no effect on its weights; add the penalties with self.penalised()",
+            not torch.equal(*(weights_of(networks_of(loop)[side]) for loop in loops)),
+            f"a penalty on the {side} has no effect on its weights{_with(settings)}; add the penalties with "
+            "self.penalised()",
         )
 
 
 def augmentation(part: StepPart) -> None:
-    """Check that the recipe's augmentation changes what the discriminator learns."""
-    plain, augmented = part.loop(), part.with_part(AUGMENTATION)
-    for loop in (plain, augmented):
+    """Check that the discriminator judges only augmented images, if the recipe has an augmentation."""
+    for settings in UPDATES:
+        loop, untouched = part.with_part(AUGMENTATION, *settings), list[bool]()
+
+        def look(module: nn.Module, given: tuple[Tensor, ...], named: dict[str, Any]) -> None:
+            images = given[0] if given else named["images"]
+            untouched.append(bool(images.any()))  # noqa: B023, called in this turn alone
+
+        loop.model.discriminator.register_forward_pre_hook(look, with_kwargs=True)
         loop.iteration()
-    expect(
-        not _equal(plain, augmented, "discriminator"),
-        "an augmentation of all images has no effect on the discriminator's weights; judge images with "
-        "self.discriminator, and pass it self.rng",
-    )
+        expect(
+            not any(untouched),
+            f"the discriminator judges images without the recipe's augmentation{_with(settings)}; judge all images "
+            "with self.discriminator, and pass it self.rng",
+        )
 
 
-def _equal(one: Loop, other: Loop, name: str) -> bool:
-    return torch.equal(*(weights_of(networks_of(loop)[name]) for loop in (one, other)))
+def _with(settings: Sequence[str]) -> str:
+    return f" with {' '.join(settings)}" if settings else ""
 
 
 def networks_left_alone(part: StepPart) -> None:

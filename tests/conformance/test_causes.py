@@ -105,6 +105,14 @@ def results(entry, *checks: str) -> list[Result]:
         (augmentation(augmentations.DrawsFromRngInAugmentation), "devices", DRAWN),
         (step(steps.RememberingStep), "resumes", "the step's average is lost, since it is not a buffer;"),
         (step(steps.NoisyStep), "devices", DRAWN),
+        (step(steps.UnpenalisedGenerator), "penalties", "a penalty on the generator has no effect on its weights; add"),
+        (
+            step(steps.UnpenalisedApart),
+            "penalties",
+            "a penalty on the discriminator has no effect on its weights with loop.fresh_fakes=true",
+        ),
+        (step(steps.PlainFakes), "augmentation", "judges images without the recipe's augmentation; judge all images"),
+        (step(steps.PlainForGenerator), "augmentation", "judges images without the recipe's augmentation; judge all"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isidentifier() else "",
 )

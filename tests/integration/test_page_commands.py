@@ -24,9 +24,9 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    "../README.md", "api.md", "benchmarks.md", "classes.md", "devices.md", "faq.md", "generators.md", "getting-started.md", "index.md",
-    "lesson.md", "metrics.md", "own-pictures.md", "pretrained.md", "runs.md", "scale.md", "scores.md", "security.md",
-    "shared-cpu.md",
+    "../README.md", "api.md", "benchmarks.md", "classes.md", "devices.md", "faq.md", "generators.md",
+    "getting-started.md", "index.md", "lesson.md", "metrics.md", "own-pictures.md", "pretrained.md", "runs.md",
+    "scale.md", "scores.md", "security.md", "shared-cpu.md",
 ]  # fmt: skip
 NOT_RUN = {
     r"--devices": "it starts its own command line again; the tests of several devices run it",

@@ -30,7 +30,7 @@ GOOD: tuple[Entry, ...] = (
 BAD: dict[str, dict[str, Entry]] = {
     "architecture": {
         "interface": architecture(discriminator=networks.NoDiscriminator),
-        "tuned": architecture(tuned={"ganzoo-testing:stand-in-decay": {"generator.widht": 8}}),
+        "tuned": architecture(tuned={"ganzoo-testing:stand-in-decay-d": {"generator.widht": 8}}),
         "shapes": architecture(discriminator=networks.TwoDimensional),
         "dtypes": architecture(networks.Double),
         "value_range": architecture(networks.Bright),

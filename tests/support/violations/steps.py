@@ -28,9 +28,34 @@ class UnpenalisedStep(TrainingStep):
         return super().discriminator_loss(batch, [])
 
 
+class UnpenalisedGenerator(TrainingStep):
+    def generator_loss(self, batch, penalties):
+        return super().generator_loss(batch, [])
+
+
+class UnpenalisedApart(TrainingStep):
+    """A step that drops the penalties only where the networks are updated separately."""
+
+    def update_discriminator(self, real, labels, penalties):
+        super().update_discriminator(real, labels, [])
+
+
 class PlainStep(TrainingStep):
     def judge(self, batch):
         return tuple(self._bounded.outputs(images, batch.labels) for images in (batch.real, batch.fake))
+
+
+class PlainFakes(TrainingStep):
+    """A step whose discriminator sees augmented real images and plain fakes."""
+
+    def judge(self, batch):
+        real, _ = super().judge(batch)
+        return real, self._bounded.outputs(batch.fake, batch.labels)
+
+
+class PlainForGenerator(TrainingStep):
+    def judge_fakes(self, batch):
+        return self._bounded.outputs(batch.fake, batch.labels)
 
 
 class EvaluatesInStep(TrainingStep):

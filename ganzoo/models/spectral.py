@@ -132,11 +132,12 @@ def _normalised(modules: Sequence[Spectral], weights: Sequence[Tensor]) -> tuple
             lengths = list(torch._foreach_norm([*vs, *ps]))
             torch._foreach_add_(lengths, EPSILON)
             v_lengths, p_lengths = lengths[: len(vs)], lengths[len(vs) :]
-            # An all-zero weight keeps its u: with u = 0 it would not be normalised once it is no longer zero.
-            directions = torch._foreach_add(ps, [module.u for module in modules], alpha=EPSILON)
-            for module, direction, length in zip(modules, directions, p_lengths, strict=True):
-                if module.training:
-                    torch.div(direction, length, out=module.u)
+            learning = [at for at, module in enumerate(modules) if module.training]
+            if us := [modules[at].u for at in learning]:
+                # u = p / |p|, except for an all-zero weight, which keeps its u and is normalised once it is not zero.
+                torch._foreach_mul_(us, EPSILON)
+                torch._foreach_add_(us, [ps[at] for at in learning])
+                torch._foreach_div_(us, [p_lengths[at] for at in learning])
             largest = list(torch._foreach_div(p_lengths, v_lengths))
         if transformed():
             return tuple(weight / _largest(weight, v) for weight, v in zip(weights, vs, strict=True))

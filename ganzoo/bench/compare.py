@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.bench.bootstrap import RESAMPLES, Bootstrap, Means, bootstrap
-from ganzoo.bench.seeds import INTERVAL, LEAST, LEVEL, Interval, permutation, separated, welch
+from ganzoo.bench.seeds import INTERVAL, LEAST, LEVEL, Interval, holds, permutation, separated, welch
 from ganzoo.bench.sides import Side
 from ganzoo.errors import printable
 from ganzoo.utils.text_table import aligned
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def better(self) -> str | None:
-        if self.interval is None or not self.interval.without_zero or self.separate is False:
+        if self.interval is None or not holds(self.interval, self.separate):
             return None
         return NAMES[(self.difference > 0) == self.a.ranking.lower_is_better]
 

@@ -46,6 +46,11 @@ def separated(ranking: Ranking, one: Sequence[float], other: Sequence[float]) ->
     return first[-1] < second[0]
 
 
+def holds(interval: Interval, separate: bool | None) -> bool:
+    """Return whether a difference can be claimed. separate: whether the seeds separate; None if seeds do not decide."""
+    return interval.without_zero and separate is not False
+
+
 def welch(one: Sequence[float], other: Sequence[float]) -> Interval | None:
     """Return Welch's interval for the mean of ``one`` minus that of ``other``; None if a side has fewer than two seeds.
 

@@ -20,8 +20,8 @@ from ganzoo.distributed.device import missing_operators_named, pick_device, prep
 from ganzoo.entries import DatasetEntry
 from ganzoo.errors import NetworkMissing
 from ganzoo.interfaces import Generator
-from ganzoo.metrics.extractors import check
-from ganzoo.metrics.plan import make_plan
+from ganzoo.metrics.extractors import find_sources
+from ganzoo.metrics.plan import find_wanted
 from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import Score, score, score_images
 from ganzoo.metrics.scored_against import feature_widths, open_reference, shipped_statistics, training_classes
@@ -33,14 +33,14 @@ from ganzoo.utils.files import data_root
 def check_configured(config: Config) -> None:
     """Raise GanzooError if the scores that a run's configuration asks for cannot be computed.
 
-    That is found before training. A missing network is no error here: the run is trained, and its score left out.
+    Called before training. If a network is missing, it raises nothing: the run is trained without a score.
     """
     metrics = config.values.metrics
-    check(config.scoring)
+    between = metrics.every_kimg or metrics.times > 1
     with suppress(NetworkMissing):
-        for mode in (metrics.mode, metrics.mode_between):
-            scoring = replace(config.scoring, settings=replace(metrics, mode=mode))
-            make_plan(scoring, data_root(config.values.data.root), "cpu")
+        sources = find_sources(config.scoring, data_root(config.values.data.root))
+        for mode in [metrics.mode, metrics.mode_between] if between else [metrics.mode]:
+            find_wanted(config.scoring, sources, mode)
 
 
 @missing_operators_named()

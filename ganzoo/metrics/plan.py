@@ -13,7 +13,7 @@ from torch import Tensor
 from ganzoo.config.schema import Scoring
 from ganzoo.entries import MetricEntry
 from ganzoo.errors import GanzooError
-from ganzoo.metrics.extractors import feature_of, find_sources
+from ganzoo.metrics.extractors import Source, feature_of, find_sources
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.reader import Progress, Reader
 from ganzoo.metrics.reference import REAL, real_features
@@ -149,6 +149,23 @@ class Plan:
         return self.per_class or any(e.reads == "features" for e in self.entries if self.wanted[e.name] == key)
 
 
+def find_wanted(scoring: Scoring, sources: Mapping[str, Source], mode: str) -> dict[str, Key]:
+    """Return the extractor and the feature that each metric reads, by the metric's name.
+
+    Raises GanzooError if an extractor's network does not give a feature in this mode.
+    """
+    wanted: dict[str, Key] = {}
+    for entry in scoring.metrics:
+        source = sources[scoring.extractors[entry.name].name]
+        feature = feature_of(entry, source.entry)
+        try:
+            Reader(source, mode, "cpu", (feature,))  # only checks; no device is used
+        except GanzooError as error:
+            raise GanzooError(f"{entry.name}: {error}") from error
+        wanted[entry.name] = source.entry.name, feature
+    return wanted
+
+
 def make_plan(
     scoring: Scoring,
     root: Path,
@@ -166,15 +183,7 @@ def make_plan(
     sources = find_sources(scoring, root)
     if not entries:
         raise GanzooError("no metric given; name one, for example metrics.names=[NAME] (`ganzoo list` shows them)")
-    wanted: dict[str, Key] = {}
-    for entry in entries:
-        source = sources[scoring.extractors[entry.name].name]
-        feature = feature_of(entry, source.entry)
-        try:
-            Reader(source, mode, device, (feature,))
-        except GanzooError as error:
-            raise GanzooError(f"{entry.name}: {error}") from error
-        wanted[entry.name] = source.entry.name, feature
+    wanted = find_wanted(scoring, sources, mode)
     readers = {}
     for name, source in sources.items():
         features = tuple(dict.fromkeys(feature for extractor, feature in wanted.values() if extractor == name))
@@ -182,4 +191,4 @@ def make_plan(
     return Plan(entries, wanted, readers, per_class)
 
 
-__all__ = ["Plan", "Sides", "make_plan"]
+__all__ = ["Plan", "Sides", "find_wanted", "make_plan"]

@@ -16,7 +16,7 @@ from ganzoo.testing.probe import global_state_watched, weights_of
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.sharing import devices
-from ganzoo.testing.stand_in_parts import CLASSES, disc_images
+from ganzoo.testing.stand_in_parts import CLASSES
 from ganzoo.testing.stand_ins import AUGMENTATION, CONDITIONAL, NAME, PENALTIES
 from ganzoo.testing.training import Trained, trains
 from ganzoo.testing.training import capture_safe as replayed
@@ -37,11 +37,6 @@ class StepPart(Trained):
         recipe = f"{CONDITIONAL if labelled else NAME}+{NAME}+{entry.name}"
         image = ImageSpec(1, 8, classes=CLASS_COUNT if labelled else 0)
         super().__init__(rig, recipe, image, prefixes=("step.",))
-
-    def with_part(self, name: str, *settings: str) -> Loop:
-        """Return a loop as :meth:`loop` does, of the recipe with one more part."""
-        config = self.rig.config(f"{self.recipe}+{name}", *self.settings, *settings)
-        return self.rig.loop(config, disc_images(self.image))
 
 
 def networks_of(loop: Loop) -> dict[str, nn.Module]:
@@ -80,7 +75,7 @@ def updates(part: StepPart) -> None:
 def penalties(part: StepPart) -> None:
     """Check that a penalty of the recipe changes the weights of its network, in common and in separate updates."""
     for settings, side in product(UPDATES, PENALTIES):
-        loops = part.loop(*settings), part.with_part(PENALTIES[side], *settings)
+        loops = part.loop(*settings), part.loop(*settings, extra=PENALTIES[side])
         for loop in loops:
             loop.iteration()
         expect(
@@ -93,7 +88,7 @@ def penalties(part: StepPart) -> None:
 def augmentation(part: StepPart) -> None:
     """Check that the discriminator judges only augmented images, if the recipe has an augmentation."""
     for settings in UPDATES:
-        loop, untouched = part.with_part(AUGMENTATION, *settings), list[bool]()
+        loop, untouched = part.loop(*settings, extra=AUGMENTATION), list[bool]()
 
         def look(module: nn.Module, given: tuple[Tensor, ...], named: dict[str, Any]) -> None:
             images = given[0] if given else named["images"]

@@ -40,9 +40,10 @@ class Trained:
         self.settings = (*(text for text in rig.settings if text.startswith(prefixes)), *own)
         self.config = rig.config(recipe, *self.settings)
 
-    def loop(self, *settings: str) -> Loop:
-        """Return a loop that trains on discs, with further ``settings``."""
-        config = self.rig.config(self.recipe, *self.settings, *settings) if settings else self.config
+    def loop(self, *settings: str, extra: str = "") -> Loop:
+        """Return a loop that trains on discs, with further ``settings``, and with the part ``extra`` in its recipe."""
+        recipe = f"{self.recipe}+{extra}" if extra else self.recipe
+        config = self.rig.config(recipe, *self.settings, *settings) if settings or extra else self.config
         return self.rig.loop(config, disc_images(self.image))
 
 

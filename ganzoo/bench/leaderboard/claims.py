@@ -7,7 +7,7 @@ from itertools import pairwise
 from ganzoo.bench.leaderboard.board import Group
 from ganzoo.bench.leaderboard.rows import Row
 from ganzoo.bench.leaderboard.wording import seed_texts
-from ganzoo.bench.seeds import INTERVAL, LEAST, separated, welch
+from ganzoo.bench.seeds import INTERVAL, LEAST, holds, separated, welch
 
 ONE_SEED_EACH = "One seed each: no claim that one combination beats another."
 
@@ -30,19 +30,17 @@ def claims(group: Group) -> list[str]:
 
 
 def _claim(group: Group, better: Row, worse: Row) -> str:
-    """Say whether a row is better than the next one, by the rule of :class:`ganzoo.bench.compare.Comparison`."""
     ranking, one, other = group.ranking, group.values(better), group.values(worse)
-    interval = welch(one, other)
-    assert ranking is not None and interval is not None
+    assert ranking is not None
+    apart, interval = separated(ranking, one, other), welch(one, other)
+    assert interval is not None
     first, second = _name(group, better), _name(group, worse)
-    no_claim = f"{first} and {second}: no difference can be claimed, the seeds"
     seeds = f"({_listed(group, better)} against {_listed(group, worse)})"
-    if not separated(ranking, one, other):
-        return f"{no_claim} overlap {seeds}."
     found = f"the {INTERVAL} of the difference, {ranking.text(interval.low)} to {ranking.text(interval.high)},"
-    if not interval.without_zero:
-        return f"{no_claim} separate {seeds} but {found} includes zero."
-    return f"{first} is better than {second}: the seeds separate {seeds} and {found} excludes zero."
+    if holds(interval, apart):
+        return f"{first} is better than {second}: the seeds separate {seeds} and {found} excludes zero."
+    reason = f"separate {seeds} but {found} includes zero" if apart else f"overlap {seeds}"
+    return f"{first} and {second}: no difference can be claimed, the seeds {reason}."
 
 
 def _name(group: Group, row: Row) -> str:

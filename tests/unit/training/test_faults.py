@@ -214,23 +214,31 @@ def test_rollbacks_are_logged_halve_the_learning_rates_and_survive_a_stop(
             assert 0 < log[-2]["lr_generator"] < 0.2 * expected
 
 
-def test_the_log_keeps_the_faults_of_records_that_a_rollback_drops(registry, quiet, tiny, tmp_path, monkeypatch):
-    """The log has a line between the faults at 200 and 240 images, which the second rollback drops."""
-    judge = Watch.judge
+def after_each_judgement(monkeypatch, then) -> list[Loop]:
+    """Call ``then`` with the loop that trains, after each judgement of its log. Return the list of such loops."""
+    judge, whole, loops = Watch.judge, Loop.train, list[Loop]()
 
     def judged(self, means, not_finite, step):
         judge(self, means, not_finite, step)
+        then(loops[-1])
+
+    def looped(self):
+        loops.append(self)
+        whole(self)
+
+    monkeypatch.setattr(Watch, "judge", judged)
+    monkeypatch.setattr(Loop, "train", looped)
+    return loops
+
+
+def test_the_log_keeps_the_faults_of_records_that_a_rollback_drops(registry, quiet, tiny, tmp_path, monkeypatch):
+    """The log has a line between the faults at 200 and 240 images, which the second rollback drops."""
+
+    def fail_twice(loop):
         if loop.counters.rollbacks < 2 and loop.counters.shown > (200, 240)[loop.counters.rollbacks]:
             raise Fault("something went wrong")
 
-    def looped(self):
-        nonlocal loop
-        loop = self
-        whole(self)
-
-    loop, whole = None, Loop.train
-    monkeypatch.setattr(Watch, "judge", judged)
-    monkeypatch.setattr(Loop, "train", looped)
+    after_each_judgement(monkeypatch, fail_twice)
     config = resolve(registry, "mlp+minimax", None, settings(tiny))
     log = read_jsonl(start(registry, config, quiet, out=tmp_path / "run").directory.log_file)
     faults = [fault for record in log for fault in record.get("faults", [])]
@@ -239,25 +247,17 @@ def test_the_log_keeps_the_faults_of_records_that_a_rollback_drops(registry, qui
 
 def test_a_damaged_checkpoint_is_set_aside_by_a_rollback(registry, quiet, tiny, tmp_path, monkeypatch):
     """The newest checkpoint is damaged on the disk before the fault. A stop after the rollback still saves its work."""
-    judge = Watch.judge
 
-    def judged(self, means, not_finite, step):
-        judge(self, means, not_finite, step)
+    def damage_and_fail(loop):
         if loop.counters.shown > 200 and not loop.counters.rollbacks:
             (loop.directory.latest().path / "generator.safetensors").write_bytes(b"damaged")
             raise Fault("something went wrong")
         loop.stop_requested = loop.counters.rollbacks == 1
 
-    def looped(self):
-        nonlocal loop
-        loop = self
-        whole(self)
-
-    loop, whole = None, Loop.train
-    monkeypatch.setattr(Watch, "judge", judged)
-    monkeypatch.setattr(Loop, "train", looped)
+    loops = after_each_judgement(monkeypatch, damage_and_fail)
     config = resolve(registry, "mlp+minimax", None, settings(tiny))
     stopped = start(registry, config, quiet, out=tmp_path / "run")
+    (loop,) = loops
     assert not stopped.finished and loop.counters.rollbacks == 1
     assert stopped.directory.latest().meta["shown"] == loop.counters.shown
     assert (stopped.directory.checkpoints / f"{ASIDE}kimg000000.192").is_dir()

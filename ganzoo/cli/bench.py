@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ganzoo.cli.completion import complete_part, complete_recipe
+from ganzoo.cli.completion import complete_part, complete_recipe, complete_side
 from ganzoo.cli.options import PATH, inception_option, weights_option
 from ganzoo.console.messages import say
 from ganzoo.entries import ArchitectureEntry, DatasetEntry, LossEntry, PenaltyEntry
@@ -184,8 +184,8 @@ def report(results: Path, out: Path, published: Path) -> None:
 
 
 @bench.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_side(RESULTS))
+@click.argument("b", shell_complete=complete_side(RESULTS))
 @click.option("--results", type=PATH, default=RESULTS, show_default=True, help="Where combinations are looked up.")
 @click.option("--resamples", type=int, default=50, show_default=True, help="Bootstrap samples, for one seed each.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")

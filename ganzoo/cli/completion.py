@@ -123,6 +123,23 @@ def complete_path(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return [CompletionItem(incomplete, type="dir")]
 
 
+def complete_side(results: Path) -> Complete:
+    """Return a completer for a side of a comparison: a combination with a record, a run or registered weights.
+
+    results: where the records are if the command line has no --results.
+    """
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
+        from ganzoo.bench.record import readable_records
+
+        found = readable_records(ctx.params.get("results") or results, lambda error: None)
+        recipes = sorted({record.recipe for _, record in found if record.recipe.startswith(incomplete)})
+        others = [item for item in complete_source(ctx, param, incomplete) if item.type != "dir"]
+        return [CompletionItem(recipe) for recipe in recipes] + others or [CompletionItem(incomplete, type="file")]
+
+    return complete
+
+
 def complete_part(*kinds: type[Entry], more: Sequence[str] = ()) -> Complete:
     """Return a completer for the names of parts of these kinds (without any, of all kinds) and those in ``more``."""
 

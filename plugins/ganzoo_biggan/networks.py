@@ -7,6 +7,8 @@ arXiv:1802.05637). The orthogonal regularisation and the standing statistics of 
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,6 +16,7 @@ from torch.nn import functional as F
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import DiscriminatorOutputs, Generator
 from ganzoo.models.conditional import ConditionalBatchNorm2d, HeadedDiscriminator, Heads, classes_for, given
+from ganzoo.models.residual import DownBlock, UpBlock
 from ganzoo.models.sizes import split_size
 from ganzoo_biggan import DiscriminatorParams, GeneratorParams
 from ganzoo_biggan.layers import SelfAttention, conv, embedding, linear
@@ -27,43 +30,6 @@ def attends_at(image: ImageSpec, at_most: int) -> int:
     base, doublings = split_size(image.size)
     sizes = [base * 2**i for i in range(1, doublings)]
     return max((size for size in sizes if size <= at_most), default=0)
-
-
-class UpBlock(nn.Module):
-    """A residual block: normalise, ReLU, double the size, convolve; normalise, ReLU, convolve; add the doubled input.
-
-    Maps ``(N, inputs, H, W)`` and a condition ``(N, condition)`` to ``(N, outputs, 2 H, 2 W)``.
-    """
-
-    def __init__(self, inputs: int, outputs: int, condition: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = _norm(inputs, condition), _norm(outputs, condition)
-        self.conv1, self.conv2 = conv(inputs, outputs, 3), conv(outputs, outputs, 3)
-        self.shortcut = conv(inputs, outputs, 1)
-
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        y = self.conv1(_double(F.relu(self.norm1(x, condition))))
-        # A 1x1 convolution and doubling commute; convolving first is four times cheaper.
-        return self.conv2(F.relu(self.norm2(y, condition))) + _double(self.shortcut(x))
-
-
-class DownBlock(nn.Module):
-    """A residual block: ReLU, convolve, ReLU, convolve, and halve the size with ``halve``; add the input.
-
-    A shortcut gives the input the shape of the result. With ``first`` the input is an image and skips the first ReLU.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, first: bool = False, halve: bool = True) -> None:
-        super().__init__()
-        self.first, self.halve = first, halve
-        self.conv1, self.conv2 = conv(inputs, outputs, 3), conv(outputs, outputs, 3)
-        self.shortcut = conv(inputs, outputs, 1) if halve or inputs != outputs else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
-        if self.halve:  # a 1x1 convolution and the mean commute; halving first is four times cheaper
-            x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
-        return y + self.shortcut(x)
 
 
 class BigGANGenerator(Generator):
@@ -84,14 +50,15 @@ class BigGANGenerator(Generator):
             )
         classes = classes_for(image, params.conditional)
         self.conditional = "required" if classes else False
-        self.embed = nn.Embedding(classes, params.embedding) if classes else None
+        embedded = params.embedding if classes else 0
+        self.embed = nn.Embedding(classes, embedded) if classes else None
         if self.embed is not None:
             nn.init.orthogonal_(self.embed.weight)
         first, *shares = (part.numel() for part in torch.zeros(params.latent_dim).tensor_split(doublings + 1))
         widths = [min(params.width * 2**k, params.width_max) for k in range(doublings, -1, -1)]
         self.project = linear(first, widths[0] * self.base**2)
         self.blocks = nn.ModuleList(
-            UpBlock(widths[i], widths[i + 1], share + (params.embedding if classes else 0))
+            UpBlock(widths[i], widths[i + 1], conv, partial(_norm, condition=share + embedded))
             for i, share in enumerate(shares)
         )
         self.attends_at = attends_at(image, params.attention)
@@ -131,10 +98,10 @@ class BigGANDiscriminator(HeadedDiscriminator):
         size = attends_at(image, params.attention)
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(zip([image.channels, *widths[:-1]], widths, strict=True)):
-            layers.append(DownBlock(inputs, outputs, first=i == 0))
+            layers.append(DownBlock(inputs, outputs, conv, first=i == 0))
             if size and size == base * 2 ** (halvings - 1 - i):
                 layers.append(SelfAttention(outputs))
-        self.blocks = nn.Sequential(*layers, DownBlock(widths[-1], widths[-1], halve=False))
+        self.blocks = nn.Sequential(*layers, DownBlock(widths[-1], widths[-1], conv, halve=False))
         self.logit = linear(widths[-1], 1)
         self.heads = Heads(widths[-1], image, needs.outputs, params.conditional, linear=linear, embedding=embedding)
         self.conditional = self.heads.conditional
@@ -154,7 +121,3 @@ def _norm(channels: int, condition: int) -> ConditionalBatchNorm2d:
 def _level(base: int, size: int) -> int:
     """Return the number of doublings from the base to the size."""
     return (size // base).bit_length() - 1
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")

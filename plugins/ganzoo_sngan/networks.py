@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from ganzoo.entries import ImageSpec, Needs
 from ganzoo.interfaces import DiscriminatorOutputs, Generator
 from ganzoo.models.conditional import HeadedDiscriminator, Heads, batch_norm, classes_for, given, linear, normalise
+from ganzoo.models.residual import DownBlock, UpBlock
 from ganzoo.models.sizes import split_size
 from ganzoo.models.spectral import spectral
 from ganzoo_sngan import DiscriminatorParams, GeneratorParams
@@ -25,7 +27,7 @@ FLAT_BLOCKS = 2  # blocks of the discriminator that keep the size, after those t
 
 
 def _conv(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
-    """Return a convolution that keeps the size, initialised after Glorot and Bengio 2010, with a bias of zero."""
+    """Return a convolution that keeps the size, initialised after Glorot and Bengio 2010, with zero bias."""
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
     nn.init.xavier_uniform_(layer.weight, gain)
     assert layer.bias is not None
@@ -33,44 +35,9 @@ def _conv(inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2
     return layer
 
 
-class UpBlock(nn.Module):
-    """A residual block: normalise, ReLU, double the size, convolve; normalise, ReLU, convolve; add the doubled input.
-
-    With ``classes`` the norms are conditional.
-    """
-
-    def __init__(self, channels: int, classes: int = 0) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = batch_norm(channels, classes), batch_norm(channels, classes)
-        self.conv1 = _conv(channels, channels, 3, math.sqrt(2))
-        self.conv2 = _conv(channels, channels, 3, math.sqrt(2))
-        self.shortcut = _conv(channels, channels, 1)
-
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        y = self.conv1(_double(F.relu(normalise(self.norm1, x, labels))))
-        # A 1x1 convolution and doubling commute; convolving first is four times cheaper.
-        return self.conv2(F.relu(normalise(self.norm2, y, labels))) + _double(self.shortcut(x))
-
-
-class DownBlock(nn.Module):
-    """A residual block: ReLU, convolve, ReLU, convolve, and halve the size with ``halve``; add the input.
-
-    A shortcut gives the input the shape of the result. With ``first`` the input is an image and skips the first ReLU.
-    """
-
-    def __init__(self, inputs: int, outputs: int, wrap: Wrap, *, first: bool = False, halve: bool = False) -> None:
-        super().__init__()
-        self.first, self.halve = first, halve
-        self.conv1 = wrap(_conv(inputs, outputs, 3, math.sqrt(2)))
-        self.conv2 = wrap(_conv(outputs, outputs, 3, math.sqrt(2)))
-        self.shortcut = wrap(_conv(inputs, outputs, 1)) if halve or inputs != outputs else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
-        if not self.halve:
-            return y + self.shortcut(x)
-        # A 1x1 convolution and the mean commute; halving first is four times cheaper.
-        return F.avg_pool2d(y, 2) + self.shortcut(F.avg_pool2d(x, 2))
+def _in_block(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+    """Return a convolution of a residual block: a gain of sqrt(2) before a ReLU or the sum, of 1 in the shortcut."""
+    return _conv(inputs, outputs, kernel, math.sqrt(2) if kernel > 1 else 1.0)
 
 
 class SNGANGenerator(Generator):
@@ -82,10 +49,11 @@ class SNGANGenerator(Generator):
         classes = classes_for(image, params.conditional)
         self.conditional = "required" if classes else False
         self.base, doublings = split_size(image.size)
-        self.project = linear(params.latent_dim, params.width * self.base**2)
-        self.blocks = nn.Sequential(*(UpBlock(params.width, classes) for _ in range(doublings)))
-        self.norm = batch_norm(params.width, classes)
-        self.to_pixels = _conv(params.width, image.channels, 3)
+        width, norm = params.width, partial(batch_norm, classes=classes)
+        self.project = linear(params.latent_dim, width * self.base**2)
+        self.blocks = nn.Sequential(*(UpBlock(width, width, _in_block, norm) for _ in range(doublings)))
+        self.norm = norm(width)
+        self.to_pixels = _conv(width, image.channels, 3)
 
     def forward(
         self,
@@ -112,14 +80,19 @@ class SNGANDiscriminator(HeadedDiscriminator):
         super().__init__()
         self.image = image
         wrap: Wrap = spectral if params.spectral else nn.Identity()
+        width = params.width
+
+        def conv(inputs: int, outputs: int, kernel: int) -> nn.Module:
+            return wrap(_in_block(inputs, outputs, kernel))
+
         _, halvings = split_size(image.size)
-        blocks = [DownBlock(image.channels, params.width, wrap, first=True, halve=True)]
+        blocks = [DownBlock(image.channels, width, conv, first=True)]
         # One halving less than the generator has doublings, as published: 32 pixels become 8.
-        blocks += [DownBlock(params.width, params.width, wrap, halve=True) for _ in range(max(0, halvings - 2))]
-        blocks += [DownBlock(params.width, params.width, wrap) for _ in range(FLAT_BLOCKS)]
+        blocks += [DownBlock(width, width, conv) for _ in range(max(0, halvings - 2))]
+        blocks += [DownBlock(width, width, conv, halve=False) for _ in range(FLAT_BLOCKS)]
         self.blocks = nn.Sequential(*blocks)
-        self.logit = wrap(linear(params.width, 1))
-        self.heads = Heads(params.width, image, needs.outputs, params.conditional, wrap=wrap)
+        self.logit = wrap(linear(width, 1))
+        self.heads = Heads(width, image, needs.outputs, params.conditional, wrap=wrap)
         self.conditional = self.heads.conditional
 
     def outputs(
@@ -127,7 +100,3 @@ class SNGANDiscriminator(HeadedDiscriminator):
     ) -> DiscriminatorOutputs:
         phi = F.relu(self.blocks(images)).sum((2, 3))
         return self.heads.read(self.logit(phi).squeeze(1), phi, labels)
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from support.bench_records import make_record, write_records
 from support.strangers import with_stranger
 
 from ganzoo.cli.commands import Zoo, app
@@ -61,6 +62,17 @@ def test_commands_of_the_core_and_of_plugins_without_importing_one(monkeypatch):
     monkeypatch.setattr(Registry, "load", lambda **options: registry)
     monkeypatch.setattr(Zoo, "get_command", lambda *arguments: pytest.fail("imported"))
     assert complete("run") == ["run", "runs", "runic"]
+
+
+def test_a_side_of_a_comparison_is_a_combination_with_a_record_or_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_records(Path("benchmarks/results"), [make_record("dcgan+minimax"), make_record("dcgan+minimax", seed=1)])
+    write_records(Path("mine"), [make_record("dcgan+hinge")])
+    begin_run("mine/dcgan-0")
+    assert complete("bench", "compare", "dcgan+m") == ["dcgan+minimax"]
+    assert complete("bench", "compare", "--results", "mine", "mlp+minimax", "dcgan+h") == ["dcgan+hinge"]
+    assert complete("bench", "compare", "mine/") == ["mine/dcgan-0", "mine/grid/"]
+    assert complete("bench", "compare", "unknown") == ["unknown"]  # the shell completes files
 
 
 def test_options_and_commands_of_a_group():

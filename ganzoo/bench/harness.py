@@ -16,7 +16,7 @@ from ganzoo.bench.grid import Cell, Grid, cells
 from ganzoo.bench.job import RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.outdated import changed_settings
-from ganzoo.bench.record import GRID_FILE, Record, read_record, read_records, write_record
+from ganzoo.bench.record import FAULT, GRID_FILE, Record, read_record, read_records, write_record
 from ganzoo.config.recipe import parse_recipe
 from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config
@@ -142,15 +142,16 @@ class Harness:
                     )
 
     def _forget(self, cell: Cell) -> bool:
-        """Return whether the row has failed. If so, delete its record, and its run if that did not end.
+        """Return whether the row has failed. If so, delete its record, and its run if training itself failed.
 
-        A run that failed in training would only fail again. One that was trained but not scored is scored now. Without
-        a record the row is like any other: if the grid is stopped, the next call resumes the row.
+        Such a run would only fail again. Any other is resumed, such as one whose process was killed; one that was
+        trained but not scored is scored now. Without a record the row is like any other: if the grid is stopped, the
+        next call resumes the row.
         """
         record = read_record(self._file(cell))
         if record.status != "failed":
             return False
-        if record.shown < 1000 * record.budget.kimg:
+        if record.extra.get(FAULT):
             shutil.rmtree(self.work / cell.name, ignore_errors=True)
         self._file(cell).unlink()
         return True

@@ -9,6 +9,7 @@ import threading
 
 from ganzoo.bench.job import Job
 from ganzoo.utils import openmp
+from ganzoo.utils.signals import INTERRUPTED
 from ganzoo.utils.subprocess import interpreter
 
 
@@ -42,6 +43,8 @@ class JobProcess:
             return ""
         if code < 0:
             return f"its process was ended by {signal.Signals(-code).name}"
+        if code == INTERRUPTED:
+            return "its process was stopped before its end; its checkpoints are kept"
         lines = self.log.read_text(errors="replace").strip().splitlines()
         return f"its process ended with {code}: {lines[-1] if lines else 'no output'}"
 

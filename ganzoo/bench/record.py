@@ -164,6 +164,10 @@ class Record:
         return [CurvePoint(p["kimg"], p["seconds"], p[name], p["fakes"]) for p in self.curve if name in p]
 
 
+FAULT = "fault_in_training"
+"""The key in ``extra`` of a failed record whose run is not worth resuming: training itself failed."""
+
+
 def write_record(file: Path, record: Record) -> None:
     """Write a record atomically. Raises GanzooError if it does not follow the schema."""
     content = json.loads(json.dumps(asdict(record), allow_nan=False))

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.process import heed_parent
-from ganzoo.bench.record import SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
+from ganzoo.bench.record import FAULT, SCHEMA, Budget, Cost, CurvePoint, Hardware, Record, write_record
 from ganzoo.bench.record import Weights as WeightsOf
 from ganzoo.config.recipe import Recipe, parse_recipe
 from ganzoo.config.resolve import resolve
@@ -31,7 +31,7 @@ from ganzoo.config.schema import MACHINE_CHOICES, Config
 from ganzoo.console.display import Display
 from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device
-from ganzoo.errors import GanzooError, described
+from ganzoo.errors import GanzooError, TrainingFailed, described
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.by_class import BY_CLASS, read_by_class
@@ -76,6 +76,8 @@ def perform(job: Job, registry: Registry, display: Display) -> bool:
     except Exception as error:
         reason = str(error) if isinstance(error, GanzooError) else described(error)
         record = failed_record(job, recipe, reason, config)
+        if isinstance(error, TrainingFailed):
+            record.extra[FAULT] = True
     write_record(job.directory / RECORD, record)
     return True
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.utils.files import write_shared
+from ganzoo.utils.files import write_whole
 
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile)
 """The errors that NumPy raises for a file that is missing, truncated or of another kind."""
@@ -17,7 +17,7 @@ UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplemen
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays, numbers and strings as an ``.npz`` file."""
-    write_shared(path, lambda stream: np.savez(stream, **arrays))
+    write_whole(path, lambda stream: np.savez(stream, **arrays), parents=True)
 
 
 def read_arrays(path: Path) -> dict[str, Any] | None:

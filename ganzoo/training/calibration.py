@@ -36,7 +36,7 @@ from ganzoo.runs.run_dir import RunDir, read_json
 from ganzoo.training.loop import Loop
 from ganzoo.utils import openmp
 from ganzoo.utils.checksum import digest_of, sealed, unsealed
-from ganzoo.utils.files import data_root, write_shared
+from ganzoo.utils.files import data_root, write_whole
 from ganzoo.utils.waiting import waiting
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def calibrate(config: Config, image: ImageSpec, device: torch.device) -> tuple[C
         with waiting("measuring which threads, precision and layout are fastest here"):
             noted = _measured(config, image, device, options)
         content = json.dumps(sealed(noted), indent=1) + "\n"
-        write_shared(file, lambda stream: stream.write(content.encode()))
+        write_whole(file, lambda stream: stream.write(content.encode()), parents=True)
     if not noted[GAINS]:
         return with_choice(config, noted), {CALIBRATED: noted}
     said = ", ".join(f"loop.{name}={noted[CHOSEN][name]} ({gain:.2f}x)" for name, gain in noted[GAINS].items())

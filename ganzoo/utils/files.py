@@ -79,13 +79,15 @@ def _not_through_links(path: str, flags: int) -> int:
 
 
 @contextmanager
-def whole_file(file: Path, partial: Path | None = None) -> Iterator[Path]:
+def whole_file(file: Path, suffix: str = "") -> Iterator[Path]:
     """Yield a temporary path to write to; flush it and rename it to ``file`` unless something raises.
 
-    The file has its old or its new content, never part of it. After an error the temporary file is removed. Raises
-    OSError.
+    The file has its old or its new content, never part of it, also if several processes write it at once. After an
+    error the temporary file is removed, those of dead processes by the next call in the directory. Raises OSError.
+
+    suffix: of the temporary path, for writers that choose the format by it.
     """
-    partial = partial or file.with_name(f".{file.name}.part")
+    partial = _own(file, suffix)
     try:
         yield partial
         flush(partial)
@@ -94,22 +96,17 @@ def whole_file(file: Path, partial: Path | None = None) -> Iterator[Path]:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+    with suppress(OSError):
+        _remove_leftovers(file.parent, file.stat().st_mtime)
 
 
-def write_whole(file: Path, write: Callable[[IO[bytes]], object], partial: Path | None = None) -> None:
-    """Write a file as :func:`whole_file` does. Raises WriteFailed."""
-    with writing(file), whole_file(file, partial) as place, open_itself(place, "wb") as stream:
-        write(stream)
-
-
-def write_shared(file: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file that other processes may write at the same time, and make the directories above it.
-
-    Each process uses a temporary name of its own. Raises WriteFailed.
-    """
+def write_whole(file: Path, write: Callable[[IO[bytes]], object], *, parents: bool = False) -> None:
+    """Write a file as :func:`whole_file` does. parents: make the directories above it. Raises WriteFailed."""
     with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, write, file.with_name(f".{file.name}.{os.getpid()}.part"))
+        if parents:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as place, open_itself(place, "wb") as stream:
+            write(stream)
 
 
 def append_text(file: Path, text: str) -> None:
@@ -168,7 +165,8 @@ def read_jsonl(file: Path) -> list[dict[str, Any]]:
 
 
 DAY = 24 * 60 * 60
-LEFTOVER = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]+\.part")
+LEFTOVER = re.compile(r"\..+\.(?P<host>[^.]+)\.(?P<pid>\d+)\.[0-9a-f]+\.part(\.\w+)?")
+MOST_NAME = 40  # characters of a file's name in a temporary name, which may have 255 bytes
 
 
 @contextmanager
@@ -226,26 +224,29 @@ def _moved_away(directory: Path) -> Path | None:
     return gone
 
 
-def _own(directory: Path) -> Path:
+def _own(path: Path, suffix: str = "") -> Path:
     """Return a temporary path that only this process uses."""
-    return directory.parent / f".{directory.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part"
+    return path.parent / f".{path.name[:MOST_NAME]}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.part{suffix}"
 
 
 def _remove_leftovers(parent: Path, now: float) -> None:
-    """Remove the temporary directories of dead processes. now: the time on the shared disk, not on this machine's
-    clock, which may differ."""
-    for path in parent.glob(".*.part"):
+    """Remove the temporary files and directories of dead processes. now: the time on the shared disk, not on this
+    machine's clock, which may differ."""
+    for path in parent.glob(".*.part*"):
         if (owner := LEFTOVER.fullmatch(path.name)) and _abandoned(path, owner["host"], int(owner["pid"]), now):
-            shutil.rmtree(path, ignore_errors=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:
-    """Return whether the process that wrote a temporary directory is dead. A process on another machine counts as dead
-    if it wrote nothing for a day."""
+    """Return whether the process that wrote a temporary file or directory is dead. A process on another machine counts
+    as dead if it wrote nothing for a day."""
     if host == _host() and not is_alive(pid):
         return True
     try:
-        written = max(path.stat().st_mtime for path in [partial, *partial.iterdir()])
+        written = max(path.lstat().st_mtime for path in [partial, *partial.glob("*")])
     except OSError:  # renamed or removed just now
         return False
     return now - written > DAY

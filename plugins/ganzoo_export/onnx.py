@@ -75,7 +75,6 @@ def export_generator(generator: Generator, form: str, file: Path, class_names: S
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(file) as partial, waiting("tracing, writing and checking the generator", 3, "steps") as advance:
-            partial.unlink(missing_ok=True)  # an untrusted run directory may hold a link of that name
             with torch.no_grad():
                 program = _trace(Exported(_with_weights_fixed(model.generator)))
                 advance()

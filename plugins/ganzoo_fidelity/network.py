@@ -25,7 +25,7 @@ from torch import Tensor
 from ganzoo.errors import GanzooError, NetworkMissing
 from ganzoo.metrics.extractor import Network
 from ganzoo.utils.checksum import sha256_of
-from ganzoo.utils.files import user_path, write_shared
+from ganzoo.utils.files import user_path, write_whole
 from ganzoo.utils.waiting import waiting
 
 VARIABLE = "GANZOO_INCEPTION"
@@ -53,7 +53,7 @@ def find_network(setting: str | None, root: Path) -> Network:
         path = converted
     state = load_state(path)
     if _is_torchscript(path):
-        write_shared(converted, lambda stream: torch.save(state, stream))
+        write_whole(converted, lambda stream: torch.save(state, stream), parents=True)
         path = converted
     lacks = () if state["fc.weight"].any() else (LOGITS,)
     return Network(path, identity(state), file_sha256, source, lacks)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ganzoo.errors import GanzooError, described
 from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
-from ganzoo.utils.files import write_shared
+from ganzoo.utils.files import write_text
 from ganzoo.utils.waiting import waiting
 from ganzoo_report.closer import read_look
 from ganzoo_report.page import to_page
@@ -27,8 +27,7 @@ def write_report(directory: RunDir) -> Path:
     try:
         with waiting(f"writing {file}"):
             page = to_page(read_facts(directory), read_story(directory), read_look(directory))
-        # The run itself may write its report while `ganzoo report --follow` does.
-        write_shared(file, lambda stream: stream.write(page.encode(errors="backslashreplace")))
+        write_text(file, page)
     except OSError as error:
         raise GanzooError(f"cannot write {file}: {error.strerror or error}") from error
     return file

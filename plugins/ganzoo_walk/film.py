@@ -88,10 +88,8 @@ def _write_by_pillow(
 def _write_mp4(frames: Iterator[Image.Image], file: Path, fps: float) -> None:
     import imageio_ffmpeg
 
-    partial = file.with_name(f".{file.stem}.part.mp4")  # ffmpeg chooses the format by the suffix
     first, sent = _even(next(frames)), 1
-    with writing(file), whole_file(file, partial):
-        partial.unlink(missing_ok=True)  # an untrusted run directory may hold a link of that name
+    with writing(file), whole_file(file, ".mp4") as partial:  # ffmpeg chooses the format by the suffix
         try:
             film = imageio_ffmpeg.write_frames(
                 str(partial),

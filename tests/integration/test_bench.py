@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -26,6 +27,7 @@ from ganzoo.bench.job import NEIGHBOURS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.leaderboard.board import make_report
 from ganzoo.bench.leaderboard.markdown import to_markdown
+from ganzoo.bench.process import JobProcess
 from ganzoo.bench.record import read_record, read_records, write_record
 from ganzoo.bench.verify import recorded_config, verify
 from ganzoo.bench.work import perform
@@ -35,7 +37,9 @@ from ganzoo.metrics import extractors
 from ganzoo.metrics import reader as readers
 from ganzoo.plugin.registry import Registry
 from ganzoo.run import Run
+from ganzoo.training.callbacks import Callback
 from ganzoo.utils.lock import alone_in
+from ganzoo.utils.signals import INTERRUPTED
 
 SMALL = ["loop.batch=16", "loop.device=cpu", "loop.log_kimg=0.064", "metrics.names=[]"]
 TINY_MLP = ["generator.width=16", "generator.layers=1", "discriminator.width=16", "discriminator.layers=1"]
@@ -238,8 +242,11 @@ def test_a_row_that_fails_is_a_row(harness, grid):
     assert record.status == "failed" and "not finite" in record.reason
     assert harness(grid).run() == [record]
     again = harness(grid)
+    mark = again.work / again.cells[0].name / "run" / "mark"
+    mark.touch()
     (still,) = again.run(retry=True)
     assert still.status == "failed" and [job.purpose for job in again.launcher.done] == ["train"]
+    assert not mark.exists()  # it began anew
     grid.settings, grid.name = settings, "mended"
     assert [record.status for record in harness(grid).run()] == ["done"]
 
@@ -270,6 +277,30 @@ def test_a_retry_that_is_stopped_goes_on_with_the_next_call(harness, grid):
         harness(grid, Stopped(None)).run(retry=True)
     (record,) = harness(grid).run()
     assert record.status == "done"
+
+
+def test_a_retry_resumes_a_training_that_another_error_stopped(harness, grid, monkeypatch):
+    class FullDisk(Callback):
+        def progress(self, shown):
+            if shown >= 64:
+                raise OSError("no space left on the device")
+
+    train, grid.losses = work._train, ["minimax"]
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "_train", lambda *arguments: train(*arguments, FullDisk()))
+        (failed,) = harness(grid).run()
+    assert failed.status == "failed" and "no space left" in failed.reason
+    again = harness(grid)
+    mark = again.work / again.cells[0].name / "run" / "mark"
+    mark.touch()
+    (record,) = again.run(retry=True)
+    assert (record.status, record.shown) == ("done", 128) and mark.exists()
+
+
+def test_a_job_whose_process_was_stopped_says_so(tmp_path):
+    stopped = JobProcess.__new__(JobProcess)
+    stopped._process, stopped.log = SimpleNamespace(poll=lambda: INTERRUPTED), tmp_path / "log.txt"
+    assert stopped.outcome() == "its process was stopped before its end; its checkpoints are kept"
 
 
 def test_a_retry_keeps_a_training_that_ended(harness, grid):

@@ -154,14 +154,6 @@ def test_an_mp4_that_the_disk_does_not_take_leaves_the_old_one(tmp_path, monkeyp
     assert file.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["walk.mp4"]
 
 
-def test_a_link_in_a_runs_directory_is_not_followed(tmp_path):
-    pytest.importorskip("imageio_ffmpeg")
-    (tmp_path / "precious").write_text("mine")
-    (tmp_path / ".walk.part.mp4").symlink_to(tmp_path / "precious")
-    write_film(iter(pictures(2, 1)), tmp_path / "walk.mp4", 25)
-    assert (tmp_path / "precious").read_text() == "mine"
-
-
 def test_small_images_are_enlarged():
     assert [enlargement(size, None) for size in (8, 28, 64, 256, 1024)] == [32, 10, 4, 1, 1]
     assert enlargement(28, 3) == 3

@@ -1,9 +1,31 @@
-"""The output directory of ``--out``."""
+"""Files are written completely or not at all; the output directory of ``--out``."""
+
+import os
 
 import pytest
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import make_output_directory
+from ganzoo.utils.files import make_output_directory, whole_file, write_text
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
+    file = tmp_path / "a.txt"
+    with whole_file(file) as first:
+        first.write_text("half")
+        with whole_file(file) as second:
+            second.write_text("second")
+        assert file.read_text() == "second"
+        first.write_text("first")
+    assert file.read_text() == "first" and list(tmp_path.iterdir()) == [file]
+
+
+def test_temporary_files_of_dead_processes_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.utils.files.is_alive", lambda pid: pid == os.getpid())
+    with whole_file(tmp_path / "film", ".mp4") as living:
+        living.touch()
+        (tmp_path / living.name.replace(f".{os.getpid()}.", ".1.")).touch()
+        write_text(tmp_path / ("long name" * 20), "text")
+        assert sorted(path.name[:5] for path in tmp_path.iterdir()) == [".film", "long "]
 
 
 def test_an_output_directory_is_made_or_used_if_it_is_empty(tmp_path):

@@ -19,6 +19,7 @@ from ganzoo.entries import KINDS, ImageSpec, WeightsEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.store import check_only_checkpoint, is_record
+from ganzoo.utils.torch_defaults import torch_defaults
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,7 @@ def list_parts(kind: str | None = None, pattern: str = "*") -> list[str]:
     return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
 
 
+@torch_defaults()
 def create_model(recipe: str, *, image: ImageSpec | None = None, settings: Settings = None) -> Model:
     """Build the untrained networks, loss and penalties of a recipe such as ``"dcgan+wgan-gp"``, on the CPU.
 
@@ -99,6 +101,7 @@ def train(
     return train_resolved(registry, resolved, callbacks, out=_path(out), init_from=init_from, heed_signals=heed_signals)
 
 
+@torch_defaults()
 def train_resolved(
     registry: Registry,
     config: Config,
@@ -112,12 +115,13 @@ def train_resolved(
     from ganzoo.distributed.collectives import by_first, joined
     from ganzoo.run import Run
     from ganzoo.runs.store import fetch
-    from ganzoo.training.callbacks import Hooks
+    from ganzoo.training.callbacks import Hooks, as_callbacks
     from ganzoo.training.run import start
 
+    watching = as_callbacks(callbacks)
     with joined():
         source = None if init_from is None else by_first(partial(fetch, registry, os.fspath(init_from)))
-        outcome = start(config, *callbacks, Hooks(registry), out=out, init_from=source, heed_signals=heed_signals)
+        outcome = start(config, *watching, Hooks(registry), out=out, init_from=source, heed_signals=heed_signals)
     return Run(outcome.directory.path, outcome)
 
 
@@ -133,6 +137,7 @@ def load(run: RunPath) -> Run:
     return Run(fetch(Registry.load(), os.fspath(run)))
 
 
+@torch_defaults()
 def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.device | str | None = None) -> Generator:
     """Load the averaged generator of a run, in evaluation mode.
 
@@ -150,6 +155,7 @@ def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.de
     return load(run).generator(checkpoint, device=device)
 
 
+@torch_defaults()
 def pack_weights(
     run: RunPath,
     package: RunPath,
@@ -173,6 +179,7 @@ def pack_weights(
     return pack(registry, found, place, data=data, licence=licence, checkpoint=checkpoint, half=half)
 
 
+@torch_defaults()
 def evaluate(
     generator_or_images: Generator | Tensor | np.ndarray,
     *,
@@ -198,7 +205,7 @@ def evaluate(
     from ganzoo.config.resolve import resolve_scoring
     from ganzoo.metrics.configured import score_anything
     from ganzoo.run import as_names
-    from ganzoo.training.callbacks import audience
+    from ganzoo.training.callbacks import as_callbacks, audience
 
     named = {
         "data.name": data,
@@ -211,7 +218,7 @@ def evaluate(
     chosen = [*given, *as_arguments(settings)]
     if not any(setting.startswith(("data.name=", "metrics.reference=")) for setting in chosen):
         raise GanzooError("name what to score against: data=SET, or reference=SET:SPLIT or FILE.npz")
-    with audience(list(callbacks)) as watched:
+    with audience(as_callbacks(callbacks)) as watched:
         return score_anything(generator_or_images, *resolve_scoring(Registry.load(), chosen), watched.scoring)
 
 
@@ -223,15 +230,19 @@ def show_progress() -> Callback:
     return NotebookDisplay() if in_notebook() else make_display()
 
 
+@torch_defaults()
 def image_grid(images: Tensor, columns: int = 8) -> Image.Image:
     """Lay out images ``(N, C, H, W)``, uint8 or float in [-1, 1], in a grid.
 
-    Return a PIL image, which a notebook displays.
+    Return a PIL image, which a notebook displays. Raises GanzooError if the images are not such images, or the number
+    of columns is below 1.
     """
     import torch
 
     from ganzoo.models.sampling import as_uint8, grid
 
+    if columns < 1:
+        raise GanzooError(f"columns is {columns}, must be 1 or more")
     return grid(torch.from_numpy(as_uint8(images)), columns)
 
 

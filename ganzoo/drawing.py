@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol
 
@@ -50,6 +51,7 @@ class DrawsImages(Protocol):
 
     has_truncation: bool
     image: ImageSpec
+    training: bool
 
     @property
     def conditional(self) -> bool | Literal["required"]: ...
@@ -77,7 +79,7 @@ def draw_images(
     """
     check_drawing(generator, count, labels, truncation)
     device = next(generator.parameters()).device
-    rng = torch.Generator().manual_seed(seed)
+    rng = seeded(seed)
     for start in range(0, count, CHUNK):
         latents, drawn = draw_inputs(generator, rng, device)
         if drawn is not None:
@@ -113,9 +115,17 @@ def draw_seed(generator: DrawsImages, seed: int) -> tuple[Tensor, Tensor | None,
     image that :func:`draw_images` draws from the seed.
     """
     device = next(generator.parameters()).device
-    rng = torch.Generator().manual_seed(seed)
+    rng = seeded(seed)
     latents, labels = draw_inputs(generator, rng, device)
     return latents[:1], None if labels is None else labels[:1].to(device), rng
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a random generator on the CPU with this seed. Raises GanzooError for a seed that is not one of torch."""
+    try:
+        return torch.Generator("cpu").manual_seed(operator.index(seed))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GanzooError(f"the seed is {seed!r}, must be a whole number from -2**63 to 2**64 - 1") from error
 
 
 def draw_inputs(
@@ -128,20 +138,29 @@ def draw_inputs(
 
 
 def check_drawing(generator: DrawsImages, count: int, labels: Tensor | int | None, truncation: float) -> None:
-    """Raise GanzooError if the count is below 1 or the generator does not support the labels or the truncation."""
+    """Raise GanzooError if the generator is in training mode, the count is below 1, or the generator does not support
+    the labels or the truncation."""
+    if generator.training:  # batch norm would read other images of the batch, and change its running statistics
+        raise GanzooError("the generator is in training mode; call its eval() first")
     if count < 1:
         raise GanzooError(f"the number of images is {count}, must be 1 or more")
     if labels is not None:
-        _check_labels(generator, count, torch.as_tensor(labels))
+        _check_labels(generator, count, labels)
     if not 0 <= truncation <= 1:
         raise GanzooError(f"the truncation is {truncation}, must be from 0 to 1")
     if truncation != 1 and not generator.has_truncation:
         raise GanzooError("this generator has no truncation; leave the truncation out")
 
 
-def _check_labels(generator: DrawsImages, count: int, labels: Tensor) -> None:
+def _check_labels(generator: DrawsImages, count: int, given: Tensor | int) -> None:
     if not takes_labels(generator):
         raise GanzooError("this generator is not class-conditional; leave the class out")
+    try:
+        labels = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GanzooError(f"the class is {given!r}, must be a whole number") from error
+    if labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        raise GanzooError(f"the labels are {labels.dtype}, must be whole numbers")
     if labels.ndim > 1 or (labels.ndim == 1 and len(labels) != count):
         raise GanzooError(f"labels have the shape {tuple(labels.shape)}, must be one class or ({count},)")
     wrong = labels[(labels < 0) | (labels >= generator.image.classes)]

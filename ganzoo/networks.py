@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganzoo.drawing import draw_images, draw_seeds
 from ganzoo.entries import ImageSpec
+from ganzoo.utils.torch_defaults import torch_defaults
 
 Side = Literal["discriminator", "generator"]
 
@@ -66,16 +67,18 @@ class Generator(nn.Module, ABC):
         """
         return torch.randn(count, self.latent_dim, generator=rng, device=rng.device).to(device)
 
+    @torch_defaults()
     def sample(
         self, count: int, *, seed: int = 0, labels: Tensor | int | None = None, truncation: float = 1.0
     ) -> Tensor:
         """Draw images ``(count, C, H, W)`` in [-1, 1], float32 on the CPU; image k depends on the seed alone.
 
-        Call it in evaluation mode. labels: classes ``(count,)``, one class for all, or None for random classes.
-        Raises GanzooError if the generator does not support the labels or the truncation.
+        labels: classes ``(count,)``, one class for all, or None for random classes. Raises GanzooError if the generator
+        is in training mode or does not support the labels or the truncation.
         """
         return torch.cat([chunk.float().cpu() for chunk in draw_images(self, count, seed, labels, truncation)])
 
+    @torch_defaults()
     def sample_seeds(
         self, seeds: Sequence[int], *, labels: Tensor | int | None = None, truncation: float = 1.0
     ) -> Tensor:

@@ -27,6 +27,7 @@ from ganzoo.runs.reader import read_facts
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.utils.files import read_jsonl
 from ganzoo.utils.safe_yaml import numbers_of
+from ganzoo.utils.torch_defaults import torch_defaults
 
 if TYPE_CHECKING:
     import torch
@@ -98,10 +99,12 @@ class Run:
         """Whether the run has reached its budget."""
         return read_facts(self.directory).finished
 
+    @torch_defaults()
     def generator(self, checkpoint: str = "latest", *, device: torch.device | str | None = None) -> Generator:
         """Load the averaged generator in evaluation mode, as :func:`ganzoo.load_generator` does."""
         return load_generator(Registry.load(), self.path, checkpoint, device_or_auto(device))
 
+    @torch_defaults()
     def resume(
         self,
         *,
@@ -120,15 +123,16 @@ class Run:
         Raises GanzooError if a setting differs that may not change, the data have changed, a plugin is missing, or
         another process uses the directory.
         """
-        from ganzoo.training.callbacks import Hooks
+        from ganzoo.training.callbacks import Hooks, as_callbacks
         from ganzoo.training.run import resume
 
-        registry = Registry.load()
+        registry, watching = Registry.load(), as_callbacks(callbacks)
         with collectives.joined():
             revision = revise(registry, self.directory, as_arguments(settings), accept_edits=accept_edits)
-            outcome = resume(revision, self.path, *callbacks, Hooks(registry), heed_signals=heed_signals)
+            outcome = resume(revision, self.path, *watching, Hooks(registry), heed_signals=heed_signals)
         return Run(self.path, outcome)
 
+    @torch_defaults()
     def evaluate(
         self,
         metrics: Sequence[str] | None = None,
@@ -154,14 +158,14 @@ class Run:
         if the network of an extractor is missing.
         """
         from ganzoo.metrics.configured import score_configured
-        from ganzoo.training.callbacks import audience
+        from ganzoo.training.callbacks import as_callbacks, audience
 
         chosen = {"fakes": samples, "seed": seed, "names": None if metrics is None else as_names(metrics)}
         given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
         arguments = (*as_arguments(given), *as_arguments(settings))
         if other := [key for key in map(_key, arguments) if not key.startswith(OF_SCORES)]:
             raise GanzooError(f"{', '.join(other)}: data.*, metrics.* and loop.device are settings of a score")
-        with collectives.joined(), audience(list(callbacks)) as watched:
+        with collectives.joined(), audience(as_callbacks(callbacks)) as watched:
             prepare_process()
             config = load_config(Registry.load(), self.directory, arguments, scoring=True, accept_edits=accept_edits)
             if any(_key(argument).startswith("data.") for argument in arguments):

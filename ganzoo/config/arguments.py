@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ganzoo.errors import GanzooError
@@ -22,9 +22,10 @@ def as_arguments(settings: Settings) -> list[str]:
         return []
     if isinstance(settings, Mapping):
         return [f"{key}={_as_text(key, value)}" for key, value in settings.items()]
-    if isinstance(settings, str):
-        raise GanzooError(f"settings is the text {settings!r}, must be a mapping or a list of KEY=VALUE")
-    return list(settings)
+    found: list[Any] = [None] if isinstance(settings, str) or not isinstance(settings, Iterable) else [*settings]
+    if not all(isinstance(each, str) for each in found):
+        raise GanzooError(f"settings is {settings!r}, must be a mapping or a list of KEY=VALUE")
+    return found
 
 
 def _as_text(key: str, value: Any) -> str:

@@ -19,8 +19,11 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def device_or_auto(device: torch.device | str | None) -> torch.device:
-    """Return the device that a program names; for None, the one of ``pick_device("auto")``."""
-    return pick_device("auto") if device is None else torch.device(device)
+    """Return the device that a program names; for None, the one of ``pick_device("auto")``.
+
+    Raises GanzooError if the device is not available.
+    """
+    return pick_device("auto") if device is None else _available(device)
 
 
 def pick_device(setting: str) -> torch.device:
@@ -35,16 +38,24 @@ def pick_device(setting: str) -> torch.device:
         setting = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
     if together and setting.startswith("cuda"):
         return collectives.own_cuda_device(setting)
-    device = torch.device(setting)
-    if device.type == "mps":
-        if together:
-            raise GanzooError("loop.device=mps is one device for several processes; use loop.device=cpu")
-        if not torch.backends.mps.is_available():
-            raise GanzooError("loop.device=mps: this machine has no MPS device; use loop.device=cpu")
+    device = _available(setting)
+    if device.type == "mps" and together:
+        raise GanzooError("device mps: it is one device for several processes; use cpu")
+    return device
+
+
+def _available(named: torch.device | str) -> torch.device:
+    """Return a device by its name. Raises GanzooError if there is none on this machine."""
+    try:
+        device = torch.device(named)
+    except (RuntimeError, TypeError) as error:
+        raise GanzooError(f"device {named}: there is no such device; use auto, cpu, cuda, cuda:N or mps") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise GanzooError(f"device {named}: it is not supported; use auto, cpu, cuda, cuda:N or mps")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise GanzooError("device mps: this machine has no MPS device; use cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise GanzooError(
-            f"loop.device={setting}: there are {torch.cuda.device_count()} CUDA devices; use loop.device=cpu"
-        )
+        raise GanzooError(f"device {named}: this machine has {torch.cuda.device_count()} CUDA devices; use cpu")
     return device
 
 

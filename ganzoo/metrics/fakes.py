@@ -35,8 +35,6 @@ def fake_images(
     are appended to ``drawn_labels``.
     Raises GanzooError for a generator in training mode, for missing labels, and for images that are not finite.
     """
-    if generator.training:
-        raise GanzooError("the generator to be scored is in training mode; call its eval() first")
     if takes_labels(generator) and labels is None:
         raise GanzooError(
             "this generator is class-conditional, but the real set to draw its classes from has no labels"

@@ -110,6 +110,8 @@ def score_images(
     shipped: str = "",
 ) -> Score:
     """Score all given images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does."""
+    if len(images) < 2:
+        raise GanzooError("a score needs 2 images or more")
     if not isinstance(real, StatisticsFile) and images.shape[1:] != real.array.shape[1:]:
         raise GanzooError(f"the images are {images.shape[1:]}, those of {real.name} {real.array.shape[1:]}")
     sized = replace(scoring, settings=replace(scoring.settings, fakes=len(images)))

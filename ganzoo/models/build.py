@@ -42,7 +42,7 @@ def build_model(config: Config, image: ImageSpec) -> Model:
     refuse_missing_labels(config, recipe.generator.load_generator(), recipe.discriminator.load_discriminator(), image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(values.seed)
-        generator = build_generator(config, image)
+        generator = _generator(config, image)
         try:
             discriminator = recipe.discriminator.load_discriminator()(image, values.discriminator, recipe.needs)
         except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
@@ -64,7 +64,12 @@ def build_model(config: Config, image: ImageSpec) -> Model:
 
 
 def build_generator(config: Config, image: ImageSpec) -> Generator:
-    """Build only the generator, from the global random state. Raises GanzooError if it cannot be built."""
+    """Build only the generator; the global random state stays unchanged. Raises GanzooError if it cannot be built."""
+    with torch.random.fork_rng(devices=[]):
+        return _generator(config, image)
+
+
+def _generator(config: Config, image: ImageSpec) -> Generator:
     entry = config.recipe.generator
     try:
         generator: Generator = entry.load_generator()(image, config.values.generator)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo.drawing import CHUNK, draw_images, draw_inputs
+from ganzoo.drawing import CHUNK, draw_images, draw_inputs, seeded
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Generator
 from ganzoo.utils.image_files import save_image as save_image
@@ -23,9 +23,14 @@ def to_uint8(images: Tensor) -> Tensor:
 
 def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
     """Turn images ``(N, C, H, W)``, uint8 or float in [-1, 1], into a uint8 array. Raises GanzooError otherwise."""
-    found = torch.as_tensor(images)
+    try:  # torch shares the memory of an array only without negative strides
+        found = torch.as_tensor(np.ascontiguousarray(images) if isinstance(images, np.ndarray) else images)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise GanzooError(f"the images are a {type(images).__name__}, must be a tensor or an array") from error
     if found.ndim != 4 or found.shape[1] not in (1, 3):
         raise GanzooError(f"the images have the shape {tuple(found.shape)}, must be (N, 1 or 3, H, W)")
+    if not len(found):
+        raise GanzooError("there are no images")
     if found.is_floating_point():
         if not found.isfinite().all() or found.abs().max() > 1:
             raise GanzooError("the images are not numbers in [-1, 1]; scale them, or pass uint8")
@@ -62,7 +67,7 @@ def first_draw(generator: Generator, count: int, seed: int) -> tuple[Tensor, Ten
     """
     if count > CHUNK:
         raise ValueError(f"count is {count}, must be {CHUNK} or less")
-    latents, labels = draw_inputs(generator, torch.Generator().manual_seed(seed), "cpu")
+    latents, labels = draw_inputs(generator, seeded(seed), "cpu")
     return latents[:count], None if labels is None else labels[:count]
 
 

@@ -137,6 +137,15 @@ class Audience:
                     callback.run_stopped(self.run, self.stopped)
 
 
+def as_callbacks(given: Iterable[Callback] | Callback) -> list[Callback]:
+    """Return callbacks as a list. Raises GanzooError if one of them is not a Callback."""
+    found: list[Callback] = list(given) if isinstance(given, Iterable) else [given]
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise GanzooError(f"callbacks holds {callback!r}, must be a list of ganzoo.Callback objects")
+    return found
+
+
 @contextmanager
 def audience(callbacks: Sequence[Callback], *, tell_interrupts: bool = False) -> Iterator[Audience]:
     """Yield a run's audience, and report the run's end after the block has released its lock and signal handlers.

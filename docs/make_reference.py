@@ -54,7 +54,7 @@ SECTIONS: tuple[tuple[str, str, tuple[tuple[ModuleType, tuple[str, ...]], ...]],
         "ganzoo.entries",
         (
             (entry, ("ImageSpec", "Needs", "Owner")),
-            (params, ("param", "at_least", "above_zero", "marks_of", "NoParams", "PenaltyParams")),
+            (params, ("param", "at_least", "above_zero", "finite", "marks_of", "NoParams", "PenaltyParams")),
         ),
     ),
 )

@@ -19,6 +19,7 @@ from ganzoo.entry import load_target as load_target
 from ganzoo.params import NoParams, PenaltyParams
 from ganzoo.params import above_zero as above_zero
 from ganzoo.params import at_least as at_least
+from ganzoo.params import finite as finite
 from ganzoo.params import marks_of as marks_of
 from ganzoo.params import param as param
 from ganzoo.weights import WeightsEntry as WeightsEntry

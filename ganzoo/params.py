@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,14 @@ def above_zero(params: object, *names: str) -> None:
             raise ValueError(f"{name} is {value}, must be above 0")
 
 
+def finite(params: object, *names: str) -> None:
+    """Raise ValueError if one of these fields is infinite or not a number; skip None."""
+    for name in names:
+        value = getattr(params, name)
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, must be a finite number")
+
+
 def marks_of(params: object) -> tuple[str, ...]:
     """Return the remarks that must accompany each score with these parameters, such as extra data that a part has seen.
 
@@ -52,4 +61,5 @@ class PenaltyParams:
 
     def __post_init__(self) -> None:
         at_least(self, 0, "weight")
+        finite(self, "weight")
         at_least(self, 1, "interval")

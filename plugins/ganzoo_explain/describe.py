@@ -19,7 +19,7 @@ SUMMARY = (
     "these and real images and says which are which. Each learns from the other, until the generated images look "
     "like real ones."
 )
-LOOP = ("kimg", "batch", "discriminator_steps", "fresh_fakes", "schedule", "hold", "clip_grad")
+LOOP = ("kimg", "batch", "accumulate", "discriminator_steps", "fresh_fakes", "schedule", "hold", "clip_grad")
 TITLES = {"discriminator": "The discriminator's update", "generator": "The generator's update"}
 
 

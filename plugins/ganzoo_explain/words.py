@@ -46,7 +46,8 @@ def settings_of(prefix: str, params: Any, *names: str) -> tuple[Setting, ...]:
 
 def round_of(facts: Facts) -> tuple[str, ...]:
     """Return sentences about one round of training, in the order of events."""
-    batch, steps, fresh = facts.batch, facts.steps, facts.config.values.loop.fresh_fakes
+    batch, steps, loop = facts.batch, facts.steps, facts.config.values.loop
+    fresh = loop.fresh_fakes or loop.accumulate > 1
     shown = "Both are changed at random by the augmentation and shown" if facts.model.augmentation else "Both are shown"
     drawn = " with their labels" if labels.are_used(facts) else ""
     asked = ", each for the class of a real one" if takes_labels(facts.model.generator) else ""
@@ -66,7 +67,7 @@ def round_of(facts: Facts) -> tuple[str, ...]:
         f"which does not change, into the images and on into the generator, whose {facts.generator.weights:,} weights "
         "move one small step.",
     ]
-    images = facts.config.values.loop.kimg * 1000
+    images = loop.kimg * 1000
     rounds = max(1, round(images / (batch * steps)))
     lines.append(f"Then the next round: about {rounds:,}, until {images:,.0f} real images have been shown.")
     return tuple(lines)
@@ -263,15 +264,14 @@ def _step(facts: Facts) -> Section:
 
 
 def _average(facts: Facts) -> Section:
-    return Section(
-        "What is shown and scored",
-        "",
-        (
-            "A moving average of the generator's weights. It is steadier than the generator of the last step and takes "
-            "no part in training.",
-        ),
-        settings=settings_of("ema", facts.config.values.ema),
+    ema = facts.config.values.ema
+    line = (
+        "A moving average of the generator's weights. It is steadier than the generator of the last step and takes no "
+        "part in training."
+        if ema.half_life_kimg
+        else "The generator of the last step: its moving average has a half-life of 0."
     )
+    return Section("What is shown and scored", "", (line,), settings=settings_of("ema", ema))
 
 
 def _here(entry: Entry) -> str:

@@ -97,6 +97,6 @@ LOSSES: tuple[LossEntry, ...] = (
         paper=SINHA,
         target="ganzoo_losses.top_k:TopK",
         params=TopKParams,
-        formula="D: of base; G: that of base, over the k highest d_fake of the batch, k = batch * nu^progress",
+        formula="D: that of base; G: that of base, over the k highest d_fake of the batch, k = batch * nu^progress",
     ),
 )

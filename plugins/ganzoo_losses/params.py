@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganzoo import PenaltyParams
-from ganzoo.entries import above_zero, at_least, param
+from ganzoo.entries import above_zero, at_least, finite, param
 
 BASES = ("hinge", "non-saturating", "minimax", "lsgan")
 
@@ -47,6 +47,11 @@ class GPParams(PenaltyParams):
 class DRAGANParams(PenaltyParams):
     weight: float = param(10.0, "lambda, 10 in the paper")
     noise: float = param(0.5, "deviation of the noise around real images, as a share of the images' own")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, 0, "noise")
+        finite(self, "noise")
 
 
 @dataclass

@@ -75,7 +75,7 @@ def open_page(browser, site):
     said: list[str] = []
     asked: set[str] = set()
 
-    def opened(name, anchor="", **options):
+    def opened(name, anchor="", *, wait=True, **options):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -84,7 +84,8 @@ def open_page(browser, site):
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.add(request.url))
         page.goto(f"{site.address}{name}/{anchor}")
-        page.wait_for_selector(RESTING)
+        if wait:
+            page.wait_for_selector(RESTING)
         return page
 
     yield opened
@@ -169,8 +170,21 @@ def test_from_seed_to_seed(open_page):
     page.get_by_role("button", name="Stop").click()
     rest(page)
     page.locator("#seed").fill("")
+    change(page, "#way", 0.5)
+    assert "NaN" not in page.url
+    page.locator("#seed").fill("")
     page.locator("#seed").blur()
     assert page.locator("#seed").input_value() == "0"
+
+
+def test_controls_may_be_used_while_the_generators_load(open_page):
+    page = open_page("all", wait=False)
+    assert page.evaluate("document.querySelectorAll('#images canvas').length") < 3
+    for name in ("Surprise me", "Save PNG", "Save GIF"):
+        page.get_by_role("button", name=name).click()
+    page.locator("#way").fill("0.5")
+    page.wait_for_selector(RESTING)
+    assert "way=0.5" in page.url and page.get_by_role("button", name="Save GIF").is_enabled()
 
 
 def test_surprises_differ_and_a_reload_stays_where_it_was(open_page):

@@ -16,9 +16,11 @@ const count = Math.max(...runs.map(({ directions }) => directions.length));
 const steps = new Array(count).fill(0);
 const generators = [];
 
+const seedOf = (id) => find(id).checkValidity() ? find(id).valueAsNumber : +find(id).defaultValue;
+
 // Where we are: what each run's generator is given.
 const state = () => ({
-  seed: find("seed").valueAsNumber, to: find("to").valueAsNumber, way: +find("way").value,
+  seed: seedOf("seed"), to: seedOf("to"), way: +find("way").value,
   truncation: +find("truncation").value, label: Math.max(0, find("class").selectedIndex), steps: [...steps],
 });
 
@@ -28,7 +30,9 @@ function latents(run, { seed, to, way, steps: along }) {
 
 // Big images at once, small ones after a pause.
 let wanted = false, drawing = false, pause = 0, round = 0;
+const loaded = () => generators.length === runs.length;
 function draw() {
+  if (!loaded()) return;
   wanted = true;
   main.ariaBusy = "true";
   if (!drawing) drawAll();
@@ -190,10 +194,12 @@ const shown = async (now) => {
   return sideBySide(images, runs);
 };
 find("png").addEventListener("click", async () => {
+  if (!loaded()) return;
   const now = state();
   save(await toPng(await shown(now)), `seed-${now.seed}.png`);
 });
 find("gif").addEventListener("click", async ({ currentTarget: button }) => {
+  if (!loaded()) return;
   walk(false);
   const now = state();
   button.disabled = true;

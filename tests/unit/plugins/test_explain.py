@@ -23,7 +23,7 @@ from ganzoo.interfaces import Discriminator, Generator, Penalty
 from ganzoo.models.build import build_model, parameter_count
 from ganzoo.plugin.registry import Registry
 from ganzoo_explain.describe import describe
-from ganzoo_explain.formulas import how_often, loss_formula
+from ganzoo_explain.formulas import _split_sides, how_often, loss_formula
 from ganzoo_explain.page import to_page
 from ganzoo_explain.probe import LOGITS, goal
 from ganzoo_explain.svg import to_svg
@@ -178,6 +178,14 @@ def test_a_penalty_of_both_networks_is_in_both_losses(registry):
     assert "each network's loss" in " ".join(next(s for s in system.sections if s.title == "Penalty").sentences)
 
 
+@pytest.mark.parametrize("name", [name for name, entry in ZOO["penalty"].items() if entry.network == "both"])
+def test_each_sides_term_of_a_penalty_is_a_formula(name):
+    sides, rest = _split_sides(ZOO["penalty"][name].formula)
+    for formula in [*sides.values()] or rest:
+        assert "weight" in formula and "E[" in formula
+    assert not (sides and rest) and set(sides) in (set(), {"D", "G"})
+
+
 def test_a_step_is_named_with_its_networks_and_settings(registry, monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
     with_step = Registry.load(strict=True)
@@ -204,6 +212,10 @@ def test_the_round_follows_the_settings(registry):
     assert "the same images" in " ".join(explained(registry, "mlp+minimax", *SMALL).round)
     fresh = explained(registry, "mlp+wgan-gp", *SMALL, "loop.fresh_fakes=true", "loop.discriminator_steps=7")
     assert "the same images" not in " ".join(fresh.round) and "new images" in " ".join(fresh.round)
+    parts = explained(registry, "mlp+minimax", *SMALL, "loop.accumulate=2")
+    assert "the same images" not in " ".join(parts.round) and ("loop.accumulate", "2") in {
+        (one.key, one.value) for one in parts.settings
+    }
     assert any("7 times" in line for line in fresh.round) and "7 times a round" in fresh.updates[0].sentences[0]
     assert {(one.key, one.value) for one in fresh.settings} >= {("loop.discriminator_steps", "7")}
     assert fresh.command == f"ganzoo run mlp+wgan-gp {' '.join(SMALL)} loop.fresh_fakes=true loop.discriminator_steps=7"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.bench.record import Record, is_older, read_record, record_files
-from ganzoo.bench.verify import load_record, recorded_config, weights_of
+from ganzoo.bench.recorded import load_record, recorded_config, weights_of
 from ganzoo.entries import WeightsEntry
 from ganzoo.errors import GanzooError
 from ganzoo.plugin.registry import Registry

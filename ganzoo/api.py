@@ -147,7 +147,7 @@ def load_generator(run: RunPath, *, checkpoint: str = "latest", device: torch.de
     the run, a plugin that it needs or the checkpoint is missing or damaged.
     """
     if is_record(os.fspath(run)):
-        from ganzoo.bench.verify import load_record
+        from ganzoo.bench.recorded import load_record
         from ganzoo.distributed.device import device_or_auto
 
         check_only_checkpoint(os.fspath(run), checkpoint)

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganzoo.bench.recorded import load_record
 from ganzoo.bench.seeds import Interval, around
 from ganzoo.bench.sides import Seed, Side
 from ganzoo.bench.tolerance import holds, tolerance_on
 from ganzoo.bench.verify import (
     OTHER_NETWORK,
     check_protocol,
-    load_record,
     recorded_reference,
     recorded_scoring,
     settings_of_extractors,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from ganzoo.bench.record import Record, read_record
+from ganzoo.bench.leaderboard.protocols import deciding
+from ganzoo.bench.record import read_record
+from ganzoo.bench.recorded import load_recorded, recorded_config, weights_of
 from ganzoo.bench.tolerance import holds, tolerance_on
-from ganzoo.config.resolve import resolve
 from ganzoo.config.schema import Config, Scoring
 from ganzoo.data.dataset import Images
-from ganzoo.data.factory import peek_configured
 from ganzoo.distributed.device import pick_device, placed, prepare_process
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError
@@ -26,17 +23,15 @@ from ganzoo.metrics.reader import Progress
 from ganzoo.metrics.score import score
 from ganzoo.metrics.scored_against import open_reference, shipped_statistics, training_classes
 from ganzoo.metrics.statistics_file import StatisticsFile
-from ganzoo.models.build import build_generator, check_image
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.changes import CHANGED
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import fetch_weights
 from ganzoo.runs.weights import find_weights
-from ganzoo.utils.checksum import sha256_of
 from ganzoo.utils.files import data_root
-from ganzoo.utils.safe_yaml import numbers_of, path_or_mapping, write_yaml
-from ganzoo.utils.structured import literal
+from ganzoo.utils.layers import flatten
+from ganzoo.utils.safe_yaml import numbers_of, path_or_mapping
 
 PROTOCOL: dict[str, type | tuple[type, ...]] = {  # needed to score again
     "fingerprint": str,
@@ -77,7 +72,8 @@ def verify(
     mode: as in ``metrics.mode``; None for the recorded one.
 
     A value holds if it is within the tolerance (:func:`ganzoo.bench.tolerance.holds`). Raises GanzooError if the record
-    is damaged or not valid, or if the data, the weights or the extractor network are not the recorded ones.
+    is damaged or not valid, or if the data, the weights, the extractor network or the rest of the protocol are not the
+    recorded ones.
     """
     record = read_record(file)
     if record.status != "done" or record.weights is None:
@@ -85,11 +81,13 @@ def verify(
     generator = weights_of(record, file)
     if generator is None:
         return Verdict(None, f"{file}: digest right; its weights are gone, so only the digest was checked")
+    if not record.scores:
+        return Verdict(None, f"{file}: digest and weights right; it has no score to compare")
     try:
         check_protocol(record.protocol)
         config = recorded_config(record, registry, settings_of_extractors(record.protocol, weights, inception, mode))
         loaded = load_recorded(record, config, generator, root or data_root(None))
-        found, place = _score_again(record.protocol, config, loaded, device, root, progress)
+        found, place = _score_again(record.protocol, config, loaded, device, root, progress, mode)
     except GanzooError as error:
         raise GanzooError(f"{file}: {error}") from error
     tolerance = tolerance_on(place, record.protocol, mode=mode)
@@ -125,7 +123,7 @@ def verify_weights(
         config = load_config(registry, directory, settings, scoring=True)
         checkpoint = directory.checkpoint("latest")
         generator = restore_generator(config, checkpoint, torch.device("cpu"))
-        found, place = _score_again(protocol, config, generator, device, root, progress)
+        found, place = _score_again(protocol, config, generator, device, root, progress, mode)
     except GanzooError as error:
         raise GanzooError(f"{entry.name}: {error}") from error
     return _compare(entry.name, values, found, tolerance_on(place, protocol, checkpoint, mode))
@@ -141,61 +139,6 @@ def _compare(
             return Verdict(False, f"{what}: does not hold: {name} {value:.6g} is {now:.6g} (tolerance {tolerance:g})")
     compared = ", ".join(f"{name} {found[name]:.6g}" for name in recorded)
     return Verdict(True, f"{what}: holds: {compared} (tolerance {tolerance:g}){remark}")
-
-
-def weights_of(record: Record, file: Path) -> Path | None:
-    """Return the file of the weights that a record was scored with; None if it is gone.
-
-    Raises GanzooError if its checksum is not the recorded one.
-    """
-    weights = file.parent / record.weights.file if record.weights and record.weights.file else None
-    if record.weights is None or weights is None or not weights.is_file():
-        return None
-    if sha256_of(weights) != record.weights.sha256:
-        raise GanzooError(f"{weights} is not what {file} was scored with: its checksum differs; restore it")
-    return weights
-
-
-def recorded_config(record: Record, registry: Registry, settings: Iterable[str] = ()) -> Config:
-    """Return the configuration that a row was trained with, with the changes in ``settings``.
-
-    Raises GanzooError if it names a part that is not installed.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "config.yaml"
-        file.write_text(write_yaml(literal(record.config)), encoding="utf-8")
-        try:
-            return resolve(registry, None, file, settings, kept=True)
-        except GanzooError as error:  # the file is gone when the message is read
-            raise GanzooError(str(error).removeprefix(f"{file}: ")) from error
-
-
-def load_record(
-    file: Path, registry: Registry, settings: Iterable[str] = (), root: Path | None = None
-) -> tuple[Record, Config, Generator]:
-    """Load a record with its configuration, as :func:`recorded_config` does, and its generator, as
-    :func:`load_recorded` does.
-
-    Raises GanzooError if its weights were not kept.
-    """
-    record = read_record(file)
-    weights = weights_of(record, file)
-    if weights is None:
-        raise GanzooError(f"{file}: its weights were not kept; name a row with weights, or a run")
-    config = recorded_config(record, registry, settings)
-    return record, config, load_recorded(record, config, weights, root or data_root(None))
-
-
-def load_recorded(record: Record, config: Config, weights: Path, root: Path) -> Generator:
-    """Load a row's averaged generator on the CPU, in evaluation mode. Raises GanzooError if the weights do not fit."""
-    spec = peek_configured(config, root)
-    check_image(config, spec)
-    generator = build_generator(config, spec)
-    try:
-        generator.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise GanzooError(f"{weights} does not fit {record.recipe}: {' '.join(str(error).split())[:200]}") from error
-    return generator.eval()
 
 
 def check_protocol(protocol: Mapping[str, Any]) -> None:
@@ -222,8 +165,14 @@ def recorded_reference(
 
 
 def recorded_scoring(protocol: Mapping[str, Any], config: Config) -> Scoring:
-    """Return the scoring of a configuration with the number of fakes and the seed of a protocol."""
-    settings = replace(config.values.metrics, fakes=protocol["fake_pictures"], seed=protocol["seed"])
+    """Return the scoring of a configuration with the number of fakes and the seed of a protocol.
+
+    Raises GanzooError if they are out of range.
+    """
+    try:
+        settings = replace(config.values.metrics, fakes=protocol["fake_pictures"], seed=protocol["seed"])
+    except ValueError as error:
+        raise GanzooError(f"its protocol cannot be repeated: {error}") from error
     return replace(config.scoring, settings=settings)
 
 
@@ -234,8 +183,9 @@ def _score_again(
     device: str,
     root: Path | None,
     progress: Progress | None,
+    mode: str | None,
 ) -> tuple[dict[str, float], torch.device]:
-    """Return the values of a new score, and the device it was computed on."""
+    """Return the values of a new score, and the device it was computed on. mode: as in :func:`verify`."""
     prepare_process()
     place, root = pick_device(device), root or data_root(None)
     generator = placed(generator, place)
@@ -253,7 +203,19 @@ def _score_again(
     )
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError(OTHER_NETWORK)
+    if different := _differences(again.protocol, protocol, mode):
+        raise GanzooError(f"its protocol is not that of its score: {'; '.join(different)}")
     return again.values, place
+
+
+def _differences(found: Mapping[str, Any], recorded: Mapping[str, Any], mode: str | None) -> list[str]:
+    """Return the fields, with both values, in which the new score's protocol differs from the recorded one.
+
+    Fields that only one of them has are left out: another version may have written the record.
+    """
+    now, noted = (dict(flatten(deciding(protocol))) for protocol in (found, recorded))
+    keys = [key for key in sorted(now.keys() & noted.keys()) if mode is None or not key.endswith("extractor")]
+    return [f"{key} {noted[key]!r} is {now[key]!r}" for key in keys if now[key] != noted[key]]
 
 
 def _networks(protocol: Mapping[str, Any]) -> list[Any]:

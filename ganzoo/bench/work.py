@@ -120,8 +120,7 @@ def _record(job: Job, config: Config, outcome: Outcome) -> Record:
     shutil.copyfile(weights, job.directory / WEIGHTS)
     shutil.copyfile(directory.samples / f"{checkpoint.path.name}.png", job.directory / SAMPLES)
     origin = directory.provenance()
-    image = peek_configured(config)
-    model = build_model(config, image)
+    model = build_model(config, checkpoint.image or peek_configured(config))
     protocol = dict(score.get("protocol", {}))
     by_class, changes = read_by_class(score), public_changes(read_changes(origin))
     return _described(

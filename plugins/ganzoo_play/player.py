@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ganzoo.bench.verify import load_record
+from ganzoo.bench.recorded import load_record
 from ganzoo.config.schema import Config
 from ganzoo.drawing import takes_labels
 from ganzoo.interfaces import Generator

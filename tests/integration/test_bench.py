@@ -29,7 +29,8 @@ from ganzoo.bench.leaderboard.board import make_report
 from ganzoo.bench.leaderboard.markdown import to_markdown
 from ganzoo.bench.process import JobProcess
 from ganzoo.bench.record import read_record, read_records, write_record
-from ganzoo.bench.verify import recorded_config, verify
+from ganzoo.bench.recorded import recorded_config
+from ganzoo.bench.verify import verify
 from ganzoo.bench.work import perform
 from ganzoo.console.display import Display
 from ganzoo.errors import GanzooError

@@ -24,7 +24,7 @@ from ganzoo.config.settings import read_settings, typed
 from ganzoo.entries import LauncherEntry
 from ganzoo.errors import Damaged, GanzooError
 from ganzoo.plugin.registry import Registry
-from ganzoo.utils.files import write_text
+from ganzoo.utils.files import write_text, writing
 from ganzoo.utils.lock import alone_in
 from ganzoo.utils.safe_yaml import is_number, parse_json
 from ganzoo.utils.structured import read_as
@@ -54,7 +54,8 @@ class Harness:
         keep: the number of best rows of each data set whose weights are kept. Raises GanzooError if another process
         runs this grid in the same directory.
         """
-        self.work.mkdir(parents=True, exist_ok=True)
+        with writing(self.work):
+            self.work.mkdir(parents=True, exist_ok=True)
         with alone_in(self.work):
             return self._run(keep, retry)
 
@@ -87,7 +88,8 @@ class Harness:
 
         Rows and seeds may be added to a grid later. Raises GanzooError if kimg, minutes or settings differ.
         """
-        self.results.mkdir(parents=True, exist_ok=True)
+        with writing(self.results):
+            self.results.mkdir(parents=True, exist_ok=True)
         if not self._notes.exists():
             self._note({})
             return
@@ -202,12 +204,16 @@ class Harness:
         write_record(job.directory / RECORD, failed_record(job, recipe, reason, config))
 
     def _publish(self, job: Job) -> None:
-        """Copy what is kept of a job to the results. The record comes last: if it exists, the rest does too."""
+        """Copy what is kept of a job to the results. The record comes last: if it exists, the rest does too.
+
+        If the results cannot be written, the next call publishes the record again. Raises WriteFailed.
+        """
         record, name = read_record(job.directory / RECORD), job.cell.name
         if record.status == "done":
-            (self.results / "weights").mkdir(exist_ok=True)
-            shutil.copyfile(job.directory / SAMPLES, self.results / f"{name}.png")
-            shutil.copyfile(job.directory / WEIGHTS, self.results / "weights" / f"{name}.safetensors")
+            with writing(self.results):
+                (self.results / "weights").mkdir(exist_ok=True)
+                shutil.copyfile(job.directory / SAMPLES, self.results / f"{name}.png")
+                shutil.copyfile(job.directory / WEIGHTS, self.results / "weights" / f"{name}.safetensors")
         write_record(self._file(job.cell), record)
         self.say(f"{name}: {_result(record)}")
 

@@ -32,7 +32,7 @@ from ganzoo.runs.reproduce import INIT_FROM, public_config, public_name
 from ganzoo.runs.requirements import Need, needs_of, read_needs, write_needs
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.weights import FILE
-from ganzoo.utils.files import make_output_directory, write_text
+from ganzoo.utils.files import make_output_directory, write_text, writing
 from ganzoo.utils.safe_yaml import write_yaml
 from ganzoo.utils.structured import literal
 
@@ -88,11 +88,12 @@ def publish(
     origin = {name: value for name, value in origin.items() if name not in ELSEWHERE} | begun
     make_output_directory(place)
     kept = target.checkpoints / found.path.name
-    kept.mkdir(parents=True)
-    if half:
-        (kept / FILE).write_bytes(save(halved(load_file(found.path / FILE))))
-    else:
-        shutil.copyfile(found.path / FILE, kept / FILE)
+    with writing(kept / FILE):
+        kept.mkdir(parents=True)
+        if half:
+            (kept / FILE).write_bytes(save(halved(load_file(found.path / FILE))))
+        else:
+            shutil.copyfile(found.path / FILE, kept / FILE)
     meta = {name: value for name, value in found.meta.items() if name != CHANGES}  # these are in the provenance
     meta |= {"picture": asdict(generator.image), "needs": write_needs(needs)}
     target.write_json(kept / "meta.json", meta)

@@ -38,10 +38,9 @@ def alone_in(directory: Path) -> Iterator[None]:
             return
         if not locked:
             raise GanzooError(f"{directory} is in use by {_holder(directory)}; wait for it to end, or stop it")
-        with writing(directory / NAME):
-            stream.truncate(0)
-            stream.write(f"process {os.getpid()} on {socket.gethostname()}")
-            stream.flush()
+        with writing(directory / NAME):  # not through the stream's buffer: closing would write it again
+            os.ftruncate(stream.fileno(), 0)
+            os.write(stream.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 SCHEME = "hf://"
+MADE_BY_THE_HUB = {".gitattributes", "README.md"}
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 READ = ["config.yaml", "provenance.json", "score.json", "checkpoints/*/meta.json", "checkpoints/*/ema.safetensors"]
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
@@ -58,16 +59,30 @@ def fetch(run: str) -> Path:
 def upload(directory: Path, name: str, message: str, private: bool) -> str:
     """Upload ``directory`` to the repository OWNER/NAME and return its URL. Create the repository if necessary.
 
-    Checkpoints of an earlier run are deleted. Raises GanzooError if the hub cannot be reached or refuses.
+    Checkpoints of an earlier run are deleted. Raises GanzooError if the repository holds something else than a run, if
+    it is public although ``private`` is asked for, or if the hub cannot be reached or refuses.
     """
     check_repository(name)
     api = _api()
     with _explained(f"{SCHEME}{name}"), waiting(f"uploading to {SCHEME}{name}"):
+        _check_existing(api, name, private)
         url = api.create_repo(name, private=private or None, exist_ok=True)
         api.upload_folder(
             repo_id=name, folder_path=directory, commit_message=message, delete_patterns=["checkpoints/*"]
         )
     return str(url)
+
+
+def _check_existing(api: HfApi, name: str, private: bool) -> None:
+    """Raise GanzooError if a repository of that name holds other files than a run, or is public against the wish."""
+    if not api.repo_exists(name):
+        return
+    found = api.model_info(name)
+    files = {file.rfilename for file in found.siblings or ()} - MADE_BY_THE_HUB
+    if files and "provenance.json" not in files:
+        raise GanzooError(f"{SCHEME}{name} exists and is not a run of ganzoo; choose another name")
+    if private and not found.private:
+        raise GanzooError(f"{SCHEME}{name} exists and is public; make it private on its page, or choose another name")
 
 
 def _api() -> HfApi:
@@ -83,6 +98,8 @@ def _explained(what: str) -> Iterator[None]:
 
     try:
         yield
+    except GanzooError:
+        raise
     except errors.RevisionNotFoundError as error:
         raise GanzooError(f"{what}: no such revision; leave the @ out for the newest") from error
     except errors.GatedRepoError as error:

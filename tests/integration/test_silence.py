@@ -125,6 +125,7 @@ def test_the_hub(said, monkeypatch, tmp_path):
 
     api = SimpleNamespace(
         snapshot_download=lambda *_, **__: str(tmp_path),
+        repo_exists=lambda name: False,
         create_repo=lambda *_, **__: "url",
         upload_folder=lambda **_: None,
     )

@@ -117,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
         if revision not in ("main", self.hub.revision(name)):
             return self._answer({"error": "Revision not found"}, 404, X_Error_Code="RevisionNotFound")
         files = [{"rfilename": path} for path in self.hub.repositories[name]]
-        return self._answer({"id": name, "sha": self.hub.revision(name), "siblings": files, "private": False})
+        return self._answer({"id": name, "sha": self.hub.revision(name), "siblings": files,
+                             "private": self.hub.private.get(name, False)})  # fmt: skip
 
     def preupload(self, name: str, body: bytes, _: str) -> None:
         paths = [file["path"] for file in json.loads(body)["files"]]

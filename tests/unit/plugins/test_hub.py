@@ -125,6 +125,22 @@ def test_other_commands_take_an_address_too(one_hub, ganzoo, trained, tmp_path):
     assert code == 2 and "names no metric; set metrics.names" in err
 
 
+def test_a_repository_of_something_else_is_left_alone(one_hub, ganzoo, trained):
+    foreign = {".gitattributes": b"", "README.md": b"mine", "config.yaml": b"a: 1", "checkpoints/step1.bin": b"1"}
+    one_hub.repositories["alice/other"] = dict(foreign)
+    code, _, err = ganzoo("push", str(trained()), "alice/other")
+    assert code == 2 and "hf://alice/other exists and is not a run of ganzoo; choose another name" in err
+    assert one_hub.repositories["alice/other"] == foreign
+
+
+def test_a_run_that_is_to_be_private_is_not_pushed_to_a_public_repository(one_hub, ganzoo, trained):
+    ganzoo("push", str(trained()), "alice/garments")
+    before = dict(one_hub.repositories["alice/garments"])
+    code, _, err = ganzoo("push", str(trained(name="again")), "alice/garments", "--private")
+    assert code == 2 and "exists and is public; make it private on its page" in err
+    assert one_hub.repositories["alice/garments"] == before
+
+
 def test_a_later_push_replaces_the_earlier(one_hub, ganzoo, trained):
     ganzoo("push", str(trained()), "alice/garments")
     run = trained(settings=["loop.kimg=0.064"], name="longer")

@@ -172,6 +172,18 @@ WAYS = (
         checks=("capture_safe",),
     ),
     Way(
+        "Tensor on the CPU",
+        {
+            "__init__.py": LOSS,
+            "loss.py": CRITIC.replace(
+                "        return d_fake.mean() - d_real.mean()",
+                "        return (d_fake * torch.ones(len(d_fake))).mean() - d_real.mean()",
+            ).replace("from ganzoo", "import torch\nfrom ganzoo"),
+        },
+        shown="loss.py",
+        checks=("one_device",),
+    ),
+    Way(
         "Global seed",
         {
             "__init__.py": ARCHITECTURE,

@@ -12,6 +12,7 @@ from ganzoo.testing.conditioning import inputs_left_alone, labels
 from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mixing
 from ganzoo.testing.networks import SIZES, Architecture, generate, judge
 from ganzoo.testing.outputs import outputs
+from ganzoo.testing.placing import one_device
 from ganzoo.testing.probe import random_images, seeded
 from ganzoo.testing.repetition import determinism, global_random_state, save_and_load
 from ganzoo.testing.resuming import resumes
@@ -201,6 +202,7 @@ CHECKS = (
     global_random_state,
     resumes,
     devices,
+    one_device,
     capture_safe,
     trains,
 )

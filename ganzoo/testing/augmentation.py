@@ -11,6 +11,7 @@ from ganzoo.errors import described
 from ganzoo.interfaces import Augmentation
 from ganzoo.testing.loss_inputs import Watched
 from ganzoo.testing.networks import SIZES
+from ganzoo.testing.placing import one_device
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images, seeded
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
@@ -170,6 +171,7 @@ CHECKS = (
     global_random_state,
     resumes,
     devices,
+    one_device,
     capture_safe,
     trains,
 )

@@ -11,6 +11,7 @@ from ganzoo.entries import ImageSpec, LossEntry, Needs
 from ganzoo.interfaces import Loss
 from ganzoo.testing.loss_inputs import CLASS_COUNT, LossInputs, Watched, loss_inputs
 from ganzoo.testing.modes import Modes
+from ganzoo.testing.placing import one_device
 from ganzoo.testing.probe import global_seed, global_state_watched
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
@@ -151,18 +152,30 @@ def finite_gradients(part: LossPart) -> None:
 
 
 def direction(part: LossPart) -> None:
-    """Check that the discriminator raises real logits and lowers fake ones, and that the generator raises fake ones."""
+    """Check that the discriminator raises real logits and lowers fake ones, and that the generator raises fake ones.
+
+    A side may be 0 at the beginning, such as one that fades in: later parts of a run are tried then.
+    """
     loss = part.make()
     low, high = torch.linspace(-0.9, -0.1, 9), torch.linspace(-0.9, 0.9, 9)
     # Fakes above real images, so that losses with targets of 0 and 1 must lower them too.
     real, fake = high.clone().requires_grad_(True), (high.flip(0) + 1).requires_grad_(True)
-    value = part.value(loss, "discriminator", part.inputs(9).with_logits(real, fake))
-    d_real, d_fake = torch.autograd.grad(value, (real, fake))
-    expect(d_real.mean() < 0, "the discriminator's loss does not fall as logits of real images rise")
-    expect(d_fake.mean() > 0, "the discriminator's loss does not rise with logits of generated images")
-    fake = low.requires_grad_(True)
-    (d_fake,) = torch.autograd.grad(part.value(loss, "generator", part.inputs(9).with_logits(high, fake)), fake)
-    expect(d_fake.mean() < 0, "the generator's loss does not fall as logits of its images rise")
+    d_real, d_fake = _slopes(part, loss, "discriminator", real, fake)
+    expect(d_real < 0, "the discriminator's loss does not fall as logits of real images rise")
+    expect(d_fake > 0, "the discriminator's loss does not rise with logits of generated images")
+    _, d_fake = _slopes(part, loss, "generator", high.requires_grad_(True), low.requires_grad_(True))
+    expect(d_fake < 0, "the generator's loss does not fall as logits of its images rise")
+
+
+def _slopes(part: LossPart, loss: Loss, side: str, real: Tensor, fake: Tensor) -> list[float]:
+    """Return the mean gradient of a side's loss in the real and in the fake logits, each at the first progress at which
+    it is not 0."""
+    slopes = [0.0, 0.0]
+    for share in (0.0, 0.5, 1.0):
+        value = part.value(loss, side, part.inputs(9).with_logits(real, fake).at(share))
+        found = torch.autograd.grad(value, (real, fake), allow_unused=True)
+        slopes = [old or (0.0 if new is None else new.mean().item()) for old, new in zip(slopes, found, strict=True)]
+    return slopes
 
 
 def averaged(part: LossPart) -> None:
@@ -234,6 +247,7 @@ CHECKS = (
     networks_left_alone,
     resumes,
     devices,
+    one_device,
     capture_safe,
     trains,
 )

@@ -11,6 +11,7 @@ from ganzoo.interfaces import Penalty
 from ganzoo.testing.loss_inputs import Watched
 from ganzoo.testing.modes import Modes
 from ganzoo.testing.penalty_inputs import PenaltyPart, regularised, tensors_in
+from ganzoo.testing.placing import one_device
 from ganzoo.testing.probe import global_seed, global_state_watched, weights_of
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.sharing import devices
@@ -186,6 +187,7 @@ CHECKS = (
     global_random_state,
     resumes,
     devices,
+    one_device,
     capture_safe,
     trains,
 )

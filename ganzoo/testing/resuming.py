@@ -31,7 +31,8 @@ def resumes(part: Trainable) -> None:
     resumed = part.loop()
     resumed.state.load_state_dict(torch.load(file, weights_only=True))
     resumed.statistics.step.fill_(resumed.counters.steps_d)
-    lost = [name for name, value in _attributes(resumed) if kept.get(name, value) != value]
+    begun = dict(_attributes(resumed))
+    lost = [name for name, value in kept.items() if name not in begun or begun[name] != value]
     _train(resumed, AFTER)
     other = [
         f"{title}.{name}"
@@ -56,15 +57,24 @@ def _train(loop: Loop, iterations: int) -> None:
         loop.iteration()
 
 
+def parts_of(loop: Loop) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the networks, the loss, the penalties and the augmentation of a loop with their titles."""
+    model = loop.model
+    yield "the generator", model.generator
+    yield "the discriminator", model.discriminator
+    yield "the loss", model.loss
+    for scheduled in model.penalties:
+        yield f"the penalty {scheduled.name}", scheduled.penalty
+    if model.augmentation is not None:
+        yield "the augmentation", model.augmentation
+    for side, network in model.companions.items():
+        yield f"the {side}'s companion", network
+
+
 def _attributes(loop: Loop) -> Iterator[tuple[str, Any]]:
     """Yield the names and comparable values of numbers and tensors that parts keep outside parameters and buffers."""
-    model = loop.model
-    parts: dict[str, Any] = {"the generator": model.generator, "the discriminator": model.discriminator}
-    parts |= {"the loss": model.loss, "the augmentation": model.augmentation}
-    parts |= {f"the penalty {scheduled.name}": scheduled.penalty for scheduled in model.penalties}
-    parts |= {f"the {side}'s companion": network for side, network in model.companions.items()}
-    for title, part in parts.items():
-        for prefix, module in part.named_modules() if part is not None else ():
+    for title, part in parts_of(loop):
+        for prefix, module in part.named_modules():
             for name, value in vars(module).items():
                 if name not in OF_EVERY_MODULE and (content := _content(value)) is not None:
                     yield f"{title}'s {f'{prefix}.' if prefix else ''}{name}", content

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ganzoo.entries import ImageSpec, StepEntry
 from ganzoo.testing.loss_inputs import CLASS_COUNT
 from ganzoo.testing.modes import Modes
+from ganzoo.testing.placing import one_device
 from ganzoo.testing.probe import global_state_watched, weights_of
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
@@ -159,6 +160,7 @@ CHECKS = (
     global_random_state,
     resumes,
     devices,
+    one_device,
     capture_safe,
     trains,
 )

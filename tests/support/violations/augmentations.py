@@ -47,7 +47,7 @@ class ColourOnly(GoodAugmentation):
 
 class OneDraw(GoodAugmentation):
     def forward(self, images, rng):
-        return images + self.strength * (torch.rand(1, 1, 1, 1, generator=rng) - 0.5)
+        return images + self.strength * (torch.rand(1, 1, 1, 1, generator=rng, device=rng.device) - 0.5)
 
 
 class OnceAugmentation(GoodAugmentation):
@@ -93,7 +93,7 @@ class CountsSmallLogits(GoodAugmentation):
 
 class DrawsFromRngInAugmentation(GoodAugmentation):
     def forward(self, images, rng):
-        return images + self.strength * (torch.rand(len(images), 1, 1, 1, generator=rng) - 0.5)
+        return images + self.strength * (torch.rand(len(images), 1, 1, 1, generator=rng, device=rng.device) - 0.5)
 
 
 class RandomAugmentation(GoodAugmentation):
@@ -105,6 +105,11 @@ class ListingAugmentation(GoodAugmentation):
     def forward(self, images, rng):
         bright = max(images.flatten().tolist()) > 1e9
         return super().forward(images, rng) * (2 if bright else 1)
+
+
+class MakesMask(GoodAugmentation):
+    def forward(self, images, rng):
+        return super().forward(images, rng) * torch.ones(images.shape[1:]).to(images.dtype)
 
 
 class LateAugmentation(GoodAugmentation):

@@ -66,6 +66,11 @@ class BranchesOnValue(StandInLoss):
         return value * 2 if value > 1e9 else value
 
 
+class MakesTargets(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return super().discriminator(d_real=d_real - torch.zeros(len(d_real)), d_fake=d_fake)
+
+
 class LateLoss(StandInLoss):
     calls = 0
 

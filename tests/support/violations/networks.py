@@ -129,6 +129,15 @@ class ReadsBack(StandInDiscriminator):
         return logits * 2 if logits.mean().item() > 1e9 else logits
 
 
+class KeepsKernel(StandInDiscriminator):
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.kernel = torch.ones(1)
+
+    def forward(self, *given, **named):
+        return super().forward(*given, **named) * self.kernel
+
+
 class BreaksLate(StandInGenerator):
     def __init__(self, *given):
         super().__init__(*given)
@@ -211,7 +220,7 @@ class DrawsFromRng(StandInGenerator):
         images = super().forward(latents, labels, rng=rng, truncation=truncation)
         if not self.training or rng is None:
             return images
-        return images + 0.1 * torch.randn(images.shape, generator=rng)
+        return images + 0.1 * torch.randn(images.shape, generator=rng, device=rng.device)
 
 
 class Sigmoid(StandInGenerator):

@@ -77,6 +77,12 @@ class ReadingPenalty(GoodPenalty):
         return value * 2 if value.detach().numpy().max() > 1e9 else value
 
 
+class MakesOffsets(GoodPenalty):
+    def __call__(self, inputs):
+        value = self.slope(inputs)
+        return value + torch.zeros(value.shape)
+
+
 class LatePenalty(GoodPenalty):
     calls = 0
 
@@ -143,7 +149,7 @@ class AveragingInBuffer(AveragingPenalty):
 
 class DrawsFromRngInPenalty(GoodPenalty):
     def __call__(self, inputs):
-        moved = inputs.real + torch.randn(inputs.real.shape, generator=inputs.rng)
+        moved = inputs.real + torch.randn(inputs.real.shape, generator=inputs.rng, device=inputs.rng.device)
         return self.slope(replace(inputs, real=moved))
 
 

@@ -58,11 +58,14 @@ class Owner:
 
 def load_target(target: str) -> Any:
     """Import the object of an import string ``"module:Name"``. Raises GanzooError if it cannot be imported."""
-    module, _, attribute = target.partition(":")
+    module, colon, attribute = target.partition(":")
+    if not colon:
+        raise GanzooError(f"the target {target!r} must be module:Name, such as my_package.loss:MyLoss")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise GanzooError(f"cannot load {target!r}: {described(error)}; reinstall the plugin it belongs to") from error
+        advice = "correct the target, or reinstall the plugin"
+        raise GanzooError(f"cannot load {target!r}: {described(error)}; {advice}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from ganzoo.errors import GanzooError, RankLost, printable
 from ganzoo.plugin.discovery import FILES
 from ganzoo.utils import openmp
 from ganzoo.utils.files import user_path
+from ganzoo.utils.places import place_of
 from ganzoo.utils.signals import INTERRUPTED, Stopped
 from ganzoo.utils.waiting import watched_by
 
@@ -120,7 +121,8 @@ def _report(error: Exception) -> int:
     message = " ".join(str(error).split()) or "no message"
     if _is_out_of_memory(error):
         return _complain(f"out of memory; choose a smaller loop.batch or network, or loop.accumulate=4 ({message})", 2)
-    return _complain(f"unexpected {type(error).__name__}: {message} (run again with --debug for the traceback)", 1)
+    place = f"{type(error).__name__}{place_of(error)}"
+    return _complain(f"unexpected {place}: {message} (run again with --debug for the traceback)", 1)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -143,7 +143,10 @@ class Registry:
 
             for impl in getattr(self._manager.hook, hook).get_hookimpls():
                 if impl.plugin is plugin:
-                    _call(impl, register=register)
+                    returned = _call(impl, register=register)
+                    if returned is not None:
+                        kind = type(returned).__name__
+                        raise TypeError(f"{hook} returned a {kind}; call register(entry) for each and return nothing")
         return staged
 
     def _commit(self, staged: list[Entry], report: PluginReport) -> None:
@@ -266,9 +269,9 @@ class Registry:
         return failures
 
 
-def _call(impl: Any, **arguments: Any) -> None:
+def _call(impl: Any, **arguments: Any) -> Any:
     """Call a hook with the arguments that it names, so that new arguments do not break existing hooks."""
-    impl.function(**{name: arguments[name] for name in impl.argnames})
+    return impl.function(**{name: arguments[name] for name in impl.argnames})
 
 
 def _full(report: PluginReport, name: str) -> str:

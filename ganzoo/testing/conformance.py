@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import metadata
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,8 @@ def _find(registry: Registry, target: str) -> tuple[list[PluginReport], list[Ent
         return [registry.add(source.load, source.name, source.distribution, source.version, source.file)], []
     reports = [report for report in registry.plugins if normal(report.distribution) == normal(target)]
     if not reports:
+        if groups := _groups_of(target):
+            raise GanzooError(f"{target} is installed, but has no entry point in the group {GROUP} (it has: {groups})")
         names = sorted({report.distribution for report in registry.plugins})
         hint = did_you_mean(target, names, most=1, cutoff=0.6)
         raise GanzooError(
@@ -221,6 +224,15 @@ def _find(registry: Registry, target: str) -> tuple[list[PluginReport], list[Ent
         )
     points = [p for p in entry_points(group=GROUP) if p.dist is not None and normal(p.dist.name) == normal(target)]
     return reports, points
+
+
+def _groups_of(distribution: str) -> str:
+    """Return the groups of a distribution's entry points, or "none"; "" if it is not installed."""
+    try:
+        points = metadata.distribution(distribution).entry_points
+    except (metadata.PackageNotFoundError, ValueError):
+        return ""
+    return ", ".join(sorted({point.group for point in points})) or "none"
 
 
 __all__ = ["CHECKS", "Case", "Plan", "plan"]

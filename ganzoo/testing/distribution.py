@@ -18,12 +18,12 @@ from ganzoo.plugin import registry
 from ganzoo.plugin.registry import REGISTRATION, PluginReport, Registry
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.testing import import_probe
-from ganzoo.testing.probe import short_path
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Failure, Skipped, expect
 from ganzoo.training.callbacks import Hooks
+from ganzoo.utils.places import short_path
 from ganzoo.utils.signals import INTERRUPTED_REASON
 
 # Paths of the code that loads a plugin, which runs between the probe and the plugin.

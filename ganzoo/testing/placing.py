@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten
 
-from ganzoo.testing.probe import place_of
 from ganzoo.testing.resuming import parts_of
 from ganzoo.testing.training import Trainable
 from ganzoo.testing.verdict import Failure
 from ganzoo.training.loop import Loop
+from ganzoo.utils.places import place_of
 
 ITERATIONS = 2
 MADE = {

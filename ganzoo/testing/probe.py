@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import random
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-import ganzoo
 from ganzoo.entries import ImageSpec
 from ganzoo.testing.verdict import Failure, expect
+from ganzoo.utils.places import place_of
 
-# The directories of code that an error passes through but that is not the plugin's own.
-OTHERS = tuple(f"{Path(str(module.__file__)).parent}{os.sep}" for module in (ganzoo, torch, np))
 UNUSUAL = 7_654_321  # a seed that no plugin sets, so that a change of seed is noticed
 
 
@@ -86,19 +81,6 @@ def _states() -> dict[str, tuple[Any, Callable[[], None]]]:
         "Python's random": (of_python, lambda: random.setstate(of_python)),
         "NumPy": ((of_numpy[1].tobytes(), *of_numpy[2:]), lambda: np.random.set_state(of_numpy)),  # noqa: NPY002
     }
-
-
-def place_of(error: BaseException) -> str:
-    """Return where in the plugin's own code an error arose, ``" at package/file.py:12"``, or "" if this is unknown."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((*OTHERS, "<")):
-            return f" at {short_path(frame.filename)}:{frame.lineno}"
-    return ""
-
-
-def short_path(file: str) -> str:
-    """Return a file's name with its directory: enough to find the file, and the same on every machine."""
-    return "/".join(Path(file).parts[-2:])
 
 
 def told(error: BaseException) -> str:

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ganzoo.distributed.random import SharedRandom
-from ganzoo.testing.probe import OTHERS, short_path
 from ganzoo.testing.ranks import Ranks
 from ganzoo.testing.training import Trainable
 from ganzoo.testing.verdict import Failure
 from ganzoo.training.loop import Loop
+from ganzoo.utils.places import is_of_a_plugin, short_path
 
 WORLD, ITERATIONS = 2, 3
 # Not Adam: it divides a gradient by its size, which turns the rounding error of a zero gradient into a whole step.
@@ -92,7 +92,7 @@ class _Draws(TorchFunctionMode):
         rng = (kwargs or {}).get("generator")
         if isinstance(rng, SharedRandom) and rng.rows is not None:
             caller = traceback.extract_stack(limit=2)[0]
-            if not caller.filename.startswith(OTHERS):
+            if is_of_a_plugin(caller.filename):
                 self.places.append(f" at {short_path(caller.filename)}:{caller.lineno}")
         return function(*args, **(kwargs or {}))
 

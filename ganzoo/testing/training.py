@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ganzoo.entries import ImageSpec
-from ganzoo.testing.probe import place_of, told
+from ganzoo.testing.probe import told
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.tape import MESSAGE, Tape
@@ -16,6 +16,7 @@ from ganzoo.testing.verdict import Failure, expect
 from ganzoo.training.cuda_graph import WARM_UP, Steps
 from ganzoo.training.loop import Loop
 from ganzoo.training.optim import LearningRate
+from ganzoo.utils.places import place_of
 
 STEPS = 50
 REPLAYS = 3

@@ -47,7 +47,7 @@ class TrainingStep:
 
     generator, loss, statistics: attributes for subclasses; ``statistics.add(name, scalar)`` adds to the log.
     discriminator: if the recipe has an augmentation, the attribute augments the images before they are judged.
-    rng: the step's only source of randomness.
+    rng: the step's only source of randomness. progress: a 0-dim tensor, the completed share of the run from 0 to 1.
     generator_needs_real: the generator's side of the loss reads real images too.
     needs_outputs: a part of the recipe reads more of the discriminator's outputs than the logits.
     accumulate: the number of parts of a batch; they run one after the other to save memory, with averaged gradients.

@@ -7,8 +7,9 @@ import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -278,7 +279,7 @@ def test_the_verdict_in_text_and_in_json(careless, capsys):
     assert stop.value.code == 1 and printed.err == ""
     assert any(line.startswith("  FAILED   capture_safe: a value was read back to the host at") for line in lines)
     assert "careless.py:14; stay on the device" in printed.out
-    assert lines[-1].startswith("careless.py sha256:") and lines[-1].endswith("1 of 23 checks failed, 3 skipped")
+    assert lines[-1].startswith("careless.py sha256:") and lines[-1].endswith("1 of 24 checks failed, 3 skipped")
     with pytest.raises(SystemExit):
         main(["plugins", "check", careless, "--json"])
     (verdict,) = json.loads(capsys.readouterr().out)
@@ -294,6 +295,20 @@ def test_a_target_that_is_not_there_is_one_line(target, capsys):
     assert stop.value.code == 2 and capsys.readouterr().err.count("\n") == 1
     with pytest.raises(GanzooError):
         check(target)
+
+
+def test_a_distribution_with_another_group_of_entry_points_is_named(monkeypatch):
+    found = SimpleNamespace(entry_points=[SimpleNamespace(group="ganzoos")])
+    monkeypatch.setattr(metadata, "distribution", lambda name: found)
+    with pytest.raises(GanzooError, match=r"has no entry point in the group ganzoo \(it has: ganzoos"):
+        check("ganzoo-misspelt")
+
+
+@pytest.mark.parametrize(("fades", "fails"), [(True, False), (False, True)])
+def test_a_side_of_a_loss_may_fade_in(fades, fails):
+    results = plan_of(loss(losses.FadesIn if fades else losses.IgnoresFakes)).cases
+    (result,) = [case.result() for case in results if case.name == "direction"]
+    assert (result.status == "failed") == fails
 
 
 def test_settings_reach_the_parts_they_are_for():

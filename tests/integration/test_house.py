@@ -68,7 +68,7 @@ def test_no_file_of_the_core_names_the_fid():
 
 
 SMALL_CORE = ("config", "models", "plugin", "training")
-MOST_CODE = 3880  # lines of code of the contract and the packages above
+MOST_CODE = 3950  # lines of code of the contract and the packages above
 MOST_LINES = 300  # in a file
 
 

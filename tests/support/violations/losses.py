@@ -71,6 +71,16 @@ class MakesTargets(StandInLoss):
         return super().discriminator(d_real=d_real - torch.zeros(len(d_real)), d_fake=d_fake)
 
 
+class FadesIn(StandInLoss):
+    def discriminator(self, *, d_real, d_fake, progress):
+        return softplus(-d_real).mean() + progress * softplus(d_fake).mean()
+
+
+class IgnoresFakes(StandInLoss):
+    def discriminator(self, *, d_real, d_fake):
+        return softplus(-d_real).mean() + 0 * d_fake.mean()
+
+
 class LateLoss(StandInLoss):
     calls = 0
 

@@ -14,6 +14,25 @@ from ganzoo.cli.main import main
 pytestmark = pytest.mark.seconds
 
 
+FAULTY = """\
+from ganzoo import LossEntry, hookimpl
+from ganzoo.interfaces import Loss
+
+@hookimpl
+def register_losses(register):
+    register(LossEntry(name="faulty", summary="A loss", target="faulty:Faulty"))
+
+
+class Faulty(Loss):
+    def discriminator(self, *, d_real, d_fake):
+        settings = {}
+        return settings["gamma"] * d_real.mean()
+
+    def generator(self, *, d_real, d_fake):
+        return -d_fake.mean()
+"""
+
+
 @pytest.fixture(scope="module")
 def finished(tiny, tmp_path_factory):
     """A small finished run, trained once for all tests."""
@@ -87,7 +106,7 @@ def test_a_dry_run_writes_nothing(ganzoo, tmp_path):
         (["run", "dcgan+wgan-gp", "loop.bacth=1"], "did you mean 'loop.batch'"),
         (["run", "dcgan+wgan-gp", "discriminator.norm=batch"], "discriminator.norm=batch"),
         (["run", "dcgan+wgan-gp", "data.size=30"], "data.size"),
-        (["run", "dcgan+wgan-gp", "loop.device=cuda:9"], "loop.device=cuda:9"),
+        (["run", "dcgan+wgan-gp", "loop.device=cuda:9"], "device cuda:9: "),
         (["run", "dcgan+wgan-gp", "--init-from", "nowhere"], "not a run directory"),
         (["run", "dcgan+wgan-gp", "data.name=folder:nowhere"], "nowhere"),
         (["run", "dcgan+wgan-gp", "data.name=folder"], "folder:PATH"),
@@ -116,6 +135,12 @@ def test_debug_shows_the_traceback():
     command = [sys.executable, "-m", "ganzoo", "run", "dcgna+minimax", "--debug"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert "Traceback" in result.stderr and result.returncode == 1
+
+
+def test_an_error_in_a_plugins_code_names_its_line(ganzoo, tmp_path, tiny):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    code, _, err = ganzoo("run", "mlp+faulty", *tiny("mlp"), "--plugin", str(tmp_path / "faulty.py"))
+    assert code == 1 and f"unexpected KeyError at {tmp_path.name}/faulty.py:12: 'gamma' (run again with --debug" in err
 
 
 def test_info_and_list_show_the_zoo(ganzoo):

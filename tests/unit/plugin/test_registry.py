@@ -69,6 +69,14 @@ def wrong_type(register):
     register(PenaltyEntry(name="p", summary="", target="x:y"))
 
 
+def returning(register):
+    return [loss("never")]
+
+
+def with_fields(**fields):
+    return lambda register: register(LossEntry(name="half", summary="a loss", target="somewhere:Loss", **fields))
+
+
 def wrong_signature(registry):
     registry(loss("never"))
 
@@ -85,6 +93,13 @@ def wrong_signature(registry):
         (lambda: ModuleType("nothing"), "it has no hook; mark its functions with @ganzoo.hookimpl"),
         (lambda: plugin(register_losses=wrong_type), "takes LossEntry, was given PenaltyEntry"),
         (lambda: plugin(register_losses=wrong_signature), "registry"),
+        (lambda: plugin(register_losses=returning), "register_losses returned a list; call register(entry) for each"),
+        (
+            lambda: plugin(register_losses=with_fields(needs=("classes",))),
+            "needs is ('classes',), must be of type Needs",
+        ),
+        (lambda: plugin(register_losses=with_fields(params=dict)), "params is <class 'dict'>, must be a dataclass"),
+        (lambda: plugin(register_losses=with_fields(discriminator_steps="2")), "must be of type int"),
         (lambda: sys.exit(3), "SystemExit"),
     ],
 )
@@ -144,6 +159,8 @@ def test_without_plugins_nothing_is_registered():
 def test_a_missing_target_is_one_line():
     with pytest.raises(GanzooError, match="cannot load 'nowhere:Thing'"):
         load_target("nowhere:Thing")
+    with pytest.raises(GanzooError, match=r"the target 'nowhere\.Thing' must be module:Name"):
+        load_target("nowhere.Thing")
 
 
 def imports_none_of(modules: tuple[str, ...], arguments: list[str]) -> None:

@@ -19,11 +19,11 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def device_or_auto(device: torch.device | str | None) -> torch.device:
-    """Return the device that a program names; for None, the one of ``pick_device("auto")``.
+    """Return the device that a program names; for None and "auto", the one of ``pick_device("auto")``.
 
     Raises GanzooError if the device is not available.
     """
-    return pick_device("auto") if device is None else _available(device)
+    return pick_device("auto") if device in (None, "auto") else _available(device)
 
 
 def pick_device(setting: str) -> torch.device:

@@ -237,7 +237,8 @@ def _remove_leftovers(parent: Path, now: float) -> None:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another user's
+                    path.unlink(missing_ok=True)
 
 
 def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:

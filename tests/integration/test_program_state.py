@@ -90,6 +90,10 @@ def test_seeds_are_whole_numbers_of_any_kind(run):
             generator.sample(1, seed=seed)
 
 
+def test_auto_is_a_device(run):
+    assert run.generator(device="auto").sample(1).shape == (1, 1, 28, 28)
+
+
 @pytest.mark.parametrize("device", ["cuda:99", "meta", "nowhere"])
 def test_a_device_that_is_not_available_is_named(run, device):
     with pytest.raises(GanzooError, match=f"^device {device}: "):

@@ -58,6 +58,7 @@ class Loss(Rule, ABC):
     latents: ``(N, Z)``, the latents of the fakes.
     progress: a 0-dim float32 tensor, the completed share of the run from 0 to 1; a captured CUDA graph reads its
         current value at each replay.
+    rng: the source of random numbers, drawn with :func:`draw_normal` and :func:`draw_uniform`.
     """
 
     @abstractmethod

@@ -68,6 +68,7 @@ class LossInputs:
             "labels": self.labels,
             "latents": self.latents,
             "progress": self.progress,
+            "rng": seeded(),
         }
         method = getattr(loss, side)
         optional = {name: there[name] for name in accepted(method, OPTIONAL)}

@@ -25,7 +25,7 @@ from ganzoo.training.stats import Statistics
 from ganzoo.utils.keywords import accepted
 
 OUTPUTS = ("real_outputs", "fake_outputs")
-OPTIONAL = (*OUTPUTS, "labels", "latents", "progress")  # arguments that a loss gets only if it names them
+OPTIONAL = (*OUTPUTS, "labels", "latents", "progress", "rng")  # arguments that a loss gets only if it names them
 
 
 @dataclass(frozen=True)
@@ -234,13 +234,8 @@ class TrainingStep:
 
     def value(self, side: Side, batch: Batch, real: DiscriminatorOutputs | None, fake: DiscriminatorOutputs) -> Tensor:
         """Return one side of the loss, a scalar; the loss gets those optional arguments that it names."""
-        there = {
-            "real_outputs": real,
-            "fake_outputs": fake,
-            "labels": batch.labels,
-            "latents": batch.latents,
-            "progress": self.progress,
-        }
+        there: dict[str, Any] = {"real_outputs": real, "fake_outputs": fake, "labels": batch.labels}
+        there |= {"latents": batch.latents, "progress": self.progress, "rng": self.rng}
         optional = {name: there[name] for name in self._optional[side]}
         d_real = None if real is None else real.logits
         value: Tensor = getattr(self.loss, side)(d_real=d_real, d_fake=fake.logits, **optional)

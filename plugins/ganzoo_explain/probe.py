@@ -102,6 +102,7 @@ def curves(
             "labels": None if labels is None else labels.repeat(2),
             "latents": torch.cat([latents, latents]),
             "progress": torch.zeros(()),
+            "rng": torch.Generator().manual_seed(0),  # the same numbers at each point of a curve
         }
         optional = {key: there[key] for key in accepted(function, OPTIONAL)}
         return torch.as_tensor(function(d_real=d_real, d_fake=d_fake, **optional)).float()

@@ -304,6 +304,10 @@ def test_a_distribution_with_another_group_of_entry_points_is_named(monkeypatch)
         check("ganzoo-misspelt")
 
 
+def test_a_loss_may_draw_from_the_rng():
+    assert failures([case.result() for case in plan_of(loss(losses.NoisyTargets)).cases]) == {}
+
+
 @pytest.mark.parametrize(("fades", "fails"), [(True, False), (False, True)])
 def test_a_side_of_a_loss_may_fade_in(fades, fails):
     results = plan_of(loss(losses.FadesIn if fades else losses.IgnoresFakes)).cases

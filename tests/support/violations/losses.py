@@ -7,7 +7,7 @@ import random
 import torch
 from torch.nn.functional import softplus
 
-from ganzoo.interfaces import whole_batch
+from ganzoo.interfaces import draw_uniform, whole_batch
 from ganzoo.testing.stand_in_parts import StandInLoss
 from support.violations.networks import LATE
 
@@ -69,6 +69,14 @@ class BranchesOnValue(StandInLoss):
 class MakesTargets(StandInLoss):
     def discriminator(self, *, d_real, d_fake):
         return super().discriminator(d_real=d_real - torch.zeros(len(d_real)), d_fake=d_fake)
+
+
+class NoisyTargets(StandInLoss):
+    """Conforms: its random numbers come from the rng."""
+
+    def discriminator(self, *, d_real, d_fake, rng):
+        weights = 0.75 + 0.5 * draw_uniform(tuple(d_real.shape), rng, d_real)
+        return (weights * softplus(-d_real)).mean() + softplus(d_fake).mean()
 
 
 class FadesIn(StandInLoss):

@@ -143,11 +143,21 @@ def _default(item: Field[Any]) -> Any:
     return item.default if item.default_factory is MISSING else item.default_factory()
 
 
+def _architecture(registry: Registry, entry: Entry) -> str:
+    """Return the name of the architecture that is tuned for the most losses, since it suits any.
+
+    One of the same distribution comes first if the entry needs further outputs of the discriminator.
+    """
+    needs = getattr(entry, "needs", None)
+    own = entry.owner.distribution if needs is not None and needs.outputs else None
+    known = registry.of_kind(ArchitectureEntry)
+    best = max(known, key=lambda each: (each.owner.distribution == own, len(each.tuned)), default=None)
+    return best.name if best else "ARCH"
+
+
 def _example(registry: Registry, entry: Entry) -> str:
     """Return a command line that runs as it is, except for placeholders such as the PATH of the user's own images."""
-    known = registry.of_kind(ArchitectureEntry)
-    tuned = max(known, key=lambda entry: len(entry.tuned), default=None)  # for the most losses, so it suits any
-    architecture = tuned.name if tuned else "ARCH"
+    architecture = _architecture(registry, entry)
     loss = next((loss.name for loss in registry.of_kind(LossEntry) if _go_together(loss, entry)), "LOSS")
     if isinstance(entry, ArchitectureEntry):
         suggested = (recipe for recipe, _ in suggest(registry) if recipe.split("+")[0] == entry.name)

@@ -15,7 +15,7 @@ from ganzoo import ArchitectureEntry, AugmentationEntry
 from ganzoo.cli import info
 from ganzoo.cli.commands import app
 from ganzoo.config.resolve import resolve
-from ganzoo.entries import Entry, ImageSpec
+from ganzoo.entries import Entry, ImageSpec, Needs
 from ganzoo.models.build import build_model
 from ganzoo.plugin.registry import Registry
 
@@ -148,3 +148,12 @@ def test_an_example_takes_a_loss_that_goes_with_the_part(registry):
         example = info._example(turned, entry)
         assert "wgan-gp" not in example
         resolve(registry, shlex.split(example)[2], None)
+
+
+def test_an_example_of_a_part_with_needs_of_its_own_takes_its_distributions_architecture(registry):
+    zoo = with_stranger()
+    owner, mlp = zoo.entries["loss"]["absolute"].owner, zoo.entries["architecture"]["mlp"]
+    zoo.entries["architecture"]["autoencoder"] = replace(mlp, name="autoencoder", owner=owner)
+    reconstructs = replace(ABSOLUTE, needs=Needs(outputs=("reconstruction",)), owner=owner)
+    assert info._example(zoo, reconstructs).split()[2].startswith("autoencoder+")
+    assert not info._example(zoo, replace(ABSOLUTE, owner=owner)).split()[2].startswith("autoencoder")

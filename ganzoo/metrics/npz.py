@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import reason_of, regular
+from ganzoo.utils.files import regular, unreadable
 
 SUFFIX = ".npz"
 MOST_TEXT = 4096  # the most bytes of a text, such as a note on the arrays' origin
@@ -133,7 +133,7 @@ class Npz:
     def _damaged(self, error: BaseException) -> GanzooError:
         if isinstance(error, FileNotFoundError):
             return GanzooError(f"{self.path} does not exist; check the path")
-        return GanzooError(f"{self.path} is not a whole .npz file ({reason_of(error)}); fetch or make it again")
+        return unreadable(self.path, ".npz", error)
 
 
 __all__ = ["SUFFIX", "Header", "Npz"]

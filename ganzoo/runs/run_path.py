@@ -13,6 +13,7 @@ CONFIG = "config.yaml"
 SEAL = b"# sha256 "  # a configuration that a run wrote begins with this
 LEFT = ("provenance.json", "checkpoints", "log.jsonl")
 CHECKPOINT = re.compile(r"kimg([0-9]+\.[0-9]+)")  # the names that ganzoo.runs.checkpoint gives
+ADDRESS = re.compile(r"[a-z0-9]+:/")  # of a store, such as hf://OWNER/NAME, as a path
 SHOWN = 3  # most runs that a message names
 
 
@@ -44,6 +45,8 @@ def not_a_run(path: Path) -> str:
 
 def _explanation(path: Path) -> str:
     kind, name = _kind(path), path.absolute().name
+    if kind == "missing" and ADDRESS.match(str(path)):
+        return "this command needs a directory, and not an address; name one that `ganzoo run` made"
     if kind == "missing":
         return "it does not exist; name a directory that `ganzoo run` made"
     run = next((_as_typed(parent) for parent in path.absolute().parents if is_run(parent)), None)

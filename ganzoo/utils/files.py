@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+from urllib.error import URLError
 
 from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.utils.safe_yaml import parse_json
@@ -147,6 +148,13 @@ def one_line(text: str) -> str:
 def reason_of(error: BaseException) -> str:
     """Return what went wrong in one line."""
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
+def unreadable(file: object, kind: str, error: BaseException) -> GanzooError:
+    """Return the error of a file that cannot be read, or that is not a whole file of its kind, as in "zip"."""
+    if isinstance(error, OSError) and (error.errno or isinstance(error, URLError)):
+        return GanzooError(f"cannot read {file}: {reason_of(error)}")
+    return GanzooError(f"{file} is not a whole {kind} file ({reason_of(error)}); fetch or make it again")
 
 
 def read_jsonl(file: Path) -> list[dict[str, Any]]:

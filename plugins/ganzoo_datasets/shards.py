@@ -27,7 +27,7 @@ from ganzoo.data.kinds import Unreadable
 from ganzoo.entries import ImageSpec
 from ganzoo.errors import GanzooError, printable
 from ganzoo.interfaces import BadImage, DataSource, SourceImage
-from ganzoo.utils.files import reason_of, user_path
+from ganzoo.utils.files import reason_of, unreadable, user_path
 from ganzoo.utils.waiting import counted
 from ganzoo_datasets.files import refuse_huge
 from ganzoo_datasets.names import is_hidden, is_image, left_out
@@ -135,10 +135,7 @@ def members(
                     else:
                         yield number, member, *_read(archive, member)
         except Exception as error:  # tarfile, zlib and http raise many types of errors for damaged shards
-            kind = "plain tar" if plain else "tar"
-            raise GanzooError(
-                f"{shard} is not a whole {kind} file ({reason_of(error)}); fetch or make it again"
-            ) from error
+            raise unreadable(shard, "plain tar" if plain else "tar", error) from error
 
 
 def _expand(pattern: str) -> Iterator[str]:

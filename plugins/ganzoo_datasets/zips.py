@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganzoo.data.kinds import Unreadable
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import reason_of
+from ganzoo.utils.files import reason_of, unreadable
 from ganzoo_datasets.files import FileSource, refuse_huge
 from ganzoo_datasets.labels import FILE as LABELS
 from ganzoo_datasets.names import is_image
@@ -31,9 +31,7 @@ class Zip(FileSource):
                 raise ValueError("it is not a regular file")
             return zipfile.ZipFile(self.path)
         except Exception as error:  # zipfile raises many types of errors for invalid files
-            raise GanzooError(
-                f"{self.path} is not a whole zip file ({reason_of(error)}); fetch or make it again"
-            ) from error
+            raise unreadable(self.path, "zip", error) from error
 
     @cached_property
     def members(self) -> dict[str, zipfile.ZipInfo]:

@@ -113,3 +113,10 @@ def test_starting_from_or_in_a_checkpoint_is_refused(runs, capsys, option):
     assert left.value.code == 2 and error.count("\n") == 1
     assert "a checkpoint of runs/a" in error if option == "--init-from" else "ganzoo resume" not in error
     assert contents(runs) == before
+
+
+@pytest.mark.parametrize("command", ["resume", "report", "watch"])
+def test_an_address_is_told_from_a_directory_that_is_missing(capsys, command):
+    with pytest.raises(SystemExit) as left:
+        main([command, "hf://alice/x"])
+    assert left.value.code == 2 and "this command needs a directory, and not an address" in capsys.readouterr().err

@@ -1,11 +1,13 @@
 """Files are written completely or not at all; the output directory of ``--out``."""
 
+import gzip
 import os
+from urllib.error import URLError
 
 import pytest
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import make_output_directory, whole_file, write_text
+from ganzoo.utils.files import make_output_directory, unreadable, whole_file, write_text
 
 
 def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
@@ -48,3 +50,16 @@ def test_an_output_directory_below_a_file_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(GanzooError, match=r"cannot make .*deep: Not a directory; choose another --out"):
         make_output_directory(tmp_path / "file" / "deep")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(13, "Permission denied"), "cannot read a.zip: Permission denied"),
+        (URLError("refused"), "cannot read a.zip: <urlopen error refused>"),
+        (ValueError("no end"), "a.zip is not a whole zip file (no end); fetch or make it again"),
+        (gzip.BadGzipFile("CRC"), "a.zip is not a whole zip file (CRC); fetch or make it again"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_not_called_damaged(error, says):
+    assert str(unreadable("a.zip", "zip", error)) == says

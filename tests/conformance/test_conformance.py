@@ -336,7 +336,7 @@ def test_the_pytest_plugin_makes_a_test_of_each_check(careless):
         return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTEST_ADDOPTS": ""})
 
     done = run("-q", "--strict-markers", "-k", "not trains", "--continue-on-collection-errors")
-    assert "1 failed, 18 passed, 3 skipped, 1 deselected, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "1 failed, 19 passed, 3 skipped, 1 deselected, 1 error" in done.stdout, done.stdout + done.stderr
     assert "loss careless: capture_safe: a value was read back to the host at" in done.stdout
     assert "takes ganzoo_check: mark the test with @pytest.mark.ganzoo" in done.stdout
     assert "Traceback" not in done.stdout and "pluggy" not in done.stdout

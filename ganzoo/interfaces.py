@@ -157,7 +157,8 @@ class Augmentation(nn.Module, ABC):
         """Adapt ``strength`` in place. Called after each step of the discriminator, without gradients.
 
         Does nothing by default. d_real: the discriminator's logits of all real images of the batch, the same on every
-        rank.
+        rank. progress: an optional argument, passed if the method names it: the completed share of the run from 0 to 1,
+        a 0-dim tensor.
         """
 
 

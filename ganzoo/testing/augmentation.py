@@ -19,6 +19,7 @@ from ganzoo.testing.sharing import devices
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import Trained, capture_safe, trains
 from ganzoo.testing.verdict import Failure, expect
+from ganzoo.utils.keywords import accepted
 
 IMAGE = ImageSpec(3, 16)
 MANY = 32  # images; enough that their random numbers are not all alike
@@ -80,7 +81,7 @@ def strength(part: AugmentationPart) -> None:
     with torch.no_grad():
         for logit in (100.0, -100.0):
             for _ in range(2000):
-                augmentation.adapt(torch.full((64,), logit))
+                _adapt(augmentation, torch.full((64,), logit))
             value = augmentation.strength.item()
             expect(0 <= value <= 1, f"strength becomes {value:.3g} at logits of {logit:g}, must stay in [0, 1]")
 
@@ -132,7 +133,7 @@ def save_and_load(part: AugmentationPart) -> None:
     one, other = part.make(), part.make(seed=1)
     with torch.no_grad():
         one.strength.fill_(0.75)
-        one.adapt(torch.linspace(-1, 1, 8))
+        _adapt(one, torch.linspace(-1, 1, 8))
     other.load_state_dict(load(save(copied(one.state_dict()))))
     expect(torch.equal(one.strength, other.strength), "the strength differs after saving and loading")
     found = [augmentation(random_images(IMAGE, MANY), seeded()) for augmentation in (one, other)]
@@ -154,6 +155,11 @@ def global_random_state(part: AugmentationPart) -> None:
     augmentation = part.make()
     with global_state_watched("the augmentation"):
         augmentation(random_images(IMAGE, 4), seeded())
+
+
+def _adapt(augmentation: Augmentation, d_real: Tensor) -> None:
+    """Adapt an augmentation as a step does, in the middle of a run."""
+    augmentation.adapt(d_real, **dict.fromkeys(accepted(augmentation.adapt, ("progress",)), torch.tensor(0.5)))
 
 
 CHECKS = (

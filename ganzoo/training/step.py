@@ -90,6 +90,7 @@ class TrainingStep:
         self.scalers = scalers or dict.fromkeys(("discriminator", "generator"), Unscaled())
         self._optional = {side: accepted(getattr(loss, side), OPTIONAL) for side in ("discriminator", "generator")}
         self.needs_outputs = needs_outputs or any(set(OUTPUTS) & set(names) for names in self._optional.values())
+        self._adapted_by = accepted(augmentation.adapt, ("progress",)) if augmentation is not None else ()
         # The completed share of the run. A tensor, as a captured step would keep using a number from capture time.
         self.progress = torch.zeros((), device=statistics.device)
 
@@ -209,7 +210,7 @@ class TrainingStep:
         with torch.no_grad():
             self.loss.constrain(self._bounded)
             if self.augmentation is not None:
-                self.augmentation.adapt(d_real)
+                self.augmentation.adapt(d_real, **dict.fromkeys(self._adapted_by, self.progress))
                 self.statistics.add("augmentation", self.augmentation.strength)
         self.statistics.add_logits(d_real, d_fake)
 

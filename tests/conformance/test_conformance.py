@@ -20,6 +20,8 @@ from support.violations import (
     BAD,
     GOOD,
     architecture,
+    augmentation,
+    augmentations,
     data,
     dataset,
     loss,
@@ -302,6 +304,17 @@ def test_a_distribution_with_another_group_of_entry_points_is_named(monkeypatch)
     monkeypatch.setattr(metadata, "distribution", lambda name: found)
     with pytest.raises(GanzooError, match=r"has no entry point in the group ganzoo \(it has: ganzoos"):
         check("ganzoo-misspelt")
+
+
+def test_an_augmentation_may_follow_the_progress_of_the_run():
+    cases = plan_of(augmentation(augmentations.FadingNoise)).cases
+    assert failures([case.result() for case in cases]) == {}
+    loop = cases[-1].subject.part.loop()
+    strengths = []
+    while loop.counters.shown < loop.settings.images / 2:
+        loop.iteration()
+        strengths.append(float(loop.step.augmentation.strength))
+    assert strengths == sorted(strengths, reverse=True) and 0.4 < strengths[-1] < 0.6 < strengths[0]
 
 
 def test_a_loss_may_draw_from_the_rng():

@@ -112,6 +112,13 @@ class MakesMask(GoodAugmentation):
         return super().forward(images, rng) * torch.ones(images.shape[1:]).to(images.dtype)
 
 
+class FadingNoise(GoodAugmentation):
+    """Conforms: its strength follows the progress of the run."""
+
+    def adapt(self, d_real, progress):
+        self.strength.copy_(1 - progress)
+
+
 class LateAugmentation(GoodAugmentation):
     def __init__(self, *given):
         super().__init__(*given)

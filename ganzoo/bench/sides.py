@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ganzoo.bench.leaderboard.protocols import deciding, protocol_key
+from ganzoo.bench.leaderboard.protocols import LACKING, differing_fields, protocol_key
 from ganzoo.bench.leaderboard.rows import Row, make_rows
 from ganzoo.bench.record import Record, is_older, read_record, readable_records, record_files
 from ganzoo.errors import GanzooError
@@ -23,10 +23,10 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.run_path import is_run
 from ganzoo.runs.store import fetch
 from ganzoo.runs.weights import is_weights
-from ganzoo.utils.layers import flatten
 from ganzoo.utils.listing import did_you_mean, some_of
 
 SHOWN = 3  # the most choices that a message names
+NOTHING = (None, LACKING)
 logger = logging.getLogger(__name__)
 
 
@@ -123,10 +123,9 @@ def differing(one: Side, other: Side) -> list[str]:
         found.append(f"the metric {one.ranking.value} against {other.ranking.value}")
     if protocol_key(one.protocol) == protocol_key(other.protocol):
         return found
-    left, right = (dict(flatten(deciding(side.protocol))) for side in (one, other))
-    for key in sorted(left.keys() | right.keys()):
-        if left.get(key) != right.get(key):
-            found.append(f"{key} {_short(left.get(key))} against {_short(right.get(key))}")
+    for key, left, right in differing_fields(one.protocol, other.protocol):
+        if left not in NOTHING or right not in NOTHING:
+            found.append(f"{key} {_short(left)} against {_short(right)}")
     return found
 
 
@@ -221,4 +220,4 @@ def _side_of_run(path: Path, registry: Registry) -> Side:
 
 
 def _short(value: Any) -> str:
-    return "nothing" if value is None else str(value)[:24]
+    return "nothing" if value in NOTHING else str(value)[:24]

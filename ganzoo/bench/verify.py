@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ganzoo.bench.leaderboard.protocols import deciding
+from ganzoo.bench.leaderboard.protocols import LACKING, differing_fields
 from ganzoo.bench.record import read_record
 from ganzoo.bench.recorded import load_recorded, recorded_config, weights_of
 from ganzoo.bench.tolerance import holds, tolerance_on
@@ -30,7 +30,6 @@ from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import fetch_weights
 from ganzoo.runs.weights import find_weights
 from ganzoo.utils.files import data_root
-from ganzoo.utils.layers import flatten
 from ganzoo.utils.safe_yaml import numbers_of, path_or_mapping
 
 PROTOCOL: dict[str, type | tuple[type, ...]] = {  # needed to score again
@@ -213,9 +212,11 @@ def _differences(found: Mapping[str, Any], recorded: Mapping[str, Any], mode: st
 
     Fields that only one of them has are left out: another version may have written the record.
     """
-    now, noted = (dict(flatten(deciding(protocol))) for protocol in (found, recorded))
-    keys = [key for key in sorted(now.keys() & noted.keys()) if mode is None or not key.endswith("extractor")]
-    return [f"{key} {noted[key]!r} is {now[key]!r}" for key in keys if now[key] != noted[key]]
+    return [
+        f"{key} {noted!r} is {now!r}"
+        for key, noted, now in differing_fields(recorded, found)
+        if LACKING not in (noted, now) and (mode is None or not key.endswith("extractor"))
+    ]
 
 
 def _networks(protocol: Mapping[str, Any]) -> list[Any]:

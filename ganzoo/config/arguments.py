@@ -22,10 +22,11 @@ def as_arguments(settings: Settings) -> list[str]:
         return []
     if isinstance(settings, Mapping):
         return [f"{key}={_as_text(key, value)}" for key, value in settings.items()]
-    found: list[Any] = [None] if isinstance(settings, str) or not isinstance(settings, Iterable) else [*settings]
-    if not all(isinstance(each, str) for each in found):
-        raise GanzooError(f"settings is {settings!r}, must be a mapping or a list of KEY=VALUE")
-    return found
+    if isinstance(settings, Iterable) and not isinstance(settings, str):
+        found = list(settings)
+        if all(isinstance(each, str) for each in found):
+            return found
+    raise GanzooError(f"settings is {settings!r}, must be a mapping or a list of KEY=VALUE")
 
 
 def _as_text(key: str, value: Any) -> str:

@@ -45,11 +45,11 @@ def pick_device(setting: str) -> torch.device:
 
 
 def _available(named: torch.device | str) -> torch.device:
-    """Return a device by its name. Raises GanzooError if there is none on this machine."""
+    """Return a device by its name. Raises GanzooError if this machine does not have it."""
     try:
         device = torch.device(named)
     except (RuntimeError, TypeError) as error:
-        raise GanzooError(f"device {named}: there is no such device; use auto, cpu, cuda, cuda:N or mps") from error
+        raise GanzooError(f"device {named}: unknown; use auto, cpu, cuda, cuda:N or mps") from error
     if device.type not in ("cpu", "cuda", "mps"):
         raise GanzooError(f"device {named}: it is not supported; use auto, cpu, cuda, cuda:N or mps")
     if device.type == "mps" and not torch.backends.mps.is_available():

@@ -30,7 +30,7 @@ def as_uint8(images: Tensor | np.ndarray) -> np.ndarray:
     if found.ndim != 4 or found.shape[1] not in (1, 3):
         raise GanzooError(f"the images have the shape {tuple(found.shape)}, must be (N, 1 or 3, H, W)")
     if not len(found):
-        raise GanzooError("there are no images")
+        raise GanzooError("no images were given")
     if found.is_floating_point():
         if not found.isfinite().all() or found.abs().max() > 1:
             raise GanzooError("the images are not numbers in [-1, 1]; scale them, or pass uint8")

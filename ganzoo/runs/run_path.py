@@ -45,9 +45,9 @@ def not_a_run(path: Path) -> str:
 
 def _explanation(path: Path) -> str:
     kind, name = _kind(path), path.absolute().name
-    if kind == "missing" and ADDRESS.match(str(path)):
-        return "this command needs a directory, and not an address; name one that `ganzoo run` made"
     if kind == "missing":
+        if ADDRESS.match(str(path)):
+            return "this command needs a directory, and not an address; name one that `ganzoo run` made"
         return "it does not exist; name a directory that `ganzoo run` made"
     run = next((_as_typed(parent) for parent in path.absolute().parents if is_run(parent)), None)
     if is_checkpoint(path) and run is not None:

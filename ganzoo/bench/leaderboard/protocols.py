@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ganzoo.runs.ranking import RANKED_BY
+from ganzoo.utils.layers import flatten
 
+LACKING: Any = object()
 # Fields of a protocol that may differ between comparable scores: they document how a score was obtained.
 BESIDE = frozenset(
     (
@@ -41,6 +43,18 @@ def deciding(protocol: Mapping[str, Any]) -> dict[str, Any]:
     if not fields.get("tf32"):  # a CPU has no TF32, and its protocol lacks the field
         fields.pop("tf32", None)
     return fields
+
+
+def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the fields that determine a score and differ, by dotted key, with the values of both protocols.
+
+    The value of a field that a protocol lacks is :data:`LACKING`.
+    """
+    left, right = (dict(flatten(deciding(protocol))) for protocol in (one, other))
+    for key in sorted(left.keys() | right.keys()):
+        values = left.get(key, LACKING), right.get(key, LACKING)
+        if values[0] != values[1]:
+            yield key, *values
 
 
 def _without_beside(protocol: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def create_model(recipe: str, *, image: ImageSpec | None = None, settings: Setti
     from ganzoo.config.resolve import resolve
     from ganzoo.models.build import build_model
 
+    if not isinstance(image, ImageSpec | None):
+        raise GanzooError(f"image is {image!r}, must be a ganzoo.ImageSpec")
     config = resolve(Registry.load(), recipe, None, as_arguments(settings))
     return build_model(config, image or ImageSpec(channels=1, size=28))
 

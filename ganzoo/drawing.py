@@ -120,7 +120,7 @@ def draw_seed(generator: DrawsImages, seed: int) -> tuple[Tensor, Tensor | None,
     return latents[:1], None if labels is None else labels[:1].to(device), rng
 
 
-def seeded(seed: int) -> torch.Generator:
+def seeded(seed: int = 0) -> torch.Generator:
     """Return a random generator on the CPU with this seed. Raises GanzooError for a seed that is not one of torch."""
     try:
         return torch.Generator("cpu").manual_seed(operator.index(seed))

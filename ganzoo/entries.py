@@ -182,6 +182,7 @@ class ExtractorEntry(TargetEntry):
     target: the import string of an :class:`ganzoo.metrics.extractor.Extractor`.
     features: the width of each feature by name; a metric whose entry names no feature reads the first.
     logits: the feature that holds class logits, if any. Metrics read it as ``logits``, for generated images only.
+    grey: what it does with grey images, for a protocol; "" if nothing is to be said.
     weights: whether the extractor needs weights. title: its name in a protocol, or "".
     default: whether metrics that name no extractor read this one.
     """
@@ -189,6 +190,7 @@ class ExtractorEntry(TargetEntry):
     kind: ClassVar[str] = "extractor"
     features: Mapping[str, int]
     logits: str = ""
+    grey: str = ""
     weights: bool = True
     title: str = ""
     default: bool = False

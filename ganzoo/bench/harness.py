@@ -63,7 +63,7 @@ class Harness:
         self._claim_directory()
         self._set_damaged_aside()
         missing = [cell for cell in self.cells if not self._file(cell).exists() or (retry and self._forget(cell))]
-        self.say(f"{self.grid.name}: {len(self.cells)} rows, {len(self.cells) - len(missing)} have a record")
+        self.say(f"{self.grid.name}: {len(self.cells) - len(missing)} of {len(self.cells)} rows have a record")
         self._warn_of_changes()
         budgets = self._budgets(missing)
         jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]

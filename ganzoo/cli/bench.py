@@ -107,7 +107,7 @@ def bench(
     where = make_launcher(registry, launcher, list(launcher_set))
     records = Harness(found, registry, where, results, work, say).run(keep=keep_weights, retry=retry)
     failed = [record for record in records if record.status == "failed"]
-    click.echo(f"{len(records)} records in {results / found.name}, {len(failed)} of them failed")
+    click.echo(f"records in {results / found.name}: {len(records)}, failed: {len(failed)}")
 
 
 @bench.command()

@@ -97,8 +97,10 @@ class Plan:
         origins: the origins of the real features, by extractor.
         """
         count, *picture = shape
+        grey = picture[:1] == [1]
         described = {
             name: {
+                **({"grey": reader.source.entry.grey} if grey and reader.source.entry.grey else {}),
                 **({} if origins is None else {"real_statistics": origins.get(name, "not needed")}),
                 **reader.protocol(),
             }
@@ -109,7 +111,6 @@ class Plan:
             "real_pictures": count or None,
             "fake_pictures": fakes or None,
             **({"picture": " x ".join(map(str, picture))} if picture else {}),
-            **({"grey": "tiled to three channels"} if picture[:1] == [1] else {}),
             **first,
             **({"extractors": dict(others)} if others else {}),
             "seed": seed,

@@ -86,6 +86,8 @@ def _generator(config: Config, image: ImageSpec) -> Generator:
 def check_image(config: Config, image: ImageSpec) -> None:
     """Check, without building them, that both architectures can make this image. Raises a GanzooError that names
     the key."""
+    if image.channels not in (1, 3) or image.size < 1 or image.classes < 0:
+        raise GanzooError(f"{image}: channels must be 1 or 3, size above 0, classes 0 or more")
     for entry in {config.recipe.generator.name: config.recipe.generator,
                   config.recipe.discriminator.name: config.recipe.discriminator}.values():  # fmt: skip
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import ImageSpec, LossEntry, PenaltyEntry, load_target
 from ganzoo.errors import GanzooError, described
 from ganzoo.interfaces import Discriminator, Generator
@@ -13,7 +14,7 @@ from ganzoo.testing.gradients import bf16, double_backward, finite_gradients, mi
 from ganzoo.testing.networks import SIZES, Architecture, generate, judge
 from ganzoo.testing.outputs import outputs
 from ganzoo.testing.placing import one_device
-from ganzoo.testing.probe import random_images, seeded
+from ganzoo.testing.probe import random_images
 from ganzoo.testing.repetition import determinism, global_random_state, save_and_load
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.sharing import devices

@@ -6,13 +6,14 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import AugmentationEntry, ImageSpec
 from ganzoo.errors import described
 from ganzoo.interfaces import Augmentation
 from ganzoo.testing.loss_inputs import Watched
 from ganzoo.testing.networks import SIZES
 from ganzoo.testing.placing import one_device
-from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images, seeded
+from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images
 from ganzoo.testing.resuming import resumes
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.sharing import devices

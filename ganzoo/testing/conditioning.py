@@ -7,9 +7,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from ganzoo.drawing import seeded
 from ganzoo.testing.loss_inputs import Watched
 from ganzoo.testing.networks import Architecture
-from ganzoo.testing.probe import labels_for, random_images, seeded
+from ganzoo.testing.probe import labels_for, random_images
 from ganzoo.testing.verdict import expect
 
 NOISE = 0.3  # added to all weights, since a new network's weights may give all classes the same result

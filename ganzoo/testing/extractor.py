@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ganzoo.config.scoring import find_weights
+from ganzoo.drawing import seeded
 from ganzoo.entries import ExtractorEntry
 from ganzoo.metrics.extractor import Extractor, Network
-from ganzoo.testing.probe import global_state_watched, seeded
+from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.verdict import Skipped, expect

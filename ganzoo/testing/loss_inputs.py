@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import Needs
 from ganzoo.interfaces import DiscriminatorOutputs, Loss
-from ganzoo.testing.probe import seeded
 from ganzoo.testing.stand_in_parts import CLASSES, FEATURES, LATENTS
 from ganzoo.training.step import OPTIONAL
 from ganzoo.utils.keywords import accepted

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from ganzoo.config.scoring import find_extractor
+from ganzoo.drawing import seeded
 from ganzoo.entries import ExtractorEntry, MetricEntry
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Metric
 from ganzoo.metrics.features import Features
 from ganzoo.metrics.labels import check_primary
-from ganzoo.testing.probe import global_state_watched, seeded
+from ganzoo.testing.probe import global_state_watched
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.verdict import Failure, Skipped, expect
 

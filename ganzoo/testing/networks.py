@@ -6,9 +6,10 @@ from functools import cached_property
 
 from torch import Tensor
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.testing.probe import global_seed, labels_for, seeded
+from ganzoo.testing.probe import global_seed, labels_for
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import disc_images
 from ganzoo.testing.stand_ins import NAME

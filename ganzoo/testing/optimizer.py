@@ -9,8 +9,9 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import ImageSpec, OptimizerEntry
-from ganzoo.testing.probe import global_seed, global_state_watched, seeded, weights_of
+from ganzoo.testing.probe import global_seed, global_state_watched, weights_of
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_ins import NAME
 from ganzoo.testing.training import Trained, trains

@@ -7,10 +7,11 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import Needs
 from ganzoo.interfaces import Discriminator, DiscriminatorOutputs
 from ganzoo.testing.networks import Architecture
-from ganzoo.testing.probe import labels_for, random_images, seeded
+from ganzoo.testing.probe import labels_for, random_images
 from ganzoo.testing.stand_in_parts import CLASSES
 from ganzoo.testing.verdict import Skipped, expect
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import ImageSpec, Needs, PenaltyEntry
 from ganzoo.interfaces import Discriminator, DiscriminatorOutputs, Generator, Penalty, PenaltyInputs, Side
 from ganzoo.testing.loss_inputs import CLASS_COUNT, tensors_of
-from ganzoo.testing.probe import global_seed, labels_for, random_images, seeded
+from ganzoo.testing.probe import global_seed, labels_for, random_images
 from ganzoo.testing.rig import Rig
 from ganzoo.testing.stand_in_parts import (
     CLASSES,

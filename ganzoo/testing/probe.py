@@ -11,16 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganzoo.drawing import seeded
 from ganzoo.entries import ImageSpec
 from ganzoo.testing.verdict import Failure, expect
 from ganzoo.utils.places import place_of
 
 UNUSUAL = 7_654_321  # a seed that no plugin sets, so that a change of seed is noticed
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    """Return a new random number generator with this seed."""
-    return torch.Generator().manual_seed(seed)
 
 
 def labels_for(image: ImageSpec, count: int) -> Tensor | None:

@@ -13,6 +13,7 @@ from ganzoo import ExtractorEntry, MetricEntry, hookimpl
 
 DINOV2 = "Oquab et al. 2023, DINOv2: Learning Robust Visual Features without Supervision, arXiv:2304.07193"
 STEIN = "Stein et al. 2023, Exposing Flaws of Generative Model Evaluation Metrics, arXiv:2306.04675"
+TILED = "tiled to three channels"
 SIZES = {"": ("Small", "ViT-S/14", 384), "-b": ("Base", "ViT-B/14", 768), "-l": ("Large", "ViT-L/14", 1024)}
 
 
@@ -26,6 +27,7 @@ def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
             target="ganzoo_fidelity.extractor:InceptionExtractor",
             features={"2048": 2048, "logits_unbiased": 1008},
             logits="logits_unbiased",
+            grey=TILED,
             title="Inception",
             default=True,
         )
@@ -37,6 +39,7 @@ def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
             paper="Seitzer 2020, pytorch-fid, https://github.com/mseitzer/pytorch-fid",
             target="ganzoo_fidelity.pytorch_fid:PytorchInceptionExtractor",
             features={"2048": 2048},
+            grey=TILED,
             title="Inception",
         )
     )
@@ -48,6 +51,7 @@ def register_extractors(register: Callable[[ExtractorEntry], None]) -> None:
                 paper=DINOV2,
                 target=f"ganzoo_fidelity.dinov2:Dinov2{size}",
                 features={"class-token": width},
+                grey=TILED,
                 title=f"DINOv2 {network}",
             )
         )

@@ -183,6 +183,19 @@ def test_a_model_is_created():
     assert [penalty.name for penalty in model.penalties] == ["gp"]
 
 
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ((1, 28), r"image is \(1, 28\), must be a ganzoo.ImageSpec"),
+        (ImageSpec(2, 28), r"ImageSpec\(.*\): channels must be 1 or 3"),
+        (ImageSpec(3, 0), "size above 0"),
+    ],
+)
+def test_a_model_of_no_image_is_refused(image, says):
+    with pytest.raises(GanzooError, match=says):
+        ganzoo.create_model("mlp+hinge", image=image)
+
+
 @pytest.mark.long
 def test_a_generator_and_its_images_score_alike(run):
     generator = run.generator(device="cpu")

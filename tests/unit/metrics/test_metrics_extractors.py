@@ -85,7 +85,9 @@ def zoo() -> Registry:
     offered = {"means": 3, "deviations": 3}
     entries: list[Any] = [
         ExtractorEntry(name="pixels", summary="means", target=f"{HERE}:Pixels", features=offered),
-        ExtractorEntry(name="other-pixels", summary="means", target=f"{HERE}:OtherPixels", features=offered),
+        ExtractorEntry(
+            name="other-pixels", summary="means", target=f"{HERE}:OtherPixels", features=offered, grey="repeated"
+        ),
         MetricEntry(name="apart", summary="a", target=f"{HERE}:Apart", extractor="pixels", reads="statistics"),
         MetricEntry(
             name="apart-of-deviations", summary="a", target=f"{HERE}:ApartOfDeviations", extractor="pixels",
@@ -132,6 +134,17 @@ def test_two_extractors_each_read_the_images_once_with_their_own_weights(
     assert protocol["extractors"]["other-pixels"]["network_source"] == f"file {files['two']}"
     assert protocol["metrics"]["apart-by-other"] == "a; other-pixels means"
     assert protocol["ranked_by"] == {"value": "apart", "lower_is_better": True}
+
+
+def test_the_protocol_says_what_an_extractor_does_with_grey_images_if_its_entry_does(
+    zoo: Registry, files: dict[str, str], tmp_path: Path
+) -> None:
+    metrics = MetricsConfig(
+        names=["apart", "apart-by-other"], weights={"pixels": files["one"], "other-pixels": files["two"]}
+    )
+    grey = [side[:, :1] for side in sides()]
+    protocol = score_arrays(find_scoring(metrics, zoo), *grey, root=tmp_path).protocol
+    assert "grey" not in protocol and protocol["extractors"]["other-pixels"]["grey"] == "repeated"
 
 
 def test_each_extractor_and_feature_has_a_cache_of_its_own(

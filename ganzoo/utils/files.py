@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import IO, Any
 from urllib.error import URLError
 
 from ganzoo.errors import GanzooError, WriteFailed
+from ganzoo.utils.processes import is_alive, place
 from ganzoo.utils.safe_yaml import parse_json
 
 
@@ -250,8 +250,8 @@ def _remove_leftovers(parent: Path, now: float) -> None:
 
 
 def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:
-    """Return whether the process that wrote a temporary file or directory is dead. A process on another machine counts
-    as dead if it wrote nothing for a day."""
+    """Return whether the process that wrote a temporary file or directory is dead. A process on another machine, or
+    in another container, counts as dead if it wrote nothing for a day."""
     if host == _host() and not is_alive(pid):
         return True
     try:
@@ -262,15 +262,4 @@ def _abandoned(partial: Path, host: str, pid: int, now: float) -> bool:
 
 
 def _host() -> str:
-    return socket.gethostname().replace(".", "-")
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether a process of this machine is alive."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
+    return place().replace(".", "-")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 from ganzoo.errors import GanzooError
-from ganzoo.utils.files import is_alive, one_line, open_itself, regular, writing
+from ganzoo.utils.files import one_line, open_itself, regular, writing
+from ganzoo.utils.processes import is_alive, place
 
 NAME = "lock"
 NOTE = r"process (\d{1,9}) on (.*)"  # what the holder writes into it
@@ -40,7 +40,7 @@ def alone_in(directory: Path) -> Iterator[None]:
             raise GanzooError(f"{directory} is in use by {_holder(directory)}; wait for it to end, or stop it")
         with writing(directory / NAME):  # not through the stream's buffer: closing would write it again
             os.ftruncate(stream.fileno(), 0)
-            os.write(stream.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
+            os.write(stream.fileno(), f"process {os.getpid()} on {place()}".encode())
         yield
 
 
@@ -52,7 +52,7 @@ def is_held(directory: Path) -> bool:
     try:
         file = regular(directory / NAME)
         noted = re.fullmatch(NOTE, _holder(directory))
-        if noted is None or (noted[2] == socket.gethostname() and not is_alive(int(noted[1]))):
+        if noted is None or (noted[2] == place() and not is_alive(int(noted[1]))):
             return False
         with file.open("rb") as stream:
             return not lock_descriptor(stream.fileno(), blocking=False)
@@ -63,7 +63,7 @@ def is_held(directory: Path) -> bool:
 def is_free(directory: Path) -> bool:
     """Return whether no process holds the lock of a directory; False if that cannot be found out."""
     noted = re.fullmatch(NOTE, _holder(directory))
-    return noted is not None and noted[2] == socket.gethostname() and not is_held(directory)
+    return noted is not None and noted[2] == place() and not is_held(directory)
 
 
 def _holder(directory: Path) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from ganzoo.errors import GanzooError
 from ganzoo.utils.files import make_output_directory, unreadable, whole_file, write_text
+from ganzoo.utils.processes import place
 
 
 def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
@@ -28,6 +29,16 @@ def test_temporary_files_of_dead_processes_are_removed(tmp_path, monkeypatch):
         (tmp_path / living.name.replace(f".{os.getpid()}.", ".1.")).touch()
         write_text(tmp_path / ("long name" * 20), "text")
         assert sorted(path.name[:5] for path in tmp_path.iterdir()) == [".film", "long "]
+
+
+def test_temporary_files_of_another_container_with_the_same_host_name_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.utils.files.is_alive", lambda pid: False)
+    for container in ("one", "two"):
+        (tmp_path / container).touch()
+        monkeypatch.setattr("ganzoo.utils.processes.NAMESPACE", tmp_path / container)
+        (tmp_path / f".{container}.{place()}.1.0.part").touch()
+    write_text(tmp_path / "file", "text")
+    assert [path.name[:5] for path in tmp_path.glob(".*")] == [".one."]
 
 
 def test_an_output_directory_is_made_or_used_if_it_is_empty(tmp_path):

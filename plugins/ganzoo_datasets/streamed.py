@@ -6,6 +6,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 from ganzoo.data.decode import decode_named
@@ -45,7 +46,7 @@ class StreamedShards(Shards, StreamedSource):
                 break
             try:
                 content = _part(shard, start, stop)
-            except OSError as error:  # a server may soon answer again
+            except (OSError, HTTPException) as error:  # a server may soon answer again
                 reason = " ".join(str(error).split())
             else:
                 if len(content) == stop - start:

@@ -295,6 +295,33 @@ def test_a_server_that_is_gone_is_named(registry, shards, serve, monkeypatch):
         found.array[0]
 
 
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", r"IncompleteRead\(.*\)"),
+        (b"upstream failed\r\n\r\n", "upstream failed"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_asked_for_again(registry, opened, shards, serve, monkeypatch, answer, says):
+    class Breaking(Parts):
+        asked: list[str] = []
+        breaks = 0
+
+        def do_GET(self):
+            if not Breaking.breaks:
+                return super().do_GET()
+            Breaking.breaks -= 1
+            self.wfile.write(answer)
+
+    monkeypatch.setattr(streamed, "PAUSES", (0.0,))
+    found = open_images(registry, serve(Breaking), root=shards / "root")
+    Breaking.breaks = 1
+    np.testing.assert_array_equal(found.array[0], opened.array[0])
+    Breaking.breaks = 99
+    with pytest.raises(GanzooError, match=rf"cannot be read \({says}\); make it readable, then continue with"):
+        found.array[20]
+
+
 def test_a_server_that_hangs_holds_no_stop_up(registry, shards, serve, monkeypatch):
     """SIGTERM stops a run that waits for a server; the server sends nothing from the second epoch on."""
     held = threading.Event()

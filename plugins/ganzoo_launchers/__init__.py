@@ -27,6 +27,8 @@ class RayParams:
 
     def __post_init__(self) -> None:
         at_least(self, 0, "cpus", "gpus", "retries")
+        if self.gpus > 1 and self.gpus % 1:  # Ray refuses it when the first job begins
+            raise ValueError(f"gpus is {self.gpus:g}, must be a whole number or below 1")
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from ganzoo.bench.process import JobProcess
 from ganzoo.errors import GanzooError, described
 from ganzoo_launchers import RayParams
 
+logger = logging.getLogger(f"ganzoo.{__name__}")
 POLL = 0.5
 RESULTS = (RECORD, SAMPLES, WEIGHTS, SPEED)
 
@@ -45,7 +47,8 @@ class RayLauncher(Launcher):
     def run(self, jobs: Sequence[Job], *, alone: bool = False) -> Iterator[tuple[Job, str]]:
         ray = _import_ray()
         if not ray.is_initialized():
-            ray.init(address=self.params.address, log_to_driver=False, ignore_reinit_error=True)
+            _connect(ray, self.params.address)
+        _warn_of_endless_waits(ray, self.params)
         task = ray.remote(work).options(
             num_cpus=self.params.cpus,
             num_gpus=self.params.gpus,
@@ -77,6 +80,29 @@ def _collect(ray: Any, done: Any, job: Job) -> str:
     for name, content in files.items():
         (job.directory / name).write_bytes(content)  # may replace a file of an earlier training
     return str(outcome)
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    """Connect to the cluster at an address, or start one here. Raises GanzooError if that fails."""
+    try:
+        ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
+    except Exception as error:  # Ray raises many types
+        where = f"no Ray cluster answers at {address}" if address else "Ray can neither reach nor start a cluster"
+        raise GanzooError(
+            f"{where} ({described(error)}); give the address of one with --launcher-set address=HOST:PORT"
+        ) from error
+
+
+def _warn_of_endless_waits(ray: Any, params: RayParams) -> None:
+    """Log a warning if no machine of the cluster is large enough for a job, since Ray waits for one without a word."""
+    needs = {"CPU": params.cpus, "GPU": params.gpus}
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(machine.get(kind, 0) >= count for kind, count in needs.items()) for machine in machines):
+        asked = " and ".join(f"{kind.lower()}s={count:g}" for kind, count in needs.items())
+        logger.warning(
+            f"no machine of the Ray cluster has {asked}; the jobs wait until one joins, or give each fewer "
+            "with --launcher-set"
+        )
 
 
 def _import_ray() -> Any:

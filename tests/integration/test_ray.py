@@ -31,6 +31,46 @@ def test_without_ray_one_line_says_how_to_get_it(registry, monkeypatch):
         list(make_launcher(registry, "ray", []).run([]))
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ([], "Ray can neither reach nor start a cluster"),
+        (["address=auto"], r"no Ray cluster answers at auto \(ConnectionError: nobody there\); .* address=HOST:PORT$"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_named(registry, monkeypatch, settings, says):
+    def init(**_):
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=init))
+    with pytest.raises(GanzooError, match=says):
+        list(make_launcher(registry, "ray", settings).run([]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ([], False),
+        (["cpus=2", "gpus=0.5"], False),
+        (["cpus=8"], True),
+        (["cpus=4", "gpus=1"], True),  # no single machine has both
+    ],
+)
+def test_jobs_that_no_machine_can_take_are_announced(registry, monkeypatch, caplog, settings, warned):
+    machines = [({"CPU": 4.0}, True), ({"CPU": 2.0, "GPU": 1.0}, True), ({"CPU": 64.0, "GPU": 8.0}, False)]
+    nodes = [{"Alive": alive, "Resources": resources} for resources, alive in machines]
+    task = SimpleNamespace(options=lambda **_: None)
+    ray = SimpleNamespace(is_initialized=lambda: True, nodes=lambda: nodes, remote=lambda function: task)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    assert list(make_launcher(registry, "ray", settings).run([])) == []
+    assert ("no machine of the Ray cluster has" in caplog.text) is warned
+
+
+def test_a_share_of_several_gpus_is_refused(registry):
+    with pytest.raises(GanzooError, match=r"launcher ray: gpus is 1\.5, must be a whole number or below 1"):
+        make_launcher(registry, "ray", ["gpus=1.5"])
+
+
 def test_a_workers_files_replace_those_of_an_earlier_training(tmp_path):
     class Ray:
         exceptions = SimpleNamespace(RayError=RuntimeError)
@@ -92,6 +132,7 @@ def test_the_tasks_that_still_run_are_cancelled_when_no_more_results_are_wanted(
         exceptions = SimpleNamespace(RayError=RuntimeError)
         cancelled: ClassVar[list[int]] = []
         is_initialized = staticmethod(lambda: True)
+        nodes = staticmethod(lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}])
         wait = staticmethod(lambda tasks, num_returns: (tasks[:1], tasks[1:]))
         get = staticmethod(lambda done: ("", {}))
 

@@ -21,6 +21,7 @@ from ganzoo.utils.structured import read_as
 ALL = "all"
 UNSAFE = re.compile(r"[^A-Za-z0-9._+,-]")  # characters that a file name does not keep
 MOST_ROWS = 100_000
+MOST_NAME = 200  # characters of a combination's name; with the seed and a suffix, a file's may have 255
 
 
 @dataclass
@@ -67,11 +68,15 @@ class Cell:
         """The file name of what all seeds share.
 
         If the data set's path has characters that a file name cannot keep, a checksum of the path tells it from others
-        that look the same without them.
+        that look the same without them. In a name that is too long, a checksum of the whole replaces the middle.
         """
         _, _, place = self.data.partition(":")
         checksum = f"-{sha256(place.encode(errors='surrogateescape')).hexdigest()[:8]}" if UNSAFE.search(place) else ""
-        return UNSAFE.sub("_", f"{self.data}{checksum}--{self.recipe.replace('/', ',')}")
+        name = UNSAFE.sub("_", f"{self.data}{checksum}--{self.recipe.replace('/', ',')}")
+        if len(name) <= MOST_NAME:
+            return name
+        kept = MOST_NAME // 2 - 5
+        return f"{name[:kept]}-{sha256(name.encode()).hexdigest()[:8]}-{name[-kept:]}"
 
     @property
     def name(self) -> str:

@@ -96,6 +96,18 @@ def test_rows_of_different_paths_have_different_names(one, other):
     assert Cell("mlp+minimax", "folder:images", 0).name == "folder_images--mlp+minimax--s0"
 
 
+def test_rows_of_a_long_path_have_names_that_a_file_system_takes(tmp_path):
+    place = "folder:/" + "data/" * 60
+    recipes = ["mlp+minimax", "mlp+hinge", "+".join(["stylegan-lite/projected", *["path-length"] * 30])]
+    paths = [place + "a", place + "b", f"folder:{'x' * 240}"]
+    names = {Cell(recipe, path, 10**18).name for recipe in recipes for path in paths}
+    assert len(names) == 9
+    for name in names:
+        (tmp_path / f"{name}.safetensors").touch()
+    assert Cell("mlp+hinge", place, 0).name.startswith("folder__data_data_")
+    assert Cell("mlp+hinge", place, 0).name.endswith("--mlp+hinge--s0")
+
+
 def test_all_takes_in_whatever_is_installed(registry):
     class Plugin:
         @hookimpl

@@ -68,7 +68,7 @@ class Harness:
         budgets = self._budgets(missing)
         jobs = [self._job(cell, budgets[cell.combination]) for cell in missing if cell.combination in budgets]
         for job, reason in counted("training and scoring", self.launcher.run(jobs), len(jobs), "jobs"):
-            if reason:
+            if reason := reason or _lost(job):
                 self._fail(job, reason)
             self._publish(job)
         records = [read_record(self._file(cell)) for cell in self.cells if self._file(cell).exists()]
@@ -178,7 +178,7 @@ class Harness:
             for name, cell in unknown.items()
         ]
         for job, reason in counted("measuring speeds", self.launcher.run(jobs, alone=True), len(jobs), "jobs"):
-            if reason:
+            if reason := reason or _lost(job):
                 for cell in (c for c in missing if c.combination == job.cell.combination):
                     train = self._job(cell, {"minutes": self.grid.minutes})
                     self._fail(train, f"its speed could not be measured: {reason}")
@@ -241,6 +241,15 @@ class Harness:
         for file in (self.results / "weights").glob("*.safetensors"):
             if file not in kept:
                 file.unlink()
+
+
+def _lost(job: Job) -> str:
+    """Return in words which file of a job the launcher lost, though it calls the job done; "" if none is missing."""
+    files = [job.result]
+    if job.result.is_file() and job.purpose == "train" and read_record(job.result).status == "done":
+        files = [job.directory / SAMPLES, job.directory / WEIGHTS]
+    missing = [file.name for file in files if not file.is_file()]
+    return f"its launcher left no {' and no '.join(missing)} in its directory" if missing else ""
 
 
 def _result(record: Record) -> str:

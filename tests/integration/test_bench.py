@@ -23,7 +23,7 @@ from ganzoo import ArchitectureEntry, LossEntry, hookimpl
 from ganzoo.bench import work
 from ganzoo.bench.grid import Cell, Grid, cells, load_grid
 from ganzoo.bench.harness import Harness, make_launcher
-from ganzoo.bench.job import NEIGHBOURS, Job
+from ganzoo.bench.job import NEIGHBOURS, RECORD, SAMPLES, WEIGHTS, Job
 from ganzoo.bench.launcher import Launcher
 from ganzoo.bench.leaderboard.board import make_report
 from ganzoo.bench.leaderboard.markdown import to_markdown
@@ -272,6 +272,32 @@ def test_a_launcher_that_loses_a_job_leaves_a_row(harness, grid):
 
     records = harness(grid, Loses(None)).run()
     assert [(record.status, record.reason) for record in records] == [("failed", "its worker was lost")] * 2
+
+
+@pytest.mark.parametrize("lost", [[RECORD], [SAMPLES], [SAMPLES, WEIGHTS]])
+def test_files_that_a_launcher_loses_fail_their_row_alone(harness, grid, registry, lost):
+    class Loses(InProcess):
+        def run(self, jobs, *, alone=False):
+            first = jobs[0]
+            for job, reason in super().run(jobs, alone=alone):
+                for name in lost if job == first else ():
+                    (job.directory / name).unlink()
+                yield job, reason
+
+    (one, other) = harness(grid, Loses(registry)).run()
+    assert (one.status, one.reason) == ("failed", f"its launcher left no {' and no '.join(lost)} in its directory")
+    assert other.status == "done"
+    assert [record.status for record in harness(grid).run(retry=True)] == ["done", "done"]
+
+
+def test_a_speed_that_a_launcher_loses_fails_its_rows(harness, grid):
+    class Loses(Launcher):
+        def run(self, jobs, *, alone=False):
+            yield from ((job, "") for job in jobs)
+
+    grid.kimg, grid.minutes = None, 1.0
+    reasons = {record.reason for record in harness(grid, Loses(None)).run()}
+    assert reasons == {"its speed could not be measured: its launcher left no speed.json in its directory"}
 
 
 def test_a_retry_that_is_stopped_goes_on_with_the_next_call(harness, grid):

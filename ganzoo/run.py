@@ -202,7 +202,7 @@ def _warn_of_other_images(config: Config, directory: RunDir) -> None:
     """Log a warning if the configuration's images are not those that the run was trained on."""
     images = collectives.by_first(partial(open_configured, config))
     if fingerprint_of(directory.provenance()) not in (None, images.fingerprint):
-        logger.warning(f"{config.values.data.name} holds other images than {directory.path} was trained on")
+        logger.warning(f"{config.values.data.name} holds other images or labels than {directory.path} was trained on")
 
 
 def as_names(metrics: Sequence[str]) -> list[str]:

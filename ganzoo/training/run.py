@@ -127,8 +127,8 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
             logger.warning(f"{directory.provenance_file} is damaged or missing; it is written again")
         if fingerprint_of(known) not in (None, images.fingerprint):
             raise GanzooError(
-                f"{config.values.data.name} holds other images than {path} was trained on; restore them, give their "
-                f"location with `ganzoo resume {path} data.name=NAME:PATH`, or start again with "
+                f"{config.values.data.name} holds other images or labels than {path} was trained on; restore them, "
+                f"give their location with `ganzoo resume {path} data.name=NAME:PATH`, or start again with "
                 "`ganzoo run --init-from`"
             )
         model = build_model(config, images.spec)

@@ -159,7 +159,9 @@ def test_images_that_moved_are_named(trained, tmp_path, logged):
     run = trained("run", f"data.name=folder:{tmp_path / 'cats'}", f"data.root={tmp_path / 'root'}")
     (tmp_path / "cats").rename(tmp_path / "moved")
     moved, others = (f"data.name=folder:{tmp_path / name}" for name in ("moved", "dogs"))
-    with pytest.raises(GanzooError, match=r"other images than .* was trained on; .*`ganzoo resume .* data.name="):
+    with pytest.raises(
+        GanzooError, match=r"other images or labels than .* was trained on; .*`ganzoo resume .* data.name="
+    ):
         Run(run.path).resume(settings=[others])
     for where, named in ((moved, False), (others, True)):
         with pytest.raises(GanzooError, match="names no metric"):  # which is said after the warning
@@ -167,6 +169,10 @@ def test_images_that_moved_are_named(trained, tmp_path, logged):
         assert any("other images" in line for line in logged) == named
     assert Run(run.path).resume(settings=[moved, "loop.kimg=0.192"]).finished
     assert json.loads(run.provenance_file.read_text())["data"]["name"] == moved.partition("=")[2]
+    labels = [[f"{number}.png", number % 2] for number in range(16)]
+    (tmp_path / "moved/dataset.json").write_text(json.dumps({"labels": labels}))
+    with pytest.raises(GanzooError, match="holds other images or labels than"):
+        Run(run.path).resume()
     with pytest.raises(GanzooError, match=r"loop.kimg: data.\*, metrics.\* and loop.device are settings of a score"):
         Run(run.path).evaluate(settings=["loop.kimg=3"])
 

@@ -9,7 +9,7 @@ import threading
 
 from ganzoo.bench.job import Job
 from ganzoo.utils import openmp
-from ganzoo.utils.signals import INTERRUPTED
+from ganzoo.utils.signals import INTERRUPTED, signal_name
 from ganzoo.utils.subprocess import interpreter
 
 
@@ -42,7 +42,7 @@ class JobProcess:
         if code == 0 and self.job.result.is_file():
             return ""
         if code < 0:
-            return f"its process was ended by {signal.Signals(-code).name}"
+            return f"its process was ended by {signal_name(-code)}"
         if code == INTERRUPTED:
             return "its process was stopped before its end; its checkpoints are kept"
         lines = self.log.read_text(errors="replace").strip().splitlines()

@@ -14,7 +14,7 @@ from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.utils import openmp
-from ganzoo.utils.signals import INTERRUPTED, PREEMPTED
+from ganzoo.utils.signals import INTERRUPTED, PREEMPTED, signal_name
 from ganzoo.utils.subprocess import interpreter
 
 
@@ -78,7 +78,7 @@ def explain(failures: Mapping[int, Any]) -> int:
     rank, code = min(codes.items(), key=lambda item: (item[1] in ended, item[1] > 0, item[0]))
     if code < 0:
         raise GanzooError(
-            f"the process of device {rank} was ended by {signal.Signals(-code).name}, so the run stopped; "
+            f"the process of device {rank} was ended by {signal_name(-code)}, so the run stopped; "
             "its checkpoints are intact; continue with `ganzoo resume`"
         )
     return int(code)

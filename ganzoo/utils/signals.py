@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol
 
@@ -18,6 +18,13 @@ from ganzoo.errors import RankLost
 INTERRUPTED = 130  # a shell's exit code for a program that Ctrl-C ended
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, try again
 INTERRUPTED_REASON, PREEMPTED_REASON = "interrupted", "preempted"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as SIGKILL; most real-time signals have only a number."""
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 class Stopped(BaseException):

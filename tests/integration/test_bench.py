@@ -342,6 +342,13 @@ def test_a_job_whose_process_was_stopped_says_so(tmp_path):
     assert stopped.outcome() == "its process was stopped before its end; its checkpoints are kept"
 
 
+@pytest.mark.parametrize(("number", "named"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGRTMIN + 3, "signal ")])
+def test_a_job_whose_process_a_signal_ended_names_it(number, named):
+    killed = JobProcess.__new__(JobProcess)
+    killed._process = SimpleNamespace(poll=lambda: -number)
+    assert killed.outcome().startswith(f"its process was ended by {named}")
+
+
 def test_a_retry_keeps_a_training_that_ended(harness, grid):
     class LosesTheScore(InProcess):
         def run(self, jobs, *, alone=False):

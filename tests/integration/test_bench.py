@@ -433,6 +433,20 @@ def test_a_speed_is_measured_once(harness, grid):
     assert one.budget == other.budget and one.budget.kimg == pytest.approx(one.shown / 1000, abs=0.016)
 
 
+def test_a_speed_that_another_call_measured_first_holds_for_both(harness, grid, registry):
+    class Late(InProcess):
+        def run(self, jobs, *, alone=False):
+            for job, reason in super().run(jobs, alone=alone):
+                if job.purpose == "calibrate":  # with another directory of work, so that no lock excludes it
+                    runner._note({job.cell.combination: {"kimg": 0.048, "minutes": 0.002}})
+                yield job, reason
+
+    grid.kimg, grid.minutes, grid.losses = None, 0.002, ["minimax"]
+    runner = harness(grid, Late(registry))
+    (record,) = runner.run()
+    assert record.budget.kimg == record.shown / 1000 == 0.048
+
+
 @pytest.mark.long
 def test_rows_of_another_budget_are_not_mixed_in(harness, grid):
     harness(grid).run()

@@ -48,9 +48,12 @@ devices_option = click.option(
 
 
 def check_file(file: Path | None) -> None:
-    """Raise GanzooError if a file to write is a directory or is below a file. Call this before the work begins."""
+    """Raise GanzooError if a file to write is a directory, a device or a pipe, or is below a file. Call this before the
+    work begins."""
     if file is not None and file.is_dir():
         raise GanzooError(f"{file} is a directory; name a file to write")
+    if file is not None and file.exists() and not file.is_file():
+        raise GanzooError(f"{file} is a device or a pipe, which would be replaced; name a file to write")
     if file is not None and (above := next(filter(Path.is_file, file.parents), None)):
         raise GanzooError(f"cannot write {file}: {above} is a file; name another path")
 

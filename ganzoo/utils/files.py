@@ -84,10 +84,13 @@ def whole_file(file: Path, suffix: str = "") -> Iterator[Path]:
     """Yield a temporary path to write to; flush it and rename it to ``file`` unless something raises.
 
     The file has its old or its new content, never part of it, also if several processes write it at once. After an
-    error the temporary file is removed, those of dead processes by the next call in the directory. Raises OSError.
+    error the temporary file is removed, those of dead processes by the next call in the directory. Raises OSError, also
+    if the path is that of a device or a pipe, which the file would replace.
 
     suffix: of the temporary path, for writers that choose the format by it.
     """
+    if file.exists() and not file.is_dir():
+        regular(file)
     partial = _own(file, suffix)
     try:
         yield partial

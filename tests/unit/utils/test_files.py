@@ -6,7 +6,8 @@ from urllib.error import URLError
 
 import pytest
 
-from ganzoo.errors import GanzooError
+from ganzoo.cli.options import check_file
+from ganzoo.errors import GanzooError, WriteFailed
 from ganzoo.utils.files import make_output_directory, unreadable, whole_file, write_text
 from ganzoo.utils.processes import place
 
@@ -39,6 +40,19 @@ def test_temporary_files_of_another_container_with_the_same_host_name_stay(tmp_p
         (tmp_path / f".{container}.{place()}.1.0.part").touch()
     write_text(tmp_path / "file", "text")
     assert [path.name[:5] for path in tmp_path.glob(".*")] == [".one."]
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(WriteFailed, match="it is not a regular file"):
+            write_text(path, "text")
+        with pytest.raises(GanzooError, match="is a device or a pipe, which would be replaced; name a file to write"):
+            check_file(path)
+    assert pipe.is_fifo() and link.is_symlink() and sorted(tmp_path.iterdir()) == [link, pipe]
 
 
 def test_an_output_directory_is_made_or_used_if_it_is_empty(tmp_path):

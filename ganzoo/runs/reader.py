@@ -24,7 +24,8 @@ class Facts:
     path: the run's directory. log, scores: figures by name, each with ``kimg``, oldest first; scores that are not
     comparable with the newest are left out. config: the parsed configuration. config_text: its text. provenance:
     software, machine and data. ranking: the newest score's ranking; None if there are no scores. by_class: the newest
-    score's per-class values. kimg_kept: the kimg of the newest checkpoint.
+    score's per-class values. kimg_kept: the kimg of the newest checkpoint. published: whether that holds the averaged
+    generator alone, so that the run cannot be resumed.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Facts:
     ranking: Ranking | None = None
     by_class: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     kimg_kept: float = 0.0
+    published: bool = False
 
     @property
     def ranked(self) -> list[tuple[float, float]]:
@@ -73,6 +75,7 @@ class Facts:
 
 def read_facts(directory: RunDir) -> Facts:
     """Read everything that a run's directory holds. Raises OSError if the configuration cannot be read."""
+    latest = directory.latest()
     config_text = directory.config_file.read_text(encoding="utf-8", errors="replace")
     try:
         config = parse_yaml(config_text)
@@ -93,6 +96,7 @@ def read_facts(directory: RunDir) -> Facts:
         next(filter(None, rankings), None),
         read_by_class(records[-1]) if records else {},
         kimg_of_checkpoints(directory.path),
+        latest is not None and latest.published,
     )
 
 

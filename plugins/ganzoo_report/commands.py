@@ -44,13 +44,13 @@ def report(run: Path, follow: bool) -> None:
 
 
 def _over(directory: RunDir) -> bool:
-    """Return whether a run has its last score, or was stopped after its training."""
+    """Return whether a run has its last score, was stopped after its training, or is a published one."""
     from ganzoo.runs.reader import read_facts
     from ganzoo.utils.lock import is_free
     from ganzoo_report.watch import ended
 
     facts = read_facts(directory)
-    return ended(directory, facts) or (facts.finished and is_free(directory.path))
+    return facts.published or ended(directory, facts) or (facts.finished and is_free(directory.path))
 
 
 def _state(samples: Path) -> list[str]:

@@ -133,7 +133,7 @@ def test_the_page_moves_and_hovers(open_page, page_file):
     page = open_page(page_file, viewport={"width": 1600, "height": 1000})
     assert page.evaluate("window.evil") is None
     says = page.locator(".run .says")
-    assert "at 4 kimg" in says.nth(0).inner_text() and says.nth(2).inner_text() == "No images yet."
+    assert "at 4 kimg" in says.nth(0).inner_text() and says.nth(2).inner_text() == "No images."
     before = page.locator(".run li").first.get_attribute("class"), says.nth(0).inner_text()
     page.locator("#time").focus()
     page.keyboard.press("Home")

@@ -262,6 +262,22 @@ def test_too_few_figures_are_no_diagnosis():
     assert titles(diagnosis.diagnose(Facts(RUN), NOTHING)) == ["Too early to say"]
 
 
+def test_a_published_run_is_neither_unfinished_nor_to_be_resumed(tmp_path):
+    run = write_run(tmp_path, steps=0, budget=8.0, scores=False)
+    (run / "log.jsonl").unlink()
+    kept = run / "checkpoints" / "kimg000004.000"
+    kept.mkdir()
+    (kept / "meta.json").write_text(json.dumps({"shown": 4000, "files": {}}))
+    (kept / "ema.safetensors").touch()
+    page = write_report(RunDir(run)).read_text()
+    assert "4 of 8 kimg" in page and "loop.kimg=16" in page
+    assert not re.search("Not finished|Reload this page|ganzoo resume|(images|curves) yet", page)
+    with pytest.raises(SystemExit, match="0"):
+        main(["report", str(run), "--follow"])
+    (kept / "generator.safetensors").touch()
+    assert "Not finished" in write_report(RunDir(run)).read_text()
+
+
 def test_verdicts_by_probability_by_border_and_by_rank():
     sure = judge([-2.0, 1.0], [3.0, -0.5], probability=True, zero_is_border=True)
     assert [one.real for one in (*sure.fake, *sure.real)] == [False, True, True, False]

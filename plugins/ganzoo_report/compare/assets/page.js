@@ -18,7 +18,7 @@ function show() {
     const step = steps.findLast((one) => one.kimg <= moment) ?? steps[0];
     const says = place.querySelector(".says");
     if (!step) {
-      says.textContent = "No images yet.";
+      says.textContent = "No images.";
       place.querySelector("ul").hidden = true;
       return;
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganzoo.console.waits import duration
 from ganzoo.errors import GanzooError
 from ganzoo.runs.reader import Facts, read_facts
 from ganzoo.runs.run_dir import RunDir
@@ -89,7 +90,7 @@ def _about(run: Run) -> Iterator[tuple[str, str]]:
     yield "seed", one_line(str(facts.setting("seed")))
     yield "trained", f"{facts.kimg:,.5g}{'' if budget is None else f' of {budget:,.5g}'} kimg"
     if seconds := next((record["seconds"] for record in reversed(facts.log) if "seconds" in record), None):
-        yield "time", f"{seconds / 60:,.1f} min"
+        yield "time", duration(seconds)
     if device := facts.provenance.get("device"):
         yield "device", one_line(str(device))
     if facts.ranking and facts.ranked:

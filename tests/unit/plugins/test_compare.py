@@ -50,6 +50,7 @@ def test_what_they_are_and_how_they_did(paths):
     rows = dict(summary(runs))
     assert rows["combination"] == ["mlp+minimax", "dcgan+wgan-gp", "mlp+minimax"]
     assert rows["trained"] == ["4 of 4 kimg", "2 of 8 kimg", "0 of 4 kimg"]
+    assert rows["time"] == ["40 s", "20 s", "–"]
     assert rows["best FID"] == ["86.00 at 4 kimg", "–", "–"] and rows["pairs ranked correctly"][0] == "70.0%"
     assert differences(runs) == [("loop.kimg", ["4", "8", "4"])]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.leaderboard_page import Opened
+from support.bench_records import make_record, protocol, write_records
+from support.leaderboard_page import PUBLISHED, Opened
+
+from ganzoo.bench.leaderboard.report import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -73,6 +76,25 @@ def test_filters_hide_rows_and_empty_groups(opened, label, option, left):
     opened.page.get_by_role("button", name="Show all").click()
     opened.page.wait_for_function("document.querySelector('output').textContent === '10 of 10 rows'")
     assert opened.said == []
+
+
+def test_scores_of_zero_and_below_are_drawn_inside_their_charts(browser, tmp_path):
+    kid = protocol(ranked_by={"value": "kid_mean", "lower_is_better": True})
+    values = {"mlp+minimax": -0.001, "dcgan+minimax": 0.0, "sngan+minimax": 0.02}
+    records = [make_record(recipe, scores={"kid_mean": kid_mean}, protocol=kid) for recipe, kid_mean in values.items()]
+    failed = [make_record(f"{name}+minimax", data="mnist", failed="no disk") for name in ("mlp", "dcgan")]
+    write_records(tmp_path / "results", [*records, *failed])
+    page = tmp_path / "leaderboard.html"
+    write_report(tmp_path / "results", tmp_path / "LEADERBOARD.md", page, PUBLISHED)
+    opened = Opened(browser, page, viewport={"width": 1280, "height": 900})
+    assert opened.said == []
+    names = opened.page.locator("figure").evaluate_all("all => all.map((one) => one.dataset.chart)")
+    assert names == ["time", "matrix"]  # none of the group without scores
+    heights = opened.page.locator("figure svg").evaluate_all("all => all.map((one) => one.clientHeight)")
+    assert max(heights) < 500
+    matrix = opened.page.locator("figure[data-chart=matrix] svg .role-mark text").all_text_contents()
+    assert sorted(matrix) == ["0", "0.02", "\N{MINUS SIGN}0.001"]
+    opened.context.close()
 
 
 def marks(opened, chart: str, shape: str) -> int:

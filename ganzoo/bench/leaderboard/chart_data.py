@@ -62,7 +62,7 @@ def figures(group: Group) -> Iterator[dict[str, str]]:
     if sum(one.alone and group.ranked(one) is not None and one.minutes is not None for one in group.machines) > 1:
         words = f"Dashes: the Pareto front of each class of hardware. Bars: ± deviation.{without}"
         yield {"chart": "time", "title": f"{title} against training time", "words": words}
-    if len({(row.architecture, row.loss) for row in group.rows}) > 1:
+    if group.ranking and len({(row.architecture, row.loss) for row in group.rows}) > 1:
         words = f"The best mean {title} of the rows shown."
         yield {"chart": "matrix", "title": "Architecture × loss", "words": words}
     points = [point for row in group.rows for record in _scored_repeatedly(group, row) for point in record.points]

@@ -75,7 +75,7 @@ def _time(ranking: Ranking) -> Spec:
 
 def _matrix(ranking: Ranking) -> Spec:
     """Return the chart of architecture x loss, with the best mean value of each cell, or "failed" without a value."""
-    best, form = ("min", ".1f") if ranking.lower_is_better else ("max", ".3~g")
+    best, large = ("min", ".1f") if ranking.lower_is_better else ("max", ".3~g")
     scored, failed = [{"filter": "datum.scored > 0"}], [{"filter": "datum.scored == 0"}]
     scale = {"scheme": "viridis", "reverse": ranking.lower_is_better, "type": _scale(ranking)}
     contrast = {"expr": "luminance(scale('color', datum.best)) > 0.35 ? 'black' : 'white'"}
@@ -90,7 +90,8 @@ def _matrix(ranking: Ranking) -> Spec:
                 ],
                 "groupby": ["architecture", "loss"],
             },
-            {"calculate": f"datum.scored ? format(datum.best, '{form}') : 'failed'", "as": "label"},
+            {"calculate": f"datum.scored ? format(datum.best, abs(datum.best) < 1 ? '.3~g' : '{large}') : 'failed'",
+             "as": "label"},
         ],
         "encoding": {
             "x": _name("loss", title="loss", axis={"labelAngle": -30, "orient": "top"}),
@@ -150,7 +151,7 @@ def _name(field: str, **more: Any) -> Spec:
 def _tooltip(ranking: Ranking, *fields: str) -> list[Spec]:
     """Return a tooltip with a line per field. ``fakes``, ``seeds`` and the fields in ``formats`` are numbers."""
     titles = {"score": ranking.title, "fakes": "generated images"}
-    formats = {"score": ".2f" if ranking.lower_is_better else ".3f", "minutes": ".1f", "kimg": ".1f"}
+    formats = {"score": ".4~g", "minutes": ".1f", "kimg": ".1f"}
     found = []
     for field in fields:
         kind = _number if field in {*formats, "fakes", "seeds"} else _name

@@ -78,10 +78,13 @@ function fit(spec, data, lowerIsBetter) {
   const valid = (name, kept) => kept.map((one) => one[name]).filter((value) => value !== null);
   const timed = data.filter(({ minutes, score }) => minutes !== null && score !== null);
   const curve = spec.data.name === "curve";
-  const bars = timed.flatMap(({ score, deviation }) => [score - deviation, score, score + deviation]).filter((end) => end > 0);
-  const score = axis(curve ? worth(data, lowerIsBetter) : bars.length ? bars : valid("score", timed));
+  const bars = timed.flatMap(({ score, deviation }) =>
+    [score, ...[score - deviation, score + deviation].filter((end) => end > 0 || score <= 0)]);
+  const score = axis(curve ? worth(data, lowerIsBetter) : bars);
   const axes = { score, low: score, minutes: axis(valid("minutes", curve ? data : timed)), kimg: axis(valid("kimg", data)) };
   for (const layer of spec.layer ?? [spec]) {
+    const shade = layer.encoding?.color?.scale;
+    if (shade?.type === "log" && valid("mean", data).some((mean) => mean <= 0)) shade.type = "linear";
     for (const channel of ["x", "y"]) {
       const encoding = layer.encoding?.[channel];
       if (encoding && axes[encoding.field]) Object.assign(encoding, axes[encoding.field]);

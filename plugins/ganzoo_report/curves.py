@@ -14,6 +14,7 @@ from ganzoo.runs.ranking import Ranking
 from ganzoo.runs.reader import Facts, Record
 
 MOST = 400  # points of a line at most; if there are more, neighbours are averaged
+DASHES = [[1, 0], [4, 2], [2, 1], [1, 1], [1, 2, 4, 2]]  # one fewer than colours, so that 30 lines differ
 QUIET = {"expr": "quiet"}  # a colour that the page defines, since it differs between light and dark
 
 
@@ -133,15 +134,17 @@ def _specification(curve: Curve, names: Sequence[str]) -> dict[str, Any]:
         "axis": {} if curve.log else {"format": ".0%" if curve.percent else ",.6~r"},
     }
     domain = list(curve.series.values())
-    legend = {"orient": "bottom", "title": None, "values": list(names)} if len(domain) > 1 else None
-    series = {"field": "s", "type": "nominal", "scale": {"domain": domain}, "legend": legend}
+    legend = {"orient": "bottom", "title": None, "values": list(names), "symbolType": "stroke"}
+    named = {"field": "s", "type": "nominal", "legend": legend if len(domain) > 1 else None}
+    colours = {**named, "scale": {"domain": domain}}
+    dashes = {**named, "scale": {"domain": domain, "range": DASHES}}
     modified = "wheel![event.ctrlKey || event.metaKey || event.altKey]"  # the wheel alone scrolls the page
     lines = {
         "params": [
             {"name": "zoom", "bind": "scales", "select": {"type": "interval", "encodings": ["x"], "zoom": modified}}
         ],
         "mark": {"type": "line", "point": curve.dots, "clip": True, "strokeWidth": 1.8},
-        "encoding": {"x": x, "y": y, "color": series, "strokeDash": series},  # not by colour alone
+        "encoding": {"x": x, "y": y, "color": colours, "strokeDash": dashes},
     }
     rule = {
         "params": [

@@ -160,6 +160,20 @@ def test_the_page_is_readable(open_page, page_file, width, scheme):
     settle(page)
 
 
+@pytest.mark.browser
+def test_the_lines_of_many_runs_differ(open_page, tmp_path):
+    paths = [write_run(tmp_path / f"run{number}") for number in range(12)]
+    with pytest.raises(SystemExit):
+        main(["compare", *map(str, paths), "--html", str(tmp_path / "page.html")])
+    page = open_page(tmp_path / "page.html", viewport={"width": 1600, "height": 1000})
+    for title in ("Speed", "FID"):  # lines alone, and lines with dots
+        symbols = page.locator("figure", has_text=title).locator(".role-legend-symbol path")
+        looks = symbols.evaluate_all(
+            "all => all.map((s) => s.getAttribute('stroke') + s.getAttribute('stroke-dasharray'))"
+        )
+        assert len(set(looks)) == 12
+
+
 def test_many_snapshots_are_thinned_to_what_a_page_holds(tmp_path):
     for name in ("one", "two"):
         run = write_run(tmp_path / name, steps=2)

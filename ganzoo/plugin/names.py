@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields, is_dataclass
 from typing import get_type_hints
@@ -49,3 +50,5 @@ def _check_weights(entry: WeightsEntry) -> None:
         raise ValueError(f"the weights {entry.name}: run={entry.run!r} must be package:directory or STORE://PLACE")
     if not SHA256.fullmatch(entry.sha256):
         raise ValueError(f"the weights {entry.name}: sha256 must be 64 digits, 0 to 9 and a to f")
+    if entry.score is not None and not math.isfinite(entry.score.value):
+        raise ValueError(f"the weights {entry.name}: the score's value is {entry.score.value}, must be a finite number")

@@ -65,6 +65,10 @@ def packed(tmp_path, monkeypatch) -> Registry:
         ({"name": "dcgan+hinge@folder:x"}, "must be RECIPE@DATA"),
         ({"sha256": "AB" * 32}, "dcgan+hinge@mnist: sha256 must be 64 digits"),
         ({"sha256": ""}, "sha256 must be 64 digits"),
+        (
+            {"score": WeightsScore(metric="fid", value=float("nan"), protocol="p")},
+            "value is nan, must be a finite number",
+        ),
         ({"run": "weights/x"}, "run='weights/x' must be package:directory or STORE://PLACE"),
         ({"run": "package:/etc"}, "must be package:directory"),
     ],

@@ -16,6 +16,7 @@ from ganzoo.errors import GanzooError, printable
 from ganzoo.plugin.registry import Registry
 from ganzoo.runs.run_path import RUNS
 from ganzoo.utils.files import data_root, with_tilde
+from ganzoo.utils.listing import some_of
 
 GIB = 2**30
 LEAST, ENOUGH = GIB, 5 * GIB  # bytes: LEAST for one data set and a run's checkpoints, ENOUGH for large sets
@@ -76,8 +77,8 @@ def check_plugins(registry: Registry) -> Iterator[Check]:
     for clash in registry.clashes.values():
         yield Check("plugins", "note", clash)
     if not failed:
-        distributions = {plugin.distribution for plugin in registry.plugins}
-        yield Check("plugins", "ok", f"{len(registry.plugins)} of {len(distributions)} distributions")
+        distributions = sorted({plugin.distribution for plugin in registry.plugins})
+        yield Check("plugins", "ok", f"{len(registry.plugins)} loaded, from {some_of(distributions, 8)}")
 
 
 def check_place(what: str, place: Path, remedy: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +36,7 @@ def test_a_machine_on_which_all_is_well(ganzoo):
     assert states == {
         "plugins": "ok", "runs": "ok", "caches and data": "ok", "device": "note", "scores (fid)": "ok",
     }  # fmt: skip
-    assert "from file net.pth" in out and "no GPU" in out
+    assert "from file net.pth" in out and "no GPU" in out and re.search(r"plugins: \d+ loaded, from ganzoo\n", out)
 
 
 def test_a_network_that_is_missing(ganzoo, monkeypatch):

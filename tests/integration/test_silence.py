@@ -146,7 +146,7 @@ def halves(monkeypatch):
 
     network = SimpleNamespace(sha256="ab" * 32, file_sha256="cd" * 32, source="here", lacks=(), path=Path("x"))
     extractor = SimpleNamespace(check=lambda *_: None, protocol=lambda *_: {})
-    entry = SimpleNamespace(name="inception", features={"2048": 2}, logits="", title="Halves")
+    entry = SimpleNamespace(name="inception", features={"2048": 2}, logits="", grey="", title="Halves")
     source = SimpleNamespace(extractor=extractor, network=network, entry=entry, title="Halves")
     monkeypatch.setattr("ganzoo.metrics.plan.find_sources", lambda *_: {"inception": source})
     monkeypatch.setattr("ganzoo.metrics.plan.feature_of", lambda *_: "2048")

@@ -50,11 +50,13 @@ devices_option = click.option(
 def check_file(file: Path | None) -> None:
     """Raise GanzooError if a file to write is a directory, a device or a pipe, or is below a file. Call this before the
     work begins."""
-    if file is not None and file.is_dir():
+    if file is None:
+        return
+    if file.is_dir():
         raise GanzooError(f"{file} is a directory; name a file to write")
-    if file is not None and file.exists() and not file.is_file():
+    if file.exists() and not file.is_file():
         raise GanzooError(f"{file} is a device or a pipe, which would be replaced; name a file to write")
-    if file is not None and (above := next(filter(Path.is_file, file.parents), None)):
+    if above := next(filter(Path.is_file, file.parents), None):
         raise GanzooError(f"cannot write {file}: {above} is a file; name another path")
 
 

@@ -229,8 +229,8 @@ class ReferenceSet:
 class Scoring:
     """The settings of a score, and the installed entries that they name.
 
-    metrics: those that rank come first; both kinds keep the order of the settings. extractors: the extractor of each
-    metric, by the metric's name. weights: files, by the extractor's name. problem: why no score can be computed, such
+    metrics: the metrics that rank, then the others, each in the order of the settings. extractors: by a metric's name,
+    the extractor that it reads. weights: by an extractor's name, its file. problem: why no score can be computed, such
     as a metric that is not installed; "" if it can. reference: the data set or the file of statistics that
     ``metrics.reference`` names; None without one.
     """

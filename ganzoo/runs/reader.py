@@ -72,6 +72,11 @@ class Facts:
         budget = self.number("loop.kimg")
         return budget is not None and self.kimg >= budget
 
+    @property
+    def resumable(self) -> bool:
+        """Whether training can go on: the run is neither finished nor published."""
+        return not (self.finished or self.published)
+
 
 def read_facts(directory: RunDir) -> Facts:
     """Read everything that a run's directory holds. Raises OSError if the configuration cannot be read."""

@@ -60,7 +60,7 @@ def other_rates(facts: Facts, factor: float, advice: str, *networks: str) -> tup
 def longer(facts: Facts) -> tuple[str, str]:
     """Return the advice and its command to resume an unfinished run, or to train one that is finished or published for
     twice as long."""
-    if not (facts.finished or facts.published):
+    if facts.resumable:
         return "If it is not running, go on:", on_run(facts, "resume")
     budget = facts.number("loop.kimg")
     return ("Train for twice as long:", again(facts, f"loop.kimg={budget * 2:g}")) if budget else ("", "")

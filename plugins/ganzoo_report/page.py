@@ -49,7 +49,7 @@ def to_page(facts: Facts, story: Story, look: Look | None = None) -> str:
         render(
             "ganzoo_report/page.html",
             recipe=facts.recipe,
-            finished=facts.finished or facts.published,
+            finished=not facts.resumable,
             summary=_summary(facts),
             story=_story(story, classes),
             findings=diagnose(facts, story, look),

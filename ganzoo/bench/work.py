@@ -114,12 +114,14 @@ def _changed(config: Config, run: Path) -> bool:
 
 def _record(job: Job, config: Config, outcome: Outcome) -> Record:
     directory, score = outcome.directory, outcome.score
+    origin = directory.provenance()
+    if not origin:
+        raise GanzooError(f"{directory.provenance_file} is missing or damaged; train again with --retry")
     last = read_jsonl(directory.log_file)[-1]
     checkpoint = directory.checkpoint("latest")
     weights = checkpoint.path / "ema.safetensors"
     shutil.copyfile(weights, job.directory / WEIGHTS)
     shutil.copyfile(directory.samples / f"{checkpoint.path.name}.png", job.directory / SAMPLES)
-    origin = directory.provenance()
     model = build_model(config, checkpoint.image or peek_configured(config))
     protocol = dict(score.get("protocol", {}))
     by_class, changes = read_by_class(score), public_changes(read_changes(origin))

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
+from timm.optim import OptimInfo, create_optimizer_v2, get_optimizer_info, list_optimizers
 from timm.scheduler import CosineLRScheduler, PolyLRScheduler
 from timm.scheduler.scheduler import Scheduler
 
@@ -49,22 +49,33 @@ def make_optimizer(
     return made
 
 
+def uses_betas(config: OptimizerConfig, entry: OptimizerEntry | None = None) -> bool:
+    """Return whether the optimizer, the entry's or timm's of the configured name, uses the setting ``betas``."""
+    if entry:
+        return "betas" in accepted(entry.load(), RATES)
+    known = _known(config)
+    return known.has_betas and known.num_betas == 2
+
+
+def _known(config: OptimizerConfig) -> OptimInfo:
+    """Return timm's description of an optimizer. Raises GanzooError if timm has none of this name."""
+    name = config.name.removeprefix("lookahead_")
+    if name not in list_optimizers():
+        raise GanzooError(f"optimizer name {config.name!r}: neither timm nor a plugin has it; timm's are lower-case")
+    return get_optimizer_info(name)
+
+
 def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> torch.optim.Optimizer:
     if config.options:
         raise GanzooError(
             f"optimizer options {config.options}: only registered optimizers have options; leave them out"
         )
-    name = config.name.removeprefix("lookahead_")
-    if name not in list_optimizers():
-        raise GanzooError(f"optimizer name {config.name!r}: neither timm nor a plugin has it; timm's are lower-case")
-    known = get_optimizer_info(name)
-    if known.second_order:
+    if _known(config).second_order:
         raise GanzooError(f"optimizer name {config.name!r}: it needs second derivatives; choose another")
-    two = known.has_betas and known.num_betas == 2
-    options: dict[str, Any] = {"betas": tuple(config.betas)} if two else {}
-    if not two:
+    options: dict[str, Any] = {"betas": tuple(config.betas)} if uses_betas(config) else {}
+    if not options:
         logger.info("optimizer %s does not use the setting betas", config.name)
-    if name == "kron":
+    if config.name.removeprefix("lookahead_") == "kron":
         if find_spec("opt_einsum") is None:
             raise GanzooError(
                 f"optimizer name {config.name!r}: it fills the memory without opt_einsum; pip install opt_einsum"

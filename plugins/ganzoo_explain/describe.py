@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from ganzoo.config.schema import Config
+from ganzoo.training.optim import uses_betas
 from ganzoo.utils.files import one_line
 from ganzoo.utils.waiting import waiting
 from ganzoo_explain.diagram import arrows_of, formula_of, parts_of
@@ -77,6 +78,8 @@ def _settings(facts: Facts) -> tuple[Setting, ...]:
         for one in settings_of("loop", values.loop, *LOOP)
     ]
     for learner in reversed(LEARNERS):
-        rules = settings_of(f"optimizer.{learner}", getattr(values.optimizer, learner), "name", "lr", "betas")
+        optimizer = getattr(values.optimizer, learner)
+        betas = ("betas",) if uses_betas(optimizer, facts.config.optimizers.get(optimizer.name)) else ()
+        rules = settings_of(f"optimizer.{learner}", optimizer, "name", "lr", *betas)
         found += [Setting(one.key, one.value, f"{one.help}, of the {learner}") for one in rules]
     return tuple(found)

@@ -18,6 +18,7 @@ from ganzoo.plugin.registry import Registry
 from ganzoo.runs.class_names import class_names
 from ganzoo.runs.load import load_config, restore_generator
 from ganzoo.runs.ranking import ranked_value
+from ganzoo.runs.reproduce import public_name
 from ganzoo.runs.run_dir import RunDir
 from ganzoo.runs.store import check_only_checkpoint, fetch, is_elsewhere, is_record
 from ganzoo_play.directions import principal_directions
@@ -113,7 +114,7 @@ def _player(
     game: Game | None,
     names: tuple[str, ...],
 ) -> Player:
-    data = config.values.data.name
+    data = public_name(config.values.data.name)  # any host may serve the page
     about = " · ".join([data, f"{kimg:,.5g} kimg", *filter(None, [score]), name])
     numbers = tuple(map(str, range(generator.image.classes)))
     return Player(str(config.recipe), name, about, generator, names or numbers, game)

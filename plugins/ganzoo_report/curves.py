@@ -111,7 +111,7 @@ def thin(log: Sequence[Record], most: int = MOST) -> list[Record]:
     for start in range(0, len(log), size):
         part = log[start : start + size]
         names = [name for name in part[0] if all(name in record for record in part)]
-        means = {name: sum(record[name] for record in part) / len(part) for name in names}
+        means = {name: sum(record[name] / len(part) for record in part) for name in names}  # cannot overflow
         thinned.append({**means, "kimg": part[-1]["kimg"]})
     return thinned
 

@@ -318,6 +318,19 @@ def test_a_retry_that_is_stopped_goes_on_with_the_next_call(harness, grid):
     assert record.status == "done"
 
 
+def test_a_job_whose_provenance_is_deleted_fails_with_a_reason(harness, grid, monkeypatch):
+    def train(*arguments):
+        outcome = original(*arguments)
+        outcome.directory.provenance_file.unlink()
+        return outcome
+
+    original, grid.losses = work._train, ["minimax"]
+    monkeypatch.setattr(work, "_train", train)
+    (failed,) = harness(grid).run()
+    assert failed.status == "failed"
+    assert failed.reason.endswith("provenance.json is missing or damaged; train again with --retry")
+
+
 def test_a_retry_resumes_a_training_that_another_error_stopped(harness, grid, monkeypatch):
     class FullDisk(Callback):
         def progress(self, shown):

@@ -221,6 +221,12 @@ def test_the_round_follows_the_settings(registry):
     assert fresh.command == f"ganzoo run mlp+wgan-gp {' '.join(SMALL)} loop.fresh_fakes=true loop.discriminator_steps=7"
 
 
+def test_betas_are_a_setting_only_of_optimizers_that_use_them(registry):
+    keys = {one.key for one in explained(registry, "mlp+minimax", *SMALL, "optimizer.generator.name=rmsprop").settings}
+    assert {"optimizer.generator.lr", "optimizer.discriminator.betas"} <= keys
+    assert "optimizer.generator.betas" not in keys
+
+
 def test_where_a_loss_drives_a_verdict():
     def of(loss):
         return goal(tuple(loss(x) for x in LOGITS))

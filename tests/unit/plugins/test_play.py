@@ -288,8 +288,11 @@ def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry,
     kept = Weights(hashlib.sha256(weights.read_bytes()).hexdigest(), 1, "../run/checkpoints/ema.safetensors")
     weights.rename(tmp_path / "run/checkpoints/ema.safetensors")
     config = {"recipe": "mlp+minimax", "generator": {"width": 16, "layers": 1}, "data": {"name": "fashion-10k"}}
-    records = [make_record(), make_record("mlp+minimax", data="fashion-10k", config=config, weights=kept)]
-    gone, there = write_records(tmp_path, records)
+    (tmp_path / "garments").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "garments/0.png")
+    away = {**config, "data": {"name": f"folder:{tmp_path}/garments"}}
+    records = [make_record(), *(make_record("mlp+minimax", config=one, weights=kept) for one in (config, away))]
+    gone, there, private = write_records(tmp_path, records)
     with pytest.raises(GanzooError, match="its weights were not kept"):
         load_player(registry, str(gone), "latest")
     with pytest.raises(GanzooError, match="has the weights of one checkpoint; leave the checkpoint 'best' out"):
@@ -298,4 +301,5 @@ def test_a_record_of_a_benchmark_is_played_where_its_weights_were_kept(registry,
         load_generator(there, checkpoint="best")
     found = load_player(registry, str(there), "latest")
     assert found.about == "fashion-10k · 100 kimg · FID 30.00 · 001" and found.game is None
+    assert load_player(registry, str(private), "latest").about.startswith("folder:garments · ")
     assert found.generator.image == ImageSpec(1, 28, 10)

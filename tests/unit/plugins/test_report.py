@@ -405,6 +405,10 @@ def test_long_logs_are_thinned_by_means():
     assert points([{"kimg": 1.0, "gradient_generator": 0.0}], GRADIENTS) == []
 
 
+def test_means_of_the_largest_numbers_are_finite():
+    assert {r["loss"] for r in thin([{"kimg": float(k), "loss": 1e308} for k in range(8)], 2)} == {1e308}
+
+
 def test_the_script_repeats_the_run_whatever_the_config_says(tmp_path):
     text = "recipe: mlp+minimax\nEND\ntouch evil\n"
     plugins = {"own": "1", "a file.py": "sha256:0"}

@@ -52,7 +52,7 @@ def make_optimizer(
 def uses_betas(config: OptimizerConfig, entry: OptimizerEntry | None = None) -> bool:
     """Return whether the optimizer, the entry's or timm's of the configured name, uses the setting ``betas``."""
     if entry:
-        return "betas" in accepted(entry.load(), RATES)
+        return bool(accepted(entry.load(), ["betas"]))
     known = _known(config)
     return known.has_betas and known.num_betas == 2
 
@@ -70,12 +70,13 @@ def _timm(parameters: Weights, config: OptimizerConfig, capturable: bool) -> tor
         raise GanzooError(
             f"optimizer options {config.options}: only registered optimizers have options; leave them out"
         )
-    if _known(config).second_order:
+    known = _known(config)
+    if known.second_order:
         raise GanzooError(f"optimizer name {config.name!r}: it needs second derivatives; choose another")
     options: dict[str, Any] = {"betas": tuple(config.betas)} if uses_betas(config) else {}
     if not options:
         logger.info("optimizer %s does not use the setting betas", config.name)
-    if config.name.removeprefix("lookahead_") == "kron":
+    if known.name == "kron":
         if find_spec("opt_einsum") is None:
             raise GanzooError(
                 f"optimizer name {config.name!r}: it fills the memory without opt_einsum; pip install opt_einsum"

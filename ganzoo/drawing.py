@@ -33,7 +33,7 @@ def draw_normal(shape: tuple[int, ...], rng: torch.Generator | None, like: Tenso
 
 
 def draw_uniform(shape: tuple[int, ...], rng: torch.Generator, like: Tensor, dim: int = 0) -> Tensor:
-    """Draw uniform numbers in [0, 1), as :func:`draw_normal` does."""
+    """Draw uniform numbers in [0, 1) with the arguments of :func:`draw_normal`; ``rng`` must not be None."""
     return _draw(torch.rand, shape, rng, like, dim)
 
 

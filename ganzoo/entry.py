@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -68,6 +69,24 @@ def load_target(target: str) -> Any:
         raise GanzooError(f"cannot load {target!r}: {described(error)}; {advice}") from error
 
 
+def construct(target: str, *arguments: Any, **named: Any) -> Any:
+    """Import the class or function of an import string and call it.
+
+    Raises GanzooError if it cannot be imported, is abstract or does not accept the arguments.
+    """
+    make = load_target(target)
+    if missing := sorted(getattr(make, "__abstractmethods__", ())):
+        raise GanzooError(f"{target} must define {', '.join(missing)}; correct the plugin")
+    try:
+        inspect.signature(make).bind(*arguments, **named)
+    except TypeError as error:
+        given = ", ".join([*(type(value).__name__ for value in arguments), *(f"{name}=" for name in named)])
+        raise GanzooError(f"cannot call {target}({given}): {error}; correct the plugin") from error
+    except ValueError:  # a builtin without a signature
+        pass
+    return make(*arguments, **named)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """The base class of all entries.
@@ -107,3 +126,7 @@ class TargetEntry(Entry):
     def load(self) -> Any:
         """Import the target. Raises GanzooError if it cannot be imported."""
         return load_target(self.target)
+
+    def construct(self, *arguments: Any, **named: Any) -> Any:
+        """Import the target and call it. Raises GanzooError as :func:`construct` does."""
+        return construct(self.target, *arguments, **named)

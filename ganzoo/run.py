@@ -120,7 +120,7 @@ class Run:
         in ``loop`` the budget, batch, schedule, precision, device, intervals and handling of faults. accept_edits: use
         a ``config.yaml`` that was edited by hand; the same limits apply. heed_signals: as in :func:`ganzoo.train`.
 
-        Raises GanzooError if a setting differs that may not change, the data have changed, a plugin is missing, or
+        Raises GanzooError if a setting that may not change is changed, the data have changed, a plugin is missing, or
         another process uses the directory.
         """
         from ganzoo.training.callbacks import Hooks, as_callbacks
@@ -164,7 +164,7 @@ class Run:
         given = {f"metrics.{key}": value for key, value in chosen.items() if value is not None}
         arguments = (*as_arguments(given), *as_arguments(settings))
         if other := [key for key in map(_key, arguments) if not key.startswith(OF_SCORES)]:
-            raise GanzooError(f"{', '.join(other)}: data.*, metrics.* and loop.device are settings of a score")
+            raise GanzooError(f"{', '.join(other)} cannot be set for a score; set data.*, metrics.* or loop.device")
         with collectives.joined(), audience(as_callbacks(callbacks)) as watched:
             prepare_process()
             config = load_config(Registry.load(), self.directory, arguments, scoring=True, accept_edits=accept_edits)

@@ -26,7 +26,7 @@ function fitLegends(spec, data, width) {
   }
 }
 
-// Draws a chart when the drawing before it has ended; target.drawn resolves when it stands. own: configuration of the page.
+// Draws a chart after the previous drawing; target.drawn resolves when it is drawn. own: the page's configuration.
 function drawChart(target, spec, datasets, own) {
   target.drawn = (target.drawn ?? Promise.resolve()).then(async () => {
     target.view?.finalize();

@@ -1,4 +1,4 @@
-// A button of class "copy" copies what stands behind it, or where the browser refuses, selects it.
+// A button of class "copy" copies the text of the next element, or selects it if the browser refuses.
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("button.copy");
   if (!button) return;

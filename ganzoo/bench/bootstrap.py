@@ -2,9 +2,9 @@
 
 The images of each generator are generated, and their features extracted, once. Then the images of both sides are
 resampled with replacement and scored against the same real images. Resampling raises a Fréchet distance, since a sample
-with repeated images has less variety than the images it comes from. It raises both sides, so the spread is that of
-their difference. The interval is centred on the measured difference, whose only bias is that of the number of images,
-which every score under the protocol has.
+with repeated images has less variety than the images it comes from. Both sides rise, so this module measures the
+spread of their difference. It centres the interval on the measured difference, not on the resampled one. The measured
+difference has only the bias of a finite number of images, as every score under the protocol has.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class _Read:
 
     def score(self, fake: Features) -> float:
         """Return the ranking value. Raises GanzooError if the metric does not return it."""
-        values: Mapping[str, float] = self.entry.load()()(real=self.real, fake=fake, seed=self.number)
+        values: Mapping[str, float] = self.entry.construct()(real=self.real, fake=fake, seed=self.number)
         if self.value not in values:
             raise GanzooError(f"{self.entry.name}: it returns no {self.value}, which ranks the rows; fix its plugin")
         return float(values[self.value])

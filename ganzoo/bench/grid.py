@@ -50,7 +50,7 @@ class Grid:
         if not self.recipes and not (self.architectures and self.losses):
             raise ValueError("there is nothing to train: give architectures and losses, or recipes")
         if bool(self.architectures) != bool(self.losses):
-            raise ValueError("architectures and losses make combinations only together; give both, or recipes alone")
+            raise ValueError("architectures and losses must be given together; give both, or neither with recipes")
         if self.extras != [""] and not self.architectures:
             raise ValueError("extras are added to architectures and losses; write those of a recipe into the recipe")
 

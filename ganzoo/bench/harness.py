@@ -124,7 +124,7 @@ class Harness:
             except Damaged as error:
                 aside = file.with_suffix(".damaged")
                 file.replace(aside)
-                self.say(f"warning: {error}; it is made again; the old file is now {aside.name}")
+                self.say(f"warning: {error}; the record is made again, the damaged file is now {aside.name}")
 
     def _warn_of_changes(self) -> None:
         """Name the finished records whose recipes have other settings today, with those settings."""
@@ -275,5 +275,5 @@ def make_launcher(registry: Registry, name: str | None, settings: list[str]) -> 
         params: Any = read_as(entry.params, typed(read_settings(settings), OmegaConf.structured(entry.params), str))
     except ValueError as error:
         raise GanzooError(f"launcher {entry.name}: {error}") from error
-    launcher: Launcher = entry.load()(params)
+    launcher: Launcher = entry.construct(params)
     return launcher

@@ -238,7 +238,7 @@ def _check(content: dict[str, Any], where: str) -> Record:
     if record.status not in ("done", "failed"):
         raise GanzooError(f"{where}: status is {record.status!r}, must be done or failed")
     if record.status == "done" and record.weights is None:
-        raise GanzooError(f"{where}: a finished record names its weights")
+        raise GanzooError(f"{where}: status is done, but weights is missing; restore the record")
     return record
 
 

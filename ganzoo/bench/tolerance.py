@@ -36,8 +36,9 @@ def tolerance_on(
 def holds(found: float, recorded: float, tolerance: float) -> bool:
     """Return whether a value is near enough to the recorded one.
 
-    The tolerance is a share of the recorded magnitude; of 1 from 0.1 to 1, as for precision, and of 0.1 below, as for
-    KID. The difference may always be 1e-4, which is one image of 10,000 in a share of images.
+    tolerance: the largest difference, relative to the recorded magnitude. A magnitude from 0.1 to 1, such as that of a
+    precision, counts as 1, and a smaller one, such as that of a KID, as 0.1. A difference of 1e-4 is always accepted:
+    in a share of 10,000 images it is one image.
     """
     scale = max(1.0, abs(recorded)) if abs(recorded) >= SMALL else SMALL
     return abs(found - recorded) <= max(SAME_DEVICE, tolerance * scale)

@@ -40,7 +40,7 @@ PROTOCOL: dict[str, type | tuple[type, ...]] = {  # needed to score again
     "truncation": (int, float),
     "network": str,
 }
-OTHER_NETWORK = "the network that the score is taken with is not the recorded one; name it with --weights"
+OTHER_NETWORK = "the extractor's network is not the recorded one; name the recorded one with --weights"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ def _compare(
     for name, value in recorded.items():
         now = found.get(name, float("nan"))
         if not holds(now, value, tolerance):
-            return Verdict(False, f"{what}: does not hold: {name} {value:.6g} is {now:.6g} (tolerance {tolerance:g})")
+            change = f"{name} was {value:.6g}, is now {now:.6g} (tolerance {tolerance:g})"
+            return Verdict(False, f"{what}: does not hold: {change}")
     compared = ", ".join(f"{name} {found[name]:.6g}" for name in recorded)
     return Verdict(True, f"{what}: holds: {compared} (tolerance {tolerance:g}){remark}")
 
@@ -203,7 +204,7 @@ def _score_again(
     if _networks(again.protocol) != _networks(protocol):
         raise GanzooError(OTHER_NETWORK)
     if different := _differences(again.protocol, protocol, mode):
-        raise GanzooError(f"its protocol is not that of its score: {'; '.join(different)}")
+        raise GanzooError(f"scoring again gives another protocol: {'; '.join(different)}")
     return again.values, place
 
 
@@ -213,7 +214,7 @@ def _differences(found: Mapping[str, Any], recorded: Mapping[str, Any], mode: st
     Fields that only one of them has are left out: another version may have written the record.
     """
     return [
-        f"{key} {noted!r} is {now!r}"
+        f"{key} was {noted!r}, is now {now!r}"
         for key, noted, now in differing_fields(recorded, found)
         if LACKING not in (noted, now) and (mode is None or not key.endswith("extractor"))
     ]

@@ -157,8 +157,8 @@ class Zoo(click.Group):
 @click.group(
     cls=Zoo,
     help="A zoo of GANs: architectures and losses as plugins, trained by one loop, scored by metrics.",
-    epilog="--version prints the version. Anywhere on the line, --plugin FILE.py loads a plugin from a file, and again "
-    "for each further file; --debug shows tracebacks.",
+    epilog="--version prints the version. --plugin FILE.py, anywhere on the line, loads a plugin from a file; repeat "
+    "it for more files. --debug shows tracebacks.",
 )
 @click.option("--plugin", multiple=True, hidden=True, expose_value=False)
 @click.option("--debug", is_flag=True, hidden=True, expose_value=False)

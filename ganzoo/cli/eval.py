@@ -40,7 +40,7 @@ from ganzoo.utils.text_table import aligned
     help="Score against it instead of the run's own reference.",
 )
 @click.option("--per-class", is_flag=True, help="Score each class too: a table on stderr, in addition to the JSON.")
-@click.option("--mode", help="exact, fast, or reference: torch-fidelity's network as it is.")
+@click.option("--mode", help="exact, fast, or reference (the features' original code). [default: the run's]")
 @click.option("--accept-edits", is_flag=True, help="Use a config.yaml that was edited by hand.")
 @devices_option
 def evaluate(

@@ -88,7 +88,7 @@ def _facts(entry: Entry) -> list[str]:
     if isinstance(entry, LossEntry):
         facts.append(f"discriminator steps per generator step: {entry.discriminator_steps}")
         if entry.penalties:
-            facts.append(f"brings: {', '.join(entry.penalties)}")
+            facts.append(f"adds: {', '.join(entry.penalties)}")
     if isinstance(entry, PenaltyEntry):
         facts.append(f"regularises {'both networks' if entry.network == 'both' else f'the {entry.network}'}")
     if isinstance(entry, (StepEntry, OptimizerEntry)) and not entry.captured:
@@ -197,7 +197,7 @@ def _conditional(registry: Registry, architecture: str, entry: LossEntry | Penal
 
 
 def _go_together(loss: LossEntry, entry: Entry) -> bool:
-    """Return whether a loss works with an augmentation, or for a penalty, whether the loss does not bring it itself."""
+    """Return whether a loss works with an augmentation; for a penalty, whether the loss does not already add it."""
     if isinstance(entry, AugmentationEntry) and entry.reads_border:
         return loss.zero_is_border
     return entry.name not in loss.penalties

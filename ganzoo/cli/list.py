@@ -47,7 +47,8 @@ def _list_weights(registry: Registry) -> None:
         for line in lines:
             click.echo(line)
         best = rows[1][0]
-        click.echo(f"images of one: ganzoo sample {best}; @{best.rpartition('@')[2]} means the best of its data")
+        data = best.rpartition("@")[2]
+        click.echo(f"draw images: ganzoo sample {best}; @{data} means the best weights for {data}")
     else:
         click.echo("no weights are installed; `ganzoo plugins new NAME --kind weights --run RUN` packs those of a run")
     mention_failures(registry)

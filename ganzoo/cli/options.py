@@ -36,7 +36,7 @@ truncation_option = click.option(
 )
 
 weights_option = click.option("--weights", metavar="FILE", help="File of the extractor, or {EXTRACTOR: FILE}.")
-inception_option = click.option("--inception", metavar="FILE", help="The same for the extractor inception alone.")
+inception_option = click.option("--inception", metavar="FILE", help="Weights file of the extractor inception.")
 
 devices_option = click.option(
     "--devices",
@@ -91,5 +91,5 @@ def read_seeds(text: str, *, repeated: bool = False) -> list[int]:
             raise GanzooError(f"--seeds lists more than {MOST_SEEDS} seeds; list fewer")
         seeds.extend(range(first, last + 1))
     if not repeated and (twice := next((seed for seed, n in Counter(seeds).items() if n > 1), None)) is not None:
-        raise GanzooError(f"--seeds lists {twice} twice; an image has one seed, list it once")
+        raise GanzooError(f"--seeds lists {twice} twice; list each seed once")
     return seeds

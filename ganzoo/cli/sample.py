@@ -31,14 +31,14 @@ COUNT = 64  # the default number of images
 )
 @click.option("-n", "--count", type=int, help=f"Number of images. [default: {COUNT}]")
 @click.option("--seed", type=int, help="Seed of all latents and noise. [default: 0]")
-@click.option("--seeds", metavar="LIST", help="One image for each seed, e.g. 3,7,10-20; the same image in any list.")
+@click.option("--seeds", metavar="LIST", help="One image per seed, e.g. 3,7,10-20; each depends on its seed alone.")
 @click.option("--class", "label", metavar="NAME|N", help="Only this class, by its name or its number from 0.")
 @click.option(
     "--per-class",
     type=int,
     metavar="N",
     help="N images of each class: one row of the grid, or one directory of single images, for each class. With "
-    "--seeds, N of them, each class uses the same seeds.",
+    "--seeds, which must list N seeds, each class uses the same seeds.",
 )
 @truncation_option
 @checkpoint_option

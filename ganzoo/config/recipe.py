@@ -151,8 +151,8 @@ def _advice_for_path(text: str, registry: Registry) -> str:
     if there:
         form = known.get("/" if directory else path.suffix.lower())
         if form is None:
-            return f"a file of images is {' or '.join(sorted(set(known) - {'/'}))}; name one, or a directory"
-        return f"a path is named with what it is; write data.name={form}{text}"
+            return f"it is not a file of images; name a {' or '.join(sorted(set(known) - {'/'}))} or a directory"
+        return f"a path needs the name of a data set before it; write data.name={form}{text}"
     if os.sep not in text or "://" in text:
         return ""
     forms = " or ".join(f"{form}PATH" for form in dict.fromkeys(known.values()))

@@ -53,7 +53,7 @@ def resolve(
         raise GanzooError(f"two recipes are given, {named[0]} and recipe={named[1]}; leave one out")
     recipe_text = next((text for text in (*named, *(layer.get("recipe") for _, layer in layers)) if text), None)
     if not isinstance(recipe_text, str) or not recipe_text:
-        raise GanzooError(f"no recipe given in {file}; add `recipe: dcgan+wgan-gp` or name it on the command line")
+        raise GanzooError(f"{file or 'the settings'}: no recipe given; name one, for example dcgan+wgan-gp")
     recipe = parse_recipe(recipe_text, registry)
     dataset = _dataset_entry(registry, layers)
     schema = schema_of(recipe, dataset)
@@ -81,7 +81,7 @@ def resolve_scoring(
     """
     layers = [("the settings", _with_data(read_settings(settings)))]
     if others := layers[0][1].keys() - {"data", "metrics"}:
-        raise GanzooError(f"{', '.join(sorted(others))}: only data.* and metrics.* are settings of a score")
+        raise GanzooError(f"{', '.join(sorted(others))} cannot be set for a score; set only data.* or metrics.*")
     entry, name = _scored_set(registry, layers)
     defaults = [("the defaults", nest({"data.name": name, **_default_metrics(registry)}))]
     values = _checked(scoring_schema(entry), defaults, layers)

@@ -46,9 +46,9 @@ class DataConfig:
     root: str | None = param(None, "where data sets are kept; null: GANZOO_DATA or ~/.cache/ganzoo/data")
     channels: str = param("auto", "1 for grey, 3 for colour; auto: what most images have, converting the rest")
     labels: str = param(
-        "auto", "auto, folders (a class each), json (dataset.json) or none; auto: json, else folders, if they are there"
+        "auto", "auto, folders (a class each), json (dataset.json) or none; auto: json if it exists, or else folders"
     )
-    fit: str = param(CROP, "with data.size, an image becomes square by crop (its centre), pad or stretch")
+    fit: str = param(CROP, "with data.size, how to make an image square: crop (its centre), pad or stretch")
     background: str | None = param(
         None, "colour (white, #rrggbb) behind transparent pixels and padded images; null: transparency is refused"
     )
@@ -169,10 +169,12 @@ class MetricsConfig:
         None, "the extractor's weights: FILE, or {EXTRACTOR: FILE} for several; null: in the extractor's usual places"
     )
     inception: str | None = param(
-        None, "the same for the extractor inception; null: GANZOO_INCEPTION, the offline extra, download"
+        None, "weights of the extractor inception; null: GANZOO_INCEPTION, else the offline extra, else a download"
     )
-    mode: str = param("exact", "exact, fast (bf16), or reference: torch-fidelity's extractor with nothing folded")
-    mode_between: str = param("fast", "the same for scores before the last one, which only draw curves")
+    mode: str = param(
+        "exact", "exact (float32), fast (the device's fastest precision), or reference (the features' original code)"
+    )
+    mode_between: str = param("fast", "mode of the scores before the last one, for the curve and the best checkpoint")
     seed: int = param(0, "seed of the latents and noise that are scored")
     reference: str | None = param(
         None, "score against SET, SET:SPLIT or statistics in FILE.npz; null: the reference split of data.name"

@@ -45,7 +45,7 @@ def make_source(
     arguments: list[Any] = [location, root, split]
     if (params := params_of(entry, params)) is not None:
         arguments.append(params)
-    source: DataSource = entry.load()(*arguments, **({"labels": labels} if entry.label_sources else {}))
+    source: DataSource = entry.construct(*arguments, **({"labels": labels} if entry.label_sources else {}))
     source.formats = formats
     return source
 

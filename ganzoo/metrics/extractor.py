@@ -55,7 +55,7 @@ class Extractor(ABC):
     def find(cls, file: str | None, root: Path) -> Network:
         """Find the weights: in ``file`` if it is given, otherwise in the usual places of the network.
 
-        Called on the first rank only, before each score, and by plugins such as the report.
+        Called before each score, on the first rank first and then on the others, and by plugins such as the report.
 
         root: the cache directory. Raises NetworkMissing if the weights are not found and cannot be downloaded,
         GanzooError if the file holds another network.

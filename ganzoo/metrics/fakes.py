@@ -59,7 +59,7 @@ def fake_images(
             drawn_labels.append(drawn[: len(images)])
         if not images.isfinite().all():
             raise GanzooError(
-                f"the generator makes images that are not numbers (NaN or infinite, from image {start} on); "
+                f"the generator's images have NaN or infinite values, from image {start} on; "
                 "score an earlier checkpoint"
             )
         yield to_uint8(images)

@@ -15,8 +15,8 @@ from ganzoo.errors import GanzooError
 from ganzoo.metrics.extractor import Mode
 
 Statistics: TypeAlias = Mapping[str, NDArray[Any]]
-"""``mu`` ``(D,)`` and ``sigma`` ``(D, D)``, as torch-fidelity names them; of few images there may be a ``factor``
-``(D, N)`` too, with ``sigma = factor factor^T``."""
+"""``mu`` ``(D,)`` and ``sigma`` ``(D, D)``, as torch-fidelity names them. Those of a bootstrap sample with fewer than D
+distinct images also have ``factor`` ``(D, K)``, K distinct images, with ``sigma = factor factor^T``."""
 
 
 class Features:

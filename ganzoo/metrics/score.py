@@ -235,7 +235,7 @@ def measure(
 def _measure(plan: Plan, real: Sides, fake: Sides, seed: int) -> dict[str, float]:
     values: dict[str, float] = {}
     for entry in counted("computing scores", plan.entries, len(plan.entries)):
-        metric: Metric = entry.load()()
+        metric: Metric = entry.construct()
         key = plan.wanted[entry.name]
         found: Mapping[str, float] = dict(metric(real=real[key], fake=fake[key], seed=seed))
         check_primary(entry, found)

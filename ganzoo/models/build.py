@@ -10,6 +10,7 @@ from torch import nn
 
 from ganzoo.config.schema import Config
 from ganzoo.entries import ImageSpec
+from ganzoo.entry import construct
 from ganzoo.errors import GanzooError
 from ganzoo.interfaces import Augmentation, Discriminator, Generator, Loss, Side
 from ganzoo.models.augmented import ScheduledPenalty
@@ -44,7 +45,7 @@ def build_model(config: Config, image: ImageSpec) -> Model:
         torch.manual_seed(values.seed)
         generator = _generator(config, image)
         try:
-            discriminator = recipe.discriminator.load_discriminator()(image, values.discriminator, recipe.needs)
+            discriminator = construct(recipe.discriminator.discriminator, image, values.discriminator, recipe.needs)
         except (ValueError, RuntimeError, MemoryError, OverflowError) as error:
             raise GanzooError(f"{recipe}: {' '.join(str(error).split())[:300]}") from error
         companions: Mapping[Side, nn.Module] = {}
@@ -53,10 +54,10 @@ def build_model(config: Config, image: ImageSpec) -> Model:
         penalties = []
         for key, entry in recipe.penalty_keys.items():
             params = getattr(values.penalties, key)
-            penalty = entry.load()(params)
+            penalty = entry.construct(params)
             penalties.append(ScheduledPenalty(entry.name, entry.network, penalty, params.weight, params.interval))
-        augmentation = recipe.augmentation.load()(image, values.augmentation) if recipe.augmentation else None
-        loss = recipe.loss.load()(values.loss)
+        augmentation = recipe.augmentation.construct(image, values.augmentation) if recipe.augmentation else None
+        loss = recipe.loss.construct(values.loss)
     check_networks(config, generator, discriminator, image)
     for network in (generator, discriminator, *companions.values()):
         normalise_together(network)
@@ -72,7 +73,7 @@ def build_generator(config: Config, image: ImageSpec) -> Generator:
 def _generator(config: Config, image: ImageSpec) -> Generator:
     entry = config.recipe.generator
     try:
-        generator: Generator = entry.load_generator()(image, config.values.generator)
+        generator: Generator = construct(entry.generator, image, config.values.generator)
     except ValueError as error:
         raise GanzooError(f"{config.recipe}: {' '.join(str(error).split())[:300]}") from error
     except (RuntimeError, MemoryError, OverflowError) as error:  # torch raises these when memory is short

@@ -140,7 +140,7 @@ def _check_per_sample(recipe: Recipe, discriminator: Discriminator, image: Image
     second = discriminator(others, labels, rng=torch.Generator().manual_seed(0))[0]
     discriminator.load_state_dict(state)
     if not torch.allclose(first, second, rtol=1e-3, atol=1e-5):
-        asking = [part.name for part in recipe.rules if part.needs.per_sample]
+        asking = [part.name for part in recipe.demanding if part.needs.per_sample]
         raise GanzooError(
             f"{recipe}: the discriminator of {recipe.discriminator.name} mixes the samples of a batch, "
             f"which {' and '.join(asking)} forbid{'s' if len(asking) == 1 else ''}; "

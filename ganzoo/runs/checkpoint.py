@@ -68,7 +68,7 @@ class Checkpoint:
         except (AttributeError, TypeError) as error:
             raise GanzooError(f"{self.path / 'meta.json'}: picture is damaged; use another checkpoint") from error
         if spec.channels not in (1, 3) or spec.size < 1 or spec.classes < 0:
-            raise GanzooError(f"{self.path / 'meta.json'}: there are no images of {spec}; use another checkpoint")
+            raise GanzooError(f"{self.path / 'meta.json'}: picture is {spec}, not valid; use another checkpoint")
         return spec
 
     @property
@@ -113,7 +113,7 @@ class Checkpoint:
             return torch.load(file, weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:  # its own text says how to run the file's code
             reason = "it holds objects that could run code"
-            raise GanzooError(f"cannot read {file}: {reason}; use a checkpoint from elsewhere") from error
+            raise GanzooError(f"cannot read {file}: {reason}; get the checkpoint from a trusted source") from error
         except Exception as error:
             raise GanzooError(f"cannot read {file}: {_second_line(error)}; use an older checkpoint") from error
 

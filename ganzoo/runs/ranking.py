@@ -81,7 +81,7 @@ def ranked_value(values: Any, protocol: Any) -> tuple[Ranking, float] | None:
 
 
 def comparable(scores: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return those of several scores, given oldest first, that were computed with the settings of the newest.
+    """Return the scores that were computed with the settings of the newest one. scores: oldest first.
 
     The extractor's mode may differ, as it does between scores during training and the last one. Older scores without
     their settings (``asked``) count as comparable.

@@ -120,7 +120,8 @@ def check_needs(
         if owner is None:
             missing.setdefault(need.distribution, []).append(need)
         elif owner.version != need.version:
-            others[f"{place} was made with {need.distribution} {need.version}, here is {owner.version}"] = None
+            made = f"{place} was made with {need.distribution} {need.version}"
+            others[f"{made}, but {owner.version} is installed"] = None
     if missing:
         problems = [_problem(parts, plugins, copies or {}) for parts in missing.values()]
         raise GanzooError(f"{place} needs {'; and '.join(problems)}")
@@ -137,7 +138,7 @@ def _problem(parts: list[Need], plugins: Sequence[PluginReport], copies: Mapping
     if failed:
         fate = f"which failed to load ({failed.error}); fix or reinstall it"
     elif here:
-        fate = f"where {here[0].version} is installed, which does not have it: pip install {wanted}"
+        fate = f"but {here[0].version} is installed, which does not have it: pip install {wanted}"
     elif wanted:
         fate = f"which is not installed: pip install {wanted}"
     else:

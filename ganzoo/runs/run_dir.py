@@ -80,7 +80,7 @@ class RunDir:
         return directory
 
     def check_unbegun(self) -> None:
-        """Raise GanzooError if the directory holds more than a run leaves that stopped before it began."""
+        """Raise GanzooError if the directory holds more than the remains of a run that stopped before it began."""
         if any(path.name not in UNBEGUN and path.suffix != ".part" for path in self.path.iterdir()):
             go_on = f", or continue it with `ganzoo resume {self.path}`" if is_run(self.path) else ""
             raise GanzooError(f"{self.path} already exists and is not empty; choose another --out{go_on}")

@@ -1,4 +1,4 @@
-"""Find out what a path is that a command was given as a run: a run, part of one, or something else. No torch here."""
+"""Find out whether a path that names a run is a run, a part of one, or something else. No torch here."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def fetch(registry: Registry, run: str) -> Path:
 def fetch_address(registry: Registry, address: str) -> Path:
     """Return the directory of the run at an address. Raises GanzooError as :func:`fetch` does."""
     entry = registry.get(StoreEntry, address.partition("://")[0])
-    place = entry.load()(address)
+    place = entry.construct(address)
     if not isinstance(place, Path):
         raise GanzooError(f"the store {entry.name!r} returned {type(place).__name__} for {address}, not a Path")
     return place

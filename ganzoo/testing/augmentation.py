@@ -36,7 +36,7 @@ class AugmentationPart(Trained):
     def make(self, image: ImageSpec = IMAGE, seed: int = 0) -> Augmentation:
         """Return a new augmentation at strength 1, built with the global random state seeded, as for a run."""
         with global_seed(seed):
-            augmentation: Augmentation = self.entry.load()(image, self.config.values.augmentation)
+            augmentation: Augmentation = self.entry.construct(image, self.config.values.augmentation)
         with torch.no_grad():
             augmentation.strength.fill_(1)
         return augmentation

@@ -155,7 +155,7 @@ def content_key(part: DatasetPart) -> None:
     names = [(p.name, p.pixels.tobytes()) for p in part.images] != [(p.name, p.pixels.tobytes()) for p in images]
     expect(
         other != key or not names,
-        "the splits train and test have one content_key but different images; what is decoded once would serve both",
+        "train and test have the same content_key but different images, so they would share a cache; hash the images",
     )
 
 

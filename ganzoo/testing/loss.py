@@ -38,7 +38,7 @@ class LossPart(Trained):
     def make(self) -> Loss:
         """Return a new loss, built with the global random state seeded, as for a run."""
         with global_seed(0):
-            loss: Loss = self.entry.load()(self.config.values.loss)
+            loss: Loss = self.entry.construct(self.config.values.loss)
         return loss
 
     def inputs(self, count: int = 6, *, spread: float = 1.0, patches: bool = False) -> LossInputs:
@@ -75,7 +75,7 @@ def facts(part: LossPart) -> None:
         part.inputs().value(part.make(), "generator", real_given=False)
     except Exception as error:
         raise Failure(
-            f"the generator's side fails without d_real ({type(error).__name__}); say generator_needs_real=True in the "
+            f"the generator's side fails without d_real ({type(error).__name__}); set generator_needs_real=True in the "
             "entry"
         ) from error
 
@@ -123,16 +123,16 @@ def progress(part: LossPart) -> None:
 
 
 def patches(part: LossPart) -> None:
-    """Check that logits (N, 4, 4) give a finite scalar. Raises Skipped if the entry does not say patches."""
+    """Check that logits (N, 4, 4) give a finite scalar. Raises Skipped if the entry does not set patches."""
     if not part.entry.patches:
-        raise Skipped("its entry does not say that it takes a logit for each patch, patches=True")
+        raise Skipped("its entry does not set patches=True, so it takes one logit for each image")
     loss = part.make()
     for name in SIDES:
         try:
             value = part.value(loss, name, part.inputs(patches=True))
         except Exception as error:
             raise Failure(
-                f"the {name}'s loss fails with logits (6, 4, 4) ({type(error).__name__}); say patches=False"
+                f"the {name}'s loss fails with logits (6, 4, 4) ({type(error).__name__}); set patches=False"
             ) from error
         expect(value.shape == (), f"the {name}'s loss of logits (6, 4, 4) has shape {tuple(value.shape)}, expected ()")
         expect(value.isfinite(), f"the {name}'s loss of logits (6, 4, 4) is not finite")
@@ -186,7 +186,7 @@ def averaged(part: LossPart) -> None:
         for what, size in sizes[0].items():
             expect(
                 sizes[1][what] < SUMMED * size or not size,
-                f"a batch that is repeated makes the gradient of the {name}'s loss in {what} "
+                f"repeating the batch makes the gradient of the {name}'s loss with respect to {what} "
                 f"{sizes[1][what] / max(size, 1e-12):.3g} times as large; average over the batch: mean(), not sum()",
             )
 

@@ -82,13 +82,13 @@ class MetricPart:
 
     def measure(self, shift: float = 0.0, seed: int = 0) -> Mapping[str, Any]:
         """Return the metric's values for generated images with that shift."""
-        metric: Metric = self.entry.load()()
+        metric: Metric = self.entry.construct()
         return metric(real=self.real(), fake=self.side(1, shift), seed=seed)
 
     @cached_property
     def watched(self) -> tuple[Mapping[str, Any], bool, str]:
         """A second measurement: the values, whether the features changed, a message if a global random state did."""
-        metric: Metric = self.entry.load()()
+        metric: Metric = self.entry.construct()
         real, fake = self.real(), self.side(1)
         before, drawn = [_content(real), _content(fake)], ""
         try:
@@ -130,7 +130,7 @@ def reads(part: MetricPart) -> None:
     except GanzooError as error:
         if "did not ask for" in str(error):
             raise Failure(
-                f"{error.args[0].partition(';')[0]}; say features=... and reads=... in the entry as it needs them"
+                f"{error.args[0].partition(';')[0]}; set features and reads in the entry to what the metric reads"
             ) from error
         raise
 
@@ -155,7 +155,7 @@ def direction(part: MetricPart) -> None:
     name = part.entry.primary or next(iter(part.known()))
     near, far = (part.known(shift)[name] for shift in (0.0, 3.0))
     if math.isclose(near, far, rel_tol=1e-3):  # it may measure variety alone
-        metric: Metric = part.entry.load()()
+        metric: Metric = part.entry.construct()
         far = dict(metric(real=part.real(), fake=part.side(1, alike=True), seed=0))[name]
     better = near < far if part.entry.lower_is_better else near > far
     expect(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganzoo.drawing import seeded
 from ganzoo.entries import ArchitectureEntry, ImageSpec, Needs
+from ganzoo.entry import construct
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.testing.probe import global_seed, labels_for
 from ganzoo.testing.rig import Rig
@@ -85,8 +86,8 @@ class Architecture:
         """Return new networks in training mode. Raises ValueError if the discriminator cannot meet the needs."""
         image, values = image or self.image, self.config.values
         with global_seed(seed):
-            generator = self.entry.load_generator()(image, values.generator)
-            discriminator = self.entry.load_discriminator()(image, values.discriminator, needs or Needs())
+            generator = construct(self.entry.generator, image, values.generator)
+            discriminator = construct(self.entry.discriminator, image, values.discriminator, needs or Needs())
         return generator.train(), discriminator.train()
 
     def per_sample_discriminator(self) -> Discriminator:

@@ -77,7 +77,8 @@ def updates(part: OptimizerPart) -> None:
     for (name, parameter), old in zip(model.named_parameters(), before, strict=True):
         expect(parameter.isfinite().all(), f"{name} is not finite after {STEPS} steps")
         expect(not torch.equal(parameter, old), f"{STEPS} steps leave {name} as it was")
-    expect(last < first, f"{STEPS} steps of a regression raise its loss from {first:.6g} to {last:.6g}; go down")
+    problem = f"{STEPS} steps of a regression do not lower its loss: {first:.6g}, then {last:.6g}"
+    expect(last < first, f"{problem}; step against the gradient")
 
 
 def learning_rate(part: OptimizerPart) -> None:

@@ -61,8 +61,8 @@ def inputs_left_alone(part: PenaltyPart) -> None:
             )
             other = network is not regularised(inputs)
             clean = all(p.grad is None for p in network.parameters())
-            expect(not other or clean, f"the penalty gives a gradient to the network it is not for, not the "
-                   f"{side}; say network=... in the entry")  # fmt: skip
+            expect(not other or clean, "the penalty also gives a gradient to the network that is not the "
+                   f"{side}; set network in the entry")  # fmt: skip
 
 
 def networks_left_alone(part: PenaltyPart) -> None:
@@ -118,16 +118,16 @@ def labels(part: PenaltyPart) -> None:
 
 
 def patches(part: PenaltyPart) -> None:
-    """Check that logits (N, 4, 4) give finite values (N, ...). Raises Skipped if the entry does not say patches."""
+    """Check that logits (N, 4, 4) give finite values (N, ...). Raises Skipped if the entry does not set patches."""
     if not part.entry.patches:
-        raise Skipped("its entry does not say that it takes a logit for each patch, patches=True")
+        raise Skipped("its entry does not set patches=True, so it takes one logit for each image")
     for side in part.sides:
         inputs = part.inputs(side, patches=True)
         try:
             value = part.make()(inputs)
         except Exception as error:
             raise Failure(
-                f"the penalty fails with logits (4, 4, 4) ({type(error).__name__}); say patches=False in the entry"
+                f"the penalty fails with logits (4, 4, 4) ({type(error).__name__}); set patches=False in the entry"
             ) from error
         expect(value.shape[:1] == (4,), f"the penalty of logits (4, 4, 4) has shape {tuple(value.shape)}")
         expect(value.isfinite().all(), "the penalty of logits (4, 4, 4) is not finite")

@@ -44,7 +44,7 @@ class PenaltyPart(Trained):
         """Return a new penalty with changed parameters, built with the global random state seeded, as for a run."""
         params = replace(getattr(self.config.values.penalties, self.key), **changes)
         with global_seed(0):
-            penalty: Penalty = self.entry.load()(params)
+            penalty: Penalty = self.entry.construct(params)
         return penalty
 
     @property

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load, save
 
 from ganzoo.entries import Needs
+from ganzoo.entry import construct
 from ganzoo.testing.networks import Architecture, generate, judge
 from ganzoo.testing.probe import copied, global_seed, global_state_watched, random_images, weights_of
 from ganzoo.testing.verdict import expect
@@ -63,8 +64,8 @@ def global_random_state(part: Architecture) -> None:
     """Check that building the networks uses only torch's global random state, and running them uses none."""
     with global_state_watched("building the networks", but="torch"):
         values = part.config.values
-        part.entry.load_generator()(part.image, values.generator)
-        part.entry.load_discriminator()(part.image, values.discriminator, Needs())
+        construct(part.entry.generator, part.image, values.generator)
+        construct(part.entry.discriminator, part.image, values.discriminator, Needs())
     generator, discriminator = part.pair()
     for training in (True, False):
         with global_state_watched("the generator"):

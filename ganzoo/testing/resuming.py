@@ -42,8 +42,8 @@ def resumes(part: Trainable) -> None:
     ]
     if other and lost:
         raise Failure(
-            f"a resumed run trains other weights: {' and '.join(lost)} is lost, since it is not a buffer; "
-            "register it with register_buffer and change it in place"
+            f"a resumed run gives other weights, since these are not buffers: {', '.join(lost)}; "
+            "register each with register_buffer and change it in place"
         )
     if other:
         raise Failure(

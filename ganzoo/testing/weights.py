@@ -78,7 +78,7 @@ def facts(part: WeightsPart) -> None:
     expect(recipe == entry.recipe, f"its name begins with {entry.recipe}, but the run was trained with {recipe}")
     image = part.checkpoint.image
     expect(image == entry.image, f"image is {entry.image}, but the run draws {image}")
-    expect(entry.licence.strip(), "licence is empty; say under which licence the weights are")
+    expect(entry.licence.strip(), "licence is empty; name the licence of the weights")
     if entry.score is None:
         return
     found = RunDir(part.place).last_score()
@@ -88,7 +88,7 @@ def facts(part: WeightsPart) -> None:
         f"score is {entry.score.metric} {entry.score.value:g}, but score.json of the run says "
         f"{f'{ranked[0].value} {ranked[1]:g}' if ranked else 'nothing'}",
     )
-    expect(entry.score.protocol.strip(), "score has no protocol; say how many images it was computed from")
+    expect(entry.score.protocol.strip(), "score has no protocol; state how many images it was computed from")
 
 
 def draws(part: WeightsPart) -> None:

@@ -99,7 +99,7 @@ def calibrate(config: Config, image: ImageSpec, device: torch.device) -> tuple[C
     if not noted[GAINS]:
         return with_choice(config, noted), {CALIBRATED: noted}
     said = ", ".join(f"loop.{name}={noted[CHOSEN][name]} ({gain:.2f}x)" for name, gain in noted[GAINS].items())
-    logger.info(f"fastest on this CPU, against the other choice: {said}; kept in {file}")
+    logger.info(f"fastest on this CPU (speed relative to the alternative): {said}; kept in {file}")
     return with_choice(config, noted), {CALIBRATED: noted}
 
 
@@ -146,7 +146,7 @@ def _measured(config: Config, image: ImageSpec, device: torch.device, options: O
 
 
 def gain_of(one: Trial, other: Trial) -> float:
-    """Return how many times as fast as ``one`` the other trial is: the median over pairs of measurements.
+    """Return the speed of ``other`` divided by that of ``one``: the median over pairs of measurements.
 
     Both trials do the same number of iterations, so that the same penalties are due in both.
     """

@@ -4,9 +4,9 @@ The loss is multiplied by a large scale and the gradients are divided by it (Mic
 arXiv:1710.03740). If a gradient is not finite, the step is skipped and the scale is halved; after 2,000 good steps it
 is doubled. Each network has a scale of its own, as the two losses differ in size and change independently.
 
-A penalty on gradients must not be affected: its gradients with respect to the images are intermediate values, which are
-not scaled and would lose their small digits in fp16. So penalties compute in float32; the backward pass through them is
-that of the scaled loss, as for any other part.
+The scale does not protect a penalty on gradients: its gradients with respect to the images are intermediate values,
+which are not scaled and would lose small digits in fp16. So penalties compute in float32. They are part of the scaled
+loss, so the backward pass through them is scaled like any other.
 """
 
 from __future__ import annotations

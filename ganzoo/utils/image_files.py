@@ -42,7 +42,7 @@ def is_picture(out: Path) -> bool:
     suffix = out.suffix.lower()
     if suffix in OTHERS:
         listed = ", ".join(FORMATS)
-        raise GanzooError(f"cannot write {out}: an image ends with {listed}; a directory has another name")
+        raise GanzooError(f"cannot write {out}: the suffix must be one of {listed}, or none for a directory")
     return suffix in FORMATS
 
 

@@ -30,7 +30,7 @@ TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "m
 
 
 def path_or_mapping(text: str) -> str:
-    """Return a setting that is a path or, if it begins with ``{``, a mapping, so that YAML reads the path as it is."""
+    """Return a text for YAML: unchanged if it begins with ``{`` and is a mapping, otherwise quoted, as a path."""
     return text if text.startswith("{") else json.dumps(text)
 
 

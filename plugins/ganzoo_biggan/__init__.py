@@ -35,7 +35,7 @@ class GeneratorParams(NetworkParams):
 @dataclass
 class DiscriminatorParams(NetworkParams):
     conditional: bool | None = param(
-        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+        False, "read the class, by projection; null: if there are labels; default: generator.conditional"
     )
 
 

@@ -120,7 +120,7 @@ def members(
 ) -> Iterator[tuple[int, tarfile.TarInfo, bytes, str]]:
     """Yield each image file: the number of its shard, its header, its content and the reason if it is unreadable.
 
-    The content is empty for an unreadable file, the reason for a readable one. passed: receives the names of all other
+    An unreadable file has an empty content, a readable one an empty reason. passed: receives the names of all other
     files. Raises GanzooError if a shard is truncated or damaged, or compressed although ``plain`` is set.
     """
     passed.clear()

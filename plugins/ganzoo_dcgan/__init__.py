@@ -40,7 +40,7 @@ class DiscriminatorParams:
         "without a norm, logits of the former hardly differ for the first images",
     )
     conditional: bool | None = param(
-        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+        False, "read the class, by projection; null: if there are labels; default: generator.conditional"
     )
 
     def __post_init__(self) -> None:

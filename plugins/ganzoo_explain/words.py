@@ -109,7 +109,7 @@ def _latents(facts: Facts) -> Section:
         "They are the generator's only input: other numbers give another image. Training gives them a meaning.",
     ]
     if takes_labels(facts.model.generator):
-        lines.append(f"With them goes a label, one of {facts.image.classes} classes, that says what to make.")
+        lines.append(f"A label, one of {facts.image.classes} classes, comes with them and says what to make.")
     return Section("Random input", "", tuple(lines))
 
 
@@ -213,8 +213,8 @@ def _losses(facts: Facts) -> Section:
     entry, curves = facts.config.recipe.loss, facts.curves
     lines = [
         "Each network minimises its loss. The discriminator's loss is small if it tells real from generated images; "
-        "the generator's, if the discriminator takes the generated images for real. E[...] is the mean over the images "
-        "of a step.",
+        "the generator's loss is small if the discriminator takes the generated images for real. E[...] is the mean "
+        "over the images of a step.",
         _here(entry),
         *filter(None, [labels.reading(facts, entry)]),
     ]
@@ -237,7 +237,7 @@ def _penalty(facts: Facts, key: str, entry: PenaltyEntry, scheduled: ScheduledPe
     whose = "each network's" if entry.network == "both" else f"the {entry.network}'s"
     lazily = f" with {scheduled.interval} times its weight" if scheduled.interval > 1 else ""
     own = entry in recipe.penalties[: len(recipe.loss.penalties)]
-    brought = " The loss brings it along." if own else ""
+    brought = " The loss adds it." if own else ""
     return Section(
         "Penalty",
         facts.named(entry),

@@ -46,8 +46,8 @@ class IntraFID(Metric):
         count, what, label = smallest
         if count <= (width := real.matrix.shape[1]):
             logger.warning(
-                f"intra-fid: class {label} has {count:,} {what} images, no more than the {width:,} features, and the "
-                "FID of few images is too high; compare it only with scores of as many images"
+                f"intra-fid: class {label} has only {count:,} {what} images for {width:,} features, so its FID is too "
+                "high; compare it only with scores of the same number of images"
             )
         each = {f"intra_fid{OF_CLASS}{label}": value for label, value in found.items()}
         return {"intra_fid": fmean(found.values()), **each}

@@ -25,7 +25,7 @@ class DiscriminatorParams:
     width: int = param(32, "channels of every block; 128 as published")
     spectral: bool = param(True, "divide each layer's weight by its largest singular value")
     conditional: bool | None = param(
-        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+        False, "read the class, by projection; null: if there are labels; default: generator.conditional"
     )
 
     def __post_init__(self) -> None:

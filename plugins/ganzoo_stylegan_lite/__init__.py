@@ -37,7 +37,7 @@ class DiscriminatorParams:
     )
     spectral: bool = param(False, "divide each layer's weight by its largest singular value (Miyato et al. 2018)")
     conditional: bool | None = param(
-        False, "read the class, by projection; null: if there are labels; unless set, as the generator"
+        False, "read the class, by projection; null: if there are labels; default: generator.conditional"
     )
 
     def __post_init__(self) -> None:

@@ -72,7 +72,7 @@ def results(entry, *checks: str) -> list[Result]:
         ),
         (architecture(discriminator=networks.OtherLogits), "outputs", "the logits of outputs() differ from those"),
         (architecture(discriminator=networks.DetachedHead), "outputs", "the output embedding has no gradient;"),
-        (architecture(networks.Drifts), "resumes", "the generator's drift is lost, since it is not a buffer;"),
+        (architecture(networks.Drifts), "resumes", "since these are not buffers: the generator's drift;"),
         (architecture(networks.DrawsFromRng), "devices", DRAWN),
         (loss(losses.WritesLogits), "inputs_left_alone", "the discriminator's loss writes into d_real;"),
         (loss(losses.WritesInPlace), "inputs_left_alone", "the generator's loss writes into d_fake;"),
@@ -81,9 +81,9 @@ def results(entry, *checks: str) -> list[Result]:
         (
             loss(losses.Summed),
             "averaged",
-            "a batch that is repeated makes the gradient of the discriminator's loss in d_real 2 times as large;",
+            "repeating the batch makes the gradient of the discriminator's loss with respect to d_real 2 times",
         ),
-        (loss(losses.Remembers), "resumes", "the loss's average is lost, since it is not a buffer;"),
+        (loss(losses.Remembers), "resumes", "since these are not buffers: the loss's average;"),
         (
             penalty(penalties.Evaluates),
             "networks_left_alone",
@@ -103,7 +103,7 @@ def results(entry, *checks: str) -> list[Result]:
         ),
         (penalty(penalties.DrawsFromRngInPenalty), "devices", DRAWN),
         (augmentation(augmentations.DrawsFromRngInAugmentation), "devices", DRAWN),
-        (step(steps.RememberingStep), "resumes", "the step's average is lost, since it is not a buffer;"),
+        (step(steps.RememberingStep), "resumes", "since these are not buffers: the step's average;"),
         (step(steps.NoisyStep), "devices", DRAWN),
         (step(steps.UnpenalisedGenerator), "penalties", "a penalty on the generator has no effect on its weights; add"),
         (

@@ -173,7 +173,7 @@ def test_images_that_moved_are_named(trained, tmp_path, logged):
     (tmp_path / "moved/dataset.json").write_text(json.dumps({"labels": labels}))
     with pytest.raises(GanzooError, match="holds other images or labels than"):
         Run(run.path).resume()
-    with pytest.raises(GanzooError, match=r"loop.kimg: data.\*, metrics.\* and loop.device are settings of a score"):
+    with pytest.raises(GanzooError, match=r"loop.kimg cannot be set for a score; set data.\*"):
         Run(run.path).evaluate(settings=["loop.kimg=3"])
 
 

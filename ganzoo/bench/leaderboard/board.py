@@ -144,7 +144,7 @@ def make_report(
     shown = {record.data for _, record in (*found, *older) if _demonstration(record)}
     report = Report([], [], 0, list(omitted))
     for records, groups in ((found, report.groups), (older, report.older)):
-        # A failed run has no protocol, but on data with demonstrations it would have been one too.
+        # A failed run has no protocol. If its data has demonstrations, it would have been a demonstration too.
         kept = [(file, record) for file, record in records
                 if not _demonstration(record) and not (record.status == "failed" and record.data in shown)]  # fmt: skip
         rows, repeated = make_rows(kept)

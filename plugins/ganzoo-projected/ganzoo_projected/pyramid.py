@@ -56,7 +56,7 @@ class Pyramid(nn.Module):
         sizes = [x.shape[1 if self.transposed else 2] for x in features]
         self.levels = [level for level, places in enumerate(sizes) if places >= smallest][-LEVELS:]
         if not self.levels:
-            raise ValueError(f"backbone {name} makes too few places of {size} pixels; set discriminator.size to more")
+            raise ValueError(f"backbone {name} has too few positions at {size} pixels; increase discriminator.size")
         self.channels, self.sizes = [channels[n] for n in self.levels], [sizes[n] for n in self.levels]
         # The scale of features differs between backbones by a factor of 100. Spectrally normalised layers keep that
         # scale, but losses with a margin depend on it.

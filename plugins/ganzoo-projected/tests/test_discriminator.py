@@ -130,7 +130,7 @@ def test_levels_that_are_too_coarse_are_left_out_so_that_finer_ones_are_seen() -
     assert sizes(64, smallest=1) == sizes(64, smallest=2) == [16, 8, 4, 2]
     assert sizes(128, smallest=4) == [32, 16, 8, 4]
     assert sizes(32, smallest=4) == [16, 8, 4]
-    with pytest.raises(ValueError, match="too few places of 32 pixels"):
+    with pytest.raises(ValueError, match="too few positions at 32 pixels"):
         sizes(32, smallest=17)
 
 

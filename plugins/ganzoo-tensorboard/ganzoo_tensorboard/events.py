@@ -37,8 +37,8 @@ class Events:
         self.scored = since - 1  # the last step whose scores are written
         self.logged = -1  # the last step whose log record was written by :meth:`interval`
         self.writer = SummaryWriter(str(run), purge_step=since if resumed else None)
-        # Without the first of the three summaries, TensorBoard finds the settings and metrics itself, even over runs
-        # that differ in both.
+        # The first of the three summaries lists the settings and metrics. It is not written: without it, TensorBoard
+        # finds them itself, even for runs with different ones.
         _, begin, self.end = hparams(flatten(config), {})
         if since == 0:
             self._add(begin, 0)

@@ -37,7 +37,7 @@ class Game {
   begin() {
     const { probability, border } = this.run.game;
     find("rule").textContent = probability
-      ? "D is the discriminator, its percentage the probability that the image is real; at 50% or more it says real."
+      ? "D is the discriminator. Its percentage is the probability that the image is real; from 50% on it says real."
       : `D is the discriminator. Its loss defines no probability, so its figure is the image's rank among all ${this.run.game.images.length} images of the game; 1 is the most real. It calls an image real if the rank is ${border ? "above its border" : "in the upper half"}.`;
     this.hand = [];
     this.now = null;

@@ -1,7 +1,7 @@
 // A run's generator in this browser, by onnxruntime-web.
 import { env, InferenceSession, Tensor } from "./vendor/ort.js";
 
-env.wasm.numThreads = 1; // more would want headers that a static host does not send
+env.wasm.numThreads = 1; // more would require headers that a static host does not send
 env.logLevel = "error";
 
 async function bytes(address) {

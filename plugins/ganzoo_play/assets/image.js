@@ -21,7 +21,7 @@ export function scaled(element, { size }) {
   element.classList.toggle("squares", size <= SQUARES);
 }
 
-// A canvas for one image of a run, or so many along each side.
+// Sizes a canvas for `cells` x `cells` images of a run.
 export function fit(canvas, run, cells = 1) {
   if (canvas.width !== cells * run.size) canvas.width = canvas.height = cells * run.size;
   scaled(canvas, run);

@@ -39,7 +39,7 @@ export class Pad {
     this.chosen(...this.place);
   }
 
-  // Puts the ring where these steps along all directions are.
+  // Moves the ring to the position of these steps.
   show(steps) {
     this.place = [steps[this.x], steps[this.y]];
     const [x, y] = this.place.map((value) => value / this.reach);
@@ -50,7 +50,7 @@ export class Pad {
     this.element.setAttribute("aria-valuenow", x.toFixed(2));
   }
 
-  // Fills the map, the upper row first; `at` gives the latents of a place. Stops where that has become stale.
+  // Draws the map, the top row first; `at` returns the latents of a position. Stops once `stale` returns true.
   async draw(generator, at, now, stale) {
     const { run } = generator;
     const key = JSON.stringify([run.model, this.x, this.y, { ...now, steps: now.steps.with(this.x, 0).with(this.y, 0) }]);

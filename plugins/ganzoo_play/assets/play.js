@@ -82,7 +82,7 @@ function describe({ seed, to, way, truncation }) {
   pad.show(steps);
 }
 
-// A link to this page with what stands behind # leads back to this place.
+// Stores the controls in the address after #, so that a link to it shows the same images.
 function remember({ seed, to, way, truncation, label, steps: along }) {
   const all = { seed, to, way, truncation, class: label, steps: along.map((value) => +value.toFixed(2)).join() };
   history.replaceState(null, "", `#${new URLSearchParams(all)}`);

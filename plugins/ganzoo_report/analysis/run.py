@@ -73,7 +73,8 @@ def look_closer(registry: Registry, directory: RunDir) -> None:
     found = None
     real = _open(config, config.values.data.split)
     if fingerprint_of(directory.provenance()) not in (None, real.fingerprint):
-        logger.warning(f"the closer look leaves out the nearest real images: {config.values.data.name} has others now")
+        name = config.values.data.name
+        logger.warning(f"the closer look leaves out the nearest real images: the images of {name} have changed")
     elif len(real) > 1:
         sheets["nearest"], found = _nearest(config, directory, generator, device, real)
     else:

@@ -2,7 +2,7 @@ const find = (id) => document.getElementById(id);
 const charts = JSON.parse(find("charts").textContent);
 const COLUMNS = 4;
 
-// A list of images shows a sheet, each with its class, if it has one, and its verdict, [real, value, height], in words.
+// Fills a list with images of a sheet, each with its class, if any, and its verdict [real, value, height] in words.
 async function fill(list, sheet, judged, words, classes = []) {
   list.parentElement.hidden = sheet === null;
   if (sheet === null) return;

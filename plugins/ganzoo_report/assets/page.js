@@ -74,7 +74,7 @@ function play(on) {
   find("play").setAttribute("aria-pressed", String(on));
 }
 
-// A page that reloads comes back where it was; at the last snapshot it goes on to the new last.
+// After a reload the page shows the same snapshot as before, or the new last one if it showed the last.
 const KEY = `ganzoo ${location.pathname}`;
 function remember() {
   try {

@@ -75,9 +75,9 @@ def test_a_protocol_that_is_not_that_of_the_score_is_refused(registry, monkeypat
     found = {**PROTOCOL, "split": "train", "extractor": "fast", "network_source": "another place"}
     noted = {**PROTOCOL, "split": "test", "of_an_older_version": 1}
     stand_in(registry, monkeypatch, lambda *_, **__: Score({"fid": 2.0}, found, 0.0), noted)
-    with pytest.raises(GanzooError, match=r"is not that of its score: extractor .*; split 'test' is 'train'$"):
+    with pytest.raises(GanzooError, match=r"gives another protocol: extractor .*; split was 'test', is now 'train'$"):
         verification.verify(tmp_path / "row.json", registry, device="cpu", root=tmp_path)
-    with pytest.raises(GanzooError, match=r"is not that of its score: split 'test' is 'train'$"):
+    with pytest.raises(GanzooError, match=r"gives another protocol: split was 'test', is now 'train'$"):
         verification.verify(tmp_path / "row.json", registry, device="cpu", root=tmp_path, mode="fast")
 
 

@@ -145,7 +145,7 @@ def test_an_error_in_a_plugins_code_names_its_line(ganzoo, tmp_path, tiny):
 
 def test_info_and_list_show_the_zoo(ganzoo):
     code, out, _ = ganzoo("info", "wgan-gp")
-    assert code == 0 and "1704.00028" in out and "brings: gp" in out
+    assert code == 0 and "1704.00028" in out and "adds: gp" in out
     out = ganzoo("list")[1]
     assert all(name in out for name in ("stylegan-lite", "non-saturating", "r1", "fashion-10k", "kid"))
     assert "ganzoo" in ganzoo("plugins")[1]

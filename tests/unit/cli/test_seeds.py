@@ -168,7 +168,7 @@ def test_each_class_is_drawn_from_the_same_seeds(command, place, run):
         (["--seeds", "1-3", "--per-class", "2"], "--per-class is 2, but --seeds lists 3; give --per-class 3"),
         (["--seeds", "3-1"], "the range 3-1 descends"),
         (["--seed", "99999999999999999999"], "--seed"),
-        (["--out", "x.gif"], "cannot write x.gif: an image ends with .png, .jpg, .jpeg, .webp"),
+        (["--out", "x.gif"], "cannot write x.gif: the suffix must be one of .png, .jpg, .jpeg, .webp"),
         (["--out", "x.TIFF"], "cannot write x.TIFF"),
         (["--out", "x.mp4"], "cannot write x.mp4"),
         (["-n", "2", "--out", "set/bag/0.png/x.png"], "cannot write set/bag/0.png/x.png"),

@@ -136,7 +136,7 @@ def test_a_bare_path_is_answered_with_the_name_of_its_set(registry, tmp_path):
         ("set", f"write data.name=folder:{tmp_path}/set"),
         ("set.ZIP", f"write data.name=zip:{tmp_path}/set.ZIP"),
         ("set.tar", f"write data.name=webdataset:{tmp_path}/set.tar"),
-        ("set.rar", "a file of images is .tar or .zip; name one, or a directory"),
+        ("set.rar", "it is not a file of images; name a .tar or .zip or a directory"),
         ("nowhere", "there is no such file or directory, and no such data set; write folder:PATH or zip:PATH"),
     ):
         with pytest.raises(GanzooError, match=re.escape(says)):

@@ -86,7 +86,7 @@ def test_the_bias_of_small_classes_is_warned_of(caplog):
         IntraFID()(real=side(0, 20), fake=side(1, WIDTH + 1), seed=0)
         assert caplog.text == ""
         IntraFID()(real=side(0, 20), fake=side(1, WIDTH), seed=0)
-    assert "has 6 generated images, no more than the 6 features" in caplog.text and len(caplog.records) == 1
+    assert "has only 6 generated images for 6 features" in caplog.text and len(caplog.records) == 1
 
 
 @pytest.mark.parametrize(("shown", "least", "most"), [("asked", 0.97, 1), ("none", 0.17, 0.33), ("other", 0, 0.03)])

@@ -213,7 +213,7 @@ def test_what_cannot_be_scored_is_refused(zoo: Registry, real: Set, stub: Stub, 
     with pytest.raises(GanzooError, match="1 generated images cannot be scored"):
         score_arrays(find_scoring(MetricsConfig(names=["fid"]), zoo), real.array, real.array[:1], root=tmp_path)
     refused("1 real images cannot be scored", real=replace(real, array=real.array[:1]))
-    refused("images that are not numbers", generator=Blur(float("nan")))
+    refused("images have NaN or infinite values", generator=Blur(float("nan")))
     refused("has no labels", real=replace(real, labels=None))
     refused("in training mode", generator=Blur().train())
     refused("truncation", truncation=0.5)
@@ -356,7 +356,7 @@ def test_every_feature_a_metric_may_ask_for_is_known(zoo: Registry) -> None:
 
 def returning(name: str, values: dict[str, float], primary: str = "") -> Any:
     """Return an entry of a metric that returns these values."""
-    return SimpleNamespace(name=name, primary=primary, reads_labels=False, load=lambda: lambda: lambda **_: values)
+    return SimpleNamespace(name=name, primary=primary, reads_labels=False, construct=lambda: lambda **_: values)
 
 
 @pytest.mark.parametrize(

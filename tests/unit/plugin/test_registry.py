@@ -8,8 +8,10 @@ import pytest
 
 from ganzoo import LossEntry, PenaltyEntry, hookimpl, hookspecs
 from ganzoo.cli.main import main
-from ganzoo.entries import load_target
+from ganzoo.entries import NoParams, load_target
+from ganzoo.entry import construct
 from ganzoo.errors import GanzooError
+from ganzoo.interfaces import Loss
 from ganzoo.plugin.registry import Registry
 
 
@@ -161,6 +163,47 @@ def test_a_missing_target_is_one_line():
         load_target("nowhere:Thing")
     with pytest.raises(GanzooError, match=r"the target 'nowhere\.Thing' must be module:Name"):
         load_target("nowhere.Thing")
+
+
+LIMIT = 3
+
+
+class Unfinished(Loss):
+    """A loss without the generator's side."""
+
+    def discriminator(self, d_real, d_fake):
+        return d_fake.mean() - d_real.mean()
+
+
+class WithoutParams(Unfinished):
+    """A loss that does not accept the parameters which it is given."""
+
+    def __init__(self):
+        pass
+
+    def generator(self, d_fake):
+        return -d_fake.mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Unfinished", "Unfinished must define generator; correct the plugin"),
+        (
+            "WithoutParams",
+            r"cannot call .*:WithoutParams\(NoParams\): too many positional arguments; correct the plugin",
+        ),
+        ("LIMIT", r"cannot call .*:LIMIT\(NoParams\): 3 is not a callable object; correct the plugin"),
+    ],
+)
+def test_a_target_that_cannot_be_called_is_one_line(name, message):
+    entry = LossEntry(name="odd", summary="Odd", target=f"{__name__}:{name}")
+    with pytest.raises(GanzooError, match=message):
+        entry.construct(NoParams())
+
+
+def test_a_target_is_called_even_if_it_has_no_signature():
+    assert construct("builtins:min", 3, 1) == 1
 
 
 def imports_none_of(modules: tuple[str, ...], arguments: list[str]) -> None:

@@ -264,11 +264,11 @@ def test_penalties_of_one_short_name():
         "+ 3 * ganzoo-odd:gp", "ganzoo-odd:gp, at every step",
     ]  # fmt: skip
     own, other = (section for section in system.sections if section.title == "Penalty")
-    assert own.settings[0].key == "penalties.ganzoo_gp.weight" and "brings it along" in own.sentences[0]
+    assert own.settings[0].key == "penalties.ganzoo_gp.weight" and "The loss adds it." in own.sentences[0]
     assert other.settings[0].key == "penalties.ganzoo_odd_gp.weight" and other.settings[0].value == "3.0"
-    assert "brings it along" not in other.sentences[0]
+    assert "The loss adds it." not in other.sentences[0]
     (alone,) = (part for part in explained(registry, "mlp+wgan-gp", *SMALL).sections if part.title == "Penalty")
-    assert alone.settings[0].key == "penalties.gp.weight" and "brings it along" in alone.sentences[0]
+    assert alone.settings[0].key == "penalties.gp.weight" and "The loss adds it." in alone.sentences[0]
 
 
 def test_a_formula_of_another_form_is_shown_whole():

@@ -109,7 +109,7 @@ def test_with_the_plugin_images_are_drawn_without_the_data(strangers_run):
 
 def test_another_version_is_told_and_used(strangers_run, logged):
     load_generator(with_stranger(version="2.0"), strangers_run, "latest", torch.device("cpu"))
-    assert logged == [f"{strangers_run} was made with ganzoo-absolute 1.0, here is 2.0"]
+    assert logged == [f"{strangers_run} was made with ganzoo-absolute 1.0, but 2.0 is installed"]
 
 
 def test_a_metric_is_needed_for_scoring_alone(strangers_run, registry):
@@ -152,7 +152,7 @@ NEED = Need("loss", "absolute", "ganzoo-absolute", "1.0")
     ("make", "need", "says"),
     [
         (lambda: with_stranger(LossEntry(name="renamed", summary="", target="x:y"), version="2.0"), NEED,
-         "where 2.0 is installed, which does not have it: pip install ganzoo-absolute==1.0"),
+         "but 2.0 is installed, which does not have it: pip install ganzoo-absolute==1.0"),
         (lambda: with_stranger(distribution="somebody-else"), NEED, "which is not installed: pip install"),
         (Registry.load, Need("loss", "own", "own.py", "sha256:0abc"), "which was not loaded: name that file with"),
         (Registry.load, Need("loss", "own", "losses/own.py", ""), "of losses/own.py, which was not loaded"),

@@ -66,7 +66,7 @@ function axis(values) {
   return { scale: { type: "log", domain, nice: false }, axis: { values: few.length > 3 ? few : ticks([1, 1.5, 2, 3, 4, 5, 6, 8]) } };
 }
 
-// The value on the way ends where the worst run ended, with some room: what lies above says nothing of the results.
+// Limits the scores of an axis to 1.5 times the final one of the worst run: higher ones say little about the results.
 function worth(curve, lowerIsBetter) {
   if (!lowerIsBetter) return curve.map(({ score }) => score);
   const last = new Map(curve.map((point) => [`${point.id} ${point.machine} ${point.seed} ${point.fakes}`, point.score]));

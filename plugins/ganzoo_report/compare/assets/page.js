@@ -8,7 +8,7 @@ function passing({ fake, fooled }) {
   return fake.length ? `${fooled} of 64 generated images pass for real` : "";
 }
 
-// The slider goes through every moment of which some run has a snapshot; each run shows its last up to there.
+// The slider has one position per kimg with a snapshot of any run; each run shows its newest snapshot up to it.
 function show() {
   const moment = moments[slider.value];
   find("moment").textContent = kimg(moment);

@@ -89,7 +89,9 @@ def train(
     provide only the generator's weights. heed_signals: on Ctrl-C or SIGTERM, save a checkpoint and return the
     unfinished run; otherwise Ctrl-C raises KeyboardInterrupt, and all progress since the newest checkpoint is lost.
 
-    Raises GanzooError before anything is written if the recipe, a setting or the data cannot be used.
+    Raises GanzooError before anything is written if the recipe, a setting or the data cannot be used. Raises
+    TrainingFailed if a loss, gradient or score is not finite, WriteFailed if the disk is full, RankLost if another
+    process of the run ends; the checkpoints written before remain valid.
     """
     from ganzoo.config.resolve import resolve
 
@@ -170,8 +172,9 @@ def pack_weights(
     """Copy a run's averaged generator into a package, which registers it with ``packed_weights``; return its entry.
 
     run: as for :func:`load`. package: the directory of an import package. data: the word for the images in the name
-    ``RECIPE@DATA``, by default the data set's name. licence: the licence of the weights. half: write float16. Weights
-    of the same name are replaced. Raises GanzooError if the run cannot be loaded or the name cannot be registered.
+    ``RECIPE@DATA``, by default the data set's name. licence: the licence of the weights. checkpoint: latest, best, or a
+    checkpoint's name. half: write float16. Weights of the same name are replaced. Raises GanzooError if the run cannot
+    be loaded or the name cannot be registered.
     """
     from ganzoo.runs.pack import pack
     from ganzoo.runs.store import fetch
@@ -198,8 +201,9 @@ def evaluate(
     generator_or_images: a generator in evaluation mode, or images ``(N, C, H, W)``: uint8, or float in [-1, 1].
     data: a data set such as ``"folder:PATH"``, whose reference split is used. reference: replaces ``data`` with a set
     and its split, such as ``"cifar10:test"``, or with ``"FILE.npz"``. metrics: the names of the metrics, by default
-    those of a run. samples: the number of images that a generator draws, from ``seed``. settings:
-    ``data.*`` and ``metrics.*`` as dotted keys, e.g. ``{"metrics.mode": "fast"}``.
+    those of a run. samples: the number of images that a generator draws, from ``seed``. callbacks:
+    :class:`ganzoo.Callback` objects, e.g. :func:`ganzoo.show_progress`, which get the progress. settings: ``data.*``
+    and ``metrics.*`` as dotted keys, e.g. ``{"metrics.mode": "fast"}``.
 
     Raises GanzooError if a metric or data set is unknown or the images do not fit the data set. Raises NetworkMissing
     if the network of an extractor is not on this machine and cannot be downloaded.

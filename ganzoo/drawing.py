@@ -75,7 +75,8 @@ def draw_images(
 
     Latents, classes and noise are drawn on the CPU in chunks of fixed size, so image k depends on the seed alone and
     not on the device. labels: classes ``(count,)``, one class for all, or None for random classes. Raises GanzooError
-    if ``count`` is below 1 or the generator does not support the labels or the truncation.
+    if ``count`` is below 1, the seed is invalid, or the generator is in training mode or does not support the labels or
+    the truncation.
     """
     check_drawing(generator, count, labels, truncation)
     device = next(generator.parameters()).device

@@ -121,7 +121,7 @@ class Run:
         a ``config.yaml`` that was edited by hand; the same limits apply. heed_signals: as in :func:`ganzoo.train`.
 
         Raises GanzooError if a setting that may not change is changed, the data have changed, a plugin is missing, or
-        another process uses the directory.
+        another process uses the directory; otherwise as :func:`ganzoo.train` does.
         """
         from ganzoo.training.callbacks import Hooks, as_callbacks
         from ganzoo.training.run import resume
@@ -148,8 +148,9 @@ class Run:
     ) -> Score:
         """Score a checkpoint again, by default as the run's configuration says. The run is not changed.
 
-        metrics: the names of the metrics. samples: the number of generated images. truncation: a value below 1 moves
-        the images nearer to the mean and reduces their variety. per_class: also score each class, into ``by_class``.
+        metrics: the names of the metrics. samples: the number of generated images, drawn from ``seed``. truncation: a
+        value below 1 moves the images nearer to the mean and reduces their variety. checkpoint: latest, best, or a
+        checkpoint's name. per_class: also score each class, into ``by_class``. callbacks: as in :func:`evaluate`.
         settings: ``data.*``, ``metrics.*`` and ``loop.device`` as dotted keys, e.g. ``{"data.name": "folder:PATH"}`` if
         the images were moved; a warning is logged if the images differ. accept_edits: use a ``config.yaml`` that was
         edited by hand.

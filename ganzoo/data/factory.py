@@ -77,7 +77,8 @@ def open_dataset(
     labels: where labels come from, as in ``data.labels``. params: the source's; None for the entry's defaults.
     fit, background, formats: as in ``data``.
     ``usage`` of the result counts skipped and converted images. A damaged cache is logged and made again.
-    Raises GanzooError if the set or its labels are missing, and for the first image that cannot be used.
+    Raises GanzooError if the set or its labels are missing; without ``skip_bad``, also for the first image that cannot
+    be used.
     """
     root = root or data_root(None)
     source = make_source(entry, location, root, split, params=params, labels=labels, formats=formats, name=name)
@@ -167,7 +168,10 @@ def peek_dataset(
     params: Any = None,
     formats: str = ALL,
 ) -> ImageSpec:
-    """Return the spec of the images that :func:`open_dataset` returns, without decoding the data set."""
+    """Return the spec of the images that :func:`open_dataset` returns, without decoding the data set.
+
+    Raises GanzooError if the set or its labels are missing, or ``size`` is None and an image is not square.
+    """
     place = root or data_root(None)
     source = make_source(entry, location, place, split, params=params, labels=labels, formats=formats, name=name)
     native = entry.image or source.peek()

@@ -109,7 +109,10 @@ def score_images(
     progress: Progress | None = None,
     shipped: str = "",
 ) -> Score:
-    """Score all given images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does."""
+    """Score all given images, uint8 ``(N, C, H, W)``, against a real set as :func:`score` does.
+
+    Raises GanzooError if there are fewer than 2 images or their shape is not that of the real ones.
+    """
     if len(images) < 2:
         raise GanzooError("a score needs 2 images or more")
     if not isinstance(real, StatisticsFile) and images.shape[1:] != real.array.shape[1:]:
@@ -189,7 +192,10 @@ def score_arrays(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> Score:
-    """Score images against images, both uint8 ``(N, C, H, W)``, as :func:`score` does; only networks are cached."""
+    """Score images against images, both uint8 ``(N, C, H, W)``, as :func:`score` does; only networks are cached.
+
+    Raises GanzooError if a side has fewer than 2 images or another shape or type.
+    """
     begun = time.perf_counter()
     for what, array in (("real", real), ("generated", fake)):
         check_count(what, len(array))

@@ -50,7 +50,10 @@ def make_optimizer(
 
 
 def uses_betas(config: OptimizerConfig, entry: OptimizerEntry | None = None) -> bool:
-    """Return whether the optimizer, the entry's or timm's of the configured name, uses the setting ``betas``."""
+    """Return whether the optimizer, the entry's or timm's of the configured name, uses the setting ``betas``.
+
+    Raises GanzooError if neither has the name.
+    """
     if entry:
         return bool(accepted(entry.load(), ["betas"]))
     known = _known(config)

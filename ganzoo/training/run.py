@@ -108,6 +108,9 @@ def resume(config: Config | Revision, path: Path, *callbacks: Callback, heed_sig
 
     config: the run's own, from :func:`ganzoo.runs.load.load_config`, for an exact continuation; or another one with its
     differences, from :func:`ganzoo.runs.load.revise`.
+
+    Raises GanzooError if the run was published without its training state, or its images or plugin files have changed;
+    otherwise as :func:`start` does.
     """
     directory = open_run(path)
     if (latest := directory.latest()) is not None and latest.published:

@@ -1,6 +1,6 @@
 """Compare the FID of CIFAR-10's training images against its test images with the published value, 3.15.
 
-    python benchmarks/self_test.py [--device cuda]
+    python benchmarks/self_test.py [--device DEVICE]
 
 The original TensorFlow code gives 3.1508 (pytorch-image-generation-metrics' README). 60,000 images pass through
 Inception, which takes seconds on a GPU and about an hour on two CPU cores. The training images are the reference, so
@@ -17,6 +17,7 @@ from ganzoo.config.recipe import parse_data
 from ganzoo.config.schema import MetricsConfig
 from ganzoo.config.scoring import find_scoring
 from ganzoo.data.factory import open_dataset
+from ganzoo.distributed.device import pick_device
 from ganzoo.metrics.score import score_images
 from ganzoo.plugin.registry import Registry
 from ganzoo.utils.files import data_root
@@ -26,8 +27,8 @@ PUBLISHED, TOLERANCE = 3.1508, 0.01
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda")
-    device = parser.parse_args().device
+    parser.add_argument("--device", default="auto")
+    device = pick_device(parser.parse_args().device)
     registry = Registry.load(strict=True)
     train, test = (
         open_dataset(*parse_data("cifar10", registry), "cifar10", split=split) for split in ("train", "test")

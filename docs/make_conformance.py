@@ -29,11 +29,11 @@ The entry of a part decides what it is combined with:
 - `patches=True`: logits `(N, 4, 4)` beside `(N,)`.
 - `captured=False`, or no `captured=True` for an optimizer: its steps need not be recorded.
 
-Four checks train. `resumes` saves the whole state of a run, goes on, loads the state into new objects and compares
-the weights bit for bit; it names a number or tensor that is not a buffer. `devices` compares one device with two that
-share the batch, simulated in threads. `one_device` follows each tensor from where it is made: without `device=` it
-lies on the CPU, and a GPU refuses to combine it with the others. `capture_safe` records a step, as a CUDA graph does,
-and replays it.
+Four of the checks that train need an explanation. `resumes` saves the whole state of a run, goes on, loads the state
+into new objects and compares the weights bit for bit; it names a number or tensor that is not a buffer. `devices`
+compares one device with two that share the batch, simulated in threads. `one_device` follows each tensor from where
+it is made: without `device=` it lies on the CPU, and a GPU refuses to combine it with the others. `capture_safe`
+records a step, as a CUDA graph does, and replays it.
 
 """
 

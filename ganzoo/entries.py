@@ -250,7 +250,9 @@ class CommandEntry(TargetEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class StoreEntry(TargetEntry):
-    """A place outside this machine that runs are loaded from: every command that reads a run takes ``NAME://PLACE``.
+    """A place outside this machine that runs are loaded from.
+
+    ``ganzoo.load`` and the commands that need only a run's generator take ``NAME://PLACE``.
 
     target: the import string of a function that takes such an address and returns a run directory on this machine. It
         may download the run first. It raises GanzooError if the address is wrong or the place cannot be reached.

@@ -99,7 +99,7 @@ def results(entry, *checks: str) -> list[Result]:
         (
             penalty(penalties.AveragingPenalty),
             "resumes",
-            "the penalty bad-penalty's average is lost, since",
+            "since these are not buffers: the penalty bad-penalty's average;",
         ),
         (penalty(penalties.DrawsFromRngInPenalty), "devices", DRAWN),
         (augmentation(augmentations.DrawsFromRngInAugmentation), "devices", DRAWN),

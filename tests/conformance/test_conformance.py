@@ -112,7 +112,7 @@ def test_a_plugin_that_violates_one_check_fails_it_alone(kind, name):
         (architecture(networks.Sigmoid), "value_range", "but black is -1; use tanh"),
         (loss(losses.Learned), "interface", "it has parameters, which no optimizer trains"),
         (penalty(penalties.WeighsItself), "shapes", "it multiplies by its weight, which the training step does"),
-        (optimizer(steps.Climbs), "updates", "steps of a regression raise its loss"),
+        (optimizer(steps.Climbs), "updates", "steps of a regression do not lower its loss"),
         (dataset(data.MostlySeen), "held_out", "the splits train and test hold the same images"),
         (
             dataset(data.WrongTestLabels, image=ImageSpec(1, 8, classes=2), reference="test"),

@@ -131,7 +131,7 @@ def test_all_takes_in_whatever_is_installed(registry):
         ({"recipes": ["mlp+minimax"], "kimg": 0}, "kimg is 0"),
         ({"recipes": ["mlp+minimax"], "kimg": 1, "name": "../up"}, "name is '../up'"),
         ({"recipes": ["mlp+minimax"], "kimg": 1, "sedes": [1]}, "sedes"),
-        ({"recipes": ["mlp+minimax"], "kimg": 1, "losses": ["hinge"]}, "give both, or recipes alone"),
+        ({"recipes": ["mlp+minimax"], "kimg": 1, "losses": ["hinge"]}, "give both, or neither with recipes"),
         ({"recipes": ["mlp+minimax"], "kimg": 1, "extras": ["r1"]}, "write those of a recipe into the recipe"),
     ],
 )

@@ -64,8 +64,8 @@ class WeightsEntry(Entry):
 def packed_weights(package: str) -> list[WeightsEntry]:
     """Return the entries of the weights that :func:`ganzoo.pack_weights` put into a package.
 
-    package: the package's import name. Raises ImportError if there is no such package; OSError, ValueError, KeyError
-    or TypeError if its index is missing or damaged.
+    package: the package's import name. Raises ImportError if the package does not exist. Raises OSError if its index is
+    missing, and ValueError, KeyError or TypeError if the index is damaged.
     """
     index = json.loads((files(package) / DIRECTORY / INDEX).read_text(encoding="utf-8"))
     return [read_entry(item, package) for item in index]

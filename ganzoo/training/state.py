@@ -99,7 +99,7 @@ class TrainState:
     def rates(self) -> dict[str, Any]:
         """The settings that, with the counters, decide learning rates and moments.
 
-        If a checkpoint was made with other values, these replace the ones in its optimizers' state.
+        They replace the values in a checkpoint's optimizers' state.
         """
         values = self.config.values
         sides = {"generator": values.optimizer.generator, "discriminator": values.optimizer.discriminator}

@@ -30,7 +30,7 @@ TAGS = {TAG + name for name in ("null", "bool", "int", "float", "str", "seq", "m
 
 
 def path_or_mapping(text: str) -> str:
-    """Return a text for YAML: unchanged if it begins with ``{`` and is a mapping, otherwise quoted, as a path."""
+    """Return a text for YAML: a mapping, which begins with ``{``, unchanged; a path quoted."""
     return text if text.startswith("{") else json.dumps(text)
 
 
